@@ -1,0 +1,122 @@
+"""The base policy of a study: shipped, given as a folder, or trained here."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+import sport_ray  # registers the environments
+from experiments.results import ResultFolder
+from experiments.study import BaseTrainingSection, Study
+from experiments.training import (
+    Progress,
+    Trained,
+    check_spaces,
+    ppo_config,
+    run_training,
+    training_kwargs,
+)
+from sport_ray.errors import UserError
+from sport_ray.policies import GaussianNetwork, PolicyFile, load_policy, save_policy
+from sport_ray.projection.constraint import Unconstrained
+
+assert sport_ray
+
+BUNDLED = Path(__file__).parent / "bases"
+
+
+def bundled_bases() -> list[str]:
+    """Names of the base policies that ship with the package."""
+    return sorted(path.name for path in BUNDLED.iterdir() if path.is_dir())
+
+
+def find_base(study: Study, study_path: Path | None) -> Path | None:
+    """The folder that ``study.base`` names: shipped, or relative to the study file; or None."""
+    if study.base in bundled_bases():
+        return BUNDLED / study.base
+    parent = Path() if study_path is None else Path(study_path).parent
+    folder = parent / study.base
+    return folder if folder.exists() else None
+
+
+def environment_sizes(study: Study) -> tuple[int, int]:
+    """Sizes (observation, action) of the study's environment.
+
+    Raises:
+        UserError: an environment that cannot be made, or whose spaces are not vectors.
+    """
+    env_id, kwargs = study.environment.id, study.environment.kwargs
+    try:
+        environment = gym.make(env_id, **kwargs)
+    except (gym.error.Error, TypeError, ValueError, ImportError) as error:
+        raise UserError(f"environment {env_id!r} with {kwargs} cannot be made: {error}") from None
+    spaces = (environment.observation_space, environment.action_space)
+    environment.close()
+    for space in spaces:
+        if not isinstance(space, gym.spaces.Box) or len(space.shape) != 1:
+            raise UserError(f"environment {env_id!r} has the space {space}; vectors are needed")
+    return int(np.prod(spaces[0].shape)), int(np.prod(spaces[1].shape))
+
+
+def install_base(folder: ResultFolder, study_path: Path | None) -> PolicyFile:
+    """Copy the study's base into the result folder (once) and check that it fits.
+
+    Raises:
+        UserError: no such base, a damaged one, one of another shape, or another one than the
+            result folder already holds.
+    """
+    source = find_base(folder.study, study_path)
+    present = (folder.base / "policy.json").is_file()
+    if source is None and not present:
+        raise UserError(
+            f"base policy {folder.study.base!r} does not exist: give a folder, one of "
+            f"{', '.join(bundled_bases())}, or train one with `sport-ray train-base`"
+        )
+    if source is not None:
+        base = load_policy(source)
+        if present and load_policy(folder.base).digest != base.digest:
+            raise UserError(
+                f"result folder {folder.root} was made with another base policy: "
+                "choose another folder with --results"
+            )
+        if not present:
+            shutil.copytree(source, folder.base, dirs_exist_ok=True)
+    installed = load_policy(folder.base)
+    check_spaces(installed.network, *environment_sizes(folder.study), folder.study.environment.id)
+    return installed
+
+
+def train_base(study: Study, progress: Progress | None = None) -> Trained:
+    """Train a base policy from scratch: PPO on +1 at the goal, −0.25 on violation.
+
+    A tenth of the progress in metres is added, because the goal is not found by chance.
+    """
+    settings = study.base_training or BaseTrainingSection()
+    network = GaussianNetwork(study.base_spec(*environment_sizes(study)))
+    config = ppo_config(
+        study,
+        settings,
+        env_kwargs=training_kwargs(study, settings.horizon, reward="guided"),
+        base=None,
+        task=network,
+        constraint=Unconstrained(),
+        warmup_env_steps=0,
+        seed=settings.seed,
+    )
+    return run_training(config, settings.env_steps, progress)
+
+
+def save_base(path: Path, study: Study, trained: Trained, command: str) -> str:
+    """Write a trained base with how it was made; its digest."""
+    settings = study.base_training or BaseTrainingSection()
+    provenance: dict[str, Any] = {
+        "command": command,
+        "environment": study.environment.model_dump(mode="json"),
+        "training": settings.model_dump(mode="json"),
+        "env_steps": trained.env_steps,
+    }
+    return save_policy(path, trained.network, provenance)

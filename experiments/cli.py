@@ -1,0 +1,187 @@
+"""The command line: sport-ray train-base | certify | sweep | report | run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from sport_ray.errors import UserError
+
+app = typer.Typer(
+    name="sport-ray",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help=(
+        "How much task performance does each level of certified risk buy?\n\n"
+        "A study file names a base policy that is believed safe, an environment, a property and a "
+        "grid. The stages are: [bold]train-base[/] (only if you have no base policy), "
+        "[bold]certify[/] (bound the base's violation probability from rollouts), [bold]sweep[/] "
+        "(train and evaluate policies whose density ratio to the base is at most α), "
+        "[bold]report[/] (Pareto front, figures, tables). [bold]run[/] does whatever is missing.\n\n"
+        "Start with: sport-ray run experiments/quickstart.yaml"
+    ),
+)
+
+StudyPath = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.")]
+ResultsOption = Annotated[
+    Path | None,
+    typer.Option("--results", help="Result folder (default: results/<name of the study>)."),
+]
+AddressOption = Annotated[
+    str | None, typer.Option("--address", help="Join this Ray cluster instead of starting Ray.")
+]
+
+
+def _context(study_path: Path, results: Path | None, address: str | None = None):  # noqa: ANN202
+    from experiments.results import ResultFolder
+    from experiments.stages import Context
+    from experiments.study import load_study
+
+    study = load_study(study_path)
+    folder = ResultFolder(results or Path("results") / study.name, study)
+    return Context(study, study_path, folder, Console(), address)
+
+
+@app.command("train-base")
+def train_base_command(
+    study_path: StudyPath,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the policy (default: RESULTS/base).")
+    ] = None,
+    results: ResultsOption = None,
+    address: AddressOption = None,
+) -> None:
+    """Train a base policy with PPO and save it without pickle (safetensors + JSON).
+
+    The study's section base_training holds the hyper-parameters and the seed. The policy that
+    ships with the package was made this way: experiments/bases/*/policy.json has the command.
+    """
+    from experiments.stages import make_base
+
+    context = _context(study_path, results, address)
+    target = out or context.folder.base
+    if (target / "policy.json").exists():
+        raise UserError(f"{target} already holds a policy: choose another folder with --out")
+    if out is None:
+        context.folder.claim(context.source)
+    make_base(context, target, f"sport-ray train-base {study_path} --out {target.name}")
+
+
+@app.command()
+def certify(
+    study_path: StudyPath, results: ResultsOption = None, address: AddressOption = None
+) -> None:
+    """Certify the base policy: N independent complete scenarios, ε_base(T) for every T.
+
+    Writes certificate.json into the result folder, with everything the bound depends on and a
+    digest over itself. A certificate that is there already is replaced only if it was for other
+    settings; the same scenarios would give the same file.
+    """
+    from experiments.stages import ensure_base, make_certificate
+
+    context = _context(study_path, results, address)
+    make_certificate(context, ensure_base(context))
+    context.console.print(f"certificate written to {context.folder.certificate}")
+
+
+@app.command()
+def sweep(
+    study_path: StudyPath, results: ResultsOption = None, address: AddressOption = None
+) -> None:
+    """Train and evaluate the study's cells: α × T × seeds × methods, on Ray Tune.
+
+    Needs a certificate (see certify) for exactly this base, environment and property. Cells that
+    are finished already are kept; run the command again to resume after an interruption.
+    """
+    from experiments.certify import load_matching
+    from experiments.stages import do_sweep, ensure_base, require_tracking
+
+    context = _context(study_path, results, address)
+    require_tracking(context)
+    base = ensure_base(context)
+    summary = do_sweep(context, base, load_matching(context.folder, base))
+    _print_summary(context, summary)
+
+
+@app.command()
+def report(
+    study_path: Annotated[
+        Path, typer.Argument(metavar="STUDY.yaml|RESULTS", help="Study file or result folder.")
+    ],
+    results: ResultsOption = None,
+    track: Annotated[
+        bool, typer.Option("--track", help="Also send to MLflow what was not logged yet.")
+    ] = False,
+) -> None:
+    """Write report.html, cells.csv, pareto.csv and the figures from a result folder."""
+    folder = study_path if study_path.is_dir() else _context(study_path, results).folder.root
+    console = Console()
+    _write_report(console, folder)
+    if track:
+        from experiments.study import Study
+        from tracking import log_sweep
+        from tracking.records import read_results
+
+        study = Study.model_validate(read_results(folder).study)
+        console.print(f"MLflow: {log_sweep(folder, study.tracking.uri)}")
+
+
+@app.command()
+def run(
+    study_path: StudyPath, results: ResultsOption = None, address: AddressOption = None
+) -> None:
+    """Do every stage of a study that is missing, then print the Pareto front.
+
+    train-base (if the study's base does not exist and the study says how to train it), certify,
+    sweep, report. Run it again to resume: nothing that is finished is repeated.
+    """
+    from experiments.runtime import ray_session
+    from experiments.stages import do_sweep, ensure_base, ensure_certificate, require_tracking
+
+    context = _context(study_path, results, address)
+    require_tracking(context)
+    with ray_session(address):
+        base = ensure_base(context)
+        summary = do_sweep(context, base, ensure_certificate(context, base))
+    _print_summary(context, summary)
+    _write_report(context.console, context.folder.root)
+    store = context.study.tracking.uri or f"sqlite:///{context.folder.root / 'mlflow.db'}"
+    context.console.print(f"MLflow store: {store}", soft_wrap=True)
+
+
+def _print_summary(context, summary) -> None:  # noqa: ANN001
+    line = f"{summary.finished} of {summary.planned} cells finished"
+    if summary.failed:
+        line += f", {summary.failed} failed (reasons in the report and in cells/*/error.txt)"
+    context.console.print(line)
+
+
+def _write_report(console: Console, folder: Path) -> None:
+    from tracking import load_results, write_report
+    from tracking.pareto_table import print_pareto
+
+    path = write_report(folder)
+    print_pareto(console, load_results(folder))
+    console.print(f"report: {path}", soft_wrap=True)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line on standard error and exit status 2."""
+    try:
+        app(standalone_mode=True)
+    except UserError as error:
+        message = " ".join(str(error).split())
+        Console(stderr=True, soft_wrap=True, highlight=False).print(
+            f"sport-ray: {message}", markup=False
+        )
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""Evaluate a cell: fresh, complete, sampled scenarios of its policy, and every number of it."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.cells import Cell, finite_or_none
+from experiments.study import Study
+from sport_ray.bounds import ratio_bound, scenario_bound
+from sport_ray.canonical import write_atomic
+from sport_ray.certificates import Certificate
+from sport_ray.policies import FrozenGaussian
+from sport_ray.properties.reach_avoid import NEVER
+from sport_ray.rollouts import Outcomes, ProjectedBehaviour, ScenarioPlan, run_scenarios
+from sport_ray.rollouts.behaviour import Step
+
+SAMPLED_SCENARIOS = 40
+
+
+class Samples:
+    """Keeps the poses of the first scenarios and the Gaussians along scenario 0."""
+
+    def __init__(self, horizon: int, action_size: int) -> None:
+        self.poses = np.full((SAMPLED_SCENARIOS, horizon + 1, 3), np.nan, dtype=np.float32)
+        names = ("mean", "std", "base_mean", "base_std", "task_mean", "task_std")
+        self.along = {name: np.full((horizon, action_size), np.nan) for name in names}
+        self.seen_pose = False
+
+    def __call__(
+        self,
+        scenario: NDArray[np.int64],
+        step: NDArray[np.int64],
+        gaussians: Step,
+        poses: NDArray[np.float64] | None,
+    ) -> None:
+        """Observe one step of a batch of scenarios."""
+        kept = np.flatnonzero(scenario < SAMPLED_SCENARIOS)
+        if poses is not None and kept.size:
+            self.seen_pose = True
+            self.poses[scenario[kept], step[kept]] = poses[kept]
+        for row in np.flatnonzero(scenario == 0):
+            for name, values in self.along.items():
+                values[step[row]] = getattr(gaussians, name)[row]
+
+    def save(self, path: Path, outcomes: Outcomes, scene: dict[str, Any]) -> None:
+        """Write them as ``samples.npz``."""
+        length = int(outcomes.length[0])
+        arrays: dict[str, Any] = {name: values[:length] for name, values in self.along.items()}
+        if self.seen_pose:
+            arrays |= {"poses": self.poses, **scene}
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        write_atomic(path, buffer.getvalue())
+
+
+def evaluation_plan(study: Study, horizon: int, seed: int) -> ScenarioPlan:
+    """Scenarios of a cell: fresh (their own purpose), the same for every α of one (T, seed)."""
+    mixed = np.random.SeedSequence([study.evaluation.root_seed, seed])
+    return ScenarioPlan(
+        env_id=study.environment.id,
+        env_kwargs=study.environment.kwargs,
+        property=study.property,
+        horizon=horizon,
+        root_seed=int(mixed.generate_state(1, np.uint64)[0]),
+        purpose="evaluate",
+    )
+
+
+def evaluate_cell(
+    study: Study,
+    cell: Cell,
+    certificate: Certificate,
+    base: FrozenGaussian,
+    task: FrozenGaussian,
+    samples_path: Path,
+) -> dict[str, Any]:
+    """Run a cell's scenarios and compute its numbers (the evaluation half of its record)."""
+    started = time.monotonic()
+    plan = evaluation_plan(study, cell.horizon, cell.seed)
+    behaviour = ProjectedBehaviour(base, task, cell.constraint)
+    samples = Samples(cell.horizon, base.spec.action_size)
+    count = study.evaluation.num_scenarios
+    outcomes = run_scenarios(plan, behaviour, 0, count, observer=samples)
+    samples.save(samples_path, outcomes, scene(plan))
+    return cell_numbers(study, cell, certificate, outcomes) | {
+        "eval_seconds": time.monotonic() - started
+    }
+
+
+def cell_numbers(
+    study: Study, cell: Cell, certificate: Certificate, outcomes: Outcomes
+) -> dict[str, Any]:
+    """Counts, rates and bounds of a cell from its outcome table."""
+    beta = study.evaluation.beta
+    violations = outcomes.num_violations(cell.horizon)
+    reached = outcomes.satisfied_by(cell.horizon)
+    steps = outcomes.satisfied_at[reached]
+    entered = ~reached & (outcomes.violated_at != NEVER)
+    total = float(outcomes.length.sum())
+    eps_base = certificate.eps_base(cell.horizon)
+    prior = None if cell.alpha is None else ratio_bound(eps_base, cell.alpha, cell.horizon)
+    return {
+        "eps_base": eps_base,
+        "beta": certificate.beta,
+        "prior_bound": None if prior is None else finite_or_none(prior),
+        "num_scenarios": outcomes.num_scenarios,
+        "num_violations": violations,
+        "num_hazard": int(entered.sum()),
+        "num_timeout": int(violations - entered.sum()),
+        "empirical_violation_rate": violations / outcomes.num_scenarios,
+        "posterior_bound": scenario_bound(outcomes.num_scenarios, violations, beta),
+        "posterior_beta": beta,
+        "mean_steps_to_goal": float(steps.mean()) if steps.size else None,
+        "std_steps_to_goal": float(steps.std()) if steps.size else None,
+        "max_log_ratio": finite_or_none(float(outcomes.max_log_ratio.max())),
+        "mean_log_ratio": finite_or_none(float(outcomes.sum_log_ratio.sum()) / total),
+        "mean_realised_log_ratio": finite_or_none(
+            float(outcomes.sum_realised_log_ratio.sum()) / total
+        ),
+        "projected_share": float(outcomes.projected_steps.sum()) / total,
+        "mean_kl_to_base": finite_or_none(float(outcomes.sum_kl_to_base.sum()) / total),
+        "mean_task_distance": finite_or_none(float(outcomes.sum_task_distance.sum()) / total),
+    }
+
+
+def scene(plan: ScenarioPlan) -> dict[str, Any]:
+    """Goal and hazard of a fixed layout, for pictures; empty where there is none."""
+    simulator = getattr(plan.environment(1), "simulator", None)
+    if simulator is None or plan.env_kwargs.get("layout", "fixed") != "fixed":
+        return {}
+    simulator.reset(np.array([0]), [np.random.default_rng(0)])
+    return {
+        "goal": simulator.goals[0],
+        "hazard": simulator.hazards[0],
+        "goal_radius": simulator.goal_radius,
+        "hazard_radius": simulator.hazard_radius,
+    }

@@ -1,0 +1,107 @@
+"""Run one job: train once, evaluate its cells, write each record as soon as it is known."""
+
+from __future__ import annotations
+
+import traceback
+from datetime import UTC, datetime
+from typing import Any
+
+from experiments.cells import Cell, Job
+from experiments.evaluation import evaluate_cell
+from experiments.results import ResultFolder
+from experiments.training import Trained, train_task_policy
+from sport_ray.canonical import write_atomic, write_json
+from sport_ray.certificates import Certificate, load_certificate
+from sport_ray.policies import FrozenGaussian, load_policy, policy_digest, save_policy
+
+
+def run_job(folder: ResultFolder, job: Job) -> dict[str, int]:
+    """Compute the job's cells that are not finished yet; returns {"finished": n, "failed": n}.
+
+    A failure is recorded for every cell it touches, with its reason, and never raised: a sweep
+    goes on and its table shows what failed. Running a job again repeats only what is missing.
+    """
+    study = folder.study
+    certificate = load_certificate(folder.certificate)
+    counts = {"finished": 0, "failed": 0}
+    missing = [cell for cell in job.cells if not is_finished(folder, certificate, cell)]
+    if not missing:
+        return counts
+    first = missing[0]
+    try:
+        base_file = load_policy(folder.base)
+        constraint = job.cells[0].constraint
+        trained = train_task_policy(
+            study, base_file.network, constraint, first.horizon, first.seed
+        )
+        trained_digest = save_trained(folder, job, trained)
+        base, task = FrozenGaussian(base_file.network), FrozenGaussian(trained.network)
+    except Exception as error:
+        for cell in missing:
+            write_failure(folder, certificate, cell, error)
+        return {"finished": 0, "failed": len(missing)}
+    for cell in missing:
+        try:
+            samples = folder.samples(cell.cell_id(study, certificate))
+            numbers = evaluate_cell(study, cell, certificate, base, task, samples)
+        except Exception as error:
+            write_failure(folder, certificate, cell, error)
+            counts["failed"] += 1
+            continue
+        record = {
+            **header(folder, certificate, cell),
+            "status": "finished",
+            "reason": None,
+            "policy_digest": trained_digest,
+            **numbers,
+            **trained.metrics,
+            "train_env_steps": trained.env_steps,
+            "train_seconds": trained.seconds,
+        }
+        write_json(folder.record(record["cell_id"]), record)
+        counts["finished"] += 1
+    return counts
+
+
+def is_finished(folder: ResultFolder, certificate: Certificate, cell: Cell) -> bool:
+    """Whether the cell has a finished record under its content hash."""
+    record = folder.read_record(cell.cell_id(folder.study, certificate))
+    return record is not None and record.get("status") == "finished"
+
+
+def header(folder: ResultFolder, certificate: Certificate, cell: Cell) -> dict[str, Any]:
+    """The identifying half of a record."""
+    constraint = cell.constraint
+    return {
+        "cell_id": cell.cell_id(folder.study, certificate),
+        "study": folder.study.name,
+        "method": cell.method,
+        "constraint": constraint.name,
+        "alpha": cell.alpha,
+        "log_alpha": None if cell.alpha is None else constraint.log_ratio_limit,
+        "horizon": cell.horizon,
+        "seed": cell.seed,
+        "eps_max": cell.eps_max,
+        "base_digest": certificate.base_digest,
+        "certificate_digest": certificate.digest,
+        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def write_failure(
+    folder: ResultFolder, certificate: Certificate, cell: Cell, error: Exception
+) -> None:
+    """Record that a cell failed and why; the traceback goes to a file beside the record."""
+    record = header(folder, certificate, cell)
+    reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    trace = "".join(traceback.format_exception(error))
+    write_atomic(folder.cells / record["cell_id"] / "error.txt", trace.encode())
+    write_json(folder.record(record["cell_id"]), record | {"status": "failed", "reason": reason})
+
+
+def save_trained(folder: ResultFolder, job: Job, trained: Trained) -> str:
+    """Keep the task policy (without pickle), once per job, under its own digest."""
+    provenance = {"study": folder.study.name, "job": job.model_dump(mode="json")}
+    digest = policy_digest(trained.network)
+    save_policy(folder.policies / digest[:16], trained.network, provenance)
+    return digest

@@ -1,0 +1,93 @@
+"""Live progress of a stage: what is done, running and failed, and the time left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from experiments.cells import Job
+from experiments.results import ResultFolder
+from experiments.sweep import SweepEvent
+from sport_ray.certificates import Certificate
+
+
+def _progress(console: Console, *columns: str) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        *(TextColumn(column) for column in columns),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        refresh_per_second=2,
+        speed_estimate_period=600,
+    )
+
+
+@contextmanager
+def counting(
+    console: Console, what: str, total: int, done: int = 0
+) -> Iterator[Callable[[int], None]]:
+    """A bar that is told how many more are done."""
+    with _progress(console) as progress:
+        task = progress.add_task(what, total=total, completed=done)
+        yield lambda more: progress.advance(task, more)
+
+
+class SweepProgress:
+    """Counts cells as jobs start and end; a listener of the sweep."""
+
+    def __init__(
+        self,
+        console: Console,
+        folder: ResultFolder,
+        certificate: Certificate,
+        jobs: list[Job],
+        missing: list[Job],
+        on_cell: Callable[[dict], None] | None = None,
+    ) -> None:
+        self.folder, self.certificate = folder, certificate
+        self.on_cell = on_cell
+        self.running = self.failed = 0
+        total = sum(len(job.cells) for job in jobs)
+        done = total - sum(len(job.cells) for job in missing)
+        self.progress = _progress(
+            console, "[cyan]{task.fields[running]} running", "[red]{task.fields[failed]} failed"
+        )
+        self.task = self.progress.add_task("cells", total=total, completed=done, **self._fields())
+
+    def _fields(self) -> dict[str, int]:
+        return {"running": self.running, "failed": self.failed}
+
+    def __enter__(self) -> SweepProgress:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.progress.stop()
+
+    def __call__(self, event: SweepEvent) -> None:
+        """Take an event; finished cells are handed on with their records."""
+        cells = len(event.job.cells)
+        self.running += cells if event.kind == "started" else -cells
+        if event.kind != "started":
+            for cell in event.job.cells:
+                cell_id = cell.cell_id(self.folder.study, self.certificate)
+                record = self.folder.read_record(cell_id)
+                if record is None or record["status"] != "finished":
+                    self.failed += 1
+                if record is not None and self.on_cell is not None:
+                    self.on_cell(record)
+            self.progress.advance(self.task, cells)
+        self.progress.update(self.task, **self._fields())

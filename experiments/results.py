@@ -1,0 +1,85 @@
+"""The result folder: where each stage's files are, and which study they belong to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from experiments.study import Study
+from sport_ray.canonical import write_atomic, write_json
+from sport_ray.errors import UserError
+
+
+class ResultFolder:
+    """Paths inside a result folder; a folder belongs to one study, by name.
+
+    Raises:
+        UserError: the folder holds the results of a study with another name.
+    """
+
+    def __init__(self, root: Path, study: Study) -> None:
+        self.root = Path(root).absolute()
+        self.study = study
+        holder = self._holder()
+        if holder is not None and holder != study.name:
+            raise UserError(
+                f"result folder {self.root} holds the study {holder!r}, not {study.name!r}: "
+                "choose another folder with --results"
+            )
+        if holder is None and self.root.is_dir() and any(self.root.iterdir()):
+            raise UserError(
+                f"result folder {self.root} is not empty and holds no study: "
+                "choose another folder with --results"
+            )
+
+    def _holder(self) -> str | None:
+        path = self.root / "study.json"
+        if not path.is_file():
+            return None
+        try:
+            return str(json.loads(path.read_text())["name"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path} is damaged: {error!r}") from None
+
+    def claim(self, source: Path | None) -> None:
+        """Write down which study this folder is for."""
+        write_json(self.root / "study.json", self.study.model_dump(mode="json"))
+        if source is not None:
+            write_atomic(self.root / "study.yaml", source.read_bytes())
+
+    @property
+    def base(self) -> Path:
+        """The base policy that the certificate is about."""
+        return self.root / "base"
+
+    @property
+    def certificate(self) -> Path:
+        """The base certificate."""
+        return self.root / "certificate.json"
+
+    @property
+    def cells(self) -> Path:
+        """One folder per cell."""
+        return self.root / "cells"
+
+    @property
+    def policies(self) -> Path:
+        """Trained task policies, by digest."""
+        return self.root / "policies"
+
+    def record(self, cell_id: str) -> Path:
+        """A cell's record."""
+        return self.cells / cell_id / "record.json"
+
+    def samples(self, cell_id: str) -> Path:
+        """A cell's sampled trajectories and policies."""
+        return self.cells / cell_id / "samples.npz"
+
+    def read_record(self, cell_id: str) -> dict[str, Any] | None:
+        """A cell's record, or None where there is none that can be read."""
+        try:
+            record = json.loads(self.record(cell_id).read_text())
+        except (OSError, ValueError):
+            return None
+        return record if isinstance(record, dict) and record.get("cell_id") == cell_id else None

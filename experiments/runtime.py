@@ -1,0 +1,61 @@
+"""Start Ray for a stage: locally on loopback, or join a cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sport_ray.errors import UserError
+
+QUIET = {
+    "RAY_AUTH_MODE": "disabled",  # a local Ray on loopback; see docs/cluster.md for clusters
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "PYTHONWARNINGS": "ignore::DeprecationWarning",
+}
+
+
+def quiet_ray() -> None:
+    """Keep Ray's loggers to errors: its warnings are about its own API stacks."""
+    for name in ("ray", "ray.rllib", "ray.tune", "ray.train"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+@contextmanager
+def ray_session(address: str | None = None, num_cpus: int | None = None) -> Iterator[None]:
+    """Ray for the length of a stage; one that is already running in this process is left alone.
+
+    Raises:
+        UserError: a cluster address that does not answer.
+    """
+    for name, value in QUIET.items():
+        if not (address is not None and name == "RAY_AUTH_MODE"):
+            os.environ.setdefault(name, value)
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module="ray")
+    warnings.filterwarnings("ignore", category=FutureWarning, module="ray")
+    import ray
+
+    quiet_ray()
+    if ray.is_initialized():
+        yield
+        return
+    options = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
+    try:
+        if address is None:
+            ray.init(num_cpus=num_cpus, object_store_memory=256 * 1024**2, **options)
+        else:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(f"Ray at {address or 'this machine'} does not start: {reason}") from None
+    try:
+        yield
+    finally:
+        ray.shutdown()

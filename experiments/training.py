@@ -1,0 +1,155 @@
+"""Train a policy: Projected PPO under a constraint, or without one, or a base from scratch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+
+from experiments.study import PPOSection, Study
+from sport_ray.errors import UserError
+from sport_ray.policies import GaussianNetwork
+from sport_ray.projected_ppo import ProjectedPPO, ProjectedPPOConfig
+from sport_ray.projection.constraint import Constraint, Unconstrained
+
+Progress = Callable[[int, dict[str, Any]], None]
+
+
+class Trained(NamedTuple):
+    """A trained task policy and how training went."""
+
+    network: GaussianNetwork
+    env_steps: int
+    seconds: float
+    metrics: dict[str, float | None]
+
+
+def ppo_config(
+    study: Study,
+    settings: PPOSection,
+    *,
+    env_kwargs: dict[str, Any],
+    base: GaussianNetwork | None,
+    task: GaussianNetwork | None,
+    constraint: Constraint,
+    warmup_env_steps: int,
+    seed: int,
+) -> ProjectedPPOConfig:
+    """The algorithm's configuration for a section of a study."""
+    runners = study.resources.env_runners_per_cell
+    return (
+        ProjectedPPOConfig()
+        .environment(study.environment.id, env_config={**study.environment.kwargs, **env_kwargs})
+        .env_runners(
+            num_env_runners=runners,
+            num_envs_per_env_runner=settings.num_envs,
+            rollout_fragment_length="auto",
+        )
+        .training(
+            base=base,
+            task=task,
+            constraint=constraint,
+            lr=settings.lr,
+            critic_lr=settings.critic_lr,
+            warmup_env_steps=warmup_env_steps,
+            train_batch_size=settings.train_batch_size,
+            minibatch_size=settings.minibatch_size,
+            num_epochs=settings.num_epochs,
+            gamma=settings.gamma,
+            lambda_=settings.gae_lambda,
+            clip_param=settings.clip,
+            entropy_coeff=settings.entropy_coeff,
+            grad_clip=settings.grad_clip,
+        )
+        .debugging(seed=seed, log_level="ERROR")
+        .reporting(metrics_num_episodes_for_smoothing=100)
+    )
+
+
+def run_training(
+    config: ProjectedPPOConfig, env_steps: int, progress: Progress | None = None
+) -> Trained:
+    """Train until ``env_steps`` steps are sampled; the task policy as it is then.
+
+    Raises:
+        ArithmeticError: weights that are not finite.
+    """
+    started = time.monotonic()
+    algorithm: ProjectedPPO = config.build_algo()
+    try:
+        before = algorithm.base_fingerprint()
+        sampled = 0
+        result: dict[str, Any] = {}
+        while sampled < env_steps:
+            result = algorithm.train()
+            sampled = int(result["env_runners"]["num_env_steps_sampled_lifetime"])
+            if progress is not None:
+                progress(sampled, result)
+        network = algorithm.task_policy()
+        if algorithm.base_fingerprint() != before:
+            raise ArithmeticError("the base policy's weights changed during training")
+    finally:
+        algorithm.stop()
+    if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
+        raise ArithmeticError("training diverged: the task policy's weights are not finite")
+    return Trained(network, sampled, time.monotonic() - started, _summary(result))
+
+
+def _summary(result: dict[str, Any]) -> dict[str, float | None]:
+    """The last iteration's few numbers that a record keeps."""
+    learner = result["learners"]["default_policy"]
+    runners = result["env_runners"]
+
+    def number(source: dict[str, Any], name: str) -> float | None:
+        value = source.get(name)
+        return None if value is None else float(value)
+
+    return {
+        "clip_fraction": number(learner, "clip_fraction"),
+        "train_return": number(runners, "episode_return_mean"),
+        "train_violations": number(runners, "num_hazard_episodes_lifetime"),
+    }
+
+
+def train_task_policy(
+    study: Study, base: GaussianNetwork, constraint: Constraint, horizon: int, seed: int
+) -> Trained:
+    """The task policy of a cell: the task reward, a horizon, a seed, a constraint.
+
+    An episode goes on after a violation, as in the paper: the task reward knows nothing of the
+    hazard, and ending there would teach the policy to run into it.
+    """
+    free = isinstance(constraint, Unconstrained)
+    settings: PPOSection = study.training
+    if free and study.unconstrained_training is not None:
+        settings = study.unconstrained_training
+    config = ppo_config(
+        study,
+        settings,
+        env_kwargs=training_kwargs(study, horizon, reward="task"),
+        base=base,
+        task=base,
+        constraint=constraint,
+        warmup_env_steps=study.training.warmup_env_steps,
+        seed=seed,
+    )
+    return run_training(config, settings.env_steps)
+
+
+def training_kwargs(study: Study, horizon: int, reward: str) -> dict[str, Any]:
+    """Environment arguments of a training run (those beyond the study's own)."""
+    if study.environment.id != "sport_ray/PointReachAvoid-v0":
+        return {}
+    return {"horizon": horizon, "reward": reward, "end_on_violation": reward != "task"}
+
+
+def check_spaces(network: GaussianNetwork, observation: int, action: int, env_id: str) -> None:
+    """Refuse a policy whose sizes are not the environment's."""
+    spec = network.spec
+    if (spec.observation_size, spec.action_size) != (observation, action):
+        raise UserError(
+            f"the base policy has {spec.observation_size} observations and {spec.action_size} "
+            f"actions; {env_id} has {observation} and {action}: give a base for this environment"
+        )

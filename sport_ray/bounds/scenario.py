@@ -1,0 +1,49 @@
+"""The scenario bound: from counts of violations to a bound on the violation probability."""
+
+from __future__ import annotations
+
+import math
+
+from scipy.stats import beta as beta_distribution
+
+from sport_ray.bounds.arguments import require_integer, require_open_unit
+
+
+def scenario_bound(num_scenarios: int, num_violations: int, beta: float) -> float:
+    """Upper bound on a violation probability from N independent, complete, sampled rollouts.
+
+    The ε with Σ_{i≤k} C(N,i) ε^i (1−ε)^{N−i} = β, i.e. the (1−β) quantile of Beta(k+1, N−k);
+    for k = 0 it is 1 − β^{1/N}, and for k = N it is 1. With probability at least 1 − β over the
+    rollouts, the true violation probability is at most the returned value.
+
+    Args:
+        num_scenarios: N ≥ 1, fixed before looking at the data.
+        num_violations: k, 0 ≤ k ≤ N.
+        beta: probability that the bound fails, in (0, 1).
+
+    Raises:
+        ValueError: an argument out of range, by name.
+
+    Source: arXiv 2504.06386 (scenario approach; Campi & Garatti); for k > 0 the one-sided
+    Clopper–Pearson bound.
+
+    >>> round(scenario_bound(10_000, 0, 1e-7), 6)
+    0.00161
+    """
+    n = require_integer("num_scenarios", num_scenarios, 1)
+    k = require_integer("num_violations", num_violations, 0)
+    if k > n:
+        raise ValueError(
+            f"num_violations must be at most num_scenarios ({n}), got {num_violations!r}"
+        )
+    beta = require_open_unit("beta", beta)
+    if k == n:
+        return 1.0
+    if k == 0:
+        # expm1 keeps the digits that 1 - beta**(1/n) loses for large n.
+        return -math.expm1(math.log(beta) / n)
+    # isf(beta), not ppf(1 - beta): 1 - 1e-20 rounds to 1 and would give a bound of 1.
+    bound = float(beta_distribution.isf(beta, k + 1, n - k))
+    if not k / n <= bound <= 1.0:
+        raise ArithmeticError(f"scenario bound failed for N={n}, k={k}, beta={beta}: {bound}")
+    return bound

@@ -1,0 +1,43 @@
+"""Certificates on disk: JSON with a digest over itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from sport_ray.canonical import digest, write_json
+from sport_ray.certificates.certificate import Certificate
+from sport_ray.errors import UserError
+
+
+def save_certificate(path: Path, certificate: Certificate) -> None:
+    """Write the certificate and its digest as readable JSON."""
+    write_json(Path(path), {**certificate.body(), "digest": certificate.digest})
+
+
+def load_certificate(path: Path) -> Certificate:
+    """Read a certificate and check its digest.
+
+    Raises:
+        UserError: nothing there, not a certificate, or altered since it was written.
+    """
+    path = Path(path)
+    try:
+        body = json.loads(path.read_text())
+        claimed = body.pop("digest")
+    except FileNotFoundError:
+        raise UserError(
+            f"certificate {path} does not exist: make one with `sport-ray certify`"
+        ) from None
+    except (ValueError, KeyError, AttributeError, OSError) as error:
+        raise UserError(f"certificate {path} is damaged: {error!r}") from None
+    if digest(body) != claimed:
+        raise UserError(f"certificate {path} was altered: its digest does not match its content")
+    try:
+        return Certificate.model_validate(body)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise UserError(f"certificate {path} is not valid at {where}: {problem['msg']}") from None

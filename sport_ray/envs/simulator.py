@@ -1,0 +1,228 @@
+"""Many point robots in one struct of arrays: what the environments and the scenarios step.
+
+A *slot* is one robot with its goal and its hazard. The simulator owns neither randomness (each
+reset draws from the generator that it is given) nor episode ends (it reports them; stepping on
+past an end is well defined, and each step is judged by its own state).
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sport_ray.envs.dynamics import STATE_SIZE, advance
+from sport_ray.envs.layouts import (
+    FIXED_LAYOUT,
+    GOAL_RADIUS,
+    HAZARD_RADIUS,
+    LayoutName,
+    sample_layout,
+)
+from sport_ray.envs.observation import OBSERVATION_SIZE, observe
+from sport_ray.errors import UserError
+
+RewardName = Literal["task", "base", "guided"]
+GUIDANCE: Final = 0.1
+
+# Far from overflow, and close enough for distances to keep 1e-9 m.
+_FARTHEST = 1e6
+
+_RADII = np.array([HAZARD_RADIUS, GOAL_RADIUS])
+
+
+class StepResult(NamedTuple):
+    """One control step of n slots: float64 (n, 44), (n, 2), (n,) and bool (n,), (n,)."""
+
+    obs: NDArray[np.float64]
+    signals: NDArray[np.float64]
+    reward: NDArray[np.float64]
+    terminated: NDArray[np.bool_]
+    truncated: NDArray[np.bool_]
+
+
+class PointReachAvoidSimulator:
+    """The paper's reach-avoid point robot, ``num_slots`` times (arXiv 2504.06386).
+
+    Signals are real-valued propositions in metres, evaluated at the robot's origin at the end of a
+    control step: hazard = 0.5 - distance to the hazard's centre and goal = 0.3 - distance to the
+    goal's centre; a proposition holds where its signal is >= 0.
+
+    Args:
+        num_slots: How many robots.
+        layout: ``"fixed"``, the layout of the alpha sweeps, or ``"random"``.
+        horizon: Control steps (0.2 s each) after which a slot is truncated.
+        end_on_violation: Whether entering the hazard terminates, as in evaluation.
+        reward: ``"task"``: the step's decrease of the distance to the goal, +1 at the goal, nothing
+            for the hazard. ``"base"``: -0.25 in the hazard, otherwise +1 at the goal; with
+            ``end_on_violation=False`` the -0.25 is paid at each step inside the hazard.
+            ``"guided"``: the base reward plus GUIDANCE per metre of decrease of the distance, for
+            training a base policy from scratch (the goal is not found by chance).
+
+    Raises:
+        UserError: An argument is not among the allowed values.
+    """
+
+    signal_names: Final = ("hazard", "goal")
+    observation_size: Final = OBSERVATION_SIZE
+    action_size: Final = 2
+    goal_radius: Final = GOAL_RADIUS
+    hazard_radius: Final = HAZARD_RADIUS
+
+    def __init__(
+        self,
+        num_slots: int,
+        layout: LayoutName = "fixed",
+        horizon: int = 100,
+        end_on_violation: bool = True,
+        reward: RewardName = "task",
+    ) -> None:
+        self.num_slots = positive_int("num_slots", num_slots)
+        self.layout = _one_of("layout", layout, get_args(LayoutName))
+        self.horizon = positive_int("horizon", horizon)
+        self.end_on_violation = bool(_one_of("end_on_violation", end_on_violation, (True, False)))
+        self.reward = _one_of("reward", reward, get_args(RewardName))
+
+        self.goals = np.zeros((self.num_slots, 2))
+        self.hazards = np.zeros((self.num_slots, 2))
+        self._state = np.zeros((self.num_slots, STATE_SIZE))
+        self._goal_distance = np.zeros(self.num_slots)
+        self._steps = np.zeros(self.num_slots, dtype=np.int64)
+
+    def reset(
+        self, slots: ArrayLike, rngs: Sequence[np.random.Generator]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Start new episodes in ``slots`` (n,); return observations (n, 44) and signals (n, 2).
+
+        A random layout is drawn from the slot's own generator in ``rngs`` (n), so a slot's episodes
+        do not depend on the others; the fixed layout draws nothing.
+        """
+        index = self._index(slots)
+        if len(rngs) != len(index):
+            raise ValueError(f"rngs: expected {len(index)} generators, got {len(rngs)}")
+        for slot, rng in zip(index.tolist(), rngs, strict=True):
+            start = FIXED_LAYOUT if self.layout == "fixed" else sample_layout(rng)
+            self._place(slot, *start)
+        return self.observe(index)
+
+    def set_state(
+        self,
+        slot: int,
+        pose: ArrayLike | None = None,
+        goal: ArrayLike | None = None,
+        hazard: ArrayLike | None = None,
+    ) -> None:
+        """Put ``slot`` at rest with zero steps done; what is None stays where it is.
+
+        ``pose`` is (x, y, heading), ``goal`` and ``hazard`` are centres (x, y), in metres and
+        radians. The three may overlap. Call :meth:`observe` for what the robot then sees.
+
+        Raises:
+            ValueError: A value has another shape, is not finite or is beyond 1e6; nothing changed.
+        """
+        index = self._index([slot])
+        for name, value, size in (("pose", pose, 3), ("goal", goal, 2), ("hazard", hazard, 2)):
+            if value is not None:
+                _check_numbers(name, np.asarray(value, dtype=np.float64), size)
+        self._place(
+            slot,
+            self._state[slot, :3].copy() if pose is None else pose,
+            self.goals[slot].copy() if goal is None else goal,
+            self.hazards[slot].copy() if hazard is None else hazard,
+        )
+        self.observe(index)
+
+    def observe(self, slots: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Observations (n, 44) and signals (n, 2) of ``slots`` as they are now."""
+        index = self._index(slots)
+        obs = np.empty((len(index), OBSERVATION_SIZE))
+        distances = np.empty((len(index), 2))
+        observe(self._state, self.goals, self.hazards, index, obs, distances)
+        self._goal_distance[index] = distances[:, 1]
+        return obs, _RADII - distances
+
+    def step(self, slots: ArrayLike, actions: ArrayLike) -> StepResult:
+        """Apply ``actions`` (n, 2), clipped to [-1, 1], to ``slots`` (n,) for one control step.
+
+        ``terminated``: the goal is reached or, with ``end_on_violation``, the hazard is entered.
+        ``truncated``: ``horizon`` steps are done and the step did not terminate.
+
+        Raises:
+            ValueError: ``actions`` has another shape, or one of them is not finite; nothing moved.
+        """
+        index = self._index(slots)
+        control = np.asarray(actions, dtype=np.float64)
+        if control.shape != (len(index), 2):
+            raise ValueError(f"actions: expected shape ({len(index)}, 2), got {control.shape}")
+        if not np.isfinite(control).all():
+            bad = int(np.flatnonzero(~np.isfinite(control).all(axis=1))[0])
+            raise ValueError(
+                f"actions: slot {index[bad]} got {control[bad].tolist()}, expected finite numbers"
+            )
+        previous = self._goal_distance[index]
+        advance(self._state, index, np.clip(control, -1.0, 1.0))
+        self._steps[index] += 1
+        obs, signals = self.observe(index)
+
+        inside = signals >= 0.0
+        violated, reached = inside[:, 0], inside[:, 1]
+        if self.reward == "task":
+            reward = previous - self._goal_distance[index] + reached
+        else:
+            reward = np.where(violated, -0.25, reached.astype(np.float64))
+            if self.reward == "guided":
+                reward += GUIDANCE * (previous - self._goal_distance[index])
+        terminated = (reached | violated) if self.end_on_violation else reached
+        truncated = (self._steps[index] >= self.horizon) & ~terminated
+        return StepResult(obs, signals, reward, terminated, truncated)
+
+    def poses(self, slots: ArrayLike) -> NDArray[np.float64]:
+        """x, y (m) and heading (rad, in [-pi, pi]) of ``slots``, a copy of shape (n, 3)."""
+        return self._state[self._index(slots), :3]
+
+    def _place(self, slot: int, pose: ArrayLike, goal: ArrayLike, hazard: ArrayLike) -> None:
+        self._state[slot] = 0.0
+        self._state[slot, :3] = pose
+        if abs(self._state[slot, 2]) > np.pi:
+            self._state[slot, 2] = math.remainder(self._state[slot, 2], 2.0 * np.pi)
+        self.goals[slot] = goal
+        self.hazards[slot] = hazard
+        self._steps[slot] = 0
+
+    def _index(self, slots: ArrayLike) -> NDArray[np.int64]:
+        # The compiled loops do not check bounds, so this must.
+        index = np.array(slots, dtype=np.int64, order="C")
+        if index.ndim != 1:
+            raise ValueError(f"slots: expected shape (n,), got {index.shape}")
+        if len(index) and (index.min() < 0 or index.max() >= self.num_slots):
+            raise ValueError(f"slots: expected 0 to {self.num_slots - 1}, got {index.tolist()}")
+        return index
+
+
+def _check_numbers(name: str, value: NDArray[np.float64], size: int) -> None:
+    if value.shape != (size,) or not (np.abs(value) <= _FARTHEST).all():
+        raise ValueError(
+            f"{name}: expected {size} finite numbers within +-{_FARTHEST:g}, got {value.tolist()}"
+        )
+
+
+def _one_of(name: str, value: object, allowed: tuple) -> object:
+    for candidate in allowed:
+        if type(value) is type(candidate) and value == candidate:
+            return candidate
+    raise UserError(f"{name} is {value!r}: expected {' or '.join(map(repr, allowed))}")
+
+
+def positive_int(name: str, value: object) -> int:
+    """``value`` as an int, or a UserError if it is not a whole number of at least 1."""
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = 0
+    if isinstance(value, bool) or number < 1:
+        raise UserError(f"{name} is {value!r}: expected a whole number of at least 1")
+    return number

@@ -1,0 +1,47 @@
+"""tanh in the environment, so that a policy's Gaussian sample itself is the action on record.
+
+The density through a tanh and back loses precision where the action saturates; with the tanh here
+the learner stores the pre-squash action, and its log probability is the Gaussian's own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import VectorActionWrapper, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import ArrayLike, NDArray
+
+
+class TanhActions(gymnasium.ActionWrapper):
+    """An environment with actions in [-1, 1]^D, driven by u in R^D through tanh(u)."""
+
+    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
+        super().__init__(env)
+        self.action_space = _unbounded(env.action_space)
+
+    def action(self, action: ArrayLike) -> NDArray[np.float64]:
+        """tanh in float64; NaN stays NaN, which the environment refuses."""
+        return np.tanh(np.asarray(action, dtype=np.float64))
+
+
+class TanhVectorActions(VectorActionWrapper):
+    """A vector environment with actions in [-1, 1]^D, driven by u in R^D through tanh(u)."""
+
+    def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
+        super().__init__(env)
+        self.single_action_space = _unbounded(env.single_action_space)
+        self.action_space = batch_space(self.single_action_space, env.num_envs)
+
+    def actions(self, actions: ArrayLike) -> NDArray[np.float64]:  # type: ignore[override]
+        """tanh in float64; NaN stays NaN, which the environment refuses."""
+        return np.tanh(np.asarray(actions, dtype=np.float64))
+
+
+def _unbounded(space: spaces.Space[Any]) -> spaces.Box:
+    if not isinstance(space, spaces.Box) or not ((space.low == -1) & (space.high == 1)).all():
+        raise ValueError(f"env: expected actions in a Box from -1 to 1, got {space}")
+    return spaces.Box(-np.inf, np.inf, space.shape, dtype=np.float32)

@@ -1,0 +1,74 @@
+"""A policy as a fixed function: the same numbers for a state whatever the batch around it."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sport_ray.errors import UserError
+from sport_ray.policies.network import GaussianNetwork
+
+BLOCK = 64
+"""Rows per forward pass. Matrix kernels sum in an order that depends on the shape, so every pass
+has exactly this shape (the last one padded): a row then does not depend on its companions."""
+
+
+class FrozenGaussian:
+    """The policy that a certificate is about: weights fixed, evaluated in float64.
+
+    An observation is rounded to float32 first and the mean and std are rounded to float32 last:
+    the policy *is* these float32 numbers. Rollouts (float64) and RLlib (float32) therefore act
+    on the same policy to the bit, and the density ratio of two policies can be checked on the
+    very numbers that are sampled from.
+    """
+
+    def __init__(self, network: GaussianNetwork) -> None:
+        self.spec = network.spec
+        self._network = GaussianNetwork(network.spec).double()
+        state = {name: value.detach().double() for name, value in network.state_dict().items()}
+        self._network.load_state_dict(state)
+        self._network.requires_grad_(False)
+
+    def fingerprint(self) -> str:
+        """sha256 of the weights, to show that they did not change."""
+        hasher = hashlib.sha256()
+        for name, value in self._network.state_dict().items():
+            hasher.update(name.encode())
+            hasher.update(value.numpy().tobytes())
+        return hasher.hexdigest()
+
+    def distribution(
+        self, observation: NDArray[np.floating]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and std, each (n, D), for observations (n, O); float32 numbers in float64 arrays.
+
+        Raises:
+            UserError: an observation that is not finite or has another size.
+        """
+        count, size = observation.shape
+        if size != self.spec.observation_size:
+            raise UserError(
+                f"observations have {size} entries, the policy expects {self.spec.observation_size}"
+            )
+        rounded = observation.astype(np.float32)
+        if not np.isfinite(rounded).all():
+            row, column = np.argwhere(~np.isfinite(rounded))[0]
+            raise UserError(
+                f"observation {row} is {observation[row, column]} at entry {column}: "
+                "the environment must return finite observations"
+            )
+        blocks = -(-count // BLOCK)
+        padded = torch.zeros((blocks, BLOCK, size), dtype=torch.float64)
+        padded.view(-1, size)[:count] = torch.from_numpy(rounded)
+        mean = np.empty((blocks * BLOCK, self.spec.action_size), dtype=np.float32)
+        std = np.empty_like(mean)
+        with torch.no_grad():
+            for index in range(blocks):
+                rows = slice(index * BLOCK, (index + 1) * BLOCK)
+                block_mean, block_std = self._network(padded[index])
+                mean[rows] = block_mean.numpy()
+                std[rows] = block_std.numpy()
+        return mean[:count].astype(np.float64), std[:count].astype(np.float64)

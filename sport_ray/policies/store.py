@@ -1,0 +1,109 @@
+"""Policies on disk: safetensors beside JSON, bound together by sha256 digests; no pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from sport_ray.canonical import digest, file_digest, write_atomic, write_json
+from sport_ray.errors import UserError
+from sport_ray.policies.network import GaussianNetwork, PolicySpec
+
+SCHEMA = "sport-ray/policy/1"
+WEIGHTS = "policy.safetensors"
+MANIFEST = "policy.json"
+
+
+class PolicyFile(NamedTuple):
+    """A policy read from disk: the network, its digest and how it was made."""
+
+    network: GaussianNetwork
+    digest: str
+    provenance: dict[str, Any]
+
+
+def network_to_bytes(network: GaussianNetwork) -> bytes:
+    """The weights as safetensors."""
+    state = network.state_dict()
+    return save({name: value.detach().cpu().contiguous() for name, value in state.items()})
+
+
+def network_from_bytes(spec: PolicySpec, data: bytes) -> GaussianNetwork:
+    """The network with these weights; RuntimeError or SafetensorError where they do not fit."""
+    network = GaussianNetwork(spec)
+    network.load_state_dict(load(data))
+    return network
+
+
+def save_policy(folder: Path, network: GaussianNetwork, provenance: dict[str, Any]) -> str:
+    """Write ``policy.safetensors`` and ``policy.json`` into a folder; return the digest.
+
+    The digest (sha256) covers the architecture and the bytes of the weights, not the provenance:
+    two files with the same digest hold the same policy.
+    """
+    folder = Path(folder)
+    identity = _identity(network)
+    manifest = {**identity, "digest": digest(identity), "provenance": provenance}
+    write_atomic(folder / WEIGHTS, network_to_bytes(network))
+    write_json(folder / MANIFEST, manifest)
+    return digest(identity)
+
+
+def policy_digest(network: GaussianNetwork) -> str:
+    """sha256 (hex) over the architecture and the bytes of the weights."""
+    return digest(_identity(network))
+
+
+def _identity(network: GaussianNetwork) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "spec": network.spec.model_dump(mode="json"),
+        "weights_sha256": hashlib.sha256(network_to_bytes(network)).hexdigest(),
+    }
+
+
+def load_policy(folder: Path) -> PolicyFile:
+    """Read a policy and check it: digests, architecture, shapes, finite weights.
+
+    Raises:
+        UserError: nothing there, or anything that does not match, naming the file.
+    """
+    folder = Path(folder)
+    manifest_path, weights_path = folder / MANIFEST, folder / WEIGHTS
+    for path in (manifest_path, weights_path):
+        if not path.is_file():
+            raise UserError(
+                f"policy file {path} does not exist: train one with `sport-ray train-base`"
+            )
+    try:
+        manifest = json.loads(manifest_path.read_text())
+        identity = {key: manifest[key] for key in ("schema", "spec", "weights_sha256")}
+        claimed = manifest["digest"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"policy file {manifest_path} is damaged: {error!r}") from None
+    if identity["schema"] != SCHEMA:
+        raise UserError(
+            f"policy file {manifest_path} has schema {identity['schema']!r}, expected {SCHEMA!r}"
+        )
+    if file_digest(weights_path) != identity["weights_sha256"]:
+        raise UserError(
+            f"policy file {weights_path} is damaged: its sha256 differs from that in {MANIFEST}"
+        )
+    if digest(identity) != claimed:
+        raise UserError(f"policy file {manifest_path} is damaged: its digest does not match")
+    try:
+        spec = PolicySpec.model_validate(identity["spec"])
+        network = network_from_bytes(spec, weights_path.read_bytes())
+    except (ValidationError, SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"policy file {weights_path} has another shape: {reason}") from None
+    if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
+        raise UserError(f"policy file {weights_path} holds weights that are not finite")
+    return PolicyFile(network, claimed, manifest.get("provenance", {}))

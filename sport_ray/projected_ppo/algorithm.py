@@ -1,0 +1,190 @@
+"""Projected PPO as an RLlib algorithm, and its configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import torch
+from ray.rllib.algorithms.algorithm_config import NotProvided
+from ray.rllib.algorithms.ppo import PPO, PPOConfig
+from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+
+from sport_ray.errors import UserError
+from sport_ray.policies.network import GaussianNetwork
+from sport_ray.policies.store import load_policy, network_to_bytes
+from sport_ray.projected_ppo.environment import TrainingEnvironment
+from sport_ray.projected_ppo.learner import ProjectedPPOLearner
+from sport_ray.projected_ppo.module import ProjectedPPOModule
+from sport_ray.projection.constraint import Constraint, RatioConstraint, Unconstrained
+
+Gradient = Literal["paper", "through_projection"]
+
+
+class ProjectedPPOConfig(PPOConfig):
+    """Configuration of :class:`ProjectedPPO`; the defaults are the paper's.
+
+    ``.environment("sport_ray/PointReachAvoid-v0", env_config={...})`` takes a gymnasium id and
+    its keyword arguments; ``.training(base=..., alpha=...)`` the base policy and the constraint.
+
+    Source: arXiv 2504.06386, Projected PPO and its hyper-parameters.
+    """
+
+    def __init__(self, algo_class: type | None = None) -> None:
+        super().__init__(algo_class=algo_class or ProjectedPPO)
+        self.base: GaussianNetwork | None = None
+        self.task: GaussianNetwork | None = None
+        self.constraint: Constraint | None = None
+        self.gradient: Gradient = "paper"
+        self.critic_lr = 3e-4
+        self.warmup_env_steps = 2_500
+        # The paper's, where RLlib's PPO differs. A KL loss would drag the task policy to its
+        # own projection.
+        self.lr = 5e-5
+        self.train_batch_size = 128
+        self.minibatch_size = 32
+        self.num_epochs = 4
+        self.gamma = 0.99
+        self.lambda_ = 0.95
+        self.clip_param = 0.2
+        self.vf_clip_param = float("inf")
+        self.vf_loss_coeff = 0.5
+        self.entropy_coeff = 0.0
+        self.grad_clip = 0.5
+        self.grad_clip_by = "global_norm"
+        self.use_kl_loss = False
+        self.kl_coeff = 0.0
+        self.num_env_runners = 0
+        # The environment squashes: a connector that clips would deep-copy every action.
+        self.normalize_actions = False
+        self.clip_actions = False
+        self.gym_env_vectorize_mode = "vector_entry_point"
+
+    def training(
+        self,
+        *,
+        base: GaussianNetwork | str | Path | None = NotProvided,
+        task: GaussianNetwork | None = NotProvided,
+        alpha: float = NotProvided,
+        constraint: Constraint = NotProvided,
+        gradient: Gradient = NotProvided,
+        critic_lr: float = NotProvided,
+        warmup_env_steps: int = NotProvided,
+        **kwargs: Any,
+    ) -> Self:
+        """Set the method's own parameters; the rest goes to ``PPOConfig.training``.
+
+        Args:
+            base: the frozen base policy: a network, or a folder written by ``save_policy``.
+            task: where the task policy starts; default the base policy.
+            alpha: largest density ratio to the base, ≥ 1; short for a ``RatioConstraint``.
+            constraint: what the policy is projected onto, instead of ``alpha``.
+            gradient: "paper" (the ratio's numerator is the unprojected task policy) or
+                "through_projection" (numerator and denominator projected).
+            critic_lr: learning rate of the critic.
+            warmup_env_steps: steps during which only the critic learns.
+
+        Raises:
+            UserError: α < 1, both ``alpha`` and ``constraint``, or a base that cannot be read.
+        """
+        super().training(**kwargs)
+        if alpha is not NotProvided and constraint is not NotProvided:
+            raise UserError("give alpha or constraint, not both")
+        if base is not NotProvided:
+            from_file = isinstance(base, (str, Path))
+            self.base = load_policy(Path(base)).network if from_file else base
+        if task is not NotProvided:
+            self.task = task
+        if alpha is not NotProvided:
+            self.constraint = RatioConstraint(alpha=alpha)
+        if constraint is not NotProvided:
+            self.constraint = constraint
+        if gradient is not NotProvided:
+            if gradient not in ("paper", "through_projection"):
+                raise UserError(
+                    f"gradient {gradient!r} is unknown: choose 'paper' or 'through_projection'"
+                )
+            self.gradient = gradient
+        if critic_lr is not NotProvided:
+            self.critic_lr = critic_lr
+        if warmup_env_steps is not NotProvided:
+            self.warmup_env_steps = warmup_env_steps
+        return self
+
+    def validate(self) -> None:
+        """Refuse what would void the certificate.
+
+        Raises:
+            UserError: ``explore=False`` (mean actions), no base, no constraint.
+        """
+        if not self.explore or (self.evaluation_config or {}).get("explore") is False:
+            raise UserError(
+                "explore=False takes mean actions, which have infinite density ratio and void "
+                "the certificate: leave explore=True"
+            )
+        if self.constraint is None:
+            raise UserError("no constraint: call .training(base=..., alpha=...)")
+        start = self.task or self.base
+        if start is None or (self.base is None and not isinstance(self.constraint, Unconstrained)):
+            raise UserError("no base policy: call .training(base=<network or folder>, alpha=...)")
+        if isinstance(self.env, str):
+            self.env_config = {
+                "env_id": self.env,
+                "kwargs": dict(self.env_config),
+                "squash": start.spec.squash,
+            }
+            self.env = TrainingEnvironment
+        super().validate()
+
+    def get_default_learner_class(self) -> type[ProjectedPPOLearner]:
+        """The learner with warm-up and the constraint's metrics."""
+        return ProjectedPPOLearner
+
+    def get_default_rl_module_spec(self) -> RLModuleSpec:
+        """The module that samples from the projected policy."""
+        start = self.task or self.base
+        assert start is not None and self.constraint is not None  # validate() has seen to it
+        return RLModuleSpec(
+            module_class=ProjectedPPOModule,
+            model_config={
+                "spec": start.spec.model_dump(mode="json"),
+                "task_weights": network_to_bytes(start),
+                "base_weights": None if self.base is None else network_to_bytes(self.base),
+                "constraint": self.constraint.to_json(),
+                "gradient": self.gradient,
+            },
+        )
+
+
+class ProjectedPPO(PPO):
+    """Clipped PPO that always samples from the projection of its policy onto the constraint."""
+
+    @classmethod
+    def get_default_config(cls) -> ProjectedPPOConfig:
+        """The paper's configuration."""
+        return ProjectedPPOConfig()
+
+    def task_policy(self) -> GaussianNetwork:
+        """A copy of the unconstrained task policy π_task as the learner has it now."""
+        state = self.learner_group.get_weights()["default_policy"]
+        actor = {
+            name.removeprefix("actor."): torch.as_tensor(value)
+            for name, value in state.items()
+            if name.startswith("actor.")
+        }
+        start = self.config.task or self.config.base
+        network = GaussianNetwork(start.spec)
+        network.load_state_dict(actor)
+        return network
+
+    def base_fingerprint(self) -> str:
+        """sha256 of the base policy's weights as the workers hold them; "" without a base."""
+        prints = self.env_runner_group.foreach_env_runner(_runner_fingerprint)
+        if len(set(prints)) != 1:
+            raise ArithmeticError(f"workers hold different base policies: {sorted(set(prints))}")
+        return prints[0]
+
+
+def _runner_fingerprint(runner: Any) -> str:
+    base = runner.module.base
+    return "" if base is None else base.fingerprint()

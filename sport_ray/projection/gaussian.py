@@ -1,0 +1,153 @@
+"""Torch entry points: the KL projection, the max log ratio and the KL between Gaussians."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sport_ray.projection.arrays import as_limits, as_rows, max_log_ratio_arrays, raise_bad
+from sport_ray.projection.gradient import pull_back
+from sport_ray.projection.kernels import project_rows
+
+_DTYPES = (torch.float32, torch.float64)
+
+
+def project_kl(
+    mean_base: Tensor,
+    std_base: Tensor,
+    mean_task: Tensor,
+    std_task: Tensor,
+    log_alpha: float | Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Project a diagonal Gaussian onto those with density ratio <= alpha to the base.
+
+    ``argmin KL(N(mean, std) || N(mean_task, std_task))`` subject to
+
+        max_log_ratio(mean, std, mean_base, std_base) <= log_alpha.
+
+    A feasible task is returned bit for bit, and ``log_alpha = 0`` returns the base bit for bit.
+    The bound holds for the returned numbers in their own dtype, exactly and in any float64
+    evaluation (argument in kernels.py), and std <= std_base. The objective is within 1e-9
+    (relative) of the minimum in float64, unless the numbers around it are too coarse to say so
+    (docs/performance.md).
+
+    Args:
+        mean_base, std_base, mean_task, std_task: (..., D), float32 or float64 (mixed: float64);
+            leading dimensions broadcast. Results have the promoted dtype.
+        log_alpha: nats per step, finite and >= 0; a number or a tensor that broadcasts to (...).
+
+    Gradients (first order) reach ``mean_task`` and ``std_task`` only.
+
+    Raises:
+        ValueError: a non-finite mean, a std that is not finite and > 0, a log_alpha that is not
+            finite and >= 0 (naming the argument and its first bad index), another dtype, or a
+            base or log_alpha that requires a gradient.
+
+    Source: arXiv 2504.06386, section 4; the solution is METHOD section 4's, derived in kernels.py.
+    """
+    inputs = (mean_base, std_base, mean_task, std_task)
+    if torch.is_grad_enabled():
+        fixed = {"mean_base": mean_base, "std_base": std_base, "log_alpha": log_alpha}
+        for name, value in fixed.items():
+            if isinstance(value, Tensor) and value.requires_grad:
+                raise ValueError(f"{name} requires a gradient, but the projection is "
+                                 f"differentiable in mean_task and std_task only: detach it")  # fmt: skip
+        if mean_task.requires_grad or std_task.requires_grad:
+            dtype = _promoted(inputs)
+            shape = torch.broadcast_shapes(*(x.shape for x in inputs))
+            mean_task, std_task = (x.to(dtype).expand(shape) for x in (mean_task, std_task))
+            return _ProjectKL.apply(mean_base, std_base, mean_task, std_task, log_alpha)
+    mean, std, _ = _project(inputs, log_alpha, keep=False)
+    return mean, std
+
+
+def max_log_ratio(mean: Tensor, std: Tensor, mean_base: Tensor, std_base: Tensor) -> Tensor:
+    """log max_a N(a; mean, std) / N(a; mean_base, std_base), in nats, float64, shape (...).
+
+        sum_i [ log(std_base_i / std_i) + (mean_i - mean_base_i)^2 / (2 (std_base_i^2 - std_i^2)) ]
+
+    evaluated in float64 on the numbers as they are, to a few units in the last place; infinite
+    where some std_i > std_base_i, or std_i = std_base_i with another mean. Arguments (..., D).
+    Raises ValueError on non-finite means and on stds that are not finite and > 0.
+    """
+    arrays = [_numpy(x, torch.float64) for x in (mean, std, mean_base, std_base)]
+    return torch.from_numpy(np.asarray(max_log_ratio_arrays(*arrays))).to(mean.device)
+
+
+def kl_divergence(mean: Tensor, std: Tensor, mean_task: Tensor, std_task: Tensor) -> Tensor:
+    """KL(N(mean, std) || N(mean_task, std_task)) in nats, float64, shape (...).
+
+        sum_i [ (x_i - 1 - log x_i) / 2 + (mean_i - mean_task_i)^2 / (2 std_task_i^2) ],
+
+    x = (std / std_task)^2. Differentiable; close to std_task the first part is evaluated by its
+    series, so that small divergences keep their digits.
+    """
+    mean, std, mean_task, std_task = (x.double() for x in (mean, std, mean_task, std_task))
+    e = (std - std_task) / std_task
+    x = e * (2.0 + e)  # (std / std_task)^2 - 1
+    series = x * x * (0.5 - x * (1 / 3 - x * (0.25 - x * (0.2 - x / 6))))
+    near = x.abs() < 1e-3
+    direct = x - 2.0 * (std / std_task).log()
+    offset = (mean - mean_task) / std_task
+    return (0.5 * (torch.where(near, series, direct) + offset * offset)).sum(-1)
+
+
+class _ProjectKL(torch.autograd.Function):
+    """The projection with its implicit first derivative (gradient.py)."""
+
+    @staticmethod
+    def forward(ctx: Any, mb: Tensor, sb: Tensor, mt: Tensor, st: Tensor, log_alpha: Any) -> Any:
+        mean, std, saved = _project((mb, sb, mt, st), log_alpha, keep=True)
+        ctx.saved = saved
+        return mean, std
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad_mean: Tensor, grad_std: Tensor) -> Any:
+        rows, lam, w = ctx.saved
+        grads = [_numpy(g, torch.float64).reshape(rows[0].shape) for g in (grad_mean, grad_std)]
+        grads = [np.ascontiguousarray(g) for g in grads]
+        out = np.empty_like(w), np.empty_like(w)
+        pull_back(*rows, lam, w, *grads, *out)
+        back = [torch.from_numpy(x).reshape(grad_mean.shape).to(grad_mean) for x in out]
+        return None, None, back[0], back[1], None
+
+
+def _project(
+    inputs: tuple[Tensor, ...], log_alpha: Any, keep: bool
+) -> tuple[Tensor, Tensor, tuple[Any, ...]]:
+    dtype = _promoted(inputs)
+    shape, rows = as_rows([_numpy(x, dtype) for x in inputs])
+    if isinstance(log_alpha, Tensor):
+        log_alpha = _numpy(log_alpha, torch.float64)
+    limit, limit_shape = as_limits(log_alpha, shape[:-1])
+    mean, std = np.empty_like(rows[0]), np.empty_like(rows[0])
+    count, dims = mean.shape
+    ratio, lam = np.empty(count), np.empty(count)
+    w = np.empty((count if keep else 1, dims))
+    code = project_rows(*rows, limit, dtype == torch.float32, mean, std, ratio, lam, w)
+    if code[0]:
+        raise_bad(code, shape, limit_shape, (*rows, limit))
+    if keep:  # torch may change its tensors in place before the backward pass
+        rows = [np.array(x) for x in rows]
+    results = [torch.from_numpy(x).reshape(shape).to(inputs[0].device) for x in (mean, std)]
+    return results[0], results[1], (rows, lam, w)
+
+
+def _promoted(inputs: tuple[Tensor, ...]) -> torch.dtype:
+    dtypes = {x.dtype for x in inputs}
+    if not dtypes <= set(_DTYPES):
+        bad = next(x.dtype for x in inputs if x.dtype not in _DTYPES)
+        raise ValueError(f"means and stds must be float32 or float64 tensors, got {bad}")
+    return torch.float32 if dtypes == {torch.float32} else torch.float64
+
+
+def _numpy(x: Tensor, dtype: torch.dtype) -> np.ndarray:
+    if x.requires_grad:
+        x = x.detach()
+    if x.dtype != dtype or x.device.type != "cpu":
+        x = x.to(device="cpu", dtype=dtype)
+    return x.numpy()

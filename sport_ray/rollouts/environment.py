@@ -1,0 +1,128 @@
+"""The environment as scenarios need it: slots that each hold one episode, stepped together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from sport_ray.errors import UserError
+
+Slots = NDArray[np.int64]
+POINT_REACH_AVOID = "sport_ray/PointReachAvoid-v0"
+
+
+class Transition(NamedTuple):
+    """What a step of m slots gives: (m, O), (m, K), (m,)."""
+
+    observation: NDArray[np.float64]
+    signals: NDArray[np.float64]
+    terminated: NDArray[np.bool_]
+
+
+class ScenarioEnvironment(Protocol):
+    """A fixed number of slots; what happens in one never depends on the others."""
+
+    signal_names: tuple[str, ...]
+
+    def reset(
+        self, slots: Slots, generators: Sequence[np.random.Generator]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Start an episode in each slot; observations (m, O) and signals (m, K)."""
+        ...
+
+    def step(self, slots: Slots, actions: NDArray[np.float64]) -> Transition:
+        """One step with squashed actions (m, A)."""
+        ...
+
+    def poses(self, slots: Slots) -> NDArray[np.float64] | None:
+        """(x, y, heading) per slot where the environment has them, else None."""
+        ...
+
+
+class PointReachAvoidScenarios:
+    """The point robot on its array simulator: hundreds of slots at the cost of a few."""
+
+    def __init__(self, num_slots: int, kwargs: Mapping[str, Any]) -> None:
+        from sport_ray.envs.simulator import PointReachAvoidSimulator
+
+        self.simulator = PointReachAvoidSimulator(num_slots, **kwargs)
+        self.signal_names: tuple[str, ...] = self.simulator.signal_names
+
+    def reset(
+        self, slots: Slots, generators: Sequence[np.random.Generator]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Start episodes, each layout drawn from its slot's own generator."""
+        return self.simulator.reset(slots, generators)
+
+    def step(self, slots: Slots, actions: NDArray[np.float64]) -> Transition:
+        """One control step."""
+        result = self.simulator.step(slots, actions)
+        return Transition(result.obs, result.signals, result.terminated)
+
+    def poses(self, slots: Slots) -> NDArray[np.float64]:
+        """(x, y, heading), (m, 3), metres and radians."""
+        return self.simulator.poses(slots)
+
+
+class GymnasiumScenarios:
+    """Any gymnasium environment that puts its signals in ``info["signals"]``: one per slot."""
+
+    def __init__(self, num_slots: int, env_id: str, kwargs: Mapping[str, Any]) -> None:
+        self.environments = [gymnasium.make(env_id, **kwargs) for _ in range(num_slots)]
+        _, info = self.environments[0].reset(seed=0)
+        self.signal_names = tuple(sorted(self._signals(info)))
+
+    @staticmethod
+    def _signals(info: Mapping[str, Any]) -> Mapping[str, float]:
+        if "signals" not in info:
+            raise UserError(
+                'the environment gives no info["signals"]: it must name its propositions, '
+                "each a number that is positive where it holds"
+            )
+        return info["signals"]
+
+    def _row(self, info: Mapping[str, Any]) -> list[float]:
+        signals = self._signals(info)
+        return [float(signals[name]) for name in self.signal_names]
+
+    def reset(
+        self, slots: Slots, generators: Sequence[np.random.Generator]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Start episodes, each with a seed drawn from its slot's own generator."""
+        observations, signals = [], []
+        for slot, generator in zip(slots, generators, strict=True):
+            seed = int(generator.integers(2**31))
+            observation, info = self.environments[slot].reset(seed=seed)
+            observations.append(np.asarray(observation, dtype=np.float64))
+            signals.append(self._row(info))
+        return np.stack(observations), np.asarray(signals)
+
+    def step(self, slots: Slots, actions: NDArray[np.float64]) -> Transition:
+        """One step of each environment; truncation ends an episode like termination."""
+        observations, signals, ends = [], [], []
+        for slot, action in zip(slots, actions, strict=True):
+            environment = self.environments[slot]
+            observation, _, terminated, truncated, info = environment.step(
+                action.astype(environment.action_space.dtype)
+            )
+            observations.append(np.asarray(observation, dtype=np.float64))
+            signals.append(self._row(info))
+            ends.append(bool(terminated or truncated))
+        return Transition(np.stack(observations), np.asarray(signals), np.asarray(ends))
+
+    def poses(self, slots: Slots) -> None:
+        """None: a general environment has no pose."""
+        return None
+
+
+def make_scenario_environment(
+    env_id: str, env_kwargs: Mapping[str, Any], num_slots: int
+) -> ScenarioEnvironment:
+    """The slots for an environment id: the array simulator where there is one."""
+    if env_id == POINT_REACH_AVOID:
+        return PointReachAvoidScenarios(num_slots, env_kwargs)
+    return GymnasiumScenarios(num_slots, env_id, env_kwargs)

@@ -1,0 +1,170 @@
+"""Run scenarios: every planned one from its own seed to its own end, many side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from sport_ray.errors import UserError
+from sport_ray.projection import kl_divergence
+from sport_ray.properties import parse_property
+from sport_ray.rollouts.behaviour import Behaviour, Step
+from sport_ray.rollouts.environment import ScenarioEnvironment, make_scenario_environment
+from sport_ray.rollouts.outcomes import Outcomes
+from sport_ray.rollouts.seeding import scenario_generators
+
+SLOTS = 256
+
+
+class ScenarioPlan(BaseModel):
+    """What scenarios are: all that their outcomes depend on, beside the behaviour."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    env_id: str
+    env_kwargs: dict[str, Any] = Field(default_factory=dict)
+    property: str
+    horizon: int = Field(ge=1)
+    root_seed: int = Field(ge=0)
+    purpose: Literal["certify", "evaluate", "base"]
+
+    def environment(self, num_slots: int) -> ScenarioEnvironment:
+        """The environment with the horizon that is planned, in slots."""
+        kwargs = {**self.env_kwargs, "horizon": self.horizon}
+        return make_scenario_environment(self.env_id, kwargs, num_slots)
+
+
+Observer = Callable[[NDArray[np.int64], NDArray[np.int64], Step, NDArray[np.float64] | None], None]
+"""Called at every step with (scenario indices, step numbers, Gaussians, poses before the step)."""
+
+
+def run_scenarios(
+    plan: ScenarioPlan,
+    behaviour: Behaviour,
+    first: int,
+    count: int,
+    *,
+    slots: int = SLOTS,
+    observer: Observer | None = None,
+) -> Outcomes:
+    """Run scenarios ``first`` … ``first + count − 1`` to their ends and judge each.
+
+    A freed slot takes the next planned scenario, so nothing is decided by which episode ends
+    first: all that start finish and all that are planned start. Scenario i draws its layout and
+    its action noise from its own generators, and neither the environment nor the policies mix
+    rows, so the table does not depend on ``slots`` or on how scenarios are split over calls.
+
+    Raises:
+        UserError: signals that the property needs and the environment lacks; observations that
+            are not finite.
+    """
+    slots = max(1, min(slots, count))
+    environment = plan.environment(slots)
+    prop = parse_property(plan.property)
+    missing = [name for name in prop.signal_names if name not in environment.signal_names]
+    if missing:
+        raise UserError(
+            f"property {plan.property!r} needs the signal {missing[0]!r}; "
+            f"{plan.env_id} provides {', '.join(environment.signal_names)}"
+        )
+    columns = [environment.signal_names.index(name) for name in prop.signal_names]
+    tanh = behaviour.spec.squash == "tanh"
+    actions = behaviour.spec.action_size
+
+    scenario = np.full(slots, -1, dtype=np.int64)
+    step = np.zeros(slots, dtype=np.int64)
+    noise = np.empty((slots, plan.horizon, actions))
+    trace = np.full((slots, plan.horizon + 1, len(columns)), np.nan)
+    sums = np.zeros((slots, 5))
+    largest = np.zeros(slots)
+    observation = np.empty((slots, behaviour.spec.observation_size))
+    parts: list[Outcomes] = []
+    upcoming = first
+
+    def start(free: NDArray[np.int64]) -> None:
+        nonlocal upcoming
+        chosen = free[: first + count - upcoming]
+        if not chosen.size:
+            return
+        generators = []
+        for slot in chosen:
+            layout, action = scenario_generators(plan.root_seed, plan.purpose, upcoming)
+            generators.append(layout)
+            noise[slot] = action.standard_normal((plan.horizon, actions))
+            scenario[slot] = upcoming
+            upcoming += 1
+        start_observation, signals = environment.reset(chosen, generators)
+        if start_observation.shape[1] != observation.shape[1]:
+            raise UserError(
+                f"{plan.env_id} gives observations of {start_observation.shape[1]} entries, "
+                f"the policy expects {observation.shape[1]}"
+            )
+        observation[chosen] = start_observation
+        trace[chosen, 0] = signals[:, columns]
+        step[chosen] = 0
+        sums[chosen] = 0.0
+        largest[chosen] = 0.0
+
+    def finish(done: NDArray[np.int64]) -> None:
+        signals = {name: trace[done, :, k] for k, name in enumerate(prop.signal_names)}
+        verdict = prop.evaluate(signals, step[done] + 1)
+        parts.append(
+            Outcomes(
+                index=scenario[done],
+                length=step[done],
+                satisfied_at=verdict.satisfied_at,
+                violated_at=verdict.violated_at,
+                robustness=verdict.robustness,
+                max_log_ratio=largest[done],
+                sum_log_ratio=sums[done, 0],
+                sum_realised_log_ratio=sums[done, 1],
+                projected_steps=sums[done, 2].astype(np.int64),
+                sum_kl_to_base=sums[done, 3],
+                sum_task_distance=sums[done, 4],
+            )
+        )
+        scenario[done] = -1
+
+    start(np.arange(slots))
+    while (live := np.flatnonzero(scenario >= 0)).size:
+        gaussians = behaviour.step(observation[live])
+        if observer is not None:
+            observer(scenario[live], step[live], gaussians, environment.poses(live))
+        action = gaussians.mean + gaussians.std * noise[live, step[live]]
+        transition = environment.step(live, np.tanh(action) if tanh else action)
+        step[live] += 1
+        observation[live] = transition.observation
+        trace[live, step[live]] = transition.signals[:, columns]
+        sums[live] += _step_sums(gaussians, action)
+        largest[live] = np.maximum(largest[live], gaussians.max_log_ratio)
+        done = live[transition.terminated | (step[live] >= plan.horizon)]
+        if done.size:
+            finish(done)
+            start(done)
+    return Outcomes.concatenate(parts)
+
+
+def _step_sums(gaussians: Step, action: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Per-step quantities (n, 5): log ratio, realised log ratio, projected, KL base, KL task."""
+    mean, std, base_mean, base_std, _, _, log_ratio, projected = gaussians
+    tensors = [torch.from_numpy(array) for array in gaussians[:6]]
+    realised = (
+        np.log(base_std / std)
+        + 0.5 * ((action - base_mean) / base_std) ** 2
+        - 0.5 * ((action - mean) / std) ** 2
+    ).sum(axis=1)
+    return np.stack(
+        [
+            log_ratio,
+            realised,
+            projected.astype(np.float64),
+            kl_divergence(*tensors[:2], *tensors[2:4]).numpy(),
+            kl_divergence(*tensors[:2], *tensors[4:6]).numpy(),
+        ],
+        axis=1,
+    )

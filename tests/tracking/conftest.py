@@ -1,0 +1,234 @@
+"""Writes result folders as a sweep leaves them, from a plausible made-up study.
+
+Numbers follow the shape of the paper's: steps to goal fall with alpha, the naively projected
+policy grows risky at large alpha, Projected PPO hardly. Bounds are the real formulas.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import beta as beta_law
+from scipy.stats import norm
+
+ALPHAS = (1.0, 1.1, 1.25, 1.5, 3.0, 10.0)
+HORIZONS = (21, 30)
+SEEDS = (0, 1)
+NUM_SCENARIOS = 10_000
+BETA = 1e-7
+START = np.array([0.058576, -0.456962])
+GOAL = np.array([-0.162016, 2.113773])
+HAZARD = np.array([-0.122152, 0.910484])
+
+Change = Callable[[dict[str, Any]], dict[str, Any]]
+Factory = Callable[..., Path]
+
+
+def clopper_pearson(violations: int, scenarios: int, confidence_left: float) -> float:
+    return float(beta_law.ppf(1 - confidence_left, violations + 1, scenarios - violations))
+
+
+def digest(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def make_certificate(max_horizon: int = 60) -> dict[str, Any]:
+    horizons = np.arange(1, max_horizon + 1)
+    late = norm.sf(horizons + 0.5, loc=14.0, scale=2.2)
+    violations = np.round(NUM_SCENARIOS * (0.001 + 0.999 * late)).astype(int)
+    violations = np.minimum(violations, NUM_SCENARIOS)
+
+    def bounds(left: float) -> list[float]:
+        return [
+            1.0 if k == NUM_SCENARIOS else clopper_pearson(int(k), NUM_SCENARIOS, left)
+            for k in violations
+        ]
+
+    return {
+        "schema": "sport-ray/certificate/1",
+        "base_digest": digest("base"),
+        "env_id": "sport_ray/PointReachAvoid-v0",
+        "env_kwargs": {"layout": "fixed"},
+        "property": "(!hazard) U goal",
+        "num_scenarios": NUM_SCENARIOS,
+        "beta": BETA,
+        "root_seed": 7,
+        "counts": {
+            "planned": NUM_SCENARIOS,
+            "started": NUM_SCENARIOS,
+            "finished": NUM_SCENARIOS,
+            "aborted": 0,
+        },
+        "max_horizon": max_horizon,
+        "table": {
+            "horizon": horizons.tolist(),
+            "num_violations": violations.tolist(),
+            "eps_base": bounds(BETA),
+            "eps_base_simultaneous": bounds(BETA / max_horizon),
+        },
+        "mean_steps_to_goal": 14.02,
+        "std_steps_to_goal": 2.21,
+        "versions": {"sport-ray": "0.1.0", "torch": "2.13.0", "ray": "2.60.0"},
+        "digest": digest("certificate"),
+    }
+
+
+def make_cell(
+    study: str, certificate: dict[str, Any], method: str, alpha: float | None, horizon: int,
+    seed: int,
+) -> dict[str, Any]:  # fmt: skip
+    rng = np.random.default_rng([horizon, seed, len(method), round(1000 * (alpha or 0))])
+    eps_base = certificate["table"]["eps_base_simultaneous"][horizon - 1]
+    gain = 1.0 if alpha is None else 1 - math.exp(-1.1 * math.log(alpha))
+    steps = 14.0 - gain * (2.6 if method != "projected_ppo" else 2.1) + 0.05 * rng.normal()
+    late = norm.sf(horizon + 0.5, loc=steps, scale=2.2)
+    hazard = 0.001 + (0.0 if method == "projected_ppo" else 0.6 * gain**6)
+    num_hazard = int(rng.binomial(NUM_SCENARIOS, hazard))
+    num_timeout = int(rng.binomial(NUM_SCENARIOS - num_hazard, late))
+    violations = num_hazard + num_timeout
+    free = alpha is None
+    log_alpha = None if alpha is None else math.log(alpha)
+    return {
+        "cell_id": digest(study, method, alpha, horizon, seed)[:16],
+        "study": study,
+        "method": method,
+        "constraint": None if free else "ratio",
+        "alpha": alpha,
+        "log_alpha": log_alpha,
+        "horizon": horizon,
+        "seed": seed,
+        "eps_max": None,
+        "status": "finished",
+        "reason": None,
+        "base_digest": certificate["base_digest"],
+        "certificate_digest": certificate["digest"],
+        "policy_digest": digest(method, alpha, horizon, seed, "policy"),
+        "eps_base": eps_base,
+        "beta": BETA,
+        "prior_bound": None if alpha is None else eps_base * alpha**horizon,
+        "num_scenarios": NUM_SCENARIOS,
+        "num_violations": violations,
+        "num_hazard": num_hazard,
+        "num_timeout": num_timeout,
+        "empirical_violation_rate": violations / NUM_SCENARIOS,
+        "posterior_bound": clopper_pearson(violations, NUM_SCENARIOS, BETA),
+        "posterior_beta": BETA,
+        "mean_steps_to_goal": steps,
+        "std_steps_to_goal": 2.2 - 0.8 * gain,
+        "max_log_ratio": math.inf if log_alpha is None else log_alpha * (1 - 1e-7),
+        "mean_log_ratio": None if log_alpha is None else 0.9 * log_alpha,
+        "mean_realised_log_ratio": None if log_alpha is None else 0.2 * log_alpha,
+        "projected_share": 0.0 if free else 0.93,
+        "mean_kl_to_base": 3.1 if log_alpha is None else 0.3 * log_alpha,
+        "mean_task_distance": 0.0 if free else 0.4,
+        "train_env_steps": 200_000,
+        "train_seconds": 41.5,
+        "eval_seconds": 6.2,
+        "clip_fraction": 0.31,
+        "train_return": 3.2 + gain,
+        "train_violations": 40,
+        "finished_at": f"2026-03-02T10:{horizon:02d}:{10 * seed + round(alpha or 0):02d}+00:00",
+    }
+
+
+def make_samples(alpha: float, horizon: int, seed: int, scenarios: int = 60) -> dict[str, Any]:
+    """Bent paths from start to goal on the hazard's left, the closer the larger alpha."""
+    rng = np.random.default_rng([seed, horizon, round(100 * alpha)])
+    poses = np.full((scenarios, horizon + 1, 3), np.nan, dtype=np.float32)
+    lengths = np.clip(np.round(rng.normal(14 - 2 * math.tanh(math.log(alpha)), 1.5, scenarios)),
+                      8, horizon).astype(int)  # fmt: skip
+    bend = -1.75 + 0.4 * math.tanh(math.log(alpha)) + 0.15 * rng.normal(size=scenarios)
+    for i, length in enumerate(lengths):
+        u = np.linspace(0, 0.9, length + 1)[:, None]
+        middle = HAZARD + np.array([bend[i], 0.1])
+        path = (1 - u) ** 2 * START + 2 * u * (1 - u) * middle + u**2 * GOAL
+        poses[i, : length + 1, :2] = path
+        poses[i, : length + 1, 2] = np.linspace(2.7, 0.8, length + 1)
+    length = int(lengths[0])
+    base_mean = np.stack([np.linspace(0.2, 0.6, length), np.linspace(-0.5, 0.4, length)], axis=1)
+    base_std = np.full((length, 2), 0.5) + np.linspace(0, 0.2, length)[:, None]
+    task_mean, task_std = base_mean + np.array([0.9, 0.3]), 0.5 * base_std
+    # Half of log alpha in each action; a quarter of that narrows, the rest shifts.
+    budget = math.log(alpha) / 2
+    std = base_std * math.exp(-budget / 4)
+    shift = np.sqrt(2 * (base_std**2 - std**2) * 0.75 * budget)
+    return {
+        "poses": poses,
+        "goal": GOAL,
+        "hazard": HAZARD,
+        "goal_radius": 0.3,
+        "hazard_radius": 0.5,
+        "mean": base_mean + shift,
+        "std": std,
+        "base_mean": base_mean,
+        "base_std": base_std,
+        "task_mean": task_mean,
+        "task_std": task_std,
+    }
+
+
+def write_cell(folder: Path, record: dict[str, Any]) -> Path:
+    file = folder / "cells" / record["cell_id"] / "record.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(record), encoding="utf-8")
+    return file
+
+
+@pytest.fixture
+def make_results(tmp_path: Path) -> Factory:
+    """`make_results(name=, change=, samples=, ...)` -> folder of a study of 50 cells, one failed.
+
+    `change` maps each record to what is written in its place.
+    """
+
+    def make(
+        name: str = "quickstart",
+        change: Change = dict,
+        samples: bool = False,
+        alphas: tuple[float, ...] = ALPHAS,
+        horizons: tuple[int, ...] = HORIZONS,
+        seeds: tuple[int, ...] = SEEDS,
+        folder: str = "results",
+    ) -> Path:
+        path = tmp_path / folder
+        path.mkdir()
+        certificate = make_certificate()
+        (path / "certificate.json").write_text(json.dumps(certificate))
+        (path / "study.json").write_text(json.dumps({"name": name, "alphas": list(alphas)}))
+        (path / "study.yaml").write_text(f"name: {json.dumps(name)}\nalphas: {list(alphas)}\n")
+        settings: list[tuple[str, float | None]] = [("unconstrained", None)]
+        settings += [(m, a) for m in ("projected_ppo", "projected_at_deployment") for a in alphas]
+        for horizon in horizons:
+            for seed in seeds:
+                for method, alpha in settings:
+                    record = make_cell(name, certificate, method, alpha, horizon, seed)
+                    if (method, alpha, horizon, seed) == ("projected_ppo", 10.0, 30, 1):
+                        record = fail(record, "worker died: out of memory")
+                    write_cell(path, change(record))
+                    if samples and alpha is not None and seed == 0 and horizon == horizons[0]:
+                        file = path / "cells" / record["cell_id"] / "samples.npz"
+                        np.savez_compressed(file, **make_samples(alpha, horizon, seed))
+        return path
+
+    return make
+
+
+def fail(record: dict[str, Any], reason: str) -> dict[str, Any]:
+    kept = ("cell_id", "study", "method", "constraint", "alpha", "log_alpha", "horizon", "seed",
+            "base_digest", "certificate_digest", "eps_base", "beta", "prior_bound",
+            "finished_at")  # fmt: skip
+    failed = {name: record[name] if name in kept else None for name in record}
+    return failed | {"status": "failed", "reason": reason}
+
+
+@pytest.fixture
+def results(make_results: Factory) -> Path:
+    """A result folder of the default study, without samples."""
+    return make_results()

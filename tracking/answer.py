@@ -1,0 +1,180 @@
+"""The study's question answered in a sentence: what does each level of certified risk buy?
+
+Honest by construction: only certified settings are asked, the gain is against the base policy at
+the same T, and a gain within two standard errors is called none.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tracking.wording import alpha_text, bound_text, method_text, seeds_text, steps_text
+
+HEADLINE_LEVEL = 0.1
+LEVELS = (0.025, 0.1, 1.0)
+
+
+@dataclass(frozen=True)
+class Best:
+    """The fastest setting of a method that is certified at a level, beside the base policy."""
+
+    level: float
+    method: str
+    alpha: float
+    horizon: int
+    seeds: int
+    prior_bound: float
+    steps: float
+    steps_error: float
+    base_steps: float
+    base_error: float
+    base_source: str
+
+    @property
+    def gain(self) -> float:
+        """Steps saved against the base policy; NaN where the base's time is unknown."""
+        return self.base_steps - self.steps
+
+    @property
+    def margin(self) -> float:
+        """Two standard errors of the gain, from scenarios alone (seeds taken as given), steps."""
+        return 2 * math.hypot(self.steps_error, self.base_error)
+
+    @property
+    def faster(self) -> bool:
+        """Whether the gain is more than its margin."""
+        return self.gain > self.margin
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The lead sentence, what qualifies it, and the table behind it."""
+
+    sentence: str
+    notes: tuple[str, ...]
+    best: tuple[Best, ...]
+
+
+def answer_study(settings: pd.DataFrame, certificate: dict[str, Any] | None) -> Answer:
+    """The answer from the settings (`aggregate`) of a study and its certificate."""
+    targets = {float(t) for t in settings.get("eps_max", pd.Series(dtype=float)).dropna()}
+    levels = sorted({*LEVELS, *targets})
+    certified = settings[
+        settings["certified"] & np.isfinite(settings["mean_steps_to_goal"].astype(float))
+    ]
+    best = []
+    for level in levels:
+        allowed = certified[certified["prior_bound"] <= level]
+        for _, rows in allowed.groupby("method", sort=False):
+            row = rows.sort_values("mean_steps_to_goal", kind="stable").iloc[0]
+            best.append(_best(level, row, settings, certificate))
+    return Answer(_sentence(best, settings), _notes(best, settings), tuple(best))
+
+
+def _best(
+    level: float, row: pd.Series, settings: pd.DataFrame, certificate: dict[str, Any] | None
+) -> Best:
+    base = settings[(settings["alpha"] == 1) & (settings["horizon"] == row["horizon"])]
+    base = base[np.isfinite(base["mean_steps_to_goal"])]
+    if len(base):
+        # At α = 1 every method is the base policy: all its runs at this T count.
+        steps = base["mean_steps_to_goal"].mean()
+        error = math.sqrt((base["steps_standard_error"] ** 2).sum()) / len(base)
+        source = "α = 1 at the same T"
+    elif certificate is not None and certificate.get("mean_steps_to_goal") is not None:
+        steps = certificate["mean_steps_to_goal"]
+        spread = certificate.get("std_steps_to_goal")
+        error = math.nan if spread is None else spread / math.sqrt(certificate["num_scenarios"])
+        source = "certification scenarios, at their longest T"
+    else:
+        steps, error, source = math.nan, math.nan, "unknown"
+    return Best(
+        level,
+        str(row["method"]),
+        float(row["alpha"]),
+        int(row["horizon"]),
+        int(row["seeds"]),
+        float(row["prior_bound"]),
+        float(row["mean_steps_to_goal"]),
+        float(row["steps_standard_error"]),
+        float(steps),
+        float(error),
+        source,
+    )
+
+
+def _sentence(best: list[Best], settings: pd.DataFrame) -> str:
+    if not best:
+        return (
+            "No setting has a prior bound below 1, so nothing is certified before it is run: "
+            "choose α closer to 1 or a T with a smaller base risk."
+        )
+    tight = _leader([b for b in best if b.level == HEADLINE_LEVEL])
+    loose = _leader([b for b in best if b.level == 1.0])
+    assert loose is not None  # certified means a prior bound below 1
+    if tight is not None and tight.faster:
+        return _achievement(f"At certified risk ≤ {HEADLINE_LEVEL:g}", tight, settings)
+    if loose.faster:
+        lead = _achievement(f"At certified risk ≤ {bound_text(loose.prior_bound)}", loose, settings)
+        return f"{lead} At certified risk ≤ {HEADLINE_LEVEL:g} nothing tried beats the base."
+    return (
+        "No certified setting reaches the goal faster than the base policy beyond sampling error: "
+        f"the fastest takes {steps_text(loose.steps)} steps, the base "
+        f"{steps_text(loose.base_steps)} ± {steps_text(loose.margin)}."
+    )
+
+
+def _leader(best: list[Best]) -> Best | None:
+    """The fastest; Projected PPO, which the study is about, if that is within sampling error."""
+    if not best:
+        return None
+    fastest = min(best, key=lambda b: b.steps)
+    for one in best:
+        error = 2 * math.hypot(one.steps_error, fastest.steps_error)
+        if one.method == "projected_ppo" and one.steps - fastest.steps <= error:
+            return one
+    return fastest
+
+
+def _achievement(lead: str, best: Best, settings: pd.DataFrame) -> str:
+    free = settings[settings["alpha"].isna() & (settings["horizon"] == best.horizon)]
+    free = free[np.isfinite(free["mean_steps_to_goal"].astype(float))]
+    unconstrained = (
+        f", unconstrained {steps_text(free['mean_steps_to_goal'].min())}" if len(free) else ""
+    )
+    return (
+        f"{lead}, {_phrase(best.method)} reaches the goal in {steps_text(best.steps)} steps "
+        f"(base {steps_text(best.base_steps)}{unconstrained}), "
+        f"with α\u00a0=\u00a0{alpha_text(best.alpha)} and T\u00a0=\u00a0{best.horizon}."
+    )
+
+
+def _phrase(method: str) -> str:
+    if method == "projected_at_deployment":
+        return "a pre-trained task policy projected at deployment"
+    return method_text(method)
+
+
+def _notes(best: list[Best], settings: pd.DataFrame) -> tuple[str, ...]:
+    notes = []
+    free = settings[settings["alpha"].isna() & (settings["seeds"] > 0)]
+    if len(free):
+        low, high = free["empirical_violation_rate"].min(), free["empirical_violation_rate"].max()
+        shares = f"{low:.1%}" if f"{low:.1%}" == f"{high:.1%}" else f"{low:.1%} to {high:.1%}"
+        notes.append(
+            f"The unconstrained policy has no certificate: it violated in {shares} of its "
+            "evaluation scenarios."
+        )
+    if best:
+        seeds = pd.Series([b.seeds for b in best])
+        few = " Fewer than 3 seeds say little about another seed." if seeds.min() < 3 else ""
+        notes.append(
+            f"Means over {seeds_text(seeds)} per setting, of successful scenarios; the margin is "
+            f"two standard errors over scenarios, seeds taken as given.{few}"
+        )
+    return tuple(notes)

@@ -1,0 +1,67 @@
+"""The figures of a study, each saved as PNG and SVG: `draw_figures` draws them all.
+
+A figure whose data is missing is not drawn, an older file of it is removed, and the reason is
+returned, so that no picture outlives the results that it shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from tracking.figures.certificate import draw_max_log_alpha, draw_prior_bound
+from tracking.figures.pareto import draw_pareto
+from tracking.figures.policies import draw_policies
+from tracking.figures.risk import draw_risk
+from tracking.figures.steps import draw_steps
+from tracking.figures.style import Drawn, look
+from tracking.figures.trajectories import draw_trajectories
+from tracking.records import ResultFolder
+
+__all__ = ["Drawn", "draw_figures"]
+
+
+def draw_figures(
+    folder: ResultFolder, frame: pd.DataFrame, settings: pd.DataFrame
+) -> tuple[dict[str, Drawn], dict[str, str]]:
+    """Draw all figures into the result folder's ``figures/``.
+
+    `frame`: the results table; `settings`: its `aggregate`. Returns the figures by name, and for
+    each that could not be drawn the reason.
+    """
+    out = folder.path / "figures"
+    certificate = folder.certificate
+    plans: dict[str, tuple[Callable[[], Drawn | None], str]] = {
+        "risk": (lambda: draw_risk(settings, frame, out), "no setting with an α finished"),
+        "steps_to_goal": (lambda: draw_steps(settings, out), "no setting reached the goal"),
+        "pareto": (lambda: draw_pareto(settings, out), "no setting has a bound below 1"),
+        "max_log_alpha": (
+            lambda: draw_max_log_alpha(certificate, settings, out) if certificate else None,
+            "the folder has no certificate" if not certificate else "the base's own bound is 1",
+        ),
+        "prior_bound": (
+            lambda: draw_prior_bound(certificate, settings, out) if certificate else None,
+            "the folder has no certificate",
+        ),
+        "trajectories": (
+            lambda: draw_trajectories(folder, frame, out),
+            "no cell kept its trajectories (samples.npz)",
+        ),
+        "policies": (
+            lambda: draw_policies(folder, frame, out),
+            "no cell with α > 1 kept its policies (samples.npz)",
+        ),
+    }
+    drawn: dict[str, Drawn] = {}
+    skipped: dict[str, str] = {}
+    with look():
+        for name, (draw, reason) in plans.items():
+            figure = draw()
+            if figure is not None:
+                drawn[name] = figure
+                continue
+            skipped[name] = reason
+            for suffix in ("png", "svg"):
+                (out / f"{name}.{suffix}").unlink(missing_ok=True)
+    return drawn, skipped

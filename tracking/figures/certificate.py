@@ -1,0 +1,107 @@
+"""What the base certificate permits, before anything is trained: two pictures over T."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tracking.figures.style import GRID, INK, MUTED, SEQUENCE, Drawn, new_figure, save
+from tracking.wording import confidence_text
+
+LEVELS = (1.0, 0.1, 0.025)
+DEFAULT_ALPHAS = (1.0, 1.05, 1.1, 1.25, 1.5)
+
+
+def _table(certificate: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    table = certificate["table"]
+    horizon = np.asarray(table["horizon"], dtype=np.float64)
+    return horizon, np.asarray(table["eps_base_simultaneous"], dtype=np.float64)
+
+
+def largest_log_alpha(eps_base: np.ndarray, horizon: np.ndarray, eps_max: float) -> np.ndarray:
+    """(ln eps_max − ln eps_base(T)) / T in nats, NaN where even the base exceeds eps_max."""
+    log_alpha = (math.log(eps_max) - np.log(eps_base)) / horizon
+    return np.where(log_alpha >= 0, log_alpha, np.nan)
+
+
+def draw_max_log_alpha(
+    certificate: dict[str, Any], settings: pd.DataFrame, folder: Path
+) -> Drawn | None:
+    """Largest permitted log alpha against T for several levels of the prior bound."""
+    horizon, eps_base = _table(certificate)
+    figure, grid = new_figure(6.6, 4.3)
+    axes = grid[0][0]
+    curves = [(level, largest_log_alpha(eps_base, horizon, level)) for level in LEVELS]
+    if not any(np.isfinite(curve).any() for _, curve in curves):
+        return None
+    for (level, curve), colour in zip(curves, (INK, SEQUENCE[1], SEQUENCE[4]), strict=True):
+        if not np.isfinite(curve).any():
+            continue
+        best = int(np.nanargmax(curve))
+        axes.plot(
+            horizon, curve, "-o", color=colour, markevery=[best],
+            label=f"{level:g}: α ≤ {_down(math.exp(curve[best]))} at T = {horizon[best]:.0f}",
+        )  # fmt: skip
+    for used in sorted(settings["horizon"].unique()):
+        axes.axvline(used, color=MUTED, linewidth=1, linestyle=(0, (1, 2)))
+        axes.annotate(f"T = {used}", (used, 1), xycoords=axes.get_xaxis_transform(),
+                      xytext=(0, 2), textcoords="offset points", ha="center", fontsize=8.5,
+                      color=MUTED)  # fmt: skip
+    axes.legend(title="bound: largest α", loc="upper right", alignment="left")
+    first = horizon[curves[0][1] > 0.01 * np.nanmax(curves[0][1])][0]
+    axes.set_xlim(max(first - 2, 1), horizon[-1])
+    axes.set_ylim(0, 1.12 * np.nanmax(curves[0][1]) or 0.01)
+    axes.set_xlabel("T, steps")
+    axes.set_ylabel("largest permitted log α, nats per step")
+    caption = (
+        "(ln ε_max − ln ε_base(T)) / T: a longer horizon lowers the base's own risk but is paid "
+        f"for at every step. ε_base holds for all T together, confidence "
+        f"{confidence_text(certificate['beta'])}. Dotted: the T of this study."
+    )
+    svg = save(figure, folder, "max_log_alpha")
+    return Drawn("max_log_alpha", "How large may α be?", caption, svg)
+
+
+def draw_prior_bound(certificate: dict[str, Any], settings: pd.DataFrame, folder: Path) -> Drawn:
+    """The prior bound against T for several alpha."""
+    horizon, eps_base = _table(certificate)
+    figure, grid = new_figure(6.6, 4.3)
+    axes = grid[0][0]
+    for alpha, colour in zip(_alphas(settings), SEQUENCE, strict=False):
+        log_bound = np.log(eps_base) + horizon * math.log(alpha)
+        bound = np.exp(np.minimum(log_bound, math.log(50)))
+        axes.plot(horizon, bound, color=colour, label=f"{alpha:g}")
+        low = int(np.argmin(log_bound))
+        if log_bound[low] < 0:
+            axes.plot(horizon[low], bound[low], "o", color=colour, markersize=5)
+    axes.axhspan(1, 6, color=GRID, alpha=0.55, linewidth=0)
+    axes.annotate("1 or more: says nothing", (0.985, 2.2), xycoords=axes.get_yaxis_transform(),
+                  ha="right", va="center", fontsize=8.5, color=MUTED)  # fmt: skip
+    axes.set_yscale("log")
+    axes.set_ylim(10 ** math.floor(math.log10(eps_base.min())), 6)
+    axes.set_xlim(horizon[0], horizon[-1])
+    axes.set_xlabel("T, steps")
+    axes.set_ylabel("prior bound ε·αᵀ (log)")
+    axes.legend(title="α", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    caption = (
+        "The bound that holds before any rollout of the task policy, from the certificate alone; "
+        "dots: the best T for each α. All T and all α hold together with confidence "
+        f"{confidence_text(certificate['beta'])}."
+    )
+    svg = save(figure, folder, "prior_bound")
+    return Drawn("prior_bound", "The prior bound over the horizon", caption, svg)
+
+
+def _alphas(settings: pd.DataFrame) -> list[float]:
+    run = sorted(settings["alpha"].dropna().unique())
+    useful = [alpha for alpha in run if alpha <= 2][: len(SEQUENCE)]
+    return [float(alpha) for alpha in (useful if len(useful) > 1 else DEFAULT_ALPHAS)]
+
+
+def _down(alpha: float) -> str:
+    # A permitted alpha may be rounded down only.
+    return f"{math.floor(alpha * 1e4) / 1e4:g}"

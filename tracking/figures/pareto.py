@@ -1,0 +1,88 @@
+"""The Pareto fronts as a figure: certified risk and posterior risk against steps to goal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from tracking.figures.style import (
+    INK,
+    METHOD_COLOURS,
+    METHOD_MARKERS,
+    MUTED,
+    Drawn,
+    legend_below,
+    new_figure,
+    save,
+)
+from tracking.pareto import candidates, pareto_front
+from tracking.table import plain_rows
+from tracking.wording import alpha_text, method_text, seeds_text
+
+TITLE = "Pareto front: risk against time to goal"
+PANELS = {
+    "prior_bound": ("Certified before any rollout", "prior bound (log)"),
+    "posterior_bound": ("Bounded after evaluation", "posterior bound, worst seed (log)"),
+}
+
+
+def draw_pareto(settings: pd.DataFrame, folder: Path) -> Drawn | None:
+    """Two panels, certified and posterior; None if neither has a point."""
+    chosen = {kind: candidates(settings, kind) for kind in PANELS}
+    if all(points.empty for points in chosen.values()):
+        return None
+    figure, grid = new_figure(9.8, 4.6, 1, 2, sharey=True)
+    for axes, (kind, points) in zip(grid[0], chosen.items(), strict=True):
+        title, label = PANELS[kind]
+        axes.set_title(title)
+        axes.set_xlabel(label)
+        if points.empty:
+            axes.text(0.5, 0.5, "no bound below 1", transform=axes.transAxes, ha="center",
+                      color=MUTED)  # fmt: skip
+        else:
+            _panel(axes, points)
+    grid[0][0].set_ylabel("mean steps to goal")
+    fullest = max(zip(chosen.values(), grid[0], strict=True), key=lambda pair: len(pair[0]))[1]
+    legend_below(figure, fullest, 4)
+    seeds = pd.concat([points["seeds"] for points in chosen.values()])
+    caption = (
+        f"Each point a setting, mean over {seeds_text(seeds)}; labels: α, T. Filled: on the front, "
+        "which runs over methods, α and T; hollow: dominated. All certified points hold together; "
+        "posterior bounds hold one by one, and the best of many is drawn here."
+    )
+    return Drawn("pareto", TITLE, caption, save(figure, folder, "pareto"))
+
+
+def _panel(axes: Axes, points: pd.DataFrame) -> None:
+    risk, steps = points["risk"].to_numpy(), points["mean_steps_to_goal"].to_numpy()
+    mask = pareto_front(np.column_stack([risk, steps]))
+    order = np.lexsort((steps[mask], risk[mask]))
+    axes.set_xscale("log")
+    axes.step(risk[mask][order], steps[mask][order], where="post", color=INK, linewidth=1.2,
+              zorder=1, label="front")  # fmt: skip
+    for method in points["method"].unique():
+        colour, marker = METHOD_COLOURS[method], METHOD_MARKERS[method]
+        leads = bool(((points["method"] == method).to_numpy() & mask).any())
+        for on_front in (True, False):
+            some = (points["method"] == method).to_numpy() & (mask == on_front)
+            axes.plot(risk[some], steps[some], marker, color=colour, linestyle="none",
+                      markerfacecolor=colour if on_front else "none", markersize=7,
+                      alpha=1 if on_front else 0.55,
+                      label=method_text(method) if on_front == leads else None)  # fmt: skip
+    labelled = points[mask].iloc[order]
+    last: tuple[float, float] | None = None
+    reach = np.log(risk.max() / risk.min()) or 1.0
+    tall = np.ptp(steps) or 1.0
+    for row in plain_rows(labelled):
+        place = (row["risk"], row["mean_steps_to_goal"])
+        here = (np.log(place[0]) / reach, place[1] / tall)
+        if last and abs(here[0] - last[0]) < 0.12 and abs(here[1] - last[1]) < 0.06:
+            continue
+        last = here
+        axes.annotate(f"{alpha_text(row['alpha'])}, {row['horizon']}", place,
+                      xytext=(6, 5), textcoords="offset points", fontsize=8.5,
+                      color=INK)  # fmt: skip
+    axes.margins(x=0.12, y=0.08)

@@ -1,0 +1,85 @@
+"""What projection does: task, projected and alpha-scaled base densities along one action."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from tracking.figures.style import BLUE, INK, VERMILLION, Drawn, legend_below, new_figure, save
+from tracking.figures.trajectories import Samples, sampled_cells, spread
+from tracking.records import ResultFolder
+
+TITLE = "The policies under the scaled base density"
+MAX_ALPHAS = 3
+MAX_STEPS = 4
+
+
+def draw_policies(folder: ResultFolder, frame: pd.DataFrame, out: Path) -> Drawn | None:
+    """A row per alpha, a column per time step, along scenario 0; None without samples."""
+    found = sampled_cells(folder, frame)
+    if found is None:
+        return None
+    cells, horizon, seed = found
+    method = (
+        "projected_ppo" if any(m == "projected_ppo" for m, _ in cells) else next(iter(cells))[0]
+    )
+    alphas = sorted(alpha for m, alpha in cells if m == method and alpha > 1)
+    if not alphas:
+        return None
+    alphas = spread(alphas, MAX_ALPHAS)
+    chosen = [cells[method, alpha] for alpha in alphas]
+    # The action that the projection changes most, the same in all panels.
+    action = int(np.argmax(sum(_shift(samples) for samples in chosen)))
+    length = min(len(samples["mean"]) for samples in chosen)
+    steps = sorted({round(step) for step in np.linspace(0, length - 1, MAX_STEPS)})
+    figure, grid = new_figure(
+        max(2.45 * len(steps) + 0.4, 4.0), 1.95 * len(alphas) + 0.8, len(alphas), len(steps)
+    )
+    for row, alpha, samples in zip(grid, alphas, chosen, strict=True):
+        for axes, step in zip(row, steps, strict=True):
+            _panel(axes, samples, alpha, step, action)
+        row[0].set_ylabel(f"α = {alpha:g}\ndensity")
+    for axes, step in zip(grid[0], steps, strict=True):
+        axes.set_title(f"step {step}", fontsize=10.5)
+    for axes in grid[-1]:
+        axes.set_xlabel(f"action {action}, before tanh", fontsize=9.5)
+    legend_below(figure, grid[0][0], 3)
+    caption = (
+        f"Along one scenario (T = {horizon}, seed {seed}). The projected density lies under α "
+        "times the base density everywhere; what is left between the two is the bound's slack. "
+        "Tall curves leave the panel."
+    )
+    return Drawn("policies", TITLE, caption, save(figure, out, "policies"))
+
+
+def _shift(samples: Samples) -> np.ndarray:
+    """Mean distance task to projected per action, in base standard deviations: (D,)."""
+    return np.mean(np.abs(samples["task_mean"] - samples["mean"]) / samples["base_std"], axis=0)
+
+
+def gaussian(x: np.ndarray, mean: float, std: float) -> np.ndarray:
+    """The normal density at x."""
+    return np.exp(-0.5 * ((x - mean) / std) ** 2) / (std * math.sqrt(2 * math.pi))
+
+
+def _panel(axes: Axes, samples: Samples, alpha: float, step: int, action: int) -> None:
+    def law(prefix: str) -> tuple[float, float]:
+        mean, std = samples[f"{prefix}mean"], samples[f"{prefix}std"]
+        return float(mean[step, action]), float(std[step, action])
+
+    base, task, projected = law("base_"), law("task_"), law("")
+    low = min(mean - 3.2 * std for mean, std in (base, task, projected))
+    high = max(mean + 3.2 * std for mean, std in (base, task, projected))
+    x = np.linspace(low, high, 161)
+    scaled = alpha * gaussian(x, *base)
+    axes.fill_between(x, 0, scaled, color=INK, alpha=0.09, linewidth=0)
+    axes.plot(x, scaled, color=INK, linewidth=1.3, label="α · base")
+    axes.plot(x, gaussian(x, *task), color=VERMILLION, linestyle="--", label="task, unprojected")
+    axes.plot(x, gaussian(x, *projected), color=BLUE, label="projected")
+    peak = max(gaussian(np.array(law_[0]), *law_) for law_ in (base, projected))
+    axes.set_ylim(0, 1.7 * float(peak))
+    axes.set_xlim(low, high)

@@ -1,0 +1,98 @@
+"""The headline picture: prior bound, posterior bound and empirical rate against alpha."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from tracking.figures.style import (
+    GRID,
+    INK,
+    METHOD_COLOURS,
+    METHOD_MARKERS,
+    MUTED,
+    Drawn,
+    alpha_axis,
+    legend_below,
+    new_figure,
+    save,
+)
+from tracking.table import plain_rows
+from tracking.wording import method_text, seeds_text
+
+TITLE = "Risk against α: promised, bounded, observed"
+
+
+def draw_risk(settings: pd.DataFrame, frame: pd.DataFrame, folder: Path) -> Drawn | None:
+    """One panel per T; None if no setting finished."""
+    done = settings[settings["seeds"] > 0]
+    if done["alpha"].notna().sum() == 0:
+        return None
+    horizons = sorted(done["horizon"].unique())
+    figure, grid = new_figure(
+        max(4.9 * len(horizons), 6.4), 4.7, 1, len(horizons), sharex=True, sharey=True
+    )
+    free = bool(done["alpha"].isna().any())
+    smallest = 1 / float(frame["num_scenarios"].max())
+    for axes, horizon in zip(grid[0], horizons, strict=True):
+        _panel(axes, done[done["horizon"] == horizon], frame[frame["horizon"] == horizon])
+        axes.set_title(f"T = {horizon} steps")
+        axes.set_yscale("symlog", linthresh=smallest, linscale=0.4)
+        axes.set_ylim(-0.15 * smallest, 3)
+        axes.axhspan(1, 3, color=GRID, alpha=0.55, linewidth=0)
+        axes.annotate("1 or more: says nothing", (0.985, 1.45), xycoords=axes.get_yaxis_transform(),
+                      ha="right", va="center", fontsize=8.5, color=MUTED)  # fmt: skip
+        place = alpha_axis(axes, done["alpha"].dropna().to_numpy(), free)
+        _unconstrained(axes, done[(done["horizon"] == horizon) & done["alpha"].isna()], place)
+    grid[0][0].set_ylabel("probability of violation (log; linear near 0)")
+    legend_below(figure, grid[0][0], 3)
+    with_alpha = done[done["alpha"].notna()]
+    caption = (
+        f"Mean over {seeds_text(with_alpha['seeds'])} per setting; small dots: each seed's rate. "
+        "The prior bound is known before training and is the same for both methods. "
+        "Posterior bounds are Clopper–Pearson, one per policy and pointwise; drawn is the worst "
+        "seed's. 'none': the policy trained without any bound."
+    )
+    return Drawn("risk", TITLE, caption, save(figure, folder, "risk"))
+
+
+def _panel(axes: Axes, settings: pd.DataFrame, cells: pd.DataFrame) -> None:
+    bounded = settings[settings["alpha"].notna()].sort_values("alpha")
+    prior = bounded.dropna(subset="prior_bound").drop_duplicates("alpha")
+    alphas = prior["alpha"].to_numpy(np.float64)
+    axes.plot(*_dense_prior(alphas, prior["prior_bound"].to_numpy(np.float64)), color=INK,
+              linewidth=2.2, label="prior bound ε·αᵀ")  # fmt: skip
+    axes.plot(alphas, prior["prior_bound"], "x", color=INK, markersize=6)
+    for method in bounded["method"].unique():
+        rows = bounded[bounded["method"] == method]
+        colour, marker, name = METHOD_COLOURS[method], METHOD_MARKERS[method], method_text(method)
+        axes.plot(rows["alpha"], rows["posterior_bound"], "--", color=colour, marker=marker,
+                  markerfacecolor="none", linewidth=1.4,
+                  label=f"posterior bound, {name}")  # fmt: skip
+        axes.plot(rows["alpha"], rows["empirical_violation_rate"], "-", color=colour,
+                  marker=marker, label=f"empirical rate, {name}")  # fmt: skip
+        seeds = cells[(cells["method"] == method) & (cells["status"] == "finished")]
+        axes.plot(seeds["alpha"], seeds["empirical_violation_rate"], ".", color=colour,
+                  markersize=4, alpha=0.55)  # fmt: skip
+
+
+def _dense_prior(alphas: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The bound between the alphas that were run: a power law, so straight in log-log."""
+    if alphas.size < 2:
+        return alphas, bounds
+    log_alphas = np.linspace(np.log(alphas[0]), np.log(alphas[-1]), 600)
+    log_bounds = np.interp(log_alphas, np.log(alphas), np.log(bounds))
+    shown = log_bounds < np.log(1e3)
+    return np.exp(log_alphas[shown]), np.exp(log_bounds[shown])
+
+
+def _unconstrained(axes: Axes, rows: pd.DataFrame, place: float) -> None:
+    for row in plain_rows(rows):
+        colour, marker = METHOD_COLOURS["unconstrained"], METHOD_MARKERS["unconstrained"]
+        axes.plot([place], [row["posterior_bound"]], marker=marker, color=colour, linestyle="none",
+                  markerfacecolor="none", markersize=9)  # fmt: skip
+        axes.plot([place], [row["empirical_violation_rate"]], marker=marker, color=colour,
+                  markersize=5, linestyle="none", label="unconstrained (open: bound)")  # fmt: skip

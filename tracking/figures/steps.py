@@ -1,0 +1,95 @@
+"""What the ratio buys: steps to the goal against alpha, for both experiments."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from tracking.figures.style import (
+    INK,
+    METHOD_COLOURS,
+    METHOD_MARKERS,
+    MUTED,
+    Drawn,
+    alpha_axis,
+    legend_below,
+    new_figure,
+    save,
+)
+from tracking.wording import method_text, seeds_text
+
+TITLE = "Time to goal against α"
+LEVELS = (1.0, 0.1, 0.025)
+
+
+def draw_steps(settings: pd.DataFrame, folder: Path) -> Drawn | None:
+    """One panel per T; None if no setting reached the goal."""
+    done = settings[np.isfinite(settings["mean_steps_to_goal"])]
+    bounded = done[done["alpha"].notna()]
+    if bounded.empty:
+        return None
+    horizons = sorted(done["horizon"].unique())
+    figure, grid = new_figure(
+        max(4.9 * len(horizons), 6.4), 4.5, 1, len(horizons), sharex=True, sharey=True
+    )
+    for axes, horizon in zip(grid[0], horizons, strict=True):
+        rows = done[done["horizon"] == horizon]
+        _panel(axes, rows)
+        alpha_axis(axes, bounded["alpha"].to_numpy(), unconstrained=False)
+        _levels(axes, rows)
+        axes.set_title(f"T = {horizon} steps", pad=34)
+    grid[0][0].set_ylabel("steps to goal, successful scenarios")
+    legend_below(figure, grid[0][0], 2)
+    caption = (
+        f"Lines: mean over {seeds_text(bounded['seeds'])} per setting; bands: ± one standard "
+        "deviation over scenarios (the spread of episodes, not an interval of the mean). "
+        "Vertical lines: where the prior bound reaches 0.025, 0.1 and 1. "
+        "Scenarios that fail are not in the mean: read it with the risk."
+    )
+    return Drawn("steps_to_goal", TITLE, caption, save(figure, folder, "steps_to_goal"))
+
+
+def _panel(axes: Axes, rows: pd.DataFrame) -> None:
+    bounded = rows[rows["alpha"].notna()].sort_values("alpha")
+    for method in bounded["method"].unique():
+        line = bounded[bounded["method"] == method]
+        mean, spread = line["mean_steps_to_goal"], line["std_steps_to_goal"].fillna(0)
+        colour = METHOD_COLOURS[method]
+        axes.fill_between(line["alpha"], mean - spread, mean + spread, color=colour, alpha=0.1,
+                          linewidth=0)  # fmt: skip
+        axes.plot(line["alpha"], mean, color=colour, marker=METHOD_MARKERS[method],
+                  label=method_text(method))  # fmt: skip
+    base = bounded.loc[bounded["alpha"] == 1, "mean_steps_to_goal"]
+    if len(base):
+        axes.axhline(base.mean(), color=INK, linestyle=(0, (1, 1.5)), linewidth=1.4,
+                     label="base policy (α = 1)")  # fmt: skip
+    free = rows.loc[rows["alpha"].isna(), "mean_steps_to_goal"]
+    if len(free):
+        axes.axhline(free.mean(), color=METHOD_COLOURS["unconstrained"], linestyle="-.",
+                     linewidth=1.4, label="unconstrained")  # fmt: skip
+
+
+def _levels(axes: Axes, rows: pd.DataFrame) -> None:
+    """Where eps_base * alpha^T = level, from any setting's own bound and alpha."""
+    known = rows.dropna(subset=["prior_bound", "alpha"])
+    if known.empty:
+        return
+    anchor = known.sort_values("alpha").iloc[0]
+    log_eps = math.log(anchor["prior_bound"]) - anchor["horizon"] * math.log(anchor["alpha"])
+    previous, tier = -math.inf, 0
+    left, right = np.log(axes.get_xlim())
+    for level in sorted(LEVELS):
+        log_alpha = (math.log(level) - log_eps) / anchor["horizon"]
+        if not 0 <= log_alpha < right:
+            continue
+        axes.axvline(math.exp(log_alpha), color=MUTED, linewidth=1, linestyle=(0, (4, 2)))
+        # Neighbouring levels are labelled one above the other.
+        tier = tier + 1 if (log_alpha - previous) / (right - left) < 0.12 else 0
+        axes.annotate(f"{level:g}", (math.exp(log_alpha), 1), xycoords=axes.get_xaxis_transform(),
+                      xytext=(0, 2 + 10 * tier), textcoords="offset points", ha="center",
+                      fontsize=8.5, color=MUTED)  # fmt: skip
+        previous = log_alpha

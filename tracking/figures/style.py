@@ -1,0 +1,133 @@
+"""One look for all figures, and saving them the same way every time.
+
+Colours are Okabe and Ito's, safe for colour-blind readers; methods also differ by marker, kinds
+of risk by line style, so that no figure depends on colour alone.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from tracking.files import write_atomically
+
+INK, MUTED, GRID, PAPER = "#1f2933", "#5c6773", "#dfe4ea", "#ffffff"
+BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#00805e", "#a8518a"
+SKY, GOLD, WINE = "#56b4e9", "#b8860b", "#5c2a4a"
+METHOD_COLOURS = {
+    "projected_ppo": BLUE,
+    "projected_at_deployment": VERMILLION,
+    "unconstrained": PURPLE,
+}
+METHOD_MARKERS = {"projected_ppo": "o", "projected_at_deployment": "s", "unconstrained": "D"}
+# Light to dark: readable in print, ordered without a legend.
+SEQUENCE = (SKY, BLUE, GREEN, GOLD, VERMILLION, PURPLE, WINE)
+
+_RC: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10.5,
+    "axes.titlesize": 11.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 10.5,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 6,
+    "figure.facecolor": PAPER,
+    "axes.facecolor": PAPER,
+    "figure.constrained_layout.use": True,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "sport-ray",
+}
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure that was drawn: its file name without suffix, title, caption and SVG text."""
+
+    name: str
+    title: str
+    caption: str
+    svg: str
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """Draw and save inside this context: the look is matplotlib's defaults, changed here only."""
+    with mpl.rc_context(_RC):
+        yield
+
+
+def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **kwargs: Any) -> Any:
+    """A figure in inches and its grid of axes (rows, columns), without pyplot's global state."""
+    figure = Figure(figsize=(width, height))
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, columns, squeeze=False, **kwargs)
+
+
+def save(figure: Figure, folder: Path, name: str) -> str:
+    """Write NAME.png and NAME.svg, byte for byte the same from the same data; return the SVG."""
+    for suffix, options in (("png", {"dpi": 160}), ("svg", {"metadata": {"Date": None}})):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=suffix, **options)
+        write_atomically(folder / f"{name}.{suffix}", buffer.getvalue())
+    return buffer.getvalue().decode("utf-8")
+
+
+def alpha_axis(axes: Axes, alphas: np.ndarray, unconstrained: bool) -> float:
+    """A logarithmic axis of alpha, ticks at values that were run; returns the place of 'none'.
+
+    Values closer than can be read get no label of their own. An unconstrained policy has no
+    alpha: it stands apart on the right, at the returned place.
+    """
+    alphas = np.unique(alphas)
+    top = float(max(alphas.max(), 1.05))
+    beyond = float(top ** (1 + 0.16))
+    axes.set_xscale("log")
+    right = beyond if unconstrained else top
+    axes.set_xlim(1 / right**0.06, right**1.06)
+    room = np.log(right) * 0.085
+    ticks = [float(alphas[0])]
+    for alpha in alphas[:0:-1]:
+        if np.log(alpha / ticks[0]) >= room and (
+            len(ticks) == 1 or np.log(ticks[-1] / alpha) >= room
+        ):
+            ticks.append(float(alpha))
+    labels = [f"{tick:g}" for tick in ticks]
+    if unconstrained:
+        ticks, labels = [*ticks, beyond], [*labels, "none"]
+    axes.set_xticks(ticks, labels)
+    axes.set_xticks(alphas, [""] * alphas.size, minor=True)
+    axes.set_xlabel("α, largest density ratio to the base (log)")
+    return beyond
+
+
+def legend_below(figure: Figure, axes: Axes, columns: int) -> None:
+    """One legend under all panels, from the entries of one of them."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns)

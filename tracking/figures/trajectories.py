@@ -1,0 +1,135 @@
+"""Where the policy goes: trajectories around the hazard, one small panel per alpha."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.patches import Circle
+
+from tracking.figures.style import BLUE, GREEN, MUTED, VERMILLION, Drawn, new_figure, save
+from tracking.records import ResultFolder
+from tracking.table import plain_rows
+from tracking.wording import method_text
+
+TITLE = "Trajectories around the hazard"
+MAX_PANELS = 6
+MAX_TRAJECTORIES = 60
+_METHODS = ("projected_ppo", "projected_at_deployment")
+
+Samples = dict[str, np.ndarray]
+
+
+def draw_trajectories(folder: ResultFolder, frame: pd.DataFrame, out: Path) -> Drawn | None:
+    """A row per method, a column per alpha, one T and seed; None where no samples were kept."""
+    found = sampled_cells(folder, frame)
+    if found is None:
+        return None
+    cells, horizon, seed = found
+    alphas = spread(sorted({alpha for _, alpha in cells}), MAX_PANELS)
+    methods = [method for method in _METHODS if any(m == method for m, _ in cells)]
+    limits = _limits(list(cells.values()))
+    shape = (limits[3] - limits[2]) / (limits[1] - limits[0])
+    width = 1.85 * len(alphas) + 0.7
+    figure, grid = new_figure(
+        max(width, 4.0), (1.58 * shape + 0.3) * len(methods) + 0.5, len(methods), len(alphas),
+        sharex=True, sharey=True,
+    )  # fmt: skip
+    for row, method in zip(grid, methods, strict=True):
+        row[0].set_ylabel(f"{method_text(method)}\ny, m", fontsize=9.5)
+        for axes, alpha in zip(row, alphas, strict=True):
+            axes.set_aspect("equal")
+            axes.set_xlim(*limits[:2])
+            axes.set_ylim(*limits[2:])
+            axes.grid(False)
+            if (method, alpha) in cells:
+                _panel(axes, cells[method, alpha])
+            else:
+                axes.text(0.5, 0.5, "no samples", transform=axes.transAxes, ha="center",
+                          color=MUTED, fontsize=9)  # fmt: skip
+    for axes, alpha in zip(grid[0], alphas, strict=True):
+        axes.set_title(f"α = {alpha:g}", fontsize=10.5)
+    for axes in grid[-1]:
+        axes.set_xlabel("x, m", fontsize=9.5)
+    count = min(MAX_TRAJECTORIES, max(len(samples["poses"]) for samples in cells.values()))
+    caption = (
+        f"The first {count} evaluation scenarios of one policy per panel (T = {horizon}, seed "
+        f"{seed}; one seed, no interval). Dashed circle: hazard; solid circle: goal; orange: "
+        "trajectories that enter the hazard, numbered in the corner; dots: where they end."
+    )
+    return Drawn("trajectories", TITLE, caption, save(figure, out, "trajectories"))
+
+
+def sampled_cells(
+    folder: ResultFolder, frame: pd.DataFrame
+) -> tuple[dict[tuple[str, float], Samples], int, int] | None:
+    """Samples by (method, alpha) for the one (T, seed) that has most of them; its T and seed."""
+    bounded = frame[frame["alpha"].notna() & (frame["status"] == "finished")]
+    best: tuple[dict[tuple[str, float], Samples], int, int] | None = None
+    for _, group in bounded.groupby(["horizon", "seed"]):
+        cells = plain_rows(group)
+        files = [folder.path / "cells" / cell["cell_id"] / "samples.npz" for cell in cells]
+        if sum(file.exists() for file in files) <= (0 if best is None else len(best[0])):
+            continue
+        found: dict[tuple[str, float], Samples] = {}
+        for cell in cells:
+            samples = folder.samples(cell["cell_id"])
+            if samples is not None:
+                found[cell["method"], cell["alpha"]] = samples
+        best = found, cells[0]["horizon"], cells[0]["seed"]
+    return best
+
+
+def spread(values: list[float], count: int) -> list[float]:
+    """At most `count` of sorted values, first and last among them."""
+    if len(values) <= count:
+        return values
+    chosen = np.unique(np.linspace(0, len(values) - 1, count).round().astype(int))
+    return [values[i] for i in chosen]
+
+
+def _panel(axes: Axes, samples: Samples) -> None:
+    poses = samples["poses"][:MAX_TRAJECTORIES, :, :2].astype(np.float64)
+    hazard, goal = _point(samples["hazard"]), _point(samples["goal"])
+    axes.add_patch(Circle(hazard, float(samples["hazard_radius"]), facecolor=VERMILLION,
+                          edgecolor=VERMILLION, alpha=0.16, linewidth=0))  # fmt: skip
+    axes.add_patch(Circle(hazard, float(samples["hazard_radius"]), fill=False,
+                          edgecolor=VERMILLION, linestyle="--", linewidth=1.2))  # fmt: skip
+    axes.add_patch(Circle(goal, float(samples["goal_radius"]), fill=False, edgecolor=GREEN,
+                          linewidth=1.6))  # fmt: skip
+    hit = enters_hazard(poses, samples["hazard"], float(samples["hazard_radius"]))
+    for mask, colour in ((~hit, BLUE), (hit, VERMILLION)):
+        paths = [path[np.isfinite(path[:, 0])] for path in poses[mask]]
+        paths = [path for path in paths if len(path)]
+        axes.add_collection(LineCollection(paths, colors=colour, linewidths=0.7, alpha=0.45))
+        if paths:
+            ends = np.stack([path[-1] for path in paths])
+            axes.plot(ends[:, 0], ends[:, 1], ".", color=colour, markersize=2.5, alpha=0.8)
+    axes.text(0.96, 0.03, f"{int(hit.sum())}/{len(hit)}", transform=axes.transAxes, ha="right",
+              color=VERMILLION if hit.any() else MUTED, fontsize=9)  # fmt: skip
+
+
+def enters_hazard(poses: np.ndarray, hazard: np.ndarray, radius: float) -> np.ndarray:
+    """Which of the paths (n, T+1, 2), NaN-padded, come within `radius` of `hazard`: bool (n,)."""
+    distance = np.hypot(poses[..., 0] - hazard[0], poses[..., 1] - hazard[1])
+    return (np.nan_to_num(distance, nan=np.inf) <= radius).any(axis=1)
+
+
+def _point(xy: np.ndarray) -> tuple[float, float]:
+    return float(xy[0]), float(xy[1])
+
+
+def _limits(samples: list[Samples]) -> tuple[float, float, float, float]:
+    """Common limits in metres: hazard, goal and nearly all of the paths, with a margin."""
+    points = np.concatenate([s["poses"][:MAX_TRAJECTORIES, :, :2].reshape(-1, 2) for s in samples])
+    points = points[np.isfinite(points[:, 0])].astype(np.float64)
+    low, high = np.percentile(points, [1, 99], axis=0)
+    for one in samples:
+        for name in ("hazard", "goal"):
+            radius = float(one[f"{name}_radius"])
+            low, high = np.minimum(low, one[name] - radius), np.maximum(high, one[name] + radius)
+    x, y = 0.06 * (high - low)
+    return low[0] - x, high[0] + x, low[1] - y, high[1] + y

@@ -1,0 +1,67 @@
+"""The metrics that are logged per cell, and what each means; nothing else is logged."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+METRICS: dict[str, str] = {
+    "empirical_violation_rate": "share of fresh evaluation scenarios that violate the property",
+    "posterior_bound": "Clopper-Pearson upper bound of this policy's risk, confidence 1-beta",
+    "prior_bound": "eps_base * alpha^T, known before any rollout; absent if not a finite number",
+    "log10_prior_bound": "the prior bound's decimal logarithm, finite where the bound overflows",
+    "prior_vacuous": "1 if the prior bound is 1 or more (it then says nothing), else 0",
+    "conservativeness_log10": "log10(prior bound / posterior bound): what the prior gives away",
+    "eps_base": "upper bound of the base policy's risk at T, valid for all T together",
+    "log_alpha": "bound on the log density ratio to the base, nats per step",
+    "num_scenarios": "evaluation scenarios run to their end",
+    "num_violations": "evaluation scenarios that violate the property",
+    "num_hazard": "violations by entering the hazard",
+    "num_timeout": "violations by not reaching the goal within T",
+    "mean_steps_to_goal": "mean steps to the goal over successful scenarios",
+    "std_steps_to_goal": "its standard deviation over successful scenarios, steps",
+    "max_log_ratio": "largest max_a log pi/pi_base over evaluated steps, nats; <= log_alpha",
+    "mean_log_ratio": "mean over steps of max_a log pi/pi_base, nats",
+    "mean_realised_log_ratio": "mean log pi/pi_base of the sampled actions, nats per step",
+    "projected_share": "share of steps at which the projection changed the task policy",
+    "mean_kl_to_base": "mean KL divergence of the policy from the base, nats per step",
+    "mean_task_distance": "mean KL divergence projected || task, nats per step",
+    "clip_fraction": "share of samples outside PPO's clip range at the end of training",
+    "train_return": "mean task return at the end of training",
+    "train_violations": "training episodes that entered the hazard",
+    "train_env_steps": "environment steps of training",
+    "train_seconds": "wall time of training, seconds",
+    "eval_seconds": "wall time of evaluation, seconds",
+}
+
+
+def cell_metrics(record: dict[str, Any]) -> tuple[dict[str, float], list[str]]:
+    """The metrics of a cell record that are finite numbers, and the names of those that are not.
+
+    null is left out (it does not apply) and is in neither. Infinite or NaN values are named, not
+    returned: a store would keep 1.8e308, which no one can tell from a number.
+    """
+    metrics: dict[str, float] = {}
+    not_finite: list[str] = []
+    for name, value in (record | _derived(record)).items():
+        if name not in METRICS or value is None:
+            continue
+        if math.isfinite(value):
+            metrics[name] = float(value)
+        else:
+            not_finite.append(name)
+    return metrics, sorted(not_finite)
+
+
+def _derived(record: dict[str, Any]) -> dict[str, float | None]:
+    prior, posterior = record.get("prior_bound"), record.get("posterior_bound")
+    if prior is None:
+        return {}
+    derived: dict[str, float | None] = {"prior_vacuous": float(not prior < 1)}
+    eps_base, log_alpha = record.get("eps_base"), record.get("log_alpha")
+    if eps_base and log_alpha is not None:
+        log10_prior = math.log10(eps_base) + record["horizon"] * log_alpha / math.log(10)
+        derived["log10_prior_bound"] = log10_prior
+        if posterior:
+            derived["conservativeness_log10"] = log10_prior - math.log10(posterior)
+    return derived

@@ -1,0 +1,68 @@
+"""What a result folder says in MLflow's terms: identities, names, parameters and times of runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+from tracking.records import ResultFolder
+
+MAX_PARAM = 500  # MLflow refuses longer values in a database store
+
+
+def sweep_id(folder: ResultFolder) -> str:
+    """Content hash of a sweep, 16 hex digits: its resolved study and its certificate.
+
+    Independent of where the folder lies, so a copy of the results is the same sweep.
+    """
+    digest = (folder.certificate or {}).get("digest")
+    content = json.dumps([folder.study, digest], sort_keys=True, default=str)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def record_digest(record: dict[str, Any]) -> str:
+    """Content hash of a cell record as read."""
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
+def params_of(record: dict[str, Any]) -> dict[str, str]:
+    """What defines the cell; never what came out of it, since a param cannot be changed."""
+    alpha = record.get("alpha")
+    params = {
+        "alpha": "unconstrained" if alpha is None else repr(float(alpha)),
+        "T": str(record["horizon"]),
+        "seed": str(record["seed"]),
+        "method": record["method"],
+        "constraint": record.get("constraint"),
+        "eps_max": None if record.get("eps_max") is None else repr(record["eps_max"]),
+        "base_digest": record.get("base_digest"),
+        "certificate_digest": record.get("certificate_digest"),
+    }
+    return {name: value[:MAX_PARAM] for name, value in params.items() if value is not None}
+
+
+def run_name(record: dict[str, Any]) -> str:
+    """The name that the UI shows for a cell's run."""
+    alpha = record.get("alpha")
+    bound = "unconstrained" if alpha is None else f"{record['method']} alpha={alpha:g}"
+    return f"{bound} T={record['horizon']} seed={record['seed']}"
+
+
+def times_of(record: dict[str, Any]) -> tuple[int, int]:
+    """Start and end of a cell in milliseconds since 1970; a time without a zone is UTC."""
+    try:
+        ended = datetime.fromisoformat(record.get("finished_at") or "")
+    except ValueError:
+        return 0, 0
+    if ended.tzinfo is None:
+        ended = ended.replace(tzinfo=UTC)
+    spent = sum(
+        value
+        for value in (record.get("train_seconds"), record.get("eval_seconds"))
+        if value is not None and math.isfinite(value)
+    )
+    milliseconds = round(ended.timestamp() * 1000)
+    return milliseconds - round(spent * 1000), milliseconds

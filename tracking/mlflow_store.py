@@ -1,0 +1,115 @@
+"""Reaching an MLflow store: where it is, whether it answers, and without its noise.
+
+MLflow is imported inside functions: it takes seconds, and most of this package does not need it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from sport_ray.errors import UserError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+# MLflow's own defaults block for four minutes when a server is gone.
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
+_NOISY = ("alembic", "mlflow", "mlflow.store.db.utils", "alembic.runtime.migration")
+
+
+def default_uri(results_dir: str | Path) -> str:
+    """The store beside the results: SQLite at an absolute path."""
+    return f"sqlite:///{Path(results_dir).resolve() / 'mlflow.db'}"
+
+
+def artifact_folder(results_dir: str | Path, uri: str) -> str | None:
+    """Where artefacts go, as an absolute file URI; None where a server decides.
+
+    A store without a server would otherwise put them into the current directory.
+    """
+    if urlsplit(uri).scheme in ("http", "https"):
+        return None
+    return (Path(results_dir).resolve() / "mlartifacts").as_uri()
+
+
+def mask_uri(uri: str) -> str:
+    """A URI fit for a message: without user name, password and query values."""
+    uri = re.sub(r"(?<=://)[^/]*@", "***@", uri)
+    return re.sub(r"\?.*$", "?***", uri)
+
+
+@contextmanager
+def patient_client(uri: str) -> Iterator[MlflowClient]:
+    """A client of `uri` that gives up within seconds, says nothing of its own and has no globals.
+
+    Retries and timeout are set for the duration only, and only where the user has not set them.
+    """
+    # Usage statistics would be sent to the network; a user who wants that can set it to false.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    unset = {name: value for name, value in _PATIENCE.items() if name not in os.environ}
+    os.environ.update(unset)
+    try:
+        with _quiet():
+            from mlflow import MlflowClient
+
+            yield MlflowClient(tracking_uri=uri, registry_uri=uri)
+    finally:
+        for name in unset:
+            os.environ.pop(name, None)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Only warnings from MLflow and Alembic, which list every migration of a new database."""
+    loggers = [logging.getLogger(name) for name in _NOISY]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def check_reachable(uri: str, results_dir: str | Path = "RESULTS") -> None:
+    """Ask the store one question; UserError in one line if no answer comes within seconds.
+
+    Creates the database of an SQLite store that does not exist yet. `results_dir` is named in the
+    message as the place where the results stay.
+    """
+    if not urlsplit(uri).scheme:
+        raise UserError(
+            f"tracking URI {uri!r} has no scheme: use e.g. sqlite:////abs/mlflow.db or http://host:5000"
+        )
+    try:
+        with patient_client(uri) as client:
+            client.search_experiments(max_results=1)
+    except Exception as error:  # MLflow, SQLAlchemy, requests: all of them mean no answer
+        raise unreachable(uri, results_dir, error) from None
+
+
+def unreachable(uri: str, results_dir: str | Path, error: BaseException) -> UserError:
+    """The one-line error of a store that does not answer, credentials masked."""
+    return UserError(
+        f"tracking server URI does not answer: {mask_uri(uri)} ({describe(error, uri)}); "
+        f"results stay in {results_dir}; log later with "
+        f"`sport-ray report {results_dir} --track {mask_uri(uri)}`"
+    )
+
+
+def describe(error: BaseException, uri: str) -> str:
+    """The kind of an error and the start of its text, in one line, without credentials of `uri`."""
+    text = " ".join(str(error).split()).replace(uri, mask_uri(uri))
+    parts = urlsplit(uri)
+    for secret in (parts.netloc.rpartition("@")[0], parts.password, parts.query):
+        if secret:
+            text = text.replace(secret, "***")
+    return f"{type(error).__name__}: {text[:160]}"

@@ -1,0 +1,94 @@
+"""The Pareto front of a study: risk against mean steps to goal, both to be small.
+
+Two kinds of risk, never mixed in one front:
+- ``prior_bound``: certified before any rollout of the task policy; only settings below 1 count.
+- ``posterior_bound``: from fresh rollouts of the finished policy; of a setting's worst seed.
+
+The horizon T is a choice of the designer, like alpha: a front runs over both.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tracking.files import write_atomically
+from tracking.statistics import SETTING, aggregate
+from tracking.table import plain_rows
+
+RISK_KINDS = ("prior_bound", "posterior_bound")
+PARETO_COLUMNS = [
+    "risk_kind",
+    *SETTING,
+    "seeds",
+    "risk",
+    "mean_steps_to_goal",
+    "steps_low",
+    "steps_high",
+    "steps_interval",
+    "prior_bound",
+    "posterior_bound",
+    "empirical_violation_rate",
+]
+
+
+def pareto_front(points: np.ndarray) -> np.ndarray:
+    """Which of the points (n, 2) are not dominated, both coordinates minimised: a bool mask (n,).
+
+    A point is dominated if another is no larger in both coordinates and smaller in one; equal
+    points do not dominate each other. Sort and cumulative minimum, O(n log n). Raises ValueError
+    if `points` has another shape or holds NaN.
+    """
+    points = np.asarray(points, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(f"points: expected shape (n, 2), got {points.shape}")
+    if np.isnan(points).any():
+        raise ValueError("points: expected numbers, got NaN")
+    first, group = np.unique(points[:, 0], return_inverse=True)
+    best = np.full(first.size, np.inf)
+    np.minimum.at(best, group, points[:, 1])
+    previous = np.concatenate([[np.inf], np.minimum.accumulate(best)[:-1]])[: first.size]
+    # At the smallest risk every cost is below the empty minimum, an infinite one included.
+    beats_smaller_risks = (points[:, 1] < previous[group]) | (group == 0)
+    return beats_smaller_risks & (points[:, 1] == best[group])
+
+
+def candidates(settings: pd.DataFrame, risk_kind: str) -> pd.DataFrame:
+    """The settings (rows of `aggregate`) that may stand on a front of this kind of risk.
+
+    They finished, reached the goal with every seed, and their bound says something: below 1 and,
+    for the prior bound, with the ratio held in all that was seen.
+    """
+    if risk_kind not in RISK_KINDS:
+        raise ValueError(f"risk_kind: expected one of {RISK_KINDS}, got {risk_kind!r}")
+    usable = (settings["seeds"] > 0) & np.isfinite(settings["mean_steps_to_goal"])
+    usable &= settings[risk_kind] < 1
+    if risk_kind == "prior_bound":
+        usable &= settings["certified"]
+    chosen = settings[usable].copy()
+    chosen.insert(0, "risk_kind", risk_kind)
+    chosen["risk"] = chosen[risk_kind].astype(np.float64)
+    return chosen
+
+
+def pareto_table(settings: pd.DataFrame) -> pd.DataFrame:
+    """Both fronts, certified first, each by growing risk; columns `PARETO_COLUMNS`."""
+    fronts = []
+    for kind in RISK_KINDS:
+        chosen = candidates(settings, kind)
+        mask = pareto_front(chosen[["risk", "mean_steps_to_goal"]].to_numpy(np.float64))
+        fronts.append(chosen[mask].sort_values(["risk", "horizon", "method"], kind="stable"))
+    return pd.concat(fronts, ignore_index=True)[PARETO_COLUMNS]
+
+
+def pareto_rows(results: pd.DataFrame) -> list[dict[str, Any]]:
+    """Both fronts of a results table (`load_results`) as plain rows, NaN as None, for printing."""
+    return plain_rows(pareto_table(aggregate(results)))
+
+
+def write_pareto_csv(table: pd.DataFrame, path: Path) -> Path:
+    """Write the fronts to `path` atomically."""
+    return write_atomically(path, table.to_csv(index=False, lineterminator="\n"))

@@ -1,0 +1,134 @@
+"""The columns of the results table: name, type, unit and meaning, one row per sweep cell.
+
+``COLUMNS`` is the documented schema of ``load_results`` and of ``cells.csv``, and what a cell
+record on disk is checked against. A record may carry further fields (other bounds, say): they
+follow the documented columns, in alphabetical order, unchecked.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kind = Literal["str", "int", "float"]
+
+METHODS = {
+    "projected_ppo": "Projected PPO",
+    "projected_at_deployment": "Projected at deployment",
+    "unconstrained": "Unconstrained",
+}
+STATUSES = ("finished", "failed")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its type, whether a finished cell may lack it, its unit and its meaning."""
+
+    name: str
+    kind: Kind
+    nullable: bool
+    unit: str
+    meaning: str
+
+
+def _c(name: str, kind: Kind, nullable: bool, unit: str, meaning: str) -> Column:
+    return Column(name, kind, nullable, unit, meaning)
+
+
+COLUMNS: tuple[Column, ...] = (
+    _c("cell_id", "str", False, "", "content hash of what defines the cell, 16 hex digits"),
+    _c("study", "str", False, "", "name of the study"),
+    _c("method", "str", False, "", "projected_ppo, projected_at_deployment or unconstrained"),
+    _c("constraint", "str", True, "", "what the task policy is projected onto, e.g. ratio"),
+    _c("alpha", "float", True, "", "largest density ratio to the base; empty: unconstrained"),
+    _c("log_alpha", "float", True, "nats", "natural logarithm of alpha"),
+    _c("horizon", "int", False, "steps", "T: a scenario not at the goal by then is a violation"),
+    _c("seed", "int", False, "", "training seed"),
+    _c("eps_max", "float", True, "probability", "target risk that alpha was derived from"),
+    _c("status", "str", False, "", "finished or failed"),
+    _c("reason", "str", True, "", "why a failed cell failed"),
+    _c("base_digest", "str", True, "", "sha256 of the base policy"),
+    _c("certificate_digest", "str", True, "", "sha256 of the base certificate"),
+    _c("policy_digest", "str", True, "", "sha256 of the evaluated policy"),
+    _c("eps_base", "float", True, "probability", "upper bound of the base's risk at T, for all T"),
+    _c("beta", "float", True, "probability", "the certificate fails with at most this probability"),
+    _c("prior_bound", "float", True, "probability", "eps_base * alpha^T; 1 or more says nothing"),
+    _c("num_scenarios", "int", True, "scenarios", "fresh evaluation scenarios"),
+    _c("num_violations", "int", True, "scenarios", "scenarios that violated the property"),
+    _c("num_hazard", "int", True, "scenarios", "violations by entering the hazard"),
+    _c("num_timeout", "int", True, "scenarios", "violations by not reaching the goal within T"),
+    _c("empirical_violation_rate", "float", True, "probability", "num_violations / num_scenarios"),
+    _c("posterior_bound", "float", True, "probability", "Clopper-Pearson bound of this one policy"),
+    _c("posterior_beta", "float", True, "probability", "the posterior bound fails with this much"),
+    _c("mean_steps_to_goal", "float", True, "steps", "mean over successful scenarios"),
+    _c("std_steps_to_goal", "float", True, "steps", "standard deviation over successful scenarios"),
+    _c("max_log_ratio", "float", True, "nats", "largest max_a log pi/pi_base over evaluated steps"),
+    _c("mean_log_ratio", "float", True, "nats", "mean over steps of max_a log pi/pi_base"),
+    _c("mean_realised_log_ratio", "float", True, "nats", "mean log pi/pi_base of sampled actions"),
+    _c("projected_share", "float", True, "share", "steps at which projection changed the policy"),
+    _c("mean_kl_to_base", "float", True, "nats", "mean KL(policy || base) per step"),
+    _c("mean_task_distance", "float", True, "nats", "mean KL(projected || task) per step"),
+    _c("train_env_steps", "int", True, "steps", "environment steps of training"),
+    _c("train_seconds", "float", True, "s", "wall time of training"),
+    _c("eval_seconds", "float", True, "s", "wall time of evaluation"),
+    _c("clip_fraction", "float", True, "share", "samples outside PPO's clip range at the end"),
+    _c("train_return", "float", True, "", "mean task return at the end of training"),
+    _c("train_violations", "int", True, "episodes", "training episodes that entered the hazard"),
+    _c("finished_at", "str", True, "", "when the cell ended, ISO 8601"),
+)
+COLUMN_NAMES = tuple(column.name for column in COLUMNS)
+PROBABILITIES = ("eps_base", "beta", "empirical_violation_rate", "posterior_bound")
+# A finished cell without these would silently drop out of every figure.
+REQUIRED_WHEN_FINISHED = (
+    "num_scenarios",
+    "num_violations",
+    "empirical_violation_rate",
+    "posterior_bound",
+)
+
+
+def describe_problem(record: object) -> str | None:
+    """What is wrong with a cell record as read from JSON, in a few words; None if nothing is.
+
+    Checked: presence and type of every documented field, probabilities within [0, 1], known
+    method and status, alpha at least 1, and that a finished cell was evaluated.
+    """
+    if not isinstance(record, dict):
+        return "is not a JSON object"
+    for column in COLUMNS:
+        if column.name not in record:
+            if column.nullable:
+                continue
+            return f"has no field {column.name!r}"
+        problem = _describe_value(column, record[column.name])
+        if problem:
+            return problem
+    if record["method"] not in METHODS:
+        return f"has the unknown method {record['method']!r}"
+    if record["status"] not in STATUSES:
+        return f"has the unknown status {record['status']!r}"
+    alpha = record.get("alpha")
+    if alpha is not None and not alpha >= 1:
+        return f"has alpha = {alpha!r}, expected at least 1"
+    for name in PROBABILITIES:
+        value = record.get(name)
+        if value is not None and not 0 <= value <= 1:
+            return f"has {name} = {value!r}, expected a probability"
+    if record["status"] == "finished":
+        for name in REQUIRED_WHEN_FINISHED:
+            if record.get(name) is None:
+                return f"is finished but has no {name}"
+    return None
+
+
+def _describe_value(column: Column, value: Any) -> str | None:
+    if value is None:
+        return None if column.nullable else f"has null for {column.name!r}"
+    # bool is an int in Python, and never what a record means.
+    accepted: tuple[type, ...] = {"str": (str,), "int": (int,), "float": (int, float)}[column.kind]
+    if isinstance(value, bool) or not isinstance(value, accepted):
+        return f"has {column.name} = {value!r}, expected {column.kind}"
+    if isinstance(value, float) and math.isnan(value) and not column.nullable:
+        return f"has {column.name} = NaN"
+    return None

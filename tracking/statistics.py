@@ -1,0 +1,126 @@
+"""Cells of one setting, summarised over training seeds.
+
+A setting is (method, constraint, alpha, horizon). Its seeds are different policies, so their
+violations are not draws from one binomial: counts are pooled for the picture only, and never
+given a Clopper-Pearson bound. The posterior bound of a setting is that of its worst policy.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+SETTING = ["method", "constraint", "alpha", "horizon"]
+MIN_SEEDS_FOR_INTERVAL = 3
+INTERVAL_CONFIDENCE = 0.95
+_RESAMPLES = 2000
+
+
+def bootstrap_mean_interval(
+    values: np.ndarray, confidence: float = INTERVAL_CONFIDENCE, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of the mean over seeds, reproducible by `seed`.
+
+    `values`: one number per seed. Raises ValueError for fewer than 3, where resampling seeds
+    says nothing, and for numbers that are not finite.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 1 or values.size < MIN_SEEDS_FOR_INTERVAL:
+        raise ValueError(f"values: expected at least 3 seeds in one dimension, got {values.shape}")
+    if not np.isfinite(values).all():
+        raise ValueError(f"values: expected finite numbers, got {values}")
+    draws = np.random.default_rng(seed).integers(values.size, size=(_RESAMPLES, values.size))
+    tail = 50 * (1 - confidence)
+    low, high = np.percentile(values[draws].mean(axis=1), [tail, 100 - tail])
+    return float(low), float(high)
+
+
+def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row per setting of a results table, in its order; seeds that failed only counted.
+
+    Columns beside the setting:
+    - seeds, failed_seeds: finished and failed cells;
+    - mean_steps_to_goal, median_steps_to_goal, min_..., max_...: over seeds, of the cells' means
+      (NaN if a finished seed never reached the goal: leaving it out would flatter the setting);
+    - steps_low, steps_high, steps_interval: from 3 seeds on a bootstrap interval of the mean,
+      below that the range, and a text that says which;
+    - std_steps_to_goal: over all successful scenarios of all seeds;
+    - steps_standard_error: of the mean, from scenarios alone (seeds taken as given);
+    - num_scenarios, num_violations, empirical_violation_rate: pooled over seeds, no interval;
+      min_/max_empirical_violation_rate: over seeds;
+    - prior_bound (the largest; seeds share it), posterior_bound (the worst policy's),
+      min_posterior_bound; NaN if one is missing;
+    - certified: every finished seed is.
+    """
+    keys = [frame[name] for name in SETTING]
+    rows = [
+        {**dict(zip(SETTING, setting, strict=True)), **_summarise(group)}
+        for setting, group in frame.groupby(keys, dropna=False, sort=False)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _summarise(group: pd.DataFrame) -> dict[str, object]:
+    done = group[group["status"] == "finished"]
+    steps = done["mean_steps_to_goal"].to_numpy(np.float64)
+    low, high, interval = _steps_interval(steps)
+    successes = (done["num_scenarios"] - done["num_violations"]).to_numpy(np.float64)
+    deviation, error = _pooled_deviation(
+        steps, done["std_steps_to_goal"].to_numpy(np.float64), successes
+    )
+    scenarios, violations = int(done["num_scenarios"].sum()), int(done["num_violations"].sum())
+    rates = done["empirical_violation_rate"]
+    return {
+        "seeds": len(done),
+        "failed_seeds": len(group) - len(done),
+        "mean_steps_to_goal": _over_seeds(np.mean, steps),
+        "median_steps_to_goal": _over_seeds(np.median, steps),
+        "min_steps_to_goal": _over_seeds(np.min, steps),
+        "max_steps_to_goal": _over_seeds(np.max, steps),
+        "steps_low": low,
+        "steps_high": high,
+        "steps_interval": interval,
+        "std_steps_to_goal": deviation,
+        "steps_standard_error": error,
+        "num_scenarios": scenarios,
+        "num_violations": violations,
+        "empirical_violation_rate": violations / scenarios if scenarios else np.nan,
+        "min_empirical_violation_rate": rates.min(),
+        "max_empirical_violation_rate": rates.max(),
+        "prior_bound": done["prior_bound"].max(skipna=False),
+        "posterior_bound": done["posterior_bound"].max(skipna=False),
+        "min_posterior_bound": done["posterior_bound"].min(skipna=False),
+        "certified": bool(len(done)) and bool(done["certified"].all()),
+    }
+
+
+def _over_seeds(statistic: object, values: np.ndarray) -> float:
+    return float(statistic(values)) if values.size else np.nan  # type: ignore[operator]
+
+
+def _steps_interval(steps: np.ndarray) -> tuple[float, float, str]:
+    if not steps.size or not np.isfinite(steps).all():
+        return np.nan, np.nan, "none"
+    if steps.size < MIN_SEEDS_FOR_INTERVAL:
+        plural = "s" if steps.size > 1 else ""
+        return (
+            float(steps.min()),
+            float(steps.max()),
+            f"range of {steps.size} seed{plural}, too few for an interval",
+        )
+    low, high = bootstrap_mean_interval(steps)
+    return low, high, f"{INTERVAL_CONFIDENCE:.0%} bootstrap over {steps.size} seeds, pointwise"
+
+
+def _pooled_deviation(
+    means: np.ndarray, deviations: np.ndarray, counts: np.ndarray
+) -> tuple[float, float]:
+    """Standard deviation over the scenarios of all seeds, and the error of the mean of means."""
+    if not means.size or not np.isfinite(means).all() or not np.isfinite(deviations).all():
+        return np.nan, np.nan
+    if not (counts > 0).all():
+        return np.nan, np.nan
+    centre = np.average(means, weights=counts)
+    spread = np.average(deviations**2 + (means - centre) ** 2, weights=counts)
+    error = np.sqrt(np.sum(deviations**2 / counts)) / means.size
+    return float(np.sqrt(spread)), float(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,9 @@ from experiments.training import (
     training_kwargs,
 )
 from sport_ray.errors import UserError
+from sport_ray.canonical import write_atomic
 from sport_ray.policies import GaussianNetwork, PolicyFile, load_policy, save_policy
+from sport_ray.policies.store import MANIFEST, WEIGHTS
 from sport_ray.projection.constraint import Unconstrained
 
 assert sport_ray
@@ -70,24 +71,24 @@ def install_base(folder: ResultFolder, study_path: Path | None) -> PolicyFile:
             result folder already holds.
     """
     source = find_base(folder.study, study_path)
-    present = (folder.base / "policy.json").is_file()
+    present = (folder.base / MANIFEST).is_file()
     if source is None and not present:
         raise UserError(
             f"base policy {folder.study.base!r} does not exist: give a folder, one of "
             f"{', '.join(bundled_bases())}, or train one with `sport-ray train-base`"
         )
-    if source is not None:
-        base = load_policy(source)
-        if present and load_policy(folder.base).digest != base.digest:
-            raise UserError(
-                f"result folder {folder.root} was made with another base policy: "
-                "choose another folder with --results"
-            )
-        if not present:
-            shutil.copytree(source, folder.base, dirs_exist_ok=True)
-    installed = load_policy(folder.base)
-    check_spaces(installed.network, *environment_sizes(folder.study), folder.study.environment.id)
-    return installed
+    base = load_policy(folder.base if source is None else source)
+    check_spaces(base.network, *environment_sizes(folder.study), folder.study.environment.id)
+    if present and load_policy(folder.base).digest != base.digest:
+        raise UserError(
+            f"result folder {folder.root} was made with another base policy: "
+            "choose another folder with --results"
+        )
+    folder.claim(study_path)  # nothing is written before everything is found to fit
+    if source is not None and not present:
+        for name in (WEIGHTS, MANIFEST):
+            write_atomic(folder.base / name, (source / name).read_bytes())
+    return base
 
 
 def train_base(study: Study, progress: Progress | None = None) -> Trained:

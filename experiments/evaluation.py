@@ -19,6 +19,7 @@ from sport_ray.policies import FrozenGaussian
 from sport_ray.properties.reach_avoid import NEVER
 from sport_ray.rollouts import Outcomes, ProjectedBehaviour, ScenarioPlan, run_scenarios
 from sport_ray.rollouts.behaviour import Step
+from sport_ray.rollouts.environment import POINT_REACH_AVOID
 
 SAMPLED_SCENARIOS = 40
 
@@ -89,8 +90,23 @@ def evaluate_cell(
     outcomes = run_scenarios(plan, behaviour, 0, count, observer=samples)
     samples.save(samples_path, outcomes, scene(plan))
     return cell_numbers(study, cell, certificate, outcomes) | {
-        "eval_seconds": time.monotonic() - started
+        "mean_steps_to_reach": steps_to_reach(plan, behaviour, count) if cell.alpha is None else None,
+        "eval_seconds": time.monotonic() - started,
     }
+
+
+def steps_to_reach(plan: ScenarioPlan, behaviour: ProjectedBehaviour, count: int) -> float | None:
+    """Mean steps to the goal of an unconstrained policy, hazard or no hazard; None if unknown.
+
+    What there is to gain: a policy that nearly always violates has no typical time to goal among
+    the episodes that satisfy the property. Needs an environment that can go on after a violation.
+    """
+    if plan.env_id != POINT_REACH_AVOID:
+        return None
+    free = plan.model_copy(update={"env_kwargs": {**plan.env_kwargs, "end_on_violation": False}})
+    reached = run_scenarios(free, behaviour, 0, count).reached_at
+    steps = reached[reached != NEVER]
+    return float(steps.mean()) if steps.size else None
 
 
 def cell_numbers(

@@ -48,6 +48,10 @@ class ResultFolder:
         if source is not None:
             write_atomic(self.root / "study.yaml", source.read_bytes())
 
+    def write_plan(self, cell_ids: list[str]) -> None:
+        """Write down which cells the study asks for; reports leave out what is not among them."""
+        write_json(self.root / "plan.json", {"cells": cell_ids})
+
     @property
     def base(self) -> Path:
         """The base policy that the certificate is about."""

@@ -65,9 +65,7 @@ def ensure_base(context: Context) -> PolicyFile:
     if missing and context.study.base_training and not context.folder.base.exists():
         context.folder.claim(context.source)
         make_base(context, context.folder.base, f"sport-ray run {context.source.name}")
-    base = install_base(context.folder, context.source)
-    context.folder.claim(context.source)
-    return base
+    return install_base(context.folder, context.source)
 
 
 def make_certificate(context: Context, base: PolicyFile) -> Certificate:

@@ -57,6 +57,9 @@ class _Announce(tune.Callback):
 def pending_jobs(folder: ResultFolder, certificate: Certificate) -> tuple[list[Job], list[Job]]:
     """All jobs of the plan, and those with a cell that is not finished."""
     jobs = plan_jobs(folder.study, certificate)
+    folder.write_plan(
+        [cell.cell_id(folder.study, certificate) for job in jobs for cell in job.cells]
+    )
     missing = [
         job
         for job in jobs

@@ -13,6 +13,7 @@ from sport_ray.errors import UserError
 from sport_ray.policies import GaussianNetwork
 from sport_ray.projected_ppo import ProjectedPPO, ProjectedPPOConfig
 from sport_ray.projection.constraint import Constraint, Unconstrained
+from sport_ray.rollouts.environment import POINT_REACH_AVOID
 
 Progress = Callable[[int, dict[str, Any]], None]
 
@@ -23,7 +24,7 @@ class Trained(NamedTuple):
     network: GaussianNetwork
     env_steps: int
     seconds: float
-    metrics: dict[str, float | None]
+    metrics: dict[str, float | int | None]
 
 
 def ppo_config(
@@ -97,7 +98,7 @@ def run_training(
     return Trained(network, sampled, time.monotonic() - started, _summary(result))
 
 
-def _summary(result: dict[str, Any]) -> dict[str, float | None]:
+def _summary(result: dict[str, Any]) -> dict[str, float | int | None]:
     """The last iteration's few numbers that a record keeps."""
     learner = result["learners"]["default_policy"]
     runners = result["env_runners"]
@@ -106,10 +107,11 @@ def _summary(result: dict[str, Any]) -> dict[str, float | None]:
         value = source.get(name)
         return None if value is None else float(value)
 
+    violating = number(runners, "num_violating_episodes_lifetime")
     return {
         "clip_fraction": number(learner, "clip_fraction"),
         "train_return": number(runners, "episode_return_mean"),
-        "train_violations": number(runners, "num_hazard_episodes_lifetime"),
+        "train_violations": None if violating is None else int(violating),
     }
 
 
@@ -140,7 +142,7 @@ def train_task_policy(
 
 def training_kwargs(study: Study, horizon: int, reward: str) -> dict[str, Any]:
     """Environment arguments of a training run (those beyond the study's own)."""
-    if study.environment.id != "sport_ray/PointReachAvoid-v0":
+    if study.environment.id != POINT_REACH_AVOID:
         return {}
     return {"horizon": horizon, "reward": reward, "end_on_violation": reward != "task"}
 

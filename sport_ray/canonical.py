@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ def write_atomic(path: Path, data: bytes) -> None:
     flushed to the device under a temporary name first and then renamed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Not named by process: two threads, or two machines on one disk, may write the same file.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("wb") as handle:
             handle.write(data)
@@ -47,7 +49,11 @@ def write_atomic(path: Path, data: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def readable_json(value: Any) -> bytes:
+    """The bytes that ``write_json`` writes: indented, sorted keys, NaN and infinity refused."""
+    return (json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+
+
 def write_json(path: Path, value: Any) -> None:
-    """Write readable JSON (indented, sorted, NaN refused) atomically."""
-    text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n"
-    write_atomic(path, text.encode())
+    """Write readable JSON atomically."""
+    write_atomic(path, readable_json(value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-PACKAGES = ("sport-ray", "torch", "numpy", "numba", "gymnasium", "ray")
+PACKAGES = ("sport-ray", "torch", "numpy", "scipy", "numba", "gymnasium", "ray")
 
 
 def versions() -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tracking.statistics import unconstrained_steps
 from tracking.wording import alpha_text, bound_text, method_text, seeds_text, steps_text
 
 HEADLINE_LEVEL = 0.1
@@ -62,7 +63,7 @@ class Answer:
 
 def answer_study(settings: pd.DataFrame, certificate: dict[str, Any] | None) -> Answer:
     """The answer from the settings (`aggregate`) of a study and its certificate."""
-    targets = {float(t) for t in settings.get("eps_max", pd.Series(dtype=float)).dropna()}
+    targets = {float(t) for t in settings["eps_max"].dropna()}
     levels = sorted({*LEVELS, *targets})
     certified = settings[
         settings["certified"] & np.isfinite(settings["mean_steps_to_goal"].astype(float))
@@ -142,11 +143,8 @@ def _leader(best: list[Best]) -> Best | None:
 
 
 def _achievement(lead: str, best: Best, settings: pd.DataFrame) -> str:
-    free = settings[settings["alpha"].isna() & (settings["horizon"] == best.horizon)]
-    free = free[np.isfinite(free["mean_steps_to_goal"].astype(float))]
-    unconstrained = (
-        f", unconstrained {steps_text(free['mean_steps_to_goal'].min())}" if len(free) else ""
-    )
+    free = unconstrained_steps(settings[settings["horizon"] == best.horizon])
+    unconstrained = f", unconstrained {steps_text(free)}" if math.isfinite(free) else ""
     return (
         f"{lead}, {_phrase(best.method)} reaches the goal in {steps_text(best.steps)} steps "
         f"(base {steps_text(best.base_steps)}{unconstrained}), "

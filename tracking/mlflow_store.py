@@ -19,8 +19,13 @@ from sport_ray.errors import UserError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# MLflow's own defaults block for four minutes when a server is gone.
-_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
+_SETTINGS = {
+    # MLflow's own defaults block for four minutes when a server is gone.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    # Two lines per run otherwise, with the address and what secrets it may hold.
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
 _NOISY = ("alembic", "mlflow", "mlflow.store.db.utils", "alembic.runtime.migration")
 
 
@@ -49,11 +54,11 @@ def mask_uri(uri: str) -> str:
 def patient_client(uri: str) -> Iterator[MlflowClient]:
     """A client of `uri` that gives up within seconds, says nothing of its own and has no globals.
 
-    Retries and timeout are set for the duration only, and only where the user has not set them.
+    Retries, timeout and silence are set for the duration, and only where the user has not.
     """
     # Usage statistics would be sent to the network; a user who wants that can set it to false.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    unset = {name: value for name, value in _PATIENCE.items() if name not in os.environ}
+    unset = {name: value for name, value in _SETTINGS.items() if name not in os.environ}
     os.environ.update(unset)
     try:
         with _quiet():

@@ -1,7 +1,7 @@
 """Reading a result folder: cell records, certificate and study, checked, nothing computed.
 
 The folder is written by a sweep: ``cells/<cell_id>/record.json``, ``certificate.json``,
-``study.json`` and, for some cells, ``cells/<cell_id>/samples.npz``.
+``study.json``, ``plan.json`` and, for some cells, ``cells/<cell_id>/samples.npz``.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def read_results(path: str | Path, *, may_be_empty: bool = False) -> ResultFolde
     folder = Path(path)
     if not folder.is_dir():
         raise UserError(f"no result folder {folder}: make one with `sport-ray sweep STUDY.yaml`")
-    files = sorted(folder.glob("cells/*/record.json"))
+    files = _planned(folder, sorted(folder.glob("cells/*/record.json")))
     study = _read_optional(folder / "study.json") or {}
     if not files and not (may_be_empty and "name" in study):
         raise UserError(
@@ -85,6 +85,20 @@ def read_results(path: str | Path, *, may_be_empty: bool = False) -> ResultFolde
                 "move one of them to a folder of its own"
             )
     return ResultFolder(folder, study, _read_certificate(folder / "certificate.json"), records)
+
+
+def _planned(folder: Path, files: list[Path]) -> list[Path]:
+    """The records that the study asks for as it is now; all of them where no plan was written.
+
+    A cell of an earlier grid or of other training parameters stays on disk and out of tables.
+    """
+    plan = _read_optional(folder / "plan.json")
+    if plan is None:
+        return files
+    wanted = plan.get("cells")
+    if not isinstance(wanted, list):
+        raise UserError(_damaged(folder / "plan.json", "has no list 'cells'"))
+    return [file for file in files if file.parent.name in set(wanted)]
 
 
 def _read_record(file: Path) -> dict[str, Any]:

@@ -63,6 +63,7 @@ COLUMNS: tuple[Column, ...] = (
     _c("posterior_beta", "float", True, "probability", "the posterior bound fails with this much"),
     _c("mean_steps_to_goal", "float", True, "steps", "mean over successful scenarios"),
     _c("std_steps_to_goal", "float", True, "steps", "standard deviation over successful scenarios"),
+    _c("mean_steps_to_reach", "float", True, "steps", "unconstrained only: mean, hazard ignored"),
     _c("max_log_ratio", "float", True, "nats", "largest max_a log pi/pi_base over evaluated steps"),
     _c("mean_log_ratio", "float", True, "nats", "mean over steps of max_a log pi/pi_base"),
     _c("mean_realised_log_ratio", "float", True, "nats", "mean log pi/pi_base of sampled actions"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import queue
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from tracking.mlflow_store import (
 from tracking.records import read_results, without_nan
 
 DRAIN_SECONDS = 60.0
+# After a failure cells are left for later without asking: a dead server takes seconds per question.
+RETRY_SECONDS = 60.0
 
 
 class SweepLogger:
@@ -94,8 +97,12 @@ class SweepLogger:
     def _work(self) -> None:
         """The logging thread: the only one that writes while the sweep runs."""
         assert self._sweep is not None
+        retry_at = 0.0
         while (record := self._queue.get()) is not None:
             cell = str(record.get("cell_id"))
+            if time.monotonic() < retry_at:
+                self.pending[cell] = "not tried: the store did not answer before"
+                continue
             try:
                 with patient_client(self.uri):
                     file = self.results_dir / "cells" / cell / "record.json"
@@ -103,6 +110,7 @@ class SweepLogger:
                 self.pending.pop(cell, None)
             except Exception as error:  # remembered: `finish` tries once more
                 self.pending[cell] = describe(error, self.uri)
+                retry_at = time.monotonic() + RETRY_SECONDS
 
 
 def _as_read(record: dict[str, Any]) -> dict[str, Any]:

@@ -5,18 +5,28 @@ from __future__ import annotations
 import math
 from numbers import Integral, Real
 
+LARGEST_INTEGER = 2**53
+"""Up to here every integer is a float64; beyond, a bound would be computed for another count."""
+
 
 def require_real(name: str, value: float) -> float:
     """The value as a finite float, or a ValueError naming the argument."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
-        raise ValueError(f"{name} must be a finite number, got {value!r}")
-    return float(value)
+    if not isinstance(value, bool) and isinstance(value, Real):
+        try:
+            number = float(value)
+        except OverflowError:  # an int or a fraction beyond the range of a float
+            number = math.inf
+        if math.isfinite(number):
+            return number
+    raise ValueError(f"{name} must be a finite number, got {value!r}")
 
 
 def require_integer(name: str, value: int, minimum: int) -> int:
-    """The value as an int of at least ``minimum``, or a ValueError naming the argument."""
+    """The value as an int in minimum … 2^53, or a ValueError naming the argument."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
         raise ValueError(f"{name} must be an integer of at least {minimum}, got {value!r}")
+    if value > LARGEST_INTEGER:
+        raise ValueError(f"{name} must be at most 2**53, got {value!r}")
     return int(value)
 
 

@@ -71,7 +71,10 @@ def max_alpha(eps_base: float, eps_max: float, horizon: int) -> float:
             f"eps_max must be at least eps_base ({eps_base!r}), got {eps_max!r}: "
             "even the base policy is not certified at that level"
         )
-    alpha = math.exp((math.log(eps_max) - math.log(eps_base)) / horizon)
+    # Below the logarithm of the largest float: a subnormal eps_base must not overflow.
+    alpha = math.exp(min((math.log(eps_max) - math.log(eps_base)) / horizon, 709.0))
+    step = 2.0**-53  # twice as far each time: one ulp nearly always, more for a subnormal eps_base
     while alpha > 1.0 and ratio_bound(eps_base, alpha, horizon) > eps_max:
-        alpha = math.nextafter(alpha, 1.0)
+        alpha *= 1.0 - step
+        step *= 2.0
     return max(alpha, 1.0)

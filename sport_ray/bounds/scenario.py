@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 
+from scipy.special import betaincc
 from scipy.stats import beta as beta_distribution
 
 from sport_ray.bounds.arguments import require_integer, require_open_unit
+
+_ULP = 2.0**-52
 
 
 def scenario_bound(num_scenarios: int, num_violations: int, beta: float) -> float:
@@ -14,7 +17,8 @@ def scenario_bound(num_scenarios: int, num_violations: int, beta: float) -> floa
 
     The ε with Σ_{i≤k} C(N,i) ε^i (1−ε)^{N−i} = β, i.e. the (1−β) quantile of Beta(k+1, N−k);
     for k = 0 it is 1 − β^{1/N}, and for k = N it is 1. With probability at least 1 − β over the
-    rollouts, the true violation probability is at most the returned value.
+    rollouts, the true violation probability is at most the returned value. Rounded outwards: the
+    tail at the returned value, as evaluated, is at most β.
 
     Args:
         num_scenarios: N ≥ 1, fixed before looking at the data.
@@ -44,6 +48,13 @@ def scenario_bound(num_scenarios: int, num_violations: int, beta: float) -> floa
         return -math.expm1(math.log(beta) / n)
     # isf(beta), not ppf(1 - beta): 1 - 1e-20 rounds to 1 and would give a bound of 1.
     bound = float(beta_distribution.isf(beta, k + 1, n - k))
-    if not k / n <= bound <= 1.0:
-        raise ArithmeticError(f"scenario bound failed for N={n}, k={k}, beta={beta}: {bound}")
+    if math.isnan(bound):  # for some beta < 1e-130; 1 is always a bound
+        return 1.0
+    # The library's quantile errs to either side: by 1e-8 at N = 10⁹, and by tens of percent for
+    # beta < 1e-130. Its binomial tail does not. So move outwards, by one ulp and then twice as
+    # far each time, until the tail is at most beta.
+    step = _ULP
+    while betaincc(k + 1, n - k, bound) > beta:
+        bound = min(bound * (1.0 + step), 1.0)
+        step *= 2.0
     return bound

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import builtins
+import math
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sport_ray.bounds import scenario_bound
-from sport_ray.canonical import digest
+from sport_ray.canonical import canonical_json, digest
 from sport_ray.errors import UserError
 from sport_ray.rollouts.outcomes import Outcomes
 from sport_ray.rollouts.scenarios import ScenarioPlan
@@ -51,13 +54,18 @@ class BoundTable(_Frozen):
     eps_base: list[float]
     eps_base_simultaneous: list[float]
 
+    def columns(self) -> tuple[list[int], list[int], list[float], list[float]]:
+        """Horizon, number of violations and the two bounds."""
+        return (self.horizon, self.num_violations, self.eps_base, self.eps_base_simultaneous)
+
     @model_validator(mode="after")
     def _rectangular(self) -> BoundTable:
-        columns = (self.num_violations, self.eps_base, self.eps_base_simultaneous)
         if self.horizon != list(range(1, len(self.horizon) + 1)) or any(
-            len(column) != len(self.horizon) for column in columns
+            len(column) != len(self.horizon) for column in self.columns()
         ):
-            raise ValueError("the table must hold every horizon from 1 on, in columns of one length")
+            raise ValueError(
+                "the table must hold every horizon from 1 on, in columns of one length"
+            )
         return self
 
 
@@ -69,10 +77,10 @@ class Certificate(_Frozen):
     env_id: str
     env_kwargs: dict[str, Any]
     property: str
-    num_scenarios: int
-    beta: float
-    root_seed: int
-    max_horizon: int
+    num_scenarios: int = Field(ge=1)
+    beta: float = Field(gt=0.0, lt=1.0)
+    root_seed: int = Field(ge=0)
+    max_horizon: int = Field(ge=1)
     counts: Counts
     table: BoundTable
     mean_steps_to_goal: float | None
@@ -80,11 +88,37 @@ class Certificate(_Frozen):
     outcomes_digest: str
     versions: dict[str, str]
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Certificate:
+        """Every bound follows from the counts beside it; a table typed in by hand does not."""
+        if self.counts.planned != self.num_scenarios:
+            raise ValueError(
+                f"num_scenarios is {self.num_scenarios} but {self.counts.planned} were planned"
+            )
+        if len(self.table.horizon) != self.max_horizon:
+            raise ValueError(
+                f"the table has {len(self.table.horizon)} horizons, max_horizon is "
+                f"{self.max_horizon}"
+            )
+        if any(after > before for before, after in pairwise(self.table.num_violations)):
+            raise ValueError("num_violations must not increase with the horizon")
+        each = self.beta / self.max_horizon
+        for horizon, k, pointwise, simultaneous in zip(*self.table.columns(), strict=True):
+            for stored, beta in ((pointwise, self.beta), (simultaneous, each)):
+                # Another version of the library may round otherwise, by far less than this.
+                expected = scenario_bound(self.num_scenarios, k, beta)
+                if not math.isclose(stored, expected, rel_tol=1e-6):
+                    raise ValueError(
+                        f"the bound at horizon {horizon} is {stored}, but {k} violations in "
+                        f"{self.num_scenarios} scenarios give {expected}"
+                    )
+        return self
+
     def body(self) -> dict[str, Any]:
         """All fields but the digest, as JSON values."""
         return self.model_dump(mode="json", by_alias=True)
 
-    @property
+    @builtins.property  # a field has that name
     def digest(self) -> str:
         """sha256 over everything above."""
         return digest(self.body())
@@ -116,10 +150,11 @@ class Certificate(_Frozen):
             ("environment arguments", self.env_kwargs, env_kwargs),
             ("property", self.property, property_),
         ):
-            if mine != wanted:
+            # As JSON: (1, 2) is [1, 2] once it is written, but True is not 1.
+            if canonical_json(mine) != canonical_json(wanted):
                 raise UserError(
-                    f"the certificate is for another {name}: it says {mine!r}, the study {wanted!r}; "
-                    "run `sport-ray certify` for this study"
+                    f"the certificate is for another {name}: it says {mine!r}, "
+                    f"the study {wanted!r}; run `sport-ray certify` for this study"
                 )
 
     def require_settings(
@@ -176,9 +211,7 @@ def build_certificate(
         beta=beta,
         root_seed=plan.root_seed,
         max_horizon=plan.horizon,
-        counts=Counts(
-            planned=planned, started=planned, finished=outcomes.num_scenarios, aborted=0
-        ),
+        counts=Counts(planned=planned, started=planned, finished=outcomes.num_scenarios, aborted=0),
         table=BoundTable(
             horizon=horizons,
             num_violations=violations,

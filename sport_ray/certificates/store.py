@@ -1,4 +1,8 @@
-"""Certificates on disk: JSON with a digest over itself."""
+"""Certificates on disk: JSON with a digest over itself.
+
+The digest finds what was changed by accident or in passing. It is no signature: whoever rewrites
+the whole file can recompute it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from sport_ray.canonical import digest, write_json
+from sport_ray.canonical import digest, readable_json, write_json
 from sport_ray.certificates.certificate import Certificate
 from sport_ray.errors import UserError
 
@@ -25,19 +29,23 @@ def load_certificate(path: Path) -> Certificate:
     """
     path = Path(path)
     try:
-        body = json.loads(path.read_text())
-        claimed = body.pop("digest")
+        data = path.read_bytes()
+        document = json.loads(data)
+        body = {key: value for key, value in document.items() if key != "digest"}
+        claimed = document["digest"]
+        # Byte for byte: a repeated key or another spelling of a number is a change, too.
+        unchanged = digest(body) == claimed and readable_json(document) == data
     except FileNotFoundError:
         raise UserError(
             f"certificate {path} does not exist: make one with `sport-ray certify`"
         ) from None
-    except (ValueError, KeyError, AttributeError, OSError) as error:
+    except (ValueError, KeyError, AttributeError, RecursionError, OSError) as error:
         raise UserError(f"certificate {path} is damaged: {error!r}") from None
-    if digest(body) != claimed:
+    if not unchanged:
         raise UserError(f"certificate {path} was altered: its digest does not match its content")
     try:
         return Certificate.model_validate(body)
     except ValidationError as error:
         problem = error.errors()[0]
-        where = ".".join(str(part) for part in problem["loc"])
+        where = ".".join(str(part) for part in problem["loc"]) or "the whole"
         raise UserError(f"certificate {path} is not valid at {where}: {problem['msg']}") from None

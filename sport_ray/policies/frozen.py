@@ -46,29 +46,42 @@ class FrozenGaussian:
         """Mean and std, each (n, D), for observations (n, O); float32 numbers in float64 arrays.
 
         Raises:
-            UserError: an observation that is not finite or has another size.
+            UserError: an observation that is not finite (in float32) or has another size, or one
+                for which the mean or std is not finite.
         """
-        count, size = observation.shape
-        if size != self.spec.observation_size:
+        expected = self.spec.observation_size
+        if observation.ndim != 2:
             raise UserError(
-                f"observations have {size} entries, the policy expects {self.spec.observation_size}"
+                f"observations have shape {observation.shape}, expected (n, {expected})"
             )
-        rounded = observation.astype(np.float32)
+        count, size = observation.shape
+        if size != expected:
+            raise UserError(f"observations have {size} entries, the policy expects {expected}")
+        with np.errstate(over="ignore"):  # what overflows is inf and is refused
+            rounded = observation.astype(np.float32)
         if not np.isfinite(rounded).all():
             row, column = np.argwhere(~np.isfinite(rounded))[0]
             raise UserError(
                 f"observation {row} is {observation[row, column]} at entry {column}: "
-                "the environment must return finite observations"
+                "the environment must return observations that are finite in float32"
             )
         blocks = -(-count // BLOCK)
         padded = torch.zeros((blocks, BLOCK, size), dtype=torch.float64)
         padded.view(-1, size)[:count] = torch.from_numpy(rounded)
         mean = np.empty((blocks * BLOCK, self.spec.action_size), dtype=np.float32)
         std = np.empty_like(mean)
-        with torch.no_grad():
+        with torch.no_grad(), np.errstate(over="ignore"):
             for index in range(blocks):
                 rows = slice(index * BLOCK, (index + 1) * BLOCK)
                 block_mean, block_std = self._network(padded[index])
                 mean[rows] = block_mean.numpy()
                 std[rows] = block_std.numpy()
-        return mean[:count].astype(np.float64), std[:count].astype(np.float64)
+        mean, std = mean[:count], std[:count]
+        finite = (np.isfinite(mean) & np.isfinite(std)).all(axis=1)
+        if not finite.all():
+            row = int(np.argmin(finite))
+            raise UserError(
+                f"the policy's mean or std is not finite at observation {row} (mean {mean[row]}, "
+                f"std {std[row]}): the observation is too large or the weights are damaged"
+            )
+        return mean.astype(np.float64), std.astype(np.float64)

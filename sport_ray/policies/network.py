@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated, Literal
 
 import torch
@@ -12,6 +13,8 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "el
 """Activations by name: a file names one of these, and nothing is ever evaluated."""
 
 Width = Annotated[int, Field(ge=1)]
+LogStd = Annotated[float, Field(ge=-30.0, le=30.0)]
+"""Nats; the std and its square then stay normal float32 numbers."""
 
 
 class PolicySpec(BaseModel):
@@ -27,8 +30,8 @@ class PolicySpec(BaseModel):
     action_size: Width
     hidden: tuple[Width, ...] = (256, 256)
     activation: Literal["relu", "tanh", "elu"] = "relu"
-    log_std_min: float = -5.0
-    log_std_max: float = 2.0
+    log_std_min: LogStd = -5.0
+    log_std_max: LogStd = 2.0
     squash: Literal["tanh", "none"] = "tanh"
 
     @model_validator(mode="after")
@@ -43,7 +46,7 @@ class PolicySpec(BaseModel):
 def mlp(sizes: tuple[int, ...], activation: str) -> nn.Sequential:
     """Linear layers with an activation after each but the last."""
     layers: list[nn.Module] = []
-    for index, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for index, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
         layers.append(nn.Linear(fan_in, fan_out))
         if index < len(sizes) - 2:
             layers.append(ACTIVATIONS[activation]())

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from sport_ray.canonical import digest, file_digest, write_atomic, write_json
+from sport_ray.canonical import digest, write_atomic, write_json
 from sport_ray.errors import UserError
 from sport_ray.policies.network import GaussianNetwork, PolicySpec
 
@@ -38,7 +38,11 @@ def network_to_bytes(network: GaussianNetwork) -> bytes:
 def network_from_bytes(spec: PolicySpec, data: bytes) -> GaussianNetwork:
     """The network with these weights; RuntimeError or SafetensorError where they do not fit."""
     network = GaussianNetwork(spec)
-    network.load_state_dict(load(data))
+    weights = load(data)
+    for name, value in weights.items():
+        if value.dtype != torch.float32:  # a silent cast would make another policy
+            raise RuntimeError(f"{name} is {value.dtype}, expected torch.float32")
+    network.load_state_dict(weights)
     return network
 
 
@@ -47,8 +51,14 @@ def save_policy(folder: Path, network: GaussianNetwork, provenance: dict[str, An
 
     The digest (sha256) covers the architecture and the bytes of the weights, not the provenance:
     two files with the same digest hold the same policy.
+
+    Raises:
+        ValueError: weights that are not finite float32 numbers.
     """
     folder = Path(folder)
+    for name, value in network.state_dict().items():
+        if value.dtype != torch.float32 or not torch.isfinite(value).all():
+            raise ValueError(f"weights {name!r} are not finite float32 numbers")
     identity = _identity(network)
     manifest = {**identity, "digest": digest(identity), "provenance": provenance}
     write_atomic(folder / WEIGHTS, network_to_bytes(network))
@@ -86,24 +96,36 @@ def load_policy(folder: Path) -> PolicyFile:
         manifest = json.loads(manifest_path.read_text())
         identity = {key: manifest[key] for key in ("schema", "spec", "weights_sha256")}
         claimed = manifest["digest"]
-    except (ValueError, KeyError, TypeError) as error:
+        computed = digest(identity)
+        weights = weights_path.read_bytes()
+    except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
         raise UserError(f"policy file {manifest_path} is damaged: {error!r}") from None
     if identity["schema"] != SCHEMA:
         raise UserError(
             f"policy file {manifest_path} has schema {identity['schema']!r}, expected {SCHEMA!r}"
         )
-    if file_digest(weights_path) != identity["weights_sha256"]:
+    if hashlib.sha256(weights).hexdigest() != identity["weights_sha256"]:
         raise UserError(
             f"policy file {weights_path} is damaged: its sha256 differs from that in {MANIFEST}"
         )
-    if digest(identity) != claimed:
+    if computed != claimed:
         raise UserError(f"policy file {manifest_path} is damaged: its digest does not match")
+    provenance = manifest.get("provenance", {})
+    if not isinstance(provenance, dict):
+        raise UserError(f"policy file {manifest_path} is damaged: provenance must be an object")
     try:
         spec = PolicySpec.model_validate(identity["spec"])
-        network = network_from_bytes(spec, weights_path.read_bytes())
-    except (ValidationError, SafetensorError, RuntimeError) as error:
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in ("spec", *problem["loc"]))
+        raise UserError(
+            f"policy file {manifest_path} is not valid at {where}: {problem['msg']}"
+        ) from None
+    try:
+        network = network_from_bytes(spec, weights)
+    except (SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"policy file {weights_path} has another shape: {reason}") from None
     if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
         raise UserError(f"policy file {weights_path} holds weights that are not finite")
-    return PolicyFile(network, claimed, manifest.get("provenance", {}))
+    return PolicyFile(network, claimed, provenance)

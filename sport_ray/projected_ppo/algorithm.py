@@ -13,7 +13,7 @@ from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from sport_ray.errors import UserError
 from sport_ray.policies.network import GaussianNetwork
 from sport_ray.policies.store import load_policy, network_to_bytes
-from sport_ray.projected_ppo.environment import TrainingEnvironment
+from sport_ray.projected_ppo.environment import TrainingEnvironment, take_violations
 from sport_ray.projected_ppo.learner import ProjectedPPOLearner
 from sport_ray.projected_ppo.module import ProjectedPPOModule
 from sport_ray.projection.constraint import Constraint, RatioConstraint, Unconstrained
@@ -59,6 +59,7 @@ class ProjectedPPOConfig(PPOConfig):
         self.normalize_actions = False
         self.clip_actions = False
         self.gym_env_vectorize_mode = "vector_entry_point"
+        self.callbacks_on_sample_end = _log_violations
 
     def training(
         self,
@@ -183,6 +184,14 @@ class ProjectedPPO(PPO):
         if len(set(prints)) != 1:
             raise ArithmeticError(f"workers hold different base policies: {sorted(set(prints))}")
         return prints[0]
+
+
+def _log_violations(*, env_runner: Any, metrics_logger: Any, **kwargs: Any) -> None:
+    violating = take_violations(env_runner.env)
+    if violating is not None:
+        metrics_logger.log_value(
+            "num_violating_episodes_lifetime", violating, reduce="lifetime_sum"
+        )
 
 
 def _runner_fingerprint(runner: Any) -> str:

@@ -1,4 +1,4 @@
-"""Environments for training: many copies side by side, squashed actions, no per-step infos."""
+"""Environments for training: copies side by side, squashed actions, violations counted."""
 
 from __future__ import annotations
 
@@ -15,18 +15,46 @@ from sport_ray.envs.squash import TanhActions, TanhVectorActions
 assert sport_ray
 
 
-class WithoutInfos(VectorWrapper):
-    """Drops the infos: RLlib would turn them into one dict per environment and step."""
+class CountingViolations(VectorWrapper):
+    """Counts the episodes with a violation (``info["cost"] > 0``), then drops the infos.
+
+    RLlib would turn the infos into one dict per environment and step.
+    """
+
+    def __init__(self, env: VectorEnv) -> None:
+        super().__init__(env)
+        self._count: int | None = None  # None: the environment reports no cost
+        self._violated = np.zeros(env.num_envs, dtype=bool)
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
         """Reset; the infos are empty."""
         observation, _ = self.env.reset(**kwargs)
+        self._violated[:] = False
         return observation, {}
 
     def step(self, actions: np.ndarray) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Step; the infos are empty."""
-        observation, reward, terminated, truncated, _ = self.env.step(actions)
+        observation, reward, terminated, truncated, infos = self.env.step(actions)
+        if "cost" in infos:
+            entered = (infos["cost"] > 0) & ~self._violated
+            self._count = (self._count or 0) + int(entered.sum())
+            self._violated |= entered
+            self._violated &= ~(terminated | truncated)
         return observation, reward, terminated, truncated, {}
+
+    def take(self) -> int | None:
+        """Episodes with a violation since the last call; None where no cost is reported."""
+        count, self._count = self._count, None if self._count is None else 0
+        return count
+
+
+def take_violations(env: gym.Env | VectorEnv) -> int | None:
+    """What the counter among the wrappers of ``env`` has to tell, if there is one."""
+    while not isinstance(env, CountingViolations):
+        if not hasattr(env, "env"):
+            return None
+        env = env.env
+    return env.take()
 
 
 class TrainingEnvironment:
@@ -47,7 +75,7 @@ class TrainingEnvironment:
         if "num_envs" not in context:
             single = gym.make(env_id, **kwargs)
             return TanhActions(single) if tanh else single
-        native = gym.spec(env_id).vector_entry_point is not None
+        native = gym.spec(env_id.rpartition(":")[2]).vector_entry_point is not None
         vector = gym.make_vec(
             env_id,
             num_envs=context["num_envs"],
@@ -59,4 +87,4 @@ class TrainingEnvironment:
             raise ValueError(
                 f"{env_id} resets by {mode}; RLlib is right only with AutoresetMode.NEXT_STEP"
             )
-        return WithoutInfos(TanhVectorActions(vector) if tanh else vector)
+        return CountingViolations(TanhVectorActions(vector) if tanh else vector)

@@ -11,6 +11,7 @@ from ray.rllib.evaluation.postprocessing import Postprocessing
 from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
 from torch import Tensor
 
+from sport_ray.projected_ppo.advantages import StandardiseAdvantages
 from sport_ray.projected_ppo.distribution import MeanStdGaussian
 from sport_ray.projected_ppo.module import POLICY_INPUTS, ProjectedPPOModule
 from sport_ray.projection import kl_divergence, max_log_ratio
@@ -20,6 +21,12 @@ class ProjectedPPOLearner(PPOTorchLearner):
     """PPO's learner with the paper's two optimisers and warm-up, and the constraint's metrics."""
 
     warming_up = False
+
+    def build(self) -> None:
+        """As PPO's, with advantages standardised over the steps that were taken."""
+        super().build()
+        if self._learner_connector is not None:
+            self._learner_connector.append(StandardiseAdvantages())
 
     def configure_optimizers_for_module(
         self, module_id: str, config: Any = None, **kwargs: Any

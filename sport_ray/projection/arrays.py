@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from sport_ray.projection.kernels import (
-    INFEASIBLE_ARGUMENTS,
+    ARGUMENTS,
     NOT_FLOAT32,
     log_ratio_rows,
     project_rows,
@@ -86,7 +86,7 @@ def raise_bad(
     shape: tuple[int, ...],
     limit_shape: tuple[int, ...],
     values: tuple[np.ndarray, ...],
-    names: tuple[str, ...] = INFEASIBLE_ARGUMENTS,
+    names: tuple[str, ...] = ARGUMENTS,
 ) -> NoReturn:
     """ValueError naming the argument, its first bad index and the value there."""
     number, row, dim = (int(x) for x in code)

@@ -27,7 +27,7 @@ class Constraint(ABC):
     @property
     @abstractmethod
     def log_ratio_limit(self) -> float:
-        """Largest log density ratio to the base that a projected policy can have (nats per step)."""
+        """Largest log density ratio to the base after projection, in nats per step."""
 
     @abstractmethod
     def project(

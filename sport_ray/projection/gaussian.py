@@ -53,8 +53,10 @@ def project_kl(
         fixed = {"mean_base": mean_base, "std_base": std_base, "log_alpha": log_alpha}
         for name, value in fixed.items():
             if isinstance(value, Tensor) and value.requires_grad:
-                raise ValueError(f"{name} requires a gradient, but the projection is "
-                                 f"differentiable in mean_task and std_task only: detach it")  # fmt: skip
+                raise ValueError(
+                    f"{name} requires a gradient, but the projection is differentiable in "
+                    f"mean_task and std_task only: detach {name}"
+                )
         if mean_task.requires_grad or std_task.requires_grad:
             dtype = _promoted(inputs)
             shape = torch.broadcast_shapes(*(x.shape for x in inputs))

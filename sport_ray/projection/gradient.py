@@ -10,8 +10,12 @@ and lam solves g(lam, d, t) = log_alpha. Since dg/dB = Phi_lam / 2, with x stand
     dlam = -(g_x - Phi_lam Phi_x / (2 Phi_B)) dx / sum_i (g_lam - Phi_lam^2 / (2 Phi_B)).
 
 At the kinks the derivative is one-sided: the identity on the surface of the feasible set, and
-the inactive branch (std = base std does not move) where a dimension just leaves the base.
+the inactive branch (std = base std does not move) where a dimension just leaves the base. Rows
+with lam = 0 carry the mean's derivative in ``w`` (kernels._free_share); lam < 0 is the base, which
+does not move.
 """
+
+# mypy: allow-untyped-defs
 
 from __future__ import annotations
 
@@ -40,9 +44,9 @@ def pull_back(mean_base, std_base, mean_task, std_task, lam_all, w_all,
             w = w_all[k, i]
             out_mean[k, i] = 0.0
             out_std[k, i] = 0.0
-            if lam == 0.0:  # inside: the task itself, except that std stays <= the base's
-                out_mean[k, i] = grad_mean[k, i]
-                out_std[k, i] = grad_std[k, i] if st < s or (st == s and mt != m) else 0.0
+            if lam == 0.0:  # inside: the task itself, but for dimensions wider than the base
+                out_mean[k, i] = grad_mean[k, i] * w
+                out_std[k, i] = grad_std[k, i] if st <= s else 0.0
             elif lam > 0.0 and w > 0.0:
                 d, t = (mt - m) / s, st / s
                 b = w / (1.0 + w)

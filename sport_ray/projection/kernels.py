@@ -33,6 +33,9 @@ All numba code that decides what is returned is in this one file because numba's
 changes of a function's own file only.
 """
 
+# numba infers the types (floats, and one-dimensional float64 views of one row)
+# mypy: allow-untyped-defs
+
 from __future__ import annotations
 
 import math
@@ -42,7 +45,7 @@ from numba import njit
 
 _U = 2.0**-53
 _ROOM = 64.0 * _U  # smallest 1 - std / std_base that a dimension with a shift gets
-INFEASIBLE_ARGUMENTS = ("mean_base", "std_base", "mean_task", "std_task", "log_alpha")
+ARGUMENTS = ("mean_base", "std_base", "mean_task", "std_task", "log_alpha")
 NOT_FLOAT32 = 8  # added to the argument's number when the base is not representable in float32
 LAM_BASE = -1.0  # value of ``lam`` for rows where the base itself is returned
 
@@ -83,10 +86,8 @@ def _solve_w(lam, f0, k, lt2, r0, w):
         v = 1.0 / (1.0 + w)
         z = w * v / lt2
         r = 1.0 / (1.0 + z)
-        if z < 1.0:
-            lack = f0 - p * w - k * z * (2.0 + z) * r * r
-        else:  # the same without the cancellation of k and k h(z)
-            lack = k * r * r - r0 - p * w
+        # two forms of one expression, each free of cancellation where it is used
+        lack = (f0 - k * z * (2.0 + z) * r * r if z < 1.0 else k * r * r - r0) - p * w
         slope = p + 2.0 * k * r * r * r * v * v / lt2
         new = w + lack / slope
         if abs(lack) > 0.1 * f0:  # far away: Newton on log-log scales
@@ -185,6 +186,32 @@ def _solve(d, t, am1, c, c0, w_out, lam_i, dw):
         if done:
             break
     return top / (1.0 + y)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _leave_margin(lam, d, t, s, c, w, dw):
+    """Move the solution along its path, to first order, so that ``err`` has room under c."""
+    err = 0.0
+    fall = 0.0  # -d g / d log lam
+    for i in range(d.shape[0]):
+        if w[i] > 0.0:
+            b = w[i] / (1.0 + w[i])
+            t2 = t[i] * t[i]
+            q = b + lam * t2
+            e2 = (d[i] / q) * (d[i] / q)
+            log_part = 0.5 * math.log1p(w[i])
+            part = log_part + 0.5 * e2 * b
+            gap = max(_ROOM, 0.5 * b)
+            err += 1.0 + 8.0 * abs(math.log(s[i])) + 4.0 * log_part + part * (8.0 + 4.0 / gap)
+            by_lam = (1.0 + w[i]) - e2 * ((b - lam * t2) / q)
+            fall += lam * e2 * (b / q) * t2 - 0.5 * by_lam * dw[i] * (b / (1.0 + w[i]))
+    err = _U * (err + (d.shape[0] + 2.0) * c)
+    if not 0.0 < err < 1e-3 * fall:
+        return lam
+    move = err / fall
+    for i in range(d.shape[0]):
+        w[i] *= max(0.5, 1.0 + dw[i] * move)
+    return lam * (1.0 + move)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -321,10 +348,10 @@ def _round_inwards(lam, w, shift, d, t, m, s, mt, c, single, mean, std, spare):
         room = c - err - logs
         less *= 16.0
     best, scale = lam, 0.0
-    if means > 0.0 and room > 0.0:
-        best, scale = _solve_means(lam, d, t, m, s, std, room)
     step = 4.0 * _U
-    for _ in range(28):
+    for k in range(30):
+        if k < 3 and means > 0.0 and room > 0.0:  # err depends a little on the means
+            best, scale = _solve_means(best, d, t, m, s, std, room)
         for i in range(dims):
             mean[i] = m[i]
             if std[i] < s[i] and d[i] != 0.0:
@@ -335,16 +362,36 @@ def _round_inwards(lam, w, shift, d, t, m, s, mt, c, single, mean, std, spare):
                     mean[i] = _towards(mean[i], m[i], single)
         total, err = _evaluate(mean, std, m, s)
         if total <= c - err:
-            if not single and 1e-12 * c < c - err - total < 1e-2 * c:
-                _use_up(c - err - total, lam, t, m, s, mean, std, spare)
+            for _ in range(0 if single else 5):
+                slack = c - err - total
+                if not 1e-12 * c < slack < 1e-2 * c:
+                    break
+                _use_up(0.999 * slack, lam, t, m, s, mean, std, spare)
                 better, err = _evaluate(mean, spare, m, s)
-                if total < better <= c - err:
-                    std[:] = spare
-                    return better
+                if not total < better <= c - err:
+                    break
+                std[:] = spare
+                total = better
             return total
-        scale = 0.0 if step > 0.5 else scale * (1.0 - step)
-        step *= 4.0
+        room = min(room, c - err * (1.0 + 1e-6) - logs) * (1.0 - 4.0 * _U)
+        if k >= 2:
+            scale = 0.0 if step > 0.5 else scale * (1.0 - step)
+            step *= 4.0
     return -1.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _free_share(mean, std, m, s, slack):
+    """Derivative of delta by d where nothing binds; for the gradient only.
+
+    1, except where a wider task (a = 1/t^2 < 1) has the base's mean: a shift d then gets
+    delta = d a / (a + (1 - a) / (2 slack)), the best of (delta - d)^2 a / 2 + B (1 - a) / 2 with
+    delta^2 / (2 B) = slack.
+    """
+    if std <= s or mean != m:
+        return 1.0
+    a = (s / std) * (s / std)
+    return a / (a + (1.0 - a) / (2.0 * slack)) if slack > 0.0 else 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -403,17 +450,19 @@ def project_rows(mean_base, std_base, mean_task, std_task, log_alpha, single,
             if single:
                 exact &= _narrow(out_m[i], single) == out_m[i]
                 exact &= _narrow(out_s[i], single) == out_s[i]
-        multiplier = 0.0
+        multiplier = 0.0 if c > 0.0 else LAM_BASE
         value = as_given if as_given <= c else c0
-        if not (c0 <= c and exact):
+        if c0 <= c and exact:
+            for i in range(dims):
+                w[i] = _free_share(mt[i], st[i], m[i], s[i], c - c0)
+        else:
             for i in range(dims):
                 d[i] = (mt[i] - m[i]) / s[i]
                 t[i] = st[i] / s[i]
                 am1[i] = ((s[i] - st[i]) / s[i]) * (1.0 + t[i]) / (t[i] * t[i])
-            if c == 0.0:
-                multiplier = LAM_BASE
-            elif c0 > c:
+            if c0 > c > 0.0:
                 multiplier = _solve(d, t, am1, c, c0, w, lam_i, dw)
+                multiplier = _leave_margin(multiplier, d, t, s, c, w, dw)
             for i in range(dims):
                 if multiplier == 0.0:
                     w[i] = max(am1[i], 0.0)

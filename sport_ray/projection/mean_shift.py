@@ -1,5 +1,7 @@
 """Mean shifts only: projection onto a ball in the base's own units, in closed form."""
 
+# mypy: allow-untyped-defs
+
 from __future__ import annotations
 
 import math
@@ -20,7 +22,7 @@ def project_mean_shift(
 ) -> tuple[Tensor, Tensor]:
     """Scale the mean shift onto sum_i (shift_i / std_base_i)^2 <= radius^2; std is the base's.
 
-        mean = mean_base + shift min(1, radius / |shift / std_base|),   shift = mean_task - mean_base
+        mean = mean_base + shift min(1, radius / |shift / std_base|), shift = mean_task - mean_base
 
     the closest Gaussian of that set in KL to N(mean_task, std_base). Arguments (..., D), float32
     or float64; ``radius`` a finite number >= 0 or a tensor broadcasting to (...). A feasible task
@@ -37,9 +39,8 @@ def project_mean_shift(
     dtype = torch.float32 if dtypes == {torch.float32} else torch.float64
     arrays = [x.detach().to(device="cpu", dtype=dtype).numpy() for x in inputs]
     shape, rows = as_rows(arrays)
-    if isinstance(radius, Tensor):
-        radius = radius.detach().cpu().double().numpy()
-    limit, limit_shape = as_limits(radius, shape[:-1])
+    bound = radius.detach().cpu().double().numpy() if isinstance(radius, Tensor) else radius
+    limit, limit_shape = as_limits(bound, shape[:-1])
     mean = np.empty_like(rows[0])
     code = _shift_rows(*rows, limit, dtype == torch.float32, mean)
     if code[0]:
@@ -80,6 +81,10 @@ def _shift_rows(m, s, mt, radius, single, mean):
             mean[k, i] = mt[k, i]
         length = _length(mt[k], m[k], s[k])
         if length <= r:
+            continue
+        if length == math.inf:  # offsets beyond float64: the base is inside
+            for i in range(dims):
+                mean[k, i] = m[k, i]
             continue
         inside = r * (1.0 - (4.0 * dims + 32.0) * _U)
         scale = inside / length

@@ -23,12 +23,14 @@ class Verdict(NamedTuple):
     satisfied_at: first step at which the property is satisfied for good, or NEVER (−1).
     violated_at: first step at which no continuation can satisfy it, or NEVER; a trajectory that
         ends undecided is violated with ``violated_at == NEVER`` (it ran out of time).
+    reached_at: first step at which ``reach`` holds whatever came before, or NEVER.
     """
 
     robustness: NDArray[np.float64]
     satisfied: NDArray[np.bool_]
     satisfied_at: NDArray[np.int64]
     violated_at: NDArray[np.int64]
+    reached_at: NDArray[np.int64]
 
     @property
     def violated(self) -> NDArray[np.bool_]:
@@ -41,7 +43,9 @@ class ReachAvoid:
     """``(!avoid) U reach``: stay out of ``avoid`` until ``reach`` holds, within the trajectory.
 
     ρ(τ) = max_t min( reach_t, min_{t' < t} −avoid_t' ), with each proposition a signal that is
-    positive where it holds (reach also at 0, so that ρ = 0 satisfies). A trajectory on which
+    positive where it holds. At exactly 0, where ρ = 0 satisfies, ``reach`` holds and ``avoid``
+    does not; an environment may count the edge of ``avoid`` as inside (the point robot does) and
+    end the episode there, which can only turn a success into a violation. A trajectory on which
     ``reach`` never holds violates the property: time running out is a violation.
 
     Source: arXiv 2504.06386 (reach-avoid on finite traces); robustness as in STL.
@@ -60,11 +64,14 @@ class ReachAvoid:
         """The propositions that an environment must provide."""
         return (self.avoid, self.reach)
 
-    def evaluate(self, signals: Mapping[str, ArrayLike], lengths: ArrayLike | None = None) -> Verdict:
+    def evaluate(
+        self, signals: Mapping[str, ArrayLike], lengths: ArrayLike | None = None
+    ) -> Verdict:
         """Judge n trajectories at once.
 
         Args:
-            signals: for each proposition its values, shape (n, L) or (L,), state 0 first.
+            signals: for each proposition its values, shape (n, L) or (L,), state 0 first;
+                infinite values are allowed.
             lengths: number of states of each trajectory, shape (n,), 1 … L; default all L. What
                 lies beyond is ignored.
 
@@ -77,12 +84,16 @@ class ReachAvoid:
                 raise ValueError(f"signal {name!r} is missing; got {sorted(signals)}")
         avoid = np.atleast_2d(np.asarray(signals[self.avoid], dtype=np.float64))
         reach = np.atleast_2d(np.asarray(signals[self.reach], dtype=np.float64))
-        if avoid.shape != reach.shape or avoid.shape[1] < 1:
+        if avoid.shape != reach.shape or avoid.ndim != 2 or avoid.shape[1] < 1:
             raise ValueError(f"signals must share a shape (n, L), got {avoid.shape}, {reach.shape}")
         count, width = avoid.shape
-        ends = np.full(count, width) if lengths is None else np.asarray(lengths, dtype=np.int64)
-        if ends.shape != (count,) or np.any(ends < 1) or np.any(ends > width):
-            raise ValueError(f"lengths must have shape ({count},) with values 1 … {width}")
+        ends = np.full(count, width) if lengths is None else np.asarray(lengths)
+        if ends.dtype.kind not in "iu" or ends.shape != (count,):
+            raise ValueError(
+                f"lengths must be integers of shape ({count},), got {ends.dtype} {ends.shape}"
+            )
+        if np.any(ends < 1) or np.any(ends > width):
+            raise ValueError(f"lengths must lie in 1 … {width}, got {ends.min()} … {ends.max()}")
         inside = np.arange(width) < ends[:, None]
         if np.isnan(avoid[inside]).any() or np.isnan(reach[inside]).any():
             raise ValueError("signals hold NaN inside a trajectory")
@@ -92,14 +103,22 @@ class ReachAvoid:
         value = np.where(inside, np.minimum(reach, clear), -np.inf)
         robustness = value.max(axis=1)
         satisfied = robustness >= 0.0
-        satisfied_at = np.where(satisfied, (value >= 0.0).argmax(axis=1), NEVER)
-        entered = (avoid > 0.0) & inside
-        first_entry = np.where(entered.any(axis=1), entered.argmax(axis=1), NEVER)
-        violated_at = np.where(satisfied, NEVER, first_entry)
-        return Verdict(robustness, satisfied, satisfied_at, violated_at)
+        satisfied_at = _first(value >= 0.0)
+        violated_at = np.where(satisfied, NEVER, _first((avoid > 0.0) & inside))
+        reached_at = _first((reach >= 0.0) & inside)
+        return Verdict(robustness, satisfied, satisfied_at, violated_at, reached_at)
 
 
-_REACH_AVOID = re.compile(r"\(?\s*!\s*(?P<avoid>[A-Za-z_]\w*)\s*\)?\s*U\s*(?P<reach>[A-Za-z_]\w*)")
+def _first(holds: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """First step (n,) at which each row of (n, L) holds, or NEVER."""
+    return np.where(holds.any(axis=1), holds.argmax(axis=1), NEVER)
+
+
+_NAME = r"[A-Za-z_]\w*"
+_REACH_AVOID = re.compile(
+    rf"(\(\s*!\s*(?P<inside>{_NAME})\s*\)\s*|!\s*(?P<bare>{_NAME})\s+)U\s+(?P<reach>{_NAME})",
+    re.ASCII,
+)
 
 
 def parse_property(formula: str) -> ReachAvoid:
@@ -112,9 +131,9 @@ def parse_property(formula: str) -> ReachAvoid:
     '(!hazard) U goal'
     """
     match = _REACH_AVOID.fullmatch(formula.strip())
-    if match is None or formula.count("(") != formula.count(")"):
+    if match is None:
         raise UserError(
             f"property {formula!r} is not understood: write '(!avoid) U reach', "
             "for example '(!hazard) U goal'"
         )
-    return ReachAvoid(avoid=match["avoid"], reach=match["reach"])
+    return ReachAvoid(avoid=match["inside"] or match["bare"], reach=match["reach"])

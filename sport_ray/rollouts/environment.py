@@ -49,7 +49,13 @@ class PointReachAvoidScenarios:
     def __init__(self, num_slots: int, kwargs: Mapping[str, Any]) -> None:
         from sport_ray.envs.simulator import PointReachAvoidSimulator
 
-        self.simulator = PointReachAvoidSimulator(num_slots, **kwargs)
+        try:
+            self.simulator = PointReachAvoidSimulator(num_slots, **kwargs)
+        except TypeError as error:  # an argument that it does not take
+            reason = str(error).removeprefix("PointReachAvoidSimulator.__init__() ")
+            raise UserError(
+                f"environment {POINT_REACH_AVOID!r} cannot be made: {reason}"
+            ) from error
         self.signal_names: tuple[str, ...] = self.simulator.signal_names
 
     def reset(
@@ -69,25 +75,50 @@ class PointReachAvoidScenarios:
 
 
 class GymnasiumScenarios:
-    """Any gymnasium environment that puts its signals in ``info["signals"]``: one per slot."""
+    """Any gymnasium environment that puts its signals in ``info["signals"]``: one per slot.
+
+    It must take an argument ``horizon`` and be reproducible from ``reset(seed=)``; observations
+    and actions are one-dimensional boxes.
+
+    Raises:
+        UserError: an environment that cannot be made or does not keep to this.
+    """
 
     def __init__(self, num_slots: int, env_id: str, kwargs: Mapping[str, Any]) -> None:
-        self.environments = [gymnasium.make(env_id, **kwargs) for _ in range(num_slots)]
+        self.env_id = env_id
+        try:
+            self.environments = [gymnasium.make(env_id, **kwargs) for _ in range(num_slots)]
+        except (gymnasium.error.Error, TypeError, ModuleNotFoundError) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(f"environment {env_id!r} cannot be made: {reason}") from error
+        for name in ("observation_space", "action_space"):
+            space = getattr(self.environments[0], name)
+            if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
+                raise UserError(
+                    f"environment {env_id!r} has {name} {space}: expected a Box of one dimension"
+                )
         _, info = self.environments[0].reset(seed=0)
         self.signal_names = tuple(sorted(self._signals(info)))
 
-    @staticmethod
-    def _signals(info: Mapping[str, Any]) -> Mapping[str, float]:
+    def _signals(self, info: Mapping[str, Any]) -> Mapping[str, float]:
         if "signals" not in info:
             raise UserError(
-                'the environment gives no info["signals"]: it must name its propositions, '
-                "each a number that is positive where it holds"
+                f'environment {self.env_id!r} gives no info["signals"]: it must name its '
+                "propositions, each a number that is positive where it holds"
             )
         return info["signals"]
 
     def _row(self, info: Mapping[str, Any]) -> list[float]:
         signals = self._signals(info)
-        return [float(signals[name]) for name in self.signal_names]
+        row = [float(signals.get(name, np.nan)) for name in self.signal_names]
+        for name, value in zip(self.signal_names, row, strict=True):
+            if np.isnan(value):
+                given = "NaN" if name in signals else "missing"
+                raise UserError(
+                    f"environment {self.env_id!r}: signal {name!r} is {given}; every state must "
+                    "have a number for each signal"
+                )
+        return row
 
     def reset(
         self, slots: Slots, generators: Sequence[np.random.Generator]
@@ -106,6 +137,11 @@ class GymnasiumScenarios:
         observations, signals, ends = [], [], []
         for slot, action in zip(slots, actions, strict=True):
             environment = self.environments[slot]
+            if action.shape != environment.action_space.shape:
+                raise UserError(
+                    f"environment {self.env_id!r} takes actions of shape "
+                    f"{environment.action_space.shape}, the policy gives {action.shape}"
+                )
             observation, _, terminated, truncated, info = environment.step(
                 action.astype(environment.action_space.dtype)
             )

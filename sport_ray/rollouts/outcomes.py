@@ -17,6 +17,7 @@ class Outcomes:
     index: the scenario's number.
     length: steps taken.
     satisfied_at, violated_at: first step with a fixed verdict, or NEVER (−1).
+    reached_at: first step at which the goal is reached, violated before or not, or NEVER.
     robustness: ρ of the trajectory, in the signals' unit; negative iff violated.
     max_log_ratio: largest policy-level log ratio over the episode's steps, nats.
     sum_log_ratio: sum of the same over steps, nats.
@@ -29,6 +30,7 @@ class Outcomes:
     length: NDArray[np.int64]
     satisfied_at: NDArray[np.int64]
     violated_at: NDArray[np.int64]
+    reached_at: NDArray[np.int64]
     robustness: NDArray[np.float64]
     max_log_ratio: NDArray[np.float64]
     sum_log_ratio: NDArray[np.float64]
@@ -63,8 +65,10 @@ class Outcomes:
         """One table from parts, sorted by index.
 
         Raises:
-            ValueError: an index that occurs twice (a scenario must count once).
+            ValueError: no parts, or an index that occurs twice (a scenario must count once).
         """
+        if not parts:
+            raise ValueError("parts must hold at least one table")
         columns = {
             field.name: np.concatenate([getattr(part, field.name) for part in parts])
             for field in fields(cls)

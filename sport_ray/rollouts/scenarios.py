@@ -60,10 +60,14 @@ def run_scenarios(
     rows, so the table does not depend on ``slots`` or on how scenarios are split over calls.
 
     Raises:
+        ValueError: ``first`` below 0, or ``count`` or ``slots`` below 1.
         UserError: signals that the property needs and the environment lacks; observations that
             are not finite.
     """
-    slots = max(1, min(slots, count))
+    for name, value, least in (("first", first, 0), ("count", count, 1), ("slots", slots, 1)):
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}, got {value}")
+    slots = min(slots, count)
     environment = plan.environment(slots)
     prop = parse_property(plan.property)
     missing = [name for name in prop.signal_names if name not in environment.signal_names]
@@ -119,6 +123,7 @@ def run_scenarios(
                 length=step[done],
                 satisfied_at=verdict.satisfied_at,
                 violated_at=verdict.violated_at,
+                reached_at=verdict.reached_at,
                 robustness=verdict.robustness,
                 max_log_ratio=largest[done],
                 sum_log_ratio=sums[done, 0],

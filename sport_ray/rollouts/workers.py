@@ -33,8 +33,12 @@ def run_scenarios_on_ray(
     neither the table nor its completeness. ``progress`` is told how many more have finished.
 
     Raises:
+        ValueError: ``count`` or ``chunk`` below 1.
         what ``run_scenarios`` raises in a worker; nothing is returned from an incomplete run.
     """
+    for name, value in (("count", count), ("chunk", chunk)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
     task = ray.remote(_run_chunk)
     shared = ray.put(behaviour)
     sizes = {
@@ -50,7 +54,8 @@ def run_scenarios_on_ray(
         except ray.exceptions.RayTaskError as error:
             for reference in pending:
                 ray.cancel(reference)
-            raise error.as_instanceof_cause() from None
+            # The cause itself: the message of Ray's own class is a traceback of many lines.
+            raise error.cause from error
         if progress is not None:
             progress(sizes[ready[0]])
     return Outcomes.concatenate(parts)

@@ -7,9 +7,11 @@ policy grows risky at large alpha, Projected PPO hardly. Bounds are the real for
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -181,43 +183,33 @@ def write_cell(folder: Path, record: dict[str, Any]) -> Path:
     return file
 
 
-@pytest.fixture
-def make_results(tmp_path: Path) -> Factory:
-    """`make_results(name=, change=, samples=, ...)` -> folder of a study of 50 cells, one failed.
-
-    `change` maps each record to what is written in its place.
-    """
-
-    def make(
-        name: str = "quickstart",
-        change: Change = dict,
-        samples: bool = False,
-        alphas: tuple[float, ...] = ALPHAS,
-        horizons: tuple[int, ...] = HORIZONS,
-        seeds: tuple[int, ...] = SEEDS,
-        folder: str = "results",
-    ) -> Path:
-        path = tmp_path / folder
-        path.mkdir()
-        certificate = make_certificate()
-        (path / "certificate.json").write_text(json.dumps(certificate))
-        (path / "study.json").write_text(json.dumps({"name": name, "alphas": list(alphas)}))
-        (path / "study.yaml").write_text(f"name: {json.dumps(name)}\nalphas: {list(alphas)}\n")
-        settings: list[tuple[str, float | None]] = [("unconstrained", None)]
-        settings += [(m, a) for m in ("projected_ppo", "projected_at_deployment") for a in alphas]
-        for horizon in horizons:
-            for seed in seeds:
-                for method, alpha in settings:
-                    record = make_cell(name, certificate, method, alpha, horizon, seed)
-                    if (method, alpha, horizon, seed) == ("projected_ppo", 10.0, 30, 1):
-                        record = fail(record, "worker died: out of memory")
-                    write_cell(path, change(record))
-                    if samples and alpha is not None and seed == 0 and horizon == horizons[0]:
-                        file = path / "cells" / record["cell_id"] / "samples.npz"
-                        np.savez_compressed(file, **make_samples(alpha, horizon, seed))
-        return path
-
-    return make
+def write_study(
+    parent: Path,
+    name: str = "quickstart",
+    change: Change = dict,
+    samples: bool = False,
+    alphas: tuple[float, ...] = ALPHAS,
+    horizons: tuple[int, ...] = HORIZONS,
+    seeds: tuple[int, ...] = SEEDS,
+    folder: str = "results",
+) -> Path:
+    """A study of 52 cells by default, one of them failed; `change` maps each record."""
+    path = parent / folder
+    path.mkdir()
+    certificate = make_certificate()
+    (path / "certificate.json").write_text(json.dumps(certificate))
+    (path / "study.json").write_text(json.dumps({"name": name, "alphas": list(alphas)}))
+    (path / "study.yaml").write_text(f"name: {json.dumps(name)}\nalphas: {list(alphas)}\n")
+    settings: list[tuple[str, float | None]] = [("unconstrained", None)]
+    settings += [(m, a) for m in ("projected_ppo", "projected_at_deployment") for a in alphas]
+    for horizon, seed, (method, alpha) in itertools.product(horizons, seeds, settings):
+        record = make_cell(name, certificate, method, alpha, horizon, seed)
+        if (method, alpha, horizon, seed) == ("projected_ppo", 10.0, 30, 1):
+            record = fail(record, "worker died: out of memory")
+        file = write_cell(path, change(record))
+        if samples and alpha is not None and seed == 0 and horizon == horizons[0]:
+            np.savez_compressed(file.parent / "samples.npz", **make_samples(alpha, horizon, seed))
+    return path
 
 
 def fail(record: dict[str, Any], reason: str) -> dict[str, Any]:
@@ -226,6 +218,18 @@ def fail(record: dict[str, Any], reason: str) -> dict[str, Any]:
             "finished_at")  # fmt: skip
     failed = {name: record[name] if name in kept else None for name in record}
     return failed | {"status": "failed", "reason": reason}
+
+
+@pytest.fixture
+def make_results(tmp_path: Path) -> Factory:
+    """`make_results(name=, change=, samples=, ...)` -> result folder; see `write_study`."""
+    return partial(write_study, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def make_results_in() -> Factory:
+    """`make_results_in(parent, ...)` -> result folder, for fixtures that outlive a test."""
+    return write_study
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tracking.figures.style import (
     Drawn,
     alpha_axis,
     legend_below,
-    new_figure,
+    new_panels,
     save,
 )
 from tracking.table import plain_rows
@@ -32,12 +32,10 @@ def draw_risk(settings: pd.DataFrame, frame: pd.DataFrame, folder: Path) -> Draw
     if done["alpha"].notna().sum() == 0:
         return None
     horizons = sorted(done["horizon"].unique())
-    figure, grid = new_figure(
-        max(4.9 * len(horizons), 6.4), 4.7, 1, len(horizons), sharex=True, sharey=True
-    )
+    figure, panels = new_panels(len(horizons), 4.7)
     free = bool(done["alpha"].isna().any())
     smallest = 1 / float(frame["num_scenarios"].max())
-    for axes, horizon in zip(grid[0], horizons, strict=True):
+    for axes, horizon in zip(panels, horizons, strict=True):
         _panel(axes, done[done["horizon"] == horizon], frame[frame["horizon"] == horizon])
         axes.set_title(f"T = {horizon} steps")
         axes.set_yscale("symlog", linthresh=smallest, linscale=0.4)
@@ -47,8 +45,8 @@ def draw_risk(settings: pd.DataFrame, frame: pd.DataFrame, folder: Path) -> Draw
                       ha="right", va="center", fontsize=8.5, color=MUTED)  # fmt: skip
         place = alpha_axis(axes, done["alpha"].dropna().to_numpy(), free)
         _unconstrained(axes, done[(done["horizon"] == horizon) & done["alpha"].isna()], place)
-    grid[0][0].set_ylabel("probability of violation (log; linear near 0)")
-    legend_below(figure, grid[0][0], 3)
+    panels[0].set_ylabel("probability of violation (log; linear near 0)")
+    legend_below(figure, panels[0], 3)
     with_alpha = done[done["alpha"].notna()]
     caption = (
         f"Mean over {seeds_text(with_alpha['seeds'])} per setting; small dots: each seed's rate. "

@@ -17,9 +17,10 @@ from tracking.figures.style import (
     Drawn,
     alpha_axis,
     legend_below,
-    new_figure,
+    new_panels,
     save,
 )
+from tracking.statistics import unconstrained_steps
 from tracking.wording import method_text, seeds_text
 
 TITLE = "Time to goal against α"
@@ -33,17 +34,15 @@ def draw_steps(settings: pd.DataFrame, folder: Path) -> Drawn | None:
     if bounded.empty:
         return None
     horizons = sorted(done["horizon"].unique())
-    figure, grid = new_figure(
-        max(4.9 * len(horizons), 6.4), 4.5, 1, len(horizons), sharex=True, sharey=True
-    )
-    for axes, horizon in zip(grid[0], horizons, strict=True):
+    figure, panels = new_panels(len(horizons), 4.5)
+    for axes, horizon in zip(panels, horizons, strict=True):
         rows = done[done["horizon"] == horizon]
         _panel(axes, rows)
         alpha_axis(axes, bounded["alpha"].to_numpy(), unconstrained=False)
         _levels(axes, rows)
         axes.set_title(f"T = {horizon} steps", pad=34)
-    grid[0][0].set_ylabel("steps to goal, successful scenarios")
-    legend_below(figure, grid[0][0], 2)
+    panels[0].set_ylabel("steps to goal, successful scenarios")
+    legend_below(figure, panels[0], 2)
     caption = (
         f"Lines: mean over {seeds_text(bounded['seeds'])} per setting; bands: ± one standard "
         "deviation over scenarios (the spread of episodes, not an interval of the mean). "
@@ -67,9 +66,9 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
     if len(base):
         axes.axhline(base.mean(), color=INK, linestyle=(0, (1, 1.5)), linewidth=1.4,
                      label="base policy (α = 1)")  # fmt: skip
-    free = rows.loc[rows["alpha"].isna(), "mean_steps_to_goal"]
-    if len(free):
-        axes.axhline(free.mean(), color=METHOD_COLOURS["unconstrained"], linestyle="-.",
+    free = unconstrained_steps(rows)
+    if math.isfinite(free):
+        axes.axhline(free, color=METHOD_COLOURS["unconstrained"], linestyle="-.",
                      linewidth=1.4, label="unconstrained")  # fmt: skip
 
 

@@ -89,6 +89,21 @@ def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **k
     return figure, figure.subplots(rows, columns, squeeze=False, **kwargs)
 
 
+def new_panels(count: int, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels with common axes, at most three in a row, each `height` inches."""
+    columns = min(count, 3 if count != 4 else 2)
+    rows = -(-count // columns)
+    width = max(4.9 * columns, 6.4) if columns < 3 else 4.1 * columns
+    figure, grid = new_figure(width, height * rows, rows, columns, sharex=True, sharey=True)
+    panels = list(grid.flat)
+    for spare in panels[count:]:
+        spare.remove()
+    for i, axes in enumerate(panels[:count]):
+        # Shared axes hide the labels of all but the last row, also above a panel that is gone.
+        axes.tick_params(labelbottom=i + columns >= count)
+    return figure, panels[:count]
+
+
 def save(figure: Figure, folder: Path, name: str) -> str:
     """Write NAME.png and NAME.svg, byte for byte the same from the same data; return the SVG."""
     for suffix, options in (("png", {"dpi": 160}), ("svg", {"metadata": {"Date": None}})):
@@ -122,7 +137,8 @@ def alpha_axis(axes: Axes, alphas: np.ndarray, unconstrained: bool) -> float:
         ticks, labels = [*ticks, beyond], [*labels, "none"]
     axes.set_xticks(ticks, labels)
     axes.set_xticks(alphas, [""] * alphas.size, minor=True)
-    axes.set_xlabel("α, largest density ratio to the base (log)")
+    if axes.xaxis.get_tick_params().get("labelbottom", True):
+        axes.set_xlabel("α, largest density ratio to the base (log)")
     return beyond
 
 

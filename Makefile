@@ -1,0 +1,56 @@
+# What there is to do with a clone. `make` lists it.
+#
+# torch is pinned in pyproject.toml and nowhere else; which build of it pip takes (CPU or CUDA) is
+# pip's own configuration (CONTRIBUTING.md).
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
+
+INSTALLED := $(VENV)/.installed
+INSTALLED_BENCHMARK := $(VENV)/.installed-benchmark
+BENCHMARKS := $(filter-out benchmarks/projection.py benchmarks/fuzz_%,$(wildcard benchmarks/*.py))
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint bench bench-projection clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## make .venv and install the package with its test tools (once)
+
+# The stamp is older than pyproject.toml exactly when the dependencies may have changed.
+$(INSTALLED): pyproject.toml
+	@echo "installing into $(VENV) with $(PYTHON) (a few minutes the first time)"
+	$(PYTHON) -m venv $(VENV)
+	$(PIP_INSTALL) -e ".[test]"
+	@touch $@
+
+run: $(INSTALLED) ## the quickstart study, to its report: about ten minutes on two cores
+	$(BIN)/sport-ray run experiments/quickstart.yaml
+
+test: lint ## lint, then all tests, fast ones first
+	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -m slow
+
+lint: $(INSTALLED) ## ruff, mypy, and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: $(INSTALLED) ## speed of the environment, of rollouts and of training
+	@for file in $(BENCHMARKS); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+bench-projection: $(INSTALLED_BENCHMARK) ## the projection against a generic convex solver
+	$(BIN)/python benchmarks/projection.py
+
+$(INSTALLED_BENCHMARK): $(INSTALLED)
+	$(PIP_INSTALL) -e ".[benchmark]"
+	@touch $@
+
+clean: ## remove .venv, caches and build files; results stay
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+		.import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,98 @@
+"""Cells: identity by content, the grid, and α derived from a target risk."""
+
+from __future__ import annotations
+
+import pytest
+
+from experiments.cells import alphas_for, plan_jobs
+from experiments.study import Study
+from sport_ray.bounds import ratio_bound, scenario_bound
+from sport_ray.certificates import BoundTable, Certificate, Counts
+from sport_ray.errors import UserError
+
+
+def certificate(**changes) -> Certificate:
+    horizons = list(range(1, 31))
+    eps = [scenario_bound(10_000, 10, 1e-7)] * 30
+    simultaneous = [scenario_bound(10_000, 10, 1e-7 / 30)] * 30
+    fields = {
+        "base_digest": "b" * 64,
+        "env_id": "sport_ray/PointReachAvoid-v0",
+        "env_kwargs": {"layout": "fixed"},
+        "property": "(!hazard) U goal",
+        "num_scenarios": 10_000,
+        "beta": 1e-7,
+        "root_seed": 0,
+        "max_horizon": 30,
+        "counts": Counts(planned=10_000, started=10_000, finished=10_000, aborted=0),
+        "table": BoundTable(
+            horizon=horizons,
+            num_violations=[10] * 30,
+            eps_base=eps,
+            eps_base_simultaneous=simultaneous,
+        ),
+        "mean_steps_to_goal": 14.0,
+        "std_steps_to_goal": 1.0,
+        "outcomes_digest": "0" * 64,
+        "versions": {},
+    }
+    return Certificate(**(fields | changes))
+
+
+def test_the_grid_has_every_cell_once(small_study):
+    small_study["sweep"] |= {"alphas": [1.0, 1.5, 3.0], "horizons": [20, 25], "seeds": [0, 1]}
+    study = Study.model_validate(small_study)
+    jobs = plan_jobs(study, certificate())
+    cells = [cell for job in jobs for cell in job.cells]
+    assert len(cells) == len(set(cells)) == 2 * 2 * (3 + 3 + 1)
+    ids = {cell.cell_id(study, certificate()) for cell in cells}
+    assert len(ids) == len(cells)
+    assert [job.kind for job in jobs[:4]] == ["unconstrained"] * 4  # the longest first
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"training": {"env_steps": 1024, "train_batch_size": 256, "minibatch_size": 64}},
+        {"evaluation": {"num_scenarios": 101, "beta": 1e-3}},
+        {"resources": {"env_runners_per_cell": 1}},
+    ],
+)
+def test_what_changes_the_numbers_changes_the_identity(small_study, change):
+    before, after = Study.model_validate(small_study), Study.model_validate(small_study | change)
+    cell = plan_jobs(before, certificate())[-1].cells[0]
+    assert cell.cell_id(before, certificate()) != cell.cell_id(after, certificate())
+
+
+def test_another_base_or_certificate_changes_the_identity(small_study):
+    study = Study.model_validate(small_study)
+    cell = plan_jobs(study, certificate())[0].cells[0]
+    ids = {
+        cell.cell_id(study, certificate(**change))
+        for change in ({}, {"base_digest": "c" * 64}, {"root_seed": 1})
+    }
+    assert len(ids) == 3
+
+
+def test_placement_name_and_tracking_do_not_change_the_identity(small_study):
+    before = Study.model_validate(small_study)
+    moved = {"name": "other", "resources": {"cpus_per_cell": 2}, "tracking": {"uri": "http://x"}}
+    after = Study.model_validate(small_study | moved)
+    cell = plan_jobs(before, certificate())[0].cells[0]
+    assert cell.cell_id(before, certificate()) == cell.cell_id(after, certificate())
+
+
+def test_alpha_from_a_target_risk_keeps_the_target(small_study):
+    small_study["sweep"] |= {"alphas": None, "eps_max": [0.1, 0.02], "horizons": [20]}
+    study = Study.model_validate(small_study)
+    axis = alphas_for(study, certificate(), 20)
+    assert [eps for _, eps in axis] == [0.02, 0.1]
+    for alpha, eps_max in axis:
+        bound = ratio_bound(certificate().eps_base(20), alpha, 20)
+        assert eps_max * (1 - 1e-9) < bound <= eps_max
+
+
+def test_a_target_below_the_base_is_refused(small_study):
+    small_study["sweep"] |= {"eps_max": [1e-5]}
+    with pytest.raises(UserError, match=r"eps_max = 1e-05 cannot be reached at horizon 25"):
+        plan_jobs(Study.model_validate(small_study), certificate())

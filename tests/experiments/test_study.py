@@ -1,0 +1,91 @@
+"""Study files: what is accepted, and one clear line for every mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from experiments.study import Study, load_study
+from sport_ray.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+MINIMAL = {"name": "s", "sweep": {"alphas": [1.0, 2.0], "horizons": [10], "seeds": [0]}}
+
+
+def write(tmp_path: Path, content: object) -> Path:
+    path = tmp_path / "study.yaml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    return path
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*.yaml")), ids=lambda p: p.name)
+def test_shipped_studies_are_valid(path):
+    assert load_study(path).name == path.stem
+
+
+def test_the_quickstart_is_what_the_readme_promises():
+    study = load_study(ROOT / "experiments" / "quickstart.yaml")
+    assert study.sweep.alphas == [1, 1.1, 1.25, 1.5, 3, 10]
+    assert (len(study.sweep.horizons), len(study.sweep.seeds)) == (2, 2)
+    assert study.certificate.num_scenarios == 10_000
+
+
+def test_a_study_round_trips_through_json(tmp_path):
+    study = load_study(write(tmp_path, MINIMAL))
+    assert Study.model_validate(study.model_dump(mode="json")) == study
+
+
+def with_(**changes: object) -> dict:
+    return {**MINIMAL, **changes}
+
+
+def sweep_with(**changes: object) -> dict:
+    return with_(sweep={**MINIMAL["sweep"], **changes})
+
+
+@pytest.mark.parametrize(
+    ("content", "fragments"),
+    [
+        (with_(sweeep={}), ["unknown key 'sweeep'", "'sweep'"]),
+        (sweep_with(alhpas=[1]), ["unknown key 'sweep.alhpas'", "'alphas'"]),
+        (with_(training={"learning": 1}), ["unknown key 'training.learning'"]),
+        (sweep_with(alphas=[0.9]), ["sweep.alphas.0", "0.9", "greater than or equal to 1"]),
+        (sweep_with(alphas=[float("inf")]), ["sweep.alphas.0", "finite"]),
+        (sweep_with(alphas=[float("nan")]), ["sweep.alphas.0"]),
+        (sweep_with(alphas=["two"]), ["sweep.alphas.0", "'two'"]),
+        (sweep_with(alphas=[2.0, 2.0]), ["alphas holds 2.0 twice"]),
+        (sweep_with(alphas=None), ["give alphas, or eps_max"]),
+        (sweep_with(horizons=[0]), ["sweep.horizons.0", "0"]),
+        (sweep_with(horizons=[2.5]), ["sweep.horizons.0", "2.5"]),
+        (sweep_with(horizons=[101]), ["101", "max_horizon", "100"]),
+        (sweep_with(eps_max=[1.5]), ["sweep.eps_max.0", "1.5"]),
+        (sweep_with(seeds=[-1]), ["sweep.seeds.0", "-1"]),
+        (sweep_with(methods=["magic"]), ["sweep.methods.0", "'magic'"]),
+        (with_(certificate={"beta": 0}), ["certificate.beta", "0"]),
+        (with_(certificate={"beta": 1}), ["certificate.beta", "1"]),
+        (with_(certificate={"num_scenarios": 0}), ["certificate.num_scenarios"]),
+        (with_(training={"minibatch_size": 1024}), ["minibatch_size (1024)"]),
+        (with_(environment={"kwargs": {"horizon": 5}}), ["horizon", "env.kwargs"]),
+        (with_(property="G !hazard & ???"), ["property", "???"]),
+        (with_(name="../evil"), ["name", "'../evil'"]),
+        ({"sweep": MINIMAL["sweep"]}, ["name is missing"]),
+        ({"name": "x"}, ["sweep is missing"]),
+        ("- a\n- b\n", ["mapping"]),
+        ("a: [1\n", ["not YAML"]),
+        ("", ["mapping"]),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_it(tmp_path, content, fragments):
+    with pytest.raises(UserError) as caught:
+        load_study(write(tmp_path, content))
+    message = str(caught.value)
+    assert "\n" not in message
+    for fragment in fragments:
+        assert fragment in message
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match="nowhere.yaml does not exist"):
+        load_study(tmp_path / "nowhere.yaml")

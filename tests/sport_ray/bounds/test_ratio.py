@@ -1,0 +1,68 @@
+"""The prior bound and its inverse."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from sport_ray.bounds import max_alpha, ratio_bound
+
+probabilities = st.floats(-12.0, -1e-6).map(lambda exponent: 10.0**exponent)
+horizons = st.integers(1, 10**6)
+alphas = st.floats(1.0, 100.0)
+
+
+def test_published_values():
+    assert max_alpha(0.00017, 0.01, 10) == pytest.approx(1.503, abs=5e-4)
+    assert max_alpha(0.001, 0.05, 100) == pytest.approx(1.040, abs=5e-4)
+    # arXiv 2504.06386, the sweep at T = 21: the largest useful alpha for a bound of 1.
+    assert ratio_bound(0.00928, 1.2496, 21) == pytest.approx(1.0, abs=5e-3)
+    assert ratio_bound(0.001, 1.05, 100) == pytest.approx(0.1315, abs=5e-5)
+
+
+@given(eps=probabilities, horizon=horizons)
+def test_alpha_one_costs_nothing(eps, horizon):
+    assert ratio_bound(eps, 1.0, horizon) == eps
+    assert max_alpha(eps, eps, horizon) == 1.0
+
+
+@given(eps=probabilities, alpha=alphas, horizon=st.integers(1, 500))
+def test_it_is_monotone(eps, alpha, horizon):
+    bound = ratio_bound(eps, alpha, horizon)
+    assert bound >= eps
+    assert ratio_bound(eps, alpha, horizon + 1) >= bound
+    assert ratio_bound(eps, math.nextafter(alpha, 200.0), horizon) >= bound
+    assert ratio_bound(eps / 2, alpha, horizon) <= bound
+
+
+@given(low=probabilities, high=probabilities, horizon=horizons)
+def test_the_largest_alpha_keeps_to_the_target_and_is_the_largest(low, high, horizon):
+    eps_base, eps_max = sorted((low, high))
+    assume(0.0 < eps_base and eps_max < 1.0)
+    alpha = max_alpha(eps_base, eps_max, horizon)
+    assert alpha >= 1.0
+    assert ratio_bound(eps_base, alpha, horizon) <= eps_max
+    # A few roundings more would break it: 1e-12 per step, in the bound at least 1e-12.
+    assert ratio_bound(eps_base, alpha * (1.0 + 1e-12), horizon) > eps_max
+
+
+@given(eps=probabilities, horizon=horizons)
+def test_a_target_below_the_certificate_has_no_alpha(eps, horizon):
+    assume(eps * 0.999 > 0.0)
+    with pytest.raises(ValueError, match="^eps_max must be at least eps_base"):
+        max_alpha(eps, eps * 0.999, horizon)
+
+
+def test_overflow_promises_nothing():
+    assert ratio_bound(0.01, 100.0, 1_000) == math.inf
+    assert ratio_bound(0.0, 100.0, 1_000) == 0.0
+
+
+@pytest.mark.parametrize("horizon", [1, 2, 10, 2**53])
+def test_the_smallest_eps_base_does_not_overflow(horizon):
+    alpha = max_alpha(5e-324, 0.99, horizon)
+    assert 1.0 <= alpha < math.inf
+    assert ratio_bound(5e-324, alpha, horizon) <= 0.99

@@ -1,0 +1,70 @@
+"""The actor network and its specification."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from sport_ray.policies import GaussianNetwork, PolicySpec
+
+SIZES = {"observation_size": 3, "action_size": 2}
+
+
+def test_shapes_follow_the_specification(network):
+    spec = network.spec
+    for batch in [(), (5,), (2, 3)]:
+        mean, std = network(torch.zeros(*batch, spec.observation_size))
+        assert mean.shape == std.shape == (*batch, spec.action_size)
+
+
+def test_the_std_stays_within_its_bounds_and_reaches_them():
+    spec = PolicySpec(**SIZES, hidden=(), log_std_min=-3.0, log_std_max=1.0)
+    network = GaussianNetwork(spec)
+    with torch.no_grad():
+        network.body[0].weight.zero_()
+        network.body[0].bias.copy_(torch.tensor([0.5, -0.5, -1e9, 1e9]))
+    mean, std = network(torch.zeros(1, 3))
+    assert mean.tolist() == [[0.5, -0.5]]
+    assert std[0].tolist() == pytest.approx([math.exp(-3.0), math.exp(1.0)])
+
+
+@pytest.mark.parametrize("limit", [-30.0, 30.0])
+def test_the_widest_std_is_a_normal_float32(limit):
+    bounds = sorted([limit, 0.0])
+    spec = PolicySpec(**SIZES, hidden=(), log_std_min=bounds[0], log_std_max=bounds[1])
+    network = GaussianNetwork(spec)
+    with torch.no_grad():
+        network.body[0].bias.fill_(math.copysign(1e9, limit))
+    std = network(torch.zeros(3))[1]
+    tiny, largest = torch.finfo(torch.float32).tiny, torch.finfo(torch.float32).max
+    assert (std.square() > tiny).all() and (std.square() < largest).all()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"observation_size": 0},
+        {"action_size": -1},
+        {"hidden": (0,)},
+        {"activation": "nn.ReLU"},
+        {"activation": "__import__('os')"},
+        {"squash": "clip"},
+        {"log_std_min": 2.0},
+        {"log_std_min": float("nan")},
+        {"log_std_min": -float("inf")},
+        {"log_std_max": float("inf")},
+        {"log_std_max": 89.0},
+        {"extra": 1},
+    ],
+)
+def test_a_specification_out_of_range_is_refused(change):
+    with pytest.raises(ValidationError, match=next(iter(change))):
+        PolicySpec(**{**SIZES, **change})
+
+
+def test_a_specification_cannot_be_changed():
+    with pytest.raises(ValidationError, match="frozen"):
+        PolicySpec(**SIZES).squash = "none"

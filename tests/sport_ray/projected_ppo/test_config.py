@@ -1,0 +1,63 @@
+"""Configuration of Projected PPO: the paper's defaults, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from sport_ray.errors import UserError
+from sport_ray.policies import save_policy
+from sport_ray.projected_ppo import ProjectedPPO, ProjectedPPOConfig
+from sport_ray.projection import RatioConstraint, Unconstrained
+
+ENV = "sport_ray/PointReachAvoid-v0"
+
+
+def test_defaults_are_the_papers_and_not_rllibs():
+    config = ProjectedPPOConfig()
+    assert config.algo_class is ProjectedPPO
+    assert (config.lr, config.critic_lr, config.train_batch_size) == (5e-5, 3e-4, 128)
+    assert (config.num_epochs, config.clip_param, config.lambda_) == (4, 0.2, 0.95)
+    assert (config.vf_loss_coeff, config.grad_clip, config.use_kl_loss) == (0.5, 0.5, False)
+    assert config.warmup_env_steps == 2_500
+
+
+def test_alpha_is_short_for_the_ratio_constraint(small_base):
+    config = ProjectedPPOConfig().training(base=small_base, alpha=1.5)
+    assert config.constraint == RatioConstraint(alpha=1.5)
+
+
+def test_a_base_may_be_a_folder(small_base, tmp_path):
+    save_policy(tmp_path, small_base, {})
+    config = ProjectedPPOConfig().training(base=str(tmp_path), alpha=1.5)
+    assert config.base.spec == small_base.spec
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c, b: c.training(base=b, alpha=0.9), r"alpha.*0\.9"),
+        (lambda c, b: c.training(base=b, alpha=2.0, constraint=Unconstrained()), "not both"),
+        (lambda c, b: c.training(base=b, gradient="none"), "gradient 'none'"),
+        (lambda c, b: c.training(base="no-such-folder", alpha=2.0), "no-such-folder"),
+        (lambda c, b: c.training(alpha=2.0).environment(ENV).validate(), "no base policy"),
+        (lambda c, b: c.training(base=b).environment(ENV).validate(), "no constraint"),
+        (
+            lambda c, b: c.training(base=b, alpha=2.0)
+            .environment(ENV)
+            .env_runners(explore=False)
+            .validate(),
+            "explore=False",
+        ),
+        (
+            lambda c, b: c.training(base=b, alpha=2.0)
+            .environment(ENV)
+            .evaluation(evaluation_config={"explore": False})
+            .validate(),
+            "explore=False",
+        ),
+    ],
+)
+def test_mistakes_get_one_line(small_base, change, message):
+    with pytest.raises(UserError, match=message) as caught:
+        change(ProjectedPPOConfig(), small_base)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,113 @@
+"""The RLModule: every way to act returns the projected policy; only the task policy learns."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from ray.rllib.core.columns import Columns
+
+from sport_ray.policies import FrozenGaussian, GaussianNetwork
+from sport_ray.policies.store import network_to_bytes
+from sport_ray.projected_ppo.distribution import MeanStdGaussian
+from sport_ray.projected_ppo.module import POLICY_INPUTS, ProjectedPPOModule
+from sport_ray.projection import max_log_ratio, project_kl
+
+ALPHA = 1.3
+
+
+@pytest.fixture(scope="module")
+def task(point_robot_spec) -> GaussianNetwork:
+    with torch.random.fork_rng():
+        torch.manual_seed(8)
+        return GaussianNetwork(point_robot_spec)
+
+
+def make_module(base, task, *, alpha=ALPHA, gradient="paper", inference_only=False):
+    box = gym.spaces.Box(-np.inf, np.inf, (44,))
+    return ProjectedPPOModule(
+        observation_space=box,
+        action_space=gym.spaces.Box(-np.inf, np.inf, (2,)),
+        inference_only=inference_only,
+        model_config={
+            "spec": base.spec.model_dump(mode="json"),
+            "task_weights": network_to_bytes(task),
+            "base_weights": network_to_bytes(base),
+            "constraint": {"name": "ratio", "alpha": alpha},
+            "gradient": gradient,
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def observations() -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(0).normal(size=(200, 44)).astype(np.float32))
+
+
+@pytest.mark.parametrize("way", ["forward_exploration", "forward_inference"])
+def test_acting_returns_the_projected_policy(small_base, task, observations, way):
+    module = make_module(small_base, task)
+    out = getattr(module, way)({Columns.OBS: observations})
+    mean, std = out[Columns.ACTION_DIST_INPUTS].chunk(2, dim=-1)
+    base_mean, base_std, task_mean, task_std = out[POLICY_INPUTS].chunk(4, dim=-1)
+    frozen = FrozenGaussian(small_base).distribution(observations.numpy())
+    assert np.array_equal(base_mean.numpy(), frozen[0])
+    assert np.array_equal(base_std.numpy(), frozen[1])
+    assert float(max_log_ratio(task_mean, task_std, base_mean, base_std).min()) > np.log(ALPHA)
+    ratio = max_log_ratio(mean, std, base_mean, base_std)
+    assert float(ratio.max()) <= np.log(ALPHA)
+    assert float(ratio.min()) > 0.9 * np.log(ALPHA)  # the constraint binds: it is used
+    expected = project_kl(base_mean, base_std, task_mean, task_std, np.log(ALPHA))
+    assert torch.equal(mean, expected[0])
+    assert torch.equal(std, expected[1])
+
+
+def test_alpha_one_is_the_base_to_the_bit(small_base, task, observations):
+    module = make_module(small_base, task, alpha=1.0)
+    out = module.forward_exploration({Columns.OBS: observations})
+    assert torch.equal(out[Columns.ACTION_DIST_INPUTS], out[POLICY_INPUTS][:, :4])
+
+
+def test_training_sees_the_unprojected_task_policy(small_base, task, observations):
+    module = make_module(small_base, task)
+    out = module.forward_train({Columns.OBS: observations})
+    expected = torch.cat(task(observations), dim=-1)
+    assert torch.equal(out[Columns.ACTION_DIST_INPUTS], expected)
+
+
+def test_gradient_through_the_projection(small_base, task, observations):
+    module = make_module(small_base, task, gradient="through_projection")
+    acted = module.forward_exploration({Columns.OBS: observations})
+    batch = {Columns.OBS: observations, POLICY_INPUTS: acted[POLICY_INPUTS]}
+    out = module.forward_train(batch)[Columns.ACTION_DIST_INPUTS]
+    assert torch.equal(out.detach(), acted[Columns.ACTION_DIST_INPUTS])
+    out.sum().backward()
+    gradients = [p.grad for p in module.actor.parameters()]
+    assert all(g is not None and torch.isfinite(g).all() for g in gradients)
+    assert any(g.abs().max() > 0 for g in gradients)
+
+
+def test_the_shared_fallback_is_refused(small_base, task, observations):
+    with pytest.raises(RuntimeError, match="no shared forward"):
+        make_module(small_base, task)._forward({Columns.OBS: observations})
+
+
+def test_the_base_is_in_no_state_and_no_optimiser(small_base, task):
+    module = make_module(small_base, task)
+    assert {name.split(".")[0] for name in module.state_dict()} == {"actor", "critic"}
+    assert {name.split(".")[0] for name, _ in module.named_parameters()} == {"actor", "critic"}
+    assert not any(p.requires_grad for p in module.base._network.parameters())
+
+
+def test_only_the_critic_stays_on_the_learner(small_base, task):
+    module = make_module(small_base, task)
+    assert module.get_non_inference_attributes() == ["critic"]
+
+
+def test_the_mean_action_is_never_taken():
+    dist = MeanStdGaussian.from_logits(torch.tensor([[0.0, 1.0, 2.0, 3.0]]))
+    assert dist.to_deterministic() is dist
+    draws = dist.sample(sample_shape=(20_000,))
+    assert torch.allclose(draws.mean(0), torch.tensor([[0.0, 1.0]]), atol=0.1)
+    assert torch.allclose(draws.std(0), torch.tensor([[2.0, 3.0]]), atol=0.1)

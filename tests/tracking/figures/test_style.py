@@ -1,0 +1,60 @@
+"""Saving figures, and an axis of alpha that can be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from tracking.figures.style import alpha_axis, look, new_figure, save
+
+
+@pytest.mark.parametrize(
+    "alphas",
+    [
+        [1, 1.05, 1.1, 1.2, 1.35, 1.5, 2, 3, 5, 10, 20, 50, 100],
+        [1, 1.1, 1.25, 1.5, 3, 10],
+        [1.0],
+        [1.01, 1.02],
+    ],
+)
+@pytest.mark.parametrize("unconstrained", [True, False])
+def test_ticks_are_values_that_were_run_and_have_room(
+    alphas: list[float], unconstrained: bool
+) -> None:
+    _, grid = new_figure(4, 3)
+    axes = grid[0][0]
+    place = alpha_axis(axes, np.array(alphas), unconstrained)
+    labels = [text.get_text() for text in axes.get_xticklabels()]
+    ticks = axes.get_xticks()
+    assert f"{alphas[0]:g}" in labels
+    assert ("none" in labels) == unconstrained
+    assert {float(label) for label in labels if label != "none"} <= set(alphas)
+    left, right = np.log(axes.get_xlim())
+    assert left < np.log(alphas[0])
+    assert np.log(alphas[-1]) < right
+    assert np.log(place) < right or not unconstrained
+    assert (np.diff(np.sort(np.log(ticks))) > 0.05 * (right - left)).all()
+
+
+def test_saving_twice_gives_the_same_bytes_and_leaves_the_look_alone(tmp_path: Path) -> None:
+
+    def settings() -> dict[str, object]:
+        # Looking the backend up chooses one, which no figure here does.
+        return {name: mpl.rcParams[name] for name in mpl.rcParams if name != "backend"}
+
+    before = settings()
+
+    def draw(folder: Path) -> list[bytes]:
+        with look():
+            figure, grid = new_figure(3, 2)
+            grid[0][0].plot([1, 2], [3, 4], "o-", label="α")
+            grid[0][0].legend()
+            text = save(figure, folder, "one")
+        assert (folder / "one.svg").read_text() == text
+        return [(folder / f"one.{suffix}").read_bytes() for suffix in ("png", "svg")]
+
+    assert draw(tmp_path / "a") == draw(tmp_path / "b")
+    assert settings() == before

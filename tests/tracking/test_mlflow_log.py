@@ -1,0 +1,193 @@
+"""Logging to a real SQLite store: complete, nested, truthful, and never twice."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from sport_ray.errors import UserError
+from tracking import log_sweep
+from tracking.metrics import METRICS
+from tracking.mlflow_log import CELL_TAG, NOT_FINITE_TAG, PARENT_TAG, SWEEP_TAG, Sweep
+from tracking.mlflow_store import default_uri
+
+SMALL: dict[str, Any] = {"alphas": (1.0, 1.5, 10.0), "horizons": (30,), "seeds": (0, 1)}
+CELLS = 14
+
+
+def runs_of(folder: Path, name: str = "quickstart") -> list[Any]:
+    client = MlflowClient(default_uri(folder))
+    experiment = client.get_experiment_by_name(name)
+    return list(client.search_runs([experiment.experiment_id], max_results=1000))
+
+
+def parent_and_cells(folder: Path) -> tuple[Any, dict[str, Any]]:
+    runs = runs_of(folder)
+    parents = [run for run in runs if CELL_TAG not in run.data.tags]
+    assert len(parents) == 1
+    cells = {run.data.tags[CELL_TAG]: run for run in runs if CELL_TAG in run.data.tags}
+    assert len(cells) == len(runs) - 1
+    return parents[0], cells
+
+
+def one_file(folder: Path, **wanted: object) -> Path:
+    for file in sorted(folder.glob("cells/*/record.json")):
+        record = json.loads(file.read_text())
+        if wanted.items() <= record.items():
+            return file
+    raise AssertionError(f"no cell with {wanted}")
+
+
+@pytest.fixture
+def small(make_results) -> Path:
+    return make_results(**SMALL)
+
+
+def test_every_cell_is_a_child_with_params_metrics_and_record(small: Path) -> None:
+    summary = log_sweep(small)
+    assert (len(summary.logged), summary.already_there, summary.failed) == (CELLS, [], {})
+    parent, cells = parent_and_cells(small)
+    assert parent.data.tags[SWEEP_TAG]
+    assert parent.data.params["study"] == "quickstart"
+    client = MlflowClient(default_uri(small))
+    assert "certificate.json" in {a.path for a in client.list_artifacts(parent.info.run_id)}
+    for file in small.glob("cells/*/record.json"):
+        record = json.loads(file.read_text())
+        run = cells[record["cell_id"]]
+        assert run.data.tags[PARENT_TAG] == parent.info.run_id
+        assert run.data.params["T"] == str(record["horizon"])
+        assert run.data.params["seed"] == str(record["seed"])
+        assert run.data.params["base_digest"] == record["base_digest"]
+        alpha = record["alpha"]
+        assert run.data.params["alpha"] == ("unconstrained" if alpha is None else repr(alpha))
+        assert set(run.data.metrics) <= set(METRICS)
+        for name in set(METRICS) & set(record):
+            value = record[name]
+            shown = value is not None and math.isfinite(value)
+            assert run.data.metrics.get(name) == (value if shown else None)
+        assert [a.path for a in client.list_artifacts(run.info.run_id)] == ["record.json"]
+
+
+def test_status_and_reason_are_truthful(small: Path) -> None:
+    log_sweep(small)
+    parent, cells = parent_and_cells(small)
+    statuses = sorted(run.info.status for run in cells.values())
+    assert statuses == ["FAILED"] + ["FINISHED"] * (CELLS - 1)
+    failed = next(run for run in cells.values() if run.info.status == "FAILED")
+    assert failed.data.tags["sport_ray.reason"] == "worker died: out of memory"
+    assert parent.info.status == "FAILED"
+    assert parent.data.metrics == {"cells_finished": CELLS - 1, "cells_failed": 1}
+    finished = next(run for run in cells.values() if run.info.status == "FINISHED")
+    assert finished.info.end_time - finished.info.start_time == 47_700
+
+
+def test_infinities_are_flagged_not_logged(small: Path) -> None:
+    log_sweep(small)
+    _, cells = parent_and_cells(small)
+    free = cells[one_file(small, method="unconstrained").parent.name]
+    assert free.data.tags[NOT_FINITE_TAG] == "max_log_ratio"
+    assert "max_log_ratio" not in free.data.metrics
+    vacuous = cells[one_file(small, alpha=10.0).parent.name]
+    assert vacuous.data.metrics["prior_vacuous"] == 1
+    for run in cells.values():
+        assert all(abs(value) < 1e300 for value in run.data.metrics.values())
+
+
+def test_logging_again_adds_nothing(small: Path) -> None:
+    log_sweep(small)
+    before = {run.info.run_id: run.info.status for run in runs_of(small)}
+    summary = log_sweep(small)
+    assert (summary.logged, len(summary.already_there)) == ([], CELLS)
+    assert {run.info.run_id: run.info.status for run in runs_of(small)} == before
+
+
+def test_a_new_cell_joins_and_a_cell_run_again_keeps_its_run(small: Path) -> None:
+    late = one_file(small, alpha=1.5, seed=1, method="projected_ppo")
+    text = late.read_text()
+    late.unlink()
+    log_sweep(small)
+    failed = one_file(small, status="failed")
+    before = parent_and_cells(small)[1][failed.parent.name].info.run_id
+    good = json.loads(one_file(small, alpha=10.0, seed=0, method="projected_ppo").read_text())
+    failed.write_text(json.dumps(good | {"cell_id": failed.parent.name, "seed": 1}))
+    late.write_text(text)
+    summary = log_sweep(small)
+    assert set(summary.logged) == {late.parent.name, failed.parent.name}
+    parent, cells = parent_and_cells(small)
+    again = cells[failed.parent.name]
+    assert again.info.run_id == before
+    assert again.info.status == "FINISHED"
+    assert again.data.tags["sport_ray.reason"] == ""
+    assert again.data.metrics["num_scenarios"] == 10_000
+    assert parent.info.status == "FINISHED"
+
+
+def test_a_broken_attempt_is_completed_in_its_own_run(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = MlflowClient.set_terminated, []
+
+    def breaks_once(self: Any, *args: Any, **kwargs: Any) -> None:
+        calls.append(args)
+        if len(calls) == 3:
+            raise ConnectionError("gone")
+        real(self, *args, **kwargs)
+
+    monkeypatch.setattr(MlflowClient, "set_terminated", breaks_once)
+    summary = log_sweep(small)
+    assert len(summary.logged) == 2
+    assert len(summary.failed) == CELLS - 2
+    assert "gone" in next(iter(summary.failed.values()))
+    assert len(calls) == 3  # the rest was not even tried
+    again = log_sweep(small)
+    assert (len(again.already_there), len(again.logged)) == (2, CELLS - 2)
+    assert len(parent_and_cells(small)[1]) == CELLS
+
+
+def test_cells_go_in_the_order_in_which_they_ended(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[str] = []
+    real = Sweep.log_cell
+
+    def watch(self: Sweep, record: dict[str, Any], file: Path) -> None:
+        ended.append(record["finished_at"])
+        real(self, record, file)
+
+    monkeypatch.setattr(Sweep, "log_cell", watch)
+    log_sweep(small)
+    assert ended == sorted(ended)
+    assert len(ended) == CELLS
+
+
+def test_a_copy_of_the_results_is_the_same_sweep(make_results, small: Path) -> None:
+    store = default_uri(small)
+    log_sweep(small, store)
+    copy = make_results(**SMALL, folder="copy")
+    summary = log_sweep(copy, store)
+    assert (summary.logged, len(summary.already_there)) == ([], CELLS)
+    parent_and_cells(small)
+
+
+def test_a_status_that_was_given_stays(small: Path) -> None:
+    log_sweep(small, status="KILLED")
+    assert parent_and_cells(small)[0].info.status == "KILLED"
+    log_sweep(small)
+    assert parent_and_cells(small)[0].info.status == "KILLED"
+
+
+def test_a_deleted_experiment_and_a_moved_folder_are_user_errors(small: Path) -> None:
+    log_sweep(small)
+    client = MlflowClient(default_uri(small))
+    moved = small.rename(small.with_name("moved"))
+    with pytest.raises(UserError, match=r"was moved: .*delete mlflow\.db"):
+        log_sweep(moved)
+    moved.rename(small)
+    client.delete_experiment(client.get_experiment_by_name("quickstart").experiment_id)
+    with pytest.raises(UserError, match="is deleted: restore it"):
+        log_sweep(small)

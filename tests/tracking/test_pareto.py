@@ -1,0 +1,105 @@
+"""The Pareto front, against its definition."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from tracking import load_results
+from tracking.pareto import (
+    PARETO_COLUMNS,
+    candidates,
+    pareto_front,
+    pareto_rows,
+    pareto_table,
+    write_pareto_csv,
+)
+from tracking.pareto_table import print_pareto
+from tracking.statistics import aggregate
+
+# Few distinct values, so that ties are the rule.
+coordinate = st.one_of(st.integers(0, 4).map(float), st.floats(0, 1), st.just(float("inf")))
+
+
+def dominates(p: tuple[float, float], q: tuple[float, float]) -> bool:
+    return p[0] <= q[0] and p[1] <= q[1] and p != q
+
+
+@given(st.lists(st.tuples(coordinate, coordinate), max_size=30))
+def test_front_is_exactly_what_is_not_dominated(points: list[tuple[float, float]]) -> None:
+    mask = pareto_front(np.array(points, dtype=float).reshape(-1, 2))
+    expected = [not any(dominates(p, q) for p in points) for q in points]
+    assert mask.tolist() == expected
+
+
+@pytest.mark.parametrize("points", [[1.0, 2.0], [[1.0, 2.0, 3.0]], [[1.0, float("nan")]]])
+def test_front_refuses_other_shapes_and_nan(points: list) -> None:
+    with pytest.raises(ValueError, match="points: expected"):
+        pareto_front(np.array(points))
+
+
+def test_only_bounds_below_one_are_candidates(results: Path) -> None:
+    settings = aggregate(load_results(results))
+    prior = candidates(settings, "prior_bound")
+    assert (prior["prior_bound"] < 1).all()
+    assert prior["alpha"].max() == 1.25
+    posterior = candidates(settings, "posterior_bound")
+    assert len(posterior) == 26
+    with pytest.raises(ValueError, match="risk_kind: expected one of"):
+        candidates(settings, "empirical_violation_rate")
+
+
+def test_table_holds_both_fronts_and_nothing_dominated(results: Path) -> None:
+    settings = aggregate(load_results(results))
+    table = pareto_table(settings)
+    assert list(table.columns) == PARETO_COLUMNS
+    assert set(table["risk_kind"]) == {"prior_bound", "posterior_bound"}
+    for kind, front in table.groupby("risk_kind"):
+        points = list(zip(front["risk"], front["mean_steps_to_goal"], strict=True))
+        assert points == sorted(points)
+        assert (front["risk"] == front[kind]).all()
+        others = candidates(settings, str(kind))
+        every = list(zip(others["risk"], others["mean_steps_to_goal"], strict=True))
+        for q in every:
+            assert any(dominates(p, q) for p in points) != (q in points)
+
+
+def test_csv_agrees_with_the_table(results: Path, tmp_path: Path) -> None:
+    table = pareto_table(aggregate(load_results(results)))
+    again = pd.read_csv(write_pareto_csv(table, tmp_path / "pareto.csv"))
+    assert list(again.columns) == PARETO_COLUMNS
+    for name in ("risk", "mean_steps_to_goal", "posterior_bound", "empirical_violation_rate"):
+        assert again[name].tolist() == table[name].tolist()
+
+
+def test_rows_are_plain_values(results: Path) -> None:
+    rows = pareto_rows(load_results(results))
+    free = [row for row in rows if row["method"] == "unconstrained"]
+    assert free
+    assert {row["risk_kind"] for row in free} == {"posterior_bound"}
+    assert all(row["alpha"] is None and row["prior_bound"] is None for row in free)
+
+
+def test_print_shows_bounds_rounded_up(results: Path) -> None:
+    console = Console(width=140, record=True, file=io.StringIO())
+    print_pareto(console, load_results(results))
+    text = console.export_text()
+    first = pareto_rows(load_results(results))[0]
+    assert "Certified before any rollout" in text
+    assert float(text.split("Projected PPO")[1].split("│")[4]) >= first["prior_bound"]
+
+
+def test_print_says_when_nothing_is_certified(make_results) -> None:
+    folder = make_results(
+        change=lambda record: record | {"prior_bound": None if record["alpha"] is None else 2.0}
+    )
+    console = Console(width=140, record=True, file=io.StringIO())
+    print_pareto(console, load_results(folder))
+    assert "no setting has a bound below 1" in console.export_text()

@@ -1,0 +1,210 @@
+"""The report page: complete, self-contained, escaped, the same every time."""
+
+from __future__ import annotations
+
+import base64
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sport_ray.errors import UserError
+from tracking import load_results, write_report
+from tracking.figures import draw_figures
+from tracking.inline_svg import inline_svg
+from tracking.table import cells_csv
+
+FIGURES = (
+    "risk",
+    "steps_to_goal",
+    "pareto",
+    "max_log_alpha",
+    "prior_bound",
+    "trajectories",
+    "policies",
+)
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Collects tags, ids and text, and checks that elements are nested and closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.stack: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.stack == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.stack.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.stack.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+    def count(self, tag: str, **attrs: str) -> int:
+        return sum(t == tag and attrs.items() <= a.items() for t, a in self.tags)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    make = request.getfixturevalue("make_results_in")
+    folder = make(tmp_path_factory.mktemp("report"), samples=True)
+    assert write_report(folder) == folder / "report.html"
+    return folder
+
+
+def test_writes_page_tables_and_figures(built: Path) -> None:
+    assert {f"{name}.{suffix}" for name in FIGURES for suffix in ("png", "svg")} == {
+        file.name for file in (built / "figures").iterdir()
+    }
+    assert (built / "cells.csv").read_text() == cells_csv(load_results(built))
+    assert len(pd.read_csv(built / "pareto.csv")) > 5
+    assert (built / "report.html").stat().st_size < 2_000_000
+    assert not list(built.glob(".*.tmp"))
+
+
+def test_page_is_well_formed_with_one_heading_and_all_cells(built: Path) -> None:
+    page = Page((built / "report.html").read_text())
+    assert page.count("h1") == 1
+    rows = [attrs for tag, attrs in page.tags if tag == "tr" and "data-setting" in attrs]
+    assert len(rows) == 52
+    assert page.count("tr", **{"class": "failed"}) == 1
+    assert "worker died: out of memory" in "".join(page.text)
+
+
+def test_ids_are_unique_and_references_resolve(built: Path) -> None:
+    page = Page((built / "report.html").read_text())
+    ids = [attrs["id"] for _, attrs in page.tags if attrs.get("id")]
+    assert len(ids) == len(set(ids))
+    links = [a["href"] for _, a in page.tags if (a.get("href") or "").startswith("#")]
+    assert links
+    assert {str(link)[1:] for link in links} <= set(ids)
+
+
+def test_page_needs_no_network(built: Path) -> None:
+    page = Page((built / "report.html").read_text())
+    loading = [
+        (tag, name, attrs[name])
+        for tag, attrs in page.tags
+        for name in ("src", "srcset", "data", "poster", "href")
+        if attrs.get(name) and tag not in ("a", "use", "textpath", "lineargradient")
+        if not str(attrs[name]).startswith(("data:", "#"))
+    ]
+    assert loading == []
+    text = (built / "report.html").read_text()
+    assert "@import" not in text
+    assert not re.search(r"url\((?!#)", text)
+    assert "default-src 'none'" in text
+
+
+def test_page_names_no_folder_of_this_machine(built: Path) -> None:
+    assert str(built) not in (built / "report.html").read_text()
+
+
+def test_page_tells_answer_certificate_and_promise(built: Path) -> None:
+    text = " ".join("".join(Page((built / "report.html").read_text()).text).split())
+    assert "At certified risk ≤ 0.1, Projected PPO reaches the goal in" in text
+    assert "arXiv 2504.06386" in text
+    assert "sport-ray run study.yaml" in text
+    assert "(!hazard) U goal" in text
+    assert "1 − 10⁻⁷" in text
+    assert "Check failed" not in text
+
+
+def test_chart_and_embedded_table_agree_with_the_csv(built: Path) -> None:
+    text = (built / "report.html").read_text()
+    front = pd.read_csv(built / "pareto.csv")
+    assert text.count(' on-front"') == len(front)
+    embedded = re.search(r"data:text/csv;base64,([A-Za-z0-9+/=]+)", text)
+    assert embedded is not None
+    assert base64.b64decode(embedded.group(1)).decode() == (built / "cells.csv").read_text()
+
+
+def test_the_same_files_give_the_same_bytes(built: Path) -> None:
+    names = ["report.html", "cells.csv", "pareto.csv", *(f"figures/{n}.svg" for n in FIGURES)]
+    before = {name: (built / name).read_bytes() for name in names}
+    write_report(built)
+    assert {name: (built / name).read_bytes() for name in names} == before
+
+
+def test_user_text_is_escaped(make_results) -> None:
+    evil = "</title><script>alert('x')</script>&amp;"
+
+    def shout(record: dict) -> dict:
+        return record | {"reason": evil} if record["status"] == "failed" else record
+
+    folder = make_results(name=evil, change=shout)
+    text = write_report(folder).read_text()
+    assert "<script>alert" not in text
+    page = Page(text)
+    assert page.count("script") == 1
+    assert evil in "".join(page.text)
+
+
+def test_missing_samples_and_certificate_are_said_and_old_pictures_go(make_results) -> None:
+    folder = make_results(alphas=(1.0, 1.1), horizons=(21,), seeds=(0,))
+    (folder / "figures").mkdir()
+    (folder / "figures" / "trajectories.png").write_bytes(b"old")
+    (folder / "certificate.json").unlink()
+    text = "".join(Page(write_report(folder).read_text()).text)
+    assert "“trajectories” is not drawn: no cell kept its trajectories" in text
+    assert "“prior_bound” is not drawn: the folder has no certificate" in text
+    assert "holds no certificate.json" in text
+    assert "Check failed" in text
+    assert not (folder / "figures" / "trajectories.png").exists()
+    assert (folder / "figures" / "risk.png").exists()
+
+
+def test_a_study_in_which_everything_failed_still_reports(make_results) -> None:
+    folder = make_results(
+        alphas=(1.0, 1.1),
+        horizons=(21,),
+        change=lambda record: record | {"status": "failed", "reason": "no memory"},
+    )
+    text = "".join(Page(write_report(folder).read_text()).text)
+    assert "No setting has a prior bound below 1" in text
+    assert "10 failed" in text
+
+
+def test_no_results_is_a_user_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no results"):
+        write_report(tmp_path)
+
+
+def test_inline_svg_follows_the_theme_and_keeps_ids_apart(built: Path) -> None:
+    svg = (built / "figures" / "risk.svg").read_text()
+    inlined = str(inline_svg(svg, "risk", 'a "label"'))
+    assert inlined.startswith("<svg viewBox=")
+    assert 'aria-label="a &#34;label&#34;"' in inlined
+    assert "#1f2933" not in inlined and "var(--ink)" in inlined
+    assert set(re.findall(r'\bid="([^"]+)"', inlined)) == {
+        f"risk-{name}" for name in re.findall(r'\bid="([^"]+)"', svg)
+    }
+    assert len(inlined) < len(svg)
+
+
+def test_draw_figures_returns_captions_with_seeds(built: Path) -> None:
+    from tracking.records import read_results
+    from tracking.statistics import aggregate
+    from tracking.table import results_table
+
+    folder = read_results(built)
+    frame = results_table(folder.records)
+    drawn, skipped = draw_figures(folder, frame, aggregate(frame))
+    assert tuple(drawn) == FIGURES
+    assert skipped == {}
+    for name in ("risk", "steps_to_goal", "pareto", "trajectories", "policies"):
+        assert "seed" in drawn[name].caption

@@ -1,0 +1,135 @@
+"""Summaries over seeds: what is pooled, what is the worst, what is called an interval."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+
+from tracking import load_results
+from tracking.statistics import aggregate, bootstrap_mean_interval
+
+
+def pick(settings: pd.DataFrame, method: str, alpha: float, horizon: int) -> pd.Series:
+    rows = settings[
+        (settings["method"] == method)
+        & (settings["alpha"] == alpha)
+        & (settings["horizon"] == horizon)
+    ]
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+def test_one_row_per_setting_unconstrained_included(results: Path) -> None:
+    settings = aggregate(load_results(results))
+    assert len(settings) == 26
+    assert settings["alpha"].isna().sum() == 2
+    assert settings["seeds"].sum() == 51
+    assert settings["failed_seeds"].sum() == 1
+
+
+def test_a_setting_summarises_its_seeds(results: Path) -> None:
+    frame = load_results(results)
+    row = pick(aggregate(frame), "projected_ppo", 1.5, 21)
+    cells = frame[
+        (frame["method"] == "projected_ppo") & (frame["alpha"] == 1.5) & (frame["horizon"] == 21)
+    ]
+    means = cells["mean_steps_to_goal"].to_numpy()
+    assert row["mean_steps_to_goal"] == pytest.approx(means.mean(), rel=1e-15)
+    assert (row["steps_low"], row["steps_high"]) == (means.min(), means.max())
+    assert row["steps_interval"] == "range of 2 seeds, too few for an interval"
+    assert row["num_violations"] == cells["num_violations"].sum()
+    assert row["empirical_violation_rate"] == cells["num_violations"].sum() / 20_000
+    assert row["posterior_bound"] == cells["posterior_bound"].max()
+    assert row["min_posterior_bound"] == cells["posterior_bound"].min()
+    assert row["prior_bound"] == cells["prior_bound"].iloc[0]
+
+
+def test_the_pooled_deviation_is_that_of_all_scenarios() -> None:
+    rng = np.random.default_rng(3)
+    samples = [rng.normal(10, 2, 500), rng.normal(12, 1, 300)]
+    frame = pd.DataFrame(
+        {
+            "method": "projected_ppo",
+            "constraint": "ratio",
+            "alpha": 1.1,
+            "horizon": 21,
+            "eps_max": np.nan,
+            "status": "finished",
+            "num_scenarios": [600, 400],
+            "num_violations": [100, 100],
+            "empirical_violation_rate": [1 / 6, 1 / 4],
+            "mean_steps_to_goal": [s.mean() for s in samples],
+            "std_steps_to_goal": [s.std() for s in samples],
+            "prior_bound": 0.5,
+            "posterior_bound": [0.3, 0.4],
+            "certified": True,
+        }
+    )
+    row = aggregate(frame).iloc[0]
+    assert row["std_steps_to_goal"] == pytest.approx(np.concatenate(samples).std(), rel=1e-12)
+    error = np.hypot(samples[0].std() / 500**0.5, samples[1].std() / 300**0.5) / 2
+    assert row["steps_standard_error"] == pytest.approx(error, rel=1e-12)
+
+
+def test_from_three_seeds_on_there_is_an_interval(make_results) -> None:
+    folder = make_results(alphas=(1.0, 1.5), horizons=(21,), seeds=(0, 1, 2, 3))
+    row = pick(aggregate(load_results(folder)), "projected_ppo", 1.5, 21)
+    assert row["steps_interval"] == "95% bootstrap over 4 seeds, pointwise"
+    assert row["min_steps_to_goal"] <= row["steps_low"] < row["mean_steps_to_goal"]
+    assert row["mean_steps_to_goal"] < row["steps_high"] <= row["max_steps_to_goal"]
+
+
+def test_a_seed_that_never_reaches_the_goal_is_not_left_out(make_results) -> None:
+    def hopeless(record: dict) -> dict:
+        if record["method"] == "unconstrained" and record["seed"] == 1:
+            return record | {"mean_steps_to_goal": None, "std_steps_to_goal": None}
+        return record
+
+    settings = aggregate(load_results(make_results(change=hopeless)))
+    free = settings[settings["alpha"].isna()]
+    assert free["mean_steps_to_goal"].isna().all()
+    assert set(free["steps_interval"]) == {"none"}
+
+
+def test_a_setting_of_failures_only_counts_them(make_results) -> None:
+    def fails(record: dict) -> dict:
+        if record["alpha"] == 1.5:
+            return record | {"status": "failed", "reason": "x"}
+        return record
+
+    settings = aggregate(load_results(make_results(change=fails)))
+    row = pick(settings, "projected_ppo", 1.5, 21)
+    assert (row["seeds"], row["failed_seeds"]) == (0, 2)
+    assert np.isnan(row["mean_steps_to_goal"])
+    assert np.isnan(row["empirical_violation_rate"])
+    assert not row["certified"]
+
+
+def test_one_uncertified_seed_uncertifies_its_setting(make_results) -> None:
+    def leaks(record: dict) -> dict:
+        if (record["alpha"], record["seed"]) == (1.1, 1):
+            return record | {"max_log_ratio": 1.0}
+        return record
+
+    settings = aggregate(load_results(make_results(change=leaks)))
+    assert not pick(settings, "projected_ppo", 1.1, 21)["certified"]
+    assert pick(settings, "projected_ppo", 1.25, 21)["certified"]
+
+
+def test_bootstrap_is_reproducible_and_near_the_normal_interval() -> None:
+    values = np.random.default_rng(0).normal(5, 1, 400)
+    low, high = bootstrap_mean_interval(values)
+    assert (low, high) == bootstrap_mean_interval(values)
+    error = values.std() / values.size**0.5
+    assert low == pytest.approx(values.mean() + norm.ppf(0.025) * error, abs=0.2 * error)
+    assert high == pytest.approx(values.mean() + norm.ppf(0.975) * error, abs=0.2 * error)
+
+
+@pytest.mark.parametrize("values", [[1.0, 2.0], [1.0, 2.0, np.nan], [[1.0, 2.0, 3.0]]])
+def test_bootstrap_refuses_what_it_cannot_use(values: list) -> None:
+    with pytest.raises(ValueError, match="values: expected"):
+        bootstrap_mean_interval(np.array(values))

@@ -7,6 +7,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import torch
 
 import sport_ray  # registers the environments
 from experiments.results import ResultFolder
@@ -19,8 +20,8 @@ from experiments.training import (
     run_training,
     training_kwargs,
 )
-from sport_ray.errors import UserError
 from sport_ray.canonical import write_atomic
+from sport_ray.errors import UserError
 from sport_ray.policies import GaussianNetwork, PolicyFile, load_policy, save_policy
 from sport_ray.policies.store import MANIFEST, WEIGHTS
 from sport_ray.projection.constraint import Unconstrained
@@ -60,7 +61,8 @@ def environment_sizes(study: Study) -> tuple[int, int]:
     for space in spaces:
         if not isinstance(space, gym.spaces.Box) or len(space.shape) != 1:
             raise UserError(f"environment {env_id!r} has the space {space}; vectors are needed")
-    return int(np.prod(spaces[0].shape)), int(np.prod(spaces[1].shape))
+    observation, action = (int(np.prod(space.shape or ())) for space in spaces)
+    return observation, action
 
 
 def install_base(folder: ResultFolder, study_path: Path | None) -> PolicyFile:
@@ -97,6 +99,8 @@ def train_base(study: Study, progress: Progress | None = None) -> Trained:
     A tenth of the progress in metres is added, because the goal is not found by chance.
     """
     settings = study.base_training or BaseTrainingSection()
+    torch.set_num_threads(1)  # sums split over threads would not repeat to the bit
+    torch.manual_seed(settings.seed)
     network = GaussianNetwork(study.base_spec(*environment_sizes(study)))
     config = ppo_config(
         study,

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from experiments.study import Study
+from experiments.study import PPOSection, Study
 from sport_ray.bounds import max_alpha
 from sport_ray.canonical import digest
 from sport_ray.certificates import Certificate
@@ -38,7 +38,7 @@ class Cell(BaseModel):
 
     def identity(self, study: Study, certificate: Certificate) -> dict[str, Any]:
         """Everything that the cell's numbers depend on, and nothing about where it runs."""
-        training = study.training
+        training: PPOSection = study.training
         if self.method != "projected_ppo":
             training = study.unconstrained_training or study.training
         return {
@@ -87,8 +87,8 @@ def alphas_for(
             )
         axis.append((max_alpha(eps_base, eps_max, horizon), eps_max))
     seen: dict[float, float | None] = {}
-    for alpha, eps_max in axis:
-        seen.setdefault(alpha, eps_max)
+    for value, origin in axis:
+        seen.setdefault(value, origin)
     return sorted(seen.items())
 
 

@@ -51,7 +51,7 @@ def certify(
         versions=versions(),
     )
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **outcomes.to_arrays())
+    np.savez_compressed(buffer, allow_pickle=False, **outcomes.to_arrays())
     write_atomic(folder.root / "certificate_outcomes.npz", buffer.getvalue())
     save_certificate(folder.certificate, certificate)
     return certificate

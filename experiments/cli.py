@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from sport_ray.errors import UserError
+
+if TYPE_CHECKING:  # Ray and torch take seconds: a mistake in a study is told before
+    from experiments.stages import Context
+    from experiments.sweep import SweepSummary
 
 app = typer.Typer(
     name="sport-ray",
@@ -19,11 +23,11 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help=(
         "How much task performance does each level of certified risk buy?\n\n"
-        "A study file names a base policy that is believed safe, an environment, a property and a "
-        "grid. The stages are: [bold]train-base[/] (only if you have no base policy), "
+        "A study file names a base policy that is believed safe, an environment, a property and "
+        "a grid. The stages are: [bold]train-base[/] (only if you have no base policy), "
         "[bold]certify[/] (bound the base's violation probability from rollouts), [bold]sweep[/] "
         "(train and evaluate policies whose density ratio to the base is at most α), "
-        "[bold]report[/] (Pareto front, figures, tables). [bold]run[/] does whatever is missing.\n\n"
+        "[bold]report[/] (Pareto front, figures, tables). [bold]run[/] does what is missing.\n\n"
         "Start with: sport-ray run experiments/quickstart.yaml"
     ),
 )
@@ -38,7 +42,7 @@ AddressOption = Annotated[
 ]
 
 
-def _context(study_path: Path, results: Path | None, address: str | None = None):  # noqa: ANN202
+def _context(study_path: Path, results: Path | None, address: str | None = None) -> Context:
     from experiments.results import ResultFolder
     from experiments.stages import Context
     from experiments.study import load_study
@@ -155,7 +159,7 @@ def run(
     context.console.print(f"MLflow store: {store}", soft_wrap=True)
 
 
-def _print_summary(context, summary) -> None:  # noqa: ANN001
+def _print_summary(context: Context, summary: SweepSummary) -> None:
     line = f"{summary.finished} of {summary.planned} cells finished"
     if summary.failed:
         line += f", {summary.failed} failed (reasons in the report and in cells/*/error.txt)"

@@ -56,7 +56,7 @@ class Samples:
         if self.seen_pose:
             arrays |= {"poses": self.poses, **scene}
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, **arrays)
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
         write_atomic(path, buffer.getvalue())
 
 
@@ -89,8 +89,9 @@ def evaluate_cell(
     count = study.evaluation.num_scenarios
     outcomes = run_scenarios(plan, behaviour, 0, count, observer=samples)
     samples.save(samples_path, outcomes, scene(plan))
+    reach = steps_to_reach(plan, behaviour, count) if cell.alpha is None else None
     return cell_numbers(study, cell, certificate, outcomes) | {
-        "mean_steps_to_reach": steps_to_reach(plan, behaviour, count) if cell.alpha is None else None,
+        "mean_steps_to_reach": reach,
         "eval_seconds": time.monotonic() - started,
     }
 

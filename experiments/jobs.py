@@ -31,9 +31,7 @@ def run_job(folder: ResultFolder, job: Job) -> dict[str, int]:
     try:
         base_file = load_policy(folder.base)
         constraint = job.cells[0].constraint
-        trained = train_task_policy(
-            study, base_file.network, constraint, first.horizon, first.seed
-        )
+        trained = train_task_policy(study, base_file.network, constraint, first.horizon, first.seed)
         trained_digest = save_trained(folder, job, trained)
         base, task = FrozenGaussian(base_file.network), FrozenGaussian(trained.network)
     except Exception as error:

@@ -65,10 +65,9 @@ class SweepProgress:
         self.progress = _progress(
             console, "[cyan]{task.fields[running]} running", "[red]{task.fields[failed]} failed"
         )
-        self.task = self.progress.add_task("cells", total=total, completed=done, **self._fields())
-
-    def _fields(self) -> dict[str, int]:
-        return {"running": self.running, "failed": self.failed}
+        self.task = self.progress.add_task(
+            "cells", total=total, completed=done, running=0, failed=0
+        )
 
     def __enter__(self) -> SweepProgress:
         self.progress.start()
@@ -90,4 +89,4 @@ class SweepProgress:
                 if record is not None and self.on_cell is not None:
                     self.on_cell(record)
             self.progress.advance(self.task, cells)
-        self.progress.update(self.task, **self._fields())
+        self.progress.update(self.task, running=self.running, failed=self.failed)

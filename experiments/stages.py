@@ -121,9 +121,11 @@ def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> Sw
             ) from None
     logger.finish("FINISHED" if summary.failed == 0 else "FAILED")
     if logger.pending:
+        reason = next(iter(logger.pending.values()))
         context.console.print(
-            f"MLflow took all but {len(logger.pending)} cells ({next(iter(logger.pending.values()))}); "
-            f"send them later with: sport-ray report {folder.root} --track"
+            f"MLflow took all but {len(logger.pending)} cells ({reason}); "
+            f"send them later with: sport-ray report {folder.root} --track",
+            soft_wrap=True,
         )
     return summary
 

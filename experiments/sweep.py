@@ -61,9 +61,7 @@ def pending_jobs(folder: ResultFolder, certificate: Certificate) -> tuple[list[J
         [cell.cell_id(folder.study, certificate) for job in jobs for cell in job.cells]
     )
     missing = [
-        job
-        for job in jobs
-        if not all(is_finished(folder, certificate, cell) for cell in job.cells)
+        job for job in jobs if not all(is_finished(folder, certificate, cell) for cell in job.cells)
     ]
     return jobs, missing
 
@@ -92,9 +90,7 @@ def run_sweep(
     return summarise(folder, certificate, jobs)
 
 
-def summarise(
-    folder: ResultFolder, certificate: Certificate, jobs: list[Job]
-) -> SweepSummary:
+def summarise(folder: ResultFolder, certificate: Certificate, jobs: list[Job]) -> SweepSummary:
     """Count the plan's cells; one without any record is recorded as failed."""
     finished = failed = 0
     for job in jobs:

@@ -32,7 +32,7 @@ def scenario_bound(num_scenarios: int, num_violations: int, beta: float) -> floa
     Clopper–Pearson bound.
 
     >>> round(scenario_bound(10_000, 0, 1e-7), 6)
-    0.00161
+    0.001611
     """
     n = require_integer("num_scenarios", num_scenarios, 1)
     k = require_integer("num_violations", num_violations, 0)

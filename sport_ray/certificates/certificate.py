@@ -191,8 +191,11 @@ def build_certificate(
     """Turn a complete table of base outcomes into a certificate.
 
     Raises:
-        ValueError: an incomplete table, or scenarios other than 0 … planned − 1.
+        ValueError: an incomplete table, scenarios other than 0 … planned − 1, or scenarios that
+            were run for another purpose (their seeds may have been looked at before).
     """
+    if plan.purpose != "certify":
+        raise ValueError(f"plan must have the purpose 'certify', got {plan.purpose!r}")
     if not np.array_equal(outcomes.index, np.arange(planned)):
         raise ValueError(
             f"{outcomes.num_scenarios} of {planned} planned scenarios are there: "

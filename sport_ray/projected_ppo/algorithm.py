@@ -30,6 +30,9 @@ class ProjectedPPOConfig(PPOConfig):
     Source: arXiv 2504.06386, Projected PPO and its hyper-parameters.
     """
 
+    env: Any
+    env_config: dict[str, Any]
+
     def __init__(self, algo_class: type | None = None) -> None:
         super().__init__(algo_class=algo_class or ProjectedPPO)
         self.base: GaussianNetwork | None = None
@@ -92,8 +95,9 @@ class ProjectedPPOConfig(PPOConfig):
         if alpha is not NotProvided and constraint is not NotProvided:
             raise UserError("give alpha or constraint, not both")
         if base is not NotProvided:
-            from_file = isinstance(base, (str, Path))
-            self.base = load_policy(Path(base)).network if from_file else base
+            if isinstance(base, (str, Path)):
+                base = load_policy(Path(base)).network
+            self.base = base
         if task is not NotProvided:
             self.task = task
         if alpha is not NotProvided:

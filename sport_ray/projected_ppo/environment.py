@@ -32,7 +32,7 @@ class CountingViolations(VectorWrapper):
         self._violated[:] = False
         return observation, {}
 
-    def step(self, actions: np.ndarray) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Step; the infos are empty."""
         observation, reward, terminated, truncated, infos = self.env.step(actions)
         if "cost" in infos:
@@ -50,11 +50,12 @@ class CountingViolations(VectorWrapper):
 
 def take_violations(env: gym.Env | VectorEnv) -> int | None:
     """What the counter among the wrappers of ``env`` has to tell, if there is one."""
-    while not isinstance(env, CountingViolations):
-        if not hasattr(env, "env"):
+    layer: Any = env
+    while not isinstance(layer, CountingViolations):
+        layer = getattr(layer, "env", None)
+        if layer is None:
             return None
-        env = env.env
-    return env.take()
+    return layer.take()
 
 
 class TrainingEnvironment:

@@ -31,7 +31,7 @@ class ProjectedPPOLearner(PPOTorchLearner):
     def configure_optimizers_for_module(
         self, module_id: str, config: Any = None, **kwargs: Any
     ) -> None:
-        """Adam for the actor (``lr``) and Adam for the critic (``critic_lr``); none for the base."""
+        """Adam for the actor (``lr``) and for the critic (``critic_lr``); none for the base."""
         module: ProjectedPPOModule = self._module[module_id].unwrapped()
         config = self.config.get_config_for_module(module_id)
         for name, network, rate in (

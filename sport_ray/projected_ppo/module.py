@@ -98,5 +98,3 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
     def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> Tensor:
         """The critic's values (n,) at the batch's observations."""
         return self.critic(batch[Columns.OBS]).squeeze(-1)
-
-

@@ -108,7 +108,7 @@ def test_a_study_from_one_command_to_its_report(write_study, small_study, tmp_pa
     eps = certificate["table"]["eps_base_simultaneous"][24]
     assert np.allclose(bounded["prior_bound"], eps * bounded["alpha"] ** 25)
     base_like = cells[cells["alpha"] == 1.0]
-    assert len(base_like) == 2  # both methods are the base there: the same scenarios, the same table
+    assert len(base_like) == 2  # both methods are the base there
     assert base_like["num_violations"].nunique() == 1
     assert (base_like["max_log_ratio"] == 0.0).all()
 

@@ -20,7 +20,10 @@ def write(tmp_path: Path, content: object) -> Path:
     return path
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*.yaml")), ids=lambda p: p.name)
+STUDIES = sorted((ROOT / "experiments").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.name)
 def test_shipped_studies_are_valid(path):
     assert load_study(path).name == path.stem
 
@@ -87,5 +90,5 @@ def test_a_mistake_is_one_line_that_names_it(tmp_path, content, fragments):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(UserError, match="nowhere.yaml does not exist"):
+    with pytest.raises(UserError, match=r"nowhere\.yaml does not exist"):
         load_study(tmp_path / "nowhere.yaml")

@@ -41,7 +41,7 @@ def test_it_is_monotone(eps, alpha, horizon):
 @given(low=probabilities, high=probabilities, horizon=horizons)
 def test_the_largest_alpha_keeps_to_the_target_and_is_the_largest(low, high, horizon):
     eps_base, eps_max = sorted((low, high))
-    assume(0.0 < eps_base and eps_max < 1.0)
+    assume(eps_base > 0.0 and eps_max < 1.0)
     alpha = max_alpha(eps_base, eps_max, horizon)
     assert alpha >= 1.0
     assert ratio_bound(eps_base, alpha, horizon) <= eps_max
@@ -52,7 +52,7 @@ def test_the_largest_alpha_keeps_to_the_target_and_is_the_largest(low, high, hor
 @given(eps=probabilities, horizon=horizons)
 def test_a_target_below_the_certificate_has_no_alpha(eps, horizon):
     assume(eps * 0.999 > 0.0)
-    with pytest.raises(ValueError, match="^eps_max must be at least eps_base"):
+    with pytest.raises(ValueError, match=r"^eps_max must be at least eps_base"):
         max_alpha(eps, eps * 0.999, horizon)
 
 

@@ -131,7 +131,7 @@ def test_an_observation_that_is_not_finite_is_named(network, value):
 
 @pytest.mark.parametrize("shape", [(3,), (), (1, 2, 2), (3, 1_000)])
 def test_another_shape_is_refused(network, shape):
-    with pytest.raises(UserError, match="^observations have") as caught:
+    with pytest.raises(UserError, match=r"^observations have") as caught:
         FrozenGaussian(network).distribution(np.zeros(shape))
     assert str(network.spec.observation_size) in str(caught.value)
 

@@ -42,17 +42,18 @@ def test_a_base_may_be_a_folder(small_base, tmp_path):
         (lambda c, b: c.training(alpha=2.0).environment(ENV).validate(), "no base policy"),
         (lambda c, b: c.training(base=b).environment(ENV).validate(), "no constraint"),
         (
-            lambda c, b: c.training(base=b, alpha=2.0)
-            .environment(ENV)
-            .env_runners(explore=False)
-            .validate(),
+            lambda c, b: (
+                c.training(base=b, alpha=2.0).environment(ENV).env_runners(explore=False).validate()
+            ),
             "explore=False",
         ),
         (
-            lambda c, b: c.training(base=b, alpha=2.0)
-            .environment(ENV)
-            .evaluation(evaluation_config={"explore": False})
-            .validate(),
+            lambda c, b: (
+                c.training(base=b, alpha=2.0)
+                .environment(ENV)
+                .evaluation(evaluation_config={"explore": False})
+                .validate()
+            ),
             "explore=False",
         ),
     ],

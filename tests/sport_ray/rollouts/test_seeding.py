@@ -1,0 +1,47 @@
+"""Each scenario's generators: its own, reproducible, and of the right law."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from scipy import stats
+
+from sport_ray.rollouts.seeding import scenario_generators
+
+PURPOSES = ("certify", "evaluate", "base")
+
+
+def words(root: int, purpose: str, index: int) -> list[tuple[int, ...]]:
+    """The first draws of both generators."""
+    return [
+        tuple(generator.integers(2**63, size=4).tolist())
+        for generator in scenario_generators(root, purpose, index)
+    ]
+
+
+def test_the_same_scenario_has_the_same_streams():
+    for purpose in PURPOSES:
+        assert words(3, purpose, 17) == words(3, purpose, 17)
+
+
+def test_no_two_streams_are_alike():
+    """Over roots, purposes, indices, and environment against actions."""
+    roots = (0, 1, 2**32, 2**64 - 1)
+    indices = (*range(50), 2**31, 2**32, 2**32 + 1)
+    streams = [
+        stream
+        for root, purpose, index in itertools.product(roots, PURPOSES, indices)
+        for stream in words(root, purpose, index)
+    ]
+    assert len(set(streams)) == len(streams) == 4 * 3 * 53 * 2
+
+
+def test_across_scenarios_the_first_draws_are_uniform_and_uncorrelated():
+    draws = np.array(
+        [[g.random() for g in scenario_generators(0, "certify", i)] for i in range(4_000)]
+    )
+    for column in draws.T:
+        assert stats.kstest(column, "uniform").pvalue > 1e-3
+        assert stats.pearsonr(column[:-1], column[1:]).pvalue > 1e-3
+    assert stats.pearsonr(*draws.T).pvalue > 1e-3

@@ -1,0 +1,106 @@
+"""Imports go one way, and the mathematics loads without the frameworks."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = (
+    "bounds", "projection", "properties", "policies", "envs", "certificates", "rollouts"
+)  # fmt: skip
+
+
+def imports(path: Path) -> set[str]:
+    """Every module or name that a file imports, with relative imports made absolute."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            package = path.relative_to(ROOT).with_suffix("").parts[: -node.level or None]
+            prefix = ".".join([*(package if node.level else ()), *filter(None, [node.module])])
+            found |= {f"{prefix}.{alias.name}" for alias in node.names}
+    return found
+
+
+def offenders(files: list[Path], forbidden: tuple[str, ...]) -> list[str]:
+    """Files and what they import of the forbidden packages."""
+    assert files
+    return [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in files
+        for name in sorted(imports(path))
+        if any(f"{name}.".startswith(f"{package}.") for package in forbidden)
+    ]
+
+
+def sources(*parts: str) -> list[Path]:
+    return sorted(ROOT.joinpath(*parts).rglob("*.py"))
+
+
+def test_the_contracts_of_import_linter_hold():
+    command = "from importlinter.cli import lint_imports_command as run; run(['--no-cache'])"
+    done = subprocess.run(
+        [sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 kept, 0 broken" in done.stdout
+
+
+def test_the_method_knows_neither_the_experiments_nor_their_tools():
+    forbidden = ("ray.tune", "ray.train", "mlflow", "experiments", "tracking")
+    assert offenders(sources("sport_ray"), forbidden) == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_mathematics_does_without_ray(package):
+    files = [p for p in sources("sport_ray", package) if p.name != "workers.py"]
+    assert offenders(files, ("ray", "sport_ray.rollouts.workers", "sport_ray.projected_ppo")) == []
+
+
+def test_tracking_knows_neither_ray_nor_the_experiments():
+    forbidden = ("ray", "experiments", "sport_ray.rollouts.workers", "sport_ray.projected_ppo")
+    assert offenders(sources("tracking"), forbidden) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "modules"),
+    [
+        ("import ray.tune", {"ray.tune"}),
+        ("from ray import tune", {"ray.tune"}),
+        ("def f():\n    from mlflow.client import X as Y", {"mlflow.client.X"}),
+        ("from . import scenario", {"sport_ray.bounds.scenario"}),
+        ("from ..rollouts.workers import x", {"sport_ray.rollouts.workers.x"}),
+    ],
+)
+def test_no_way_of_importing_is_missed(monkeypatch, tmp_path, statement, modules):
+    path = tmp_path / "sport_ray" / "bounds" / "ratio.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(statement)
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    assert imports(path) == modules
+
+
+@pytest.mark.parametrize(
+    ("modules", "absent"),
+    [
+        (["sport_ray.bounds", "sport_ray.projection", "tracking"], ["ray", "mlflow"]),
+        ([f"sport_ray.{package}" for package in PACKAGES], ["ray", "mlflow", "tracking"]),
+        (["sport_ray"], ["ray", "torch", "numba", "scipy", "mlflow", "experiments"]),
+    ],
+    ids=["mathematics and tracking", "method", "top"],
+)
+def test_importing_stays_light(modules, absent):
+    script = (
+        f"import sys, {', '.join(modules)}\n"
+        f"print([name for name in {absent} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

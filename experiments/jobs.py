@@ -90,6 +90,8 @@ def write_failure(
     folder: ResultFolder, certificate: Certificate, cell: Cell, error: Exception
 ) -> None:
     """Record that a cell failed and why; the traceback goes to a file beside the record."""
+    if is_finished(folder, certificate, cell):
+        return  # another worker was quicker: what is finished stays
     record = header(folder, certificate, cell)
     reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
     trace = "".join(traceback.format_exception(error))

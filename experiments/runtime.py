@@ -1,9 +1,11 @@
-"""Start Ray for a stage: locally on loopback, or join a cluster."""
+"""Start Ray for a stage: on this machine with a token of its own, or join a cluster."""
 
 from __future__ import annotations
 
 import logging
 import os
+import secrets
+import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +13,6 @@ from contextlib import contextmanager
 from sport_ray.errors import UserError
 
 QUIET = {
-    "RAY_AUTH_MODE": "disabled",  # a local Ray on loopback; see docs/cluster.md for clusters
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -28,16 +29,50 @@ def quiet_ray() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
+def require_token() -> None:
+    """Let nobody else join a local Ray, which listens on every interface.
+
+    A token in the environment of this process and its children, unless the user chose a mode.
+    """
+    if "RAY_AUTH_MODE" not in os.environ:
+        os.environ["RAY_AUTH_MODE"] = "token"
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+
+def require_answer(address: str) -> None:
+    """Fail within seconds where nothing listens; Ray itself would wait for minutes.
+
+    Raises:
+        UserError: naming the address.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return  # "auto", "local": Ray's own names
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5.0).close()
+    except OSError as error:
+        raise UserError(
+            f"no Ray cluster answers at {address} ({error}): start one with `ray up cluster.yaml` "
+            "or give the address that `ray start --head` printed"
+        ) from None
+
+
 @contextmanager
 def ray_session(address: str | None = None, num_cpus: int | None = None) -> Iterator[None]:
     """Ray for the length of a stage; one that is already running in this process is left alone.
 
+    Without an address (nor ``RAY_ADDRESS``) Ray starts on this machine, as large as the machine.
+
     Raises:
         UserError: a cluster address that does not answer.
     """
+    address = address or os.environ.get("RAY_ADDRESS") or None  # set by `ray job submit`
     for name, value in QUIET.items():
-        if not (address is not None and name == "RAY_AUTH_MODE"):
-            os.environ.setdefault(name, value)
+        os.environ.setdefault(name, value)
+    if address is None:
+        require_token()
+    else:
+        require_answer(address)
     warnings.filterwarnings("ignore", category=DeprecationWarning, module="ray")
     warnings.filterwarnings("ignore", category=FutureWarning, module="ray")
     import ray

@@ -104,7 +104,7 @@ class TrainingSection(PPOSection):
     """How task policies are trained under the constraint."""
 
     warmup_env_steps: Annotated[int, Field(ge=0)] = 2_500
-    gradient: Literal["paper"] = "paper"
+    gradient: Literal["paper", "through_projection"] = "paper"
 
 
 class BaseTrainingSection(PPOSection):

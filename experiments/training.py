@@ -11,7 +11,7 @@ import torch
 from experiments.study import PPOSection, Study
 from sport_ray.errors import UserError
 from sport_ray.policies import GaussianNetwork
-from sport_ray.projected_ppo import ProjectedPPO, ProjectedPPOConfig
+from sport_ray.projected_ppo import Gradient, ProjectedPPO, ProjectedPPOConfig
 from sport_ray.projection.constraint import Constraint, Unconstrained
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 
@@ -37,6 +37,7 @@ def ppo_config(
     constraint: Constraint,
     warmup_env_steps: int,
     seed: int,
+    gradient: Gradient = "paper",
 ) -> ProjectedPPOConfig:
     """The algorithm's configuration for a section of a study."""
     runners = study.resources.env_runners_per_cell
@@ -55,6 +56,7 @@ def ppo_config(
             lr=settings.lr,
             critic_lr=settings.critic_lr,
             warmup_env_steps=warmup_env_steps,
+            gradient=gradient,
             train_batch_size=settings.train_batch_size,
             minibatch_size=settings.minibatch_size,
             num_epochs=settings.num_epochs,
@@ -136,6 +138,7 @@ def train_task_policy(
         constraint=constraint,
         warmup_env_steps=study.training.warmup_env_steps,
         seed=seed,
+        gradient=study.training.gradient,
     )
     return run_training(config, settings.env_steps)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -49,7 +50,8 @@ def test_the_contracts_of_import_linter_hold():
         [sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "4 kept, 0 broken" in done.stdout
+    kept = re.search(r"(\d+) kept, 0 broken", done.stdout)
+    assert kept is not None and int(kept[1]) >= 4
 
 
 def test_the_method_knows_neither_the_experiments_nor_their_tools():

@@ -92,7 +92,8 @@ def check_reachable(uri: str, results_dir: str | Path = "RESULTS") -> None:
     """
     if not urlsplit(uri).scheme:
         raise UserError(
-            f"tracking URI {uri!r} has no scheme: use e.g. sqlite:////abs/mlflow.db or http://host:5000"
+            f"tracking URI {mask_uri(uri)!r} has no scheme: "
+            "use e.g. sqlite:////abs/mlflow.db or http://host:5000"
         )
     try:
         with patient_client(uri) as client:
@@ -106,7 +107,7 @@ def unreachable(uri: str, results_dir: str | Path, error: BaseException) -> User
     return UserError(
         f"tracking server URI does not answer: {mask_uri(uri)} ({describe(error, uri)}); "
         f"results stay in {results_dir}; log later with "
-        f"`sport-ray report {results_dir} --track {mask_uri(uri)}`"
+        f"`sport-ray report {results_dir} --track`"
     )
 
 

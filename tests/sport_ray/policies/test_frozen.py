@@ -69,6 +69,38 @@ def test_a_row_has_the_same_bits_in_every_batch(data):
     np.testing.assert_array_equal(got_std, std[rows])
 
 
+def rounding_policy() -> FrozenGaussian:
+    """A policy whose mean is nothing but rounding: large terms that cancel in pairs.
+
+    Any change in the order of summation changes it in its leading digit, where in an ordinary
+    policy the rounding to float32 would hide it nearly always.
+    """
+    spec = PolicySpec(observation_size=6, action_size=1, hidden=(256,), activation="tanh")
+    network = GaussianNetwork(spec)
+    generator = torch.Generator().manual_seed(0)
+    partner = torch.randperm(256, generator=generator).view(2, 128)
+    first, last = network.body[0], network.body[2]
+    with torch.no_grad():
+        for value in network.parameters():
+            value.copy_(torch.randn(value.shape, generator=generator))
+        for values in (first.weight, first.bias):
+            values[partner[1]] = values[partner[0]]
+        last.weight[:, partner[1]] = -last.weight[:, partner[0]]
+        last.bias.zero_()
+    return FrozenGaussian(network)
+
+
+def test_not_even_the_order_of_summation_depends_on_the_batch():
+    policy = rounding_policy()
+    obs = np.random.default_rng(0).normal(size=(200, 6))
+    mean, _ = policy.distribution(obs)
+    assert 0.0 < np.abs(mean).max() < 1e-12  # rounding it is
+    for size in (1, 2, 3, 8, 63, 64, 65, 130):
+        for first in (0, 1, 70 - min(size, 70)):
+            part, _ = policy.distribution(obs[first : first + size])
+            np.testing.assert_array_equal(part, mean[first : first + size])
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_every_batch_size_gives_the_same_bits(network, threads):
     policy, obs = FrozenGaussian(network), observations(network, 300)

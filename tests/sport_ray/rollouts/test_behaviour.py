@@ -68,6 +68,17 @@ def test_a_projection_outside_its_bound_is_an_error(
         ProjectedBehaviour(robot_base, robot_task, Leaky(1.5)).step(observations)
 
 
+def test_not_even_a_hair_beyond_the_bound(robot_base, robot_task, observations):
+    class Generous(RatioConstraint):
+        """Projects onto a bound larger than it says, by 1e-6."""
+
+        def project(self, *gaussians):
+            return RatioConstraint(self.alpha * (1.0 + 1e-6)).project(*gaussians)
+
+    with pytest.raises(ArithmeticError, match=r"log ratio 0\.4054\d+ exceeds 0\.4054"):
+        ProjectedBehaviour(robot_base, robot_task, Generous(1.5)).step(observations)
+
+
 def test_nan_observations_are_refused(robot_base, robot_task, observations):
     observations[3, 4] = np.nan
     for behaviour in (

@@ -105,7 +105,9 @@ def train_base(study: Study, progress: Progress | None = None) -> Trained:
     config = ppo_config(
         study,
         settings,
-        env_kwargs=training_kwargs(study, settings.horizon, reward="guided"),
+        env_kwargs=training_kwargs(
+            study, settings.horizon, reward="guided", margin=settings.margin
+        ),
         base=None,
         task=network,
         constraint=Unconstrained(),

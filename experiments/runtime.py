@@ -1,10 +1,9 @@
-"""Start Ray for a stage: on this machine with a token of its own, or join a cluster."""
+"""Start Ray for a stage: on this machine, or join a cluster."""
 
 from __future__ import annotations
 
 import logging
 import os
-import secrets
 import socket
 import warnings
 from collections.abc import Iterator
@@ -29,16 +28,6 @@ def quiet_ray() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def require_token() -> None:
-    """Let nobody else join a local Ray, which listens on every interface.
-
-    A token in the environment of this process and its children, unless the user chose a mode.
-    """
-    if "RAY_AUTH_MODE" not in os.environ:
-        os.environ["RAY_AUTH_MODE"] = "token"
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-
-
 def require_answer(address: str) -> None:
     """Fail within seconds where nothing listens; Ray itself would wait for minutes.
 
@@ -61,7 +50,9 @@ def require_answer(address: str) -> None:
 def ray_session(address: str | None = None, num_cpus: int | None = None) -> Iterator[None]:
     """Ray for the length of a stage; one that is already running in this process is left alone.
 
-    Without an address (nor ``RAY_ADDRESS``) Ray starts on this machine, as large as the machine.
+    Without an address (nor ``RAY_ADDRESS``) Ray starts on this machine, as large as the machine,
+    with token authentication (Ray's own default where ``RAY_AUTH_MODE`` is unset): it listens on
+    every interface, and whoever may join can run code.
 
     Raises:
         UserError: a cluster address that does not answer.
@@ -69,9 +60,7 @@ def ray_session(address: str | None = None, num_cpus: int | None = None) -> Iter
     address = address or os.environ.get("RAY_ADDRESS") or None  # set by `ray job submit`
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    if address is None:
-        require_token()
-    else:
+    if address is not None:
         require_answer(address)
     warnings.filterwarnings("ignore", category=DeprecationWarning, module="ray")
     warnings.filterwarnings("ignore", category=FutureWarning, module="ray")

@@ -35,7 +35,7 @@ class Environment(Section):
 
     @model_validator(mode="after")
     def _no_horizon(self) -> Environment:
-        for key in ("horizon", "reward", "end_on_violation"):
+        for key in ("horizon", "reward", "end_on_violation", "margin"):
             if key in self.kwargs:
                 raise ValueError(f"{key} is set by the stages; remove it from env.kwargs")
         return self
@@ -111,7 +111,7 @@ class BaseTrainingSection(PPOSection):
     """How ``train-base`` makes a base policy: PPO on the reach-avoid reward, from scratch.
 
     The entropy bonus keeps the policy wide: a base that always does the same leaves a policy
-    within a density ratio of it nothing to improve.
+    within a density ratio of it nothing to improve. The margin (metres) keeps it off the hazard.
     """
 
     env_steps: Positive = 815_000
@@ -122,6 +122,7 @@ class BaseTrainingSection(PPOSection):
     num_envs: Positive = 64
     entropy_coeff: Annotated[float, Field(ge=0.0)] = 0.03
     horizon: Positive = 100
+    margin: Annotated[float, Field(ge=0.0, lt=10.0)] = 0.1
     seed: Seed = 0
     hidden: tuple[Positive, ...] = (256, 256)
 

@@ -143,11 +143,18 @@ def train_task_policy(
     return run_training(config, settings.env_steps)
 
 
-def training_kwargs(study: Study, horizon: int, reward: str) -> dict[str, Any]:
+def training_kwargs(
+    study: Study, horizon: int, reward: str, margin: float = 0.0
+) -> dict[str, Any]:
     """Environment arguments of a training run (those beyond the study's own)."""
     if study.environment.id != POINT_REACH_AVOID:
         return {}
-    return {"horizon": horizon, "reward": reward, "end_on_violation": reward != "task"}
+    return {
+        "horizon": horizon,
+        "reward": reward,
+        "end_on_violation": reward != "task",
+        "margin": margin,
+    }
 
 
 def check_spaces(network: GaussianNetwork, observation: int, action: int, env_id: str) -> None:

@@ -38,7 +38,7 @@ class PointReachAvoidEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]]
     >>> obs.shape, info["pose"].shape, sorted(info["signals"])
     ((44,), (3,), ['goal', 'hazard'])
 
-    ``layout``, ``horizon``, ``end_on_violation`` and ``reward`` are those of
+    ``layout``, ``horizon``, ``end_on_violation``, ``reward`` and ``margin`` are those of
     :class:`~sport_ray.envs.simulator.PointReachAvoidSimulator`, which also defines the signals, the
     rewards and the ends of an episode. ``info`` holds after every reset and step: ``pose`` (x, y in
     metres, heading in [-pi, pi]), ``signals`` (metres), ``goal_met`` (bool) and ``cost`` (1 inside
@@ -62,9 +62,12 @@ class PointReachAvoidEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]]
         horizon: int = 100,
         end_on_violation: bool = True,
         reward: RewardName = "task",
+        margin: float = 0.0,
         render_mode: str | None = None,
     ) -> None:
-        self.simulator = PointReachAvoidSimulator(1, layout, horizon, end_on_violation, reward)
+        self.simulator = PointReachAvoidSimulator(
+            1, layout, horizon, end_on_violation, reward, margin
+        )
         self.render_mode = check_render_mode(render_mode)
         self.observation_space = observation_space()
         self.action_space = action_space()

@@ -62,6 +62,8 @@ class PointReachAvoidSimulator:
             ``end_on_violation=False`` the -0.25 is paid at each step inside the hazard.
             ``"guided"``: the base reward plus GUIDANCE per metre of decrease of the distance, for
             training a base policy from scratch (the goal is not found by chance).
+        margin: Metres around the hazard that rewards and ends count as hazard too, so that a base
+            policy learns to keep away from it; signals and properties know nothing of it.
 
     Raises:
         UserError: An argument is not among the allowed values.
@@ -80,12 +82,14 @@ class PointReachAvoidSimulator:
         horizon: int = 100,
         end_on_violation: bool = True,
         reward: RewardName = "task",
+        margin: float = 0.0,
     ) -> None:
         self.num_slots = positive_int("num_slots", num_slots)
         self.layout = _one_of("layout", layout, get_args(LayoutName))
         self.horizon = positive_int("horizon", horizon)
         self.end_on_violation = bool(_one_of("end_on_violation", end_on_violation, (True, False)))
         self.reward = _one_of("reward", reward, get_args(RewardName))
+        self.margin = _margin(margin)
 
         self.goals = np.zeros((self.num_slots, 2))
         self.hazards = np.zeros((self.num_slots, 2))
@@ -169,7 +173,7 @@ class PointReachAvoidSimulator:
         obs, signals = self.observe(index)
 
         inside = signals >= 0.0
-        violated, reached = inside[:, 0], inside[:, 1]
+        violated, reached = signals[:, 0] >= -self.margin, inside[:, 1]
         if self.reward == "task":
             reward = previous - self._goal_distance[index] + reached
         else:
@@ -226,3 +230,9 @@ def positive_int(name: str, value: object) -> int:
     if isinstance(value, bool) or number < 1:
         raise UserError(f"{name} is {value!r}: expected a whole number of at least 1")
     return number
+
+
+def _margin(value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < 10.0:
+        raise UserError(f"margin is {value!r}: expected metres from 0 up to (not including) 10")
+    return float(value)

@@ -40,11 +40,12 @@ class PointReachAvoidVectorEnv(VectorEnv[NDArray[np.float64], NDArray[np.float32
         horizon: int = 100,
         end_on_violation: bool = True,
         reward: RewardName = "task",
+        margin: float = 0.0,
         render_mode: str | None = None,
     ) -> None:
         self.num_envs = positive_int("num_envs", num_envs)
         self.simulator = PointReachAvoidSimulator(
-            self.num_envs, layout, horizon, end_on_violation, reward
+            self.num_envs, layout, horizon, end_on_violation, reward, margin
         )
         self.render_mode = check_render_mode(render_mode)
         self.metadata = {**PointReachAvoidEnv.metadata, "autoreset_mode": AutoresetMode.NEXT_STEP}

@@ -8,17 +8,27 @@ from typing import Any, Literal, Self
 import torch
 from ray.rllib.algorithms.algorithm_config import NotProvided
 from ray.rllib.algorithms.ppo import PPO, PPOConfig
+from ray.rllib.callbacks.callbacks import RLlibCallback
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 from sport_ray.errors import UserError
 from sport_ray.policies.network import GaussianNetwork
 from sport_ray.policies.store import load_policy, network_to_bytes
+from sport_ray.projected_ppo.array_runner import ArrayRunner
 from sport_ray.projected_ppo.environment import TrainingEnvironment, take_violations
 from sport_ray.projected_ppo.learner import ProjectedPPOLearner
 from sport_ray.projected_ppo.module import ProjectedPPOModule
 from sport_ray.projection.constraint import Constraint, RatioConstraint, Unconstrained
 
 Gradient = Literal["paper", "through_projection"]
+Sampling = Literal["arrays", "episodes"]
+
+EPISODE_CALLBACKS = (
+    "on_episode_created",
+    "on_episode_start",
+    "on_episode_step",
+    "on_episode_end",
+)
 
 
 class ProjectedPPOConfig(PPOConfig):
@@ -39,6 +49,7 @@ class ProjectedPPOConfig(PPOConfig):
         self.task: GaussianNetwork | None = None
         self.constraint: Constraint | None = None
         self.gradient: Gradient = "paper"
+        self.sampling: Sampling = "episodes"
         self.critic_lr = 3e-4
         self.warmup_env_steps = 2_500
         # The paper's, where RLlib's PPO differs. A KL loss would drag the task policy to its
@@ -72,6 +83,7 @@ class ProjectedPPOConfig(PPOConfig):
         alpha: float = NotProvided,
         constraint: Constraint = NotProvided,
         gradient: Gradient = NotProvided,
+        sampling: Sampling = NotProvided,
         critic_lr: float = NotProvided,
         warmup_env_steps: int = NotProvided,
         **kwargs: Any,
@@ -85,6 +97,8 @@ class ProjectedPPOConfig(PPOConfig):
             constraint: what the policy is projected onto, instead of ``alpha``.
             gradient: "paper" (the ratio's numerator is the unprojected task policy) or
                 "through_projection" (numerator and denominator projected).
+            sampling: "arrays" (the fast path: no connectors, no episode objects) or "episodes"
+                (RLlib's own runner and learner pipeline). Both are the same algorithm.
             critic_lr: learning rate of the critic.
             warmup_env_steps: steps during which only the critic learns.
 
@@ -110,6 +124,10 @@ class ProjectedPPOConfig(PPOConfig):
                     f"gradient {gradient!r} is unknown: choose 'paper' or 'through_projection'"
                 )
             self.gradient = gradient
+        if sampling is not NotProvided:
+            if sampling not in ("arrays", "episodes"):
+                raise UserError(f"sampling {sampling!r} is unknown: choose 'arrays' or 'episodes'")
+            self.sampling = sampling
         if critic_lr is not NotProvided:
             self.critic_lr = critic_lr
         if warmup_env_steps is not NotProvided:
@@ -120,7 +138,8 @@ class ProjectedPPOConfig(PPOConfig):
         """Refuse what would void the certificate.
 
         Raises:
-            UserError: ``explore=False`` (mean actions), no base, no constraint.
+            UserError: ``explore=False`` (mean actions), no base, no constraint, or
+                ``sampling="arrays"`` with an option that only "episodes" honours.
         """
         if not self.explore or (self.evaluation_config or {}).get("explore") is False:
             raise UserError(
@@ -139,7 +158,42 @@ class ProjectedPPOConfig(PPOConfig):
                 "squash": start.spec.squash,
             }
             self.env = TrainingEnvironment
+        if self.sampling == "arrays" and not self.in_evaluation:
+            self._refuse_what_arrays_ignore()
+            self.env_runner_cls = ArrayRunner
+        elif self.env_runner_cls is ArrayRunner:
+            self.env_runner_cls = None
         super().validate()
+
+    def _refuse_what_arrays_ignore(self) -> None:
+        """Arrays pass by RLlib's connectors and episodes: an option of theirs would do nothing."""
+        ignored = {
+            "num_learners > 1": self.num_learners > 1,
+            "batch_mode='complete_episodes'": self.batch_mode != "truncate_episodes",
+            "count_steps_by='agent_steps'": self.count_steps_by != "env_steps",
+            "a connector": any(
+                connector is not None
+                for connector in (
+                    self._env_to_module_connector,
+                    self._module_to_env_connector,
+                    self._learner_connector,
+                )
+            ),
+            "an env_runner_cls": self.env_runner_cls not in (None, ArrayRunner),
+            "a callback on episodes": any(map(self._has_callback, EPISODE_CALLBACKS)),
+        }
+        for option, given in ignored.items():
+            if given:
+                raise UserError(
+                    f"sampling='arrays' cannot honour {option}: use .training(sampling='episodes')"
+                )
+
+    def _has_callback(self, name: str) -> bool:
+        classes = self.callbacks_class
+        return getattr(self, f"callbacks_{name}") is not None or any(
+            getattr(one, name) is not getattr(RLlibCallback, name)
+            for one in (classes if isinstance(classes, list) else [classes])
+        )
 
     def get_default_learner_class(self) -> type[ProjectedPPOLearner]:
         """The learner with warm-up and the constraint's metrics."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from ray.rllib.algorithms.ppo.torch.ppo_torch_learner import PPOTorchLearner
+from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.columns import Columns
 from ray.rllib.evaluation.postprocessing import Postprocessing
+from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
 from torch import Tensor
 
 from sport_ray.projected_ppo.advantages import StandardiseAdvantages
 from sport_ray.projected_ppo.distribution import MeanStdGaussian
+from sport_ray.projected_ppo.fragment import Fragment, training_batch
 from sport_ray.projected_ppo.module import POLICY_INPUTS, ProjectedPPOModule
 from sport_ray.projection import kl_divergence, max_log_ratio
 
@@ -42,10 +46,51 @@ class ProjectedPPOLearner(PPOTorchLearner):
             self.register_optimizer(
                 module_id=module_id,
                 optimizer_name=name,
-                optimizer=torch.optim.Adam(parameters, eps=1e-5),
+                optimizer=torch.optim.Adam(parameters, eps=1e-5, fused=True),
                 params=parameters,
                 lr_or_lr_schedule=rate,
             )
+
+    def postprocess_gradients_for_module(
+        self,
+        *,
+        module_id: str,
+        config: Any = None,
+        module_gradients_dict: dict[Any, Tensor],
+    ) -> dict[Any, Tensor]:
+        """Clip each optimiser's gradient by its norm, as RLlib does but in a few calls.
+
+        Raises:
+            ArithmeticError: a gradient that is not finite, which RLlib would take for 0.
+        """
+        clips = config.grad_clip and config.grad_clip_by == "global_norm"
+        limit = float(config.grad_clip) if clips else math.inf
+        for name, optimizer in self.get_optimizers_for_module(module_id):
+            own = self.filter_param_dict_for_optimizer(module_gradients_dict, optimizer)
+            gradients = [gradient for gradient in own.values() if gradient is not None]
+            if not gradients:
+                continue
+            norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))).item()
+            if not math.isfinite(norm):
+                raise ArithmeticError(f"training diverged: the gradient of {name} is not finite")
+            torch._foreach_mul_(gradients, min(1.0, limit / (norm + 1e-6)))
+            self.metrics.log_value((module_id, f"gradients_{name}_global_norm"), norm, window=1)
+        if config.grad_clip and not clips:
+            return super().postprocess_gradients_for_module(
+                module_id=module_id, config=config, module_gradients_dict=module_gradients_dict
+            )
+        return module_gradients_dict
+
+    def apply_gradients(self, gradients_dict: dict[Any, Tensor]) -> None:
+        """One step of each optimiser; the gradients are known to be finite."""
+        if self._grad_scalers is not None or self._lr_scheduler_classes is not None:
+            super().apply_gradients(gradients_dict)
+            return
+        for reference, gradient in gradients_dict.items():
+            self._params[reference].grad = gradient
+        for module_id in self._module_optimizers:
+            for _, optimizer in self.get_optimizers_for_module(module_id):
+                optimizer.step()
 
     def before_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
         """Warm-up: until enough steps are sampled only the critic learns, under the base."""
@@ -63,44 +108,61 @@ class ProjectedPPOLearner(PPOTorchLearner):
             module_id=module_id, config=config, batch=batch, fwd_out=fwd_out
         )
         module: ProjectedPPOModule = self.module[module_id].unwrapped()
-        self._log_policies(module_id, module, batch, fwd_out, rows)
+        with torch.no_grad():
+            current = MeanStdGaussian.from_logits(fwd_out[Columns.ACTION_DIST_INPUTS][rows])
+            logp = current.logp(batch[Columns.ACTIONS][rows])
+            ratio = torch.exp(logp - batch[Columns.ACTION_LOGP][rows])
+            clipped = ((ratio - 1.0).abs() > config.clip_param).float().mean()
+        self.metrics.log_value((module_id, "clip_fraction"), clipped, reduce="mean", window=64)
         if self.warming_up:
             error = module.compute_values(batch) - batch[Postprocessing.VALUE_TARGETS]
             return config.vf_loss_coeff * torch.mean(error[rows] ** 2)
         return loss
 
-    def _log_policies(
-        self,
-        module_id: str,
-        module: ProjectedPPOModule,
-        batch: dict[str, Any],
-        fwd_out: dict[str, Any],
-        rows: Any,
-    ) -> None:
-        """Log how far apart base, projected and task policy are; refuse a ratio out of bounds."""
+    def _make_batch_if_necessary(self, training_data: Any) -> MultiAgentBatch:
+        """The batch of one update, from episodes or from arrays, every row of it checked."""
+        samples = training_data.episodes
+        if samples and isinstance(samples[0], Fragment):
+            module: ProjectedPPOModule = self.module[DEFAULT_MODULE_ID].unwrapped()
+            columns = training_batch(
+                samples,
+                lambda observation: module.compute_values(
+                    {Columns.OBS: observation.to(self._device)}
+                ),
+                gamma=self.config.gamma,
+                lambda_=self.config.lambda_,
+            )
+            rows = SampleBatch({name: c.to(self._device) for name, c in columns.items()})
+            batch = MultiAgentBatch({DEFAULT_MODULE_ID: rows}, env_steps=len(rows))
+        else:
+            batch = super()._make_batch_if_necessary(training_data)
+        for module_id, module_batch in batch.policy_batches.items():
+            self._check_policies(module_id, module_batch)
+        return batch
+
+    def _check_policies(self, module_id: str, batch: Any) -> None:
+        """Refuse a stored ratio out of bounds; log how far base, projected and task are apart."""
+        module: ProjectedPPOModule = self.module[module_id].unwrapped()
+        if not module.constrained:
+            return
+        mask = batch.get(Columns.LOSS_MASK)
+        rows = slice(None) if mask is None else mask
         with torch.no_grad():
-            current = MeanStdGaussian.from_logits(fwd_out[Columns.ACTION_DIST_INPUTS][rows])
-            logp = current.logp(batch[Columns.ACTIONS][rows])
-            ratio = torch.exp(logp - batch[Columns.ACTION_LOGP][rows])
-            clipped = (ratio - 1.0).abs() > self.config.clip_param
-            values = {"clip_fraction": clipped.float().mean()}
-            if module.constrained:
-                mean, std = batch[Columns.ACTION_DIST_INPUTS][rows].chunk(2, dim=-1)
-                inputs = batch[POLICY_INPUTS][rows].chunk(4, dim=-1)
-                base_mean, base_std, task_mean, task_std = inputs
-                log_ratio = max_log_ratio(mean, std, base_mean, base_std)
-                worst = log_ratio.max().item()
-                if not worst <= module.constraint.log_ratio_limit:
-                    raise ArithmeticError(
-                        f"a stored action distribution has log ratio {worst} nats, above "
-                        f"{module.constraint.log_ratio_limit}: it was not sampled as projected"
-                    )
-                projected = ((mean != task_mean) | (std != task_std)).any(dim=-1)
-                values |= {
-                    "projected_share": projected.float().mean(),
-                    "mean_log_ratio": log_ratio.mean(),
-                    "kl_to_base": kl_divergence(mean, std, base_mean, base_std).mean(),
-                    "task_distance": kl_divergence(mean, std, task_mean, task_std).mean(),
-                }
-                self.metrics.log_value((module_id, "max_log_ratio"), worst, reduce="max")
-            self.metrics.log_dict(values, key=module_id, reduce="mean", window=64)
+            mean, std = batch[Columns.ACTION_DIST_INPUTS][rows].chunk(2, dim=-1)
+            base_mean, base_std, task_mean, task_std = batch[POLICY_INPUTS][rows].chunk(4, dim=-1)
+            log_ratio = max_log_ratio(mean, std, base_mean, base_std)
+            worst = log_ratio.max().item()
+            if not worst <= module.constraint.log_ratio_limit:
+                raise ArithmeticError(
+                    f"a stored action distribution has log ratio {worst} nats, above "
+                    f"{module.constraint.log_ratio_limit}: it was not sampled as projected"
+                )
+            projected = ((mean != task_mean) | (std != task_std)).any(dim=-1)
+            values = {
+                "projected_share": projected.float().mean(),
+                "mean_log_ratio": log_ratio.mean(),
+                "kl_to_base": kl_divergence(mean, std, base_mean, base_std).mean(),
+                "task_distance": kl_divergence(mean, std, task_mean, task_std).mean(),
+            }
+        self.metrics.log_value((module_id, "max_log_ratio"), worst, reduce="max")
+        self.metrics.log_dict(values, key=module_id, window=1)  # of this batch

@@ -145,3 +145,31 @@ def test_a_study_from_one_command_to_its_report(write_study, small_study, tmp_pa
     assert sorted(cells["alpha"].dropna()) == [1.0, 1.0, 2.0, 2.0]
     kept = [p for p in stamps if p.stat().st_mtime_ns == stamps[p]]
     assert len(kept) == len(stamps)  # cells of the first grid are kept on disk, those at α = 1 used
+
+
+@pytest.mark.slow
+def test_a_base_is_trained_saved_and_used(write_study, small_study, tmp_path):
+    """train-base from scratch, the same policy twice; then a certificate for it."""
+    small_study["base"] = "mine"
+    small_study["base_training"] = {
+        "env_steps": 512,
+        "train_batch_size": 256,
+        "minibatch_size": 64,
+        "num_envs": 8,
+        "hidden": [16],
+    }
+    study = write_study(small_study)
+    for out in ("mine", "again"):
+        done = sport_ray("train-base", study, "--out", tmp_path / out, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+    digests = [
+        json.loads((tmp_path / out / "policy.json").read_text())["digest"]
+        for out in ("mine", "again")
+    ]
+    assert digests[0] == digests[1]
+    line = one_line(sport_ray("train-base", study, "--out", tmp_path / "mine", cwd=tmp_path))
+    assert "already holds a policy" in line
+    done = sport_ray("certify", study, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    certificate = json.loads((tmp_path / "results/small/certificate.json").read_text())
+    assert certificate["base_digest"] == digests[0]

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import socket
 
 import pytest
 
-from experiments.runtime import ray_session, require_answer, require_token
+from experiments.runtime import ray_session, require_answer
 from sport_ray.errors import UserError
-
-
-def test_a_local_ray_gets_a_secret_token(monkeypatch):
-    monkeypatch.setattr(os, "environ", {})
-    require_token()
-    assert os.environ["RAY_AUTH_MODE"] == "token"
-    assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
-
-
-def test_the_users_mode_is_left_alone(monkeypatch):
-    monkeypatch.setattr(os, "environ", {"RAY_AUTH_MODE": "disabled"})
-    require_token()
-    assert os.environ == {"RAY_AUTH_MODE": "disabled"}
 
 
 def test_a_dead_address_is_one_line_at_once():

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import norm
 
 from tracking import load_results
-from tracking.statistics import aggregate, bootstrap_mean_interval
+from tracking.statistics import aggregate, bootstrap_mean_interval, unconstrained_steps
 
 
 def pick(settings: pd.DataFrame, method: str, alpha: float, horizon: int) -> pd.Series:
@@ -64,6 +64,7 @@ def test_the_pooled_deviation_is_that_of_all_scenarios() -> None:
             "empirical_violation_rate": [1 / 6, 1 / 4],
             "mean_steps_to_goal": [s.mean() for s in samples],
             "std_steps_to_goal": [s.std() for s in samples],
+            "mean_steps_to_reach": np.nan,
             "prior_bound": 0.5,
             "posterior_bound": [0.3, 0.4],
             "certified": True,
@@ -133,3 +134,16 @@ def test_bootstrap_is_reproducible_and_near_the_normal_interval() -> None:
 def test_bootstrap_refuses_what_it_cannot_use(values: list) -> None:
     with pytest.raises(ValueError, match="values: expected"):
         bootstrap_mean_interval(np.array(values))
+
+
+def test_what_an_unconstrained_policy_reaches_ignores_violations() -> None:
+    settings = pd.DataFrame(
+        {
+            "alpha": [1.5, np.nan, np.nan],
+            "mean_steps_to_goal": [13.0, 18.5, 16.0],
+            "mean_steps_to_reach": [np.nan, 11.5, np.nan],
+        }
+    )
+    assert unconstrained_steps(settings) == 11.5
+    assert unconstrained_steps(settings.iloc[[2]]) == 16.0  # not measured: among successes
+    assert np.isnan(unconstrained_steps(settings.iloc[[0]]))

@@ -187,7 +187,9 @@ def test_wrong_shapes_are_refused():
     ("kwargs", "message"),
     [
         ({"layout": "foo"}, "layout is 'foo': expected 'fixed' or 'random'"),
-        ({"reward": "x"}, "reward is 'x': expected 'task' or 'base'"),
+        ({"reward": "x"}, "reward is 'x': expected 'task' or 'base' or 'guided'"),
+        ({"margin": -0.1}, "margin is -0.1: expected metres from 0 up to (not including) 10"),
+        ({"margin": float("nan")}, "margin is nan: expected metres from 0 up to (not including) 10"),
         ({"horizon": 0}, "horizon is 0: expected a whole number of at least 1"),
         ({"horizon": 2.5}, "horizon is 2.5: expected a whole number of at least 1"),
         ({"horizon": True}, "horizon is True: expected a whole number of at least 1"),
@@ -222,3 +224,26 @@ def test_bad_states_are_refused_and_change_nothing(name, value):
     with pytest.raises(ValueError, match=f"{name}: expected . finite numbers"):
         simulator.set_state(1, **{name: value})
     np.testing.assert_array_equal(simulator.observe([0, 1])[0], before)
+
+
+def test_guided_reward_is_the_base_reward_and_a_tenth_of_the_progress():
+    rewards = {}
+    for reward in ("base", "guided", "task"):
+        simulator = at(PointReachAvoidSimulator(1, reward=reward), goal=(0.45, 0.0))
+        rewards[reward] = np.array([simulator.step([0], FORWARD).reward[0] for _ in range(3)])
+    reached = rewards["base"] == 1.0
+    progress = rewards["task"] - reached
+    assert np.allclose(rewards["guided"], rewards["base"] + 0.1 * progress, atol=1e-12)
+    assert (progress[:2] > 0.0).all()
+
+
+def test_margin_widens_the_hazard_for_rewards_and_ends_but_not_for_signals():
+    results = []
+    for margin in (0.0, 0.2):
+        simulator = PointReachAvoidSimulator(1, reward="base", margin=margin)
+        at(simulator, goal=(0.0, 500.0), hazard=(0.7, 0.0))
+        results.append(simulator.step([0], FORWARD))
+    free, wide = results
+    assert not free.terminated[0] and wide.terminated[0]
+    assert (free.reward[0], wide.reward[0]) == (0.0, -0.25)
+    assert np.array_equal(free.signals, wide.signals) and free.signals[0, 0] < 0.0

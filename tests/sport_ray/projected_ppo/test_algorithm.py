@@ -10,19 +10,26 @@ import torch
 
 from sport_ray.policies import FrozenGaussian
 from sport_ray.projected_ppo import ProjectedPPOConfig
+from sport_ray.projection import max_log_ratio
 from sport_ray.rollouts import BaseBehaviour, ScenarioPlan, run_scenarios
 
 ENV = "sport_ray/PointReachAvoid-v0"
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("local_ray")]
 
 
-def config(base, *, runners=0, alpha=1.2, warmup=0, seed=3) -> ProjectedPPOConfig:
+@pytest.fixture(params=["arrays", "episodes"])
+def sampling(request) -> str:
+    return request.param
+
+
+def config(base, sampling, *, runners=0, alpha=1.2, warmup=0, seed=3) -> ProjectedPPOConfig:
     return (
         ProjectedPPOConfig()
         .environment(ENV, env_config={"horizon": 20, "end_on_violation": False})
         .env_runners(num_env_runners=runners, num_envs_per_env_runner=8)
         .training(
             base=base,
+            sampling=sampling,
             warmup_env_steps=warmup,
             lr=1e-2,
             train_batch_size=320,
@@ -38,8 +45,8 @@ def weights(network) -> np.ndarray:
 
 
 @pytest.mark.parametrize("runners", [0, 2])
-def test_every_stored_ratio_is_within_alpha(small_base, runners):
-    algorithm = config(small_base, runners=runners).build_algo()
+def test_every_stored_ratio_is_within_alpha(small_base, sampling, runners):
+    algorithm = config(small_base, sampling, runners=runners).build_algo()
     try:
         before = algorithm.base_fingerprint()
         for _ in range(3):
@@ -55,8 +62,8 @@ def test_every_stored_ratio_is_within_alpha(small_base, runners):
         algorithm.stop()
 
 
-def test_warm_up_leaves_the_policy_and_fits_the_critic(small_base):
-    algorithm = config(small_base, warmup=10_000).build_algo()
+def test_warm_up_leaves_the_policy_and_fits_the_critic(small_base, sampling):
+    algorithm = config(small_base, sampling, warmup=10_000).build_algo()
     try:
         losses = [
             float(algorithm.train()["learners"]["default_policy"]["vf_loss"]) for _ in range(8)
@@ -67,8 +74,8 @@ def test_warm_up_leaves_the_policy_and_fits_the_critic(small_base):
         algorithm.stop()
 
 
-def test_alpha_one_samples_the_base_itself(small_base):
-    algorithm = config(small_base, alpha=1.0).build_algo()
+def test_alpha_one_samples_the_base_itself(small_base, sampling):
+    algorithm = config(small_base, sampling, alpha=1.0).build_algo()
     try:
         result = [algorithm.train() for _ in range(2)][-1]
         learner = result["learners"]["default_policy"]
@@ -78,11 +85,11 @@ def test_alpha_one_samples_the_base_itself(small_base):
         algorithm.stop()
 
 
-def test_the_same_seed_gives_the_same_weights(small_base):
+def test_the_same_seed_gives_the_same_weights(small_base, sampling):
     def train() -> np.ndarray:
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
-        algorithm = config(small_base).build_algo()
+        algorithm = config(small_base, sampling).build_algo()
         try:
             for _ in range(2):
                 algorithm.train()
@@ -94,22 +101,31 @@ def test_the_same_seed_gives_the_same_weights(small_base):
     assert np.array_equal(train(), train())
 
 
-def test_inference_sampling_is_stochastic_and_projected(small_base):
-    algorithm = config(small_base).build_algo()
+def test_inference_sampling_is_stochastic_and_projected(small_base, sampling):
+    algorithm = config(small_base, sampling).build_algo()
     try:
         algorithm.train()
-        runner = algorithm.env_runner
-        episodes = runner.sample(num_timesteps=80, explore=False)
-        actions = np.concatenate([e.get_actions() for e in episodes])
-        means = np.concatenate([e.get_extra_model_outputs("action_dist_inputs") for e in episodes])
-        assert not np.allclose(actions, means[:, :2])
+        samples = algorithm.env_runner.sample(num_timesteps=80, explore=False)
+        if sampling == "arrays":
+            actions, inputs = samples[0].actions, samples[0].action_dist_inputs
+            policies = samples[0].policy_inputs
+        else:
+            actions = np.concatenate([e.get_actions() for e in samples])
+            inputs, policies = (
+                np.concatenate([e.get_extra_model_outputs(name) for e in samples])
+                for name in ("action_dist_inputs", "policy_inputs")
+            )
+        assert not np.allclose(actions, inputs[..., :2])
+        mean, std = torch.from_numpy(inputs).chunk(2, dim=-1)
+        base_mean, base_std, _, _ = torch.from_numpy(policies).chunk(4, dim=-1)
+        assert float(max_log_ratio(mean, std, base_mean, base_std).max()) <= math.log(1.2)
     finally:
         algorithm.stop()
 
 
-def test_training_violations_are_counted(small_base):
+def test_training_violations_are_counted(small_base, sampling):
     """A robot that starts inside the hazard's reach violates in every episode or in none."""
-    algorithm = config(small_base).build_algo()
+    algorithm = config(small_base, sampling).build_algo()
     try:
         results = [algorithm.train()["env_runners"] for _ in range(3)]
         counts = [r["num_violating_episodes_lifetime"] for r in results]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from ray.rllib.callbacks.callbacks import RLlibCallback
+from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
 
 from sport_ray.errors import UserError
 from sport_ray.policies import save_policy
 from sport_ray.projected_ppo import ProjectedPPO, ProjectedPPOConfig
+from sport_ray.projected_ppo.array_runner import ArrayRunner
 from sport_ray.projection import RatioConstraint, Unconstrained
 
 ENV = "sport_ray/PointReachAvoid-v0"
@@ -38,6 +41,7 @@ def test_a_base_may_be_a_folder(small_base, tmp_path):
         (lambda c, b: c.training(base=b, alpha=0.9), r"alpha.*0\.9"),
         (lambda c, b: c.training(base=b, alpha=2.0, constraint=Unconstrained()), "not both"),
         (lambda c, b: c.training(base=b, gradient="none"), "gradient 'none'"),
+        (lambda c, b: c.training(base=b, sampling="rows"), "sampling 'rows'"),
         (lambda c, b: c.training(base="no-such-folder", alpha=2.0), "no-such-folder"),
         (lambda c, b: c.training(alpha=2.0).environment(ENV).validate(), "no base policy"),
         (lambda c, b: c.training(base=b).environment(ENV).validate(), "no constraint"),
@@ -62,3 +66,41 @@ def test_mistakes_get_one_line(small_base, change, message):
     with pytest.raises(UserError, match=message) as caught:
         change(ProjectedPPOConfig(), small_base)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c.learners(num_learners=2), "num_learners"),
+        (lambda c: c.env_runners(batch_mode="complete_episodes"), "batch_mode"),
+        (lambda c: c.multi_agent(count_steps_by="agent_steps"), "count_steps_by"),
+        (lambda c: c.env_runners(env_to_module_connector=lambda *_: None), "a connector"),
+        (lambda c: c.env_runners(module_to_env_connector=lambda *_: None), "a connector"),
+        (lambda c: c.training(learner_connector=lambda *_: None), "a connector"),
+        (lambda c: c.env_runners(env_runner_cls=SingleAgentEnvRunner), "an env_runner_cls"),
+        (lambda c: c.callbacks(on_episode_end=lambda **_: None), "a callback on episodes"),
+        (lambda c: c.callbacks(Watching), "a callback on episodes"),
+    ],
+)
+def test_arrays_refuse_what_they_would_ignore(small_base, change, message):
+    def given(sampling: str) -> ProjectedPPOConfig:
+        config = ProjectedPPOConfig().environment(ENV)
+        return change(config.training(base=small_base, alpha=2.0, sampling=sampling))
+
+    with pytest.raises(UserError, match=f"{message}.*sampling='episodes'"):
+        given("arrays").validate()
+    given("episodes").validate()
+
+
+class Watching(RLlibCallback):
+    """Overrides one episode callback."""
+
+    def on_episode_step(self, **kwargs) -> None: ...
+
+
+def test_sampling_may_change_after_validation(small_base):
+    config = ProjectedPPOConfig().environment(ENV)
+    config.training(base=small_base, alpha=2.0, sampling="arrays").validate()
+    assert config.env_runner_cls is ArrayRunner
+    config.training(sampling="episodes").validate()
+    assert config.env_runner_cls is None

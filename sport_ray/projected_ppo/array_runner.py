@@ -1,0 +1,175 @@
+"""A runner that samples arrays: no connectors, no episode objects, the same random numbers."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+from ray.rllib.core.columns import Columns
+from ray.rllib.env.env_runner import ENV_STEP_FAILURE
+from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
+
+from sport_ray.errors import UserError
+from sport_ray.projected_ppo.distribution import MeanStdGaussian
+from sport_ray.projected_ppo.fragment import Fragment
+from sport_ray.projected_ppo.module import POLICY_INPUTS
+
+
+class ArrayRunner(SingleAgentEnvRunner):
+    """RLlib's runner whose training samples are one :class:`Fragment` instead of episodes.
+
+    Everything around the sampling (seeds, weights, metrics, callbacks at its end) is RLlib's, and
+    so is the order in which random numbers are drawn: with the same seed both runners take the
+    same steps, to the bit. Episodes asked for by number, and all of an evaluation, are sampled by
+    RLlib's own loop.
+    """
+
+    def __init__(self, *, config: Any, **kwargs: Any) -> None:
+        self._observation: NDArray[np.float32] | None = None
+        self._finished: list[tuple[int, float, float]] = []  # steps, return, seconds
+        super().__init__(config=config, **kwargs)
+
+    def make_env(self) -> None:
+        """As RLlib's; refuses environments that do not reset on the step after an end."""
+        super().make_env()
+        self._observation = None
+        mode = self.env.metadata.get("autoreset_mode")
+        if mode is not AutoresetMode.NEXT_STEP:
+            raise UserError(
+                f"the vector environment resets by {mode}: "
+                "Projected PPO needs AutoresetMode.NEXT_STEP"
+            )
+
+    def _sample(
+        self,
+        *,
+        num_timesteps: int | None = None,
+        num_episodes: int | None = None,
+        explore: bool,
+        random_actions: bool = False,
+        force_reset: bool = False,
+    ) -> list[Any]:
+        if num_timesteps is None or random_actions or self.config.in_evaluation:
+            self._observation = None  # the arrays' episodes are over
+            return super()._sample(
+                num_timesteps=num_timesteps,
+                num_episodes=num_episodes,
+                explore=explore,
+                random_actions=random_actions,
+                force_reset=force_reset or not self.config.in_evaluation,
+            )
+        if force_reset or self._needs_initial_reset or self._observation is None:
+            self._restart()
+        finished = len(self._finished)
+        fragment = self._steps(num_timesteps)
+        self._log_env_steps(metric=self._metrics_num_env_steps_sampled, num_steps=len(fragment))
+        self._increase_sampled_metrics(len(fragment), len(self._finished) - finished)
+        return [fragment]
+
+    def _restart(self) -> None:
+        seed = self._seed if self._needs_initial_reset else None
+        observation, _ = self._try_env_reset(seed=seed, options=None)
+        self._needs_initial_reset = False
+        self._observation = _finite_observations(observation)
+        self._over = np.zeros(self.num_envs, dtype=np.bool_)
+        self._lengths = np.zeros(self.num_envs, dtype=np.int64)
+        self._returns = np.zeros(self.num_envs)
+        self._begun = np.full(self.num_envs, time.perf_counter())
+
+    def _steps(self, at_least: int) -> Fragment:
+        """Step all environments until they have taken ``at_least`` steps together."""
+        observations, acted, actions, outcomes, taken = [self._observation], [], [], [], []
+        count = 0
+        while count < at_least:
+            with torch.no_grad():
+                out = self.module.act(torch.from_numpy(observations[-1]).to(self._device))
+                action = MeanStdGaussian.from_logits(out[Columns.ACTION_DIST_INPUTS]).sample()
+            step = self._try_env_step(action.cpu().numpy())
+            if step == ENV_STEP_FAILURE:  # RLlib made a new environment: what there was is lost
+                self._restart()
+                observations, acted, actions, outcomes, taken = [self._observation], [], [], [], []
+                count = 0
+                continue
+            observation, reward, terminated, truncated, _ = step
+            running = ~self._over
+            reward = np.where(running, _finite_rewards(reward), 0.0)
+            terminated, truncated = terminated & running, truncated & running
+            self._observation = _finite_observations(observation)
+            observations.append(self._observation)
+            acted.append(out)
+            actions.append(action)
+            outcomes.append((reward, terminated, truncated))
+            taken.append(running)
+            count += int(running.sum())
+            self._count(running, reward, terminated | truncated)
+
+        def stacked(name: str) -> NDArray[np.float32]:
+            return torch.stack([out[name] for out in acted]).cpu().numpy()
+
+        inputs = torch.stack([out[Columns.ACTION_DIST_INPUTS] for out in acted])
+        drawn = torch.stack(actions)
+        rewards, terminated, truncated = (np.stack(column) for column in zip(*outcomes, strict=True))
+        return Fragment(
+            observations=np.stack(observations),
+            actions=drawn.cpu().numpy(),
+            action_logp=MeanStdGaussian.from_logits(inputs).logp(drawn).cpu().numpy(),
+            action_dist_inputs=inputs.cpu().numpy(),
+            policy_inputs=stacked(POLICY_INPUTS) if POLICY_INPUTS in acted[0] else None,
+            rewards=rewards,
+            terminated=terminated,
+            truncated=truncated,
+            taken=np.stack(taken),
+        )
+
+    def _count(
+        self,
+        running: NDArray[np.bool_],
+        reward: NDArray[np.float64],
+        over: NDArray[np.bool_],
+    ) -> None:
+        """Lengths and returns of episodes; those that ended wait for :meth:`get_metrics`."""
+        now = time.perf_counter()
+        self._begun[~running] = now  # this step was their reset
+        self._lengths += running
+        self._returns += reward
+        for env in np.flatnonzero(over).tolist():
+            episode = (self._lengths[env], self._returns[env], now - self._begun[env])
+            self._finished.append((int(episode[0]), float(episode[1]), float(episode[2])))
+        self._lengths[over] = 0
+        self._returns[over] = 0.0
+        self._over = over
+
+    def get_metrics(self) -> Any:
+        """RLlib's metrics; of the episodes only those that fit into its window are logged."""
+        window = self.config.metrics_num_episodes_for_smoothing
+        window = max(1, math.ceil(window / (self.config.num_env_runners or 1)))
+        for length, total, seconds in self._finished[-window:]:
+            self._log_episode_metrics(length, total, seconds)
+        self._finished.clear()
+        return super().get_metrics()
+
+
+def _finite_observations(observation: NDArray[np.floating]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):  # what overflows is inf and is refused
+        rounded = observation.astype(np.float32)
+    if not np.isfinite(rounded).all():
+        env, entry = np.argwhere(~np.isfinite(rounded))[0]
+        raise UserError(
+            f"environment {env} returned the observation {observation[env, entry]} at entry "
+            f"{entry}: observations must be finite in float32"
+        )
+    return rounded
+
+
+def _finite_rewards(reward: NDArray[np.floating]) -> NDArray[np.float64]:
+    if not np.isfinite(reward).all():
+        env = int(np.argmin(np.isfinite(reward)))
+        raise UserError(
+            f"environment {env} returned the reward {reward[env]}: rewards must be finite"
+        )
+    return reward.astype(np.float64)

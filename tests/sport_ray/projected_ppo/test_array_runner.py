@@ -1,0 +1,232 @@
+"""Sampling and learning on arrays is the plain path: the same rows, targets, steps and counts."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from gymnasium.vector import AutoresetMode
+from ray.rllib.core.columns import Columns
+from ray.rllib.core.learner.training_data import TrainingData
+from ray.rllib.evaluation.postprocessing import Postprocessing
+
+from sport_ray.errors import UserError
+from sport_ray.projected_ppo import ProjectedPPOConfig
+from sport_ray.projected_ppo.fragment import Fragment
+from sport_ray.projected_ppo.module import POLICY_INPUTS
+from sport_ray.projection import Unconstrained
+
+ENV = "sport_ray/PointReachAvoid-v0"
+MODULE = "default_policy"
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("local_ray")]
+
+
+@pytest.fixture
+def build(small_base):
+    """Algorithms on an environment with terminations, truncations and random layouts."""
+    built = []
+
+    def make(sampling, constraint=None, **training):
+        config = (
+            ProjectedPPOConfig()
+            .environment(ENV, env_config={"horizon": 7, "layout": "random"})
+            .env_runners(num_env_runners=0, num_envs_per_env_runner=8)
+            .training(
+                base=small_base,
+                sampling=sampling,
+                warmup_env_steps=0,
+                train_batch_size=320,
+                minibatch_size=80,
+                lr=1e-3,
+            )
+            .training(**({"alpha": 1.2} if constraint is None else {"constraint": constraint}))
+            .training(**training)
+            .debugging(seed=11, log_level="ERROR")
+        )
+        built.append(config.build_algo())
+        return built[-1]
+
+    yield make
+    for algorithm in built:
+        algorithm.stop()
+
+
+def learner_of(algorithm):
+    return algorithm.learner_group._learner
+
+
+def rows(algorithm, samples) -> dict[str, np.ndarray]:
+    """The learner's batch without the rows that the loss does not count."""
+    batch = learner_of(algorithm)._make_batch_if_necessary(TrainingData(episodes=samples))
+    columns = dict(batch.policy_batches[MODULE])
+    mask = columns.get(Columns.LOSS_MASK, slice(None))
+    return {name: column[mask].numpy() for name, column in columns.items()}
+
+
+def test_both_ways_sample_the_same_rows_to_the_bit(build):
+    """And again in the second fragment, where episodes go on; targets agree to float32."""
+
+    def sample_twice(sampling):
+        algorithm = build(sampling)
+        batches, counts = [], []
+        for _ in range(2):
+            batches.append(rows(algorithm, algorithm.env_runner.sample()))
+            metrics = algorithm.env_runner.get_metrics()
+            counts.append({k: v.peek() for k, v in metrics.items() if hasattr(v, "peek")})
+        return batches, counts
+
+    plain, plain_counts = sample_twice("episodes")
+    fast, fast_counts = sample_twice("arrays")
+    for expected, got in zip(plain, fast, strict=True):
+        for name in (
+            Columns.OBS,
+            Columns.ACTIONS,
+            Columns.ACTION_LOGP,
+            Columns.ACTION_DIST_INPUTS,
+            POLICY_INPUTS,
+        ):
+            assert np.array_equal(expected[name], got[name]), name
+        targets = Postprocessing.VALUE_TARGETS
+        np.testing.assert_allclose(got[targets], expected[targets], rtol=1e-5, atol=1e-5)
+        advantages = got[Postprocessing.ADVANTAGES]
+        np.testing.assert_allclose(
+            advantages, expected[Postprocessing.ADVANTAGES], rtol=1e-4, atol=1e-4
+        )
+        assert abs(advantages.mean()) < 1e-6
+        assert abs(advantages.std() - 1.0) < 1e-6
+    for expected, got in zip(plain_counts, fast_counts, strict=True):
+        assert expected["num_episodes"] > 20
+        counted = [k for k in expected if k.startswith(("num_", "episode_"))]
+        for name in set(counted) - {"episode_duration_sec_mean"}:
+            assert got[name] == pytest.approx(expected[name], rel=1e-12), name
+        assert got["episode_duration_sec_mean"] > 0.0
+
+
+@pytest.mark.parametrize("gradient", ["paper", "through_projection"])
+def test_a_full_batch_update_is_the_same(build, gradient):
+    """Whole batches in place of minibatches, which RLlib fills up with rows that do not count."""
+
+    def trained(sampling):
+        algorithm = build(sampling, minibatch_size=None, num_epochs=3, gradient=gradient)
+        before = algorithm.learner_group.get_weights()[MODULE]
+        result = algorithm.train()["learners"][MODULE]
+        after = algorithm.learner_group.get_weights()[MODULE]
+        change = np.concatenate([np.ravel(after[k] - before[k]) for k in sorted(after)])
+        return change, result
+
+    plain, plain_result = trained("episodes")
+    fast, fast_result = trained("arrays")
+    # Adam's step has the size of the learning rate even where the gradient is mere rounding.
+    assert np.linalg.norm(fast - plain) < 0.01 * np.linalg.norm(plain)
+    for name in ("max_log_ratio", "mean_log_ratio", "kl_to_base", "task_distance"):
+        assert float(fast_result[name]) == pytest.approx(float(plain_result[name]), rel=1e-6)
+    for name in ("vf_loss", "policy_loss", "entropy", "clip_fraction"):
+        expected = float(plain_result[name])
+        assert float(fast_result[name]) == pytest.approx(expected, rel=1e-3, abs=1e-4), name
+
+
+def test_fragments_continue_where_the_last_one_ended(build):
+    runner = build("arrays").env_runner
+    (first,), (second,) = runner.sample(), runner.sample()
+    assert isinstance(first, Fragment)
+    assert 320 <= len(first) < 328
+    assert np.array_equal(first.observations[-1], second.observations[0])
+    over = (first.terminated | first.truncated)[-1]
+    assert np.array_equal(second.taken[0], ~over)
+    assert over.any()
+    ends = first.terminated | first.truncated
+    assert np.array_equal(first.taken[1:], ~ends[:-1])
+    (third,) = runner.sample(force_reset=True)
+    assert third.taken[0].all()
+    assert not np.array_equal(second.observations[-1], third.observations[0])
+
+
+def test_episodes_by_number_are_rllibs_and_arrays_start_afresh_after_them(build):
+    runner = build("arrays").env_runner
+    runner.sample()
+    episodes = runner.sample(num_episodes=8)
+    assert all(episode.is_done and len(episode) <= 7 for episode in episodes)
+    (fragment,) = runner.sample()
+    assert fragment.taken[0].all()
+    assert runner.get_metrics()["num_episodes"].peek() >= 8 + fragment.terminated.sum()
+
+
+@pytest.mark.parametrize("constraint", [None, Unconstrained()])
+@pytest.mark.parametrize("which", ["observation", "reward"])
+def test_numbers_that_are_not_finite_stop_the_training(build, monkeypatch, constraint, which):
+    algorithm = build("arrays", constraint)
+    algorithm.train()
+    inner = algorithm.env_runner.env.unwrapped
+    step = inner.step
+
+    def broken(actions):
+        observation, reward, terminated, truncated, infos = step(actions)
+        if which == "observation":
+            observation[3, 5] = np.nan
+        else:
+            reward[3] = np.nan
+        return observation, reward, terminated, truncated, infos
+
+    monkeypatch.setattr(inner, "step", broken)
+    with pytest.raises(UserError, match=f"environment 3 returned the {which} nan"):
+        algorithm.train()
+
+
+def test_every_row_used_is_checked(build):
+    """One density ratio out of bounds, in whatever row, and nothing is learned from the batch."""
+    algorithm = build("arrays")
+    learner = learner_of(algorithm)
+    (good,) = algorithm.env_runner.sample()
+    before = {k: v.copy() for k, v in algorithm.learner_group.get_weights()[MODULE].items()}
+    for row in (good.rows()[0], good.rows()[150], good.rows()[-1]):
+        inputs = good.action_dist_inputs.copy()
+        inputs.reshape(-1, 4)[row, 2:] *= 1.5  # a std above the base's: infinite ratio
+        bad = dataclasses.replace(good, action_dist_inputs=inputs)
+        with pytest.raises(ArithmeticError, match="log ratio inf nats"):
+            learner.update(training_data=TrainingData(episodes=[bad]), num_epochs=1)
+    after = algorithm.learner_group.get_weights()[MODULE]
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+    learner.update(training_data=TrainingData(episodes=[good]), num_epochs=1)
+
+
+def test_a_gradient_that_is_not_finite_stops_the_training(build):
+    algorithm = build("arrays")
+    learner = learner_of(algorithm)
+    (good,) = algorithm.env_runner.sample()
+    logp = good.action_logp.copy()
+    logp.ravel()[good.rows()[7]] = np.nan
+    bad = dataclasses.replace(good, action_logp=logp)
+    with pytest.raises(ArithmeticError, match="gradient of .* is not finite"):
+        learner.update(training_data=TrainingData(episodes=[bad]), num_epochs=1)
+    weights = algorithm.learner_group.get_weights()[MODULE]
+    assert all(np.isfinite(value).all() for value in weights.values())
+
+
+def test_other_ways_to_reset_are_refused(build):
+    runner = build("arrays").env_runner
+    environment = runner.config.env
+
+    def same_step(context):
+        vector = environment(context)
+        vector.unwrapped.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
+        return vector
+
+    runner.config.env = same_step
+    with pytest.raises(UserError, match="SAME_STEP"):
+        runner.make_env()
+
+
+def test_both_ways_learn(build):
+    """The critic's error falls alike over ten batches of minibatches."""
+
+    def losses(sampling):
+        with torch.random.fork_rng():
+            algorithm = build(sampling, critic_lr=3e-3)
+            return [float(algorithm.train()["learners"][MODULE]["vf_loss"]) for _ in range(10)]
+
+    plain, fast = losses("episodes"), losses("arrays")
+    for series in (plain, fast):
+        assert np.mean(series[-3:]) < 0.7 * np.mean(series[:2])
+    assert 0.5 < np.mean(fast[-3:]) / np.mean(plain[-3:]) < 2.0

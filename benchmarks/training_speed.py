@@ -1,8 +1,8 @@
 """Env steps per second of Projected PPO and of stock RLlib PPO, and scenarios per second.
 
-Both algorithms train on the same vector environment with 64 copies, batches of 4,096 steps, the
-same number of epochs and minibatches, a 256×256 policy and critic, one process and one thread.
-They alternate, an iteration each, so that both see the same noise of the machine.
+All train on the same vector environment with 64 copies, batches of 4,096 steps, the same number
+of epochs, minibatches of the same size, a 256×256 policy and critic, one process and one thread.
+They alternate, an iteration each, so that all see the same noise of the machine.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rich.table import Table
 from experiments.base import BUNDLED
 from experiments.runtime import ray_session
 from sport_ray.policies import FrozenGaussian, load_policy
-from sport_ray.projected_ppo import ProjectedPPOConfig, TrainingEnvironment
+from sport_ray.projected_ppo import ProjectedPPOConfig, Sampling, TrainingEnvironment
 from sport_ray.projection import RatioConstraint
 from sport_ray.rollouts import BaseBehaviour, ProjectedBehaviour, ScenarioPlan, run_scenarios
 
@@ -40,13 +40,13 @@ COMMON = {
 ROUNDS = 15
 
 
-def projected(base: Path):
+def projected(base: Path, sampling: Sampling):
     """Projected PPO at α = 1.5."""
     return (
         ProjectedPPOConfig()
         .environment(ENV, env_config=KWARGS)
         .env_runners(num_env_runners=0, num_envs_per_env_runner=64)
-        .training(base=base, alpha=1.5, warmup_env_steps=0, **COMMON)
+        .training(base=base, alpha=1.5, warmup_env_steps=0, sampling=sampling, **COMMON)
         .debugging(seed=0, log_level="ERROR")
         .build_algo()
     )
@@ -84,26 +84,26 @@ def rate(algorithm) -> float:
 
 
 def training_table(console: Console, base: Path) -> None:
-    """Alternate the two algorithms and print medians and the median of the paired ratios."""
-    ours, theirs = projected(base), stock()
-    rates: dict[str, list[float]] = {"ours": [], "theirs": []}
+    """Alternate the algorithms and print medians and the medians of the paired ratios."""
+    algorithms = {
+        "stock PPO": stock(),
+        "Projected PPO (episodes)": projected(base, "episodes"),
+        "Projected PPO (arrays)": projected(base, "arrays"),
+    }
+    rates: dict[str, list[float]] = {name: [] for name in algorithms}
     for round_ in range(ROUNDS + 2):
-        pair = (rate(ours), rate(theirs))
-        if round_ >= 2:  # the first rounds build caches
-            rates["ours"].append(pair[0])
-            rates["theirs"].append(pair[1])
-    ours.stop()
-    theirs.stop()
-    ratios = [a / b for a, b in zip(rates["ours"], rates["theirs"], strict=True)]
+        for name, algorithm in algorithms.items():
+            measured = rate(algorithm)
+            if round_ >= 2:  # the first rounds build caches
+                rates[name].append(measured)
+    for algorithm in algorithms.values():
+        algorithm.stop()
     table = Table(title=f"training, medians of {ROUNDS} alternating iterations")
-    for name in ("algorithm", "env steps/s", "ratio to stock"):
-        table.add_column(name, justify="right")
-    table.add_row("stock PPO", f"{statistics.median(rates['theirs']):,.0f}", "1")
-    table.add_row(
-        "Projected PPO",
-        f"{statistics.median(rates['ours']):,.0f}",
-        f"{statistics.median(ratios):.2f}",
-    )
+    for column in ("algorithm", "env steps/s", "ratio to stock"):
+        table.add_column(column, justify="right")
+    for name, own in rates.items():
+        ratios = [a / b for a, b in zip(own, rates["stock PPO"], strict=True)]
+        table.add_row(name, f"{statistics.median(own):,.0f}", f"{statistics.median(ratios):.2f}")
     console.print(table)
 
 

@@ -114,7 +114,7 @@ class BaseTrainingSection(PPOSection):
     within a density ratio of it nothing to improve. The margin (metres) keeps it off the hazard.
     """
 
-    env_steps: Positive = 815_000
+    env_steps: Positive = 700_000
     lr: Rate = 3e-4
     train_batch_size: Positive = 8_192
     minibatch_size: Positive = 512
@@ -122,7 +122,7 @@ class BaseTrainingSection(PPOSection):
     num_envs: Positive = 64
     entropy_coeff: Annotated[float, Field(ge=0.0)] = 0.03
     horizon: Positive = 100
-    margin: Annotated[float, Field(ge=0.0, lt=10.0)] = 0.1
+    margin: Annotated[float, Field(ge=0.0, lt=10.0)] = 0.05
     seed: Seed = 0
     hidden: tuple[Positive, ...] = (256, 256)
 

@@ -41,6 +41,7 @@ class ProjectedPPOConfig(PPOConfig):
     """
 
     env: Any
+    env_runner_cls: Any
     env_config: dict[str, Any]
 
     def __init__(self, algo_class: type | None = None) -> None:
@@ -49,7 +50,7 @@ class ProjectedPPOConfig(PPOConfig):
         self.task: GaussianNetwork | None = None
         self.constraint: Constraint | None = None
         self.gradient: Gradient = "paper"
-        self.sampling: Sampling = "episodes"
+        self.sampling: Sampling = "arrays"
         self.critic_lr = 3e-4
         self.warmup_env_steps = 2_500
         # The paper's, where RLlib's PPO differs. A KL loss would drag the task policy to its

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ray.rllib.core.columns import Columns
 from ray.rllib.env.env_runner import ENV_STEP_FAILURE
 from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
+from torch import Tensor
 
 from sport_ray.errors import UserError
 from sport_ray.projected_ppo.distribution import MeanStdGaussian
@@ -29,15 +30,18 @@ class ArrayRunner(SingleAgentEnvRunner):
     RLlib's own loop.
     """
 
+    _needs_initial_reset: bool  # RLlib's own
+
     def __init__(self, *, config: Any, **kwargs: Any) -> None:
-        self._observation: NDArray[np.float32] | None = None
+        self._started = False
+        self._observation: NDArray[np.float32] = np.empty(0, dtype=np.float32)
         self._finished: list[tuple[int, float, float]] = []  # steps, return, seconds
         super().__init__(config=config, **kwargs)
 
     def make_env(self) -> None:
         """As RLlib's; refuses environments that do not reset on the step after an end."""
         super().make_env()
-        self._observation = None
+        self._started = False
         mode = self.env.metadata.get("autoreset_mode")
         if mode is not AutoresetMode.NEXT_STEP:
             raise UserError(
@@ -55,7 +59,7 @@ class ArrayRunner(SingleAgentEnvRunner):
         force_reset: bool = False,
     ) -> list[Any]:
         if num_timesteps is None or random_actions or self.config.in_evaluation:
-            self._observation = None  # the arrays' episodes are over
+            self._started = False  # the arrays' episodes are over
             return super()._sample(
                 num_timesteps=num_timesteps,
                 num_episodes=num_episodes,
@@ -63,7 +67,7 @@ class ArrayRunner(SingleAgentEnvRunner):
                 random_actions=random_actions,
                 force_reset=force_reset or not self.config.in_evaluation,
             )
-        if force_reset or self._needs_initial_reset or self._observation is None:
+        if force_reset or self._needs_initial_reset or not self._started:
             self._restart()
         finished = len(self._finished)
         fragment = self._steps(num_timesteps)
@@ -75,6 +79,7 @@ class ArrayRunner(SingleAgentEnvRunner):
         seed = self._seed if self._needs_initial_reset else None
         observation, _ = self._try_env_reset(seed=seed, options=None)
         self._needs_initial_reset = False
+        self._started = True
         self._observation = _finite_observations(observation)
         self._over = np.zeros(self.num_envs, dtype=np.bool_)
         self._lengths = np.zeros(self.num_envs, dtype=np.int64)
@@ -83,7 +88,11 @@ class ArrayRunner(SingleAgentEnvRunner):
 
     def _steps(self, at_least: int) -> Fragment:
         """Step all environments until they have taken ``at_least`` steps together."""
-        observations, acted, actions, outcomes, taken = [self._observation], [], [], [], []
+        observations = [self._observation]
+        acted: list[dict[str, Tensor]] = []
+        actions: list[Tensor] = []
+        outcomes: list[tuple[NDArray[Any], ...]] = []
+        taken: list[NDArray[np.bool_]] = []
         count = 0
         while count < at_least:
             with torch.no_grad():
@@ -92,8 +101,9 @@ class ArrayRunner(SingleAgentEnvRunner):
             step = self._try_env_step(action.cpu().numpy())
             if step == ENV_STEP_FAILURE:  # RLlib made a new environment: what there was is lost
                 self._restart()
-                observations, acted, actions, outcomes, taken = [self._observation], [], [], [], []
-                count = 0
+                observations, count = [self._observation], 0
+                for column in (acted, actions, outcomes, taken):
+                    column.clear()
                 continue
             observation, reward, terminated, truncated, _ = step
             running = ~self._over
@@ -113,7 +123,7 @@ class ArrayRunner(SingleAgentEnvRunner):
 
         inputs = torch.stack([out[Columns.ACTION_DIST_INPUTS] for out in acted])
         drawn = torch.stack(actions)
-        rewards, terminated, truncated = (np.stack(column) for column in zip(*outcomes, strict=True))
+        rewards, terminated, truncated = map(np.stack, zip(*outcomes, strict=True))
         return Fragment(
             observations=np.stack(observations),
             actions=drawn.cpu().numpy(),

@@ -141,12 +141,19 @@ class ProjectedPPOLearner(PPOTorchLearner):
         return batch
 
     def _check_policies(self, module_id: str, batch: Any) -> None:
-        """Refuse a stored ratio out of bounds; log how far base, projected and task are apart."""
+        """Refuse a stored ratio out of bounds; log how far base, projected and task are apart.
+
+        Raises:
+            ArithmeticError: a stored ratio above the limit, a stored number that is not finite.
+        """
         module: ProjectedPPOModule = self.module[module_id].unwrapped()
-        if not module.constrained:
-            return
         mask = batch.get(Columns.LOSS_MASK)
         rows = slice(None) if mask is None else mask
+        for name, column in batch.items():
+            if column.is_floating_point() and not torch.isfinite(column[rows]).all():
+                raise ArithmeticError(f"the training batch's {name} are not all finite")
+        if not module.constrained:
+            return
         with torch.no_grad():
             mean, std = batch[Columns.ACTION_DIST_INPUTS][rows].chunk(2, dim=-1)
             base_mean, base_std, task_mean, task_std = batch[POLICY_INPUTS][rows].chunk(4, dim=-1)

@@ -189,7 +189,7 @@ def test_wrong_shapes_are_refused():
         ({"layout": "foo"}, "layout is 'foo': expected 'fixed' or 'random'"),
         ({"reward": "x"}, "reward is 'x': expected 'task' or 'base' or 'guided'"),
         ({"margin": -0.1}, "margin is -0.1: expected metres from 0 up to (not including) 10"),
-        ({"margin": float("nan")}, "margin is nan: expected metres from 0 up to (not including) 10"),
+        ({"margin": np.nan}, "margin is nan: expected metres from 0 up to (not including) 10"),
         ({"horizon": 0}, "horizon is 0: expected a whole number of at least 1"),
         ({"horizon": 2.5}, "horizon is 2.5: expected a whole number of at least 1"),
         ({"horizon": True}, "horizon is True: expected a whole number of at least 1"),

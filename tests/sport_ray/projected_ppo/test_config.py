@@ -22,6 +22,7 @@ def test_defaults_are_the_papers_and_not_rllibs():
     assert (config.num_epochs, config.clip_param, config.lambda_) == (4, 0.2, 0.95)
     assert (config.vf_loss_coeff, config.grad_clip, config.use_kl_loss) == (0.5, 0.5, False)
     assert config.warmup_env_steps == 2_500
+    assert config.sampling == "arrays"
 
 
 def test_alpha_is_short_for_the_ratio_constraint(small_base):

@@ -1,0 +1,97 @@
+"""The paper's gradient against the gradient through the projection, on the quickstart problem.
+
+For each α and seed both are trained with the quickstart's settings and evaluated on the same
+2,000 fresh scenarios. Prints means over seeds, 95% bootstrap intervals over seeds, and the
+interval of the paired difference: ``python benchmarks/gradient_study.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import ray
+import torch
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from experiments.base import BUNDLED
+from experiments.evaluation import evaluation_plan
+from experiments.runtime import quiet_ray, ray_session
+from experiments.study import Study, load_study
+from experiments.training import train_task_policy
+from sport_ray.policies import FrozenGaussian, load_policy
+from sport_ray.projection import RatioConstraint
+from sport_ray.rollouts import ProjectedBehaviour, run_scenarios
+from tracking.statistics import bootstrap_mean_interval
+
+QUICKSTART = Path(__file__).parents[1] / "experiments" / "quickstart.yaml"
+GRADIENTS = ("paper", "through_projection")
+
+
+@ray.remote(num_cpus=1)
+def run(study: Study, alpha: float, horizon: int, seed: int) -> tuple[float, float]:
+    """Mean steps to goal and violation rate of one trained policy."""
+    torch.set_num_threads(1)
+    quiet_ray()
+    base = load_policy(BUNDLED / study.base).network
+    constraint = RatioConstraint(alpha=alpha)
+    task = train_task_policy(study, base, constraint, horizon, seed).network
+    behaviour = ProjectedBehaviour(FrozenGaussian(base), FrozenGaussian(task), constraint)
+    plan = evaluation_plan(study, horizon, seed)
+    outcomes = run_scenarios(plan, behaviour, 0, study.evaluation.num_scenarios)
+    reached = outcomes.satisfied_by(horizon)
+    return float(outcomes.satisfied_at[reached].mean()), float(1.0 - reached.mean())
+
+
+def interval(values: np.ndarray) -> str:
+    """Mean and 95% bootstrap interval over seeds."""
+    low, high = bootstrap_mean_interval(values, 0.95, 0)
+    return f"{values.mean():.4g} [{low:.4g}, {high:.4g}]"
+
+
+def main() -> None:
+    """Train all pairs and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--alphas", type=float, nargs="+", default=[1.1, 1.5, 3.0, 10.0])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--horizon", type=int, default=21)
+    arguments = parser.parse_args()
+    study = load_study(QUICKSTART)
+    studies = {
+        gradient: study.model_copy(
+            update={"training": study.training.model_copy(update={"gradient": gradient})}
+        )
+        for gradient in GRADIENTS
+    }
+    table = Table(title=f"{arguments.seeds} seeds, T = {arguments.horizon}: mean [95% interval]")
+    for name in ("α", "gradient", "steps to goal", "violation rate", "steps: through − paper"):
+        table.add_column(name, justify="right")
+    with ray_session():
+        keys = [
+            (alpha, gradient, seed)
+            for alpha in arguments.alphas
+            for seed in range(arguments.seeds)
+            for gradient in GRADIENTS
+        ]
+        jobs = {k: run.remote(studies[k[1]], k[0], arguments.horizon, k[2]) for k in keys}
+        found = {key: ray.get(jobs[key]) for key in track(keys, "training")}
+    for alpha in arguments.alphas:
+        seeds = range(arguments.seeds)
+        steps, rates = (
+            {g: np.array([found[alpha, g, s][i] for s in seeds]) for g in GRADIENTS} for i in (0, 1)
+        )
+        for gradient in GRADIENTS:
+            last = gradient == GRADIENTS[-1]
+            difference = interval(steps[GRADIENTS[1]] - steps[GRADIENTS[0]]) if last else ""
+            table.add_row(
+                f"{alpha:g}", gradient, interval(steps[gradient]), interval(rates[gradient]),
+                difference,
+            )  # fmt: skip
+    Console(width=140).print(table)
+
+
+if __name__ == "__main__":
+    main()

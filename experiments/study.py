@@ -114,7 +114,7 @@ class BaseTrainingSection(PPOSection):
     within a density ratio of it nothing to improve. The margin (metres) keeps it off the hazard.
     """
 
-    env_steps: Positive = 700_000
+    env_steps: Positive = 725_000
     lr: Rate = 3e-4
     train_batch_size: Positive = 8_192
     minibatch_size: Positive = 512

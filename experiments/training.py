@@ -143,9 +143,7 @@ def train_task_policy(
     return run_training(config, settings.env_steps)
 
 
-def training_kwargs(
-    study: Study, horizon: int, reward: str, margin: float = 0.0
-) -> dict[str, Any]:
+def training_kwargs(study: Study, horizon: int, reward: str, margin: float = 0.0) -> dict[str, Any]:
     """Environment arguments of a training run (those beyond the study's own)."""
     if study.environment.id != POINT_REACH_AVOID:
         return {}

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from sport_ray.errors import UserError
-from sport_ray.policies.network import GaussianNetwork
+from sport_ray.policies.network import GaussianNetwork, blank_network
 
 BLOCK = 64
 """Rows per forward pass. Matrix kernels sum in an order that depends on the shape, so every pass
@@ -27,7 +27,7 @@ class FrozenGaussian:
 
     def __init__(self, network: GaussianNetwork) -> None:
         self.spec = network.spec
-        self._network = GaussianNetwork(network.spec).double()
+        self._network = blank_network(network.spec).double()
         state = {name: value.detach().double() for name, value in network.state_dict().items()}
         self._network.load_state_dict(state)
         self._network.requires_grad_(False)

@@ -53,6 +53,16 @@ def mlp(sizes: tuple[int, ...], activation: str) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+def blank_network(spec: PolicySpec) -> GaussianNetwork:
+    """A network whose weights are about to be overwritten.
+
+    Leaves torch's global generator as it was: reading or copying a policy in the middle of a
+    training run must not change what the run samples next.
+    """
+    with torch.random.fork_rng(devices=[]):
+        return GaussianNetwork(spec)
+
+
 class GaussianNetwork(nn.Module):
     """Observation → (mean, std), both (..., D), of the Gaussian before squashing.
 

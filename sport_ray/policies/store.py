@@ -122,7 +122,8 @@ def load_policy(folder: Path) -> PolicyFile:
             f"policy file {manifest_path} is not valid at {where}: {problem['msg']}"
         ) from None
     try:
-        network = network_from_bytes(spec, weights)
+        with torch.random.fork_rng(devices=[]):  # reading a file is not a draw
+            network = network_from_bytes(spec, weights)
     except (SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"policy file {weights_path} has another shape: {reason}") from None

@@ -12,7 +12,7 @@ from ray.rllib.callbacks.callbacks import RLlibCallback
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 from sport_ray.errors import UserError
-from sport_ray.policies.network import GaussianNetwork
+from sport_ray.policies.network import GaussianNetwork, blank_network
 from sport_ray.policies.store import load_policy, network_to_bytes
 from sport_ray.projected_ppo.array_runner import ArrayRunner
 from sport_ray.projected_ppo.environment import TrainingEnvironment, take_violations
@@ -233,7 +233,7 @@ class ProjectedPPO(PPO):
             if name.startswith("actor.")
         }
         start = self.config.task or self.config.base
-        network = GaussianNetwork(start.spec)
+        network = blank_network(start.spec)
         network.load_state_dict(actor)
         return network
 

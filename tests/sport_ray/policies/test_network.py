@@ -8,7 +8,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from sport_ray.policies import GaussianNetwork, PolicySpec
+from sport_ray.policies import FrozenGaussian, GaussianNetwork, PolicySpec
+from sport_ray.policies.network import blank_network
 
 SIZES = {"observation_size": 3, "action_size": 2}
 
@@ -68,3 +69,11 @@ def test_a_specification_out_of_range_is_refused(change):
 def test_a_specification_cannot_be_changed():
     with pytest.raises(ValidationError, match="frozen"):
         PolicySpec(**SIZES).squash = "none"
+
+
+def test_freezing_a_policy_leaves_the_global_generator_alone():
+    network = GaussianNetwork(PolicySpec(observation_size=3, action_size=1, hidden=(4,)))
+    before = torch.get_rng_state()
+    FrozenGaussian(network)
+    blank_network(network.spec)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -37,15 +37,15 @@ class Samples:
         self,
         scenario: NDArray[np.int64],
         step: NDArray[np.int64],
-        gaussians: Step,
+        gaussians: Step | None,
         poses: NDArray[np.float64] | None,
     ) -> None:
-        """Observe one step of a batch of scenarios."""
+        """Observe a batch of scenarios in one state each."""
         kept = np.flatnonzero(scenario < SAMPLED_SCENARIOS)
         if poses is not None and kept.size:
             self.seen_pose = True
             self.poses[scenario[kept], step[kept]] = poses[kept]
-        for row in np.flatnonzero(scenario == 0):
+        for row in np.flatnonzero(scenario == 0) if gaussians is not None else ():
             for name, values in self.along.items():
                 values[step[row]] = getattr(gaussians, name)[row]
 

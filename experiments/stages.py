@@ -80,7 +80,8 @@ def make_certificate(context: Context, base: PolicyFile) -> Certificate:
         context.console.print(
             f"certified with confidence 1 − {certificate.beta:g}: P(violation within {horizon} "
             f"steps) ≤ {certificate.eps_base(horizon):.5f} "
-            f"({certificate.table.num_violations[horizon - 1]} of {total} scenarios violated)"
+            f"({certificate.table.num_violations[horizon - 1]} of {total} scenarios violated)",
+            soft_wrap=True,
         )
     return certificate
 

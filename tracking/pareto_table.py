@@ -30,15 +30,16 @@ def print_pareto(console: Console, results: pd.DataFrame) -> None:
 
 def _table(title: str, rows: list[dict[str, Any]]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column("method")
-    for name in ("alpha", "T", "seeds", "prior", "posterior", "empirical", "steps to goal"):
-        table.add_column(name, justify="right")
+    counts = {row["seeds"] for row in rows}
+    table.caption = f"seeds per setting: {', '.join(str(n) for n in sorted(counts))}"
+    table.add_column("projected", no_wrap=True)
+    for name in ("α", "T", "prior", "posterior", "empirical", "steps"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
-            method_text(row["method"]),
+            method_text(row["method"]).removeprefix("Projected "),
             alpha_text(row["alpha"]),
             str(row["horizon"]),
-            str(row["seeds"]),
             bound_text(row["prior_bound"]),
             bound_text(row["posterior_bound"]),
             rate_text(row["empirical_violation_rate"]),

@@ -39,8 +39,11 @@ class ScenarioPlan(BaseModel):
         return make_scenario_environment(self.env_id, kwargs, num_slots)
 
 
-Observer = Callable[[NDArray[np.int64], NDArray[np.int64], Step, NDArray[np.float64] | None], None]
-"""Called at every step with (scenario indices, step numbers, Gaussians, poses before the step)."""
+Observer = Callable[
+    [NDArray[np.int64], NDArray[np.int64], Step | None, NDArray[np.float64] | None], None
+]
+"""Called in every state with (scenario indices, step numbers, the Gaussians there, poses); in the
+last state of a scenario, where nothing is sampled any more, the Gaussians are None."""
 
 
 def run_scenarios(
@@ -149,6 +152,8 @@ def run_scenarios(
         largest[live] = np.maximum(largest[live], gaussians.max_log_ratio)
         done = live[transition.terminated | (step[live] >= plan.horizon)]
         if done.size:
+            if observer is not None:
+                observer(scenario[done], step[done], None, environment.poses(done))
             finish(done)
             start(done)
     return Outcomes.concatenate(parts)

@@ -29,7 +29,8 @@ LEVELS = (1.0, 0.1, 0.025)
 
 def draw_steps(settings: pd.DataFrame, folder: Path) -> Drawn | None:
     """One panel per T; None if no setting reached the goal."""
-    done = settings[np.isfinite(settings["mean_steps_to_goal"])]
+    known = settings["mean_steps_to_goal"].fillna(settings["mean_steps_to_reach"])
+    done = settings[np.isfinite(known)]
     bounded = done[done["alpha"].notna()]
     if bounded.empty:
         return None

@@ -180,11 +180,16 @@ def test_the_realised_ratio_averages_to_the_divergence(walk_plan, walk_base, wal
 
 def test_the_observer_sees_every_step_once(robot_plan, robot_base):
     seen: list[tuple[int, int]] = []
+    ends: dict[int, int] = {}
     poses = np.full((30, 26, 3), np.nan)
 
     def observer(scenario, step, gaussians, pose) -> None:
-        assert len(gaussians.mean) == len(scenario) == len(pose)
-        seen.extend(zip(scenario.tolist(), step.tolist(), strict=True))
+        assert len(scenario) == len(pose)
+        if gaussians is None:
+            ends.update(zip(scenario.tolist(), step.tolist(), strict=True))
+        else:
+            assert len(gaussians.mean) == len(scenario)
+            seen.extend(zip(scenario.tolist(), step.tolist(), strict=True))
         poses[scenario, step] = pose
 
     outcomes = run_scenarios(
@@ -192,6 +197,7 @@ def test_the_observer_sees_every_step_once(robot_plan, robot_base):
     )
     wanted = [(i, t) for i, length in enumerate(outcomes.length) for t in range(length)]
     assert sorted(seen) == wanted
+    assert [ends[i] for i in range(30)] == outcomes.length.tolist()
     assert np.isfinite(poses[:, 0]).all()
 
 

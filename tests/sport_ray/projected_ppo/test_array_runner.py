@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -154,15 +155,18 @@ def test_a_full_batch_update_is_the_same(build, gradient):
 
 def test_fragments_continue_where_the_last_one_ended(build):
     runner = build("arrays").env_runner
-    (first,), (second,) = runner.sample(), runner.sample()
-    assert isinstance(first, Fragment)
-    assert 320 <= len(first) < 328
-    assert np.array_equal(first.observations[-1], second.observations[0])
-    over = (first.terminated | first.truncated)[-1]
-    assert np.array_equal(second.taken[0], ~over)
-    assert over.any()
-    ends = first.terminated | first.truncated
-    assert np.array_equal(first.taken[1:], ~ends[:-1])
+    fragments = [runner.sample()[0] for _ in range(12)]
+    cut_at_an_end = 0
+    for first, second in pairwise(fragments):
+        assert isinstance(first, Fragment)
+        assert 320 <= len(first) < 328
+        assert np.array_equal(first.observations[-1], second.observations[0])
+        ends = first.terminated | first.truncated
+        assert np.array_equal(second.taken[0], ~ends[-1])
+        assert np.array_equal(first.taken[1:], ~ends[:-1])
+        cut_at_an_end += int(ends[-1].sum())
+    assert cut_at_an_end > 0
+    second = fragments[-1]
     (third,) = runner.sample(force_reset=True)
     assert third.taken[0].all()
     assert not np.array_equal(second.observations[-1], third.observations[0])

@@ -36,13 +36,30 @@ def bundled_bases() -> list[str]:
     return sorted(path.name for path in BUNDLED.iterdir() if path.is_dir())
 
 
-def find_base(study: Study, study_path: Path | None) -> Path | None:
-    """The folder that ``study.base`` names: shipped, or relative to the study file; or None."""
-    if study.base in bundled_bases():
-        return BUNDLED / study.base
+def find_base(name: str, study_path: Path | None) -> Path | None:
+    """The folder that a base's name means: shipped, or relative to the study file; or None."""
+    if name in bundled_bases():
+        return BUNDLED / name
     parent = Path() if study_path is None else Path(study_path).parent
-    folder = parent / study.base
+    folder = parent / name
     return folder if folder.exists() else None
+
+
+def load_base(study: Study, name: str, study_path: Path | None) -> PolicyFile:
+    """The base policy of that name, if it fits the study's environment.
+
+    Raises:
+        UserError: no such base, a damaged one, or one of another shape.
+    """
+    source = find_base(name, study_path)
+    if source is None:
+        raise UserError(
+            f"base policy {name!r} does not exist: give a folder, one of "
+            f"{', '.join(bundled_bases())}, or train one with `sport-ray train-base`"
+        )
+    base = load_policy(source)
+    check_spaces(base.network, *environment_sizes(study), study.environment.id)
+    return base
 
 
 def environment_sizes(study: Study) -> tuple[int, int]:
@@ -65,22 +82,20 @@ def environment_sizes(study: Study) -> tuple[int, int]:
     return observation, action
 
 
-def install_base(folder: ResultFolder, study_path: Path | None) -> PolicyFile:
-    """Copy the study's base into the result folder (once) and check that it fits.
+def install_base(folder: ResultFolder, study_path: Path | None, name: str) -> PolicyFile:
+    """Copy the base of that name into the result folder (once) and check that it fits.
 
     Raises:
         UserError: no such base, a damaged one, one of another shape, or another one than the
             result folder already holds.
     """
-    source = find_base(folder.study, study_path)
+    source = find_base(name, study_path)
     present = (folder.base / MANIFEST).is_file()
-    if source is None and not present:
-        raise UserError(
-            f"base policy {folder.study.base!r} does not exist: give a folder, one of "
-            f"{', '.join(bundled_bases())}, or train one with `sport-ray train-base`"
-        )
-    base = load_policy(folder.base if source is None else source)
-    check_spaces(base.network, *environment_sizes(folder.study), folder.study.environment.id)
+    if source is None and present:
+        base = load_policy(folder.base)
+        check_spaces(base.network, *environment_sizes(folder.study), folder.study.environment.id)
+    else:
+        base = load_base(folder.study, name, study_path)
     if present and load_policy(folder.base).digest != base.digest:
         raise UserError(
             f"result folder {folder.root} was made with another base policy: "

@@ -7,14 +7,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from experiments.deployment import perturbation
 from experiments.study import PPOSection, Study
-from sport_ray.bounds import max_alpha
+from sport_ray.bounds import max_alpha, ratio_bound
 from sport_ray.canonical import digest
 from sport_ray.certificates import Certificate
 from sport_ray.errors import UserError
 from sport_ray.projection.constraint import Constraint, RatioConstraint, Unconstrained
 
-METHOD_VERSION = 1
+METHOD_VERSION = 2
 """Raised whenever the same parameters would give other numbers: old cells are then not reused."""
 
 CellMethod = Literal["projected_ppo", "projected_at_deployment", "unconstrained"]
@@ -51,6 +52,7 @@ class Cell(BaseModel):
             "certificate": certificate.digest,
             "training": training.model_dump(mode="json"),
             "evaluation": study.evaluation.model_dump(mode="json"),
+            "deployment": study.deployment and study.deployment.model_dump(mode="json"),
             "env_runners": study.resources.env_runners_per_cell,
         }
 
@@ -78,14 +80,16 @@ def alphas_for(
     """
     axis: list[tuple[float, float | None]] = [(a, None) for a in study.sweep.alphas or []]
     eps_base = certificate.eps_base(horizon)
+    world = perturbation(study)
+    least = ratio_bound(eps_base, 1.0, horizon, **world._asdict())
     for eps_max in study.sweep.eps_max or []:
-        if eps_max < eps_base:
+        if eps_max < least:
             raise UserError(
                 f"eps_max = {eps_max} cannot be reached at horizon {horizon}: the base policy "
-                f"itself is certified only to {eps_base:.4g}; raise eps_max, take a longer "
+                f"itself is certified only to {least:.4g}; raise eps_max, take a longer "
                 "horizon, or certify with more scenarios"
             )
-        axis.append((max_alpha(eps_base, eps_max, horizon), eps_max))
+        axis.append((max_alpha(eps_base, eps_max, horizon, **world._asdict()), eps_max))
     seen: dict[float, float | None] = {}
     for value, origin in axis:
         seen.setdefault(value, origin)
@@ -100,7 +104,7 @@ def plan_jobs(study: Study, certificate: Certificate) -> list[Job]:
     """
     shared: list[Job] = []
     single: list[Job] = []
-    for horizon in study.sweep.horizons:
+    for horizon in study.horizons(certificate):
         axis = alphas_for(study, certificate, horizon)
         for seed in study.sweep.seeds:
             if "projected_at_deployment" in study.sweep.methods:

@@ -1,28 +1,31 @@
-"""The certificate stage: scenarios of the base on Ray workers, then the file."""
+"""The certificate stage: scenarios of the base on Ray workers, then the table and the file."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
+from contextlib import closing
 
-import numpy as np
-
+from experiments.choose import load_choice
 from experiments.results import ResultFolder
-from sport_ray.canonical import write_atomic
 from sport_ray.certificates import (
+    AnytimeSampling,
     Certificate,
     build_certificate,
     load_certificate,
     save_certificate,
 )
 from sport_ray.policies import FrozenGaussian, PolicyFile
-from sport_ray.rollouts import BaseBehaviour, ScenarioPlan
-from sport_ray.rollouts.workers import run_scenarios_on_ray
+from sport_ray.rollouts import BaseBehaviour, OutcomeTotals, ScenarioPlan, Tally
+from sport_ray.rollouts.seeding import Purpose
+from sport_ray.rollouts.table_file import OutcomeWriter, file_sha256
+from sport_ray.rollouts.workers import stream_scenarios_on_ray
 from sport_ray.versions import versions
 
+Look = Callable[[OutcomeTotals], None]
 
-def certification_plan(folder: ResultFolder) -> ScenarioPlan:
-    """The scenarios that the study's certificate rests on."""
+
+def base_plan(folder: ResultFolder, purpose: Purpose) -> ScenarioPlan:
+    """Scenarios of the base policy in the environment and with the property of the study."""
     study = folder.study
     return ScenarioPlan(
         env_id=study.environment.id,
@@ -30,29 +33,56 @@ def certification_plan(folder: ResultFolder) -> ScenarioPlan:
         property=study.property,
         horizon=study.certificate.max_horizon,
         root_seed=study.certificate.root_seed,
-        purpose="certify",
+        purpose=purpose,
     )
 
 
 def certify(
-    folder: ResultFolder, base: PolicyFile, progress: Callable[[int], None] | None = None
+    folder: ResultFolder,
+    base: PolicyFile,
+    progress: Callable[[int], None] | None = None,
+    look: Look | None = None,
 ) -> Certificate:
-    """Run the scenarios and write ``certificate.json`` and the outcome table; needs Ray."""
-    plan = certification_plan(folder)
+    """Run the scenarios and write ``certificate.json`` and the outcome table; needs Ray.
+
+    Scenarios are counted and written as they come, in order of their index, so memory does not
+    grow with their number. ``look`` sees the totals after each portion.
+    """
+    plan = base_plan(folder, "certify")
     settings = folder.study.certificate
+    sampling = settings.sampling
     behaviour = BaseBehaviour(FrozenGaussian(base.network))
-    outcomes = run_scenarios_on_ray(plan, behaviour, settings.num_scenarios, progress=progress)
+    totals, tally = OutcomeTotals(plan.horizon), Tally()
+    portions = {}
+    if isinstance(sampling, AnytimeSampling):
+        portions["chunk"] = sampling.check_every
+    stream = stream_scenarios_on_ray(
+        plan, behaviour, sampling.planned, progress=progress, **portions
+    )
+    with OutcomeWriter(folder.outcomes) as writer, closing(stream):
+        for outcomes, counted in stream:
+            totals.add(outcomes)
+            tally.add(counted)
+            writer.add(outcomes)
+            if look is not None:
+                look(totals)
+            if isinstance(sampling, AnytimeSampling):
+                violations = totals.num_violations[sampling.horizon - 1]
+                each = settings.beta / plan.horizon
+                if sampling.verdict(totals.num_scenarios, violations, each) != "go on":
+                    break
     certificate = build_certificate(
         plan,
-        outcomes,
-        planned=settings.num_scenarios,
+        totals,
+        tally,
+        sampling=sampling,
         beta=settings.beta,
         base_digest=base.digest,
+        outcomes_file=folder.outcomes.name,
+        outcomes_sha256=file_sha256(folder.outcomes),
         versions=versions(),
+        choice=load_choice(folder),
     )
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **outcomes.to_arrays())
-    write_atomic(folder.root / "certificate_outcomes.npz", buffer.getvalue())
     save_certificate(folder.certificate, certificate)
     return certificate
 
@@ -71,5 +101,11 @@ def load_matching(folder: ResultFolder, base: PolicyFile) -> Certificate:
         env_kwargs=study.environment.kwargs,
         property_=study.property,
     )
-    certificate.require_settings(**study.certificate.model_dump())
+    certificate.require_settings(
+        sampling=study.certificate.sampling,
+        beta=study.certificate.beta,
+        max_horizon=study.certificate.max_horizon,
+        root_seed=study.certificate.root_seed,
+        choice=load_choice(folder),
+    )
     return certificate

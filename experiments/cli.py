@@ -9,6 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from experiments.certificate_commands import (
+    new_key_command,
+    plan_command,
+    sign_command,
+    verify_command,
+)
 from sport_ray.errors import UserError
 
 if TYPE_CHECKING:  # Ray and torch take seconds: a mistake in a study is told before
@@ -157,6 +163,12 @@ def run(
     _write_report(context.console, context.folder.root)
     store = context.study.tracking.uri or f"sqlite:///{context.folder.root / 'mlflow.db'}"
     context.console.print(f"MLflow store: {store}", soft_wrap=True)
+
+
+app.command("plan")(plan_command)
+app.command("verify")(verify_command)
+app.command("sign")(sign_command)
+app.command("new-key")(new_key_command)
 
 
 def _print_summary(context: Context, summary: SweepSummary) -> None:

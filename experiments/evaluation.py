@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.cells import Cell, finite_or_none
+from experiments.deployment import deployment_kwargs, perturbation
 from experiments.study import Study
 from sport_ray.bounds import ratio_bound, scenario_bound
 from sport_ray.canonical import write_atomic
 from sport_ray.certificates import Certificate
 from sport_ray.policies import FrozenGaussian
-from sport_ray.properties.reach_avoid import NEVER
+from sport_ray.properties import NEVER, parse_property
 from sport_ray.rollouts import Outcomes, ProjectedBehaviour, ScenarioPlan, run_scenarios
 from sport_ray.rollouts.behaviour import Step
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
@@ -65,7 +66,7 @@ def evaluation_plan(study: Study, horizon: int, seed: int) -> ScenarioPlan:
     mixed = np.random.SeedSequence([study.evaluation.root_seed, seed])
     return ScenarioPlan(
         env_id=study.environment.id,
-        env_kwargs=study.environment.kwargs,
+        env_kwargs=deployment_kwargs(study),
         property=study.property,
         horizon=horizon,
         root_seed=int(mixed.generate_state(1, np.uint64)[0]),
@@ -102,10 +103,16 @@ def steps_to_reach(plan: ScenarioPlan, behaviour: ProjectedBehaviour, count: int
     What there is to gain: a policy that nearly always violates has no typical time to goal among
     the episodes that satisfy the property. Needs an environment that can go on after a violation.
     """
-    if plan.env_id != POINT_REACH_AVOID:
+    goal = parse_property(plan.property).eventual_goal
+    if plan.env_id != POINT_REACH_AVOID or goal is None:
         return None
-    free = plan.model_copy(update={"env_kwargs": {**plan.env_kwargs, "end_on_violation": False}})
-    reached = run_scenarios(free, behaviour, 0, count).reached_at
+    free = plan.model_copy(
+        update={
+            "env_kwargs": {**plan.env_kwargs, "end_on_violation": False},
+            "property": f"F {goal}",
+        }
+    )
+    reached = run_scenarios(free, behaviour, 0, count).satisfied_at
     steps = reached[reached != NEVER]
     return float(steps.mean()) if steps.size else None
 
@@ -121,8 +128,12 @@ def cell_numbers(
     entered = ~reached & (outcomes.violated_at != NEVER)
     total = float(outcomes.length.sum())
     eps_base = certificate.eps_base(cell.horizon)
-    prior = None if cell.alpha is None else ratio_bound(eps_base, cell.alpha, cell.horizon)
+    world = perturbation(study)
+    prior = None
+    if cell.alpha is not None:
+        prior = ratio_bound(eps_base, cell.alpha, cell.horizon, **world._asdict())
     return {
+        **world._asdict(),
         "eps_base": eps_base,
         "beta": certificate.beta,
         "prior_bound": None if prior is None else finite_or_none(prior),
@@ -135,6 +146,7 @@ def cell_numbers(
         "posterior_beta": beta,
         "mean_steps_to_goal": float(steps.mean()) if steps.size else None,
         "std_steps_to_goal": float(steps.std()) if steps.size else None,
+        "mean_return": finite_or_none(float(outcomes.total_reward.mean())),
         "max_log_ratio": finite_or_none(float(outcomes.max_log_ratio.max())),
         "mean_log_ratio": finite_or_none(float(outcomes.sum_log_ratio.sum()) / total),
         "mean_realised_log_ratio": finite_or_none(

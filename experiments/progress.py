@@ -35,14 +35,27 @@ def _progress(console: Console, *columns: str) -> Progress:
     )
 
 
+class Counter:
+    """A bar that is told how many more are done, and may be told what to call it."""
+
+    def __init__(self, progress: Progress, what: str, total: int, done: int = 0) -> None:
+        self._progress = progress
+        self._task = progress.add_task(what, total=total, completed=done)
+
+    def __call__(self, more: int) -> None:
+        """Advance."""
+        self._progress.advance(self._task, more)
+
+    def describe(self, what: str) -> None:
+        """Show other words beside the bar."""
+        self._progress.update(self._task, description=what)
+
+
 @contextmanager
-def counting(
-    console: Console, what: str, total: int, done: int = 0
-) -> Iterator[Callable[[int], None]]:
-    """A bar that is told how many more are done."""
+def counting(console: Console, what: str, total: int, done: int = 0) -> Iterator[Counter]:
+    """A bar on the console for the length of the block."""
     with _progress(console) as progress:
-        task = progress.add_task(what, total=total, completed=done)
-        yield lambda more: progress.advance(task, more)
+        yield Counter(progress, what, total, done)
 
 
 class SweepProgress:

@@ -63,6 +63,16 @@ class ResultFolder:
         return self.root / "certificate.json"
 
     @property
+    def outcomes(self) -> Path:
+        """The outcome table that the certificate rests on."""
+        return self.root / "certificate_outcomes.parquet"
+
+    @property
+    def choice(self) -> Path:
+        """Which horizon and base were chosen, where the study asks to choose."""
+        return self.root / "choice.json"
+
+    @property
     def cells(self) -> Path:
         """One folder per cell."""
         return self.root / "cells"

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
 
-from experiments.base import find_base, install_base, save_base, train_base
-from experiments.certify import certify, load_matching
-from experiments.progress import SweepProgress, counting
+from experiments.base import find_base, install_base, load_base, save_base, train_base
+from experiments.certify import base_plan, certify, load_matching
+from experiments.choose import choose, load_choice
+from experiments.progress import Counter, SweepProgress, counting
 from experiments.results import ResultFolder
 from experiments.runtime import ray_session
 from experiments.study import BaseTrainingSection, Study
 from experiments.sweep import SweepSummary, pending_jobs, run_sweep
-from sport_ray.certificates import Certificate
+from sport_ray.certificates import AnytimeSampling, Certificate
 from sport_ray.errors import UserError
 from sport_ray.policies import PolicyFile
+from sport_ray.rollouts import OutcomeTotals
 from tracking.mlflow_store import check_reachable
 from tracking.sweep_logger import SweepLogger
 
@@ -59,31 +62,102 @@ def make_base(context: Context, out: Path, command: str) -> str:
 
 
 def ensure_base(context: Context) -> PolicyFile:
-    """The study's base in the result folder; trained first if the study says how and it is not
-    there yet."""
-    missing = find_base(context.study, context.source) is None
-    if missing and context.study.base_training and not context.folder.base.exists():
-        context.folder.claim(context.source)
-        make_base(context, context.folder.base, f"sport-ray run {context.source.name}")
-    return install_base(context.folder, context.source)
+    """The study's base in the result folder: trained first if the study says how and it is not
+    there yet, chosen first if the study names several."""
+    study, folder = context.study, context.folder
+    name = study.bases[0]
+    if study.certificate.choose is not None:
+        name = ensure_choice(context)
+    missing = find_base(name, context.source) is None
+    if missing and study.base_training and not folder.base.exists():
+        folder.claim(context.source)
+        make_base(context, folder.base, f"sport-ray run {context.source.name}")
+    return install_base(folder, context.source, name)
+
+
+def ensure_choice(context: Context) -> str:
+    """The name of the base that is chosen, with a horizon; chosen now if it was not before."""
+    study, folder = context.study, context.folder
+    asked = study.certificate.choose
+    assert asked is not None
+    if not folder.choice.exists():
+        candidates = {name: load_base(study, name, context.source) for name in study.bases}
+        folder.claim(context.source)
+        total = asked.num_scenarios * len(candidates)
+        with (
+            ray_session(context.address),
+            counting(context.console, "choose: scenarios", total) as advance,
+        ):
+            choose(folder, base_plan(folder, "choose"), candidates, advance)
+    choice = load_choice(folder)
+    assert choice is not None
+    for candidate in choice.candidates:
+        chosen = candidate.base_digest == choice.base_digest
+        log_alpha = "out of reach" if candidate.log_alpha is None else f"{candidate.log_alpha:.4f}"
+        context.console.print(
+            f"{candidate.base}: T = {candidate.horizon}, largest log α for ε_max = "
+            f"{choice.eps_max:g}: {log_alpha}{' (chosen)' if chosen else ''}",
+            soft_wrap=True,
+        )
+    return next(c.base for c in choice.candidates if c.base_digest == choice.base_digest)
 
 
 def make_certificate(context: Context, base: PolicyFile) -> Certificate:
     """Certify the base, with progress; prints ε_base at the study's horizons."""
-    total = context.study.certificate.num_scenarios
+    study = context.study
+    sampling = study.certificate.sampling
     with (
         ray_session(context.address),
-        counting(context.console, "certify: scenarios", total) as advance,
+        counting(context.console, "certify: scenarios", sampling.planned) as advance,
     ):
-        certificate = certify(context.folder, base, advance)
-    for horizon in context.study.sweep.horizons:
+        certificate = certify(context.folder, base, advance, _valid_now(study, advance))
+    if isinstance(sampling, AnytimeSampling):
+        context.console.print(_stopped(certificate, sampling), soft_wrap=True)
+    for horizon in study.horizons(certificate):
         context.console.print(
             f"certified with confidence 1 − {certificate.beta:g}: P(violation within {horizon} "
             f"steps) ≤ {certificate.eps_base(horizon):.5f} "
-            f"({certificate.table.num_violations[horizon - 1]} of {total} scenarios violated)",
+            f"({certificate.table.num_violations[horizon - 1]} of {certificate.num_scenarios} "
+            "scenarios violated)",
             soft_wrap=True,
         )
     return certificate
+
+
+def _valid_now(study: Study, advance: Counter) -> Callable[[OutcomeTotals], None] | None:
+    """Shows, under a stopping rule, the bound that holds at this very moment."""
+    sampling, settings = study.certificate.sampling, study.certificate
+    if not isinstance(sampling, AnytimeSampling):
+        return None
+
+    def look(totals: OutcomeTotals) -> None:
+        violations = totals.num_violations[sampling.horizon - 1]
+        bound = sampling.bound(
+            totals.num_scenarios, violations, settings.beta / settings.max_horizon
+        )
+        advance.describe(f"certify: ε_base({sampling.horizon}) ≤ {bound:.5f} now")
+
+    return look
+
+
+def _stopped(certificate: Certificate, sampling: AnytimeSampling) -> str:
+    """Why certifying stopped when it did."""
+    violations = certificate.table.num_violations[sampling.horizon - 1]
+    reason = {
+        "good enough": f"the bound at T = {sampling.horizon} is at most {sampling.target:g}",
+        "hopeless": (
+            f"the violation probability at T = {sampling.horizon} is above {sampling.target:g}"
+        ),
+        "go on": f"the target {sampling.target:g} at T = {sampling.horizon} was not decided",
+    }[
+        sampling.verdict(
+            certificate.num_scenarios, violations, certificate.beta / certificate.max_horizon
+        )
+    ]
+    return (
+        f"stopped after {certificate.num_scenarios} of at most {sampling.planned} scenarios: "
+        f"{reason}"
+    )
 
 
 def ensure_certificate(context: Context, base: PolicyFile) -> Certificate:

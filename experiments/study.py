@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import builtins
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from sport_ray.certificates.sampling import AnytimeSampling, FixedSampling, Sampling
 from sport_ray.errors import UserError
 from sport_ray.policies.network import PolicySpec
 from sport_ray.properties import parse_property
+
+if TYPE_CHECKING:
+    from sport_ray.certificates import Certificate
 
 Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -41,13 +46,58 @@ class Environment(Section):
         return self
 
 
+class StopSection(Section):
+    """Stop certifying once ε_base(horizon) ≤ target, or once that is hopeless (anytime-valid)."""
+
+    horizon: Positive
+    target: Probability
+    check_every: Positive = 1_000
+
+
+class ChooseSection(Section):
+    """Choose T for ε_max, and the base where several are named, on scenarios of their own.
+
+    bases: candidates beside the study's ``base``.
+    """
+
+    eps_max: Probability
+    num_scenarios: Positive = 10_000
+    bases: list[str] = []
+
+
 class CertificateSection(Section):
-    """How the base is certified: N scenarios, confidence 1 − β, every T up to max_horizon."""
+    """How the base is certified: N scenarios, confidence 1 − β, every T up to max_horizon.
+
+    With ``stop``, num_scenarios is the most that are run.
+    """
 
     num_scenarios: Positive = 10_000
     beta: Probability = 1e-7
     max_horizon: Positive = 100
     root_seed: Seed = 0
+    stop: StopSection | None = None
+    choose: ChooseSection | None = None
+
+    @property
+    def sampling(self) -> Sampling:
+        """The rule by which scenarios are counted."""
+        if self.stop is None:
+            return FixedSampling(num_scenarios=self.num_scenarios)
+        return AnytimeSampling(max_scenarios=self.num_scenarios, **self.stop.model_dump())
+
+    @model_validator(mode="after")
+    def _stop(self) -> CertificateSection:
+        if self.stop is not None:
+            if self.stop.horizon > self.max_horizon:
+                raise ValueError(
+                    f"stop.horizon ({self.stop.horizon}) is beyond max_horizon ({self.max_horizon})"
+                )
+            if self.num_scenarios % self.stop.check_every:
+                raise ValueError(
+                    f"num_scenarios ({self.num_scenarios}) must be a multiple of "
+                    f"stop.check_every ({self.stop.check_every})"
+                )
+        return self
 
 
 class SweepSection(Section):
@@ -55,7 +105,7 @@ class SweepSection(Section):
 
     alphas: list[Alpha] | None = None
     eps_max: list[Probability] | None = None
-    horizons: Annotated[list[Positive], Field(min_length=1)]
+    horizons: Annotated[list[Positive], Field(min_length=1)] | None = None
     seeds: Annotated[list[Seed], Field(min_length=1)] = [0, 1, 2]
     methods: Annotated[list[Method], Field(min_length=1)] = [
         "projected_ppo",
@@ -135,6 +185,47 @@ class EvaluationSection(Section):
     root_seed: Seed = 1
 
 
+class GaussianLaw(Section):
+    """A diagonal Gaussian; a standard deviation of 0 is a fixed value."""
+
+    mean: Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=1)]
+    std: list[Annotated[float, Field(ge=0.0, allow_inf_nan=False)]]
+
+    @model_validator(mode="after")
+    def _same_size(self) -> GaussianLaw:
+        if len(self.mean) != len(self.std):
+            raise ValueError(f"mean has {len(self.mean)} entries, std {len(self.std)}")
+        return self
+
+
+class LawChange(Section):
+    """A law in the base's world and at deployment."""
+
+    base: GaussianLaw
+    deployment: GaussianLaw
+
+    @model_validator(mode="after")
+    def _same_size(self) -> LawChange:
+        if len(self.base.mean) != len(self.deployment.mean):
+            raise ValueError("base and deployment are laws of different dimensions")
+        return self
+
+
+class DeploymentSection(Section):
+    """The world in which policies will run, where it is not that of the certificate.
+
+    kwargs: environment arguments that differ. alpha_mu, alpha_p: how large the density ratios of
+    the initial laws and of the transition laws can be; or the Gaussian laws that they follow from
+    (the point robot's follow from its arguments).
+    """
+
+    kwargs: dict[str, Any] = Field(default_factory=dict)
+    alpha_mu: Alpha | None = None
+    alpha_p: Alpha | None = None
+    initial_state: LawChange | None = None
+    process_noise: LawChange | None = None
+
+
 class ResourcesSection(Section):
     """What one cell asks for."""
 
@@ -161,12 +252,32 @@ class Study(Section):
     training: TrainingSection = TrainingSection()
     unconstrained_training: PPOSection | None = None
     evaluation: EvaluationSection = EvaluationSection()
+    deployment: DeploymentSection | None = None
     resources: ResourcesSection = ResourcesSection()
     tracking: TrackingSection = TrackingSection()
 
+    @builtins.property  # a field has that name
+    def bases(self) -> list[str]:
+        """The base policies that are named: the study's, and others to choose from."""
+        asked = self.certificate.choose
+        return [self.base, *(asked.bases if asked else [])]
+
+    @model_validator(mode="after")
+    def _choice(self) -> Study:
+        asked = self.certificate.choose is not None
+        if asked and self.sweep.horizons is not None:
+            raise ValueError(
+                "sweep.horizons is given, and certificate.choose asks to choose it: remove one"
+            )
+        if not asked and self.sweep.horizons is None:
+            raise ValueError("sweep.horizons is missing (or say in certificate.choose for what ε)")
+        if len(set(self.bases)) < len(self.bases):
+            raise ValueError("certificate.choose.bases names a policy twice")
+        return self
+
     @model_validator(mode="after")
     def _consistent(self) -> Study:
-        longest = max(self.sweep.horizons)
+        longest = max(self.sweep.horizons or [0])
         if longest > self.certificate.max_horizon:
             raise ValueError(
                 f"sweep.horizons holds {longest}, beyond certificate.max_horizon "
@@ -176,8 +287,16 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _property(self) -> Study:
-        parse_property(self.property)
+        parse_property(self.property).compile()  # one that is too large is refused now, not later
         return self
+
+    def horizons(self, certificate: Certificate) -> list[int]:
+        """The sweep's horizons: as written, or the one that was chosen before certifying."""
+        if self.sweep.horizons is not None:
+            return list(self.sweep.horizons)
+        if certificate.choice is None:
+            raise UserError("the study asks to choose a horizon; the certificate was made for none")
+        return [certificate.choice.horizon]
 
     def base_spec(self, observation_size: int, action_size: int) -> PolicySpec:
         """Architecture of a base policy that is trained for this study."""

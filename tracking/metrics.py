@@ -8,7 +8,7 @@ from typing import Any
 METRICS: dict[str, str] = {
     "empirical_violation_rate": "share of fresh evaluation scenarios that violate the property",
     "posterior_bound": "Clopper-Pearson upper bound of this policy's risk, confidence 1-beta",
-    "prior_bound": "eps_base * alpha^T, known before any rollout; absent if not a finite number",
+    "prior_bound": "eps_base * alpha_mu * (alpha_p*alpha)^T, known beforehand; absent if infinite",
     "log10_prior_bound": "the prior bound's decimal logarithm, finite where the bound overflows",
     "prior_vacuous": "1 if the prior bound is 1 or more (it then says nothing), else 0",
     "conservativeness_log10": "log10(prior bound / posterior bound): what the prior gives away",
@@ -20,6 +20,7 @@ METRICS: dict[str, str] = {
     "num_timeout": "violations by not reaching the goal within T",
     "mean_steps_to_goal": "mean steps to the goal over successful scenarios",
     "std_steps_to_goal": "its standard deviation over successful scenarios, steps",
+    "mean_return": "mean undiscounted return of the evaluation scenarios",
     "max_log_ratio": "largest max_a log pi/pi_base over evaluated steps, nats; <= log_alpha",
     "mean_log_ratio": "mean over steps of max_a log pi/pi_base, nats",
     "mean_realised_log_ratio": "mean log pi/pi_base of the sampled actions, nats per step",
@@ -60,7 +61,9 @@ def _derived(record: dict[str, Any]) -> dict[str, float | None]:
     derived: dict[str, float | None] = {"prior_vacuous": float(not prior < 1)}
     eps_base, log_alpha = record.get("eps_base"), record.get("log_alpha")
     if eps_base and log_alpha is not None:
-        log10_prior = math.log10(eps_base) + record["horizon"] * log_alpha / math.log(10)
+        world = math.log(record.get("alpha_mu") or 1.0)
+        step = log_alpha + math.log(record.get("alpha_p") or 1.0)
+        log10_prior = math.log10(eps_base) + (world + record["horizon"] * step) / math.log(10)
         derived["log10_prior_bound"] = log10_prior
         if posterior:
             derived["conservativeness_log10"] = log10_prior - math.log10(posterior)

@@ -45,9 +45,10 @@ def scenario_bound(num_scenarios: int, num_violations: int, beta: float) -> floa
         return 1.0
     if k == 0:
         # expm1 keeps the digits that 1 - beta**(1/n) loses for large n.
-        return -math.expm1(math.log(beta) / n)
-    # isf(beta), not ppf(1 - beta): 1 - 1e-20 rounds to 1 and would give a bound of 1.
-    bound = float(beta_distribution.isf(beta, k + 1, n - k))
+        bound = -math.expm1(math.log(beta) / n)
+    else:
+        # isf(beta), not ppf(1 - beta): 1 - 1e-20 rounds to 1 and would give a bound of 1.
+        bound = float(beta_distribution.isf(beta, k + 1, n - k))
     if math.isnan(bound):  # for some beta < 1e-130; 1 is always a bound
         return 1.0
     # The library's quantile errs to either side: by 1e-8 at N = 10⁹, and by tens of percent for

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import builtins
 import math
-from itertools import pairwise
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sport_ray.bounds import scenario_bound
 from sport_ray.canonical import canonical_json, digest
+from sport_ray.certificates.choice import Choice
+from sport_ray.certificates.sampling import Sampling
 from sport_ray.errors import UserError
-from sport_ray.rollouts.outcomes import Outcomes
 from sport_ray.rollouts.scenarios import ScenarioPlan
+from sport_ray.rollouts.tally import Tally
+from sport_ray.rollouts.totals import OutcomeTotals
 
-Schema = Literal["sport-ray/certificate/1"]
+Schema = Literal["sport-ray/certificate/2"]
 
 
 class _Frozen(BaseModel):
@@ -24,7 +24,10 @@ class _Frozen(BaseModel):
 
 
 class Counts(_Frozen):
-    """What became of the scenarios; there is no certificate unless finished = planned."""
+    """What became of the scenarios; there is no certificate unless finished = planned.
+
+    Under a stopping rule, planned are those up to the look at which it stopped.
+    """
 
     planned: int
     started: int
@@ -36,16 +39,28 @@ class Counts(_Frozen):
         if not self.finished == self.started == self.planned or self.aborted:
             raise ValueError(
                 f"{self.finished} of {self.planned} planned scenarios finished "
-                f"({self.aborted} aborted): an incomplete set certifies nothing"
+                f"({self.started} started, {self.aborted} aborted): an incomplete set certifies "
+                "nothing"
             )
         return self
+
+
+class OutcomeTable(_Frozen):
+    """The outcome table that every number comes from: its file, beside the certificate.
+
+    sha256: of the file's bytes. digest: of the numbers in it, whatever the file format.
+    """
+
+    file: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")
+    sha256: str
+    digest: str
 
 
 class BoundTable(_Frozen):
     """ε_base(T) for T = 1 … T_max; lists of equal length.
 
-    eps_base: scenario bound at confidence 1 − β, for a T that was chosen beforehand.
-    eps_base_simultaneous: scenario bounds at β / T_max each, so that all of them hold together
+    eps_base: bound at confidence 1 − β, for a T that was chosen beforehand.
+    eps_base_simultaneous: bounds at β / T_max each, so that all of them hold together
         with confidence 1 − β (Bonferroni): valid for a T chosen by looking at this table.
     """
 
@@ -60,7 +75,7 @@ class BoundTable(_Frozen):
 
     @model_validator(mode="after")
     def _rectangular(self) -> BoundTable:
-        if self.horizon != list(range(1, len(self.horizon) + 1)) or any(
+        if self.horizon != [*range(1, len(self.horizon) + 1)] or any(
             len(column) != len(self.horizon) for column in self.columns()
         ):
             raise ValueError(
@@ -72,20 +87,22 @@ class BoundTable(_Frozen):
 class Certificate(_Frozen):
     """A bound on the base policy's violation probability, with all that it depends on."""
 
-    schema_name: Schema = Field(default="sport-ray/certificate/1", alias="schema")
+    schema_name: Schema = Field(default="sport-ray/certificate/2", alias="schema")
     base_digest: str
     env_id: str
     env_kwargs: dict[str, Any]
     property: str
+    sampling: Sampling
     num_scenarios: int = Field(ge=1)
     beta: float = Field(gt=0.0, lt=1.0)
     root_seed: int = Field(ge=0)
     max_horizon: int = Field(ge=1)
+    choice: Choice | None = None
     counts: Counts
     table: BoundTable
     mean_steps_to_goal: float | None
     std_steps_to_goal: float | None
-    outcomes_digest: str
+    outcomes: OutcomeTable
     versions: dict[str, str]
 
     @model_validator(mode="after")
@@ -95,18 +112,25 @@ class Certificate(_Frozen):
             raise ValueError(
                 f"num_scenarios is {self.num_scenarios} but {self.counts.planned} were planned"
             )
+        if not self.sampling.allows(self.num_scenarios):
+            raise ValueError(
+                f"num_scenarios is {self.num_scenarios}, which the sampling rule does not allow: "
+                f"{self.sampling.model_dump_json()}"
+            )
         if len(self.table.horizon) != self.max_horizon:
             raise ValueError(
                 f"the table has {len(self.table.horizon)} horizons, max_horizon is "
                 f"{self.max_horizon}"
             )
-        if any(after > before for before, after in pairwise(self.table.num_violations)):
-            raise ValueError("num_violations must not increase with the horizon")
+        if self.choice is not None and (
+            self.choice.base_digest != self.base_digest or self.choice.horizon > self.max_horizon
+        ):
+            raise ValueError("the choice is of another base policy, or of a horizon not covered")
         each = self.beta / self.max_horizon
         for horizon, k, pointwise, simultaneous in zip(*self.table.columns(), strict=True):
             for stored, beta in ((pointwise, self.beta), (simultaneous, each)):
                 # Another version of the library may round otherwise, by far less than this.
-                expected = scenario_bound(self.num_scenarios, k, beta)
+                expected = self.sampling.bound(self.num_scenarios, k, beta)
                 if not math.isclose(stored, expected, rel_tol=1e-6):
                     raise ValueError(
                         f"the bound at horizon {horizon} is {stored}, but {k} violations in "
@@ -124,7 +148,10 @@ class Certificate(_Frozen):
         return digest(self.body())
 
     def eps_base(self, horizon: int) -> float:
-        """Bound on the violation probability within T steps, for all T at once (1 − β).
+        """Bound on the violation probability within T steps; fails with probability at most β.
+
+        Without a choice: valid for all T at once (each at β / T_max), so T may be chosen by
+        looking at them. With one: at β itself, and for the chosen T alone.
 
         Raises:
             UserError: a horizon that the certificate does not cover.
@@ -134,7 +161,14 @@ class Certificate(_Frozen):
                 f"horizon {horizon} is not covered by the certificate (1 … {self.max_horizon}): "
                 "certify with a larger max_horizon"
             )
-        return self.table.eps_base_simultaneous[horizon - 1]
+        if self.choice is None:
+            return self.table.eps_base_simultaneous[horizon - 1]
+        if horizon != self.choice.horizon:
+            raise UserError(
+                f"horizon {horizon} is not covered by the certificate, which was made for the "
+                f"chosen horizon {self.choice.horizon} alone: certify without certificate.choose"
+            )
+        return self.table.eps_base[horizon - 1]
 
     def require_match(
         self, *, base_digest: str, env_id: str, env_kwargs: dict[str, Any], property_: str
@@ -158,73 +192,90 @@ class Certificate(_Frozen):
                 )
 
     def require_settings(
-        self, *, num_scenarios: int, beta: float, max_horizon: int, root_seed: int
+        self,
+        *,
+        sampling: Sampling,
+        beta: float,
+        max_horizon: int,
+        root_seed: int,
+        choice: Choice | None,
     ) -> None:
-        """Refuse to stand for a study that asks for other N, β, T_max or seed.
+        """Refuse to stand for a study that asks for another sampling, β, T_max, seed or choice.
 
         Raises:
             UserError: naming what differs.
         """
         wanted = {
-            "num_scenarios": num_scenarios,
+            "sampling": sampling,
             "beta": beta,
             "max_horizon": max_horizon,
             "root_seed": root_seed,
+            "choice": choice,
         }
         for name, value in wanted.items():
-            if getattr(self, name) != value:
+            mine = getattr(self, name)
+            if mine != value:
                 raise UserError(
-                    f"the certificate was made with {name} = {getattr(self, name)}, the study "
-                    f"says {value}: run `sport-ray certify` again or choose another --results"
+                    f"the certificate was made with {name} = {mine}, the study says {value}: run "
+                    "`sport-ray certify` again or choose another --results"
                 )
 
 
 def build_certificate(
     plan: ScenarioPlan,
-    outcomes: Outcomes,
+    totals: OutcomeTotals,
+    tally: Tally,
     *,
-    planned: int,
+    sampling: Sampling,
     beta: float,
     base_digest: str,
+    outcomes_file: str,
+    outcomes_sha256: str,
     versions: dict[str, str],
+    choice: Choice | None = None,
 ) -> Certificate:
-    """Turn a complete table of base outcomes into a certificate.
+    """Turn the totals of a complete set of base outcomes into a certificate.
 
     Raises:
-        ValueError: an incomplete table, scenarios other than 0 … planned − 1, or scenarios that
-            were run for another purpose (their seeds may have been looked at before).
+        ValueError: an incomplete set, a number of scenarios that the sampling rule does not
+            allow, or scenarios that were run for another purpose (their seeds may have been
+            looked at before).
     """
     if plan.purpose != "certify":
         raise ValueError(f"plan must have the purpose 'certify', got {plan.purpose!r}")
-    if not np.array_equal(outcomes.index, np.arange(planned)):
+    if totals.horizon != plan.horizon:
+        raise ValueError(f"totals cover {totals.horizon} steps, the plan {plan.horizon}")
+    count = totals.num_scenarios
+    if count < 1 or not sampling.allows(count):
         raise ValueError(
-            f"{outcomes.num_scenarios} of {planned} planned scenarios are there: "
-            "an incomplete set certifies nothing"
+            f"{count} of {sampling.planned} planned scenarios are there: an incomplete set "
+            "certifies nothing"
         )
-    horizons = list(range(1, plan.horizon + 1))
-    violations = [outcomes.num_violations(horizon) for horizon in horizons]
-    steps = outcomes.satisfied_at[outcomes.satisfied_by(plan.horizon)]
-    columns = {name: values.tolist() for name, values in outcomes.to_arrays().items()}
+    tally.require_complete(count)
+    violations = totals.num_violations
+    each = beta / plan.horizon
     return Certificate(
         base_digest=base_digest,
         env_id=plan.env_id,
         env_kwargs=plan.env_kwargs,
         property=plan.property,
-        num_scenarios=planned,
+        sampling=sampling,
+        num_scenarios=count,
         beta=beta,
         root_seed=plan.root_seed,
         max_horizon=plan.horizon,
-        counts=Counts(planned=planned, started=planned, finished=outcomes.num_scenarios, aborted=0),
-        table=BoundTable(
-            horizon=horizons,
-            num_violations=violations,
-            eps_base=[scenario_bound(planned, k, beta) for k in violations],
-            eps_base_simultaneous=[
-                scenario_bound(planned, k, beta / len(horizons)) for k in violations
-            ],
+        choice=choice,
+        counts=Counts(
+            planned=count, started=tally.started, finished=tally.finished, aborted=tally.aborted
         ),
-        mean_steps_to_goal=float(steps.mean()) if steps.size else None,
-        std_steps_to_goal=float(steps.std()) if steps.size else None,
-        outcomes_digest=digest(columns),
+        table=BoundTable(
+            horizon=[*range(1, plan.horizon + 1)],
+            num_violations=violations,
+            eps_base=[sampling.bound(count, k, beta) for k in violations],
+            eps_base_simultaneous=[sampling.bound(count, k, each) for k in violations],
+        ),
+        mean_steps_to_goal=totals.mean_steps_to_goal,
+        std_steps_to_goal=totals.std_steps_to_goal,
+        outcomes=OutcomeTable(file=outcomes_file, sha256=outcomes_sha256, digest=totals.digest),
         versions=versions,
     )

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sport_ray.envs.layouts import LayoutName
 from sport_ray.envs.observation import OBSERVATION_SIZE
+from sport_ray.envs.perturbation import Numbers
 from sport_ray.envs.rendering import check_render_mode, draw_scene
 from sport_ray.envs.reset_options import parse_reset_options
 from sport_ray.envs.simulator import PointReachAvoidSimulator, RewardName
@@ -38,15 +39,16 @@ class PointReachAvoidEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]]
     >>> obs.shape, info["pose"].shape, sorted(info["signals"])
     ((44,), (3,), ['goal', 'hazard'])
 
-    ``layout``, ``horizon``, ``end_on_violation``, ``reward`` and ``margin`` are those of
-    :class:`~sport_ray.envs.simulator.PointReachAvoidSimulator`, which also defines the signals, the
-    rewards and the ends of an episode. ``info`` holds after every reset and step: ``pose`` (x, y in
-    metres, heading in [-pi, pi]), ``signals`` (metres), ``goal_met`` (bool) and ``cost`` (1 inside
-    the hazard, otherwise 0).
+    ``layout``, ``horizon``, ``end_on_violation``, ``reward``, ``margin`` and the noise are those
+    of :class:`~sport_ray.envs.simulator.PointReachAvoidSimulator`, which also defines the
+    signals, the rewards and the ends of an episode. ``info`` holds after every reset and step:
+    ``pose`` (x, y in metres, heading in [-pi, pi]), ``signals`` (metres), ``goal_met`` (bool) and
+    ``cost`` (1 inside the hazard, otherwise 0).
 
     ``reset(options=...)`` takes any of ``pose`` (x, y, heading), ``goal`` (x, y) and ``hazard``
-    (x, y); the rest comes from the layout. Actions in float64 are not rounded. Stepping past the
-    end of an episode goes on simulating, and each step reports what holds in its own state.
+    (x, y), which get no noise; the rest comes from the layout. Actions in float64 are not rounded.
+    Stepping past the end of an episode goes on simulating, and each step reports what holds in its
+    own state.
 
     Raises:
         UserError: A keyword argument or a reset option is not among the allowed values.
@@ -64,9 +66,23 @@ class PointReachAvoidEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]]
         reward: RewardName = "task",
         margin: float = 0.0,
         render_mode: str | None = None,
+        *,
+        actuation_noise: Numbers = 0.0,
+        actuation_bias: Numbers = 0.0,
+        start_noise: Numbers = 0.0,
+        start_bias: Numbers = 0.0,
     ) -> None:
         self.simulator = PointReachAvoidSimulator(
-            1, layout, horizon, end_on_violation, reward, margin
+            1,
+            layout,
+            horizon,
+            end_on_violation,
+            reward,
+            margin,
+            actuation_noise=actuation_noise,
+            actuation_bias=actuation_bias,
+            start_noise=start_noise,
+            start_bias=start_bias,
         )
         self.render_mode = check_render_mode(render_mode)
         self.observation_space = observation_space()

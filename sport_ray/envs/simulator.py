@@ -15,6 +15,7 @@ from typing import Final, Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sport_ray.envs.disturbances import Disturbances
 from sport_ray.envs.dynamics import STATE_SIZE, advance
 from sport_ray.envs.layouts import (
     FIXED_LAYOUT,
@@ -24,6 +25,7 @@ from sport_ray.envs.layouts import (
     sample_layout,
 )
 from sport_ray.envs.observation import OBSERVATION_SIZE, observe
+from sport_ray.envs.perturbation import Numbers, parse_perturbation
 from sport_ray.errors import UserError
 
 RewardName = Literal["task", "base", "guided"]
@@ -64,6 +66,9 @@ class PointReachAvoidSimulator:
             training a base policy from scratch (the goal is not found by chance).
         margin: Metres around the hazard that rewards and ends count as hazard too, so that a base
             policy learns to keep away from it; signals and properties know nothing of it.
+        actuation_noise, actuation_bias: Std and mean of Gaussian noise on each action, added before
+            it is clipped: a number, or one each for push and turn.
+        start_noise, start_bias: The same for the layout's pose: x, y (m) and heading (rad).
 
     Raises:
         UserError: An argument is not among the allowed values.
@@ -83,6 +88,11 @@ class PointReachAvoidSimulator:
         end_on_violation: bool = True,
         reward: RewardName = "task",
         margin: float = 0.0,
+        *,
+        actuation_noise: Numbers = 0.0,
+        actuation_bias: Numbers = 0.0,
+        start_noise: Numbers = 0.0,
+        start_bias: Numbers = 0.0,
     ) -> None:
         self.num_slots = positive_int("num_slots", num_slots)
         self.layout = _one_of("layout", layout, get_args(LayoutName))
@@ -90,6 +100,8 @@ class PointReachAvoidSimulator:
         self.end_on_violation = bool(_one_of("end_on_violation", end_on_violation, (True, False)))
         self.reward = _one_of("reward", reward, get_args(RewardName))
         self.margin = _margin(margin)
+        noise = parse_perturbation(actuation_noise, actuation_bias, start_noise, start_bias)
+        self._disturbances = Disturbances(noise, self.num_slots)
 
         self.goals = np.zeros((self.num_slots, 2))
         self.hazards = np.zeros((self.num_slots, 2))
@@ -102,15 +114,15 @@ class PointReachAvoidSimulator:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Start new episodes in ``slots`` (n,); return observations (n, 44) and signals (n, 2).
 
-        A random layout is drawn from the slot's own generator in ``rngs`` (n), so a slot's episodes
-        do not depend on the others; the fixed layout draws nothing.
+        A random layout, and all noise up to the slot's next reset, come from the slot's own
+        generator in ``rngs`` (n): its episodes do not depend on the others. Else nothing is drawn.
         """
         index = self._index(slots)
         if len(rngs) != len(index):
             raise ValueError(f"rngs: expected {len(index)} generators, got {len(rngs)}")
         for slot, rng in zip(index.tolist(), rngs, strict=True):
-            start = FIXED_LAYOUT if self.layout == "fixed" else sample_layout(rng)
-            self._place(slot, *start)
+            pose, *centres = FIXED_LAYOUT if self.layout == "fixed" else sample_layout(rng)
+            self._place(slot, self._disturbances.start(slot, rng, pose), *centres)
         return self.observe(index)
 
     def set_state(
@@ -150,7 +162,7 @@ class PointReachAvoidSimulator:
         return obs, _RADII - distances
 
     def step(self, slots: ArrayLike, actions: ArrayLike) -> StepResult:
-        """Apply ``actions`` (n, 2), clipped to [-1, 1], to ``slots`` (n,) for one control step.
+        """Apply ``actions`` (n, 2), with noise and clipped to [-1, 1], to ``slots`` (n,).
 
         ``terminated``: the goal is reached or, with ``end_on_violation``, the hazard is entered.
         ``truncated``: ``horizon`` steps are done and the step did not terminate.
@@ -167,6 +179,7 @@ class PointReachAvoidSimulator:
             raise ValueError(
                 f"actions: slot {index[bad]} got {control[bad].tolist()}, expected finite numbers"
             )
+        control = self._disturbances.disturb(index, self._steps[index], control)
         previous = self._goal_distance[index]
         advance(self._state, index, np.clip(control, -1.0, 1.0))
         self._steps[index] += 1

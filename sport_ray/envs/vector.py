@@ -13,6 +13,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
 from sport_ray.envs.layouts import LayoutName
+from sport_ray.envs.perturbation import Numbers
 from sport_ray.envs.point_reach_avoid import PointReachAvoidEnv, action_space, observation_space
 from sport_ray.envs.rendering import check_render_mode, draw_scene
 from sport_ray.envs.reset_options import parse_reset_options
@@ -42,10 +43,24 @@ class PointReachAvoidVectorEnv(VectorEnv[NDArray[np.float64], NDArray[np.float32
         reward: RewardName = "task",
         margin: float = 0.0,
         render_mode: str | None = None,
+        *,
+        actuation_noise: Numbers = 0.0,
+        actuation_bias: Numbers = 0.0,
+        start_noise: Numbers = 0.0,
+        start_bias: Numbers = 0.0,
     ) -> None:
         self.num_envs = positive_int("num_envs", num_envs)
         self.simulator = PointReachAvoidSimulator(
-            self.num_envs, layout, horizon, end_on_violation, reward, margin
+            self.num_envs,
+            layout,
+            horizon,
+            end_on_violation,
+            reward,
+            margin,
+            actuation_noise=actuation_noise,
+            actuation_bias=actuation_bias,
+            start_noise=start_noise,
+            start_bias=start_bias,
         )
         self.render_mode = check_render_mode(render_mode)
         self.metadata = {**PointReachAvoidEnv.metadata, "autoreset_mode": AutoresetMode.NEXT_STEP}

@@ -3,12 +3,17 @@
 from sport_ray.rollouts.behaviour import BaseBehaviour, Behaviour, ProjectedBehaviour
 from sport_ray.rollouts.outcomes import Outcomes
 from sport_ray.rollouts.scenarios import ScenarioPlan, run_scenarios
+from sport_ray.rollouts.tally import ScenarioAborted, Tally
+from sport_ray.rollouts.totals import OutcomeTotals
 
 __all__ = [
     "BaseBehaviour",
     "Behaviour",
+    "OutcomeTotals",
     "Outcomes",
     "ProjectedBehaviour",
+    "ScenarioAborted",
     "ScenarioPlan",
+    "Tally",
     "run_scenarios",
 ]

@@ -9,6 +9,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from sport_ray.envs.making import make_environment
 from sport_ray.errors import UserError
 
 Slots = NDArray[np.int64]
@@ -16,11 +17,13 @@ POINT_REACH_AVOID = "sport_ray/PointReachAvoid-v0"
 
 
 class Transition(NamedTuple):
-    """What a step of m slots gives: (m, O), (m, K), (m,)."""
+    """What a step of m slots gives: (m, O), (m, K), the rest (m,)."""
 
     observation: NDArray[np.float64]
     signals: NDArray[np.float64]
-    terminated: NDArray[np.bool_]
+    reward: NDArray[np.float64]
+    terminated: NDArray[np.bool_]  # the episode is over: there is nothing more to happen
+    truncated: NDArray[np.bool_]  # the environment goes no further, although more could happen
 
 
 class ScenarioEnvironment(Protocol):
@@ -67,7 +70,7 @@ class PointReachAvoidScenarios:
     def step(self, slots: Slots, actions: NDArray[np.float64]) -> Transition:
         """One control step."""
         result = self.simulator.step(slots, actions)
-        return Transition(result.obs, result.signals, result.terminated)
+        return Transition(*result)
 
     def poses(self, slots: Slots) -> NDArray[np.float64]:
         """(x, y, heading), (m, 3), metres and radians."""
@@ -77,20 +80,18 @@ class PointReachAvoidScenarios:
 class GymnasiumScenarios:
     """Any gymnasium environment that puts its signals in ``info["signals"]``: one per slot.
 
-    It must take an argument ``horizon`` and be reproducible from ``reset(seed=)``; observations
-    and actions are one-dimensional boxes.
+    It must be reproducible from ``reset(seed=)``; observations and actions are one-dimensional
+    boxes.
 
     Raises:
         UserError: an environment that cannot be made or does not keep to this.
     """
 
-    def __init__(self, num_slots: int, env_id: str, kwargs: Mapping[str, Any]) -> None:
+    def __init__(
+        self, num_slots: int, env_id: str, kwargs: Mapping[str, Any], horizon: int
+    ) -> None:
         self.env_id = env_id
-        try:
-            self.environments = [gymnasium.make(env_id, **kwargs) for _ in range(num_slots)]
-        except (gymnasium.error.Error, TypeError, ModuleNotFoundError) as error:
-            reason = " ".join(str(error).split())
-            raise UserError(f"environment {env_id!r} cannot be made: {reason}") from error
+        self.environments = [make_environment(env_id, kwargs, horizon) for _ in range(num_slots)]
         for name in ("observation_space", "action_space"):
             space = getattr(self.environments[0], name)
             if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
@@ -133,8 +134,8 @@ class GymnasiumScenarios:
         return np.stack(observations), np.asarray(signals)
 
     def step(self, slots: Slots, actions: NDArray[np.float64]) -> Transition:
-        """One step of each environment; truncation ends an episode like termination."""
-        observations, signals, ends = [], [], []
+        """One step of each environment."""
+        observations, signals, rewards, ends = [], [], [], []
         for slot, action in zip(slots, actions, strict=True):
             environment = self.environments[slot]
             if action.shape != environment.action_space.shape:
@@ -142,13 +143,17 @@ class GymnasiumScenarios:
                     f"environment {self.env_id!r} takes actions of shape "
                     f"{environment.action_space.shape}, the policy gives {action.shape}"
                 )
-            observation, _, terminated, truncated, info = environment.step(
+            observation, reward, terminated, truncated, info = environment.step(
                 action.astype(environment.action_space.dtype)
             )
             observations.append(np.asarray(observation, dtype=np.float64))
             signals.append(self._row(info))
-            ends.append(bool(terminated or truncated))
-        return Transition(np.stack(observations), np.asarray(signals), np.asarray(ends))
+            rewards.append(float(reward))
+            ends.append((bool(terminated), bool(truncated)))
+        terminated, truncated = np.asarray(ends, dtype=bool).T
+        return Transition(
+            np.stack(observations), np.asarray(signals), np.asarray(rewards), terminated, truncated
+        )
 
     def poses(self, slots: Slots) -> None:
         """None: a general environment has no pose."""
@@ -156,9 +161,9 @@ class GymnasiumScenarios:
 
 
 def make_scenario_environment(
-    env_id: str, env_kwargs: Mapping[str, Any], num_slots: int
+    env_id: str, env_kwargs: Mapping[str, Any], horizon: int, num_slots: int
 ) -> ScenarioEnvironment:
     """The slots for an environment id: the array simulator where there is one."""
     if env_id == POINT_REACH_AVOID:
-        return PointReachAvoidScenarios(num_slots, env_kwargs)
-    return GymnasiumScenarios(num_slots, env_id, env_kwargs)
+        return PointReachAvoidScenarios(num_slots, {**env_kwargs, "horizon": horizon})
+    return GymnasiumScenarios(num_slots, env_id, env_kwargs, horizon)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,11 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sport_ray.errors import UserError
 from sport_ray.projection import kl_divergence
-from sport_ray.properties import parse_property
+from sport_ray.properties import NEVER, parse_property
 from sport_ray.rollouts.behaviour import Behaviour, Step
 from sport_ray.rollouts.environment import ScenarioEnvironment, make_scenario_environment
-from sport_ray.rollouts.outcomes import Outcomes
-from sport_ray.rollouts.seeding import scenario_generators
+from sport_ray.rollouts.outcomes import Outcomes, pack_verdicts
+from sport_ray.rollouts.seeding import Purpose, scenario_generators
+from sport_ray.rollouts.tally import ScenarioAborted, Tally
 
 SLOTS = 256
 
@@ -31,12 +32,11 @@ class ScenarioPlan(BaseModel):
     property: str
     horizon: int = Field(ge=1)
     root_seed: int = Field(ge=0)
-    purpose: Literal["certify", "evaluate", "base"]
+    purpose: Purpose
 
     def environment(self, num_slots: int) -> ScenarioEnvironment:
         """The environment with the horizon that is planned, in slots."""
-        kwargs = {**self.env_kwargs, "horizon": self.horizon}
-        return make_scenario_environment(self.env_id, kwargs, num_slots)
+        return make_scenario_environment(self.env_id, self.env_kwargs, self.horizon, num_slots)
 
 
 Observer = Callable[
@@ -54,6 +54,7 @@ def run_scenarios(
     *,
     slots: int = SLOTS,
     observer: Observer | None = None,
+    tally: Tally | None = None,
 ) -> Outcomes:
     """Run scenarios ``first`` … ``first + count − 1`` to their ends and judge each.
 
@@ -61,11 +62,14 @@ def run_scenarios(
     first: all that start finish and all that are planned start. Scenario i draws its layout and
     its action noise from its own generators, and neither the environment nor the policies mix
     rows, so the table does not depend on ``slots`` or on how scenarios are split over calls.
+    ``tally`` counts starts and ends as they happen.
 
     Raises:
         ValueError: ``first`` below 0, or ``count`` or ``slots`` below 1.
         UserError: signals that the property needs and the environment lacks; observations that
             are not finite.
+        ScenarioAborted: an environment that cuts an episode off before the horizon while its
+            verdict is still open (a time limit of its own).
     """
     for name, value, least in (("first", first, 0), ("count", count, 1), ("slots", slots, 1)):
         if value < least:
@@ -90,7 +94,9 @@ def run_scenarios(
     sums = np.zeros((slots, 5))
     largest = np.zeros(slots)
     observation = np.empty((slots, behaviour.spec.observation_size))
+    rewards = np.zeros(slots)
     parts: list[Outcomes] = []
+    counted = Tally()
     upcoming = first
 
     def start(free: NDArray[np.int64]) -> None:
@@ -116,18 +122,30 @@ def run_scenarios(
         step[chosen] = 0
         sums[chosen] = 0.0
         largest[chosen] = 0.0
+        rewards[chosen] = 0.0
+        counted.started += chosen.size
 
-    def finish(done: NDArray[np.int64]) -> None:
+    def finish(done: NDArray[np.int64], cut: NDArray[np.bool_]) -> None:
         signals = {name: trace[done, :, k] for k, name in enumerate(prop.signal_names)}
         verdict = prop.evaluate(signals, step[done] + 1)
+        undecided = cut & (verdict.satisfied_at == NEVER) & (verdict.violated_at == NEVER)
+        if undecided.any():
+            counted.aborted += int(undecided.sum())
+            slot = done[undecided][0]
+            raise ScenarioAborted(
+                f"scenario {scenario[slot]} was cut off by {plan.env_id} after {step[slot]} of "
+                f"{plan.horizon} steps with its verdict still open: lift the environment's own "
+                "time limit, or choose a horizon within it"
+            )
         parts.append(
             Outcomes(
                 index=scenario[done],
                 length=step[done],
+                verdicts=pack_verdicts(verdict.by_step),
                 satisfied_at=verdict.satisfied_at,
                 violated_at=verdict.violated_at,
-                reached_at=verdict.reached_at,
                 robustness=verdict.robustness,
+                total_reward=rewards[done],
                 max_log_ratio=largest[done],
                 sum_log_ratio=sums[done, 0],
                 sum_realised_log_ratio=sums[done, 1],
@@ -137,6 +155,7 @@ def run_scenarios(
             )
         )
         scenario[done] = -1
+        counted.finished += done.size
 
     start(np.arange(slots))
     while (live := np.flatnonzero(scenario >= 0)).size:
@@ -150,12 +169,18 @@ def run_scenarios(
         trace[live, step[live]] = transition.signals[:, columns]
         sums[live] += _step_sums(gaussians, action)
         largest[live] = np.maximum(largest[live], gaussians.max_log_ratio)
-        done = live[transition.terminated | (step[live] >= plan.horizon)]
-        if done.size:
+        rewards[live] += transition.reward
+        late = step[live] >= plan.horizon
+        ended = transition.terminated | transition.truncated | late
+        if ended.any():
+            done = live[ended]
             if observer is not None:
                 observer(scenario[done], step[done], None, environment.poses(done))
-            finish(done)
+            finish(done, ~transition.terminated[ended] & ~late[ended])
             start(done)
+    counted.require_complete(count)
+    if tally is not None:
+        tally.add(counted)
     return Outcomes.concatenate(parts)
 
 

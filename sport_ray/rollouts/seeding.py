@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-Purpose = Literal["certify", "evaluate", "base"]
+Purpose = Literal["certify", "evaluate", "base", "choose"]
 
-_PURPOSES: dict[Purpose, int] = {"certify": 0, "evaluate": 1, "base": 2}
+_PURPOSES: dict[Purpose, int] = {"certify": 0, "evaluate": 1, "base": 2, "choose": 3}
 
 
 def scenario_generators(

@@ -1,8 +1,8 @@
-"""Scenarios on Ray workers: the same table as in one process, sooner."""
+"""Scenarios on Ray workers: the same table as in one process, sooner, never all of it at once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import ray
 import torch
@@ -10,13 +10,85 @@ import torch
 from sport_ray.rollouts.behaviour import Behaviour
 from sport_ray.rollouts.outcomes import Outcomes
 from sport_ray.rollouts.scenarios import ScenarioPlan, run_scenarios
+from sport_ray.rollouts.tally import Tally
 
 CHUNK = 1_000
+AHEAD = 4
+"""Chunks per CPU that may be under way or waiting for their turn: what bounds the memory."""
 
 
-def _run_chunk(plan: ScenarioPlan, behaviour: Behaviour, first: int, count: int) -> Outcomes:
+def _run_chunk(
+    plan: ScenarioPlan, behaviour: Behaviour, first: int, count: int
+) -> tuple[Outcomes, Tally]:
     torch.set_num_threads(1)
-    return run_scenarios(plan, behaviour, first, count)
+    tally = Tally()
+    return run_scenarios(plan, behaviour, first, count, tally=tally), tally
+
+
+def stream_scenarios_on_ray(
+    plan: ScenarioPlan,
+    behaviour: Behaviour,
+    count: int,
+    *,
+    chunk: int = CHUNK,
+    progress: Callable[[int], None] | None = None,
+) -> Generator[tuple[Outcomes, Tally], None, None]:
+    """Scenarios 0 … count − 1 as Ray tasks of ``chunk`` each, yielded in the order of their index.
+
+    In order, not as they finish: whoever stops early has then seen a set that no episode's length
+    had a part in choosing. A task whose worker dies is run again by Ray from the same seeds, so a
+    lost worker changes neither the table nor its completeness. ``progress`` is told how many more
+    have finished. A consumer that stops early cancels what is under way.
+
+    Raises:
+        ValueError: ``count`` or ``chunk`` below 1.
+        what ``run_scenarios`` raises in a worker.
+    """
+    for name, value in (("count", count), ("chunk", chunk)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
+    return _stream(plan, behaviour, count, chunk, progress)
+
+
+def _stream(
+    plan: ScenarioPlan,
+    behaviour: Behaviour,
+    count: int,
+    chunk: int,
+    progress: Callable[[int], None] | None,
+) -> Generator[tuple[Outcomes, Tally], None, None]:
+    task = ray.remote(_run_chunk)
+    shared = ray.put(behaviour)
+    window = AHEAD * max(int(ray.cluster_resources().get("CPU", 1)), 1)
+    firsts = iter(range(0, count, chunk))
+    pending: dict[ray.ObjectRef, int] = {}
+    waiting: dict[int, tuple[Outcomes, Tally]] = {}
+    turn = 0
+
+    def submit() -> None:
+        # Counts those that wait for their turn, too: one slow chunk must not let them pile up.
+        while len(pending) + len(waiting) < window and (first := next(firsts, None)) is not None:
+            pending[task.remote(plan, shared, first, min(chunk, count - first))] = first
+
+    try:
+        submit()
+        while pending:
+            ready, _ = ray.wait(list(pending), num_returns=1)
+            first = pending.pop(ready[0])
+            try:
+                waiting[first] = ray.get(ready[0])
+            except ray.exceptions.RayTaskError as error:
+                # The cause itself: the message of Ray's own class is a traceback of many lines.
+                raise error.cause from error
+            if progress is not None:
+                progress(waiting[first][0].num_scenarios)
+            while turn in waiting:
+                yield waiting.pop(turn)
+                turn += chunk
+            submit()
+    finally:
+        for reference in pending:
+            ray.cancel(reference)
 
 
 def run_scenarios_on_ray(
@@ -27,35 +99,6 @@ def run_scenarios_on_ray(
     chunk: int = CHUNK,
     progress: Callable[[int], None] | None = None,
 ) -> Outcomes:
-    """Run scenarios 0 … count − 1 as Ray tasks of ``chunk`` scenarios each.
-
-    A task whose worker dies is run again by Ray from the same seeds, so a lost worker changes
-    neither the table nor its completeness. ``progress`` is told how many more have finished.
-
-    Raises:
-        ValueError: ``count`` or ``chunk`` below 1.
-        what ``run_scenarios`` raises in a worker; nothing is returned from an incomplete run.
-    """
-    for name, value in (("count", count), ("chunk", chunk)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
-    task = ray.remote(_run_chunk)
-    shared = ray.put(behaviour)
-    sizes = {
-        task.remote(plan, shared, first, min(chunk, count - first)): min(chunk, count - first)
-        for first in range(0, count, chunk)
-    }
-    pending = list(sizes)
-    parts: list[Outcomes] = []
-    while pending:
-        ready, pending = ray.wait(pending, num_returns=1)
-        try:
-            parts.extend(ray.get(ready))
-        except ray.exceptions.RayTaskError as error:
-            for reference in pending:
-                ray.cancel(reference)
-            # The cause itself: the message of Ray's own class is a traceback of many lines.
-            raise error.cause from error
-        if progress is not None:
-            progress(sizes[ready[0]])
-    return Outcomes.concatenate(parts)
+    """The whole table of scenarios 0 … count − 1; see :func:`stream_scenarios_on_ray`."""
+    parts = stream_scenarios_on_ray(plan, behaviour, count, chunk=chunk, progress=progress)
+    return Outcomes.concatenate([outcomes for outcomes, _ in parts])

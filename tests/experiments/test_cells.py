@@ -33,7 +33,8 @@ def certificate(**changes) -> Certificate:
         ),
         "mean_steps_to_goal": 14.0,
         "std_steps_to_goal": 1.0,
-        "outcomes_digest": "0" * 64,
+        "sampling": {"rule": "fixed", "num_scenarios": 10_000},
+        "outcomes": {"file": "x.parquet", "sha256": "0" * 64, "digest": "0" * 64},
         "versions": {},
     }
     return Certificate(**(fields | changes))
@@ -56,6 +57,7 @@ def test_the_grid_has_every_cell_once(small_study):
         {"training": {"env_steps": 1024, "train_batch_size": 256, "minibatch_size": 64}},
         {"evaluation": {"num_scenarios": 101, "beta": 1e-3}},
         {"resources": {"env_runners_per_cell": 1}},
+        {"deployment": {"alpha_p": 1.001}},
     ],
 )
 def test_what_changes_the_numbers_changes_the_identity(small_study, change):

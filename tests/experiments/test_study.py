@@ -73,6 +73,29 @@ def sweep_with(**changes: object) -> dict:
         (with_(environment={"kwargs": {"horizon": 5}}), ["horizon", "env.kwargs"]),
         (with_(property="G !hazard & ???"), ["property", "???"]),
         (with_(name="../evil"), ["name", "'../evil'"]),
+        (with_(property="G hazard U"), ["property", "column 11"]),
+        (with_(certificate={"stop": {"horizon": 200, "target": 0.1}}), ["stop.horizon (200)"]),
+        (
+            with_(certificate={"num_scenarios": 1500, "stop": {"horizon": 5, "target": 0.1}}),
+            ["num_scenarios (1500) must be a multiple"],
+        ),
+        (
+            with_(certificate={"choose": {"eps_max": 0.1}}),
+            ["horizons is given"],
+        ),
+        (sweep_with(horizons=None), ["sweep.horizons is missing"]),
+        (
+            with_(
+                certificate={"choose": {"eps_max": 0.1, "bases": ["point_reach_avoid"]}},
+                sweep={"alphas": [1]},
+            ),
+            ["names a policy twice"],
+        ),
+        (with_(deployment={"alpha_p": 0.9}), ["deployment.alpha_p", "0.9"]),
+        (
+            with_(deployment={"initial_state": {"base": {"mean": [0], "std": [1, 1]}}}),
+            ["deployment.initial_state.base", "mean has 1 entries, std 2"],
+        ),
         ({"sweep": MINIMAL["sweep"]}, ["name is missing"]),
         ({"name": "x"}, ["sweep is missing"]),
         ("- a\n- b\n", ["mapping"]),

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 import pandas as pd
 
@@ -29,16 +30,28 @@ def largest_log_alpha(eps_base: np.ndarray, horizon: np.ndarray, eps_max: float)
 
 
 def draw_max_log_alpha(
-    certificate: dict[str, Any], settings: pd.DataFrame, folder: Path
+    certificate: dict[str, Any],
+    settings: pd.DataFrame,
+    folder: Path,
+    levels: tuple[float, ...] = LEVELS,
+    *,
+    alpha_mu: float = 1.0,
+    alpha_p: float = 1.0,
 ) -> Drawn | None:
     """Largest permitted log alpha against T for several levels of the prior bound."""
     horizon, eps_base = _table(certificate)
     figure, grid = new_figure(6.6, 4.3)
     axes = grid[0][0]
-    curves = [(level, largest_log_alpha(eps_base, horizon, level)) for level in LEVELS]
+    risk = np.exp(np.log(eps_base) + math.log(alpha_mu) + horizon * math.log(alpha_p))
+    curves = [
+        (level, largest_log_alpha(risk, horizon, level)) for level in sorted(levels, reverse=True)
+    ]
     if not any(np.isfinite(curve).any() for _, curve in curves):
         return None
-    for (level, curve), colour in zip(curves, (INK, SEQUENCE[1], SEQUENCE[4]), strict=True):
+    colours = (INK, SEQUENCE[1], SEQUENCE[4])
+    if len(curves) > len(colours):
+        colours = tuple(matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(curves))))
+    for (level, curve), colour in zip(curves, colours, strict=False):
         if not np.isfinite(curve).any():
             continue
         best = int(np.nanargmax(curve))
@@ -52,7 +65,7 @@ def draw_max_log_alpha(
                       xytext=(0, 2), textcoords="offset points", ha="center", fontsize=8.5,
                       color=MUTED)  # fmt: skip
     axes.legend(title="bound: largest α", loc="upper right", alignment="left")
-    first = horizon[curves[0][1] > 0.01 * np.nanmax(curves[0][1])][0]
+    first = horizon[curves[0][1] >= 0.01 * np.nanmax(curves[0][1])][0]
     axes.set_xlim(max(first - 2, 1), horizon[-1])
     axes.set_ylim(0, 1.12 * np.nanmax(curves[0][1]) or 0.01)
     axes.set_xlabel("T, steps")

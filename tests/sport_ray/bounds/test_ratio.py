@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import pytest
 from hypothesis import assume, given
@@ -66,3 +67,76 @@ def test_the_smallest_eps_base_does_not_overflow(horizon):
     alpha = max_alpha(5e-324, 0.99, horizon)
     assert 1.0 <= alpha < math.inf
     assert ratio_bound(5e-324, alpha, horizon) <= 0.99
+
+
+ratios = st.floats(1.0, 10.0)
+
+
+@given(eps=probabilities, alpha=alphas, horizon=st.integers(1, 500), mu=ratios, p=st.floats(1, 2))
+def test_a_perturbed_world_costs_its_ratios(eps, alpha, horizon, mu, p):
+    """ε α_μ (α_p α)^T, from exact arithmetic, rounded up, and by less than 1e-12 a step."""
+    bound = ratio_bound(eps, alpha, horizon, alpha_mu=mu, alpha_p=p)
+    exact = Fraction(eps) * Fraction(mu) * (Fraction(p) * Fraction(alpha)) ** horizon
+    if math.isinf(bound):
+        assert exact > 1e300
+        return
+    assert exact * (1 - Fraction(1, 2**51)) <= Fraction(bound) <= exact * (1 + horizon * 1e-12)
+    assert bound >= ratio_bound(eps, alpha, horizon)
+    assert ratio_bound(eps, alpha, horizon, alpha_mu=1.0, alpha_p=1.0) == ratio_bound(
+        eps, alpha, horizon
+    )
+
+
+def test_the_ratio_of_the_dynamics_counts_like_that_of_the_policy():
+    assert ratio_bound(0.001, 1.0, 7, alpha_p=1.3) == ratio_bound(0.001, 1.3, 7)
+    assert ratio_bound(0.125, 1.0, 7, alpha_mu=4.0) == pytest.approx(0.5, rel=1e-15)
+
+
+@given(
+    low=probabilities,
+    high=probabilities,
+    horizon=st.integers(1, 1_000),
+    mu=ratios,
+    p=st.floats(1.0, 1.1),
+)
+def test_the_largest_alpha_in_a_perturbed_world(low, high, horizon, mu, p):
+    eps_base, eps_max = sorted((low, high))
+    assume(eps_max < 1.0)
+    world = {"alpha_mu": mu, "alpha_p": p}
+    if ratio_bound(eps_base, 1.0, horizon, **world) > eps_max:
+        with pytest.raises(ValueError, match=r"^eps_max must be at least eps_base"):
+            max_alpha(eps_base, eps_max, horizon, **world)
+        return
+    alpha = max_alpha(eps_base, eps_max, horizon, **world)
+    assert ratio_bound(eps_base, alpha, horizon, **world) <= eps_max
+    assert ratio_bound(eps_base, alpha * (1.0 + 1e-12), horizon, **world) > eps_max
+    assert alpha <= max_alpha(eps_base, eps_max, horizon)
+
+
+def test_messages_for_a_target_that_nothing_keeps_to():
+    with pytest.raises(ValueError) as caught:
+        max_alpha(0.01, 0.001, 5)
+    assert str(caught.value) == (
+        "eps_max must be at least eps_base (0.01), got 0.001: "
+        "even the base policy is not certified at that level"
+    )
+    with pytest.raises(ValueError) as caught:
+        max_alpha(0.25, 0.5, 1, alpha_p=4.0)
+    assert str(caught.value) == (
+        "eps_max must be at least eps_base * alpha_mu * alpha_p**horizon (1.0), got 0.5: "
+        "even the base policy is not certified at that level in the perturbed world"
+    )
+
+
+@pytest.mark.parametrize("name", ["alpha_mu", "alpha_p"])
+def test_an_infinite_ratio_promises_nothing_and_others_are_refused(name):
+    assert ratio_bound(0.01, 1.0, 3, **{name: math.inf}) == math.inf
+    assert ratio_bound(0.0, 1.0, 3, **{name: math.inf}) == math.inf
+    assert ratio_bound(0.0, 1.0, 3, **{name: 1e300}) == 0.0
+    with pytest.raises(ValueError, match=r"^eps_max must be at least eps_base \* alpha_mu"):
+        max_alpha(0.01, 0.1, 3, **{name: math.inf})
+    for bad in (0.99, -1.0, -math.inf, math.nan, True, "2"):
+        with pytest.raises(ValueError, match=f"^{name} must be"):
+            ratio_bound(0.01, 1.0, 3, **{name: bad})
+        with pytest.raises(ValueError, match=f"^{name} must be"):
+            max_alpha(0.01, 0.1, 3, **{name: bad})

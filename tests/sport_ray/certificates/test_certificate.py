@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -11,18 +12,21 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy import stats
 
-from sport_ray.bounds import scenario_bound
-from sport_ray.certificates import BoundTable, Certificate, Counts, build_certificate
+from sport_ray.bounds.anytime import anytime_bound
+from sport_ray.bounds.scenario import scenario_bound
+from sport_ray.certificates import (
+    AnytimeSampling,
+    BoundTable,
+    Candidate,
+    Certificate,
+    Choice,
+    Counts,
+    FixedSampling,
+)
 from sport_ray.errors import UserError
-from sport_ray.properties.reach_avoid import NEVER
-from sport_ray.rollouts import Outcomes
-
-ARGUMENTS = {"beta": 1e-7, "base_digest": "ab" * 32, "versions": {}}
-
-
-def rows(outcomes: Outcomes, keep) -> Outcomes:
-    """Some rows of a table."""
-    return Outcomes(**{name: values[keep] for name, values in outcomes.to_arrays().items()})
+from sport_ray.properties import NEVER
+from sport_ray.rollouts import ScenarioAborted, Tally
+from tests.sport_ray.certificates.conftest import certify, reaching
 
 
 def test_the_table_is_the_scenario_bound_at_every_horizon(certificate, outcomes):
@@ -41,7 +45,7 @@ def test_it_says_what_it_rests_on(certificate, plan, outcomes):
     assert (body["env_id"], body["env_kwargs"]) == (plan.env_id, plan.env_kwargs)
     assert (body["property"], body["root_seed"]) == (plan.property, 11)
     assert body["counts"] == {"planned": 400, "started": 400, "finished": 400, "aborted": 0}
-    assert body["schema"] == "sport-ray/certificate/1"
+    assert body["schema"] == "sport-ray/certificate/2"
     steps = outcomes.satisfied_at[outcomes.satisfied_at != NEVER]
     assert body["mean_steps_to_goal"] == pytest.approx(steps.mean())
     assert body["std_steps_to_goal"] == pytest.approx(steps.std())
@@ -81,45 +85,48 @@ def test_all_horizons_hold_at_once(plan):
 )
 def test_an_incomplete_table_certifies_nothing(plan, outcomes, keep):
     with pytest.raises(ValueError, match="incomplete set certifies nothing"):
-        build_certificate(plan, rows(outcomes, keep), planned=400, **ARGUMENTS)
+        certify(plan, outcomes.rows(keep))
 
 
 @pytest.mark.parametrize("planned", [399, 401])
 def test_the_number_planned_is_the_number_there(plan, outcomes, planned):
     with pytest.raises(ValueError, match=f"400 of {planned} planned scenarios"):
-        build_certificate(plan, outcomes, planned=planned, **ARGUMENTS)
+        certify(plan, outcomes, sampling=FixedSampling(num_scenarios=planned))
 
 
-@pytest.mark.parametrize("purpose", ["evaluate", "base"])
+@pytest.mark.parametrize("counts", [(401, 400, 0), (400, 399, 0), (400, 400, 1), (0, 0, 0)])
+def test_what_was_counted_on_the_way_must_be_complete(plan, outcomes, counts):
+    with pytest.raises(ScenarioAborted, match="incomplete set certifies nothing"):
+        certify(plan, outcomes, tally=Tally(*counts))
+
+
+@pytest.mark.parametrize("purpose", ["evaluate", "base", "choose"])
 def test_scenarios_for_another_purpose_certify_nothing(plan, outcomes, purpose):
     other = plan.model_copy(update={"purpose": purpose})
     with pytest.raises(ValueError, match="purpose 'certify'"):
-        build_certificate(other, outcomes, planned=400, **ARGUMENTS)
+        certify(other, outcomes)
 
 
 @pytest.mark.parametrize("beta", [0.0, 1.0, float("nan"), -1e-7])
 def test_a_confidence_out_of_range_is_refused(plan, outcomes, beta):
     with pytest.raises(ValueError, match="beta must"):
-        build_certificate(plan, outcomes, planned=400, **{**ARGUMENTS, "beta": beta})
+        certify(plan, outcomes, beta=beta)
 
 
 def test_a_base_that_never_succeeds(plan, outcomes):
-    never = dataclasses.replace(outcomes, satisfied_at=np.full(400, NEVER))
-    certificate = build_certificate(plan, never, planned=400, **ARGUMENTS)
+    certificate = certify(plan, reaching(np.full(400, 31), 30))
     assert certificate.eps_base(30) == 1.0
     assert certificate.mean_steps_to_goal is None and certificate.std_steps_to_goal is None
 
 
 def test_the_digest_covers_the_outcomes(plan, outcomes, certificate):
-    again = build_certificate(plan, outcomes, planned=400, **ARGUMENTS)
-    assert again.outcomes_digest == certificate.outcomes_digest
+    again = certify(plan, outcomes, versions={})
+    assert again.outcomes.digest == certificate.outcomes.digest
     assert again.digest != certificate.digest  # the versions differ
     changed = outcomes.robustness.copy()
     changed[7] = np.nextafter(changed[7], 1.0)
     other = dataclasses.replace(outcomes, robustness=changed)
-    assert build_certificate(plan, other, planned=400, **ARGUMENTS).outcomes_digest != (
-        certificate.outcomes_digest
-    )
+    assert certify(plan, other).outcomes.digest != certificate.outcomes.digest
 
 
 def test_counts_are_complete():
@@ -182,7 +189,30 @@ def test_it_stands_for_nothing_else(certificate, change, named):
     assert "sport-ray certify" in str(caught.value) and "\n" not in str(caught.value)
 
 
-SETTINGS = {"num_scenarios": 400, "beta": 1e-7, "max_horizon": 30, "root_seed": 11}
+SETTINGS = {
+    "sampling": FixedSampling(num_scenarios=400),
+    "beta": 1e-7,
+    "max_horizon": 30,
+    "root_seed": 11,
+    "choice": None,
+}
+ANYTIME = AnytimeSampling(max_scenarios=4_000, horizon=21, target=0.01, check_every=200)
+
+
+def chosen(horizon: int = 21, base_digest: str = "ab" * 32) -> Choice:
+    """A choice between two bases."""
+    tried = [
+        Candidate(base="one", base_digest="ab" * 32, horizon=21, log_alpha=0.1),
+        Candidate(base="two", base_digest="ef" * 32, horizon=20, log_alpha=None),
+    ]
+    return Choice(
+        eps_max=0.1,
+        num_scenarios=500,
+        root_seed=11,
+        base_digest=base_digest,
+        horizon=horizon,
+        candidates=tried,
+    )
 
 
 def test_the_settings_of_its_own_study(certificate):
@@ -191,10 +221,19 @@ def test_the_settings_of_its_own_study(certificate):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("num_scenarios", 401), ("beta", 1.0000001e-7), ("max_horizon", 29), ("root_seed", 12)],
+    [
+        ("sampling", FixedSampling(num_scenarios=401)),
+        ("sampling", ANYTIME),
+        ("beta", 1.0000001e-7),
+        ("max_horizon", 29),
+        ("root_seed", 12),
+        ("choice", chosen()),
+    ],
 )
 def test_other_settings_are_named(certificate, name, value):
-    with pytest.raises(UserError, match=rf"made with {name} = .* says {value}: run"):
+    with pytest.raises(
+        UserError, match=rf"made with {name} = .* says {re.escape(str(value))}: run"
+    ):
         certificate.require_settings(**{**SETTINGS, name: value})
 
 
@@ -202,7 +241,7 @@ def test_other_settings_are_named(certificate, name, value):
 def test_no_number_of_the_table_can_be_made_up(data):
     """A certificate whose digest is right but whose bounds do not follow from its counts."""
     count, horizon = 50, 4
-    violations = sorted(data.draw(st.lists(st.integers(0, 50), min_size=4, max_size=4)))[::-1]
+    violations = data.draw(st.lists(st.integers(0, 50), min_size=4, max_size=4))
     table = {
         "horizon": list(range(1, horizon + 1)),
         "num_violations": violations,
@@ -214,7 +253,8 @@ def test_no_number_of_the_table_can_be_made_up(data):
         "num_scenarios": count, "beta": 0.01, "root_seed": 0, "max_horizon": horizon,
         "counts": {"planned": count, "started": count, "finished": count, "aborted": 0},
         "table": table, "mean_steps_to_goal": None, "std_steps_to_goal": None,
-        "outcomes_digest": "x", "versions": {},
+        "outcomes": {"file": "x", "sha256": "x", "digest": "x"}, "versions": {},
+        "sampling": {"rule": "fixed", "num_scenarios": count},
     }  # fmt: skip
     Certificate.model_validate(body)
     column = data.draw(st.sampled_from(["num_violations", "eps_base", "eps_base_simultaneous"]))
@@ -232,13 +272,44 @@ def test_no_number_of_the_table_can_be_made_up(data):
     ("change", "message"),
     [
         ({"num_scenarios": 4_000}, "num_scenarios is 4000 but 400 were planned"),
+        ({"sampling": FixedSampling(num_scenarios=500)}, "sampling rule does not allow"),
+        ({"sampling": ANYTIME}, "the bound at horizon"),
+        ({"sampling": {**ANYTIME.model_dump(), "check_every": 250}}, "does not allow"),
+        ({"choice": chosen(base_digest="ef" * 32)}, "choice is of another base policy"),
+        ({"choice": chosen(horizon=31)}, "horizon not covered"),
         ({"max_horizon": 31}, "the table has 30 horizons, max_horizon is 31"),
         ({"beta": 1e-9}, "the bound at horizon"),
         ({"beta": 0.0}, "greater than 0"),
-        ({"schema": "sport-ray/certificate/2"}, "sport-ray/certificate/1"),
+        ({"schema": "sport-ray/certificate/1"}, "sport-ray/certificate/2"),
         ({"note": "trust me"}, "Extra inputs"),
     ],
 )
 def test_its_parts_agree(certificate, change, message):
     with pytest.raises(ValidationError, match=message):
         Certificate.model_validate({**certificate.body(), **change})
+
+
+def test_a_stopping_rule_pays_for_looking(plan, outcomes, certificate):
+    """At every T the bound of a confidence sequence, which is above the one for a fixed N."""
+    stopped = certify(plan, outcomes, sampling=ANYTIME)
+    for t in stopped.table.horizon:
+        k = stopped.table.num_violations[t - 1]
+        assert stopped.table.eps_base[t - 1] == anytime_bound(400, k, 1e-7)
+        assert stopped.eps_base(t) == anytime_bound(400, k, 1e-7 / 30)
+        assert stopped.eps_base(t) >= certificate.eps_base(t)
+
+
+def test_a_stopping_rule_stops_only_at_a_look(plan, outcomes):
+    with pytest.raises(ValueError, match="incomplete set certifies nothing"):
+        certify(plan, outcomes.rows(slice(0, 399)), sampling=ANYTIME)
+    few = ANYTIME.model_copy(update={"max_scenarios": 200})
+    with pytest.raises(ValueError, match="incomplete set certifies nothing"):
+        certify(plan, outcomes, sampling=few)
+
+
+def test_a_horizon_that_was_chosen_beforehand_needs_no_correction(plan, outcomes, certificate):
+    one = certify(plan, outcomes, choice=chosen())
+    assert one.eps_base(21) == certificate.table.eps_base[20] < certificate.eps_base(21)
+    with pytest.raises(UserError, match=r"horizon 22 is not covered.*chosen horizon 21"):
+        one.eps_base(22)
+    assert one.digest != certificate.digest

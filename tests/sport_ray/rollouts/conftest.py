@@ -28,6 +28,8 @@ class Walk(gymnasium.Env):
 
     def __init__(self, horizon: int, drift: float = 0.3, spoil: str = "") -> None:
         self.horizon, self.drift, self.spoil = horizon, drift, spoil
+        if spoil == "stops early":
+            self.horizon = 4
         if spoil == "discrete":
             self.action_space = spaces.Discrete(3)
         if spoil == "two actions":

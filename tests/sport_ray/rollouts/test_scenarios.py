@@ -11,12 +11,14 @@ from scipy import stats
 
 from sport_ray.errors import UserError
 from sport_ray.projection import RatioConstraint
-from sport_ray.properties.reach_avoid import NEVER
+from sport_ray.properties import NEVER
 from sport_ray.rollouts import (
     BaseBehaviour,
     Outcomes,
     ProjectedBehaviour,
+    ScenarioAborted,
     ScenarioPlan,
+    Tally,
     run_scenarios,
 )
 
@@ -201,6 +203,37 @@ def test_the_observer_sees_every_step_once(robot_plan, robot_base):
     assert np.isfinite(poses[:, 0]).all()
 
 
+def test_starts_and_ends_are_counted_where_they_happen(walk_plan, walk_behaviour):
+    tally = Tally(5, 5, 0)
+    run_scenarios(walk_plan, walk_behaviour, 3, 20, slots=6, tally=tally)
+    assert tally == Tally(25, 25, 0)
+
+
+def test_a_time_limit_of_the_environment_is_no_end(walk_plan, walk_behaviour):
+    """`G !hazard` undecided after 4 of 12 steps is not satisfied; entering the hazard is an end."""
+    plan = walk_plan.model_copy(
+        update={"property": "G !hazard", "env_kwargs": {"spoil": "stops early"}}
+    )
+    with pytest.raises(ScenarioAborted, match="cut off"):
+        run_scenarios(plan, walk_behaviour, 0, 40)
+    short = plan.model_copy(update={"horizon": 4})
+    assert run_scenarios(short, walk_behaviour, 0, 40).num_scenarios == 40
+
+
+def test_every_horizon_of_any_property(walk_plan, walk_behaviour):
+    """A table of long episodes answers for T as scenarios cut at T would, whatever the formula."""
+    for formula in ("G !hazard", "F goal & G (hazard -> F[0,3] goal)", "X X !goal | F[2,5] goal"):
+        plan = walk_plan.model_copy(update={"property": formula})
+        outcomes = run_scenarios(plan, walk_behaviour, 0, 150)
+        for horizon in (1, 3, 7, 12):
+            short = plan.model_copy(update={"horizon": horizon})
+            fresh = run_scenarios(short, walk_behaviour, 0, 150)
+            np.testing.assert_array_equal(
+                fresh.satisfied_by(horizon), outcomes.satisfied_by(horizon), err_msg=formula
+            )
+            np.testing.assert_array_equal(fresh.robustness >= 0, outcomes.satisfied_by(horizon))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [({"count": 0}, "count must"), ({"first": -1}, "first must"), ({"slots": 0}, "slots must")],
@@ -214,7 +247,8 @@ def test_nothing_to_run_is_refused(walk_plan, walk_behaviour, change, message):
     ("update", "message"),
     [
         ({"property": "(!hazard) U home"}, "needs the signal 'home'.*provides goal, hazard"),
-        ({"property": "G !hazard"}, "is not understood"),
+        ({"property": "G !!hazard &"}, "column 13"),
+        ({"env_kwargs": {"spoil": "stops early"}}, "cut off .* after 4 of 12 steps"),
         ({"env_kwargs": {"spoil": "no signals"}}, r'gives no info\["signals"\]'),
         ({"env_kwargs": {"spoil": "signal goes"}}, "signal 'goal' is missing"),
         ({"env_kwargs": {"spoil": "NaN signal"}}, "signal 'hazard' is NaN"),
@@ -224,7 +258,7 @@ def test_nothing_to_run_is_refused(walk_plan, walk_behaviour, change, message):
         ({"env_kwargs": {"spoil": "two actions"}}, r"actions of shape \(2,\).*gives \(1,\)"),
         ({"env_kwargs": {"spoilt": 1}}, "cannot be made.*'spoilt'"),
         ({"env_id": "sport_ray_tests/Wolk-v0"}, "'sport_ray_tests/Wolk-v0' cannot be made"),
-        ({"env_id": "CartPole-v1"}, "'CartPole-v1' cannot be made: .*horizon"),
+        ({"env_id": "CartPole-v1"}, "'CartPole-v1' has action_space Discrete"),
         ({"env_id": "no_such_module:X-v0"}, "cannot be made"),
     ],
 )

@@ -1,0 +1,164 @@
+"""Commands about certificates that exist: plan, verify, sign, new-key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from sport_ray.errors import UserError
+
+if TYPE_CHECKING:  # torch takes seconds, which --help should not
+    from sport_ray.certificates.verify import Check
+
+CertificatePath = Annotated[
+    Path,
+    typer.Argument(metavar="CERT", help="certificate.json, or a folder that holds one."),
+]
+MARKS = {True: "[green]passed[/]", False: "[bold red]FAILED[/]", None: "[yellow]not checked[/]"}
+
+
+def certificate_file(path: Path) -> Path:
+    """The certificate that a path means: the file, or ``certificate.json`` in the folder."""
+    return path / "certificate.json" if path.is_dir() else path
+
+
+def verify_command(
+    certificate: CertificatePath,
+    base: Annotated[
+        Path | None,
+        typer.Option("--base", help="Folder of the base policy (default: beside CERT)."),
+    ] = None,
+    rerun: Annotated[
+        int,
+        typer.Option("--rerun", min=0, help="Run so many scenarios again, spread over all."),
+    ] = 0,
+    public_key: Annotated[
+        Path | None,
+        typer.Option("--public-key", help="Require a signature (CERT.sig) by this key's holder."),
+    ] = None,
+) -> None:
+    """Recompute every number of a certificate from its outcome table; exit status 1 if one fails.
+
+    Checks the file byte for byte, the table's bytes and numbers, every count and bound, that
+    the table's columns agree with each other, and the base policy's digest. With --rerun, also
+    runs scenarios again from their seeds: they must give the same rows to the bit.
+    """
+    from experiments.progress import counting
+    from sport_ray.certificates.verify import verify_certificate
+
+    console = Console()
+    path = certificate_file(certificate)
+    if rerun:
+        with counting(console, "run again: scenarios", rerun) as advance:
+            checks = verify_certificate(path, base=base, rerun=rerun, progress=advance)
+    else:
+        checks = verify_certificate(path, base=base)
+    if public_key is not None:
+        checks.append(_signature(path, public_key))
+    table = Table("check", "", "", box=None, pad_edge=False)
+    for check in checks:
+        table.add_row(check.name, MARKS[check.passed], check.detail)
+    console.print(table)
+    failed = [check.name for check in checks if check.passed is False]
+    if failed:
+        console.print(f"[bold red]{path} does not hold[/]: {', '.join(failed)}", soft_wrap=True)
+        raise typer.Exit(1)
+    console.print(f"{path} holds", soft_wrap=True)
+
+
+def _signature(path: Path, public_key: Path) -> Check:
+    from sport_ray.certificates.signing import check_signature
+    from sport_ray.certificates.verify import Check
+
+    try:
+        check_signature(path, public_key)
+    except UserError as error:
+        return Check("signature", False, str(error))
+    return Check("signature", True, f"by the holder of {public_key}")
+
+
+def sign_command(
+    certificate: CertificatePath,
+    key: Annotated[Path, typer.Option("--key", help="Ed25519 private key (PEM); see new-key.")],
+) -> None:
+    """Sign a certificate: writes CERT.sig, which verify --public-key checks."""
+    from sport_ray.certificates.signing import sign_certificate
+
+    target = sign_certificate(certificate_file(certificate), key)
+    Console().print(f"signature written to {target}", soft_wrap=True)
+
+
+def new_key_command(
+    path: Annotated[Path, typer.Argument(metavar="KEY.pem", help="Where to write the key.")],
+) -> None:
+    """Make a key to sign certificates with: KEY.pem (keep it) and KEY.pem.pub (give it away)."""
+    from sport_ray.certificates.signing import new_key
+
+    new_key(path)
+    Console().print(f"private key {path}, public key {path}.pub", soft_wrap=True)
+
+
+def plan_command(
+    certificate: CertificatePath,
+    eps_max: Annotated[
+        list[float] | None,
+        typer.Option("--eps-max", help="Acceptable risk; may be given more than once."),
+    ] = None,
+    horizon: Annotated[
+        int | None, typer.Option("--horizon", min=1, help="Only this T instead of the best.")
+    ] = None,
+    alpha_mu: Annotated[
+        float, typer.Option("--alpha-mu", min=1.0, help="Ratio of the initial laws, deployed/base.")
+    ] = 1.0,
+    alpha_p: Annotated[
+        float, typer.Option("--alpha-p", min=1.0, help="Ratio of the dynamics, per step.")
+    ] = 1.0,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder for plan.csv and the figure (default: CERT's folder)."),
+    ] = None,
+) -> None:
+    """How large may α be, and at which T, for a risk that is acceptable? Nothing is trained.
+
+    Prints the best (T, α) for each ε_max, and writes plan.csv (every T) and the figure of the
+    largest permitted log α against T. All T and all α hold together with the certificate's
+    confidence, so picking the best costs nothing.
+    """
+    import pandas as pd
+
+    from experiments.plan import plan_frame, plan_table
+    from sport_ray.canonical import write_atomic
+    from sport_ray.certificates import load_certificate
+    from sport_ray.certificates.planning import LEVELS, permitted
+    from tracking.figures.certificate import draw_max_log_alpha
+    from tracking.figures.style import look
+
+    path = certificate_file(certificate)
+    loaded = load_certificate(path)
+    levels = sorted(set(eps_max or LEVELS))
+    for level in levels:
+        if not 0.0 < level <= 1.0:
+            raise UserError(f"--eps-max {level:g} is not a probability above 0")
+    world = {"alpha_mu": alpha_mu, "alpha_p": alpha_p}
+    rows = {level: permitted(loaded, level, **world) for level in levels}
+    if horizon is not None:
+        loaded.eps_base(horizon)  # says which horizons there are
+        rows = {
+            level: [row for row in column if row.horizon == horizon]
+            for level, column in rows.items()
+        }
+    console = Console()
+    console.print(plan_table(loaded, rows))
+    folder = out or path.parent
+    frame = plan_frame(rows)
+    write_atomic(folder / "plan.csv", frame.to_csv(index=False).encode())
+    with look():
+        drawn = draw_max_log_alpha(
+            loaded.body(), pd.DataFrame({"horizon": []}), folder, tuple(levels), **world
+        )
+    figure = "" if drawn is None else f" and {folder / 'max_log_alpha'}.png, .svg"
+    console.print(f"written: {folder / 'plan.csv'}{figure}", soft_wrap=True)

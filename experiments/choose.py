@@ -1,0 +1,119 @@
+"""The choice stage: pick the horizon, and among base policies, on scenarios of its own."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from experiments.results import ResultFolder
+from sport_ray.bounds import scenario_bound
+from sport_ray.canonical import write_json
+from sport_ray.certificates import Candidate, Choice
+from sport_ray.errors import UserError
+from sport_ray.policies import FrozenGaussian, PolicyFile
+from sport_ray.rollouts import BaseBehaviour, OutcomeTotals, ScenarioPlan
+from sport_ray.rollouts.workers import stream_scenarios_on_ray
+
+
+def best_horizon(bounds: list[float], eps_max: float) -> tuple[int, float | None]:
+    """The T with the largest log α = log(ε_max / ε_base(T)) / T, and that log α (nats per step).
+
+    ``bounds`` holds ε_base(T) for T = 1 …; None, with the T of the smallest bound, where none is
+    at most ε_max.
+    """
+    best, value = bounds.index(min(bounds)) + 1, None
+    for horizon, bound in enumerate(bounds, start=1):
+        if bound <= eps_max:
+            log_alpha = math.log(eps_max / bound) / horizon
+            if value is None or log_alpha > value:
+                best, value = horizon, log_alpha
+    return best, value
+
+
+def choose(
+    folder: ResultFolder,
+    plan: ScenarioPlan,
+    candidates: dict[str, PolicyFile],
+    progress: Callable[[int], None] | None = None,
+) -> Choice:
+    """Try each candidate base on scenarios of the purpose 'choose' and keep the best; needs Ray.
+
+    Best: the (base, T) that permits the largest α at ε_max, with the scenario bound at β of each
+    candidate's own table. Writes ``choice.json``.
+
+    Raises:
+        UserError: no candidate reaches ε_max at any horizon.
+    """
+    settings = folder.study.certificate
+    asked = settings.choose
+    assert asked is not None and plan.purpose == "choose"
+    tried: list[Candidate] = []
+    for name, base in candidates.items():
+        totals = OutcomeTotals(plan.horizon)
+        behaviour = BaseBehaviour(FrozenGaussian(base.network))
+        for outcomes, _ in stream_scenarios_on_ray(
+            plan, behaviour, asked.num_scenarios, progress=progress
+        ):
+            totals.add(outcomes)
+        bounds = [
+            scenario_bound(asked.num_scenarios, k, settings.beta) for k in totals.num_violations
+        ]
+        horizon, log_alpha = best_horizon(bounds, asked.eps_max)
+        tried.append(
+            Candidate(base=name, base_digest=base.digest, horizon=horizon, log_alpha=log_alpha)
+        )
+    best = max(tried, key=lambda c: -math.inf if c.log_alpha is None else c.log_alpha)
+    if best.log_alpha is None:
+        raise UserError(
+            f"eps_max = {asked.eps_max} cannot be reached at any horizon up to {plan.horizon} by "
+            f"{', '.join(candidates)}: raise certificate.choose.eps_max, or its num_scenarios"
+        )
+    choice = Choice(
+        eps_max=asked.eps_max,
+        num_scenarios=asked.num_scenarios,
+        root_seed=settings.root_seed,
+        base_digest=best.base_digest,
+        horizon=best.horizon,
+        candidates=tried,
+    )
+    write_json(folder.choice, choice.model_dump(mode="json"))
+    return choice
+
+
+def load_choice(folder: ResultFolder) -> Choice | None:
+    """The folder's choice, or None for a study that asks for none.
+
+    Raises:
+        UserError: not made yet, damaged, or made with other settings.
+    """
+    settings = folder.study.certificate
+    if settings.choose is None:
+        return None
+    choice = read_choice(folder.choice)
+    if choice is None:
+        raise UserError(
+            "the study asks to choose a horizon, and nothing is chosen yet: run `sport-ray certify`"
+        )
+    wanted = (settings.choose.eps_max, settings.choose.num_scenarios, settings.root_seed)
+    if (choice.eps_max, choice.num_scenarios, choice.root_seed) != wanted or [
+        candidate.base for candidate in choice.candidates
+    ] != folder.study.bases:
+        raise UserError(
+            f"{folder.choice} was made with other settings than certificate.choose has now: "
+            "choose another folder with --results"
+        )
+    return choice
+
+
+def read_choice(path: Path) -> Choice | None:
+    """A choice from its file; None where there is none."""
+    try:
+        return Choice.model_validate(json.loads(path.read_text()))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, ValidationError) as error:
+        raise UserError(f"{path} is damaged: {' '.join(str(error).split())}") from None

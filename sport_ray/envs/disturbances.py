@@ -1,0 +1,65 @@
+"""The noise that the robots of a simulator meet, each from its own generator."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sport_ray.envs.perturbation import Perturbation
+
+Pose = tuple[float, float, float]
+"""x, y (m) and heading (rad)."""
+
+BLOCK = 32
+"""Steps of noise drawn at a time: a call for each robot and step would dominate the step."""
+
+
+class Disturbances:
+    """Noise for ``num_slots`` robots; without noise nothing is drawn and no bit changes.
+
+    A slot draws from the generator of its last reset alone (three numbers for the start, then
+    blocks of noise as its steps need them), so what it meets depends neither on the other slots
+    nor on how many there are.
+    """
+
+    def __init__(self, perturbation: Perturbation, num_slots: int) -> None:
+        self._actuation_std = np.array(perturbation.actuation_noise)
+        self._actuation_mean = np.array(perturbation.actuation_bias)
+        self._start_std = np.array(perturbation.start_noise)
+        self._start_mean = np.array(perturbation.start_bias)
+        self._noisy = bool(self._actuation_std.any())
+        self._biased = bool(self._actuation_mean.any())
+        self._moves_start = bool(self._start_std.any() or self._start_mean.any())
+        self._rngs: list[np.random.Generator | None] = [None] * num_slots
+        self._noise = np.zeros((num_slots if self._noisy else 0, BLOCK, 2))
+
+    def start(self, slot: int, rng: np.random.Generator, pose: Pose) -> Pose:
+        """Where the slot starts, from now on with noise from ``rng``; the layout says ``pose``."""
+        if self._noisy:
+            self._rngs[slot] = rng
+        if not self._moves_start:
+            return pose
+        shift = self._start_mean
+        if self._start_std.any():
+            shift = shift + self._start_std * rng.standard_normal(3)
+        x, y, heading = (np.asarray(pose) + shift).tolist()
+        return x, y, heading
+
+    def disturb(
+        self, slots: NDArray[np.int64], steps: NDArray[np.int64], actions: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Actions (n, 2) with the noise of the slots (n,) after ``steps`` (n,) steps of each.
+
+        Raises:
+            ValueError: noise for a slot that has never been reset; nothing is drawn.
+        """
+        if self._noisy:
+            column = steps % BLOCK
+            fresh = slots[column == 0].tolist()
+            for slot in fresh:
+                if self._rngs[slot] is None:
+                    raise ValueError(f"slots: {slot} must be reset before it can meet noise")
+            for slot in fresh:
+                self._noise[slot] = self._rngs[slot].standard_normal((BLOCK, 2))
+            actions = actions + self._actuation_std * self._noise[slots, column]
+        return actions + self._actuation_mean if self._biased else actions

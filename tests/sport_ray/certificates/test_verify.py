@@ -1,0 +1,175 @@
+"""Verification: what was certified passes; whatever is changed, by whomever, is found."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments.base import BUNDLED
+from sport_ray.canonical import digest, write_json
+from sport_ray.certificates import FixedSampling, build_certificate, save_certificate
+from sport_ray.certificates.verify import Check, verify_certificate
+from sport_ray.policies import FrozenGaussian, load_policy
+from sport_ray.properties import NEVER
+from sport_ray.rollouts import (
+    BaseBehaviour,
+    Outcomes,
+    OutcomeTotals,
+    ScenarioPlan,
+    Tally,
+    run_scenarios,
+)
+from sport_ray.rollouts.table_file import OutcomeWriter, file_sha256, read_outcomes
+from sport_ray.versions import versions
+
+COUNT, TABLE = 260, "certificate_outcomes.parquet"
+PLAN = ScenarioPlan(
+    env_id="sport_ray/PointReachAvoid-v0",
+    env_kwargs={"layout": "fixed"},
+    property="(!hazard) U goal",
+    horizon=40,
+    root_seed=8,
+    purpose="certify",
+)
+
+
+def save(folder: Path, outcomes: Outcomes, base_digest: str) -> None:
+    """A table and its certificate, as the certificate stage writes them."""
+    totals = OutcomeTotals(PLAN.horizon)
+    totals.add(outcomes)
+    with OutcomeWriter(folder / TABLE) as writer:
+        writer.add(outcomes)
+    certificate = build_certificate(
+        PLAN,
+        totals,
+        Tally(COUNT, COUNT, 0),
+        sampling=FixedSampling(num_scenarios=COUNT),
+        beta=1e-7,
+        base_digest=base_digest,
+        outcomes_file=TABLE,
+        outcomes_sha256=file_sha256(folder / TABLE),
+        versions=versions(),
+    )
+    save_certificate(folder / "certificate.json", certificate)
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory) -> Path:
+    """A folder with a real certificate of the shipped base."""
+    folder = tmp_path_factory.mktemp("certified")
+    shutil.copytree(BUNDLED / "point_reach_avoid", folder / "base")
+    for name in ("certificate.json", TABLE):
+        (folder / "base" / name).unlink(missing_ok=True)
+    base = load_policy(folder / "base")
+    outcomes = run_scenarios(PLAN, BaseBehaviour(FrozenGaussian(base.network)), 0, COUNT)
+    save(folder, outcomes, base.digest)
+    return folder
+
+
+@pytest.fixture
+def folder(original, tmp_path) -> Path:
+    """A copy to spoil."""
+    return Path(shutil.copytree(original, tmp_path / "copy"))
+
+
+def failed(checks: list[Check]) -> set[str]:
+    return {check.name for check in checks if check.passed is False}
+
+
+def test_what_was_certified_holds(folder):
+    told: list[int] = []
+    checks = verify_certificate(folder / "certificate.json", rerun=120, progress=told.append)
+    assert all(check.passed for check in checks), checks
+    assert sum(told) == 120
+    assert {check.name for check in checks} == {
+        "file", "bounds", "table file", "table rows", "numbers", "base policy", "rerun", "versions",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["certificate.json", TABLE, "base/policy.safetensors"])
+def test_a_changed_byte_anywhere_is_found(folder, name):
+    path = folder / name
+    if not path.exists():
+        path = next((folder / "base").glob("*.safetensors"))
+    data = path.read_bytes()
+    for position in np.linspace(0, len(data) - 1, 25).astype(int):
+        path.write_bytes(data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :])
+        assert failed(verify_certificate(folder / "certificate.json")), (name, position)
+
+
+def test_a_missing_file_is_a_failure_with_a_name(folder):
+    (folder / TABLE).unlink()
+    checks = verify_certificate(folder / "certificate.json")
+    assert failed(checks) == {"table file", "table rows", "numbers"}
+    assert all(TABLE in check.detail for check in checks if check.passed is False)
+    (folder / "certificate.json").unlink()
+    assert failed(verify_certificate(folder / "certificate.json")) == {"file"}
+
+
+def test_a_policy_that_is_not_there_is_not_a_pass(folder):
+    shutil.move(folder / "base", folder.parent / "elsewhere")
+    by_name = {c.name: c for c in verify_certificate(folder / "certificate.json", rerun=5)}
+    assert by_name["base policy"].passed is None and by_name["rerun"].passed is None
+    checks = verify_certificate(
+        folder / "certificate.json", base=folder.parent / "elsewhere", rerun=5
+    )
+    assert not failed(checks) and all(c.passed for c in checks)
+
+
+@pytest.mark.parametrize("field", ["num_violations", "mean_steps_to_goal", "outcomes", "counts"])
+def test_a_rewritten_certificate_contradicts_its_table(folder, field):
+    """Someone edits a number and repairs the digest of the file."""
+    path = folder / "certificate.json"
+    body = json.loads(path.read_text())
+    del body["digest"]
+    if field == "num_violations":
+        table = body["table"]
+        assert table["num_violations"][13] > table["num_violations"][17]
+        for column in ("num_violations", "eps_base", "eps_base_simultaneous"):
+            table[column][13] = table[column][17]
+    elif field == "mean_steps_to_goal":
+        body[field] -= 0.25
+    elif field == "outcomes":
+        body[field]["digest"] = "0" * 64
+    else:
+        body["num_scenarios"] = body["sampling"]["num_scenarios"] = COUNT - 1
+        body["counts"] = {"planned": 259, "started": 259, "finished": 259, "aborted": 0}
+    write_json(path, {**body, "digest": digest(body)})
+    assert failed(verify_certificate(path)) >= {"file" if field == "counts" else "numbers"}
+
+
+def forge(folder: Path, change) -> list[Check]:
+    """Change rows and rewrite table and certificate so that every digest fits."""
+    outcomes = Outcomes.concatenate(list(read_outcomes(folder / TABLE)))
+    base = load_policy(folder / "base")
+    save(folder, change(outcomes), base.digest)
+    return verify_certificate(folder / "certificate.json", rerun=COUNT)
+
+
+def test_rows_that_contradict_themselves_are_found(folder):
+    def all_satisfied(outcomes: Outcomes) -> Outcomes:
+        return dataclasses.replace(outcomes, verdicts=np.full_like(outcomes.verdicts, 255))
+
+    assert failed(forge(folder, all_satisfied)) == {"table rows", "rerun"}
+
+
+def test_a_table_that_was_made_up_does_not_run_again(folder):
+    """A violation painted over without a contradiction: only running again can tell."""
+
+    def painted_over(outcomes: Outcomes) -> Outcomes:
+        bad = int(np.flatnonzero(outcomes.satisfied_at == NEVER)[0])
+        good = int(np.flatnonzero(outcomes.satisfied_at != NEVER)[0])
+        columns = {name: values.copy() for name, values in outcomes.to_arrays().items()}
+        for name, values in columns.items():
+            if name != "index":
+                values[bad] = values[good]
+        return Outcomes(**columns)
+
+    checks = forge(folder, painted_over)
+    assert failed(checks) == {"rerun"}
+    assert next(c for c in checks if c.name == "rerun").detail.startswith("1 of 260 scenarios")

@@ -22,8 +22,8 @@ from experiments.evaluation import evaluation_plan
 from experiments.runtime import quiet_ray, ray_session
 from experiments.study import Study, load_study
 from experiments.training import train_task_policy
+from sport_ray.constraints import RatioConstraint
 from sport_ray.policies import FrozenGaussian, load_policy
-from sport_ray.projection import RatioConstraint
 from sport_ray.rollouts import ProjectedBehaviour, run_scenarios
 from tracking.statistics import bootstrap_mean_interval
 

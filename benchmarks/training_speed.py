@@ -19,9 +19,9 @@ from rich.table import Table
 
 from experiments.base import BUNDLED
 from experiments.runtime import ray_session
+from sport_ray.constraints import RatioConstraint
 from sport_ray.policies import FrozenGaussian, load_policy
 from sport_ray.projected_ppo import ProjectedPPOConfig, Sampling, TrainingEnvironment
-from sport_ray.projection import RatioConstraint
 from sport_ray.rollouts import BaseBehaviour, ProjectedBehaviour, ScenarioPlan, run_scenarios
 
 ENV = "sport_ray/PointReachAvoid-v0"

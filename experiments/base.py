@@ -21,10 +21,11 @@ from experiments.training import (
     training_kwargs,
 )
 from sport_ray.canonical import write_atomic
+from sport_ray.constraints import Unconstrained
+from sport_ray.envs.making import require_unit_actions
 from sport_ray.errors import UserError
 from sport_ray.policies import GaussianNetwork, PolicyFile, load_policy, save_policy
 from sport_ray.policies.store import MANIFEST, WEIGHTS
-from sport_ray.projection.constraint import Unconstrained
 
 assert sport_ray
 
@@ -58,15 +59,21 @@ def load_base(study: Study, name: str, study_path: Path | None) -> PolicyFile:
             f"{', '.join(bundled_bases())}, or train one with `sport-ray train-base`"
         )
     base = load_policy(source)
-    check_spaces(base.network, *environment_sizes(study), study.environment.id)
+    _check_fits(base, study)
     return base
 
 
-def environment_sizes(study: Study) -> tuple[int, int]:
+def _check_fits(base: PolicyFile, study: Study) -> None:
+    tanh = base.network.spec.squash == "tanh"
+    check_spaces(base.network, *environment_sizes(study, tanh=tanh), study.environment.id)
+
+
+def environment_sizes(study: Study, tanh: bool) -> tuple[int, int]:
     """Sizes (observation, action) of the study's environment.
 
     Raises:
-        UserError: an environment that cannot be made, or whose spaces are not vectors.
+        UserError: an environment that cannot be made, whose spaces are not vectors, or, for a
+            ``tanh`` policy, whose actions are not in [−1, 1].
     """
     env_id, kwargs = study.environment.id, study.environment.kwargs
     try:
@@ -78,6 +85,8 @@ def environment_sizes(study: Study) -> tuple[int, int]:
     for space in spaces:
         if not isinstance(space, gym.spaces.Box) or len(space.shape) != 1:
             raise UserError(f"environment {env_id!r} has the space {space}; vectors are needed")
+    if tanh:
+        require_unit_actions(env_id, spaces[1])
     observation, action = (int(np.prod(space.shape or ())) for space in spaces)
     return observation, action
 
@@ -93,7 +102,7 @@ def install_base(folder: ResultFolder, study_path: Path | None, name: str) -> Po
     present = (folder.base / MANIFEST).is_file()
     if source is None and present:
         base = load_policy(folder.base)
-        check_spaces(base.network, *environment_sizes(folder.study), folder.study.environment.id)
+        _check_fits(base, folder.study)
     else:
         base = load_base(folder.study, name, study_path)
     if present and load_policy(folder.base).digest != base.digest:
@@ -109,20 +118,20 @@ def install_base(folder: ResultFolder, study_path: Path | None, name: str) -> Po
 
 
 def train_base(study: Study, progress: Progress | None = None) -> Trained:
-    """Train a base policy from scratch: PPO on +1 at the goal, −0.25 on violation.
+    """Train a base policy from scratch.
 
-    A tenth of the progress in metres is added, because the goal is not found by chance.
+    The point robot's reward is +1 at the goal, −0.25 on violation, and a tenth of the progress in
+    metres, because the goal is not found by chance; another environment's is its own.
     """
     settings = study.base_training or BaseTrainingSection()
     torch.set_num_threads(1)  # sums split over threads would not repeat to the bit
     torch.manual_seed(settings.seed)
-    network = GaussianNetwork(study.base_spec(*environment_sizes(study)))
+    network = GaussianNetwork(study.base_spec(*environment_sizes(study, tanh=True)))
+    own = training_kwargs(study, settings.horizon, reward="guided", margin=settings.margin)
     config = ppo_config(
         study,
         settings,
-        env_kwargs=training_kwargs(
-            study, settings.horizon, reward="guided", margin=settings.margin
-        ),
+        env_kwargs={**own, **settings.kwargs},
         base=None,
         task=network,
         constraint=Unconstrained(),

@@ -12,8 +12,8 @@ from experiments.study import PPOSection, Study
 from sport_ray.bounds import max_alpha, ratio_bound
 from sport_ray.canonical import digest
 from sport_ray.certificates import Certificate
+from sport_ray.constraints import Constraint, RatioConstraint, Unconstrained
 from sport_ray.errors import UserError
-from sport_ray.projection.constraint import Constraint, RatioConstraint, Unconstrained
 
 METHOD_VERSION = 2
 """Raised whenever the same parameters would give other numbers: old cells are then not reused."""

@@ -124,7 +124,7 @@ def cell_numbers(
     beta = study.evaluation.beta
     violations = outcomes.num_violations(cell.horizon)
     reached = outcomes.satisfied_by(cell.horizon)
-    steps = outcomes.satisfied_at[reached]
+    steps = outcomes.satisfied_at[reached & (outcomes.satisfied_at != NEVER)]
     entered = ~reached & (outcomes.violated_at != NEVER)
     total = float(outcomes.length.sum())
     eps_base = certificate.eps_base(cell.horizon)
@@ -147,6 +147,7 @@ def cell_numbers(
         "mean_steps_to_goal": float(steps.mean()) if steps.size else None,
         "std_steps_to_goal": float(steps.std()) if steps.size else None,
         "mean_return": finite_or_none(float(outcomes.total_reward.mean())),
+        "std_return": finite_or_none(float(outcomes.total_reward.std())),
         "max_log_ratio": finite_or_none(float(outcomes.max_log_ratio.max())),
         "mean_log_ratio": finite_or_none(float(outcomes.sum_log_ratio.sum()) / total),
         "mean_realised_log_ratio": finite_or_none(

@@ -14,6 +14,7 @@ from sport_ray.certificates.sampling import AnytimeSampling, FixedSampling, Samp
 from sport_ray.errors import UserError
 from sport_ray.policies.network import PolicySpec
 from sport_ray.properties import parse_property
+from sport_ray.rollouts.environment import POINT_REACH_AVOID
 
 if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
@@ -33,17 +34,25 @@ class Section(BaseModel):
 
 
 class Environment(Section):
-    """A gymnasium id and keyword arguments; the horizon is the study's business."""
+    """A gymnasium id and keyword arguments; the horizon is the study's business.
 
-    id: str = "sport_ray/PointReachAvoid-v0"
+    ``module:id`` imports the module that registers the id, in every process that needs it.
+    """
+
+    id: str = POINT_REACH_AVOID
     kwargs: dict[str, Any] = Field(default_factory=lambda: {"layout": "fixed"})
 
     @model_validator(mode="after")
     def _no_horizon(self) -> Environment:
-        for key in ("horizon", "reward", "end_on_violation", "margin"):
-            if key in self.kwargs:
-                raise ValueError(f"{key} is set by the stages; remove it from env.kwargs")
+        robot = ("reward", "end_on_violation", "margin") if self.id == POINT_REACH_AVOID else ()
+        _leave_to_stages(self.kwargs, "environment.kwargs", robot)
         return self
+
+
+def _leave_to_stages(kwargs: dict[str, Any], where: str, more: tuple[str, ...] = ()) -> None:
+    for key in ("horizon", "max_episode_steps", *more):
+        if key in kwargs:
+            raise ValueError(f"{key} is set by the stages; remove it from {where}")
 
 
 class StopSection(Section):
@@ -158,10 +167,12 @@ class TrainingSection(PPOSection):
 
 
 class BaseTrainingSection(PPOSection):
-    """How ``train-base`` makes a base policy: PPO on the reach-avoid reward, from scratch.
+    """How ``train-base`` makes a base policy: PPO from scratch, on a reward that shuns violations.
 
     The entropy bonus keeps the policy wide: a base that always does the same leaves a policy
-    within a density ratio of it nothing to improve. The margin (metres) keeps it off the hazard.
+    within a density ratio of it nothing to improve. The point robot has such a reward, and the
+    margin (metres) keeps it off the hazard; another environment is told by ``kwargs``, arguments
+    beyond the study's own that hold in base training only.
     """
 
     env_steps: Positive = 725_000
@@ -175,6 +186,12 @@ class BaseTrainingSection(PPOSection):
     margin: Annotated[float, Field(ge=0.0, lt=10.0)] = 0.05
     seed: Seed = 0
     hidden: tuple[Positive, ...] = (256, 256)
+    kwargs: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _no_horizon(self) -> BaseTrainingSection:
+        _leave_to_stages(self.kwargs, "base_training.kwargs")
+        return self
 
 
 class EvaluationSection(Section):

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import torch
 
 from experiments.study import PPOSection, Study
+from sport_ray.constraints import Constraint, Unconstrained
+from sport_ray.envs.making import horizon_arguments
 from sport_ray.errors import UserError
 from sport_ray.policies import GaussianNetwork
 from sport_ray.projected_ppo import Gradient, ProjectedPPO, ProjectedPPOConfig
-from sport_ray.projection.constraint import Constraint, Unconstrained
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 
 Progress = Callable[[int, dict[str, Any]], None]
@@ -144,9 +145,13 @@ def train_task_policy(
 
 
 def training_kwargs(study: Study, horizon: int, reward: str, margin: float = 0.0) -> dict[str, Any]:
-    """Environment arguments of a training run (those beyond the study's own)."""
+    """Environment arguments of a training run, beyond the study's own.
+
+    ``reward`` and ``margin`` are the point robot's; any other environment has one reward, which
+    its arguments may change.
+    """
     if study.environment.id != POINT_REACH_AVOID:
-        return {}
+        return horizon_arguments(study.environment.id, horizon)
     return {
         "horizon": horizon,
         "reward": reward,

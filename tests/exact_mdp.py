@@ -122,7 +122,7 @@ def trajectory_laws(mdp: TabularMdp, rule: Rule, horizon: int) -> TrajectoryLaws
     rows: list[tuple[float, float, bool, int, float]] = []
 
     def walk(state: int, now: int, p: float, q: float, spent: float, peak: float) -> None:
-        if state == GOAL or state == HAZARD or now == horizon:
+        if state in (GOAL, HAZARD) or now == horizon:
             rows.append((p, q, state != GOAL, now, peak))
             return
         task = rule(now, state, spent)

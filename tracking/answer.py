@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tracking.statistics import unconstrained_steps
-from tracking.wording import alpha_text, bound_text, method_text, seeds_text, steps_text
+from tracking.performance import STEPS, Performance, performance_of
+from tracking.wording import alpha_text, bound_text, method_text, seeds_text
 
 HEADLINE_LEVEL = 0.1
 LEVELS = (0.025, 0.1, 1.0)
@@ -22,7 +22,7 @@ LEVELS = (0.025, 0.1, 1.0)
 
 @dataclass(frozen=True)
 class Best:
-    """The fastest setting of a method that is certified at a level, beside the base policy."""
+    """The best setting of a method that is certified at a level, beside the base policy."""
 
     level: float
     method: str
@@ -30,26 +30,34 @@ class Best:
     horizon: int
     seeds: int
     prior_bound: float
-    steps: float
-    steps_error: float
-    base_steps: float
+    value: float
+    error: float
+    base_value: float
     base_error: float
     base_source: str
+    measure: Performance = STEPS
 
     @property
     def gain(self) -> float:
-        """Steps saved against the base policy; NaN where the base's time is unknown."""
-        return self.base_steps - self.steps
+        """Steps saved, or return gained, against the base at the same T; NaN if it is unknown."""
+        return self.measure.sign * (self.base_value - self.value)
 
     @property
     def margin(self) -> float:
-        """Two standard errors of the gain, from scenarios alone (seeds taken as given), steps."""
-        return 2 * math.hypot(self.steps_error, self.base_error)
+        """Two standard errors of the gain, from scenarios alone (seeds taken as given)."""
+        return 2 * math.hypot(self.error, self.base_error)
 
     @property
-    def faster(self) -> bool:
+    def better(self) -> bool:
         """Whether the gain is more than its margin."""
         return self.gain > self.margin
+
+    @property
+    def cost(self) -> float:
+        """Smaller is better: the value, or, where T makes values incomparable, the gain."""
+        if self.measure.across_horizons or not math.isfinite(self.gain):
+            return self.measure.sign * self.value
+        return -self.gain
 
 
 @dataclass(frozen=True)
@@ -65,35 +73,38 @@ def answer_study(settings: pd.DataFrame, certificate: dict[str, Any] | None) -> 
     """The answer from the settings (`aggregate`) of a study and its certificate."""
     targets = {float(t) for t in settings["eps_max"].dropna()}
     levels = sorted({*LEVELS, *targets})
+    measure = performance_of(settings)
     certified = settings[
-        settings["certified"] & np.isfinite(settings["mean_steps_to_goal"].astype(float))
+        settings["certified"] & np.isfinite(settings[measure.mean].astype(float))
     ]
     best = []
     for level in levels:
         allowed = certified[certified["prior_bound"] <= level]
         for _, rows in allowed.groupby("method", sort=False):
-            row = rows.sort_values("mean_steps_to_goal", kind="stable").iloc[0]
-            best.append(_best(level, row, settings, certificate))
+            tried = [_best(level, row, settings, certificate) for _, row in rows.iterrows()]
+            best.append(min(tried, key=lambda one: one.cost))
     return Answer(_sentence(best, settings), _notes(best, settings), tuple(best))
 
 
 def _best(
     level: float, row: pd.Series, settings: pd.DataFrame, certificate: dict[str, Any] | None
 ) -> Best:
+    measure = performance_of(settings)
     base = settings[(settings["alpha"] == 1) & (settings["horizon"] == row["horizon"])]
-    base = base[np.isfinite(base["mean_steps_to_goal"])]
+    base = base[np.isfinite(base[measure.mean])]
+    steps = None if certificate is None else certificate.get("mean_steps_to_goal")
     if len(base):
         # At α = 1 every method is the base policy: all its runs at this T count.
-        steps = base["mean_steps_to_goal"].mean()
-        error = math.sqrt((base["steps_standard_error"] ** 2).sum()) / len(base)
+        value = base[measure.mean].mean()
+        error = math.sqrt((base[measure.error] ** 2).sum()) / len(base)
         source = "α = 1 at the same T"
-    elif certificate is not None and certificate.get("mean_steps_to_goal") is not None:
-        steps = certificate["mean_steps_to_goal"]
+    elif measure is STEPS and certificate is not None and steps is not None:
+        value = steps
         spread = certificate.get("std_steps_to_goal")
         error = math.nan if spread is None else spread / math.sqrt(certificate["num_scenarios"])
         source = "certification scenarios, at their longest T"
     else:
-        steps, error, source = math.nan, math.nan, "unknown"
+        value, error, source = math.nan, math.nan, "unknown"
     return Best(
         level,
         str(row["method"]),
@@ -101,11 +112,12 @@ def _best(
         int(row["horizon"]),
         int(row["seeds"]),
         float(row["prior_bound"]),
-        float(row["mean_steps_to_goal"]),
-        float(row["steps_standard_error"]),
-        float(steps),
+        float(row[measure.mean]),
+        float(row[measure.error]),
+        float(value),
         float(error),
         source,
+        measure,
     )
 
 
@@ -118,36 +130,36 @@ def _sentence(best: list[Best], settings: pd.DataFrame) -> str:
     tight = _leader([b for b in best if b.level == HEADLINE_LEVEL])
     loose = _leader([b for b in best if b.level == 1.0])
     assert loose is not None  # certified means a prior bound below 1
-    if tight is not None and tight.faster:
+    if tight is not None and tight.better:
         return _achievement(f"At certified risk ≤ {HEADLINE_LEVEL:g}", tight, settings)
-    if loose.faster:
+    if loose.better:
         lead = _achievement(f"At certified risk ≤ {bound_text(loose.prior_bound)}", loose, settings)
         return f"{lead} At certified risk ≤ {HEADLINE_LEVEL:g} nothing tried beats the base."
-    return (
-        "No certified setting reaches the goal faster than the base policy beyond sampling error: "
-        f"the fastest takes {steps_text(loose.steps)} steps, the base "
-        f"{steps_text(loose.base_steps)} ± {steps_text(loose.margin)}."
+    text = loose.measure.text
+    return loose.measure.nothing_better.format(
+        text(loose.value), text(loose.base_value), text(loose.margin)
     )
 
 
 def _leader(best: list[Best]) -> Best | None:
-    """The fastest; Projected PPO, which the study is about, if that is within sampling error."""
+    """The best; Projected PPO, which the study is about, if that is within sampling error."""
     if not best:
         return None
-    fastest = min(best, key=lambda b: b.steps)
+    first = min(best, key=lambda b: b.cost)
     for one in best:
-        error = 2 * math.hypot(one.steps_error, fastest.steps_error)
-        if one.method == "projected_ppo" and one.steps - fastest.steps <= error:
+        error = 2 * math.hypot(one.error, first.error)
+        if one.method == "projected_ppo" and one.cost - first.cost <= error:
             return one
-    return fastest
+    return first
 
 
 def _achievement(lead: str, best: Best, settings: pd.DataFrame) -> str:
-    free = unconstrained_steps(settings[settings["horizon"] == best.horizon])
-    unconstrained = f", unconstrained {steps_text(free)}" if math.isfinite(free) else ""
+    text = best.measure.text
+    free = best.measure.unconstrained(settings[settings["horizon"] == best.horizon])
+    unconstrained = f", unconstrained {text(free)}" if math.isfinite(free) else ""
     return (
-        f"{lead}, {_phrase(best.method)} reaches the goal in {steps_text(best.steps)} steps "
-        f"(base {steps_text(best.base_steps)}{unconstrained}), "
+        f"{lead}, {_phrase(best.method)} {best.measure.value_is.format(text(best.value))} "
+        f"(base {text(best.base_value)}{unconstrained}), "
         f"with α\u00a0=\u00a0{alpha_text(best.alpha)} and T\u00a0=\u00a0{best.horizon}."
     )
 
@@ -172,7 +184,7 @@ def _notes(best: list[Best], settings: pd.DataFrame) -> tuple[str, ...]:
         seeds = pd.Series([b.seeds for b in best])
         few = " Fewer than 3 seeds say little about another seed." if seeds.min() < 3 else ""
         notes.append(
-            f"Means over {seeds_text(seeds)} per setting, of successful scenarios; the margin is "
+            f"Means over {seeds_text(seeds)} per setting, of {best[0].measure.over}; the margin is "
             f"two standard errors over scenarios, seeds taken as given.{few}"
         )
     return tuple(notes)

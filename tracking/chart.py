@@ -11,11 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tracking.pareto import candidates, pareto_front
-from tracking.wording import alpha_text, bound_text, method_text, rate_text, steps_text
+from tracking.pareto import candidates, front_groups, front_mask
+from tracking.performance import Performance, performance_of
+from tracking.wording import alpha_text, bound_text, method_text, rate_text
 
 WIDTH, HEIGHT = 520, 380
 LEFT, RIGHT, TOP, BOTTOM = 66, 16, 14, 46
+LOWEST = HEIGHT - BOTTOM
 _TITLES = {
     "prior_bound": ("Certified before any rollout", "prior bound"),
     "posterior_bound": ("Bounded after evaluation", "posterior bound, worst seed"),
@@ -64,11 +66,13 @@ def build_charts(settings: pd.DataFrame) -> list[Chart]:
 
     `settings`: rows of `aggregate`, whose index becomes the points' `setting`.
     """
+    measure = performance_of(settings)
     chosen = {kind: candidates(settings, kind) for kind in _TITLES}
-    base = settings.loc[settings["alpha"] == 1, "mean_steps_to_goal"].dropna()
-    base_steps = float(base.mean()) if len(base) else None
+    base = settings.loc[settings["alpha"] == 1, measure.mean].dropna()
+    one_line = measure.across_horizons or settings["horizon"].nunique() == 1
+    base_value = float(base.mean()) if len(base) and one_line else None
     return [
-        _panel(kind, points, base_steps) if len(points) else _empty(kind)
+        _panel(kind, points, base_value, measure) if len(points) else _empty(kind)
         for kind, points in chosen.items()
     ]
 
@@ -77,14 +81,16 @@ def _empty(kind: str) -> Chart:
     return Chart(kind, *_TITLES[kind], (), "", (), (), None)
 
 
-def _panel(kind: str, points: pd.DataFrame, base_steps: float | None) -> Chart:
+def _panel(
+    kind: str, points: pd.DataFrame, base_value: float | None, measure: Performance
+) -> Chart:
     log_risk = np.log10(points["risk"].to_numpy(np.float64))
     low, high = log_risk.min(), log_risk.max()
     pad = max(0.07 * (high - low), 0.06)
     low, high = low - pad, max(min(high + 1.6 * pad, 0.0), high + 0.4 * pad)
-    steps = points["mean_steps_to_goal"].to_numpy(np.float64)
-    mask = pareto_front(np.column_stack([points["risk"], steps]))
-    every = steps if base_steps is None else np.append(steps, base_steps)
+    values = points[measure.mean].to_numpy(np.float64)
+    mask = front_mask(points, measure)
+    every = values if base_value is None else np.append(values, base_value)
     margin = 0.09 * (np.ptp(every) or 1.0)
     y_range = float(every.min() - margin), float(every.max() + margin)
 
@@ -96,21 +102,22 @@ def _panel(kind: str, points: pd.DataFrame, base_steps: float | None) -> Chart:
         clipped = min(max(share, 0.0), 1.0)  # an interval may leave the axis, a mean does not
         return round(TOP + clipped * (HEIGHT - TOP - BOTTOM), 1)
 
-    order = np.lexsort((steps, log_risk))
+    order = np.lexsort((measure.cost(values), log_risk))
     front = [i for i in order if mask[i]]
-    tagged = _tagged([(x(log_risk[i]), y(steps[i])) for i in front])
+    places = {i: (x(log_risk[i]), y(values[i])) for i in front}
+    tagged = _tagged(list(places.values()))
     tags = {i: tag for i, tag in zip(front, tagged, strict=True)}
     drawn = tuple(
         Point(
             x(log_risk[i]),
-            y(steps[i]),
-            y(row["steps_low"]),
-            y(row["steps_high"]),
+            y(values[i]),
+            y(row[measure.low]),
+            y(row[measure.high]),
             str(row["method"]),
             bool(mask[i]),
             int(points.index[i]),
             f"α {alpha_text(row['alpha'])}, T {row['horizon']}" if tags.get(i) else "",
-            _lines(row),
+            _lines(row, measure),
         )
         for i, (_, row) in enumerate(points.iterrows())
     )
@@ -122,24 +129,32 @@ def _panel(kind: str, points: pd.DataFrame, base_steps: float | None) -> Chart:
         title,
         label,
         drawn,
-        _staircase([(x(log_risk[i]), y(steps[i])) for i in front]),
+        "".join(
+            _staircase([places[i] for i in front if rows[i]], TOP if measure.sign > 0 else LOWEST)
+            for rows in front_groups(points, measure)
+        ),
         tuple(Tick(x(math.log10(v)), f"{v:g}") for v in _log_ticks(low, high)),
         tuple(Tick(y(v), f"{v:g}") for v in _linear_ticks(*y_range)),
-        None if base_steps is None else y(base_steps),
+        None if base_value is None else y(base_value),
     )
 
 
-def _lines(row: pd.Series) -> tuple[str, ...]:
+def _lines(row: pd.Series, measure: Performance) -> tuple[str, ...]:
     name = method_text(row["method"])
     return (
         f"{name}, α = {alpha_text(row['alpha'])}, T = {row['horizon']}",
-        f"{steps_text(row['mean_steps_to_goal'])} steps to goal "
-        f"({steps_text(row['steps_low'])} to {steps_text(row['steps_high'])}: "
-        f"{row['steps_interval']})",
+        f"{_with_name(row, measure)} "
+        f"({measure.text(row[measure.low])} to {measure.text(row[measure.high])}: "
+        f"{row[measure.interval]})",
         f"prior bound {bound_text(row['prior_bound'])}",
         f"posterior bound {bound_text(row['posterior_bound'])}, "
         f"observed {rate_text(row['empirical_violation_rate'])}",
     )
+
+
+def _with_name(row: pd.Series, measure: Performance) -> str:
+    value = measure.text(row[measure.mean])
+    return f"{value} {measure.short}" if measure.sign > 0 else f"{measure.short} {value}"
 
 
 def _tagged(places: list[tuple[float, float]]) -> list[bool]:
@@ -154,10 +169,13 @@ def _tagged(places: list[tuple[float, float]]) -> list[bool]:
     return chosen
 
 
-def _staircase(corners: list[tuple[float, float]]) -> str:
-    """What the front attains: level until the next point's risk is allowed, then down."""
+def _staircase(corners: list[tuple[float, float]], worst: float) -> str:
+    """What the front attains: level until the next point's risk is allowed, then better.
+
+    It comes from the frame's edge ``worst``; there is always a corner.
+    """
     start, *rest = corners
-    path = f"M{start[0]},{TOP}V{start[1]}"
+    path = f"M{start[0]},{worst}V{start[1]}"
     for px, py in rest:
         path += f"H{px}V{py}"
     return f"{path}H{WIDTH - RIGHT}"

@@ -1,10 +1,11 @@
-"""The Pareto front of a study: risk against mean steps to goal, both to be small.
+"""The Pareto front of a study: risk, to be small, against performance (`tracking.performance`).
 
 Two kinds of risk, never mixed in one front:
 - ``prior_bound``: certified before any rollout of the task policy; only settings below 1 count.
 - ``posterior_bound``: from fresh rollouts of the finished policy; of a setting's worst seed.
 
-The horizon T is a choice of the designer, like alpha: a front runs over both.
+The horizon T is a choice of the designer, like alpha: a front of steps to goal runs over both.
+Returns over different T are different sums: there each T has a front of its own.
 """
 
 from __future__ import annotations
@@ -16,23 +17,31 @@ import numpy as np
 import pandas as pd
 
 from tracking.files import write_atomically
+from tracking.performance import STEPS, Performance, performance_of
 from tracking.statistics import SETTING, aggregate
 from tracking.table import plain_rows
 
 RISK_KINDS = ("prior_bound", "posterior_bound")
-PARETO_COLUMNS = [
-    "risk_kind",
-    *SETTING,
-    "seeds",
-    "risk",
-    "mean_steps_to_goal",
-    "steps_low",
-    "steps_high",
-    "steps_interval",
-    "prior_bound",
-    "posterior_bound",
-    "empirical_violation_rate",
-]
+
+
+def pareto_columns(measure: Performance) -> list[str]:
+    """The columns of the fronts' table."""
+    return [
+        "risk_kind",
+        *SETTING,
+        "seeds",
+        "risk",
+        measure.mean,
+        measure.low,
+        measure.high,
+        measure.interval,
+        "prior_bound",
+        "posterior_bound",
+        "empirical_violation_rate",
+    ]
+
+
+PARETO_COLUMNS = pareto_columns(STEPS)
 
 
 def pareto_front(points: np.ndarray) -> np.ndarray:
@@ -59,12 +68,12 @@ def pareto_front(points: np.ndarray) -> np.ndarray:
 def candidates(settings: pd.DataFrame, risk_kind: str) -> pd.DataFrame:
     """The settings (rows of `aggregate`) that may stand on a front of this kind of risk.
 
-    They finished, reached the goal with every seed, and their bound says something: below 1 and,
-    for the prior bound, with the ratio held in all that was seen.
+    They finished, have a performance (reached the goal) with every seed, and their bound says
+    something: below 1 and, for the prior bound, with the ratio held in all that was seen.
     """
     if risk_kind not in RISK_KINDS:
         raise ValueError(f"risk_kind: expected one of {RISK_KINDS}, got {risk_kind!r}")
-    usable = (settings["seeds"] > 0) & np.isfinite(settings["mean_steps_to_goal"])
+    usable = (settings["seeds"] > 0) & np.isfinite(settings[performance_of(settings).mean])
     usable &= settings[risk_kind] < 1
     if risk_kind == "prior_bound":
         usable &= settings["certified"]
@@ -74,14 +83,32 @@ def candidates(settings: pd.DataFrame, risk_kind: str) -> pd.DataFrame:
     return chosen
 
 
+def front_mask(points: pd.DataFrame, measure: Performance) -> np.ndarray:
+    """Which `candidates` of one kind of risk are on the front, or on that of their own T: (n,)."""
+    both = np.column_stack([points["risk"].to_numpy(np.float64), measure.cost(points[measure.mean])])
+    mask = np.zeros(len(points), dtype=bool)
+    for rows in front_groups(points, measure):
+        mask[rows] = pareto_front(both[rows])
+    return mask
+
+
+def front_groups(points: pd.DataFrame, measure: Performance) -> list[np.ndarray]:
+    """Which rows are compared with each other: all, or those of one T (masks, (n,))."""
+    if measure.across_horizons:
+        return [np.ones(len(points), dtype=bool)]
+    horizons = points["horizon"].to_numpy()
+    return [horizons == horizon for horizon in np.unique(horizons)]
+
+
 def pareto_table(settings: pd.DataFrame) -> pd.DataFrame:
-    """Both fronts, certified first, each by growing risk; columns `PARETO_COLUMNS`."""
+    """Both fronts, certified first, each by growing risk; columns `pareto_columns`."""
+    measure = performance_of(settings)
     fronts = []
     for kind in RISK_KINDS:
         chosen = candidates(settings, kind)
-        mask = pareto_front(chosen[["risk", "mean_steps_to_goal"]].to_numpy(np.float64))
-        fronts.append(chosen[mask].sort_values(["risk", "horizon", "method"], kind="stable"))
-    return pd.concat(fronts, ignore_index=True)[PARETO_COLUMNS]
+        front = chosen[front_mask(chosen, measure)]
+        fronts.append(front.sort_values(["risk", "horizon", "method"], kind="stable"))
+    return pd.concat(fronts, ignore_index=True)[pareto_columns(measure)]
 
 
 def pareto_rows(results: pd.DataFrame) -> list[dict[str, Any]]:

@@ -40,7 +40,9 @@ class ResultFolder:
         return str(self.study["name"])
 
     def samples(self, cell_id: str) -> dict[str, np.ndarray] | None:
-        """The recorded trajectories and policies of a cell, or None where none were kept.
+        """The recorded policies of a cell, or None where none were kept.
+
+        With `SAMPLE_ARRAYS`, the trajectories, where the environment has poses and one layout.
 
         Raises UserError naming the file if it is damaged.
         """
@@ -52,7 +54,7 @@ class ResultFolder:
                 arrays = {name: np.asarray(archive[name]) for name in archive.files}
         except Exception as error:  # zipfile, zlib, ValueError and OSError all mean the same here
             raise UserError(_damaged(file, str(error))) from error
-        missing = [name for name in (*SAMPLE_ARRAYS, *POLICY_ARRAYS) if name not in arrays]
+        missing = [name for name in POLICY_ARRAYS if name not in arrays]
         if missing:
             raise UserError(_damaged(file, f"has no array {missing[0]!r}"))
         return arrays

@@ -20,6 +20,7 @@ from tracking.figures import Drawn, draw_figures
 from tracking.files import write_atomically
 from tracking.inline_svg import inline_svg
 from tracking.pareto import RISK_KINDS, pareto_table, write_pareto_csv
+from tracking.performance import performance_of
 from tracking.records import ResultFolder, read_results
 from tracking.schema import COLUMNS
 from tracking.statistics import SETTING, aggregate
@@ -54,6 +55,7 @@ def render_report(
     skipped: dict[str, str],
 ) -> str:
     """The page as text. All that comes from the files is escaped by the template engine."""
+    measure = performance_of(settings)
     environment = Environment(
         loader=PackageLoader("tracking", "templates"),
         autoescape=True,
@@ -65,7 +67,7 @@ def render_report(
         alpha=wording.alpha_text,
         bound=wording.bound_text,
         rate=wording.rate_text,
-        steps=wording.steps_text,
+        value=measure.text,
         method=wording.method_text,
         confidence=wording.confidence_text,
     )
@@ -73,6 +75,7 @@ def render_report(
     return environment.get_template("report.html.j2").render(
         study=folder.name,
         paper=PAPER,
+        measure=measure,
         answer=answer_study(settings, certificate),
         charts=build_charts(settings),
         box={"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP},

@@ -67,6 +67,7 @@ COLUMNS: tuple[Column, ...] = (
     _c("std_steps_to_goal", "float", True, "steps", "standard deviation over successful scenarios"),
     _c("mean_steps_to_reach", "float", True, "steps", "unconstrained only: mean, hazard ignored"),
     _c("mean_return", "float", True, "", "mean undiscounted return of the evaluation scenarios"),
+    _c("std_return", "float", True, "", "standard deviation of the same over scenarios"),
     _c("max_log_ratio", "float", True, "nats", "largest max_a log pi/pi_base over evaluated steps"),
     _c("mean_log_ratio", "float", True, "nats", "mean over steps of max_a log pi/pi_base"),
     _c("mean_realised_log_ratio", "float", True, "nats", "mean log pi/pi_base of sampled actions"),

@@ -47,6 +47,8 @@ def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
       below that the range, and a text that says which;
     - std_steps_to_goal: over all successful scenarios of all seeds;
     - steps_standard_error: of the mean, from scenarios alone (seeds taken as given);
+    - mean_return, return_low, return_high, return_interval, return_standard_error: the same of
+      the undiscounted return, over all evaluation scenarios;
     - num_scenarios, num_violations, empirical_violation_rate: pooled over seeds, no interval;
       min_/max_empirical_violation_rate: over seeds;
     - prior_bound (the largest; seeds share it), posterior_bound (the worst policy's),
@@ -65,7 +67,14 @@ def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
 def _summarise(group: pd.DataFrame) -> dict[str, object]:
     done = group[group["status"] == "finished"]
     steps = done["mean_steps_to_goal"].to_numpy(np.float64)
-    low, high, interval = _steps_interval(steps)
+    low, high, interval = _interval(steps)
+    returns = done["mean_return"].to_numpy(np.float64)
+    return_low, return_high, return_interval = _interval(returns)
+    _, return_error = _pooled_deviation(
+        returns,
+        done["std_return"].to_numpy(np.float64),
+        done["num_scenarios"].to_numpy(np.float64),
+    )
     successes = (done["num_scenarios"] - done["num_violations"]).to_numpy(np.float64)
     deviation, error = _pooled_deviation(
         steps, done["std_steps_to_goal"].to_numpy(np.float64), successes
@@ -85,6 +94,11 @@ def _summarise(group: pd.DataFrame) -> dict[str, object]:
         "steps_interval": interval,
         "std_steps_to_goal": deviation,
         "steps_standard_error": error,
+        "mean_return": _over_seeds(np.mean, returns),
+        "return_low": return_low,
+        "return_high": return_high,
+        "return_interval": return_interval,
+        "return_standard_error": return_error,
         "num_scenarios": scenarios,
         "num_violations": violations,
         "empirical_violation_rate": violations / scenarios if scenarios else np.nan,
@@ -98,33 +112,22 @@ def _summarise(group: pd.DataFrame) -> dict[str, object]:
     }
 
 
-def unconstrained_steps(settings: pd.DataFrame) -> float:
-    """Time to goal of the unconstrained settings in an aggregated table; NaN without any.
-
-    With violations ignored where that is known: the few episodes of such a policy that satisfy
-    the property are not typical of it.
-    """
-    free = settings[settings["alpha"].isna()]
-    steps = free["mean_steps_to_reach"].fillna(free["mean_steps_to_goal"]).astype(float)
-    return float(steps.min()) if steps.notna().any() else np.nan
-
-
 def _over_seeds(statistic: object, values: np.ndarray) -> float:
     return float(statistic(values)) if values.size else np.nan  # type: ignore[operator]
 
 
-def _steps_interval(steps: np.ndarray) -> tuple[float, float, str]:
-    if not steps.size or not np.isfinite(steps).all():
+def _interval(values: np.ndarray) -> tuple[float, float, str]:
+    if not values.size or not np.isfinite(values).all():
         return np.nan, np.nan, "none"
-    if steps.size < MIN_SEEDS_FOR_INTERVAL:
-        plural = "s" if steps.size > 1 else ""
+    if values.size < MIN_SEEDS_FOR_INTERVAL:
+        plural = "s" if values.size > 1 else ""
         return (
-            float(steps.min()),
-            float(steps.max()),
-            f"range of {steps.size} seed{plural}, too few for an interval",
+            float(values.min()),
+            float(values.max()),
+            f"range of {values.size} seed{plural}, too few for an interval",
         )
-    low, high = bootstrap_mean_interval(steps)
-    return low, high, f"{INTERVAL_CONFIDENCE:.0%} bootstrap over {steps.size} seeds, pointwise"
+    low, high = bootstrap_mean_interval(values)
+    return low, high, f"{INTERVAL_CONFIDENCE:.0%} bootstrap over {values.size} seeds, pointwise"
 
 
 def _pooled_deviation(

@@ -96,9 +96,11 @@ def off_policy_bound(
         limit = require_real("log_ratio_limit", log_ratio_limit)
         if limit <= 0.0:
             raise ValueError(f"log_ratio_limit must be above 0, got {log_ratio_limit!r}")
+        limit += 1e-9 * (1.0 + limit)  # sums of logarithms are rounded: a limit that holds for them
         if ratios.max() > limit:
             raise ValueError(
-                f"log_ratios must be at most log_ratio_limit ({limit!r}), got {ratios.max()!r}"
+                f"log_ratios must be at most log_ratio_limit ({log_ratio_limit!r}), "
+                f"got {ratios.max()!r}"
             )
         if limit < 700.0:
             largest, hedges = math.exp(limit) * (1.0 + 1e-12), _HEDGES

@@ -1,4 +1,4 @@
-"""The pathwise bound: a trajectory may not become more than e^B times as likely as under the base."""
+"""The pathwise bound: no trajectory may become more than e^B times as likely as it was."""
 
 from __future__ import annotations
 

@@ -49,16 +49,15 @@ def permitted(
     horizons = certificate.table.horizon
     if certificate.choice is not None:
         horizons = [certificate.choice.horizon]
-    world = {"alpha_mu": alpha_mu, "alpha_p": alpha_p}
     level = min(eps_max, _BELOW_ONE)
     rows = []
     for horizon in horizons:
         eps_base = certificate.eps_base(horizon)
-        bound = ratio_bound(eps_base, 1.0, horizon, **world)
+        bound = ratio_bound(eps_base, 1.0, horizon, alpha_mu=alpha_mu, alpha_p=alpha_p)
         alpha = None
         if bound <= level:
-            alpha = max_alpha(eps_base, level, horizon, **world)
-            bound = ratio_bound(eps_base, alpha, horizon, **world)
+            alpha = max_alpha(eps_base, level, horizon, alpha_mu=alpha_mu, alpha_p=alpha_p)
+            bound = ratio_bound(eps_base, alpha, horizon, alpha_mu=alpha_mu, alpha_p=alpha_p)
         violations = certificate.table.num_violations[horizon - 1]
         rows.append(Permitted(eps_max, horizon, violations, eps_base, alpha, bound))
     return rows

@@ -82,3 +82,18 @@ class GaussianNetwork(nn.Module):
         low, high = self.spec.log_std_min, self.spec.log_std_max
         log_std = low + 0.5 * (high - low) * (torch.tanh(raw) + 1.0)
         return mean, torch.exp(log_std)
+
+
+def widened(network: GaussianNetwork, extra: int) -> GaussianNetwork:
+    """The same policy with ``extra`` more entries at the end of its observation, all ignored.
+
+    What they are multiplied with is 0, so training may begin to use them.
+    """
+    size = network.spec.observation_size + extra
+    wide = blank_network(network.spec.model_copy(update={"observation_size": size}))
+    state = dict(network.state_dict())
+    first = next(name for name in state if name.endswith("weight"))
+    column = state[first].new_zeros(len(state[first]), extra)
+    state[first] = torch.cat([state[first], column], dim=1)
+    wide.load_state_dict(state)
+    return wide

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -11,14 +12,19 @@ from ray.rllib.algorithms.ppo import PPO, PPOConfig
 from ray.rllib.callbacks.callbacks import RLlibCallback
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
+from sport_ray.constraints import (
+    Constraint,
+    RatioConstraint,
+    Unconstrained,
+    constraint_from_json,
+)
 from sport_ray.errors import UserError
-from sport_ray.policies.network import GaussianNetwork, blank_network
+from sport_ray.policies.network import GaussianNetwork, blank_network, widened
 from sport_ray.policies.store import load_policy, network_to_bytes
 from sport_ray.projected_ppo.array_runner import ArrayRunner
 from sport_ray.projected_ppo.environment import TrainingEnvironment, take_violations
 from sport_ray.projected_ppo.learner import ProjectedPPOLearner
 from sport_ray.projected_ppo.module import ProjectedPPOModule
-from sport_ray.projection.constraint import Constraint, RatioConstraint, Unconstrained
 
 Gradient = Literal["paper", "through_projection"]
 Sampling = Literal["arrays", "episodes"]
@@ -82,7 +88,7 @@ class ProjectedPPOConfig(PPOConfig):
         base: GaussianNetwork | str | Path | None = NotProvided,
         task: GaussianNetwork | None = NotProvided,
         alpha: float = NotProvided,
-        constraint: Constraint = NotProvided,
+        constraint: Constraint | Mapping[str, Any] = NotProvided,
         gradient: Gradient = NotProvided,
         sampling: Sampling = NotProvided,
         critic_lr: float = NotProvided,
@@ -95,7 +101,8 @@ class ProjectedPPOConfig(PPOConfig):
             base: the frozen base policy: a network, or a folder written by ``save_policy``.
             task: where the task policy starts; default the base policy.
             alpha: largest density ratio to the base, ≥ 1; short for a ``RatioConstraint``.
-            constraint: what the policy is projected onto, instead of ``alpha``.
+            constraint: what the policy is projected onto, instead of ``alpha``: a ``Constraint``,
+                or its JSON, such as ``{"name": "pathwise_all", "log_budget": 2.3}``.
             gradient: "paper" (the ratio's numerator is the unprojected task policy) or
                 "through_projection" (numerator and denominator projected).
             sampling: "arrays" (the fast path: no connectors, no episode objects) or "episodes"
@@ -118,6 +125,8 @@ class ProjectedPPOConfig(PPOConfig):
         if alpha is not NotProvided:
             self.constraint = RatioConstraint(alpha=alpha)
         if constraint is not NotProvided:
+            if not isinstance(constraint, Constraint):
+                constraint = constraint_from_json(constraint)
             self.constraint = constraint
         if gradient is not NotProvided:
             if gradient not in ("paper", "through_projection"):
@@ -157,6 +166,7 @@ class ProjectedPPOConfig(PPOConfig):
                 "env_id": self.env,
                 "kwargs": dict(self.env_config),
                 "squash": start.spec.squash,
+                "constraint": self.constraint.to_json(),
             }
             self.env = TrainingEnvironment
         if self.sampling == "arrays" and not self.in_evaluation:
@@ -165,6 +175,16 @@ class ProjectedPPOConfig(PPOConfig):
         elif self.env_runner_cls is ArrayRunner:
             self.env_runner_cls = None
         super().validate()
+
+    def _start(self) -> GaussianNetwork:
+        """The task policy before training: given, or the base, which ignores the budget."""
+        start = self.task or self.base
+        assert start is not None and self.constraint is not None  # validate() has seen to it
+        known = (
+            start.spec.observation_size if self.base is None else self.base.spec.observation_size
+        )
+        missing = known + self.constraint.num_features - start.spec.observation_size
+        return widened(start, missing) if missing else start
 
     def _refuse_what_arrays_ignore(self) -> None:
         """Arrays pass by RLlib's connectors and episodes: an option of theirs would do nothing."""
@@ -202,8 +222,8 @@ class ProjectedPPOConfig(PPOConfig):
 
     def get_default_rl_module_spec(self) -> RLModuleSpec:
         """The module that samples from the projected policy."""
-        start = self.task or self.base
-        assert start is not None and self.constraint is not None  # validate() has seen to it
+        start = self._start()
+        assert self.constraint is not None  # validate() has seen to it
         return RLModuleSpec(
             module_class=ProjectedPPOModule,
             model_config={
@@ -232,8 +252,7 @@ class ProjectedPPO(PPO):
             for name, value in state.items()
             if name.startswith("actor.")
         }
-        start = self.config.task or self.config.base
-        network = blank_network(start.spec)
+        network = blank_network(self.config._start().spec)
         network.load_state_dict(actor)
         return network
 

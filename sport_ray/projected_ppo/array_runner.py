@@ -98,7 +98,7 @@ class ArrayRunner(SingleAgentEnvRunner):
             with torch.no_grad():
                 out = self.module.act(torch.from_numpy(observations[-1]).to(self._device))
                 action = MeanStdGaussian.from_logits(out[Columns.ACTION_DIST_INPUTS]).sample()
-            step = self._try_env_step(action.cpu().numpy())
+            step = self._try_env_step(self.module.for_environment(out, action))
             if step == ENV_STEP_FAILURE:  # RLlib made a new environment: what there was is lost
                 self._restart()
                 observations, count = [self._observation], 0

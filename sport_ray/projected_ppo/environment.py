@@ -10,7 +10,10 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 
 import sport_ray  # registers the ids in a fresh worker process
+from sport_ray.constraints import constraint_from_json
+from sport_ray.envs.making import environment_spec, require_unit_actions
 from sport_ray.envs.squash import TanhActions, TanhVectorActions
+from sport_ray.projected_ppo.budget_environment import BudgetVectorEnv
 
 assert sport_ray
 
@@ -73,10 +76,15 @@ class TrainingEnvironment:
         """A vector environment when RLlib asks for ``num_envs``, else a single one."""
         env_id, kwargs = context["env_id"], dict(context["kwargs"])
         tanh = context["squash"] == "tanh"
+        native = environment_spec(env_id).vector_entry_point is not None
         if "num_envs" not in context:
             single = gym.make(env_id, **kwargs)
-            return TanhActions(single) if tanh else single
-        native = gym.spec(env_id.rpartition(":")[2]).vector_entry_point is not None
+            if not tanh:
+                return single
+            require_unit_actions(env_id, single.action_space)
+            return TanhActions(single)
+        if native and "horizon" in kwargs:
+            kwargs.pop("max_episode_steps", None)  # a TimeLimit's; it keeps its horizon itself
         vector = gym.make_vec(
             env_id,
             num_envs=context["num_envs"],
@@ -88,4 +96,9 @@ class TrainingEnvironment:
             raise ValueError(
                 f"{env_id} resets by {mode}; RLlib is right only with AutoresetMode.NEXT_STEP"
             )
-        return CountingViolations(TanhVectorActions(vector) if tanh else vector)
+        if tanh:
+            require_unit_actions(env_id, vector.single_action_space)
+            vector = TanhVectorActions(vector)
+        counted = CountingViolations(vector)
+        constraint = constraint_from_json(context.get("constraint", {"name": "unconstrained"}))
+        return BudgetVectorEnv(counted, constraint) if constraint.state_size else counted

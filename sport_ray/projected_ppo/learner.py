@@ -158,12 +158,15 @@ class ProjectedPPOLearner(PPOTorchLearner):
             mean, std = batch[Columns.ACTION_DIST_INPUTS][rows].chunk(2, dim=-1)
             base_mean, base_std, task_mean, task_std = batch[POLICY_INPUTS][rows].chunk(4, dim=-1)
             log_ratio = max_log_ratio(mean, std, base_mean, base_std)
-            worst = log_ratio.max().item()
-            if not worst <= module.constraint.log_ratio_limit:
+            limits = module.limits(batch[Columns.OBS][rows])
+            within = module.constraint.within(mean, std, base_mean, base_std, limits)
+            if not bool(within.all()):
                 raise ArithmeticError(
-                    f"a stored action distribution has log ratio {worst} nats, above "
-                    f"{module.constraint.log_ratio_limit}: it was not sampled as projected"
+                    f"a stored action distribution has log ratio {log_ratio[~within][0].item()} "
+                    f"nats, outside the limit of the constraint {module.constraint.to_json()}: it "
+                    "was not sampled as projected"
                 )
+            worst = log_ratio.max().item()
             projected = ((mean != task_mean) | (std != task_std)).any(dim=-1)
             values = {
                 "projected_share": projected.float().mean(),

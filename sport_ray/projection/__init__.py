@@ -2,7 +2,7 @@
 
 ``project_kl`` and ``max_log_ratio`` on torch tensors, ``project_kl_arrays`` and
 ``max_log_ratio_arrays`` on numpy arrays, ``project_mean_shift`` for mean-only shifts,
-``kl_divergence``, and the ``Constraint`` interface. All log ratios are in nats.
+and ``kl_divergence``. All log ratios are in nats.
 
 >>> import torch
 >>> base, task = torch.tensor([0.0, 0.0]), torch.tensor([0.5, 0.0])
@@ -15,22 +15,10 @@ True
 from __future__ import annotations
 
 from sport_ray.projection.arrays import max_log_ratio_arrays, project_kl_arrays
-from sport_ray.projection.constraint import (
-    CONSTRAINTS,
-    Constraint,
-    RatioConstraint,
-    Unconstrained,
-    constraint_from_json,
-)
 from sport_ray.projection.gaussian import kl_divergence, max_log_ratio, project_kl
 from sport_ray.projection.mean_shift import project_mean_shift
 
 __all__ = [
-    "CONSTRAINTS",
-    "Constraint",
-    "RatioConstraint",
-    "Unconstrained",
-    "constraint_from_json",
     "kl_divergence",
     "max_log_ratio",
     "max_log_ratio_arrays",

@@ -94,10 +94,11 @@ def _until(left: Array, right: Array, low: int, high: int | None) -> Array:
     held, best, size = left, right, 1  # ``held`` over, and ``best`` among, ``size`` states
     while size < width:
         step = min(size, width - size)
-        before = held if step == size else _held(left, step)
-        best = np.maximum(best, np.minimum(before, _later(best, step, -np.inf)))
+        # Of the later window only what lies beyond the first one is new: ``left`` is to hold
+        # over all of the first one for that, even where the windows overlap.
+        best = np.maximum(best, np.minimum(held, _later(best, step, -np.inf)))
+        held = np.minimum(held, _later(held, step, np.inf))
         size += step
-        held = np.minimum(held, _later(held, step, np.inf)) if size < width else held
     if low == 0:
         return best
     return np.minimum(_held(left, low), _later(best, low, -np.inf))

@@ -30,6 +30,7 @@ class ScenarioEnvironment(Protocol):
     """A fixed number of slots; what happens in one never depends on the others."""
 
     signal_names: tuple[str, ...]
+    action_space: gymnasium.spaces.Space[Any]
 
     def reset(
         self, slots: Slots, generators: Sequence[np.random.Generator]
@@ -50,6 +51,7 @@ class PointReachAvoidScenarios:
     """The point robot on its array simulator: hundreds of slots at the cost of a few."""
 
     def __init__(self, num_slots: int, kwargs: Mapping[str, Any]) -> None:
+        from sport_ray.envs.point_reach_avoid import action_space
         from sport_ray.envs.simulator import PointReachAvoidSimulator
 
         try:
@@ -60,6 +62,7 @@ class PointReachAvoidScenarios:
                 f"environment {POINT_REACH_AVOID!r} cannot be made: {reason}"
             ) from error
         self.signal_names: tuple[str, ...] = self.simulator.signal_names
+        self.action_space: gymnasium.spaces.Space[Any] = action_space()
 
     def reset(
         self, slots: Slots, generators: Sequence[np.random.Generator]
@@ -98,6 +101,7 @@ class GymnasiumScenarios:
                 raise UserError(
                     f"environment {env_id!r} has {name} {space}: expected a Box of one dimension"
                 )
+        self.action_space = self.environments[0].action_space
         _, info = self.environments[0].reset(seed=0)
         self.signal_names = tuple(sorted(self._signals(info)))
 

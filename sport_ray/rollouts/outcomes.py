@@ -23,6 +23,7 @@ class Outcomes:
     max_log_ratio: largest policy-level log ratio over the episode's steps, nats.
     sum_log_ratio: sum of the same over steps, nats.
     sum_realised_log_ratio: Σ_t log π(a_t|s_t)/π_base(a_t|s_t), nats.
+    max_prefix_log_ratio: the largest that this sum ever was, at least 0, nats.
     projected_steps: steps at which the projection changed the task policy.
     sum_kl_to_base, sum_task_distance: Σ_t KL(π‖π_base), Σ_t KL(π‖π_task), nats.
     """
@@ -37,6 +38,7 @@ class Outcomes:
     max_log_ratio: NDArray[np.float64]
     sum_log_ratio: NDArray[np.float64]
     sum_realised_log_ratio: NDArray[np.float64]
+    max_prefix_log_ratio: NDArray[np.float64]
     projected_steps: NDArray[np.int64]
     sum_kl_to_base: NDArray[np.float64]
     sum_task_distance: NDArray[np.float64]

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from sport_ray.envs.making import require_unit_actions
 from sport_ray.errors import UserError
 from sport_ray.projection import kl_divergence
 from sport_ray.properties import NEVER, parse_property
@@ -85,6 +86,8 @@ def run_scenarios(
         )
     columns = [environment.signal_names.index(name) for name in prop.signal_names]
     tanh = behaviour.spec.squash == "tanh"
+    if tanh:
+        require_unit_actions(plan.env_id, environment.action_space)
     actions = behaviour.spec.action_size
 
     scenario = np.full(slots, -1, dtype=np.int64)
@@ -93,6 +96,8 @@ def run_scenarios(
     trace = np.full((slots, plan.horizon + 1, len(columns)), np.nan)
     sums = np.zeros((slots, 5))
     largest = np.zeros(slots)
+    furthest = np.zeros(slots)
+    state = behaviour.start(slots)
     observation = np.empty((slots, behaviour.spec.observation_size))
     rewards = np.zeros(slots)
     parts: list[Outcomes] = []
@@ -122,6 +127,8 @@ def run_scenarios(
         step[chosen] = 0
         sums[chosen] = 0.0
         largest[chosen] = 0.0
+        furthest[chosen] = 0.0
+        state[chosen] = behaviour.start(chosen.size)
         rewards[chosen] = 0.0
         counted.started += chosen.size
 
@@ -149,6 +156,7 @@ def run_scenarios(
                 max_log_ratio=largest[done],
                 sum_log_ratio=sums[done, 0],
                 sum_realised_log_ratio=sums[done, 1],
+                max_prefix_log_ratio=furthest[done],
                 projected_steps=sums[done, 2].astype(np.int64),
                 sum_kl_to_base=sums[done, 3],
                 sum_task_distance=sums[done, 4],
@@ -159,7 +167,7 @@ def run_scenarios(
 
     start(np.arange(slots))
     while (live := np.flatnonzero(scenario >= 0)).size:
-        gaussians = behaviour.step(observation[live])
+        gaussians = behaviour.step(observation[live], state[live])
         if observer is not None:
             observer(scenario[live], step[live], gaussians, environment.poses(live))
         action = gaussians.mean + gaussians.std * noise[live, step[live]]
@@ -167,7 +175,9 @@ def run_scenarios(
         step[live] += 1
         observation[live] = transition.observation
         trace[live, step[live]] = transition.signals[:, columns]
+        state[live] = behaviour.spend(state[live], gaussians, action)
         sums[live] += _step_sums(gaussians, action)
+        furthest[live] = np.maximum(furthest[live], sums[live, 1])
         largest[live] = np.maximum(largest[live], gaussians.max_log_ratio)
         rewards[live] += transition.reward
         late = step[live] >= plan.horizon

@@ -70,7 +70,7 @@ def sweep_with(**changes: object) -> dict:
         (with_(certificate={"beta": 1}), ["certificate.beta", "1"]),
         (with_(certificate={"num_scenarios": 0}), ["certificate.num_scenarios"]),
         (with_(training={"minibatch_size": 1024}), ["minibatch_size (1024)"]),
-        (with_(environment={"kwargs": {"horizon": 5}}), ["horizon", "env.kwargs"]),
+        (with_(environment={"kwargs": {"horizon": 5}}), ["horizon", "environment.kwargs"]),
         (with_(property="G !hazard & ???"), ["property", "???"]),
         (with_(name="../evil"), ["name", "'../evil'"]),
         (with_(property="G hazard U"), ["property", "column 11"]),

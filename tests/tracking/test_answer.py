@@ -27,10 +27,10 @@ def test_names_level_method_steps_base_and_unconstrained(results: Path) -> None:
         & (settings["horizon"] == best.horizon)
     ].iloc[0]
     allowed = settings[(settings["method"] == best.method) & (settings["prior_bound"] <= 0.1)]
-    assert best.steps == row["mean_steps_to_goal"] == allowed["mean_steps_to_goal"].min()
-    assert best.faster
+    assert best.value == row["mean_steps_to_goal"] == allowed["mean_steps_to_goal"].min()
+    assert best.better
     assert answer.sentence.startswith("At certified risk ≤ 0.1, Projected PPO reaches the goal in")
-    assert f"{best.steps:.2f} steps (base {best.base_steps:.2f}, unconstrained 11." in (
+    assert f"{best.value:.2f} steps (base {best.base_value:.2f}, unconstrained 11." in (
         answer.sentence
     )
     assert any("Fewer than 3 seeds" in note for note in answer.notes)
@@ -42,7 +42,7 @@ def test_a_gain_within_sampling_error_is_called_none(make_results) -> None:
 
     answer = answer_of(make_results(change=slow))
     assert answer.sentence.startswith("No certified setting reaches the goal faster")
-    assert not any(best.faster for best in answer.best)
+    assert not any(best.better for best in answer.best)
 
 
 def test_a_gain_only_above_a_tenth_is_said_with_its_risk(make_results) -> None:
@@ -66,7 +66,7 @@ def test_without_alpha_one_the_certificate_is_the_base(make_results) -> None:
     assert {best.base_source for best in answer.best} == {
         "certification scenarios, at their longest T"
     }
-    assert {best.base_steps for best in answer.best} == {14.02}
+    assert {best.base_value for best in answer.best} == {14.02}
     assert answer.best[0].base_error == pytest.approx(2.21 / 100)
 
 

@@ -10,7 +10,8 @@ import pytest
 from scipy.stats import norm
 
 from tracking import load_results
-from tracking.statistics import aggregate, bootstrap_mean_interval, unconstrained_steps
+from tracking.performance import STEPS
+from tracking.statistics import aggregate, bootstrap_mean_interval
 
 
 def pick(settings: pd.DataFrame, method: str, alpha: float, horizon: int) -> pd.Series:
@@ -144,6 +145,6 @@ def test_what_an_unconstrained_policy_reaches_ignores_violations() -> None:
             "mean_steps_to_reach": [np.nan, 11.5, np.nan],
         }
     )
-    assert unconstrained_steps(settings) == 11.5
-    assert unconstrained_steps(settings.iloc[[2]]) == 16.0  # not measured: among successes
-    assert np.isnan(unconstrained_steps(settings.iloc[[0]]))
+    assert STEPS.unconstrained(settings) == 11.5
+    assert STEPS.unconstrained(settings.iloc[[2]]) == 16.0  # not measured: among successes
+    assert np.isnan(STEPS.unconstrained(settings.iloc[[0]]))

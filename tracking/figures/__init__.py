@@ -7,6 +7,7 @@ returned, so that no picture outlives the results that it shows.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 
@@ -17,6 +18,7 @@ from tracking.figures.risk import draw_risk
 from tracking.figures.steps import draw_steps
 from tracking.figures.style import Drawn, look
 from tracking.figures.trajectories import draw_trajectories
+from tracking.performance import RETURN, STEPS, performance_of
 from tracking.records import ResultFolder
 
 __all__ = ["Drawn", "draw_figures"]
@@ -32,9 +34,12 @@ def draw_figures(
     """
     out = folder.path / "figures"
     certificate = folder.certificate
+    measure = performance_of(settings)
+    for other in {STEPS.figure, RETURN.figure} - {measure.figure}:
+        _remove(out, other)
     plans: dict[str, tuple[Callable[[], Drawn | None], str]] = {
         "risk": (lambda: draw_risk(settings, frame, out), "no setting with an α finished"),
-        "steps_to_goal": (lambda: draw_steps(settings, out), "no setting reached the goal"),
+        measure.figure: (lambda: draw_steps(settings, out), "no setting reached the goal"),
         "pareto": (lambda: draw_pareto(settings, out), "no setting has a bound below 1"),
         "max_log_alpha": (
             lambda: draw_max_log_alpha(certificate, settings, out) if certificate else None,
@@ -62,6 +67,10 @@ def draw_figures(
                 drawn[name] = figure
                 continue
             skipped[name] = reason
-            for suffix in ("png", "svg"):
-                (out / f"{name}.{suffix}").unlink(missing_ok=True)
+            _remove(out, name)
     return drawn, skipped
+
+
+def _remove(out: Path, name: str) -> None:
+    for suffix in ("png", "svg"):
+        (out / f"{name}.{suffix}").unlink(missing_ok=True)

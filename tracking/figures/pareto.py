@@ -1,4 +1,4 @@
-"""The Pareto fronts as a figure: certified risk and posterior risk against steps to goal."""
+"""The Pareto fronts as a figure: certified risk and posterior risk against performance."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tracking.figures.style import (
     new_figure,
     save,
 )
-from tracking.pareto import candidates, pareto_front
+from tracking.pareto import candidates, front_groups, front_mask
+from tracking.performance import Performance, performance_of
 from tracking.table import plain_rows
 from tracking.wording import alpha_text, method_text, seeds_text
 
-TITLE = "Pareto front: risk against time to goal"
 PANELS = {
     "prior_bound": ("Certified before any rollout", "prior bound (log)"),
     "posterior_bound": ("Bounded after evaluation", "posterior bound, worst seed (log)"),
@@ -34,6 +34,7 @@ def draw_pareto(settings: pd.DataFrame, folder: Path) -> Drawn | None:
     chosen = {kind: candidates(settings, kind) for kind in PANELS}
     if all(points.empty for points in chosen.values()):
         return None
+    measure = performance_of(settings)
     figure, grid = new_figure(9.8, 4.6, 1, 2, sharey=True)
     for axes, (kind, points) in zip(grid[0], chosen.items(), strict=True):
         title, label = PANELS[kind]
@@ -43,41 +44,45 @@ def draw_pareto(settings: pd.DataFrame, folder: Path) -> Drawn | None:
             axes.text(0.5, 0.5, "no bound below 1", transform=axes.transAxes, ha="center",
                       color=MUTED)  # fmt: skip
         else:
-            _panel(axes, points)
-    grid[0][0].set_ylabel("mean steps to goal")
+            _panel(axes, points, measure)
+    grid[0][0].set_ylabel(measure.axis)
     fullest = max(zip(chosen.values(), grid[0], strict=True), key=lambda pair: len(pair[0]))[1]
     legend_below(figure, fullest, 4)
     seeds = pd.concat([points["seeds"] for points in chosen.values()])
+    runs = "which runs over methods, α and T" if measure.across_horizons else "of its own T"
     caption = (
         f"Each point a setting, mean over {seeds_text(seeds)}; labels: α, T. Filled: on the front, "
-        "which runs over methods, α and T; hollow: dominated. All certified points hold together; "
+        f"{runs}; hollow: dominated. All certified points hold together; "
         "posterior bounds hold one by one, and the best of many is drawn here."
     )
-    return Drawn("pareto", TITLE, caption, save(figure, folder, "pareto"))
+    title = f"Pareto front: risk against {measure.name}"
+    return Drawn("pareto", title, caption, save(figure, folder, "pareto"))
 
 
-def _panel(axes: Axes, points: pd.DataFrame) -> None:
-    risk, steps = points["risk"].to_numpy(), points["mean_steps_to_goal"].to_numpy()
-    mask = pareto_front(np.column_stack([risk, steps]))
-    order = np.lexsort((steps[mask], risk[mask]))
+def _panel(axes: Axes, points: pd.DataFrame, measure: Performance) -> None:
+    risk, values = points["risk"].to_numpy(), points[measure.mean].to_numpy()
+    mask = front_mask(points, measure)
+    order = np.lexsort((measure.cost(values[mask]), risk[mask]))
     axes.set_xscale("log")
-    axes.step(risk[mask][order], steps[mask][order], where="post", color=INK, linewidth=1.2,
-              zorder=1, label="front")  # fmt: skip
+    for index, rows in enumerate(front_groups(points, measure)):
+        chosen = order[rows[mask][order]]
+        axes.step(risk[mask][chosen], values[mask][chosen], where="post", color=INK, linewidth=1.2,
+                  zorder=1, label=None if index else "front")  # fmt: skip
     for method in points["method"].unique():
         colour, marker = METHOD_COLOURS[method], METHOD_MARKERS[method]
         leads = bool(((points["method"] == method).to_numpy() & mask).any())
         for on_front in (True, False):
             some = (points["method"] == method).to_numpy() & (mask == on_front)
-            axes.plot(risk[some], steps[some], marker, color=colour, linestyle="none",
+            axes.plot(risk[some], values[some], marker, color=colour, linestyle="none",
                       markerfacecolor=colour if on_front else "none", markersize=7,
                       alpha=1 if on_front else 0.55,
                       label=method_text(method) if on_front == leads else None)  # fmt: skip
     labelled = points[mask].iloc[order]
     last: tuple[float, float] | None = None
     reach = np.log(risk.max() / risk.min()) or 1.0
-    tall = np.ptp(steps) or 1.0
+    tall = np.ptp(values) or 1.0
     for row in plain_rows(labelled):
-        place = (row["risk"], row["mean_steps_to_goal"])
+        place = (row["risk"], row[measure.mean])
         here = (np.log(place[0]) / reach, place[1] / tall)
         if last and abs(here[0] - last[0]) < 0.12 and abs(here[1] - last[1]) < 0.06:
             continue

@@ -1,4 +1,4 @@
-"""What the ratio buys: steps to the goal against alpha, for both experiments."""
+"""What the ratio buys: steps to the goal, or return, against alpha, for both experiments."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ from tracking.figures.style import (
     new_panels,
     save,
 )
-from tracking.statistics import unconstrained_steps
+from tracking.performance import Performance, performance_of
 from tracking.wording import method_text, seeds_text
 
-TITLE = "Time to goal against α"
 LEVELS = (1.0, 0.1, 0.025)
 
 
 def draw_steps(settings: pd.DataFrame, folder: Path) -> Drawn | None:
     """One panel per T; None if no setting reached the goal."""
-    known = settings["mean_steps_to_goal"].fillna(settings["mean_steps_to_reach"])
+    measure = performance_of(settings)
+    known = settings[measure.mean]
+    if measure.sign > 0:
+        known = known.fillna(settings["mean_steps_to_reach"])
     done = settings[np.isfinite(known)]
     bounded = done[done["alpha"].notna()]
     if bounded.empty:
@@ -38,36 +40,36 @@ def draw_steps(settings: pd.DataFrame, folder: Path) -> Drawn | None:
     figure, panels = new_panels(len(horizons), 4.5)
     for axes, horizon in zip(panels, horizons, strict=True):
         rows = done[done["horizon"] == horizon]
-        _panel(axes, rows)
+        _panel(axes, rows, measure)
         alpha_axis(axes, bounded["alpha"].to_numpy(), unconstrained=False)
         _levels(axes, rows)
         axes.set_title(f"T = {horizon} steps", pad=34)
-    panels[0].set_ylabel("steps to goal, successful scenarios")
+    panels[0].set_ylabel(f"{measure.short}, {measure.over}")
     legend_below(figure, panels[0], 2)
     caption = (
-        f"Lines: mean over {seeds_text(bounded['seeds'])} per setting; bands: ± one standard "
-        "deviation over scenarios (the spread of episodes, not an interval of the mean). "
-        "Vertical lines: where the prior bound reaches 0.025, 0.1 and 1. "
-        "Scenarios that fail are not in the mean: read it with the risk."
+        f"Lines: mean over {seeds_text(bounded['seeds'])} per setting; bands: "
+        f"{measure.band}. Vertical lines: where the prior bound reaches 0.025, 0.1 and 1."
+        f"{measure.left_out}"
     )
-    return Drawn("steps_to_goal", TITLE, caption, save(figure, folder, "steps_to_goal"))
+    title = f"{measure.name[0].upper()}{measure.name[1:]} against α"
+    return Drawn(measure.figure, title, caption, save(figure, folder, measure.figure))
 
 
-def _panel(axes: Axes, rows: pd.DataFrame) -> None:
+def _panel(axes: Axes, rows: pd.DataFrame, measure: Performance) -> None:
     bounded = rows[rows["alpha"].notna()].sort_values("alpha")
     for method in bounded["method"].unique():
         line = bounded[bounded["method"] == method]
-        mean, spread = line["mean_steps_to_goal"], line["std_steps_to_goal"].fillna(0)
+        mean, spread = line[measure.mean], measure.band_factor * line[measure.spread].fillna(0)
         colour = METHOD_COLOURS[method]
         axes.fill_between(line["alpha"], mean - spread, mean + spread, color=colour, alpha=0.1,
                           linewidth=0)  # fmt: skip
         axes.plot(line["alpha"], mean, color=colour, marker=METHOD_MARKERS[method],
                   label=method_text(method))  # fmt: skip
-    base = bounded.loc[bounded["alpha"] == 1, "mean_steps_to_goal"]
+    base = bounded.loc[bounded["alpha"] == 1, measure.mean]
     if len(base):
         axes.axhline(base.mean(), color=INK, linestyle=(0, (1, 1.5)), linewidth=1.4,
                      label="base policy (α = 1)")  # fmt: skip
-    free = unconstrained_steps(rows)
+    free = measure.unconstrained(rows)
     if math.isfinite(free):
         axes.axhline(free, color=METHOD_COLOURS["unconstrained"], linestyle="-.",
                      linewidth=1.4, label="unconstrained")  # fmt: skip

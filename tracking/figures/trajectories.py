@@ -11,11 +11,12 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Circle
 
 from tracking.figures.style import BLUE, GREEN, MUTED, VERMILLION, Drawn, new_figure, save
-from tracking.records import ResultFolder
+from tracking.records import SAMPLE_ARRAYS, ResultFolder
 from tracking.table import plain_rows
 from tracking.wording import method_text
 
 TITLE = "Trajectories around the hazard"
+SCENE = frozenset(SAMPLE_ARRAYS)
 MAX_PANELS = 6
 MAX_TRAJECTORIES = 60
 _METHODS = ("projected_ppo", "projected_at_deployment")
@@ -29,6 +30,9 @@ def draw_trajectories(folder: ResultFolder, frame: pd.DataFrame, out: Path) -> D
     if found is None:
         return None
     cells, horizon, seed = found
+    cells = {key: samples for key, samples in cells.items() if SCENE <= samples.keys()}
+    if not cells:
+        return None  # an environment without poses, or layouts that differ
     alphas = spread(sorted({alpha for _, alpha in cells}), MAX_PANELS)
     methods = [method for method in _METHODS if any(m == method for m, _ in cells)]
     limits = _limits(list(cells.values()))

@@ -177,10 +177,10 @@ def test_the_worst_event_of_shrinking_at_every_step_keeps_to_it(eps, c, horizon)
 
 
 def test_the_worst_event_is_not_far_off():
-    """At the numbers of the reach-avoid robot: WW is reached, 0.1 promised, 0.476 before."""
+    """At the numbers of the reach-avoid robot: 0.085 is reached, 0.1 promised, 0.476 before."""
     eps, alpha, horizon = 0.00928, 1.2062, 21
     worst = shrink_worst(eps, alpha, horizon)
-    assert 0.5 * gauss_renyi_bound(eps, alpha, horizon) < worst
+    assert 0.8 * gauss_renyi_bound(eps, alpha, horizon) < worst
     assert ratio_bound(eps, alpha, horizon) > 4.0 * gauss_renyi_bound(eps, alpha, horizon)
 
 

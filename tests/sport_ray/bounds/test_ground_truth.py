@@ -10,12 +10,12 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import ndtr
 
-from sport_ray.bounds import max_alpha, ratio_bound, scenario_bound
+from sport_ray.bounds import ratio_bound, scenario_bound
 from sport_ray.bounds.gauss_renyi import gauss_renyi_bound, renyi_bound, renyi_cost
 from sport_ray.bounds.off_policy import off_policy_bound
 from sport_ray.bounds.pathwise import pathwise_bound
@@ -131,6 +131,7 @@ def test_a_certificate_fails_at_most_at_its_stated_rate_exactly(p, beta):
     assert chance + stats.binom.pmf(following, n, p) > beta
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_certificates_of_mdps_cover_in_simulation(seed):
     """3,000 certificates of 200 scenarios each, at β = 0.05, and all that is derived from them."""
@@ -152,18 +153,18 @@ def test_certificates_of_mdps_cover_in_simulation(seed):
 
 
 def test_the_first_to_finish_are_not_a_sample():
-    """Half of all episodes violate, late; among the first 100 to finish in 16 slots, few do."""
-    mdp, horizon, n, beta, repetitions = late_hazard(0.5, wait=8), 20, 100, 0.05, 300
+    """Half of all episodes violate, late: of the first 100 to finish in 64 slots, a third."""
+    mdp, horizon, n, beta, repetitions = late_hazard(0.5, wait=18), 20, 100, 0.05, 200
     truth = mdp.violation(mdp.base, horizon)
     assert truth == pytest.approx(0.5)
     rng = np.random.default_rng(0)
-    biased = [int(first_to_finish(mdp, horizon, 16, n, rng).sum()) for _ in range(repetitions)]
+    biased = [int(first_to_finish(mdp, horizon, 64, n, rng).sum()) for _ in range(repetitions)]
     proper = rng.binomial(n, truth, repetitions)
     failing = [
         sum(scenario_bound(n, int(k), beta) < truth for k in counts) for counts in (biased, proper)
     ]
-    assert np.mean(biased) / n < 0.45
-    assert failing[0] > 10 * beta * repetitions * 0.4
+    assert np.mean(biased) / n < 0.4
+    assert failing[0] > 0.5 * repetitions  # instead of 0.05
     assert stats.binomtest(failing[1], repetitions, beta, alternative="greater").pvalue > 1e-3
 
 
@@ -200,23 +201,21 @@ def test_a_pathwise_budget(seed, budget, horizon, eps):
     assert worst_event(laws.p, laws.q, eps) <= pathwise_bound(eps, budget) * SLACK
 
 
-def test_a_pathwise_budget_spends_more_than_a_constant_ratio():
+def test_a_single_step_may_spend_the_whole_budget():
     """So that the policies above are not ratio-bounded ones in disguise."""
-    mdp, horizon, budget = random_mdp(0, states=4), 4, 1.0
-    laws = budget_laws(mdp, budget, horizon, 0)
-    steps = np.diff([0.0, laws.peak.max()])
-    assert steps.max() == pytest.approx(budget)
-    assert laws.log_ratio.max() > horizon * math.log(max_alpha(0.1, 0.1 * math.e**0.5, horizon))
+    mdp, budget = random_mdp(0, states=4), 0.4
+    assert budget_laws(mdp, budget, 1, 0).peak.max() == pytest.approx(budget)
+    laws = budget_laws(mdp, budget, 4, 0)
+    assert laws.peak.max() == pytest.approx(budget)
 
 
-@given(seed=seeds, horizon=st.integers(1, 4))
-def test_without_a_ratio_bound_the_same_tests_fail(seed, horizon):
-    """The checks above have teeth: an unconstrained policy exceeds a bound meant for α = 1.05."""
-    mdp = late_hazard(0.1, wait=1)
-    laws = ratio_laws(mdp, 5.0, 2, 1)
+def test_without_a_ratio_bound_the_same_test_fails():
+    """The checks above have teeth: a policy of ratio 5 exceeds what holds for 1.05."""
+    laws = ratio_laws(late_hazard(0.1, wait=1), 5.0, 2, 1)
     assert worst_event(laws.p, laws.q, 0.1) > ratio_bound(0.1, 1.05, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_off_policy_from_the_base_scenarios_covers_the_task_policy(seed):
     """400 data sets of 250 base trajectories, the task policy's probability known exactly."""
@@ -325,6 +324,7 @@ def test_adaptive_ratios_within_a_renyi_budget(order, eps):
 # --- all of them together ----------------------------------------------------------------------
 
 
+@settings(max_examples=40)
 @given(eps=st.floats(1e-9, 0.5), alpha=st.floats(1.0, 3.0), horizon=st.integers(1, 40))
 def test_all_grow_with_alpha_and_with_the_horizon(eps, alpha, horizon):
     def ladder(alpha: float, horizon: int) -> list[float]:
@@ -342,4 +342,4 @@ def test_all_grow_with_alpha_and_with_the_horizon(eps, alpha, horizon):
     assert all(bound * SLACK >= eps for bound in here)
     for more in (ladder(alpha * 1.05, horizon), ladder(alpha, horizon + 1)):
         assert all(a <= b * SLACK for a, b in zip(here, more, strict=True))
-    assert ladder(1.0, horizon) == [eps] * 5
+    assert ladder(1.0, horizon) == pytest.approx([eps] * 5, rel=1e-14)

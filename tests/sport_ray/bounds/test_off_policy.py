@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -57,6 +57,7 @@ def test_its_confidence_is_as_stated(p, ratio, limited, beta):
     assert failing <= beta
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limited", [False, True])
 def test_it_covers_heavy_weights_in_simulation(limited):
     """400 data sets of 300 paths whose weights have a standard deviation of 2 at mean 1."""
@@ -89,7 +90,7 @@ def test_with_the_base_itself_it_comes_near_the_scenario_bound():
     assert found.refusal is None
 
 
-@pytest.mark.parametrize(("alpha", "share"), [(1.05, 0.55), (1.1, 0.3), (1.2, 0.2)])
+@pytest.mark.parametrize(("alpha", "share"), [(1.05, 0.6), (1.1, 0.35), (1.2, 0.2)])
 def test_a_limit_takes_away_most_of_the_noise(alpha, share):
     """Against α^T ε from the same scenarios at the same β."""
     n, horizon, k, beta = 10_000, 21, 37, 1e-7
@@ -100,11 +101,12 @@ def test_a_limit_takes_away_most_of_the_noise(alpha, share):
     assert bound < share * ratio_bound(scenario_bound(n, k, beta), alpha, horizon)
 
 
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10**6))
 def test_the_order_of_scenarios_does_not_matter_and_violations_do(seed):
     rng = np.random.default_rng(seed)
     logs, flags = shrinking(1.1, 200, 5, seed), rng.random(200) < 0.05
-    limit = 5 * math.log(1.1) * 1.000001
+    limit = 5 * math.log(1.1)
     for extra in ({}, {"log_ratio_limit": limit}):
         bound = off_policy_bound(logs, flags, 0.01, **extra).bound
         order = rng.permutation(200)
@@ -139,6 +141,11 @@ def test_the_effective_sample_size():
     assert effective_sample_size([0.0, 0.0, -math.inf]) == pytest.approx(2.0)
     assert effective_sample_size(np.log([1.0, 3.0])) == pytest.approx(16.0 / 10.0)
     assert effective_sample_size([5000.0, 5000.0]) == pytest.approx(2.0)
+
+
+def test_a_limit_that_rounding_exceeds_by_a_little_still_holds():
+    logs = np.full(200, 0.1 + 1e-15)
+    assert off_policy_bound(logs, np.zeros(200), 0.1, log_ratio_limit=0.1).bound < 1.0
 
 
 def test_extremes():

@@ -89,9 +89,7 @@ def test_a_target_at_the_certificate_allows_no_shift(eps):
 
 @given(
     rows=st.lists(
-        st.tuples(
-            *[st.floats(-1e3, 1e3, width=32)] * 2, st.floats(2.0**-10, 1e3, width=32)
-        ),
+        st.tuples(*[st.floats(-1e3, 1e3, width=32)] * 2, st.floats(2.0**-10, 1e3, width=32)),
         min_size=1,
         max_size=5,
     )

@@ -13,11 +13,11 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.learner.training_data import TrainingData
 from ray.rllib.evaluation.postprocessing import Postprocessing
 
+from sport_ray.constraints import Unconstrained
 from sport_ray.errors import UserError
 from sport_ray.projected_ppo import ProjectedPPOConfig
 from sport_ray.projected_ppo.fragment import Fragment
 from sport_ray.projected_ppo.module import POLICY_INPUTS
-from sport_ray.projection import Unconstrained
 
 ENV = "sport_ray/PointReachAvoid-v0"
 MODULE = "default_policy"

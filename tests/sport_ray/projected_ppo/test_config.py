@@ -6,11 +6,11 @@ import pytest
 from ray.rllib.callbacks.callbacks import RLlibCallback
 from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
 
+from sport_ray.constraints import RatioConstraint, Unconstrained
 from sport_ray.errors import UserError
 from sport_ray.policies import save_policy
 from sport_ray.projected_ppo import ProjectedPPO, ProjectedPPOConfig
 from sport_ray.projected_ppo.array_runner import ArrayRunner
-from sport_ray.projection import RatioConstraint, Unconstrained
 
 ENV = "sport_ray/PointReachAvoid-v0"
 

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from sport_ray.errors import UserError
 from sport_ray.properties import NEVER, Property, parse_property
@@ -30,6 +31,46 @@ def test_the_verdict_on_every_prefix(formula, batch):
     for i, (trace, length) in enumerate(rows(signals, lengths)):
         for t in range(len(verdict.by_step[i])):
             assert verdict.by_step[i, t] == holds(formula, trace, min(t + 1, length))
+
+
+@given(st.data(), batches(count=3, max_length=12, values=LETTERS))
+@settings(max_examples=150, deadline=None)
+def test_several_requests_open_at_once(data, batch):
+    """The same obligation within different windows: only what another one implies is dropped."""
+    low, more = data.draw(st.tuples(st.integers(0, 3), st.integers(0, 3)))
+    window = f"[{low},{low + more}]"
+    answer = data.draw(st.sampled_from([f"F{window} b", f"G{window} b", f"c U{window} b"]))
+    answer = data.draw(st.sampled_from([answer, f"!({answer})"]))
+    formula = parse(data.draw(st.sampled_from(["G (a -> {})", "F (a & {})"])).format(answer))
+    signals, lengths = batch
+    # Rare requests, and rare answers or rare gaps in them, make verdicts that hang on one of them.
+    rare, usual = signals["c"] > 0, data.draw(st.sampled_from([-1.0, 1.0]))
+    signals |= {"a": np.where(rare, signals["a"], -1.0), "b": np.where(rare, signals["b"], usual)}
+    verdict = Property(str(formula)).evaluate(signals, lengths)
+    for i, (trace, length) in enumerate(rows(signals, lengths)):
+        prefixes = [holds(formula, trace, t + 1) for t in range(length)]
+        assert verdict.by_step[i, :length].tolist() == prefixes
+
+
+@pytest.mark.parametrize(
+    ("formula", "a", "b", "by_step"),
+    [
+        # b answers the first request only: the second one's window opens a step later.
+        ("G (a -> F[2,3] b)", [1, 1, -1, -1, -1, -1], [-1, -1, 1, -1, -1, -1], [0, 0, 0, 0, 0, 0]),
+        ("G (a -> F[2,3] b)", [1, 1, -1, -1, -1, -1], [-1, -1, -1, 1, -1, -1], [0, 0, 0, 1, 1, 1]),
+        ("G (a -> F[2,3] b)", [1, 1, -1, -1, -1, -1], [-1, -1, 1, -1, 1, -1], [0, 0, 0, 0, 1, 1]),
+        # The first promise ends at step 3, the second one at step 4.
+        ("G (a -> G[2,3] b)", [1, 1, -1, -1, -1, -1], [-1, -1, 1, 1, -1, 1], [1, 1, 1, 1, 0, 0]),
+        ("G (a -> G[2,3] b)", [1, -1, 1, -1, -1, -1], [-1, -1, 1, 1, 1, -1], [1, 1, 1, 1, 1, 0]),
+        ("G (a -> G[0,3] b)", [1, 1, -1, -1, -1, -1], [1, 1, 1, 1, -1, 1], [1, 1, 1, 1, 0, 0]),
+        ("G (a -> G[0,3] b)", [1, 1, -1, -1, -1, -1], [1, 1, 1, 1, 1, -1], [1, 1, 1, 1, 1, 1]),
+        ("F (a & G[1,2] b)", [1, 1, -1, -1, -1, -1], [-1, -1, 1, 1, -1, -1], [1, 1, 1, 1, 1, 1]),
+        ("F (a & G[1,2] b)", [1, 1, -1, -1, -1, -1], [-1, -1, 1, -1, -1, -1], [1, 1, 1, 0, 0, 0]),
+    ],
+)
+def test_windows_by_hand(formula, a, b, by_step):
+    verdict = parse_property(formula).evaluate({"a": a, "b": b})
+    assert verdict.by_step.astype(int).tolist() == [by_step]
 
 
 def reach(formula: Formula) -> int:

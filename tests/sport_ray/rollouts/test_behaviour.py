@@ -7,10 +7,13 @@ import math
 import numpy as np
 import pytest
 
+from sport_ray.constraints import RatioConstraint, Unconstrained
 from sport_ray.errors import UserError
 from sport_ray.policies import FrozenGaussian, GaussianNetwork
-from sport_ray.projection import RatioConstraint, Unconstrained, max_log_ratio_arrays
+from sport_ray.projection import max_log_ratio_arrays
 from sport_ray.rollouts import BaseBehaviour, ProjectedBehaviour
+
+EMPTY = np.zeros((50, 0))
 
 
 @pytest.fixture
@@ -23,7 +26,9 @@ def observations() -> np.ndarray:
 def test_the_largest_ratio_is_that_of_the_numbers_sampled_from(
     robot_base, robot_task, observations, alpha
 ):
-    step = ProjectedBehaviour(robot_base, robot_task, RatioConstraint(alpha)).step(observations)
+    step = ProjectedBehaviour(robot_base, robot_task, RatioConstraint(alpha)).step(
+        observations, EMPTY
+    )
     for values in step[:6]:
         np.testing.assert_array_equal(values.astype(np.float32).astype(np.float64), values)
     wanted = max_log_ratio_arrays(step.mean, step.std, step.base_mean, step.base_std)
@@ -38,7 +43,7 @@ def test_the_largest_ratio_is_that_of_the_numbers_sampled_from(
 
 
 def test_without_a_constraint_the_task_policy_acts(robot_base, robot_task, observations):
-    step = ProjectedBehaviour(robot_base, robot_task, Unconstrained()).step(observations)
+    step = ProjectedBehaviour(robot_base, robot_task, Unconstrained()).step(observations, EMPTY)
     mean, std = robot_task.distribution(observations)
     np.testing.assert_array_equal(step.mean, mean)
     np.testing.assert_array_equal(step.std, std)
@@ -47,7 +52,7 @@ def test_without_a_constraint_the_task_policy_acts(robot_base, robot_task, obser
 
 
 def test_the_base_acts_as_itself(robot_base, observations):
-    step = BaseBehaviour(robot_base).step(observations)
+    step = BaseBehaviour(robot_base).step(observations, EMPTY)
     np.testing.assert_array_equal(step.mean, robot_base.distribution(observations)[0])
     assert not step.max_log_ratio.any() and not step.projected.any()
 
@@ -61,11 +66,11 @@ def test_a_projection_outside_its_bound_is_an_error(
     class Leaky(RatioConstraint):
         """Returns the base's std and a mean off it: an infinite ratio, or none at all."""
 
-        def project(self, mean_base, std_base, mean_task, std_task):
+        def project(self, mean_base, std_base, mean_task, std_task, limits=None):
             return mean_base + offset, std_base
 
     with pytest.raises((ArithmeticError, ValueError), match=message):
-        ProjectedBehaviour(robot_base, robot_task, Leaky(1.5)).step(observations)
+        ProjectedBehaviour(robot_base, robot_task, Leaky(1.5)).step(observations, EMPTY)
 
 
 def test_not_even_a_hair_beyond_the_bound(robot_base, robot_task, observations):
@@ -73,10 +78,10 @@ def test_not_even_a_hair_beyond_the_bound(robot_base, robot_task, observations):
         """Projects onto a bound larger than it says, by 1e-6."""
 
         def project(self, *gaussians):
-            return RatioConstraint(self.alpha * (1.0 + 1e-6)).project(*gaussians)
+            return RatioConstraint(self.alpha * (1.0 + 1e-6)).project(*gaussians[:4])
 
     with pytest.raises(ArithmeticError, match=r"log ratio 0\.4054\d+ exceeds 0\.4054"):
-        ProjectedBehaviour(robot_base, robot_task, Generous(1.5)).step(observations)
+        ProjectedBehaviour(robot_base, robot_task, Generous(1.5)).step(observations, EMPTY)
 
 
 def test_nan_observations_are_refused(robot_base, robot_task, observations):
@@ -86,7 +91,7 @@ def test_nan_observations_are_refused(robot_base, robot_task, observations):
         ProjectedBehaviour(robot_base, robot_task, RatioConstraint(1.5)),
     ):
         with pytest.raises(UserError, match="observation 3 is nan at entry 4"):
-            behaviour.step(observations)
+            behaviour.step(observations, EMPTY)
 
 
 @pytest.mark.parametrize(

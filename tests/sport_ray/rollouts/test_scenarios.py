@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from sport_ray.constraints import RatioConstraint
 from sport_ray.errors import UserError
-from sport_ray.projection import RatioConstraint
 from sport_ray.properties import NEVER
 from sport_ray.rollouts import (
     BaseBehaviour,
@@ -168,8 +168,8 @@ def test_the_realised_ratio_averages_to_the_divergence(walk_plan, walk_base, wal
     class Narrowed(BaseBehaviour):
         """The base with half its std, so a log ratio of log 2 at most."""
 
-        def step(self, observation):
-            step = super().step(observation)
+        def step(self, observation, state):
+            step = super().step(observation, state)
             ratio = np.full(len(observation), np.log(2.0))
             return step._replace(std=step.std / 2, max_log_ratio=ratio)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sport_ray.constraints import RatioConstraint
 from sport_ray.errors import UserError
-from sport_ray.projection import RatioConstraint
 from sport_ray.rollouts import BaseBehaviour, Outcomes, ProjectedBehaviour, run_scenarios
 from sport_ray.rollouts.workers import run_scenarios_on_ray
 
@@ -45,7 +45,7 @@ def test_a_killed_worker_changes_nothing(robot_plan, robot_base, tmp_path):
 
         steps = 0
 
-        def step(self, observation):
+        def step(self, observation, state):
             self.steps += 1
             if self.steps == 10:
                 try:
@@ -55,7 +55,7 @@ def test_a_killed_worker_changes_nothing(robot_plan, robot_base, tmp_path):
                 else:
                     marker.write_text(str(os.getpid()))
                     os.kill(os.getpid(), signal.SIGKILL)
-            return super().step(observation)
+            return super().step(observation, state)
 
     told: list[int] = []
     outcomes = run_scenarios_on_ray(
@@ -82,7 +82,7 @@ def test_a_failed_check_in_a_worker_stops_the_run(robot_plan, robot_base):
     class Overspending(BaseBehaviour):
         """Fails as a projection outside its bound does."""
 
-        def step(self, observation):
+        def step(self, observation, state):
             raise ArithmeticError("log ratio 0.3 exceeds 0.2")
 
     with pytest.raises(ArithmeticError, match=r"^log ratio 0\.3 exceeds 0\.2$"):

@@ -1,0 +1,58 @@
+"""What budgets share: a state (left to spend, steps taken), and how to spread it over a path."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sport_ray.errors import UserError
+
+Array = NDArray[np.float64]
+SPENT = 1e-8
+"""With less than this left, exactly the base is played."""
+RESERVE = 1e-9
+"""Never offered: more than all rounding of a step's cost together, so nothing is overspent."""
+PACE = 0.75
+"""How much of the steps left a budget is spread over: a task policy needs fewer than the base."""
+
+
+def steps_left(table: Sequence[float], steps_taken: Array) -> Array:
+    """Expected steps left after so many, from a table for t = 0 …; at least 1."""
+    values = np.asarray(table, dtype=np.float64)
+    index = np.minimum(steps_taken.astype(np.int64), len(values) - 1)
+    return np.maximum(values[index], 1.0)
+
+
+def spent(state: Array, cost: Array) -> Array:
+    """The state after a step: (left − cost, steps taken + 1); left is clamped at 0.
+
+    Raises:
+        ArithmeticError: a cost that is not a number, or above what was left by more than
+            rounding: the projection or the limits are broken, and no promise would hold.
+    """
+    left = state[:, 0] - cost
+    if not (left >= -RESERVE).all():  # written so that NaN is caught
+        raise ArithmeticError(
+            f"a step overspent its budget: {state[:, 0].min()} nats left, cost up to {cost.max()}"
+        )
+    return np.stack([np.maximum(left, 0.0), state[:, 1] + 1.0], axis=1)
+
+
+def require_budget(name: str, given: float) -> float:
+    """A finite number ≥ 0, or a UserError."""
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not math.isfinite(given):
+        raise UserError(f"{name} must be a finite number >= 0, got {given!r}")
+    if given < 0.0:
+        raise UserError(f"{name} must be at least 0, got {given!r}")
+    return float(given)
+
+
+def require_steps(given: Sequence[float]) -> tuple[float, ...]:
+    """Expected steps left: finite positive numbers, at least one; or a UserError."""
+    values = tuple(float(value) for value in given)
+    if not values or not all(math.isfinite(value) and value > 0.0 for value in values):
+        raise UserError(f"steps_left must be finite numbers above 0, got {list(given)[:5]}")
+    return values

@@ -1,0 +1,30 @@
+"""Constant ratio with the Gauss–Rényi bound: the paper's algorithm, a larger α at equal risk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from sport_ray.bounds import gauss_renyi_bound, max_alpha
+from sport_ray.constraints.evidence import Evidence
+from sport_ray.constraints.ratio import RatioConstraint
+
+
+@dataclass(frozen=True)
+class GaussRenyiConstraint(RatioConstraint):
+    """Density ratio at most alpha of diagonal Gaussians, whose Rényi divergences are smaller.
+
+    Proof: docs/bounds.md, 'Gauss–Rényi'.
+    """
+
+    name: ClassVar[str] = "gauss_renyi"
+
+    def prior_bound(self, evidence: Evidence) -> float:
+        """min_{λ>1} (ε_base · e^{T ρ(λ, α)})^{(λ−1)/λ}, never above ε_base · α^T."""
+        return gauss_renyi_bound(evidence.eps_base, self.alpha, evidence.horizon)
+
+    @classmethod
+    def for_target(cls, evidence: Evidence, eps_max: float) -> Self:
+        """The largest α whose Gauss–Rényi bound is at most ε_max."""
+        alpha = max_alpha(evidence.eps_base, eps_max, evidence.horizon, bound="gauss_renyi")
+        return cls(alpha=alpha)

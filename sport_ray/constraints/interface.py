@@ -1,0 +1,174 @@
+"""The interface of a constraint: what may be spent in a state, what was spent, what is promised.
+
+A constraint keeps the deployed action distribution near the base policy's. One without memory
+(the paper's constant ratio) allows the same in every state. One with a budget carries a state
+through the episode: before each step ``limits`` says how far the step may go, ``project`` finds
+the closest distribution within it, and after the action is drawn ``cost`` is what it spent.
+Constraints are frozen and go to JSON by name.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sport_ray.constraints.evidence import Evidence
+from sport_ray.errors import UserError
+from sport_ray.projection import max_log_ratio
+
+Array = NDArray[np.float64]
+CONSTRAINTS: dict[str, type[Constraint]] = {}
+
+
+class Constraint(ABC):
+    """A set of action distributions around the base policy's, perhaps with a budget to spend.
+
+    Subclasses are frozen dataclasses with a ``name``; defining one registers it. Without a budget
+    ``state_size`` is 0 and what concerns the state may stay as it is here.
+    """
+
+    name: ClassVar[str]
+    state_size: ClassVar[int] = 0
+    """Numbers that an episode carries."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        CONSTRAINTS[cls.name] = cls
+
+    # What may be done in one state.
+
+    @property
+    @abstractmethod
+    def log_ratio_limit(self) -> float:
+        """Largest log density ratio to the base of any step, nats; inf where there is none."""
+
+    @abstractmethod
+    def project(
+        self,
+        mean_base: Tensor,
+        std_base: Tensor,
+        mean_task: Tensor,
+        std_task: Tensor,
+        limits: Tensor | float | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """The closest Gaussian to the task's within the limits: (mean, std), each (..., D).
+
+        limits: (...) or a number; default those of an episode's first state.
+        """
+
+    def within(
+        self, mean: Tensor, std: Tensor, mean_base: Tensor, std_base: Tensor, limits: Tensor | float
+    ) -> Tensor:
+        """Whether each Gaussian keeps to its limit, in float64 on the numbers given; bool (...)."""
+        return max_log_ratio(mean, std, mean_base, std_base) <= limits
+
+    # The budget.
+
+    def start(self, count: int) -> Array:
+        """State of ``count`` episodes before their first step, (count, state_size)."""
+        return np.zeros((count, self.state_size))
+
+    def limits(self, state: Array) -> Array:
+        """How far the next step may go, (n,); under a budget in numbers that float32 represents."""
+        return np.full(len(state), self.log_ratio_limit)
+
+    def features(self, state: Array) -> NDArray[np.float32]:
+        """What a policy sees of the budget, (n, num_features): the limit first."""
+        return np.zeros((len(state), 0), dtype=np.float32)
+
+    @property
+    def num_features(self) -> int:
+        """Entries that the budget adds to the observation."""
+        return self.features(self.start(1)).shape[1]
+
+    def feature_limits(self, features: Tensor) -> Tensor | float:
+        """The limits that features (n, num_features) stand for, float64."""
+        return features[..., 0].double() if self.state_size else self.log_ratio_limit
+
+    def cost(
+        self, mean: Array, std: Array, mean_base: Array, std_base: Array, action: Array
+    ) -> Array:
+        """What drawing ``action`` (n, D) from N(mean, std) spent, (n,), rounded up."""
+        return np.zeros(len(mean))
+
+    def spend(self, state: Array, cost: Array) -> Array:
+        """The state after one step of that cost, (n, state_size).
+
+        Raises:
+            ArithmeticError: more was spent than there was, or a cost that is not a number.
+        """
+        return state
+
+    # The promise.
+
+    def prior_bound(self, evidence: Evidence) -> float | None:
+        """Bound on the violation probability within T steps, known before any rollout.
+
+        None where nothing is promised.
+        """
+        return None
+
+    @classmethod
+    def for_target(cls, evidence: Evidence, eps_max: float) -> Self:
+        """The widest constraint of its kind whose prior bound is at most ε_max.
+
+        Raises:
+            UserError: a kind whose parameters must be given.
+        """
+        raise UserError(f"constraint {cls.name!r} cannot be derived from a risk: give its α")
+
+    # JSON.
+
+    def to_json(self) -> dict[str, Any]:
+        """``{"name": …, parameters}``, the inverse of :func:`constraint_from_json`."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        return {"name": self.name} | {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+        }
+
+
+def constraint_from_json(record: Mapping[str, Any]) -> Constraint:
+    """The constraint that ``record`` (from :meth:`Constraint.to_json`) describes.
+
+    Raises UserError on an unknown name and on parameters that the constraint does not take.
+    """
+    parameters = dict(record)
+    name = parameters.pop("name", None)
+    if name not in CONSTRAINTS:
+        raise UserError(f"unknown constraint {name!r}; known: {', '.join(sorted(CONSTRAINTS))}")
+    parameters = {k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()}
+    try:
+        return CONSTRAINTS[name](**parameters)
+    except TypeError as error:
+        raise UserError(f"constraint {name!r} cannot take {parameters}: {error}") from None
+
+
+def require_alpha(given: float) -> float:
+    """α as a float in [1, ∞), or a UserError."""
+    if isinstance(given, bool) or not isinstance(given, (int, float)):
+        raise UserError(f"alpha must be a number >= 1, got {given!r}")
+    if not 1.0 <= given < math.inf:
+        remedy = "; the constraint 'unconstrained' has no limit" if given == math.inf else ""
+        raise UserError(f"alpha must be finite and >= 1, got {given!r}{remedy}")
+    return float(given)
+
+
+def float32_down(values: Array) -> Array:
+    """The largest float32 numbers not above the values, as float64 (a limit may only shrink)."""
+    rounded = np.asarray(values, dtype=np.float64).astype(np.float32)
+    above = rounded.astype(np.float64) > values
+    return np.where(above, np.nextafter(rounded, np.float32(-np.inf)), rounded).astype(np.float64)
+
+
+def as_tensor(values: Array) -> Tensor:
+    """A float64 tensor that shares the array's memory."""
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64))

@@ -1,0 +1,127 @@
+"""A budget for the whole path: the realised log ratio of an episode never exceeds log A."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sport_ray.bounds import pathwise_bound, pathwise_log_budget
+from sport_ray.constraints.budget import (
+    PACE,
+    RESERVE,
+    SPENT,
+    require_budget,
+    require_steps,
+    spent,
+    steps_left,
+)
+from sport_ray.constraints.evidence import Evidence
+from sport_ray.constraints.interface import Array, Constraint, float32_down
+from sport_ray.errors import UserError
+from sport_ray.projection import project_kl
+
+RULES = ("spread", "all")
+
+
+@dataclass(frozen=True)
+class PathwiseBudget(Constraint):
+    """Σ_t log π_t(a_t|s_t)/π_base(a_t|s_t) ≤ B on every prefix of every path.
+
+    Before step t at most c_t ≤ B_t may be spent (the max log ratio of the step), after it what
+    the drawn action did spend is charged: B_{t+1} = B_t − log ratio, a refund where it is
+    negative. Rules for c_t:
+
+    - ``"spread"``: min(B_t, √(B_t / (0.75 · expected steps left))): needs no training under the
+      budget, since a step at max log ratio c costs about c² of it on average.
+    - ``"all"``: B_t. Best for a policy that was trained with it and sees what is left; disastrous
+      for one that was not.
+
+    Proof: docs/bounds.md, 'Pathwise budget'.
+
+    log_budget: B, nats. steps_left: expected steps left after t = 0, 1, … (``"spread"`` only).
+    """
+
+    log_budget: float
+    rule: str = "spread"
+    steps_left: tuple[float, ...] = (20.0,)
+    name: ClassVar[str] = "pathwise"
+    state_size: ClassVar[int] = 2  # left to spend (nats), steps taken
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "log_budget", require_budget("log_budget", self.log_budget))
+        object.__setattr__(self, "steps_left", require_steps(self.steps_left))
+        if self.rule not in RULES:
+            raise UserError(f"rule {self.rule!r} is unknown: choose {' or '.join(RULES)}")
+
+    @property
+    def log_ratio_limit(self) -> float:
+        return math.inf  # refunds may raise what is left above log_budget
+
+    def project(
+        self,
+        mean_base: Tensor,
+        std_base: Tensor,
+        mean_task: Tensor,
+        std_task: Tensor,
+        limits: Tensor | float | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """The KL projection onto max log ratio ≤ limits."""
+        limit = float(self.limits(self.start(1))[0]) if limits is None else limits
+        return project_kl(mean_base, std_base, mean_task, std_task, limit)
+
+    def start(self, count: int) -> Array:
+        """(B, 0) for each episode."""
+        return np.tile([self.log_budget, 0.0], (count, 1))
+
+    def limits(self, state: Array) -> Array:
+        """c_t, nats: 0 once less than 1e-8 is left, and never the last 1e-9."""
+        left = state[:, 0]
+        limit = left - RESERVE
+        if self.rule == "spread":
+            pace = PACE * steps_left(self.steps_left, state[:, 1])
+            limit = np.minimum(limit, np.sqrt(left / pace))
+        return float32_down(np.where(left < SPENT, 0.0, limit))
+
+    def features(self, state: Array) -> NDArray[np.float32]:
+        """(c_t, B_t), nats, rounded down."""
+        return np.stack([self.limits(state), float32_down(state[:, 0])], axis=1).astype(np.float32)
+
+    def cost(
+        self, mean: Array, std: Array, mean_base: Array, std_base: Array, action: Array
+    ) -> Array:
+        """Σ_i log N(a_i; mean, std)/N(a_i; mean_base, std_base), nats, rounded up; the base: 0."""
+        log_std = np.log(std_base / std)
+        far = 0.5 * ((action - mean_base) / std_base) ** 2
+        near = 0.5 * ((action - mean) / std) ** 2
+        total = (log_std + far - near).sum(axis=1)
+        # Each term errs by a few units in its last place: 1e-13 of it is far more.
+        rounding = 1e-13 * (1.0 + (np.abs(log_std) + far + near).sum(axis=1))
+        moved = ((mean != mean_base) | (std != std_base)).any(axis=1)
+        return np.where(moved, total + rounding, 0.0)
+
+    def spend(self, state: Array, cost: Array) -> Array:
+        """(B − cost, t + 1)."""
+        return spent(state, cost)
+
+    def prior_bound(self, evidence: Evidence) -> float:
+        """ε_base · e^B, whatever the horizon."""
+        return pathwise_bound(evidence.eps_base, self.log_budget)
+
+    @classmethod
+    def for_target(cls, evidence: Evidence, eps_max: float) -> Self:
+        """B = log(ε_max / ε_base), rounded inwards."""
+        budget = pathwise_log_budget(evidence.eps_base, eps_max)
+        return cls(log_budget=budget, steps_left=evidence.steps_left)
+
+
+@dataclass(frozen=True)
+class PathwiseBudgetAll(PathwiseBudget):
+    """The pathwise budget with the rule ``"all"`` as its default: to be trained with."""
+
+    rule: str = "all"
+    name: ClassVar[str] = "pathwise_all"

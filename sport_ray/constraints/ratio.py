@@ -1,0 +1,59 @@
+"""The paper's constraint: density ratio at most α in every state, for every action."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from torch import Tensor
+
+from sport_ray.bounds import max_alpha, ratio_bound
+from sport_ray.constraints.evidence import Evidence
+from sport_ray.constraints.interface import Constraint, require_alpha
+from sport_ray.projection import project_kl
+
+
+@dataclass(frozen=True)
+class RatioConstraint(Constraint):
+    """Density ratio at most alpha everywhere (arXiv 2504.06386): alpha in [1, inf).
+
+    >>> RatioConstraint(alpha=1.25).to_json()
+    {'name': 'ratio', 'alpha': 1.25}
+    """
+
+    alpha: float
+    name: ClassVar[str] = "ratio"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "alpha", require_alpha(self.alpha))
+
+    @property
+    def log_alpha(self) -> float:
+        """log alpha, in nats per step."""
+        return math.log(self.alpha)
+
+    @property
+    def log_ratio_limit(self) -> float:
+        return self.log_alpha
+
+    def project(
+        self,
+        mean_base: Tensor,
+        std_base: Tensor,
+        mean_task: Tensor,
+        std_task: Tensor,
+        limits: Tensor | float | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """The KL projection onto max log ratio ≤ log α."""
+        limit = self.log_alpha if limits is None else limits
+        return project_kl(mean_base, std_base, mean_task, std_task, limit)
+
+    def prior_bound(self, evidence: Evidence) -> float:
+        """ε_base · α^T."""
+        return ratio_bound(evidence.eps_base, self.alpha, evidence.horizon)
+
+    @classmethod
+    def for_target(cls, evidence: Evidence, eps_max: float) -> Self:
+        """α = (ε_max / ε_base)^{1/T}, rounded inwards."""
+        return cls(alpha=max_alpha(evidence.eps_base, eps_max, evidence.horizon))

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from dataclasses import fields
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, PlainSerializer
 
-from experiments.deployment import perturbation
+from experiments.deployment import world_factor
 from experiments.study import PPOSection, Study
-from sport_ray.bounds import max_alpha, ratio_bound
 from sport_ray.canonical import digest
 from sport_ray.certificates import Certificate
-from sport_ray.constraints import Constraint, RatioConstraint, Unconstrained
+from sport_ray.constraints import (
+    CONSTRAINTS,
+    Constraint,
+    Unconstrained,
+    constraint_from_json,
+)
 from sport_ray.errors import UserError
 
 METHOD_VERSION = 2
@@ -21,21 +26,28 @@ METHOD_VERSION = 2
 CellMethod = Literal["projected_ppo", "projected_at_deployment", "unconstrained"]
 
 
+ConstraintField = Annotated[
+    InstanceOf[Constraint],
+    BeforeValidator(lambda v: v if isinstance(v, Constraint) else constraint_from_json(v)),
+    PlainSerializer(lambda constraint: constraint.to_json(), return_type=dict),
+]
+
+
 class Cell(BaseModel):
     """One policy under one constraint, evaluated at one horizon."""
 
     model_config = ConfigDict(frozen=True)
 
     method: CellMethod
-    alpha: float | None
+    constraint: ConstraintField
     eps_max: float | None
     horizon: int
     seed: int
 
     @property
-    def constraint(self) -> Constraint:
-        """What the policy is projected onto."""
-        return Unconstrained() if self.alpha is None else RatioConstraint(alpha=self.alpha)
+    def alpha(self) -> float | None:
+        """The constant ratio of the constraint, if it has one."""
+        return getattr(self.constraint, "alpha", None)
 
     def identity(self, study: Study, certificate: Certificate) -> dict[str, Any]:
         """Everything that the cell's numbers depend on, and nothing about where it runs."""
@@ -70,68 +82,84 @@ class Job(BaseModel):
     cells: tuple[Cell, ...]
 
 
-def alphas_for(
-    study: Study, certificate: Certificate, horizon: int
-) -> list[tuple[float, float | None]]:
-    """The α axis at a horizon: (α, the ε_max it was derived from or None), ascending.
+def constraints_for(
+    study: Study, certificate: Certificate, horizon: int, *, trained: bool
+) -> list[tuple[Constraint, float | None]]:
+    """The constraints at a horizon, each with the ε_max that it was derived from, or None.
+
+    Every kind with an α is taken at the study's alphas; every kind is derived from each ε_max.
 
     Raises:
-        UserError: an ε_max below what the base policy itself is certified for.
+        UserError: an ε_max below what the base policy itself is certified for, or a kind that
+            cannot be had from what the study gives.
     """
-    axis: list[tuple[float, float | None]] = [(a, None) for a in study.sweep.alphas or []]
-    eps_base = certificate.eps_base(horizon)
-    world = perturbation(study)
-    least = ratio_bound(eps_base, 1.0, horizon, **world._asdict())
-    for eps_max in study.sweep.eps_max or []:
-        if eps_max < least:
-            raise UserError(
-                f"eps_max = {eps_max} cannot be reached at horizon {horizon}: the base policy "
-                f"itself is certified only to {least:.4g}; raise eps_max, take a longer "
-                "horizon, or certify with more scenarios"
-            )
-        axis.append((max_alpha(eps_base, eps_max, horizon, **world._asdict()), eps_max))
-    seen: dict[float, float | None] = {}
-    for value, origin in axis:
-        seen.setdefault(value, origin)
-    return sorted(seen.items())
+    evidence = certificate.evidence(horizon)
+    world = world_factor(study, horizon)
+    axis: dict[Constraint, float | None] = {}
+    for name in study.sweep.constraints:
+        kind = CONSTRAINTS[name]
+        if "alpha" in {field.name for field in fields(kind)}:  # type: ignore[arg-type]
+            found: list[tuple[Constraint, float | None]] = [
+                (kind(alpha=alpha), None)  # type: ignore[call-arg]
+                for alpha in study.sweep.alphas or []
+            ]
+        else:
+            found = []
+        for eps_max in study.sweep.eps_max or []:
+            if name == "violation_time" and study.sweep.alphas:
+                continue  # its α must be given; the others' may be derived beside it
+            # Inwards by more than the rounding of the world's factor.
+            level = eps_max if world == 1.0 else eps_max / world * (1.0 - 1e-12)
+            if level < evidence.eps_base:
+                raise UserError(
+                    f"eps_max = {eps_max} cannot be reached at horizon {horizon}: the base policy "
+                    f"itself is certified only to {evidence.eps_base * world:.4g}; raise eps_max, "
+                    "take a longer horizon, or certify with more scenarios"
+                )
+            found.append((kind.for_target(evidence, level, trained=trained), eps_max))
+        for constraint, origin in sorted(found, key=lambda one: getattr(one[0], "alpha", 0.0)):
+            axis.setdefault(constraint, origin)
+    return list(axis.items())
 
 
 def plan_jobs(study: Study, certificate: Certificate) -> list[Job]:
     """All jobs of a study, longest first so that no worker idles at the end.
 
-    Policies that are trained without a bound do not depend on α: one run per (T, seed) serves
-    the cell 'unconstrained' and every α of 'projected at deployment'.
+    Policies that are trained without a bound do not depend on the constraint: one run per
+    (T, seed) serves the cell 'unconstrained' and every cell of 'projected at deployment'.
     """
     shared: list[Job] = []
     single: list[Job] = []
+    methods = study.sweep.methods
     for horizon in study.horizons(certificate):
-        axis = alphas_for(study, certificate, horizon)
+        trained = constraints_for(study, certificate, horizon, trained=True)
+        deployed = constraints_for(study, certificate, horizon, trained=False)
         for seed in study.sweep.seeds:
-            if "projected_at_deployment" in study.sweep.methods:
-                free = Cell(
-                    method="unconstrained", alpha=None, eps_max=None, horizon=horizon, seed=seed
+
+            def cell(
+                method: CellMethod,
+                constraint: Constraint,
+                eps_max: float | None,
+                horizon: int = horizon,
+                seed: int = seed,
+            ) -> Cell:
+                return Cell(
+                    method=method,
+                    constraint=constraint,
+                    eps_max=eps_max,
+                    horizon=horizon,
+                    seed=seed,
                 )
-                projected = [
-                    Cell(
-                        method="projected_at_deployment",
-                        alpha=alpha,
-                        eps_max=eps_max,
-                        horizon=horizon,
-                        seed=seed,
-                    )
-                    for alpha, eps_max in axis
-                ]
+
+            if "projected_at_deployment" in methods:
+                projected = [cell("projected_at_deployment", *one) for one in deployed]
+                free = cell("unconstrained", Unconstrained(), None)
                 shared.append(Job(kind="unconstrained", cells=(free, *projected)))
-            if "projected_ppo" in study.sweep.methods:
-                for alpha, eps_max in axis:
-                    cell = Cell(
-                        method="projected_ppo",
-                        alpha=alpha,
-                        eps_max=eps_max,
-                        horizon=horizon,
-                        seed=seed,
-                    )
-                    single.append(Job(kind="projected_ppo", cells=(cell,)))
+            if "projected_ppo" in methods:
+                single += [
+                    Job(kind="projected_ppo", cells=(cell("projected_ppo", *one),))
+                    for one in trained
+                ]
     return shared + single
 
 

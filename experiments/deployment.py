@@ -6,7 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from experiments.study import DeploymentSection, LawChange, Study
-from sport_ray.bounds import gaussian_max_ratio
+from sport_ray.bounds import gaussian_max_ratio, ratio_bound
 from sport_ray.envs.perturbation import perturbation_ratios
 from sport_ray.errors import UserError
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
@@ -61,6 +61,15 @@ def perturbation(study: Study) -> Perturbation:
             )
         values.append(value)
     return Perturbation(*values)
+
+
+def world_factor(study: Study, horizon: int) -> float:
+    """α_μ α_p^T, rounded up: what any prior bound of the certificate's world is multiplied with.
+
+    A task policy in the perturbed world violates with at most that factor of its probability in
+    the certificate's world, whatever keeps that one small.
+    """
+    return ratio_bound(1.0, 1.0, horizon, **perturbation(study)._asdict())
 
 
 def _computed(study: Study, deployment: DeploymentSection) -> tuple[float | None, float | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.cells import Cell, finite_or_none
-from experiments.deployment import deployment_kwargs, perturbation
+from experiments.deployment import deployment_kwargs, perturbation, world_factor
 from experiments.study import Study
-from sport_ray.bounds import ratio_bound, scenario_bound
+from sport_ray.bounds import scenario_bound
 from sport_ray.canonical import write_atomic
 from sport_ray.certificates import Certificate
 from sport_ray.policies import FrozenGaussian
@@ -50,12 +51,16 @@ class Samples:
             for name, values in self.along.items():
                 values[step[row]] = getattr(gaussians, name)[row]
 
-    def save(self, path: Path, outcomes: Outcomes, scene: dict[str, Any]) -> None:
-        """Write them as ``samples.npz``."""
+    def save(
+        self, path: Path, outcomes: Outcomes, scene: dict[str, Any], free: Outcomes | None
+    ) -> None:
+        """Write them as ``samples.npz``, with how many episodes of the task took t steps."""
         length = int(outcomes.length[0])
         arrays: dict[str, Any] = {name: values[:length] for name, values in self.along.items()}
         if self.seen_pose:
             arrays |= {"poses": self.poses, **scene}
+        if free is not None:
+            arrays["task_steps"] = np.bincount(free.length)
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **arrays)
         write_atomic(path, buffer.getvalue())
@@ -89,19 +94,22 @@ def evaluate_cell(
     samples = Samples(cell.horizon, base.spec.action_size)
     count = study.evaluation.num_scenarios
     outcomes = run_scenarios(plan, behaviour, 0, count, observer=samples)
-    samples.save(samples_path, outcomes, scene(plan))
-    reach = steps_to_reach(plan, behaviour, count) if cell.alpha is None else None
-    return cell_numbers(study, cell, certificate, outcomes) | {
-        "mean_steps_to_reach": reach,
+    free = run_on_through_violations(plan, behaviour, count)
+    samples.save(samples_path, outcomes, scene(plan), free)
+    return {
+        **cell_numbers(study, cell, certificate, outcomes),
+        **task_numbers(cell, free),
         "eval_seconds": time.monotonic() - started,
     }
 
 
-def steps_to_reach(plan: ScenarioPlan, behaviour: ProjectedBehaviour, count: int) -> float | None:
-    """Mean steps to the goal of an unconstrained policy, hazard or no hazard; None if unknown.
+def run_on_through_violations(
+    plan: ScenarioPlan, behaviour: ProjectedBehaviour, count: int
+) -> Outcomes | None:
+    """The same scenarios, not ended by a violation: the task alone; None where that cannot be.
 
-    What there is to gain: a policy that nearly always violates has no typical time to goal among
-    the episodes that satisfy the property. Needs an environment that can go on after a violation.
+    What there is to gain: a policy that often violates has no typical time to goal among the
+    episodes that satisfy the property.
     """
     goal = parse_property(plan.property).eventual_goal
     if plan.env_id != POINT_REACH_AVOID or goal is None:
@@ -112,9 +120,24 @@ def steps_to_reach(plan: ScenarioPlan, behaviour: ProjectedBehaviour, count: int
             "property": f"F {goal}",
         }
     )
-    reached = run_scenarios(free, behaviour, 0, count).satisfied_at
-    steps = reached[reached != NEVER]
-    return float(steps.mean()) if steps.size else None
+    return run_scenarios(free, behaviour, 0, count)
+
+
+def task_numbers(cell: Cell, free: Outcomes | None) -> dict[str, float | None]:
+    """Steps of the task itself, hazard or no hazard; an episode without the goal takes T.
+
+    ``mean_task_steps`` is an expectation over all episodes, so a policy that plays another with
+    probability p has p of its gain; ``mean_steps_to_reach`` is over those that arrive.
+    """
+    if free is None:
+        return {"mean_task_steps": None, "std_task_steps": None, "mean_steps_to_reach": None}
+    reached = free.satisfied_at[free.satisfied_at != NEVER]
+    wanted = cell.method == "unconstrained" and reached.size > 0
+    return {
+        "mean_task_steps": float(free.length.mean()),
+        "std_task_steps": float(free.length.std()),
+        "mean_steps_to_reach": float(reached.mean()) if wanted else None,
+    }
 
 
 def cell_numbers(
@@ -128,12 +151,9 @@ def cell_numbers(
     entered = ~reached & (outcomes.violated_at != NEVER)
     total = float(outcomes.length.sum())
     eps_base = certificate.eps_base(cell.horizon)
-    world = perturbation(study)
-    prior = None
-    if cell.alpha is not None:
-        prior = ratio_bound(eps_base, cell.alpha, cell.horizon, **world._asdict())
+    prior = prior_bound(study, cell, certificate)
     return {
-        **world._asdict(),
+        **perturbation(study)._asdict(),
         "eps_base": eps_base,
         "beta": certificate.beta,
         "prior_bound": None if prior is None else finite_or_none(prior),
@@ -149,6 +169,7 @@ def cell_numbers(
         "mean_return": finite_or_none(float(outcomes.total_reward.mean())),
         "std_return": finite_or_none(float(outcomes.total_reward.std())),
         "max_log_ratio": finite_or_none(float(outcomes.max_log_ratio.max())),
+        "max_prefix_log_ratio": finite_or_none(float(outcomes.max_prefix_log_ratio.max())),
         "mean_log_ratio": finite_or_none(float(outcomes.sum_log_ratio.sum()) / total),
         "mean_realised_log_ratio": finite_or_none(
             float(outcomes.sum_realised_log_ratio.sum()) / total
@@ -157,6 +178,15 @@ def cell_numbers(
         "mean_kl_to_base": finite_or_none(float(outcomes.sum_kl_to_base.sum()) / total),
         "mean_task_distance": finite_or_none(float(outcomes.sum_task_distance.sum()) / total),
     }
+
+
+def prior_bound(study: Study, cell: Cell, certificate: Certificate) -> float | None:
+    """What was promised for the cell's constraint before any rollout; None for nothing."""
+    bound = cell.constraint.prior_bound(certificate.evidence(cell.horizon))
+    factor = world_factor(study, cell.horizon)
+    if bound is None or factor == 1.0:
+        return bound
+    return math.nextafter(bound * factor, math.inf)
 
 
 def scene(plan: ScenarioPlan) -> dict[str, Any]:

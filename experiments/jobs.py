@@ -77,6 +77,7 @@ def header(folder: ResultFolder, certificate: Certificate, cell: Cell) -> dict[s
         "constraint": constraint.name,
         "alpha": cell.alpha,
         "log_alpha": None if cell.alpha is None else constraint.log_ratio_limit,
+        "log_budget": getattr(constraint, "log_budget", None),
         "horizon": cell.horizon,
         "seed": cell.seed,
         "eps_max": cell.eps_max,

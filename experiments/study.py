@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sport_ray.certificates.sampling import AnytimeSampling, FixedSampling, Sampling
+from sport_ray.constraints import CONSTRAINTS
 from sport_ray.errors import UserError
 from sport_ray.policies.network import PolicySpec
 from sport_ray.properties import parse_property
@@ -40,13 +41,17 @@ class Environment(Section):
     """
 
     id: str = POINT_REACH_AVOID
-    kwargs: dict[str, Any] = Field(default_factory=lambda: {"layout": "fixed"})
+    kwargs: dict[str, Any] = Field(default_factory=lambda given: _default_kwargs(given.get("id")))
 
     @model_validator(mode="after")
     def _no_horizon(self) -> Environment:
         robot = ("reward", "end_on_violation", "margin") if self.id == POINT_REACH_AVOID else ()
         _leave_to_stages(self.kwargs, "environment.kwargs", robot)
         return self
+
+
+def _default_kwargs(env_id: str | None) -> dict[str, Any]:
+    return {"layout": "fixed"} if env_id == POINT_REACH_AVOID else {}
 
 
 def _leave_to_stages(kwargs: dict[str, Any], where: str, more: tuple[str, ...] = ()) -> None:
@@ -110,7 +115,10 @@ class CertificateSection(Section):
 
 
 class SweepSection(Section):
-    """The grid: α (given, or derived from ε_max) × T × seeds × methods."""
+    """The grid: constraints (α given, or derived from ε_max) × T × seeds × methods.
+
+    constraints: kinds by name; "ratio" is the paper's.
+    """
 
     alphas: list[Alpha] | None = None
     eps_max: list[Probability] | None = None
@@ -121,11 +129,23 @@ class SweepSection(Section):
         "projected_at_deployment",
     ]
 
+    constraints: Annotated[list[str], Field(min_length=1)] = ["ratio"]
+
+    @model_validator(mode="after")
+    def _known_constraints(self) -> SweepSection:
+        possible = sorted(set(CONSTRAINTS) - {"unconstrained"})
+        for name in self.constraints:
+            if name not in possible:
+                near = difflib.get_close_matches(name, possible, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(possible)}"
+                raise ValueError(f"constraints holds {name!r}, which is unknown; {hint}")
+        return self
+
     @model_validator(mode="after")
     def _one_axis(self) -> SweepSection:
         if not self.alphas and not self.eps_max:
             raise ValueError("give alphas, or eps_max to derive them from the certificate")
-        for name in ("alphas", "eps_max", "horizons", "seeds", "methods"):
+        for name in ("alphas", "eps_max", "horizons", "seeds", "methods", "constraints"):
             values = getattr(self, name) or []
             for index, value in enumerate(values):
                 if value in values[:index]:

@@ -74,9 +74,7 @@ def answer_study(settings: pd.DataFrame, certificate: dict[str, Any] | None) -> 
     targets = {float(t) for t in settings["eps_max"].dropna()}
     levels = sorted({*LEVELS, *targets})
     measure = performance_of(settings)
-    certified = settings[
-        settings["certified"] & np.isfinite(settings[measure.mean].astype(float))
-    ]
+    certified = settings[settings["certified"] & np.isfinite(settings[measure.mean].astype(float))]
     best = []
     for level in levels:
         allowed = certified[certified["prior_bound"] <= level]
@@ -136,6 +134,11 @@ def _sentence(best: list[Best], settings: pd.DataFrame) -> str:
         lead = _achievement(f"At certified risk ≤ {bound_text(loose.prior_bound)}", loose, settings)
         return f"{lead} At certified risk ≤ {HEADLINE_LEVEL:g} nothing tried beats the base."
     text = loose.measure.text
+    if not math.isfinite(loose.base_value):
+        return (
+            f"The best certified setting {loose.measure.value_is.format(text(loose.value))}; the "
+            "base policy's is not known: add α = 1 to the sweep to compare."
+        )
     return loose.measure.nothing_better.format(
         text(loose.value), text(loose.base_value), text(loose.margin)
     )

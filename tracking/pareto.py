@@ -85,7 +85,9 @@ def candidates(settings: pd.DataFrame, risk_kind: str) -> pd.DataFrame:
 
 def front_mask(points: pd.DataFrame, measure: Performance) -> np.ndarray:
     """Which `candidates` of one kind of risk are on the front, or on that of their own T: (n,)."""
-    both = np.column_stack([points["risk"].to_numpy(np.float64), measure.cost(points[measure.mean])])
+    both = np.column_stack(
+        [points["risk"].to_numpy(np.float64), measure.cost(points[measure.mean])]
+    )
     mask = np.zeros(len(points), dtype=bool)
     for rows in front_groups(points, measure):
         mask[rows] = pareto_front(both[rows])

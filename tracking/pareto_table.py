@@ -36,7 +36,14 @@ def _table(title: str, rows: list[dict[str, Any]], measure: Performance) -> Tabl
     counts = {row["seeds"] for row in rows}
     table.caption = f"seeds per setting: {', '.join(str(n) for n in sorted(counts))}"
     table.add_column("projected", no_wrap=True)
-    for name in ("α", "T", "prior", "posterior", "empirical", measure.short.split()[0 if measure.sign > 0 else -1]):
+    for name in (
+        "α",
+        "T",
+        "prior",
+        "posterior",
+        "empirical",
+        measure.column,
+    ):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(

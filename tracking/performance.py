@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from tracking.wording import steps_text
+
 
 @dataclass(frozen=True)
 class Performance:
@@ -37,6 +39,7 @@ class Performance:
     name: str
     axis: str
     short: str
+    column: str
     best: str
     better: str
     gain: str
@@ -53,10 +56,9 @@ class Performance:
 
     def text(self, value: float | None) -> str:
         """A value as people read it; '–' where there is none."""
-        if value is None or pd.isna(value):
-            return "–"
-        small = self.sign < 0 and 0 < abs(value) < 1
-        return f"{value:.3g}" if small else f"{value:.2f}"
+        if self.sign < 0 and value is not None and 0 < abs(value) < 1:
+            return f"{value:.3g}"
+        return steps_text(value)
 
     def unconstrained(self, settings: pd.DataFrame) -> float:
         """The best unconstrained setting of an aggregated table; NaN without any.
@@ -87,6 +89,7 @@ STEPS = Performance(
     name="time to goal",
     axis="mean steps to goal",
     short="steps to goal",
+    column="steps",
     best="fastest",
     better="faster",
     gain="steps saved",
@@ -122,6 +125,7 @@ RETURN = Performance(
     name="return",
     axis="mean return",
     short="mean return",
+    column="return",
     best="best",
     better="better",
     gain="return gained",

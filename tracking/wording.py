@@ -39,7 +39,7 @@ def _plain(value: Decimal) -> str:
 
 
 def steps_text(value: float | None) -> str:
-    """Mean steps to the goal, one digit more than a control step."""
+    """Mean steps to the goal, one digit more than a control step; or a mean return."""
     return "–" if value is None or pd.isna(value) else f"{value:.2f}"
 
 

@@ -18,6 +18,8 @@ from sport_ray.envs.labelled import Labelled
 ENV_ID = "sport_ray_examples/SafePendulum-v0"
 SPEED_LIMIT = 6.0
 """rad/s; falling freely from the top the pendulum reaches 7.7 at the bottom."""
+TIME_STEP = 0.1
+"""s, twice the stock one: every step is paid for in the bound ε·α^T, so there are fewer."""
 UPRIGHT = 0.95
 """cos θ from which on the pendulum counts as upright: within 18° of the top."""
 
@@ -28,7 +30,7 @@ SIGNALS = {
 
 
 class Cautious(gymnasium.Wrapper):
-    """Takes ``caution`` off the reward for each rad/s above the limit less ``margin``, each step."""
+    """Takes ``caution`` off each step's reward for each rad/s above the limit less ``margin``."""
 
     def __init__(self, env: gymnasium.Env[Any, Any], caution: float, margin: float) -> None:
         super().__init__(env)
@@ -50,6 +52,7 @@ def safe_pendulum(
     for training a base policy that keeps to the limit; the task, and every certificate, has none.
     """
     stock = PendulumEnv(render_mode=render_mode)
+    stock.dt = TIME_STEP
     env = Labelled(RescaleAction(stock, np.float32(-1), np.float32(1)), SIGNALS)
     return Cautious(env, caution, margin) if caution else env
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sport_ray.canonical import canonical_json, digest
 from sport_ray.certificates.choice import Choice
 from sport_ray.certificates.sampling import Sampling
+from sport_ray.constraints.evidence import Evidence
 from sport_ray.errors import UserError
 from sport_ray.rollouts.scenarios import ScenarioPlan
 from sport_ray.rollouts.tally import Tally
@@ -62,21 +63,22 @@ class BoundTable(_Frozen):
     eps_base: bound at confidence 1 − β, for a T that was chosen beforehand.
     eps_base_simultaneous: bounds at β / T_max each, so that all of them hold together
         with confidence 1 − β (Bonferroni): valid for a T chosen by looking at this table.
+    num_settled: scenarios whose violation nothing could undo any more by step T.
+    num_running: scenarios that lasted longer than T steps.
     """
 
     horizon: list[int]
     num_violations: list[int]
+    num_settled: list[int]
+    num_running: list[int]
     eps_base: list[float]
     eps_base_simultaneous: list[float]
 
-    def columns(self) -> tuple[list[int], list[int], list[float], list[float]]:
-        """Horizon, number of violations and the two bounds."""
-        return (self.horizon, self.num_violations, self.eps_base, self.eps_base_simultaneous)
-
     @model_validator(mode="after")
     def _rectangular(self) -> BoundTable:
+        columns = [getattr(self, name) for name in type(self).model_fields]
         if self.horizon != [*range(1, len(self.horizon) + 1)] or any(
-            len(column) != len(self.horizon) for column in self.columns()
+            len(column) != len(self.horizon) for column in columns
         ):
             raise ValueError(
                 "the table must hold every horizon from 1 on, in columns of one length"
@@ -127,7 +129,13 @@ class Certificate(_Frozen):
         ):
             raise ValueError("the choice is of another base policy, or of a horizon not covered")
         each = self.beta / self.max_horizon
-        for horizon, k, pointwise, simultaneous in zip(*self.table.columns(), strict=True):
+        for horizon, k in zip(self.table.horizon, self.table.num_violations, strict=True):
+            pointwise = self.table.eps_base[horizon - 1]
+            simultaneous = self.table.eps_base_simultaneous[horizon - 1]
+            if not 0 <= self.table.num_settled[horizon - 1] <= k:
+                raise ValueError(
+                    f"at horizon {horizon} the table has more violations settled than {k} in all"
+                )
             for stored, beta in ((pointwise, self.beta), (simultaneous, each)):
                 # Another version of the library may round otherwise, by far less than this.
                 expected = self.sampling.bound(self.num_scenarios, k, beta)
@@ -169,6 +177,25 @@ class Certificate(_Frozen):
                 f"chosen horizon {self.choice.horizon} alone: certify without certificate.choose"
             )
         return self.table.eps_base[horizon - 1]
+
+    def evidence(self, horizon: int) -> Evidence:
+        """What constraints need to know of the base at one horizon.
+
+        Raises:
+            UserError: a horizon that the certificate does not cover.
+        """
+        eps_base = self.eps_base(horizon)
+        running = [self.num_scenarios, *self.table.num_running[: horizon - 1]]
+        left = [sum(running[t:]) / running[t] if running[t] else 1.0 for t in range(horizon)]
+        return Evidence(
+            horizon=horizon,
+            eps_base=eps_base,
+            beta=self.beta if self.choice else self.beta / self.max_horizon,
+            num_scenarios=self.num_scenarios,
+            num_violations=self.table.num_violations[horizon - 1],
+            settled=tuple(self.table.num_settled[:horizon]),
+            steps_left=tuple(left),
+        )
 
     def require_match(
         self, *, base_digest: str, env_id: str, env_kwargs: dict[str, Any], property_: str
@@ -271,6 +298,8 @@ def build_certificate(
         table=BoundTable(
             horizon=[*range(1, plan.horizon + 1)],
             num_violations=violations,
+            num_settled=totals.num_settled,
+            num_running=totals.num_running,
             eps_base=[sampling.bound(count, k, beta) for k in violations],
             eps_base_simultaneous=[sampling.bound(count, k, each) for k in violations],
         ),

@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 SPENT = 1e-8
 """With less than this left, exactly the base is played."""
 RESERVE = 1e-9
-"""Never offered: more than all rounding of a step's cost together, so nothing is overspent."""
+"""Never offered, times 1 + what is left: far more than the rounding of a step's cost."""
 PACE = 0.75
 """How much of the steps left a budget is spread over: a task policy needs fewer than the base."""
 
@@ -27,17 +27,21 @@ def steps_left(table: Sequence[float], steps_taken: Array) -> Array:
 
 
 def spent(state: Array, cost: Array) -> Array:
-    """The state after a step: (left − cost, steps taken + 1); left is clamped at 0.
+    """The state after a step: (left − cost, steps taken + 1); left is rounded down, at least 0.
 
     Raises:
-        ArithmeticError: a cost that is not a number, or above what was left by more than
-            rounding: the projection or the limits are broken, and no promise would hold.
+        ArithmeticError: a cost that is not finite, or above what was left: the projection or the
+            limits are broken, and no promise would hold.
     """
-    left = state[:, 0] - cost
-    if not (left >= -RESERVE).all():  # written so that NaN is caught
+    before = state[:, 0]
+    good = (cost <= before) & np.isfinite(cost)  # written so that NaN is caught
+    if not good.all():
+        row = int(np.argmin(good))
         raise ArithmeticError(
-            f"a step overspent its budget: {state[:, 0].min()} nats left, cost up to {cost.max()}"
+            f"a step overspent its budget: {before[row]} left, cost {cost[row]} in row {row}"
         )
+    # What rounding gives back in one step, a later step could spend.
+    left = np.where(cost == 0.0, before, np.nextafter(before - cost, -np.inf))
     return np.stack([np.maximum(left, 0.0), state[:, 1] + 1.0], axis=1)
 
 
@@ -52,7 +56,12 @@ def require_budget(name: str, given: float) -> float:
 
 def require_steps(given: Sequence[float]) -> tuple[float, ...]:
     """Expected steps left: finite positive numbers, at least one; or a UserError."""
-    values = tuple(float(value) for value in given)
+    try:
+        if isinstance(given, str):
+            raise TypeError
+        values = tuple(float(value) for value in given)
+    except (TypeError, ValueError):
+        raise UserError(f"steps_left must be a list of numbers above 0, got {given!r}") from None
     if not values or not all(math.isfinite(value) and value > 0.0 for value in values):
         raise UserError(f"steps_left must be finite numbers above 0, got {list(given)[:5]}")
     return values

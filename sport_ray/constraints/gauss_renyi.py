@@ -24,7 +24,7 @@ class GaussRenyiConstraint(RatioConstraint):
         return gauss_renyi_bound(evidence.eps_base, self.alpha, evidence.horizon)
 
     @classmethod
-    def for_target(cls, evidence: Evidence, eps_max: float) -> Self:
+    def for_target(cls, evidence: Evidence, eps_max: float, *, trained: bool = False) -> Self:
         """The largest α whose Gauss–Rényi bound is at most ε_max."""
         alpha = max_alpha(evidence.eps_base, eps_max, evidence.horizon, bound="gauss_renyi")
         return cls(alpha=alpha)

@@ -31,7 +31,7 @@ CONSTRAINTS: dict[str, type[Constraint]] = {}
 class Constraint(ABC):
     """A set of action distributions around the base policy's, perhaps with a budget to spend.
 
-    Subclasses are frozen dataclasses with a ``name``; defining one registers it. Without a budget
+    Subclasses are frozen dataclasses; defining one with a ``name`` registers it. Without a budget
     ``state_size`` is 0 and what concerns the state may stay as it is here.
     """
 
@@ -41,6 +41,11 @@ class Constraint(ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "name" not in vars(cls):  # a variant of its parent, whose name stays the parent's
+            return
+        known = CONSTRAINTS.get(cls.name, cls)
+        if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise ValueError(f"name {cls.name!r} is taken by the constraint {known.__qualname__}")
         CONSTRAINTS[cls.name] = cls
 
     # What may be done in one state.
@@ -117,8 +122,11 @@ class Constraint(ABC):
         return None
 
     @classmethod
-    def for_target(cls, evidence: Evidence, eps_max: float) -> Self:
+    def for_target(cls, evidence: Evidence, eps_max: float, *, trained: bool = False) -> Self:
         """The widest constraint of its kind whose prior bound is at most ε_max.
+
+        trained: whether a task policy is trained under it, or one that was trained without a
+            bound is projected at deployment.
 
         Raises:
             UserError: a kind whose parameters must be given.
@@ -143,7 +151,7 @@ def constraint_from_json(record: Mapping[str, Any]) -> Constraint:
     """
     parameters = dict(record)
     name = parameters.pop("name", None)
-    if name not in CONSTRAINTS:
+    if not isinstance(name, str) or name not in CONSTRAINTS:
         raise UserError(f"unknown constraint {name!r}; known: {', '.join(sorted(CONSTRAINTS))}")
     parameters = {k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()}
     try:

@@ -15,7 +15,11 @@ from sport_ray.bounds.tradeoff import gaussian_tradeoff_bound, max_mu, mean_shif
 from sport_ray.constraints.budget import SPENT, require_budget, require_steps, spent, steps_left
 from sport_ray.constraints.evidence import Evidence
 from sport_ray.constraints.interface import Array, Constraint, float32_down
+from sport_ray.errors import UserError
 from sport_ray.projection import project_mean_shift
+
+MAX_MU = 1e6
+"""Far beyond every use (at 40 nothing is promised), and far from overflow in its square."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class MeanShiftBudget(Constraint):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mu", require_budget("mu", self.mu))
+        if self.mu > MAX_MU:
+            raise UserError(f"mu must be at most {MAX_MU:g}, got {self.mu!r}")
         object.__setattr__(self, "steps_left", require_steps(self.steps_left))
 
     @property
@@ -52,9 +58,21 @@ class MeanShiftBudget(Constraint):
         std_task: Tensor,
         limits: Tensor | float | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """The mean shift scaled onto the ball of radius ``limits`` in the base's own units."""
+        """The mean shift scaled onto the ball of radius ``limits`` in the base's own units.
+
+        The gradient reaches ``mean_task`` only, as the formula's own.
+        """
         limit = float(self.limits(self.start(1))[0]) if limits is None else limits
-        return project_mean_shift(mean_base, std_base, mean_task, limit)
+        # A hair inside: the cost is rounded up, and has to be within the limit, too.
+        mean, std = project_mean_shift(mean_base, std_base, mean_task, limit * (1.0 - 1e-12))
+        if torch.is_grad_enabled() and mean_task.requires_grad:
+            offset = mean_task - mean_base
+            length = torch.linalg.vector_norm(offset / std_base, dim=-1)
+            inside = length <= limit
+            scale = torch.where(inside, 1.0, limit / torch.where(inside, 1.0, length))
+            smooth = offset * scale[..., None].to(offset)
+            mean = mean + (smooth - smooth.detach())  # exactly 0, with the formula's derivative
+        return mean, std
 
     def within(
         self, mean: Tensor, std: Tensor, mean_base: Tensor, std_base: Tensor, limits: Tensor | float
@@ -96,6 +114,6 @@ class MeanShiftBudget(Constraint):
         return gaussian_tradeoff_bound(evidence.eps_base, self.mu)
 
     @classmethod
-    def for_target(cls, evidence: Evidence, eps_max: float) -> Self:
+    def for_target(cls, evidence: Evidence, eps_max: float, *, trained: bool = False) -> Self:
         """μ = Φ⁻¹(ε_max) − Φ⁻¹(ε_base), rounded inwards."""
         return cls(mu=max_mu(evidence.eps_base, eps_max), steps_left=evidence.steps_left)

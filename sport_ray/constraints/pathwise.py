@@ -79,9 +79,9 @@ class PathwiseBudget(Constraint):
         return np.tile([self.log_budget, 0.0], (count, 1))
 
     def limits(self, state: Array) -> Array:
-        """c_t, nats: 0 once less than 1e-8 is left, and never the last 1e-9."""
+        """c_t, nats: 0 once less than 1e-8 is left, and never the last 1e-9 (1 + B_t)."""
         left = state[:, 0]
-        limit = left - RESERVE
+        limit = left - RESERVE * (1.0 + left)
         if self.rule == "spread":
             pace = PACE * steps_left(self.steps_left, state[:, 1])
             limit = np.minimum(limit, np.sqrt(left / pace))
@@ -113,15 +113,33 @@ class PathwiseBudget(Constraint):
         return pathwise_bound(evidence.eps_base, self.log_budget)
 
     @classmethod
-    def for_target(cls, evidence: Evidence, eps_max: float) -> Self:
-        """B = log(ε_max / ε_base), rounded inwards."""
+    def for_target(cls, evidence: Evidence, eps_max: float, *, trained: bool = False) -> Self:
+        """B = log(ε_max / ε_base), rounded inwards; the rule that suits the use."""
         budget = pathwise_log_budget(evidence.eps_base, eps_max)
-        return cls(log_budget=budget, steps_left=evidence.steps_left)
+        rule = "all" if trained else "spread"
+        return cls(log_budget=budget, rule=rule, steps_left=evidence.steps_left)
+
+
+@dataclass(frozen=True)
+class PathwiseBudgetSpread(PathwiseBudget):
+    """The pathwise budget with the rule ``"spread"``, trained under it or not."""
+
+    name: ClassVar[str] = "pathwise_spread"
+
+    @classmethod
+    def for_target(cls, evidence: Evidence, eps_max: float, *, trained: bool = False) -> Self:
+        """B = log(ε_max / ε_base), rounded inwards."""
+        return super().for_target(evidence, eps_max, trained=False)
 
 
 @dataclass(frozen=True)
 class PathwiseBudgetAll(PathwiseBudget):
-    """The pathwise budget with the rule ``"all"`` as its default: to be trained with."""
+    """The pathwise budget with the rule ``"all"``, trained under it or not."""
 
     rule: str = "all"
     name: ClassVar[str] = "pathwise_all"
+
+    @classmethod
+    def for_target(cls, evidence: Evidence, eps_max: float, *, trained: bool = False) -> Self:
+        """B = log(ε_max / ε_base), rounded inwards."""
+        return super().for_target(evidence, eps_max, trained=True)

@@ -54,6 +54,6 @@ class RatioConstraint(Constraint):
         return ratio_bound(evidence.eps_base, self.alpha, evidence.horizon)
 
     @classmethod
-    def for_target(cls, evidence: Evidence, eps_max: float) -> Self:
+    def for_target(cls, evidence: Evidence, eps_max: float, *, trained: bool = False) -> Self:
         """α = (ε_max / ε_base)^{1/T}, rounded inwards."""
         return cls(alpha=max_alpha(evidence.eps_base, eps_max, evidence.horizon))

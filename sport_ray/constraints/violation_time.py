@@ -34,7 +34,7 @@ class ViolationTimeConstraint(RatioConstraint):
         )
 
     @classmethod
-    def for_target(cls, evidence: Evidence, eps_max: float) -> Self:
+    def for_target(cls, evidence: Evidence, eps_max: float, *, trained: bool = False) -> Self:
         """Not possible: see the class.
 
         Raises:

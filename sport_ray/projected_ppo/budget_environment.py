@@ -34,19 +34,27 @@ class BudgetVectorEnv(VectorWrapper):
         self._over = np.zeros(env.num_envs, dtype=bool)
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
-        """New episodes with whole budgets."""
+        """New episodes with whole budgets; with a ``reset_mask`` among the options, only those."""
         observation, info = self.env.reset(**kwargs)
-        self._state = self.constraint.start(self.num_envs)
-        self._over[:] = False
+        chosen = (kwargs.get("options") or {}).get("reset_mask")
+        fresh = np.ones(self.num_envs, dtype=bool) if chosen is None else np.asarray(chosen, bool)
+        self._state[fresh] = self.constraint.start(int(fresh.sum()))
+        self._over[fresh] = False
         return self._seen(observation), info
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Charge the running episodes, give the others a whole budget, step.
 
         Raises:
+            ValueError: actions without their cost.
             ArithmeticError: a charge above what was left.
         """
         actions = np.asarray(actions, dtype=np.float64)
+        shape = (self.num_envs, self.single_action_space.shape[0] + 1)  # type: ignore[index]
+        if actions.shape != shape:
+            raise ValueError(
+                f"actions must have shape {shape}, their cost last, got {actions.shape}"
+            )
         running = ~self._over
         self._state[running] = self.constraint.spend(self._state[running], actions[running, -1])
         self._state[self._over] = self.constraint.start(int(self._over.sum()))

@@ -7,6 +7,7 @@ import math
 from dataclasses import fields
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sport_ray.canonical import digest
 from sport_ray.properties import NEVER
@@ -23,6 +24,8 @@ class OutcomeTotals:
         self.horizon = horizon
         self.num_scenarios = 0
         self._satisfied = np.zeros(horizon, dtype=np.int64)
+        self._settled = np.zeros(horizon, dtype=np.int64)
+        self._running = np.zeros(horizon, dtype=np.int64)
         self._reached = 0
         self._steps = 0
         self._squares = 0
@@ -43,12 +46,29 @@ class OutcomeTotals:
             )
         self.num_scenarios += outcomes.num_scenarios
         self._satisfied += unpack_verdicts(outcomes.verdicts, self.horizon).sum(axis=0)
+        lost = outcomes.violated_at[outcomes.violated_at != NEVER]
+        self._settled += self._by_step(np.maximum(lost, 1)).cumsum()
+        self._running += outcomes.num_scenarios - self._by_step(outcomes.length).cumsum()
         steps = outcomes.satisfied_at[outcomes.satisfied_at != NEVER]
         self._reached += steps.size
         self._steps += int(steps.sum())
         self._squares += int((steps**2).sum())
         for name, values in outcomes.to_arrays().items():
             self._hashes[name].update(_little_endian(values))
+
+    def _by_step(self, steps: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many of the step numbers are each of 1 … T_max, (T_max,)."""
+        return np.bincount(np.clip(steps, 1, self.horizon) - 1, minlength=self.horizon)
+
+    @property
+    def num_settled(self) -> list[int]:
+        """Scenarios whose violation was settled by step T, T = 1 … T_max."""
+        return self._settled.tolist()
+
+    @property
+    def num_running(self) -> list[int]:
+        """Scenarios that lasted longer than T steps, T = 1 … T_max."""
+        return self._running.tolist()
 
     @property
     def num_violations(self) -> list[int]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from experiments.cells import alphas_for, plan_jobs
+from experiments.cells import Job, constraints_for, plan_jobs
 from experiments.study import Study
 from sport_ray.bounds import ratio_bound, scenario_bound
 from sport_ray.certificates import BoundTable, Certificate, Counts
@@ -28,6 +30,8 @@ def certificate(**changes) -> Certificate:
         "table": BoundTable(
             horizon=horizons,
             num_violations=[10] * 30,
+            num_settled=[4] * 30,
+            num_running=[9_000] * 13 + [10] * 17,
             eps_base=eps,
             eps_base_simultaneous=simultaneous,
         ),
@@ -87,10 +91,10 @@ def test_placement_name_and_tracking_do_not_change_the_identity(small_study):
 def test_alpha_from_a_target_risk_keeps_the_target(small_study):
     small_study["sweep"] |= {"alphas": None, "eps_max": [0.1, 0.02], "horizons": [20]}
     study = Study.model_validate(small_study)
-    axis = alphas_for(study, certificate(), 20)
+    axis = constraints_for(study, certificate(), 20, trained=True)
     assert [eps for _, eps in axis] == [0.02, 0.1]
-    for alpha, eps_max in axis:
-        bound = ratio_bound(certificate().eps_base(20), alpha, 20)
+    for constraint, eps_max in axis:
+        bound = ratio_bound(certificate().eps_base(20), constraint.alpha, 20)
         assert eps_max * (1 - 1e-9) < bound <= eps_max
 
 
@@ -98,3 +102,48 @@ def test_a_target_below_the_base_is_refused(small_study):
     small_study["sweep"] |= {"eps_max": [1e-5]}
     with pytest.raises(UserError, match=r"eps_max = 1e-05 cannot be reached at horizon 25"):
         plan_jobs(Study.model_validate(small_study), certificate())
+
+
+def test_every_kind_of_constraint_is_derived_from_a_target(small_study):
+    small_study["sweep"] |= {
+        "alphas": [1.0],
+        "eps_max": [0.05, 0.1],
+        "horizons": [20],
+        "constraints": ["ratio", "gauss_renyi", "pathwise", "mean_shift"],
+    }
+    study = Study.model_validate(small_study)
+    evidence = certificate().evidence(20)
+    for trained in (True, False):
+        axis = constraints_for(study, certificate(), 20, trained=trained)
+        # α = 1 of two kinds, and four kinds at two levels
+        assert len(axis) == len({constraint for constraint, _ in axis}) == 2 + 4 * 2
+        for constraint, eps_max in axis:
+            if eps_max is not None:
+                assert eps_max * 0.999 < constraint.prior_bound(evidence) <= eps_max
+        [rule] = {c.rule for c, _ in axis if c.name == "pathwise"}
+        assert rule == ("all" if trained else "spread")
+
+
+def test_jobs_survive_the_way_through_tune(small_study):
+    small_study["sweep"] |= {"eps_max": [0.1], "constraints": ["pathwise", "mean_shift", "ratio"]}
+    for job in plan_jobs(Study.model_validate(small_study), certificate()):
+        assert Job.model_validate(json.loads(json.dumps(job.model_dump(mode="json")))) == job
+
+
+def test_the_violation_time_bound_needs_an_alpha(small_study):
+    small_study["sweep"] |= {"alphas": [1.01], "horizons": [20], "constraints": ["violation_time"]}
+    study = Study.model_validate(small_study)
+    [(constraint, _)] = constraints_for(study, certificate(), 20, trained=True)
+    bound = constraint.prior_bound(certificate().evidence(20))
+    assert 0.001 < bound < 1.3 * ratio_bound(certificate().eps_base(20), 1.01, 20)
+    small_study["sweep"] |= {"alphas": None, "eps_max": [0.1]}
+    with pytest.raises(UserError, match="give alphas"):
+        constraints_for(Study.model_validate(small_study), certificate(), 20, trained=True)
+
+
+def test_steps_left_are_those_of_the_certificate():
+    evidence = certificate().evidence(20)
+    assert len(evidence.steps_left) == len(evidence.settled) == 20
+    assert evidence.steps_left[0] == pytest.approx(1 + (9_000 * 13 + 10 * 6) / 10_000)
+    assert evidence.steps_left[13] == pytest.approx(1 + 6 * 10 / 9_000)
+    assert evidence.steps_left[19] == 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from experiments.cells import alphas_for
+from experiments.cells import constraints_for
 from experiments.deployment import deployment_kwargs, perturbation
 from experiments.study import Study
 from sport_ray.bounds import gaussian_max_ratio, ratio_bound
@@ -37,19 +37,20 @@ def test_the_robot_s_laws_follow_from_its_arguments(small_study):
 def test_the_bound_and_its_inverse_know_the_world(small_study):
     small_study["sweep"] |= {"alphas": None, "eps_max": [0.5], "horizons": [20]}
     moved = study(small_study, kwargs={"actuation_noise": 0.195})
-    [(alpha, _)] = alphas_for(moved, certificate(), 20)
+    [(moved_constraint, _)] = constraints_for(moved, certificate(), 20, trained=True)
+    alpha = moved_constraint.alpha
     world = perturbation(moved)
     bound = ratio_bound(certificate().eps_base(20), alpha, 20, **world._asdict())
     assert 0.5 * (1 - 1e-9) < bound <= 0.5
-    [(plain, _)] = alphas_for(study(small_study), certificate(), 20)
-    assert alpha < plain
+    [(plain, _)] = constraints_for(study(small_study), certificate(), 20, trained=True)
+    assert alpha < plain.alpha
 
 
 def test_a_world_that_leaves_nothing_is_refused(small_study):
     small_study["sweep"] |= {"alphas": None, "eps_max": [0.1], "horizons": [20]}
     moved = study(small_study, kwargs={"actuation_noise": 0.1})
     with pytest.raises(UserError, match="cannot be reached at horizon 20"):
-        alphas_for(moved, certificate(), 20)
+        constraints_for(moved, certificate(), 20, trained=True)
 
 
 @pytest.mark.parametrize(

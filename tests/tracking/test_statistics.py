@@ -66,6 +66,8 @@ def test_the_pooled_deviation_is_that_of_all_scenarios() -> None:
             "mean_steps_to_goal": [s.mean() for s in samples],
             "std_steps_to_goal": [s.std() for s in samples],
             "mean_steps_to_reach": np.nan,
+            "mean_return": np.nan,
+            "std_return": np.nan,
             "prior_bound": 0.5,
             "posterior_bound": [0.3, 0.4],
             "certified": True,

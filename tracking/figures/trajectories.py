@@ -30,7 +30,7 @@ def draw_trajectories(folder: ResultFolder, frame: pd.DataFrame, out: Path) -> D
     if found is None:
         return None
     cells, horizon, seed = found
-    cells = {key: samples for key, samples in cells.items() if SCENE <= samples.keys()}
+    cells = {key: samples for key, samples in cells.items() if samples.keys() >= SCENE}
     if not cells:
         return None  # an environment without poses, or layouts that differ
     alphas = spread(sorted({alpha for _, alpha in cells}), MAX_PANELS)

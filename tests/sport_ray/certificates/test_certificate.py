@@ -138,11 +138,18 @@ def test_counts_are_complete():
 
 @pytest.mark.parametrize(
     "change",
-    [{"horizon": [2, 3]}, {"horizon": [1]}, {"eps_base": [0.1]}, {"num_violations": [1, 2, 3]}],
+    [
+        {"horizon": [2, 3]},
+        {"horizon": [1]},
+        {"eps_base": [0.1]},
+        {"num_violations": [1, 2, 3]},
+        {"num_settled": []},
+    ],
 )
 def test_the_table_is_rectangular_and_starts_at_one(change):
     columns = {"horizon": [1, 2], "num_violations": [2, 1]}
     columns |= {"eps_base": [0.2, 0.1], "eps_base_simultaneous": [0.3, 0.2]}
+    columns |= {"num_settled": [0, 1], "num_running": [9, 3]}
     assert BoundTable(**columns).horizon == [1, 2]
     with pytest.raises(ValidationError, match="every horizon from 1 on"):
         BoundTable(**{**columns, **change})
@@ -245,6 +252,8 @@ def test_no_number_of_the_table_can_be_made_up(data):
     table = {
         "horizon": list(range(1, horizon + 1)),
         "num_violations": violations,
+        "num_settled": [0] * horizon,
+        "num_running": [count] * horizon,
         "eps_base": [scenario_bound(count, k, 0.01) for k in violations],
         "eps_base_simultaneous": [scenario_bound(count, k, 0.01 / 4) for k in violations],
     }

@@ -1,0 +1,94 @@
+"""A stock gymnasium environment and a property without a time to goal, through every stage."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from experiments.base import environment_sizes
+from experiments.study import Study, load_study
+from experiments.training import training_kwargs
+from sport_ray.errors import UserError
+from tests.experiments.test_cli import one_line, sport_ray
+
+STUDY = Path(__file__).parents[2] / "experiments" / "pendulum.yaml"
+
+
+@pytest.fixture
+def tiny() -> dict:
+    """The shipped study, too small to learn anything."""
+    study = yaml.safe_load(STUDY.read_text())
+    small = {"train_batch_size": 256, "minibatch_size": 64, "num_envs": 8}
+    study["name"] = "tiny"
+    study["base_training"] |= {**small, "env_steps": 512, "hidden": [8]}
+    study["certificate"] |= {"num_scenarios": 300, "beta": 1e-3, "max_horizon": 8}
+    study["sweep"] |= {"alphas": [1.0, 1.1], "horizons": [8], "seeds": [0]}
+    study["training"] |= {**small, "env_steps": 512, "warmup_env_steps": 256}
+    study["unconstrained_training"] |= {**small, "env_steps": 512}
+    study["evaluation"] |= {"num_scenarios": 60, "beta": 1e-3}
+    return study
+
+
+def test_the_shipped_study_is_read_and_its_horizon_reaches_training():
+    study = load_study(STUDY)
+    assert environment_sizes(study, tanh=True) == (3, 1)
+    assert training_kwargs(study, 12, reward="task") == {"max_episode_steps": 12}
+
+
+def test_other_environments_have_no_default_arguments_and_arguments_of_their_own(tiny):
+    del tiny["environment"]["kwargs"]
+    assert Study.model_validate(tiny).environment.kwargs == {}
+    tiny["environment"]["kwargs"] = {"margin": 1.0}  # the stages', of the point robot only
+    assert Study.model_validate(tiny).environment.kwargs == {"margin": 1.0}
+    for key in ("horizon", "max_episode_steps"):
+        for section in ("environment", "base_training"):
+            changed = tiny | {section: tiny[section] | {"kwargs": {key: 9}}}
+            with pytest.raises(ValueError, match=f"{key} is set by the stages.*{section}.kwargs"):
+                Study.model_validate(changed)
+
+
+def test_a_range_of_actions_that_tanh_does_not_give_is_refused(tiny):
+    tiny["environment"] = {"id": "Pendulum-v1"}
+    with pytest.raises(UserError, match="'Pendulum-v1' takes actions from -2 to 2"):
+        environment_sizes(Study.model_validate(tiny), tanh=True)
+    assert environment_sizes(Study.model_validate(tiny), tanh=False) == (3, 1)
+
+
+@pytest.mark.slow
+def test_a_pendulum_goes_through_every_stage(tiny, write_study, tmp_path):
+    study = write_study(tiny)
+    done = sport_ray("run", study, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "5 of 5 cells finished" in done.stdout
+    assert "prior bound against return" in done.stdout
+    results = tmp_path / "results" / "tiny"
+    certificate = json.loads((results / "certificate.json").read_text())
+    assert certificate["mean_steps_to_goal"] is None
+    cells = pd.read_csv(results / "cells.csv")
+    assert cells["mean_steps_to_goal"].isna().all()
+    assert (cells["mean_return"] < 0).all() and (cells["std_return"] > 0).all()
+    # 8 steps from anywhere cost at most π² + 0.1·8² + 0.001·2² each.
+    assert (cells["mean_return"] > -8 * (math.pi**2 + 6.404)).all()
+    assert (cells["num_hazard"] == cells["num_violations"]).all()
+    base_like = cells[cells["alpha"] == 1.0]
+    assert base_like["mean_return"].nunique() == 1 and len(base_like) == 2
+    bounded = cells[cells["alpha"].notna()]
+    assert (bounded["max_log_ratio"] <= bounded["log_alpha"]).all()
+    page = (results / "report.html").read_text()
+    assert "How much more return" in page and "Check failed" not in page
+    assert (results / "figures" / "mean_return.png").exists()
+    assert (results / "figures" / "policies.png").exists()
+    assert not (results / "figures" / "trajectories.png").exists()
+    verified = sport_ray("verify", results, "--rerun", 60, cwd=tmp_path)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert "60 scenarios run again" in verified.stdout
+
+    tiny["name"] = "wide"
+    tiny["environment"] = {"id": "Pendulum-v1"}
+    line = one_line(sport_ray("run", write_study(tiny, "wide.yaml"), cwd=tmp_path))
+    assert "takes actions from -2 to 2" in line and "RescaleAction" in line

@@ -64,17 +64,22 @@ def load_base(study: Study, name: str, study_path: Path | None) -> PolicyFile:
 
 
 def _check_fits(base: PolicyFile, study: Study) -> None:
-    tanh = base.network.spec.squash == "tanh"
-    check_spaces(base.network, *environment_sizes(study, tanh=tanh), study.environment.id)
+    check_spaces(base.network, *environment_sizes(study), study.environment.id)
+    if base.network.spec.squash == "tanh":
+        require_unit_actions(study.environment.id, _spaces(study)[1])
 
 
-def environment_sizes(study: Study, tanh: bool) -> tuple[int, int]:
+def environment_sizes(study: Study) -> tuple[int, int]:
     """Sizes (observation, action) of the study's environment.
 
     Raises:
-        UserError: an environment that cannot be made, whose spaces are not vectors, or, for a
-            ``tanh`` policy, whose actions are not in [−1, 1].
+        UserError: an environment that cannot be made, or whose spaces are not vectors.
     """
+    observation, action = (int(np.prod(space.shape or ())) for space in _spaces(study))
+    return observation, action
+
+
+def _spaces(study: Study) -> tuple[gym.spaces.Space[Any], gym.spaces.Space[Any]]:
     env_id, kwargs = study.environment.id, study.environment.kwargs
     try:
         environment = gym.make(env_id, **kwargs)
@@ -85,10 +90,7 @@ def environment_sizes(study: Study, tanh: bool) -> tuple[int, int]:
     for space in spaces:
         if not isinstance(space, gym.spaces.Box) or len(space.shape) != 1:
             raise UserError(f"environment {env_id!r} has the space {space}; vectors are needed")
-    if tanh:
-        require_unit_actions(env_id, spaces[1])
-    observation, action = (int(np.prod(space.shape or ())) for space in spaces)
-    return observation, action
+    return spaces
 
 
 def install_base(folder: ResultFolder, study_path: Path | None, name: str) -> PolicyFile:
@@ -126,7 +128,10 @@ def train_base(study: Study, progress: Progress | None = None) -> Trained:
     settings = study.base_training or BaseTrainingSection()
     torch.set_num_threads(1)  # sums split over threads would not repeat to the bit
     torch.manual_seed(settings.seed)
-    network = GaussianNetwork(study.base_spec(*environment_sizes(study, tanh=True)))
+    spec = study.base_spec(*environment_sizes(study))
+    if spec.squash == "tanh":
+        require_unit_actions(study.environment.id, _spaces(study)[1])
+    network = GaussianNetwork(spec)
     own = training_kwargs(study, settings.horizon, reward="guided", margin=settings.margin)
     config = ppo_config(
         study,

@@ -56,7 +56,7 @@ class Performance:
 
     def text(self, value: float | None) -> str:
         """A value as people read it; '–' where there is none."""
-        if self.sign < 0 and value is not None and 0 < abs(value) < 1:
+        if self.sign < 0 and value is not None and 1e-9 < abs(value) < 1:
             return f"{value:.3g}"
         return steps_text(value)
 

@@ -40,7 +40,7 @@ def _plain(value: Decimal) -> str:
 
 def steps_text(value: float | None) -> str:
     """Mean steps to the goal, one digit more than a control step; or a mean return."""
-    return "–" if value is None or pd.isna(value) else f"{value:.2f}"
+    return "–" if value is None or pd.isna(value) else f"{value:z.2f}"
 
 
 def alpha_text(value: float | None) -> str:

@@ -14,7 +14,9 @@ Array = NDArray[np.float64]
 SPENT = 1e-8
 """With less than this left, exactly the base is played."""
 RESERVE = 1e-9
-"""Never offered, times 1 + what is left: far more than the rounding of a step's cost."""
+"""Never offered: far more than all rounding of a step's cost in float64."""
+RESERVED_SHARE = 4e-7
+"""Nor this share of what is left: more than a cost grows by when it is rounded up to float32."""
 PACE = 0.75
 """How much of the steps left a budget is spread over: a task policy needs fewer than the base."""
 

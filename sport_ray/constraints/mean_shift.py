@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sport_ray.bounds.tradeoff import gaussian_tradeoff_bound, max_mu, mean_shift_cost
-from sport_ray.constraints.budget import SPENT, require_budget, require_steps, spent, steps_left
+from sport_ray.constraints.budget import (
+    RESERVED_SHARE,
+    SPENT,
+    require_budget,
+    require_steps,
+    spent,
+    steps_left,
+)
 from sport_ray.constraints.evidence import Evidence
 from sport_ray.constraints.interface import Array, Constraint, float32_down
 from sport_ray.errors import UserError
@@ -92,7 +99,7 @@ class MeanShiftBudget(Constraint):
         """r_t, in units of the base's std."""
         left = state[:, 0]
         share = left / steps_left(self.steps_left, state[:, 1])
-        radius = np.sqrt(share) * (1.0 - 1e-9)
+        radius = np.sqrt(share) * (1.0 - RESERVED_SHARE)
         return float32_down(np.where(left < SPENT, 0.0, radius))
 
     def features(self, state: Array) -> NDArray[np.float32]:

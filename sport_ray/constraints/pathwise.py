@@ -14,6 +14,7 @@ from sport_ray.bounds import pathwise_bound, pathwise_log_budget
 from sport_ray.constraints.budget import (
     PACE,
     RESERVE,
+    RESERVED_SHARE,
     SPENT,
     require_budget,
     require_steps,
@@ -79,9 +80,9 @@ class PathwiseBudget(Constraint):
         return np.tile([self.log_budget, 0.0], (count, 1))
 
     def limits(self, state: Array) -> Array:
-        """c_t, nats: 0 once less than 1e-8 is left, and never the last 1e-9 (1 + B_t)."""
+        """c_t, nats: 0 once less than 1e-8 is left, and never quite all of B_t."""
         left = state[:, 0]
-        limit = left - RESERVE * (1.0 + left)
+        limit = left - RESERVE - RESERVED_SHARE * left
         if self.rule == "spread":
             pace = PACE * steps_left(self.steps_left, state[:, 1])
             limit = np.minimum(limit, np.sqrt(left / pace))

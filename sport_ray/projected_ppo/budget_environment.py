@@ -9,14 +9,26 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
 
 from sport_ray.constraints import Constraint
+
+
+def charged(cost: NDArray[np.floating]) -> NDArray[np.float64]:
+    """What a cost is charged as: a float32 number above it, nothing for nothing.
+
+    RLlib's connectors round what goes to the environment to float32, downwards as often as not.
+    """
+    with np.errstate(over="ignore"):  # what overflows is inf and is refused
+        rounded = np.asarray(cost).astype(np.float32)
+    above = np.nextafter(rounded, np.float32(np.inf))
+    return np.where(cost == 0.0, 0.0, above).astype(np.float64)
 
 
 class BudgetVectorEnv(VectorWrapper):
     """Appends the constraint's features to observations (n, O); takes actions (n, D + 1).
 
-    The last entry of an action is what it cost. An episode starts with the whole budget, also
+    The last entry of an action is what it cost (see :func:`charged`). An episode starts with the whole budget, also
     after truncation; with NEXT_STEP resets the step after an end only resets.
     """
 
@@ -56,7 +68,8 @@ class BudgetVectorEnv(VectorWrapper):
                 f"actions must have shape {shape}, their cost last, got {actions.shape}"
             )
         running = ~self._over
-        self._state[running] = self.constraint.spend(self._state[running], actions[running, -1])
+        charge = charged(actions[running, -1])
+        self._state[running] = self.constraint.spend(self._state[running], charge)
         self._state[self._over] = self.constraint.start(int(self._over.sum()))
         # The numbers that the policy drew are float32's, and go on as such.
         plain = actions[:, :-1].astype(np.float32)

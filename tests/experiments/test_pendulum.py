@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from experiments.base import environment_sizes
+from experiments.base import environment_sizes, train_base
 from experiments.study import Study, load_study
 from experiments.training import training_kwargs
 from sport_ray.errors import UserError
@@ -36,7 +36,7 @@ def tiny() -> dict:
 
 def test_the_shipped_study_is_read_and_its_horizon_reaches_training():
     study = load_study(STUDY)
-    assert environment_sizes(study, tanh=True) == (3, 1)
+    assert environment_sizes(study) == (3, 1)
     assert training_kwargs(study, 12, reward="task") == {"max_episode_steps": 12}
 
 
@@ -55,8 +55,7 @@ def test_other_environments_have_no_default_arguments_and_arguments_of_their_own
 def test_a_range_of_actions_that_tanh_does_not_give_is_refused(tiny):
     tiny["environment"] = {"id": "Pendulum-v1"}
     with pytest.raises(UserError, match="'Pendulum-v1' takes actions from -2 to 2"):
-        environment_sizes(Study.model_validate(tiny), tanh=True)
-    assert environment_sizes(Study.model_validate(tiny), tanh=False) == (3, 1)
+        train_base(Study.model_validate(tiny))
 
 
 @pytest.mark.slow

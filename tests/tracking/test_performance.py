@@ -173,7 +173,14 @@ def test_the_terminal_shows_returns(returns: Path) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(-123.456, "-123.46"), (0.01234, "0.0123"), (0.0, "0.00"), (float("nan"), "–"), (None, "–")],
+    [
+        (-123.456, "-123.46"),
+        (0.01234, "0.0123"),
+        (0.0, "0.00"),
+        (-1e-14, "0.00"),
+        (float("nan"), "–"),
+        (None, "–"),
+    ],
 )
 def test_returns_of_any_size_can_be_read(value: float | None, text: str) -> None:
     assert RETURN.text(value) == text

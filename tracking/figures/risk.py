@@ -46,7 +46,7 @@ def draw_risk(settings: pd.DataFrame, frame: pd.DataFrame, folder: Path) -> Draw
         place = alpha_axis(axes, done["alpha"].dropna().to_numpy(), free)
         _unconstrained(axes, done[(done["horizon"] == horizon) & done["alpha"].isna()], place)
     panels[0].set_ylabel("probability of violation (log; linear near 0)")
-    legend_below(figure, panels[0], 3)
+    legend_below(figure, panels[0], 3 if len(panels) > 1 else 2)  # a single one is narrow
     with_alpha = done[done["alpha"].notna()]
     caption = (
         f"Mean over {seeds_text(with_alpha['seeds'])} per setting; small dots: each seed's rate. "

@@ -66,7 +66,8 @@ def hostile_paths(
         square = (np.longdouble(mean) - np.longdouble(base_mean)) / np.longdouble(base_std)
         shifts[live] += (square**2).sum(axis=1)
         moved += int(((mean != base_mean) | (std != base_std)).any(axis=1).sum())
-    return Paths(peak, shifts, state[:, 0], moved)
+    left = state[:, 0] if constraint.state_size else np.zeros(count)
+    return Paths(peak, shifts, left, moved)
 
 
 def log_ratio(mean: Array, std: Array, base_mean: Array, base_std: Array, action: Array) -> Long:

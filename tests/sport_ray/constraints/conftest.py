@@ -11,7 +11,7 @@ from sport_ray.constraints import Evidence
 def evidence() -> Evidence:
     """A base policy with 3 violations in 10,000 scenarios of 12 steps, one of them a timeout."""
     settled = (0, 0, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2)
-    steps_left = tuple(float(n) for n in range(9, 0, -1)) + (1.0, 1.0, 1.0)
+    steps_left = (9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0, 1.0, 1.0, 1.0)
     return Evidence(
         horizon=12,
         eps_base=0.0026,

@@ -1,0 +1,84 @@
+"""Share of the speed-up that each certified risk buys, for each kind of constraint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tracking.figures.style import (
+    BLUE,
+    GOLD,
+    GREEN,
+    INK,
+    MUTED,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    WINE,
+    Drawn,
+    new_panels,
+    save,
+)
+from tracking.speedup import CEILING, COIN_FLIP, KINDS
+from tracking.wording import seeds_text
+
+TITLE = "What certified risk buys"
+_STYLES = dict(
+    zip(
+        KINDS.values(),
+        [(BLUE, "o", "-"), (SKY, "o", "--"), (PURPLE, "D", "-"), (PURPLE, "D", "--"),
+         (GOLD, "s", "--"), (GOLD, "s", "-"), (VERMILLION, "^", "--"), (VERMILLION, "^", "-")],
+        strict=True,
+    )
+)  # fmt: skip
+
+
+def draw_speedup(table: pd.DataFrame, folder: Path) -> Drawn | None:
+    """One panel per T, from ``tracking.speedup.speedup_table``; None if there is nothing."""
+    if table.empty:
+        return None
+    horizons = sorted(table["horizon"].unique())
+    figure, panels = new_panels(len(horizons), 5.0)
+    for axes, horizon in zip(panels, horizons, strict=True):
+        at = table[table["horizon"] == horizon]
+        for kind in dict.fromkeys(at["kind"]):
+            rows = at[at["kind"] == kind].sort_values("eps_max")
+            if kind in (COIN_FLIP, CEILING):
+                line = (0, (1, 2)) if kind == COIN_FLIP else (0, (5, 2))
+                axes.plot(rows["eps_max"], rows["share"], color=MUTED if kind == COIN_FLIP else INK,
+                          linestyle=line, linewidth=1.4, label=kind)  # fmt: skip
+                continue
+            colour, marker, style = _STYLES.get(kind, (GREEN if len(kind) % 2 else WINE, "v", ":"))
+            axes.plot(rows["eps_max"], rows["share"], color=colour, marker=marker,
+                      linestyle=style, label=kind)  # fmt: skip
+            if np.isfinite(rows["low"]).any():
+                axes.fill_between(rows["eps_max"], rows["low"], rows["high"], color=colour,
+                                  alpha=0.15, linewidth=0)  # fmt: skip
+        axes.set_xscale("log")
+        levels = np.sort(at["eps_max"].unique())
+        axes.set_xticks(levels, [f"{level:g}" for level in levels])
+        axes.set_xticks([], minor=True)
+        axes.set_xlabel("certified risk ε_max (log)")
+        axes.set_title(f"T = {horizon} steps")
+    low = min(0.0, float(np.nanmin(table["share"])))
+    panels[0].set_ylim(1.1 * low, 1.12 * float(np.nanmax(table["share"])))
+    panels[0].set_ylabel("share of the unconstrained policy's speed-up")
+    handles, labels = panels[0].get_legend_handles_labels()
+    order = list(reversed(range(len(labels))))
+    figure.legend(
+        [handles[i] for i in order],
+        [labels[i] for i in order],
+        loc="outside right center",
+    )
+    seeds = table["seeds"].dropna()
+    caption = (
+        "Share of what the unconstrained policy gains over the base in mean steps of the task "
+        "(violations ignored, an episode without the goal takes T), at the same certified risk, "
+        f"known before any rollout. Mean over {seeds_text(seeds)} per point"
+        + ("; bands: 95% t-intervals over seeds. " if (seeds >= 3).all() else ". ")
+        + "Coin flip: the unconstrained policy with the probability that the same certificate "
+        "allows. Ceiling: the fastest ε_base/ε_max share of the base's own episodes."
+    )
+    return Drawn("speedup", TITLE, caption, save(figure, folder, "speedup"))

@@ -1,0 +1,195 @@
+"""How much of what there is to gain each certified risk buys, kind of constraint by kind.
+
+The share of speed-up of a policy is (J_base − J) / (J_base − J_unconstrained), J the mean steps of
+the task (violations ignored, an episode without the goal takes T). J is an expectation over all
+episodes, so playing the unconstrained policy with probability p, else the base, has share p: the
+coin flip that any method must beat at the same certificate.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from tracking.records import ResultFolder
+
+CONFIDENCE = 0.95
+COIN_FLIP, CEILING = "coin flip", "ceiling for pathwise ratio ≤ A"
+KINDS = {
+    ("projected_ppo", "ratio"): "fixed α (paper)",
+    ("projected_at_deployment", "ratio"): "fixed α, not trained under it",
+    ("projected_ppo", "gauss_renyi"): "fixed α, Gauss–Rényi bound",
+    ("projected_at_deployment", "gauss_renyi"): "Gauss–Rényi α, not trained under it",
+    ("projected_at_deployment", "mean_shift"): "mean shift, not trained under it",
+    ("projected_ppo", "mean_shift"): "mean shift, learned",
+    ("projected_at_deployment", "pathwise"): "pathwise budget, rule",
+    ("projected_ppo", "pathwise"): "pathwise budget, learned",
+}
+"""Names of (method, constraint), worst first; others are called by both."""
+
+COLUMNS = [
+    "horizon",
+    "eps_max",
+    "kind",
+    "share",
+    "low",
+    "high",
+    "seeds",
+    "gain_over_paper",
+    "gain_low",
+    "gain_high",
+    "prior_bound",
+    "worst_violation_rate",
+    "worst_posterior_bound",
+    "mean_task_steps",
+]
+
+
+def speedup_table(folder: ResultFolder, frame: pd.DataFrame) -> pd.DataFrame:
+    """One row per horizon, ε_max and kind, with coin flip and ceiling; columns ``COLUMNS``.
+
+    share, low, high: mean over seeds, t-interval at 95% over seeds (NaN below 3 seeds).
+    gain_over_paper: mean share over that of the paper's fixed α at the same ε_max, with the
+        interval of the ratio (Fieller's theorem, paired by seed); NaN where it is unbounded.
+    prior_bound: what is certified: at most ε_max. worst_…: of the worst seed.
+
+    Empty if the study has no base cell (α = 1), no unconstrained cell, or no ε_max.
+    """
+    done = frame[(frame["status"] == "finished") & frame["mean_task_steps"].notna()]
+    rows: list[dict[str, Any]] = []
+    for horizon in sorted(int(one) for one in done["horizon"].unique()):
+        group = done[done["horizon"] == horizon]
+        base = group[(group["alpha"] == 1.0)].drop_duplicates("seed").set_index("seed")
+        free = group[group["method"] == "unconstrained"]
+        if base.empty or free.empty:
+            continue
+        slowest, fastest = base["mean_task_steps"].mean(), free["mean_task_steps"].mean()
+        if not slowest > fastest:
+            continue
+        there_is = slowest - fastest
+        targeted = group[group["eps_max"].notna() & (group["method"] != "unconstrained")]
+        for eps_max in sorted(float(one) for one in targeted["eps_max"].unique()):
+            at_level = targeted[targeted["eps_max"] == eps_max]
+            shares: dict[tuple[str, str], pd.Series] = {}
+            pairs = zip(at_level["method"], at_level["constraint"], strict=True)
+            for key in dict.fromkeys((str(method), str(kind)) for method, kind in pairs):
+                cells = at_level[
+                    (at_level["method"] == key[0]) & (at_level["constraint"] == key[1])
+                ]
+                steps = cells.set_index("seed")["mean_task_steps"]
+                # Paired: all cells of a seed are evaluated on the same scenarios.
+                own = base["mean_task_steps"].reindex(steps.index).fillna(slowest)
+                shares[key] = (own - steps) / there_is
+            paper = shares.get(("projected_ppo", "ratio"))
+            for key, share in shares.items():
+                cells = at_level[
+                    (at_level["method"] == key[0]) & (at_level["constraint"] == key[1])
+                ]
+                rows.append(
+                    {
+                        "horizon": horizon,
+                        "eps_max": eps_max,
+                        "kind": KINDS.get(key, f"{key[1]}, {key[0]}"),
+                        **_interval(share),
+                        **_gain(share, paper if key != ("projected_ppo", "ratio") else None),
+                        "prior_bound": cells["prior_bound"].max(),
+                        "worst_violation_rate": cells["empirical_violation_rate"].max(),
+                        "worst_posterior_bound": cells["posterior_bound"].max(),
+                        "mean_task_steps": cells["mean_task_steps"].mean(),
+                    }
+                )
+            eps_base = float(at_level["eps_base"].iloc[0])
+            rows += _references(folder, base, horizon, eps_max, eps_base, slowest, there_is)
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    order = {name: rank for rank, name in enumerate([COIN_FLIP, *KINDS.values(), CEILING])}
+    rank = table["kind"].map(order).fillna(len(order) - 1.5)
+    return (
+        table.assign(rank=rank)
+        .sort_values(["horizon", "eps_max", "rank"], kind="stable")
+        .drop(columns="rank")
+        .reset_index(drop=True)
+    )
+
+
+def _interval(share: pd.Series) -> dict[str, float]:
+    values = share.to_numpy(np.float64)
+    mean, count = float(values.mean()), len(values)
+    if count < 3:
+        return {"share": mean, "low": math.nan, "high": math.nan, "seeds": count}
+    half = stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1) * values.std(ddof=1) / math.sqrt(count)
+    return {"share": mean, "low": mean - half, "high": mean + half, "seeds": count}
+
+
+def _gain(share: pd.Series, paper: pd.Series | None) -> dict[str, float]:
+    """share / paper's share, with Fieller's interval over seeds paired by index."""
+    nothing = {"gain_over_paper": math.nan, "gain_low": math.nan, "gain_high": math.nan}
+    if paper is None:
+        return nothing
+    both = pd.concat([share, paper], axis=1, join="inner").to_numpy(np.float64)
+    if not len(both) or not both[:, 1].mean() > 0:
+        return nothing
+    top, bottom = both.mean(axis=0)
+    found = nothing | {"gain_over_paper": float(top / bottom)}
+    if len(both) < 3:
+        return found
+    covariance = np.cov(both.T, ddof=1) / len(both)
+    t2 = stats.t.ppf(0.5 + CONFIDENCE / 2, len(both) - 1) ** 2
+    # The ratios r at which mean(share) − r mean(paper) is within t standard errors of 0.
+    a = bottom**2 - t2 * covariance[1, 1]
+    b = top * bottom - t2 * covariance[0, 1]
+    c = top**2 - t2 * covariance[0, 0]
+    if a <= 0 or b * b < a * c:  # the paper's share cannot be told from 0: no bounded interval
+        return found
+    root = math.sqrt(b * b - a * c)
+    return found | {"gain_low": float((b - root) / a), "gain_high": float((b + root) / a)}
+
+
+def _references(
+    folder: ResultFolder,
+    base: pd.DataFrame,
+    horizon: int,
+    eps_max: float,
+    eps_base: float,
+    slowest: float,
+    there_is: float,
+) -> list[dict[str, Any]]:
+    """What a coin flip gets, and what no policy with pathwise ratio ≤ ε_max / ε_base can beat."""
+    row = {"horizon": horizon, "eps_max": eps_max, "prior_bound": eps_max}
+    # ε ≤ p + (1 − p) ε_base, whatever the task policy.
+    rows = [{**row, "kind": COIN_FLIP, "share": (eps_max - eps_base) / (1.0 - eps_base)}]
+    best = best_share(folder, base, eps_base / eps_max)
+    if best is not None:
+        rows.append(
+            {
+                **row,
+                "kind": CEILING,
+                "share": (slowest - best) / there_is,
+                "mean_task_steps": best,
+            }
+        )
+    return rows
+
+
+def best_share(folder: ResultFolder, base: pd.DataFrame, part: float) -> float | None:
+    """Mean steps of the fastest ``part`` of the base's episodes, pooled over seeds.
+
+    A policy whose path ratio is at most A = 1/part can at best be the base's law on that part.
+    With one start state only; None for random layouts, and where no steps were kept.
+    """
+    if folder.study.get("environment", {}).get("kwargs", {}).get("layout", "fixed") != "fixed":
+        return None
+    counts = np.zeros(0)
+    for cell_id in base["cell_id"]:
+        samples = folder.samples(cell_id)
+        if samples is None or "task_steps" not in samples:
+            return None
+        one = samples["task_steps"].astype(np.float64)
+        longer, shorter = (one, counts) if len(one) >= len(counts) else (counts, one)
+        counts = longer + np.pad(shorter, (0, len(longer) - len(shorter)))
+    wanted = part * counts.sum()
+    taken = np.minimum(counts, np.maximum(wanted - (counts.cumsum() - counts), 0.0))
+    return float((taken * np.arange(len(counts))).sum() / wanted)

@@ -18,7 +18,9 @@ from sport_ray.constraints import (
     Unconstrained,
     constraint_from_json,
 )
+from sport_ray.envs.making import takes_horizon
 from sport_ray.errors import UserError
+from sport_ray.rollouts.environment import POINT_REACH_AVOID
 
 METHOD_VERSION = 2
 """Raised whenever the same parameters would give other numbers: old cells are then not reused."""
@@ -93,6 +95,7 @@ def constraints_for(
         UserError: an ε_max below what the base policy itself is certified for, or a kind that
             cannot be had from what the study gives.
     """
+    require_same_horizon(certificate, horizon)
     evidence = certificate.evidence(horizon)
     world = world_factor(study, horizon)
     axis: dict[Constraint, float | None] = {}
@@ -117,9 +120,27 @@ def constraints_for(
                     "take a longer horizon, or certify with more scenarios"
                 )
             found.append((kind.for_target(evidence, level, trained=trained), eps_max))
+        for constraint, _ in found:
+            constraint.prior_bound(evidence)  # a kind that cannot promise here says so now
         for constraint, origin in sorted(found, key=lambda one: getattr(one[0], "alpha", 0.0)):
             axis.setdefault(constraint, origin)
     return list(axis.items())
+
+
+def require_same_horizon(certificate: Certificate, horizon: int) -> None:
+    """Refuse T < T_max where the environment is told its horizon and may act on it.
+
+    ε_base(T) is read off episodes that were run with T_max. The point robot's horizon only ends
+    its episodes (tested); of other environments nobody knows.
+    """
+    if certificate.env_id == POINT_REACH_AVOID or horizon == certificate.max_horizon:
+        return
+    if takes_horizon(certificate.env_id):
+        raise UserError(
+            f"environment {certificate.env_id!r} has an argument horizon and may behave otherwise "
+            f"under T = {horizon} than under the certificate's {certificate.max_horizon}: set "
+            f"certificate.max_horizon to {horizon}, or remove the argument from the environment"
+        )
 
 
 def plan_jobs(study: Study, certificate: Certificate) -> list[Job]:

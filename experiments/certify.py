@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 
+import numpy as np
+
 from experiments.choose import load_choice
 from experiments.results import ResultFolder
 from sport_ray.certificates import (
@@ -14,14 +16,23 @@ from sport_ray.certificates import (
     load_certificate,
     save_certificate,
 )
+from sport_ray.errors import UserError
 from sport_ray.policies import FrozenGaussian, PolicyFile
-from sport_ray.rollouts import BaseBehaviour, OutcomeTotals, ScenarioPlan, Tally
+from sport_ray.rollouts import (
+    BaseBehaviour,
+    OutcomeTotals,
+    ScenarioPlan,
+    Tally,
+    run_scenarios,
+)
 from sport_ray.rollouts.seeding import Purpose
-from sport_ray.rollouts.table_file import OutcomeWriter, file_sha256
+from sport_ray.rollouts.table_file import OutcomeWriter, file_sha256, read_outcomes
 from sport_ray.rollouts.workers import stream_scenarios_on_ray
-from sport_ray.versions import versions
+from sport_ray.versions import source_digests, versions
 
 Look = Callable[[OutcomeTotals], None]
+REPEATED = 20
+"""Scenarios that are run twice, to see that the environment repeats itself."""
 
 
 def base_plan(folder: ResultFolder, purpose: Purpose) -> ScenarioPlan:
@@ -71,6 +82,7 @@ def certify(
                 each = settings.beta / plan.horizon
                 if sampling.verdict(totals.num_scenarios, violations, each) != "go on":
                     break
+    require_reproducible(plan, behaviour, folder)
     certificate = build_certificate(
         plan,
         totals,
@@ -81,10 +93,35 @@ def certify(
         outcomes_file=folder.outcomes.name,
         outcomes_sha256=file_sha256(folder.outcomes),
         versions=versions(),
-        choice=load_choice(folder),
+        code=source_digests(plan.env_id),
+        choice=load_choice(folder, plan),
     )
     save_certificate(folder.certificate, certificate)
     return certificate
+
+
+def require_reproducible(
+    plan: ScenarioPlan, behaviour: BaseBehaviour, folder: ResultFolder
+) -> None:
+    """Run a few scenarios again, elsewhere and in other company: they must give the same rows.
+
+    An environment that draws from outside ``reset(seed=)``, or that remembers earlier episodes,
+    has no independent scenarios, and then no bound on anything holds.
+
+    Raises:
+        UserError: other rows; the table that was written is of no use.
+    """
+    table = next(read_outcomes(folder.outcomes))
+    first = max(table.num_scenarios // 2 - REPEATED // 2, 0)
+    count = min(REPEATED, table.num_scenarios - first)
+    again = run_scenarios(plan, behaviour, first, count, slots=7).to_arrays()
+    was = table.rows(slice(first, first + count)).to_arrays()
+    if not all(np.array_equal(again[name], was[name]) for name in was):
+        raise UserError(
+            f"environment {plan.env_id!r} does not repeat itself: the same scenarios, run again, "
+            "gave other outcomes. It must draw only from what reset(seed=) seeds and remember "
+            "nothing of earlier episodes"
+        )
 
 
 def load_matching(folder: ResultFolder, base: PolicyFile) -> Certificate:
@@ -100,12 +137,13 @@ def load_matching(folder: ResultFolder, base: PolicyFile) -> Certificate:
         env_id=study.environment.id,
         env_kwargs=study.environment.kwargs,
         property_=study.property,
+        code=source_digests(study.environment.id),
     )
     certificate.require_settings(
         sampling=study.certificate.sampling,
         beta=study.certificate.beta,
         max_horizon=study.certificate.max_horizon,
         root_seed=study.certificate.root_seed,
-        choice=load_choice(folder),
+        choice=load_choice(folder, base_plan(folder, "choose")),
     )
     return certificate

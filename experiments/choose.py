@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -13,25 +14,11 @@ from experiments.results import ResultFolder
 from sport_ray.bounds import scenario_bound
 from sport_ray.canonical import write_json
 from sport_ray.certificates import Candidate, Choice
+from sport_ray.certificates.choice import best_horizon
 from sport_ray.errors import UserError
 from sport_ray.policies import FrozenGaussian, PolicyFile
 from sport_ray.rollouts import BaseBehaviour, OutcomeTotals, ScenarioPlan
 from sport_ray.rollouts.workers import stream_scenarios_on_ray
-
-
-def best_horizon(bounds: list[float], eps_max: float) -> tuple[int, float | None]:
-    """The T with the largest log α = log(ε_max / ε_base(T)) / T, and that log α (nats per step).
-
-    ``bounds`` holds ε_base(T) for T = 1 …; None, with the T of the smallest bound, where none is
-    at most ε_max.
-    """
-    best, value = bounds.index(min(bounds)) + 1, None
-    for horizon, bound in enumerate(bounds, start=1):
-        if bound <= eps_max:
-            log_alpha = math.log(eps_max / bound) / horizon
-            if value is None or log_alpha > value:
-                best, value = horizon, log_alpha
-    return best, value
 
 
 def choose(
@@ -73,9 +60,7 @@ def choose(
             f"{', '.join(candidates)}: raise certificate.choose.eps_max, or its num_scenarios"
         )
     choice = Choice(
-        eps_max=asked.eps_max,
-        num_scenarios=asked.num_scenarios,
-        root_seed=settings.root_seed,
+        **_wanted(folder, plan),
         base_digest=best.base_digest,
         horizon=best.horizon,
         candidates=tried,
@@ -84,7 +69,23 @@ def choose(
     return choice
 
 
-def load_choice(folder: ResultFolder) -> Choice | None:
+def _wanted(folder: ResultFolder, plan: ScenarioPlan) -> dict[str, Any]:
+    """What a choice depends on beside the policies."""
+    settings = folder.study.certificate
+    assert settings.choose is not None
+    return {
+        "eps_max": settings.choose.eps_max,
+        "num_scenarios": settings.choose.num_scenarios,
+        "beta": settings.beta,
+        "max_horizon": plan.horizon,
+        "env_id": plan.env_id,
+        "env_kwargs": plan.env_kwargs,
+        "property": plan.property,
+        "root_seed": plan.root_seed,
+    }
+
+
+def load_choice(folder: ResultFolder, plan: ScenarioPlan) -> Choice | None:
     """The folder's choice, or None for a study that asks for none.
 
     Raises:
@@ -98,12 +99,13 @@ def load_choice(folder: ResultFolder) -> Choice | None:
         raise UserError(
             "the study asks to choose a horizon, and nothing is chosen yet: run `sport-ray certify`"
         )
-    wanted = (settings.choose.eps_max, settings.choose.num_scenarios, settings.root_seed)
-    if (choice.eps_max, choice.num_scenarios, choice.root_seed) != wanted or [
-        candidate.base for candidate in choice.candidates
-    ] != folder.study.bases:
+    wanted = _wanted(folder, plan)
+    differs = [name for name, value in wanted.items() if getattr(choice, name) != value]
+    if [candidate.base for candidate in choice.candidates] != folder.study.bases:
+        differs.append("bases")
+    if differs:
         raise UserError(
-            f"{folder.choice} was made with other settings than certificate.choose has now: "
+            f"{folder.choice} was made with another {differs[0]} than the study has now: "
             "choose another folder with --results"
         )
     return choice

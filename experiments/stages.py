@@ -22,6 +22,7 @@ from sport_ray.policies import PolicyFile
 from sport_ray.rollouts import OutcomeTotals
 from tracking.mlflow_store import check_reachable
 from tracking.sweep_logger import SweepLogger
+from tracking.wording import bound_text
 
 
 class Context(NamedTuple):
@@ -89,7 +90,7 @@ def ensure_choice(context: Context) -> str:
             counting(context.console, "choose: scenarios", total) as advance,
         ):
             choose(folder, base_plan(folder, "choose"), candidates, advance)
-    choice = load_choice(folder)
+    choice = load_choice(folder, base_plan(folder, "choose"))
     assert choice is not None
     for candidate in choice.candidates:
         chosen = candidate.base_digest == choice.base_digest
@@ -116,7 +117,7 @@ def make_certificate(context: Context, base: PolicyFile) -> Certificate:
     for horizon in study.horizons(certificate):
         context.console.print(
             f"certified with confidence 1 − {certificate.beta:g}: P(violation within {horizon} "
-            f"steps) ≤ {certificate.eps_base(horizon):.5f} "
+            f"steps) ≤ {bound_text(certificate.eps_base(horizon))} "
             f"({certificate.table.num_violations[horizon - 1]} of {certificate.num_scenarios} "
             "scenarios violated)",
             soft_wrap=True,
@@ -135,7 +136,7 @@ def _valid_now(study: Study, advance: Counter) -> Callable[[OutcomeTotals], None
         bound = sampling.bound(
             totals.num_scenarios, violations, settings.beta / settings.max_horizon
         )
-        advance.describe(f"certify: ε_base({sampling.horizon}) ≤ {bound:.5f} now")
+        advance.describe(f"certify: ε_base({sampling.horizon}) ≤ {bound_text(bound)} now")
 
     return look
 

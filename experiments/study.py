@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from sport_ray.certificates.sampling import AnytimeSampling, FixedSampling, Sampling
 from sport_ray.constraints import CONSTRAINTS
@@ -322,10 +329,13 @@ class Study(Section):
             )
         return self
 
-    @model_validator(mode="after")
-    def _property(self) -> Study:
-        parse_property(self.property).compile()  # one that is too large is refused now, not later
-        return self
+    @field_validator("property")
+    @classmethod
+    def _canonical_property(cls, text: str) -> str:
+        """One spelling per formula: certificates are compared by it."""
+        parsed = parse_property(text)
+        parsed.compile()  # one that is too large is refused now, not later
+        return parsed.formula
 
     def horizons(self, certificate: Certificate) -> list[int]:
         """The sweep's horizons: as written, or the one that was chosen before certifying."""

@@ -106,6 +106,7 @@ class Certificate(_Frozen):
     std_steps_to_goal: float | None
     outcomes: OutcomeTable
     versions: dict[str, str]
+    code: dict[str, str]
 
     @model_validator(mode="after")
     def _consistent(self) -> Certificate:
@@ -194,13 +195,23 @@ class Certificate(_Frozen):
             num_scenarios=self.num_scenarios,
             num_violations=self.table.num_violations[horizon - 1],
             settled=tuple(self.table.num_settled[:horizon]),
+            fixed_number=self.sampling.rule == "fixed",
             steps_left=tuple(left),
         )
 
     def require_match(
-        self, *, base_digest: str, env_id: str, env_kwargs: dict[str, Any], property_: str
+        self,
+        *,
+        base_digest: str,
+        env_id: str,
+        env_kwargs: dict[str, Any],
+        property_: str,
+        code: dict[str, str],
     ) -> None:
         """Refuse to stand for another base policy, environment or property.
+
+        ``code``: digests of what is installed here; of them only the environment's must match,
+        since sport_ray's own changes with every version and has its tests.
 
         Raises:
             UserError: naming what differs.
@@ -210,6 +221,7 @@ class Certificate(_Frozen):
             ("environment", self.env_id, env_id),
             ("environment arguments", self.env_kwargs, env_kwargs),
             ("property", self.property, property_),
+            ("environment code", self.code.get("environment"), code.get("environment")),
         ):
             # As JSON: (1, 2) is [1, 2] once it is written, but True is not 1.
             if canonical_json(mine) != canonical_json(wanted):
@@ -259,6 +271,7 @@ def build_certificate(
     outcomes_file: str,
     outcomes_sha256: str,
     versions: dict[str, str],
+    code: dict[str, str],
     choice: Choice | None = None,
 ) -> Certificate:
     """Turn the totals of a complete set of base outcomes into a certificate.
@@ -307,4 +320,5 @@ def build_certificate(
         std_steps_to_goal=totals.std_steps_to_goal,
         outcomes=OutcomeTable(file=outcomes_file, sha256=outcomes_sha256, digest=totals.digest),
         versions=versions,
+        code=code,
     )

@@ -25,7 +25,16 @@ class ViolationTimeConstraint(RatioConstraint):
     name: ClassVar[str] = "violation_time"
 
     def prior_bound(self, evidence: Evidence) -> float:
-        """An upper bound on Σ_t α^t q_t, from when the N scenarios violated."""
+        """An upper bound on Σ_t α^t q_t, from when the N scenarios violated.
+
+        Raises:
+            UserError: N was found by a stopping rule, for which this bound does not hold.
+        """
+        if not evidence.fixed_number:
+            raise UserError(
+                "constraint 'violation_time' needs a certificate with a number of scenarios that "
+                "was fixed beforehand: certify without certificate.stop"
+            )
         settled = list(evidence.settled)
         settled[-1] = evidence.num_violations  # those that ran out of time violate at T
         by_step = [settled[0], *(b - a for a, b in itertools.pairwise(settled))]

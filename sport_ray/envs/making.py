@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -34,12 +35,34 @@ def horizon_arguments(env_id: str, horizon: int) -> dict[str, Any]:
     gymnasium's own limit replaces the one that the id was registered with (an episode that it cut
     shorter would be cut off undecided); an environment with an argument ``horizon`` is told, too.
     """
-    entry = environment_spec(env_id).entry_point
-    creator: Any = load_env_creator(entry) if isinstance(entry, str) else entry
     arguments: dict[str, Any] = {"max_episode_steps": horizon}
-    if creator is not None and "horizon" in inspect.signature(creator).parameters:
+    if takes_horizon(env_id):
         arguments["horizon"] = horizon
     return arguments
+
+
+def takes_horizon(env_id: str) -> bool:
+    """Whether the environment has an argument ``horizon``, and so may behave otherwise under
+    another one."""
+    creator = _creator(env_id)
+    return creator is not None and "horizon" in inspect.signature(creator).parameters
+
+
+def entry_file(env_id: str) -> Path | None:
+    """The file that defines the environment's entry point, where there is one."""
+    try:
+        creator = _creator(env_id)
+        return None if creator is None else Path(inspect.getfile(creator)).resolve()
+    except (gymnasium.error.Error, ImportError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"environment {env_id!r} is not known: {reason}") from error
+    except TypeError:  # built in
+        return None
+
+
+def _creator(env_id: str) -> Any:
+    entry = environment_spec(env_id).entry_point
+    return load_env_creator(entry) if isinstance(entry, str) else entry
 
 
 def make_environment(env_id: str, kwargs: Mapping[str, Any], horizon: int) -> gymnasium.Env:

@@ -22,14 +22,15 @@ def charged(cost: NDArray[np.floating]) -> NDArray[np.float64]:
     with np.errstate(over="ignore"):  # what overflows is inf and is refused
         rounded = np.asarray(cost).astype(np.float32)
     above = np.nextafter(rounded, np.float32(np.inf))
-    return np.where(cost == 0.0, 0.0, above).astype(np.float64)
+    kept = (cost == 0.0) | ~np.isfinite(rounded)
+    return np.where(kept, rounded, above).astype(np.float64)
 
 
 class BudgetVectorEnv(VectorWrapper):
     """Appends the constraint's features to observations (n, O); takes actions (n, D + 1).
 
-    The last entry of an action is what it cost (see :func:`charged`). An episode starts with the whole budget, also
-    after truncation; with NEXT_STEP resets the step after an end only resets.
+    The last entry of an action is what it cost (see :func:`charged`). An episode starts with the
+    whole budget, also after truncation; with NEXT_STEP resets the step after an end only resets.
     """
 
     def __init__(self, env: VectorEnv, constraint: Constraint) -> None:

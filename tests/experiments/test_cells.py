@@ -40,6 +40,7 @@ def certificate(**changes) -> Certificate:
         "sampling": {"rule": "fixed", "num_scenarios": 10_000},
         "outcomes": {"file": "x.parquet", "sha256": "0" * 64, "digest": "0" * 64},
         "versions": {},
+        "code": {},
     }
     return Certificate(**(fields | changes))
 

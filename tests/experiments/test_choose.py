@@ -7,8 +7,8 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.choose import best_horizon
 from sport_ray.bounds import max_alpha
+from sport_ray.certificates.choice import best_horizon
 
 
 @given(

@@ -27,6 +27,7 @@ def certify(plan: ScenarioPlan, outcomes: Outcomes, **changes: Any) -> Certifica
         "outcomes_file": "certificate_outcomes.parquet",
         "outcomes_sha256": "cd" * 32,
         "versions": {"python": "3.11"},
+        "code": {"sport_ray": "12" * 32},
     }
     tally = changes.pop("tally", Tally(count, count, 0))
     return build_certificate(plan, totals, tally, **{**arguments, **changes})

@@ -166,6 +166,7 @@ MATCH = {
     "env_id": "sport_ray/PointReachAvoid-v0",
     "env_kwargs": {"layout": "fixed", "end_on_violation": True},
     "property_": "(!hazard) U goal",
+    "code": {"sport_ray": "another version"},
 }
 
 
@@ -187,6 +188,7 @@ def test_it_stands_for_what_it_was_made_for(certificate):
             "environment arguments.*'random'",
         ),
         ({"env_kwargs": {"layout": "fixed", "end_on_violation": 1}}, "environment arguments.*: 1}"),
+        ({"code": {"environment": "34" * 32}}, "environment code: it says None, the study '3434"),
         ({"property_": "(!hazard) U home"}, "property: it says .*the study .*home"),
     ],
 )
@@ -214,6 +216,11 @@ def chosen(horizon: int = 21, base_digest: str = "ab" * 32) -> Choice:
     ]
     return Choice(
         eps_max=0.1,
+        beta=1e-7,
+        max_horizon=30,
+        env_id="x",
+        env_kwargs={},
+        property="F goal",
         num_scenarios=500,
         root_seed=11,
         base_digest=base_digest,
@@ -262,7 +269,7 @@ def test_no_number_of_the_table_can_be_made_up(data):
         "num_scenarios": count, "beta": 0.01, "root_seed": 0, "max_horizon": horizon,
         "counts": {"planned": count, "started": count, "finished": count, "aborted": 0},
         "table": table, "mean_steps_to_goal": None, "std_steps_to_goal": None,
-        "outcomes": {"file": "x", "sha256": "x", "digest": "x"}, "versions": {},
+        "outcomes": {"file": "x", "sha256": "x", "digest": "x"}, "versions": {}, "code": {},
         "sampling": {"rule": "fixed", "num_scenarios": count},
     }  # fmt: skip
     Certificate.model_validate(body)

@@ -18,6 +18,7 @@ def evidence() -> Evidence:
         beta=1e-7,
         num_scenarios=10_000,
         num_violations=3,
+        fixed_number=True,
         settled=settled,
         steps_left=steps_left,
     )

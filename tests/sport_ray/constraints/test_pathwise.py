@@ -49,7 +49,7 @@ def test_the_rules(left, taken):
     table = tuple(float(n) for n in range(8, 0, -1))
     state = np.array([[left, float(taken)]])
     everything = PathwiseBudget(1.0, "all", table).limits(state)[0]
-    close = {"rel": 6e-7, "abs": 1.1e-9 * (1.0 + left)}
+    close = {"rel": 0.0, "abs": 1.1e-9 + 6e-7 * left}
     assert everything == pytest.approx(left, **close)
     spread = PathwiseBudget(1.0, "spread", table).limits(state)[0]
     steps = table[min(taken, 7)]

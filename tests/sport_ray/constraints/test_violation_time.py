@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sport_ray.bounds import scenario_bound
 from sport_ray.bounds.violation_time import violation_time_bound_from_counts
-from sport_ray.constraints import RatioConstraint
+from sport_ray.constraints import Evidence, RatioConstraint
 from sport_ray.constraints.violation_time import ViolationTimeConstraint
 from sport_ray.errors import UserError
 
@@ -33,8 +33,6 @@ def test_the_counts_are_by_step_and_timeouts_count_at_the_end(evidence):
     st.sampled_from([500, 10_000]),
 )
 def test_the_promise_lies_between_the_base_s_and_the_ratio_s(by_step, timeouts, alpha, count):
-    from sport_ray.constraints import Evidence
-
     violations = sum(by_step) + timeouts
     beta = 1e-7
     evidence = Evidence(
@@ -43,6 +41,7 @@ def test_the_promise_lies_between_the_base_s_and_the_ratio_s(by_step, timeouts, 
         beta=beta,
         num_scenarios=count,
         num_violations=violations,
+        fixed_number=True,
         settled=tuple(np.cumsum(by_step).tolist()),
         steps_left=(1.0,) * len(by_step),
     )
@@ -57,3 +56,8 @@ def test_alpha_must_be_given(evidence):
         ViolationTimeConstraint.for_target(evidence, 0.1)
     with pytest.raises(UserError, match="alpha must be"):
         ViolationTimeConstraint(0.5)
+
+
+def test_a_number_found_by_a_stopping_rule_is_refused(evidence):
+    with pytest.raises(UserError, match="number of scenarios that was fixed beforehand"):
+        ViolationTimeConstraint(1.1).prior_bound(replace(evidence, fixed_number=False))

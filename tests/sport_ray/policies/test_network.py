@@ -9,7 +9,7 @@ import torch
 from pydantic import ValidationError
 
 from sport_ray.policies import FrozenGaussian, GaussianNetwork, PolicySpec
-from sport_ray.policies.network import blank_network
+from sport_ray.policies.network import blank_network, widened
 
 SIZES = {"observation_size": 3, "action_size": 2}
 
@@ -77,3 +77,33 @@ def test_freezing_a_policy_leaves_the_global_generator_alone():
     FrozenGaussian(network)
     blank_network(network.spec)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("extra", [1, 2, 5])
+def test_a_widened_policy_ignores_what_was_added_until_it_learns(network, extra):
+    wide = widened(network, extra)
+    size = network.spec.observation_size
+    assert wide.spec == network.spec.model_copy(update={"observation_size": size + extra})
+    seen = torch.randn(64, size, generator=torch.Generator().manual_seed(0))
+    added = 1e3 * torch.randn(64, extra, generator=torch.Generator().manual_seed(1))
+    want = FrozenGaussian(network).distribution(seen.numpy())
+    got = FrozenGaussian(wide).distribution(torch.cat([seen, added], dim=1).numpy())
+    assert all((a == b).all() for a, b in zip(got, want, strict=True))
+    assert not any(p.data_ptr() == q.data_ptr() for p, q in zip_parameters(wide, network))
+    mean, _ = wide(torch.cat([seen, added], dim=1))
+    mean.sum().backward()
+    assert wide.body[0].weight.grad[:, size:].abs().max() > 0.0
+
+
+def zip_parameters(first, second):
+    return zip(first.parameters(), second.parameters(), strict=True)
+
+
+def test_widening_leaves_the_network_and_the_global_generator_alone():
+    network = GaussianNetwork(PolicySpec(observation_size=3, action_size=1, hidden=(4,)))
+    before, weights = torch.get_rng_state(), network.body[0].weight.clone()
+    wide = widened(network, 2)
+    assert torch.equal(torch.get_rng_state(), before)
+    with torch.no_grad():
+        wide.body[0].weight.fill_(7.0)
+    assert torch.equal(network.body[0].weight, weights)

@@ -17,10 +17,12 @@ import numpy as np
 import pandas as pd
 
 from tracking.files import write_atomically
+from tracking.kinds import is_base
 from tracking.performance import STEPS, Performance, performance_of
 from tracking.statistics import SETTING, aggregate
 from tracking.table import plain_rows
 
+SAME_RISK = 1e-6
 RISK_KINDS = ("prior_bound", "posterior_bound")
 
 
@@ -69,7 +71,9 @@ def candidates(settings: pd.DataFrame, risk_kind: str) -> pd.DataFrame:
     """The settings (rows of `aggregate`) that may stand on a front of this kind of risk.
 
     They finished, have a performance (reached the goal) with every seed, and their bound says
-    something: below 1 and, for the prior bound, with the ratio held in all that was seen.
+    something: below 1 and, for the prior bound, with the constraint held in all that was seen.
+    The base policy stands in a study once per kind and method (α = 1): where all numbers are the
+    same it is one point, and the paper's constraint keeps it.
     """
     if risk_kind not in RISK_KINDS:
         raise ValueError(f"risk_kind: expected one of {RISK_KINDS}, got {risk_kind!r}")
@@ -80,7 +84,15 @@ def candidates(settings: pd.DataFrame, risk_kind: str) -> pd.DataFrame:
     chosen = settings[usable].copy()
     chosen.insert(0, "risk_kind", risk_kind)
     chosen["risk"] = chosen[risk_kind].astype(np.float64)
-    return chosen
+    if risk_kind == "prior_bound":
+        # Bounds derived from one ε_max differ in their last digits, and nobody chooses by those.
+        target = chosen["eps_max"].astype(np.float64)
+        alike = (chosen["risk"] <= target) & (chosen["risk"] >= target * (1 - SAME_RISK))
+        chosen["risk"] = chosen["risk"].where(~alike, target)
+    # The rows come by method and kind, the paper's first.
+    measured = [name for name in settings.columns if name not in SETTING]
+    again = chosen.duplicated(subset=["horizon", *measured], keep="first")
+    return chosen[~(again & is_base(chosen))]
 
 
 def front_mask(points: pd.DataFrame, measure: Performance) -> np.ndarray:

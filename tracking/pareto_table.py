@@ -1,17 +1,20 @@
-"""The Pareto fronts as a table for the terminal."""
+"""The Pareto fronts as a table for the terminal, within 80 columns."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pandas as pd
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from tracking.pareto import pareto_rows
 from tracking.performance import Performance, performance_of
-from tracking.wording import alpha_text, bound_text, method_text, rate_text
+from tracking.wording import bound_text, rate_text, setting_text
 
+NUMBERS = 44
+"""Columns of the terminal that the numbers of a front need."""
 _TITLES = {
     "prior_bound": "Certified before any rollout: prior bound",
     "posterior_bound": "Measured afterwards: posterior bound (worst seed)",
@@ -28,27 +31,19 @@ def print_pareto(console: Console, results: pd.DataFrame) -> None:
         if not chosen:
             console.print(f"{title}: no setting has a bound below 1")
             continue
-        console.print(_table(title, chosen, measure))
+        console.print(_table(title, chosen, measure, console.width - NUMBERS))
 
 
-def _table(title: str, rows: list[dict[str, Any]], measure: Performance) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
+def _table(title: str, rows: list[dict[str, Any]], measure: Performance, width: int) -> Table:
+    table = narrow_table(title)
     counts = {row["seeds"] for row in rows}
     table.caption = f"seeds per setting: {', '.join(str(n) for n in sorted(counts))}"
-    table.add_column("projected", no_wrap=True)
-    for name in (
-        "α",
-        "T",
-        "prior",
-        "posterior",
-        "empirical",
-        measure.column,
-    ):
+    table.add_column("setting")
+    for name in ("T", "prior", "posterior", "observed", measure.column):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
-            method_text(row["method"]).removeprefix("Projected "),
-            alpha_text(row["alpha"]),
+            in_two_lines(setting_text(row), width),
             str(row["horizon"]),
             bound_text(row["prior_bound"]),
             bound_text(row["posterior_bound"]),
@@ -56,3 +51,18 @@ def _table(title: str, rows: list[dict[str, Any]], measure: Performance) -> Tabl
             measure.text(row[measure.mean]),
         )
     return table
+
+
+def narrow_table(title: str) -> Table:
+    """A table with two spaces between its columns and no more."""
+    return Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
+        padding=(0, 0, 0, 1), caption_justify="left",
+    )  # fmt: skip
+
+
+def in_two_lines(name: str, width: int) -> str:
+    """The name, broken at its last comma where it is too long; no number is ever cut for it."""
+    if len(name) <= width or ", " not in name:
+        return name
+    return ",\n  ".join(name.rsplit(", ", 1))

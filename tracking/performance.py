@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from tracking.kinds import is_unconstrained
 from tracking.wording import steps_text
 
 
@@ -66,7 +67,7 @@ class Performance:
         Of times to goal, those with violations ignored where they are known: the few episodes of
         such a policy that satisfy the property are not typical of it.
         """
-        free = settings[settings["alpha"].isna()]
+        free = settings[is_unconstrained(settings)]
         values = free[self.mean]
         if self.sign > 0:
             values = free["mean_steps_to_reach"].fillna(values)
@@ -105,8 +106,8 @@ STEPS = Performance(
     over="successful scenarios",
     left_out=" Scenarios that fail are not in the mean: read it with the risk.",
     front_note=(
-        "Steps are means over scenarios that reach the goal. The front runs over methods, α and "
-        "T: a smaller T promises an earlier arrival."
+        "Steps are means over scenarios that reach the goal. The front runs over methods, "
+        "constraints and T: a smaller T promises an earlier arrival."
     ),
 )
 
@@ -139,7 +140,8 @@ RETURN = Performance(
     left_out=" Scenarios that violate the property are in the mean: read it with the risk.",
     front_note=(
         "Returns are means over all evaluation scenarios, undiscounted. The front runs over "
-        "methods and α, for each T by itself: returns over different T are different sums."
+        "methods and constraints, for each T by itself: returns over different T are different "
+        "sums."
     ),
 )
 

@@ -1,6 +1,7 @@
 """Cells of one setting, summarised over training seeds.
 
-A setting is (method, constraint, alpha, horizon). Its seeds are different policies, so their
+A setting is (method, constraint, alpha, eps_max, horizon): a budget has no alpha and is told apart
+by the risk that it was derived from. Its seeds are different policies, so their
 violations are not draws from one binomial: counts are pooled for the picture only, and never
 given a Clopper-Pearson bound. The posterior bound of a setting is that of its worst policy.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-SETTING = ["method", "constraint", "alpha", "horizon"]
+SETTING = ["method", "constraint", "alpha", "eps_max", "horizon"]
 MIN_SEEDS_FOR_INTERVAL = 3
 INTERVAL_CONFIDENCE = 0.95
 _RESAMPLES = 2000
@@ -40,7 +41,6 @@ def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
 
     Columns beside the setting:
     - seeds, failed_seeds: finished and failed cells;
-    - eps_max: the target risk that alpha was derived from, if it was;
     - mean_steps_to_goal, median_steps_to_goal, min_..., max_...: over seeds, of the cells' means
       (NaN if a finished seed never reached the goal: leaving it out would flatter the setting);
     - steps_low, steps_high, steps_interval: from 3 seeds on a bootstrap interval of the mean,
@@ -83,7 +83,6 @@ def _summarise(group: pd.DataFrame) -> dict[str, object]:
     rates = done["empirical_violation_rate"]
     return {
         "seeds": len(done),
-        "eps_max": group["eps_max"].min(),
         "failed_seeds": len(group) - len(done),
         "mean_steps_to_goal": _over_seeds(np.mean, steps),
         "median_steps_to_goal": _over_seeds(np.median, steps),

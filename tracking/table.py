@@ -9,21 +9,23 @@ from typing import Any
 import pandas as pd
 
 from tracking.files import write_atomically
+from tracking.kinds import ORDER, constraint_held
 from tracking.records import read_results
 from tracking.schema import COLUMN_NAMES, COLUMNS, METHODS
 
-SORT_KEYS = ["horizon", "method", "alpha", "seed"]
+SORT_KEYS = ["horizon", "method", "constraint", "alpha", "eps_max", "seed"]
 _DTYPES: dict[str, Any] = {"str": "str", "int": "Int64", "float": "float64"}
 
 
 def load_results(path: str | Path) -> pd.DataFrame:
-    """The table of a result folder: one row per cell, sorted by horizon, method, alpha, seed.
+    """The table of a result folder: one row per cell, sorted by `SORT_KEYS`.
 
     Columns, units and meanings: `tracking.schema.COLUMNS`; what does not apply is missing (NaN,
-    <NA>), so an unconstrained cell has alpha NaN and comes last. Failed cells are rows like any
-    other: filter on `status`. Two further boolean columns are derived: `ratio_held`, the largest
-    log ratio met in evaluation was at most log alpha, and `certified`, the cell finished, its
-    ratio held and its prior bound is below 1, so that the bound says something.
+    <NA>): an unconstrained cell has no alpha, and neither has one under a budget
+    (`tracking.kinds` tells them apart). Failed cells are rows like any other: filter on `status`.
+    Two further boolean columns are derived: `constraint_held`, the finished cell kept to its
+    constraint in evaluation (`tracking.kinds.constraint_held` says what that means for each
+    kind), and `certified`, it did and its prior bound is below 1, so that the bound says something.
 
     Raises UserError if the folder holds no results or a damaged record.
     """
@@ -37,15 +39,12 @@ def results_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
     frame = frame.reindex(columns=[*COLUMN_NAMES, *extra])
     for column in COLUMNS:
         frame[column.name] = frame[column.name].astype(_DTYPES[column.kind])
-    # NaN compares false: an unconstrained cell, or one not evaluated, holds no ratio.
-    frame["ratio_held"] = frame["max_log_ratio"] <= frame["log_alpha"]
-    frame["certified"] = (
-        (frame["status"] == "finished") & frame["ratio_held"] & (frame["prior_bound"] < 1)
-    )
-    order = {name: rank for rank, name in enumerate(METHODS)}
+    frame["constraint_held"] = constraint_held(frame)
+    frame["certified"] = frame["constraint_held"] & (frame["prior_bound"] < 1)
+    orders = {"method": {name: rank for rank, name in enumerate(METHODS)}, "constraint": ORDER}
     frame = frame.sort_values(
         [*SORT_KEYS, "cell_id"],
-        key=lambda values: values.map(order) if values.name == "method" else values,
+        key=lambda values: values.map(orders[values.name]) if values.name in orders else values,
         na_position="last",
         kind="stable",
     )

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from decimal import ROUND_CEILING, Context, Decimal
+from typing import Any
 
 import pandas as pd
 
+from tracking.kinds import RATIO, UNCONSTRAINED
 from tracking.schema import METHODS
 
+KINDS = {
+    RATIO: "constant ratio",
+    "gauss_renyi": "Gauss–Rényi",
+    "violation_time": "violation time",
+    "mean_shift": "mean shift",
+    "pathwise": "pathwise budget",
+    "pathwise_spread": "pathwise budget, spread",
+    "pathwise_all": "pathwise budget, all at once",
+    UNCONSTRAINED: "unconstrained",
+}
+"""Names of the kinds of constraint; others are called by their own."""
+_SHORT_METHODS = {"projected_ppo": "PPO", "projected_at_deployment": "at deployment"}
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -21,7 +36,9 @@ def bound_text(value: float | None) -> str:
         return "–"
     if value >= 1:
         return "≥ 1"
-    return _plain(Context(prec=3, rounding=ROUND_CEILING).create_decimal(Decimal(float(value))))
+    # From the shortest decimal of this float: the float of 0.05 is a little more, and is no 0.0501.
+    shortest = Decimal(repr(float(value)))
+    return _plain(Context(prec=3, rounding=ROUND_CEILING).create_decimal(shortest))
 
 
 def rate_text(value: float | None) -> str:
@@ -44,8 +61,48 @@ def steps_text(value: float | None) -> str:
 
 
 def alpha_text(value: float | None) -> str:
-    """The ratio bound; 'none' for an unconstrained policy."""
-    return "none" if value is None or pd.isna(value) else f"{value:.6g}"
+    """The ratio bound; '–' where there is none."""
+    return "–" if value is None or pd.isna(value) else f"{value:.6g}"
+
+
+def kind_text(kind: str | None) -> str:
+    """A kind of constraint in words; the paper's for a record from before there were others."""
+    return KINDS[RATIO] if _missing(kind) else KINDS.get(str(kind), str(kind))
+
+
+def constraint_text(row: Mapping[str, Any]) -> str:
+    """A setting's constraint, from its row in a table or a record, whatever the method.
+
+    >>> constraint_text({"method": "projected_ppo", "constraint": "gauss_renyi", "alpha": 1.15})
+    'α = 1.15 (Gauss–Rényi)'
+    >>> budget = {"method": "projected_ppo", "constraint": "pathwise", "alpha": None}
+    >>> constraint_text(budget | {"eps_max": 0.1})
+    'pathwise budget, ε_max = 0.1'
+    """
+    kind, alpha, eps_max = row.get("constraint"), row.get("alpha"), row.get("eps_max")
+    if UNCONSTRAINED in (kind, row["method"]):
+        return KINDS[UNCONSTRAINED]
+    name = kind_text(kind)
+    if not _missing(alpha):
+        paper = name == KINDS[RATIO]
+        return f"α = {alpha_text(alpha)}" if paper else f"α = {alpha_text(alpha)} ({name})"
+    return name if _missing(eps_max) else f"{name}, ε_max = {eps_max:g}"
+
+
+def setting_text(row: Mapping[str, Any]) -> str:
+    """The short name of a setting without its T, the same wherever one is named.
+
+    >>> setting_text({"method": "projected_ppo", "constraint": "ratio", "alpha": 1.15})
+    'PPO, α = 1.15'
+    """
+    constraint = constraint_text(row)
+    if constraint == KINDS[UNCONSTRAINED]:
+        return constraint
+    return f"{_SHORT_METHODS.get(row['method'], row['method'])}, {constraint}"
+
+
+def _missing(value: Any) -> bool:
+    return value is None or bool(pd.isna(value))
 
 
 def method_text(method: str) -> str:

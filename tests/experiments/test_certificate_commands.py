@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import pandas as pd
 import pytest
 
 from sport_ray.canonical import digest, write_json
@@ -29,6 +30,15 @@ def test_certify_sign_verify_and_every_lie(write_study, small_study, tmp_path):
     assert "certificate.json holds" in verified.stdout
     assert "100 scenarios run again" in " ".join(verified.stdout.split())
     assert "FAILED" not in verified.stdout
+
+    planned = sport_ray("plan", results, "--eps-max", 0.5, "--eps-max", 0.001, cwd=tmp_path)
+    assert planned.returncode == 0, planned.stdout + planned.stderr
+    assert "out of reach" in planned.stdout
+    frame = pd.read_csv(results / "plan.csv")
+    assert sorted(frame["eps_max"].unique()) == [0.001, 0.5] and len(frame) == 2 * 30
+    assert (results / "max_log_alpha.png").stat().st_size > 0
+    line = one_line(sport_ray("plan", results, "--eps-max", 1.5, cwd=tmp_path))
+    assert "--eps-max 1.5" in line
 
     table = results / "certificate_outcomes.parquet"
     data = table.read_bytes()

@@ -1,0 +1,61 @@
+"""Kinds of constraint as they stand in a results table: which is which, and which cells kept to it.
+
+Works on the table of cells and on its `aggregate`. A record without a constraint is from before
+there were several: it has the paper's, unless its method is unconstrained.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+RATIO, UNCONSTRAINED = "ratio", "unconstrained"
+BY_STEP = (RATIO, "gauss_renyi", "violation_time")
+"""Kinds with one α for every step: what each allows is the same, what it promises is not."""
+BY_PATH = ("pathwise", "pathwise_spread", "pathwise_all")
+"""Kinds with a budget of the realised log ratio of a whole path, ``log_budget``."""
+MEAN_SHIFT = "mean_shift"
+ORDER = {name: rank for rank, name in enumerate((*BY_STEP, MEAN_SHIFT, *BY_PATH))}
+
+
+def kind_of(table: pd.DataFrame) -> pd.Series:
+    """The kind of constraint of each row, never missing."""
+    kind = table["constraint"].astype(object)
+    kind = kind.where(kind.notna(), RATIO)
+    return kind.where(table["method"] != UNCONSTRAINED, UNCONSTRAINED)
+
+
+def is_unconstrained(table: pd.DataFrame) -> pd.Series:
+    """Rows to which nothing is promised. A budget has no α either, but is no such row."""
+    return kind_of(table) == UNCONSTRAINED
+
+
+def is_paper(table: pd.DataFrame) -> pd.Series:
+    """Rows under the paper's constraint, the only ones whose prior bound is ε·α^T."""
+    return kind_of(table) == RATIO
+
+
+def is_base(table: pd.DataFrame) -> pd.Series:
+    """Rows that are the base policy itself: α = 1, of whatever method and kind."""
+    return (table["alpha"] == 1.0) & ~is_unconstrained(table)
+
+
+def constraint_held(frame: pd.DataFrame) -> pd.Series:
+    """Whether a finished cell kept to its constraint in all that was seen of it.
+
+    - with an α: the largest log ratio of any step is at most log α;
+    - with a budget of the path: the largest log ratio of any prefix is at most ``log_budget``;
+    - mean shift: each step's cost was checked when it was paid, and an overspent budget fails the
+      cell, so every finished cell held;
+    - unconstrained, or a kind that is not known here and has neither: false.
+    """
+    kind, finished = kind_of(frame), frame["status"] == "finished"
+    # NaN compares false: a cell that was not evaluated kept to nothing.
+    by_step = frame["max_log_ratio"] <= frame["log_alpha"]
+    by_path = frame["max_prefix_log_ratio"] <= frame["log_budget"]
+    with_alpha, with_budget = frame["alpha"].notna(), frame["log_budget"].notna()
+    held = (
+        (with_alpha & by_step)
+        | (~with_alpha & with_budget & by_path)
+        | (~with_alpha & ~with_budget & (kind == MEAN_SHIFT))
+    )
+    return finished & held & (kind != UNCONSTRAINED)

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sport_ray.bounds import gauss_renyi_bound, pathwise_bound, ratio_bound
+from tracking.kinds import BY_PATH, MEAN_SHIFT, RATIO, is_unconstrained, kind_of
 from tracking.records import ResultFolder
+from tracking.table import plain_rows
+from tracking.wording import kind_text
 
 RELATIVE_TOLERANCE = 1e-9  # of a probability through log and exp in float64
+ALMOST_INFINITE = 1e307
 
 
 @dataclass(frozen=True)
@@ -25,8 +32,8 @@ class Check:
 def run_checks(folder: ResultFolder, frame: pd.DataFrame) -> list[Check]:
     """Checks of a result folder against itself; a failed one is reported, never repaired."""
     done = frame[frame["status"] == "finished"]
-    bounded = done[done["alpha"].notna()]
-    checks = [_ratio(bounded), _prior(bounded), _counts(done)]
+    bounded = done[~is_unconstrained(done)]
+    checks = [_held(bounded), *_prior(bounded), _counts(done)]
     if folder.certificate is None:
         checks.append(Check("The folder holds its certificate", False, "certificate.json missing"))
     else:
@@ -38,31 +45,95 @@ def _count(bad: int, total: int) -> str:
     return f"all {total} cells" if bad == 0 else f"not in {bad} of {total} cells"
 
 
-def _ratio(bounded: pd.DataFrame) -> Check:
-    bad = int((~bounded["ratio_held"]).sum())
-    claim = "The largest log ratio met in evaluation is at most log α"
-    return Check(claim, bad == 0, _count(bad, len(bounded)))
+def _held(bounded: pd.DataFrame) -> Check:
+    bad = int((~bounded["constraint_held"]).sum())
+    claim = "Every certified cell kept to its constraint: "
+    kinds = set(kind_of(bounded))
+    parts = []
+    if bounded["alpha"].notna().any() or not kinds:
+        parts.append("the largest log ratio met in evaluation is at most log α")
+    if bounded["log_budget"].notna().any():
+        parts.append("the largest of any prefix at most the budget of the path")
+    if MEAN_SHIFT in kinds:
+        parts.append("no step overspent the budget of mean shifts")
+    return Check(claim + ", ".join(parts), bad == 0, _count(bad, len(bounded)))
 
 
-def _prior(bounded: pd.DataFrame) -> Check:
-    known = bounded.dropna(subset=["prior_bound", "eps_base"])
+def _prior(bounded: pd.DataFrame) -> list[Check]:
+    """The prior bound of each kind, computed again from the record; one check per formula."""
+    kinds = kind_of(bounded)
+    checks = []
+    for kinds_here, formula, expected in _FORMULAE:
+        rows = bounded[kinds.isin(kinds_here)]
+        if len(rows) or RATIO in kinds_here:
+            bad = sum(not _same(row["prior_bound"], _expect(expected, row)) for row in _rows(rows))
+            claim = f"The prior bound is {formula}"
+            checks.append(Check(claim, bad == 0, _count(bad, len(rows))))
+    known = {name for names, _, _ in _FORMULAE for name in names}
+    others = bounded[~kinds.isin(known)]
+    if len(others):
+        bad = sum(not _at_least_base(row) for row in _rows(others))
+        names = ", ".join(dict.fromkeys(kind_text(kind) for kind in kind_of(others)))
+        claim = f"The prior bound is at least the base's ({names}: it cannot be computed again)"
+        checks.append(Check(claim, bad == 0, _count(bad, len(others))))
+    asked = bounded[bounded["eps_max"].notna()]
+    if len(asked):
+        allowed = asked["eps_max"] * (1 + RELATIVE_TOLERANCE)
+        bad = int((~(asked["prior_bound"] <= allowed)).sum())
+        claim = "The prior bound is at most the ε_max that was asked for"
+        checks.append(Check(claim, bad == 0, _count(bad, len(asked))))
+    return checks
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     # Records from before there were perturbed worlds have neither ratio.
-    world = {name: known[name].fillna(1.0).to_numpy(np.float64) for name in ("alpha_mu", "alpha_p")}
-    log_bound = (
-        np.log(known["eps_base"].to_numpy(np.float64))
-        + np.log(world["alpha_mu"])
-        + known["horizon"].to_numpy(np.float64)
-        * np.log(known["alpha"].to_numpy(np.float64) * world["alpha_p"])
-    )
-    stated = np.log(known["prior_bound"].to_numpy(np.float64))
-    # A bound too large for a float is stored as infinity; that is no contradiction.
-    agree = np.isclose(stated, log_bound, rtol=0, atol=RELATIVE_TOLERANCE * 100) | (
-        np.isposinf(stated) & (log_bound > math.log(np.finfo(np.float64).max) - 1)
-    )
-    bad = int((~agree).sum()) + len(bounded) - len(known)
-    return Check(
-        "The prior bound is ε_base · α_μ · (α_p · α)^T", bad == 0, _count(bad, len(bounded))
-    )
+    return plain_rows(frame.fillna({"alpha_mu": 1.0, "alpha_p": 1.0}))
+
+
+def _world(row: dict[str, Any]) -> float:
+    return ratio_bound(1.0, 1.0, row["horizon"], alpha_mu=row["alpha_mu"], alpha_p=row["alpha_p"])
+
+
+def _of_ratio(row: dict[str, Any]) -> float:
+    world = {"alpha_mu": row["alpha_mu"], "alpha_p": row["alpha_p"]}
+    return ratio_bound(row["eps_base"], row["alpha"], row["horizon"], **world)
+
+
+def _of_gauss_renyi(row: dict[str, Any]) -> float:
+    return gauss_renyi_bound(row["eps_base"], row["alpha"], row["horizon"]) * _world(row)
+
+
+def _of_path(row: dict[str, Any]) -> float:
+    return pathwise_bound(row["eps_base"], row["log_budget"]) * _world(row)
+
+
+_FORMULAE: tuple[tuple[tuple[str, ...], str, Callable[[dict[str, Any]], float]], ...] = (
+    ((RATIO,), "ε_base · α_μ · (α_p · α)^T", _of_ratio),
+    (("gauss_renyi",), "the Gauss–Rényi bound of α, times α_μ · α_p^T", _of_gauss_renyi),
+    (BY_PATH, "ε_base · e^B, times α_μ · α_p^T", _of_path),
+)
+
+
+def _expect(expected: Callable[[dict[str, Any]], float], row: dict[str, Any]) -> float:
+    """The bound, NaN (equal to nothing) where the record lacks what it depends on."""
+    try:
+        return expected(row)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _same(stated: float | None, expected: float) -> bool:
+    # A bound too large for a float is stored as infinity or left out; that is no contradiction.
+    if stated is None or math.isinf(stated):
+        return expected >= ALMOST_INFINITE
+    return math.isclose(stated, expected, rel_tol=RELATIVE_TOLERANCE * 100)
+
+
+def _at_least_base(row: dict[str, Any]) -> bool:
+    stated, eps_base = row["prior_bound"], row["eps_base"]
+    if stated is None or eps_base is None:
+        return False
+    return stated >= eps_base * _world(row) * (1 - RELATIVE_TOLERANCE)
 
 
 def _counts(done: pd.DataFrame) -> Check:

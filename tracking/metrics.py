@@ -5,23 +5,30 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from tracking.kinds import RATIO
+
 METRICS: dict[str, str] = {
     "empirical_violation_rate": "share of fresh evaluation scenarios that violate the property",
     "posterior_bound": "Clopper-Pearson upper bound of this policy's risk, confidence 1-beta",
-    "prior_bound": "eps_base * alpha_mu * (alpha_p*alpha)^T, known beforehand; absent if infinite",
+    "prior_bound": "what the constraint promises of the risk beforehand; absent if infinite",
     "log10_prior_bound": "the prior bound's decimal logarithm, finite where the bound overflows",
     "prior_vacuous": "1 if the prior bound is 1 or more (it then says nothing), else 0",
     "conservativeness_log10": "log10(prior bound / posterior bound): what the prior gives away",
     "eps_base": "upper bound of the base policy's risk at T, valid for all T together",
+    "eps_max": "risk that the constraint was derived from, if it was",
     "log_alpha": "bound on the log density ratio to the base, nats per step",
+    "log_budget": "budget of the realised log ratio of a whole path, nats",
     "num_scenarios": "evaluation scenarios run to their end",
     "num_violations": "evaluation scenarios that violate the property",
     "num_hazard": "violations by entering the hazard",
     "num_timeout": "violations by not reaching the goal within T",
     "mean_steps_to_goal": "mean steps to the goal over successful scenarios",
     "std_steps_to_goal": "its standard deviation over successful scenarios, steps",
+    "mean_task_steps": "mean steps of the task, violations ignored, at most T",
+    "std_task_steps": "its standard deviation over scenarios, steps",
     "mean_return": "mean undiscounted return of the evaluation scenarios",
-    "max_log_ratio": "largest max_a log pi/pi_base over evaluated steps, nats; <= log_alpha",
+    "max_log_ratio": "largest max_a log pi/pi_base over evaluated steps, nats; <= log_alpha if given",
+    "max_prefix_log_ratio": "largest realised log ratio of any prefix, nats; <= log_budget if given",
     "mean_log_ratio": "mean over steps of max_a log pi/pi_base, nats",
     "mean_realised_log_ratio": "mean log pi/pi_base of the sampled actions, nats per step",
     "projected_share": "share of steps at which the projection changed the task policy",
@@ -59,12 +66,20 @@ def _derived(record: dict[str, Any]) -> dict[str, float | None]:
     if prior is None:
         return {}
     derived: dict[str, float | None] = {"prior_vacuous": float(not prior < 1)}
-    eps_base, log_alpha = record.get("eps_base"), record.get("log_alpha")
-    if eps_base and log_alpha is not None:
-        world = math.log(record.get("alpha_mu") or 1.0)
-        step = log_alpha + math.log(record.get("alpha_p") or 1.0)
-        log10_prior = math.log10(eps_base) + (world + record["horizon"] * step) / math.log(10)
+    log10_prior = _log10_prior(record, prior)
+    if log10_prior is not None:
         derived["log10_prior_bound"] = log10_prior
         if posterior:
             derived["conservativeness_log10"] = log10_prior - math.log10(posterior)
     return derived
+
+
+def _log10_prior(record: dict[str, Any], prior: float) -> float | None:
+    """From log alpha under the paper's constraint, where the bound itself may be infinite."""
+    eps_base, log_alpha = record.get("eps_base"), record.get("log_alpha")
+    paper = record.get("constraint") in (None, RATIO)
+    if paper and eps_base and log_alpha is not None:
+        world = math.log(record.get("alpha_mu") or 1.0)
+        step = log_alpha + math.log(record.get("alpha_p") or 1.0)
+        return math.log10(eps_base) + (world + record["horizon"] * step) / math.log(10)
+    return math.log10(prior) if 0 < prior < math.inf else None

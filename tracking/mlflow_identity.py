@@ -8,6 +8,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
+from tracking.kinds import RATIO, UNCONSTRAINED
 from tracking.records import ResultFolder
 
 MAX_PARAM = 500  # MLflow refuses longer values in a database store
@@ -30,14 +31,14 @@ def record_digest(record: dict[str, Any]) -> str:
 
 def params_of(record: dict[str, Any]) -> dict[str, str]:
     """What defines the cell; never what came out of it, since a param cannot be changed."""
-    alpha = record.get("alpha")
     params = {
-        "alpha": "unconstrained" if alpha is None else repr(float(alpha)),
+        "alpha": "unconstrained" if _is_free(record) else _repr(record.get("alpha")),
         "T": str(record["horizon"]),
         "seed": str(record["seed"]),
         "method": record["method"],
         "constraint": record.get("constraint"),
-        "eps_max": None if record.get("eps_max") is None else repr(record["eps_max"]),
+        "eps_max": _repr(record.get("eps_max")),
+        "log_budget": _repr(record.get("log_budget")),
         "base_digest": record.get("base_digest"),
         "certificate_digest": record.get("certificate_digest"),
     }
@@ -46,9 +47,24 @@ def params_of(record: dict[str, Any]) -> dict[str, str]:
 
 def run_name(record: dict[str, Any]) -> str:
     """The name that the UI shows for a cell's run."""
-    alpha = record.get("alpha")
-    bound = "unconstrained" if alpha is None else f"{record['method']} alpha={alpha:g}"
+    if _is_free(record):
+        bound = UNCONSTRAINED
+    else:
+        # A record without a kind is from before there were several.
+        kind = record.get("constraint") or RATIO
+        names = {"alpha": record.get("alpha"), "eps_max": record.get("eps_max")}
+        shown = [f"{name}={value:g}" for name, value in names.items() if value is not None]
+        kinds = [] if kind == RATIO else [kind]
+        bound = " ".join([record["method"], *kinds, *shown[:1]])
     return f"{bound} T={record['horizon']} seed={record['seed']}"
+
+
+def _is_free(record: dict[str, Any]) -> bool:
+    return UNCONSTRAINED in (record["method"], record.get("constraint"))
+
+
+def _repr(value: float | None) -> str | None:
+    return None if value is None else repr(float(value))
 
 
 def times_of(record: dict[str, Any]) -> tuple[int, int]:

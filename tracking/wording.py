@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from tracking.kinds import RATIO, UNCONSTRAINED
+from tracking.kinds import RATIO, UNCONSTRAINED, kind_of
 from tracking.schema import METHODS
 
 KINDS = {
@@ -126,3 +126,13 @@ def confidence_text(beta: float) -> str:
     if digits == "1.00":
         return f"1 − 10{str(int(exponent)).translate(_SUPERSCRIPT)}"
     return f"1 − {beta:g}"
+
+
+def left_out_text(settings: pd.DataFrame) -> str:
+    """What a figure over α leaves out, as the end of its caption; empty if nothing."""
+    kinds = kind_of(settings)
+    others = dict.fromkeys(kinds[(kinds != RATIO) & (kinds != UNCONSTRAINED)])
+    if not others:
+        return ""
+    names = ", ".join(kind_text(str(kind)) for kind in others)
+    return f" Only the paper's constraint, a constant ratio α; not shown: {names}."

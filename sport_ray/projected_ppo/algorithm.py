@@ -169,6 +169,12 @@ class ProjectedPPOConfig(PPOConfig):
                 "constraint": self.constraint.to_json(),
             }
             self.env = TrainingEnvironment
+        elif self.env is TrainingEnvironment:  # validated before; the constraint may be new since
+            self.env_config = {
+                **self.env_config,
+                "squash": start.spec.squash,
+                "constraint": self.constraint.to_json(),
+            }
         if self.sampling == "arrays" and not self.in_evaluation:
             self._refuse_what_arrays_ignore()
             self.env_runner_cls = ArrayRunner
@@ -184,6 +190,11 @@ class ProjectedPPOConfig(PPOConfig):
             start.spec.observation_size if self.base is None else self.base.spec.observation_size
         )
         missing = known + self.constraint.num_features - start.spec.observation_size
+        if missing < 0:
+            raise UserError(
+                f"the task policy sees {-missing} entries more than the base policy and the "
+                f"constraint {self.constraint.name!r} have: it was trained under another constraint"
+            )
         return widened(start, missing) if missing else start
 
     def _refuse_what_arrays_ignore(self) -> None:

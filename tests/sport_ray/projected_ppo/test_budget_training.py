@@ -287,7 +287,6 @@ def test_evaluation_and_episodes_by_number_have_budgets_too(build, task):
     assert starts == len(episodes) >= 20 and steps > 20
 
 
-@pytest.mark.xfail(strict=True, reason="validate() keeps the environment's first constraint")
 def test_a_constraint_given_after_validation_is_the_environment_s_too(configure):
     config = configure({"name": "pathwise_all", "log_budget": 4.0})
     config.validate()

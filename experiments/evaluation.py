@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from experiments.cells import Cell, finite_or_none
 from experiments.deployment import deployment_kwargs, perturbation, world_factor
 from experiments.study import Study
-from sport_ray.bounds import scenario_bound
+from sport_ray.bounds import off_policy_bound, scenario_bound
 from sport_ray.canonical import write_atomic
 from sport_ray.certificates import Certificate
 from sport_ray.policies import FrozenGaussian
 from sport_ray.properties import NEVER, parse_property
 from sport_ray.rollouts import Outcomes, ProjectedBehaviour, ScenarioPlan, run_scenarios
-from sport_ray.rollouts.behaviour import Step
+from sport_ray.rollouts.behaviour import BaseBehaviour, Step
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
+from sport_ray.rollouts.shadow import watched_scenarios
 
 SAMPLED_SCENARIOS = 40
 
@@ -99,6 +100,7 @@ def evaluate_cell(
     return {
         **cell_numbers(study, cell, certificate, outcomes),
         **task_numbers(cell, free),
+        **off_policy_numbers(study, cell, plan, behaviour),
         "eval_seconds": time.monotonic() - started,
     }
 
@@ -138,6 +140,35 @@ def task_numbers(cell: Cell, free: Outcomes | None) -> dict[str, float | None]:
         "std_task_steps": float(free.length.std()),
         "mean_steps_to_reach": float(reached.mean()) if wanted else None,
     }
+
+
+def off_policy_numbers(
+    study: Study, cell: Cell, plan: ScenarioPlan, behaviour: ProjectedBehaviour
+) -> dict[str, Any]:
+    """A bound on the cell's policy from fresh scenarios of the base alone, or why there is none.
+
+    The scenarios have a purpose of their own: neither the policy nor its constraint was chosen on
+    them. In the world of the certificate; a perturbed one multiplies the bound.
+    """
+    names = ("off_policy_bound", "off_policy_sample_size", "off_policy_refusal")
+    count = study.evaluation.off_policy
+    if not count or cell.method == "unconstrained":
+        return dict.fromkeys(names)
+    watched = plan.model_copy(
+        update={"purpose": "off_policy", "env_kwargs": study.environment.kwargs}
+    )
+    outcomes, ratios = watched_scenarios(watched, BaseBehaviour(behaviour.base), behaviour, count)
+    limit = cell.constraint.path_log_ratio_limit(cell.horizon)
+    found = off_policy_bound(
+        ratios,
+        ~outcomes.satisfied_by(cell.horizon),
+        study.evaluation.beta,
+        log_ratio_limit=limit if 0.0 < limit < math.inf else None,
+    )
+    bound = found.bound
+    if bound is not None:
+        bound = min(math.nextafter(bound * world_factor(study, cell.horizon), 2.0), 1.0)
+    return dict(zip(names, (bound, found.effective_sample_size, found.refusal), strict=True))
 
 
 def cell_numbers(

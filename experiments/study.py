@@ -222,11 +222,16 @@ class BaseTrainingSection(PPOSection):
 
 
 class EvaluationSection(Section):
-    """Fresh scenarios of every cell's policy; β of the posterior bound."""
+    """Fresh scenarios of every cell's policy; β of the posterior bound.
+
+    off_policy: scenarios of the *base* for a bound on each task policy before it ever acts
+    (β of its own); 0 for none.
+    """
 
     num_scenarios: Positive = 2_000
     beta: Probability = 1e-7
     root_seed: Seed = 1
+    off_policy: Annotated[int, Field(ge=0)] = 0
 
 
 class GaussianLaw(Section):

@@ -55,6 +55,10 @@ class Constraint(ABC):
     def log_ratio_limit(self) -> float:
         """Largest log density ratio to the base of any step, nats; inf where there is none."""
 
+    def path_log_ratio_limit(self, horizon: int) -> float:
+        """Largest log density ratio of any trajectory of T steps, nats; inf where there is none."""
+        return horizon * self.log_ratio_limit
+
     @abstractmethod
     def project(
         self,

@@ -63,6 +63,10 @@ class PathwiseBudget(Constraint):
     def log_ratio_limit(self) -> float:
         return math.inf  # refunds may raise what is left above log_budget
 
+    def path_log_ratio_limit(self, horizon: int) -> float:
+        """B, whatever the horizon."""
+        return self.log_budget
+
     def project(
         self,
         mean_base: Tensor,

@@ -47,6 +47,10 @@ Observer = Callable[
 last state of a scenario, where nothing is sampled any more, the Gaussians are None."""
 
 
+Ended = Callable[[NDArray[np.int64], NDArray[np.float64]], None]
+"""Called where scenarios end with (scenario indices, the behaviour's states there)."""
+
+
 def run_scenarios(
     plan: ScenarioPlan,
     behaviour: Behaviour,
@@ -55,6 +59,7 @@ def run_scenarios(
     *,
     slots: int = SLOTS,
     observer: Observer | None = None,
+    on_end: Ended | None = None,
     tally: Tally | None = None,
 ) -> Outcomes:
     """Run scenarios ``first`` … ``first + count − 1`` to their ends and judge each.
@@ -162,6 +167,8 @@ def run_scenarios(
                 sum_task_distance=sums[done, 4],
             )
         )
+        if on_end is not None:
+            on_end(scenario[done], state[done])
         scenario[done] = -1
         counted.finished += done.size
 

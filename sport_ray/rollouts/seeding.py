@@ -6,9 +6,15 @@ from typing import Literal
 
 import numpy as np
 
-Purpose = Literal["certify", "evaluate", "base", "choose"]
+Purpose = Literal["certify", "evaluate", "base", "choose", "off_policy"]
 
-_PURPOSES: dict[Purpose, int] = {"certify": 0, "evaluate": 1, "base": 2, "choose": 3}
+_PURPOSES: dict[Purpose, int] = {
+    "certify": 0,
+    "evaluate": 1,
+    "base": 2,
+    "choose": 3,
+    "off_policy": 4,
+}
 
 
 def scenario_generators(

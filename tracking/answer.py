@@ -13,19 +13,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tracking.kinds import is_base, is_paper, is_unconstrained
 from tracking.performance import STEPS, Performance, performance_of
-from tracking.wording import alpha_text, bound_text, method_text, seeds_text
+from tracking.wording import bound_text, constraint_text, method_text, seeds_text, setting_text
 
 HEADLINE_LEVEL = 0.1
 LEVELS = (0.025, 0.1, 1.0)
+BUDGETS_GIVE_UP = (
+    "A budget (pathwise, mean shift) promises the same risk for the whole episode and gives up the "
+    "paper's uniform bound on every single step: no limit on how much likelier one action becomes, "
+    "and from a history in which little was spent the risk ahead may be much more than the base's."
+)
 
 
 @dataclass(frozen=True)
 class Best:
-    """The best setting of a method that is certified at a level, beside the base policy."""
+    """The best setting of a method that is certified at a level, beside the base policy.
+
+    name: of the setting; constraint: the part of the name that is not the method.
+    paper: whether it is under the paper's constant ratio.
+    """
 
     level: float
     method: str
+    name: str
+    constraint: str
+    paper: bool
     alpha: float
     horizon: int
     seeds: int
@@ -36,6 +49,11 @@ class Best:
     base_error: float
     base_source: str
     measure: Performance = STEPS
+
+    @property
+    def budget(self) -> bool:
+        """Whether it spends a budget over the path: then no single step is bounded by an α."""
+        return not math.isfinite(self.alpha)
 
     @property
     def gain(self) -> float:
@@ -62,11 +80,21 @@ class Best:
 
 @dataclass(frozen=True)
 class Answer:
-    """The lead sentence, what qualifies it, and the table behind it."""
+    """The lead sentence, what qualifies it, and the table behind it.
+
+    best: per level and method, one under the paper's constraint and one under another.
+    """
 
     sentence: str
     notes: tuple[str, ...]
     best: tuple[Best, ...]
+
+    @property
+    def leaders(self) -> tuple[Best, ...]:
+        """The best of all kinds at each level."""
+        levels = dict.fromkeys(one.level for one in self.best)
+        found = (_leader([b for b in self.best if b.level == level]) for level in levels)
+        return tuple(one for one in found if one is not None)
 
 
 def answer_study(settings: pd.DataFrame, certificate: dict[str, Any] | None) -> Answer:
@@ -78,7 +106,7 @@ def answer_study(settings: pd.DataFrame, certificate: dict[str, Any] | None) -> 
     best = []
     for level in levels:
         allowed = certified[certified["prior_bound"] <= level]
-        for _, rows in allowed.groupby("method", sort=False):
+        for _, rows in allowed.groupby(["method", is_paper(allowed)], sort=False):
             tried = [_best(level, row, settings, certificate) for _, row in rows.iterrows()]
             best.append(min(tried, key=lambda one: one.cost))
     return Answer(_sentence(best, settings), _notes(best, settings), tuple(best))
@@ -88,11 +116,12 @@ def _best(
     level: float, row: pd.Series, settings: pd.DataFrame, certificate: dict[str, Any] | None
 ) -> Best:
     measure = performance_of(settings)
-    base = settings[(settings["alpha"] == 1) & (settings["horizon"] == row["horizon"])]
-    base = base[np.isfinite(base[measure.mean])]
+    base = settings[is_base(settings) & (settings["horizon"] == row["horizon"])]
+    # The same runs under another kind of constraint are no further evidence.
+    base = base[np.isfinite(base[measure.mean])].drop_duplicates([measure.mean, measure.error])
     steps = None if certificate is None else certificate.get("mean_steps_to_goal")
     if len(base):
-        # At α = 1 every method is the base policy: all its runs at this T count.
+        # At α = 1 every method is the base policy: all its different runs at this T count.
         value = base[measure.mean].mean()
         error = math.sqrt((base[measure.error] ** 2).sum()) / len(base)
         source = "α = 1 at the same T"
@@ -106,6 +135,9 @@ def _best(
     return Best(
         level,
         str(row["method"]),
+        setting_text(row),
+        constraint_text(row),
+        bool(is_paper(row.to_frame().T).iloc[0]),
         float(row["alpha"]),
         int(row["horizon"]),
         int(row["seeds"]),
@@ -129,9 +161,10 @@ def _sentence(best: list[Best], settings: pd.DataFrame) -> str:
     loose = _leader([b for b in best if b.level == 1.0])
     assert loose is not None  # certified means a prior bound below 1
     if tight is not None and tight.better:
-        return _achievement(f"At certified risk ≤ {HEADLINE_LEVEL:g}", tight, settings)
+        return _achievement(f"At certified risk ≤ {HEADLINE_LEVEL:g}", tight, best, settings)
     if loose.better:
-        lead = _achievement(f"At certified risk ≤ {bound_text(loose.prior_bound)}", loose, settings)
+        lead = f"At certified risk ≤ {bound_text(loose.prior_bound)}"
+        lead = _achievement(lead, loose, best, settings)
         return f"{lead} At certified risk ≤ {HEADLINE_LEVEL:g} nothing tried beats the base."
     text = loose.measure.text
     if not math.isfinite(loose.base_value):
@@ -145,26 +178,44 @@ def _sentence(best: list[Best], settings: pd.DataFrame) -> str:
 
 
 def _leader(best: list[Best]) -> Best | None:
-    """The best; Projected PPO, which the study is about, if that is within sampling error."""
+    """The best; the paper's constraint and Projected PPO, if within sampling error of it."""
     if not best:
         return None
     first = min(best, key=lambda b: b.cost)
-    for one in best:
-        error = 2 * math.hypot(one.error, first.error)
-        if one.method == "projected_ppo" and one.cost - first.cost <= error:
-            return one
-    return first
+    alike = [
+        b for b in best if b is first or b.cost - first.cost <= 2 * math.hypot(b.error, first.error)
+    ]
+    return min(alike, key=lambda b: (not b.paper, b.method != "projected_ppo", b.cost))
 
 
-def _achievement(lead: str, best: Best, settings: pd.DataFrame) -> str:
+def _achievement(lead: str, best: Best, others: list[Best], settings: pd.DataFrame) -> str:
     text = best.measure.text
     free = best.measure.unconstrained(settings[settings["horizon"] == best.horizon])
     unconstrained = f", unconstrained {text(free)}" if math.isfinite(free) else ""
     return (
         f"{lead}, {_phrase(best.method)} {best.measure.value_is.format(text(best.value))} "
         f"(base {text(best.base_value)}{unconstrained}), "
-        f"with α\u00a0=\u00a0{alpha_text(best.alpha)} and T\u00a0=\u00a0{best.horizon}."
+        f"with {_unbroken(best.constraint)} and T\u00a0=\u00a0{best.horizon}"
+        f"{_beside(best, others)}."
     )
+
+
+def _beside(best: Best, others: list[Best]) -> str:
+    """What the paper's constant ratio achieves at the same level, if another constraint leads."""
+    if best.paper:
+        return ""
+    paper = _leader([b for b in others if b.paper and b.level == best.level])
+    if paper is None:
+        return "; the paper's constant ratio was not tried at that risk"
+    horizon = "" if paper.horizon == best.horizon else f", T\u00a0=\u00a0{paper.horizon}"
+    return (
+        f"; the paper's constant ratio {paper.measure.value_is.format(paper.measure.text(paper.value))} "
+        f"({_unbroken(paper.constraint)}{horizon})"
+    )
+
+
+def _unbroken(text: str) -> str:
+    return text.replace(" = ", "\u00a0=\u00a0")
 
 
 def _phrase(method: str) -> str:
@@ -175,7 +226,7 @@ def _phrase(method: str) -> str:
 
 def _notes(best: list[Best], settings: pd.DataFrame) -> tuple[str, ...]:
     notes = []
-    free = settings[settings["alpha"].isna() & (settings["seeds"] > 0)]
+    free = settings[is_unconstrained(settings) & (settings["seeds"] > 0)]
     if len(free):
         low, high = free["empirical_violation_rate"].min(), free["empirical_violation_rate"].max()
         shares = f"{low:.1%}" if f"{low:.1%}" == f"{high:.1%}" else f"{low:.1%} to {high:.1%}"
@@ -183,6 +234,8 @@ def _notes(best: list[Best], settings: pd.DataFrame) -> tuple[str, ...]:
             f"The unconstrained policy has no certificate: it violated in {shares} of its "
             "evaluation scenarios."
         )
+    if any(b.budget for b in best):
+        notes.append(BUDGETS_GIVE_UP)
     if best:
         seeds = pd.Series([b.seeds for b in best])
         few = " Fewer than 3 seeds say little about another seed." if seeds.min() < 3 else ""

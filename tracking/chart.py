@@ -11,13 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from tracking.kinds import is_base
 from tracking.pareto import candidates, front_groups, front_mask
 from tracking.performance import Performance, performance_of
-from tracking.wording import alpha_text, bound_text, method_text, rate_text
+from tracking.table import plain_rows
+from tracking.wording import bound_text, point_text, rate_text, setting_text
 
 WIDTH, HEIGHT = 520, 380
 LEFT, RIGHT, TOP, BOTTOM = 66, 16, 14, 46
 LOWEST = HEIGHT - BOTTOM
+LABEL_GAP, LETTER = 9, 6.3  # of a label from its point, and the width of a letter
 _TITLES = {
     "prior_bound": ("Certified before any rollout", "prior bound"),
     "posterior_bound": ("Bounded after evaluation", "posterior bound, worst seed"),
@@ -34,7 +37,10 @@ class Tick:
 
 @dataclass(frozen=True)
 class Point:
-    """One setting: its place, what it shows, and the row of settings that it is."""
+    """One setting: its place, what it shows, and the row of settings that it is.
+
+    The label is written from `label_x` on or, with `label_end`, up to it.
+    """
 
     x: float
     y: float
@@ -44,6 +50,8 @@ class Point:
     on_front: bool
     setting: int
     label: str
+    label_x: float
+    label_end: bool
     lines: tuple[str, ...]
 
 
@@ -68,7 +76,7 @@ def build_charts(settings: pd.DataFrame) -> list[Chart]:
     """
     measure = performance_of(settings)
     chosen = {kind: candidates(settings, kind) for kind in _TITLES}
-    base = settings.loc[settings["alpha"] == 1, measure.mean].dropna()
+    base = settings.loc[is_base(settings), measure.mean].dropna()
     one_line = measure.across_horizons or settings["horizon"].nunique() == 1
     base_value = float(base.mean()) if len(base) and one_line else None
     return [
@@ -105,8 +113,11 @@ def _panel(
     order = np.lexsort((measure.cost(values), log_risk))
     front = [i for i in order if mask[i]]
     places = {i: (x(log_risk[i]), y(values[i])) for i in front}
-    tagged = _tagged(list(places.values()))
-    tags = {i: tag for i, tag in zip(front, tagged, strict=True)}
+    many = points["horizon"].nunique() > 1
+    rows_of = plain_rows(points)
+    labels = [point_text(rows_of[i], many) for i in front]
+    tagged = _tagged(list(places.values()), labels)
+    tags = {i: label for i, label, tag in zip(front, labels, tagged, strict=True) if tag}
     drawn = tuple(
         Point(
             x(log_risk[i]),
@@ -116,7 +127,8 @@ def _panel(
             str(row["method"]),
             bool(mask[i]),
             int(points.index[i]),
-            f"α {alpha_text(row['alpha'])}, T {row['horizon']}" if tags.get(i) else "",
+            tags.get(i, ""),
+            *_label_place(x(log_risk[i]), tags.get(i, "")),
             _lines(row, measure),
         )
         for i, (_, row) in enumerate(points.iterrows())
@@ -140,9 +152,8 @@ def _panel(
 
 
 def _lines(row: pd.Series, measure: Performance) -> tuple[str, ...]:
-    name = method_text(row["method"])
     return (
-        f"{name}, α = {alpha_text(row['alpha'])}, T = {row['horizon']}",
+        f"{setting_text(row)}, T = {row['horizon']}",
         f"{_with_name(row, measure)} "
         f"({measure.text(row[measure.low])} to {measure.text(row[measure.high])}: "
         f"{row[measure.interval]})",
@@ -157,15 +168,32 @@ def _with_name(row: pd.Series, measure: Performance) -> str:
     return f"{value} {measure.short}" if measure.sign > 0 else f"{measure.short} {value}"
 
 
-def _tagged(places: list[tuple[float, float]]) -> list[bool]:
+def _label_place(px: float, label: str) -> tuple[float, bool]:
+    """Where a point's label starts; or, if it would leave the frame on the right, where it ends."""
+    end = px + LABEL_GAP + LETTER * len(label) > WIDTH
+    return round(px - LABEL_GAP if end else px + LABEL_GAP, 1), end
+
+
+def label_span(px: float, label: str) -> tuple[float, float]:
+    """Left and right end of a label, about."""
+    place, end = _label_place(px, label)
+    width = LETTER * len(label)
+    return (place - width, place) if end else (place, place + width)
+
+
+def _tagged(places: list[tuple[float, float]], labels: list[str]) -> list[bool]:
     """Which points of a front, in its order, get a label: those with room for it."""
-    kept: list[tuple[float, float]] = []
+    kept: list[tuple[float, float, float]] = []
     chosen = []
-    for px, py in places:
-        room = all(abs(px - qx) > 84 or abs(py - qy) > 17 for qx, qy in kept)
+    for (px, py), label in zip(places, labels, strict=True):
+        left, right = label_span(px, label)
+        room = left >= 0 and all(
+            right < other_left or left > other_right or abs(py - qy) > 17
+            for other_left, other_right, qy in kept
+        )
         chosen.append(room)
         if room:
-            kept.append((px, py))
+            kept.append((left, right, py))
     return chosen
 
 

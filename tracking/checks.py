@@ -47,7 +47,7 @@ def _count(bad: int, total: int) -> str:
 
 def _held(bounded: pd.DataFrame) -> Check:
     bad = int((~bounded["constraint_held"]).sum())
-    claim = "Every certified cell kept to its constraint: "
+    claim = "Every cell kept to its constraint: "
     kinds = set(kind_of(bounded))
     parts = []
     if bounded["alpha"].notna().any() or not kinds:
@@ -55,7 +55,7 @@ def _held(bounded: pd.DataFrame) -> Check:
     if bounded["log_budget"].notna().any():
         parts.append("the largest of any prefix at most the budget of the path")
     if MEAN_SHIFT in kinds:
-        parts.append("no step overspent the budget of mean shifts")
+        parts.append("mean shifts were checked at every step while they were paid")
     return Check(claim + ", ".join(parts), bad == 0, _count(bad, len(bounded)))
 
 

@@ -101,6 +101,12 @@ def setting_text(row: Mapping[str, Any]) -> str:
     return f"{_SHORT_METHODS.get(row['method'], row['method'])}, {constraint}"
 
 
+def point_text(row: Mapping[str, Any], horizon: bool) -> str:
+    """The label of a point in a chart that shows the method by itself; with its T if wanted."""
+    label = constraint_text(row).replace(" budget", "").replace(" = ", " ")
+    return f"{label}, T {row['horizon']}" if horizon else label
+
+
 def _missing(value: Any) -> bool:
     return value is None or bool(pd.isna(value))
 

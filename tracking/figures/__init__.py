@@ -15,31 +15,43 @@ from tracking.figures.certificate import draw_max_log_alpha, draw_prior_bound
 from tracking.figures.pareto import draw_pareto
 from tracking.figures.policies import draw_policies
 from tracking.figures.risk import draw_risk
+from tracking.figures.speedup import draw_speedup
 from tracking.figures.steps import draw_steps
 from tracking.figures.style import Drawn, look
 from tracking.figures.trajectories import draw_trajectories
 from tracking.performance import RETURN, STEPS, performance_of
 from tracking.records import ResultFolder
+from tracking.speedup import speedup_table
 
 __all__ = ["Drawn", "draw_figures"]
 
 
 def draw_figures(
-    folder: ResultFolder, frame: pd.DataFrame, settings: pd.DataFrame
+    folder: ResultFolder,
+    frame: pd.DataFrame,
+    settings: pd.DataFrame,
+    speedup: pd.DataFrame | None = None,
 ) -> tuple[dict[str, Drawn], dict[str, str]]:
     """Draw all figures into the result folder's ``figures/``.
 
-    `frame`: the results table; `settings`: its `aggregate`. Returns the figures by name, and for
+    `frame`: the results table; `settings`: its `aggregate`; `speedup`: its `speedup_table`, made
+    here if it is not given. Returns the figures by name, and for
     each that could not be drawn the reason.
     """
     out = folder.path / "figures"
+    if speedup is None:
+        speedup = speedup_table(folder, frame)
     certificate = folder.certificate
     measure = performance_of(settings)
     for other in {STEPS.figure, RETURN.figure} - {measure.figure}:
         _remove(out, other)
     plans: dict[str, tuple[Callable[[], Drawn | None], str]] = {
-        "risk": (lambda: draw_risk(settings, frame, out), "no setting with an α finished"),
-        measure.figure: (lambda: draw_steps(settings, out), "no setting reached the goal"),
+        "risk": (lambda: draw_risk(settings, frame, out), "no setting under a constant ratio α finished"),
+        measure.figure: (lambda: draw_steps(settings, out), "no setting under a constant ratio α reached the goal"),
+        "speedup": (
+            lambda: draw_speedup(speedup, out),
+            "it needs the base (α = 1), the unconstrained policy and an ε_max, at one T",
+        ),
         "pareto": (lambda: draw_pareto(settings, out), "no setting has a bound below 1"),
         "max_log_alpha": (
             lambda: draw_max_log_alpha(certificate, settings, out) if certificate else None,
@@ -51,11 +63,11 @@ def draw_figures(
         ),
         "trajectories": (
             lambda: draw_trajectories(folder, frame, out),
-            "no cell kept its trajectories (samples.npz)",
+            "no cell under a constant ratio α kept its trajectories (samples.npz)",
         ),
         "policies": (
             lambda: draw_policies(folder, frame, out),
-            "no cell with α > 1 kept its policies (samples.npz)",
+            "no cell under a constant ratio α > 1 kept its policies (samples.npz)",
         ),
     }
     drawn: dict[str, Drawn] = {}

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tracking.figures.style import GRID, INK, MUTED, SEQUENCE, Drawn, new_figure, save
+from tracking.kinds import is_paper
 from tracking.wording import confidence_text
 
 LEVELS = (1.0, 0.1, 0.025)
@@ -110,7 +111,7 @@ def draw_prior_bound(certificate: dict[str, Any], settings: pd.DataFrame, folder
 
 
 def _alphas(settings: pd.DataFrame) -> list[float]:
-    run = sorted(settings["alpha"].dropna().unique())
+    run = sorted(settings.loc[is_paper(settings), "alpha"].dropna().unique())
     useful = [alpha for alpha in run if alpha <= 2][: len(SEQUENCE)]
     return [float(alpha) for alpha in (useful if len(useful) > 1 else DEFAULT_ALPHAS)]
 

@@ -21,7 +21,7 @@ from tracking.figures.style import (
 from tracking.pareto import candidates, front_groups, front_mask
 from tracking.performance import Performance, performance_of
 from tracking.table import plain_rows
-from tracking.wording import alpha_text, method_text, seeds_text
+from tracking.wording import method_text, point_text, seeds_text
 
 PANELS = {
     "prior_bound": ("Certified before any rollout", "prior bound (log)"),
@@ -49,9 +49,10 @@ def draw_pareto(settings: pd.DataFrame, folder: Path) -> Drawn | None:
     fullest = max(zip(chosen.values(), grid[0], strict=True), key=lambda pair: len(pair[0]))[1]
     legend_below(figure, fullest, 4)
     seeds = pd.concat([points["seeds"] for points in chosen.values()])
-    runs = "which runs over methods, α and T" if measure.across_horizons else "of its own T"
+    many = ", T" if settings["horizon"].nunique() > 1 else ""
+    runs = "which runs over methods, constraints and T" if measure.across_horizons else "of its own T"
     caption = (
-        f"Each point a setting, mean over {seeds_text(seeds)}; labels: α, T. Filled: on the front, "
+        f"Each point a setting, mean over {seeds_text(seeds)}; labels: the constraint{many}. Filled: on the front, "
         f"{runs}; hollow: dominated. All certified points hold together; "
         "posterior bounds hold one by one, and the best of many is drawn here."
     )
@@ -77,6 +78,7 @@ def _panel(axes: Axes, points: pd.DataFrame, measure: Performance) -> None:
                       markerfacecolor=colour if on_front else "none", markersize=7,
                       alpha=1 if on_front else 0.55,
                       label=method_text(method) if on_front == leads else None)  # fmt: skip
+    horizons = points["horizon"].nunique() > 1
     labelled = points[mask].iloc[order]
     last: tuple[float, float] | None = None
     reach = np.log(risk.max() / risk.min()) or 1.0
@@ -87,7 +89,9 @@ def _panel(axes: Axes, points: pd.DataFrame, measure: Performance) -> None:
         if last and abs(here[0] - last[0]) < 0.12 and abs(here[1] - last[1]) < 0.06:
             continue
         last = here
-        axes.annotate(f"{alpha_text(row['alpha'])}, {row['horizon']}", place,
-                      xytext=(6, 5), textcoords="offset points", fontsize=8.5,
+        # Long names at the right edge are written towards the left.
+        right = np.log(place[0] / risk.min()) / reach > 0.55
+        axes.annotate(point_text(row, horizons), place, xytext=(-6 if right else 6, 6),
+                      textcoords="offset points", ha="right" if right else "left", fontsize=8.5,
                       color=INK)  # fmt: skip
     axes.margins(x=0.12, y=0.08)

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from tracking.figures.style import BLUE, INK, VERMILLION, Drawn, legend_below, new_figure, save
 from tracking.figures.trajectories import Samples, sampled_cells, spread
 from tracking.records import ResultFolder
+from tracking.wording import left_out_text
 
 TITLE = "The policies under the scaled base density"
 MAX_ALPHAS = 3
@@ -51,7 +52,7 @@ def draw_policies(folder: ResultFolder, frame: pd.DataFrame, out: Path) -> Drawn
     caption = (
         f"Along one scenario (T = {horizon}, seed {seed}). The projected density lies under α "
         "times the base density everywhere; what is left between the two is the bound's slack. "
-        "Tall curves leave the panel."
+        "Tall curves leave the panel." + left_out_text(frame)
     )
     return Drawn("policies", TITLE, caption, save(figure, out, "policies"))
 

@@ -20,8 +20,9 @@ from tracking.figures.style import (
     new_panels,
     save,
 )
+from tracking.kinds import is_paper, is_unconstrained
 from tracking.performance import Performance, performance_of
-from tracking.wording import method_text, seeds_text
+from tracking.wording import left_out_text, method_text, seeds_text
 
 LEVELS = (1.0, 0.1, 0.025)
 
@@ -33,7 +34,8 @@ def draw_steps(settings: pd.DataFrame, folder: Path) -> Drawn | None:
     if measure.sign > 0:
         known = known.fillna(settings["mean_steps_to_reach"])
     done = settings[np.isfinite(known)]
-    bounded = done[done["alpha"].notna()]
+    done = done[is_paper(done) | is_unconstrained(done)]
+    bounded = done[is_paper(done)]
     if bounded.empty:
         return None
     horizons = sorted(done["horizon"].unique())
@@ -49,14 +51,14 @@ def draw_steps(settings: pd.DataFrame, folder: Path) -> Drawn | None:
     caption = (
         f"Lines: mean over {seeds_text(bounded['seeds'])} per setting; bands: "
         f"{measure.band}. Vertical lines: where the prior bound reaches 0.025, 0.1 and 1."
-        f"{measure.left_out}"
+        f"{measure.left_out}{left_out_text(settings)}"
     )
     title = f"{measure.name[0].upper()}{measure.name[1:]} against α"
     return Drawn(measure.figure, title, caption, save(figure, folder, measure.figure))
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, measure: Performance) -> None:
-    bounded = rows[rows["alpha"].notna()].sort_values("alpha")
+    bounded = rows[is_paper(rows)].sort_values("alpha")
     for method in bounded["method"].unique():
         line = bounded[bounded["method"] == method]
         mean, spread = line[measure.mean], measure.band_factor * line[measure.spread].fillna(0)

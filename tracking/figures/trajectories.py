@@ -11,9 +11,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Circle
 
 from tracking.figures.style import BLUE, GREEN, MUTED, VERMILLION, Drawn, new_figure, save
+from tracking.kinds import is_paper
 from tracking.records import SAMPLE_ARRAYS, ResultFolder
 from tracking.table import plain_rows
-from tracking.wording import method_text
+from tracking.wording import left_out_text, method_text
 
 TITLE = "Trajectories around the hazard"
 SCENE = frozenset(SAMPLE_ARRAYS)
@@ -63,6 +64,7 @@ def draw_trajectories(folder: ResultFolder, frame: pd.DataFrame, out: Path) -> D
         f"The first {count} evaluation scenarios of one policy per panel (T = {horizon}, seed "
         f"{seed}; one seed, no interval). Dashed circle: hazard; solid circle: goal; orange: "
         "trajectories that enter the hazard, numbered in the corner; dots: where they end."
+        + left_out_text(frame)
     )
     return Drawn("trajectories", TITLE, caption, save(figure, out, "trajectories"))
 
@@ -70,8 +72,8 @@ def draw_trajectories(folder: ResultFolder, frame: pd.DataFrame, out: Path) -> D
 def sampled_cells(
     folder: ResultFolder, frame: pd.DataFrame
 ) -> tuple[dict[tuple[str, float], Samples], int, int] | None:
-    """Samples by (method, alpha) for the one (T, seed) that has most of them; its T and seed."""
-    bounded = frame[frame["alpha"].notna() & (frame["status"] == "finished")]
+    """Samples by (method, alpha) under the paper's constraint, for the one (T, seed) that has most of them; its T and seed."""
+    bounded = frame[is_paper(frame) & (frame["status"] == "finished")]
     best: tuple[dict[tuple[str, float], Samples], int, int] | None = None
     for _, group in bounded.groupby(["horizon", "seed"]):
         cells = plain_rows(group)

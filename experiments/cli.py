@@ -181,9 +181,11 @@ def _print_summary(context: Context, summary: SweepSummary) -> None:
 def _write_report(console: Console, folder: Path) -> None:
     from tracking import load_results, write_report
     from tracking.pareto_table import print_pareto
+    from tracking.speedup_table import print_speedup
 
     path = write_report(folder)
     print_pareto(console, load_results(folder))
+    print_speedup(console, folder)
     console.print(f"report: {path}", soft_wrap=True)
 
 

@@ -103,10 +103,11 @@ def answer_study(settings: pd.DataFrame, certificate: dict[str, Any] | None) -> 
     levels = sorted({*LEVELS, *targets})
     measure = performance_of(settings)
     certified = settings[settings["certified"] & np.isfinite(settings[measure.mean].astype(float))]
+    certified = certified.assign(paper=is_paper(certified))
     best = []
     for level in levels:
         allowed = certified[certified["prior_bound"] <= level]
-        for _, rows in allowed.groupby(["method", is_paper(allowed)], sort=False):
+        for _, rows in allowed.groupby(["method", "paper"], sort=False):
             tried = [_best(level, row, settings, certificate) for _, row in rows.iterrows()]
             best.append(min(tried, key=lambda one: one.cost))
     return Answer(_sentence(best, settings), _notes(best, settings), tuple(best))
@@ -137,7 +138,7 @@ def _best(
         str(row["method"]),
         setting_text(row),
         constraint_text(row),
-        bool(is_paper(row.to_frame().T).iloc[0]),
+        bool(row["paper"]),
         float(row["alpha"]),
         int(row["horizon"]),
         int(row["seeds"]),
@@ -206,12 +207,10 @@ def _beside(best: Best, others: list[Best]) -> str:
         return ""
     paper = _leader([b for b in others if b.paper and b.level == best.level])
     if paper is None:
-        return "; the paper's constant ratio was not tried at that risk"
+        return "; no constant ratio, the paper's, is certified there"
     horizon = "" if paper.horizon == best.horizon else f", T\u00a0=\u00a0{paper.horizon}"
-    return (
-        f"; the paper's constant ratio {paper.measure.value_is.format(paper.measure.text(paper.value))} "
-        f"({_unbroken(paper.constraint)}{horizon})"
-    )
+    achieved = paper.measure.value_is.format(paper.measure.text(paper.value))
+    return f"; the paper's constant ratio {achieved} ({_unbroken(paper.constraint)}{horizon})"
 
 
 def _unbroken(text: str) -> str:

@@ -19,10 +19,13 @@ from tracking.checks import run_checks
 from tracking.figures import Drawn, draw_figures
 from tracking.files import write_atomically
 from tracking.inline_svg import inline_svg
+from tracking.kinds import kind_of
 from tracking.pareto import RISK_KINDS, pareto_table, write_pareto_csv
 from tracking.performance import performance_of
 from tracking.records import ResultFolder, read_results
 from tracking.schema import COLUMNS
+from tracking.speedup import speedup_table
+from tracking.speedup_table import interval_text, levels_of, write_speedup_csv
 from tracking.statistics import SETTING, aggregate
 from tracking.table import cells_csv, plain_rows, results_table, write_cells_csv
 
@@ -30,19 +33,23 @@ PAPER = "https://arxiv.org/abs/2504.06386"
 
 
 def write_report(results_dir: str | Path) -> Path:
-    """Write ``report.html``, ``figures/``, ``cells.csv``, ``pareto.csv``; return the page.
+    """Write ``report.html``, ``figures/``, ``cells.csv``, ``pareto.csv``, ``speedup.csv``.
 
-    Everything is made anew from the records, the certificate and the samples; the same files
-    give the same bytes. Raises UserError if the folder holds no results or a damaged file.
+
+    Returns the page. Everything is made anew from the records, the certificate and the samples;
+    the same files give the same bytes. There is no ``speedup.csv`` where nothing can be compared.
+    Raises UserError if the folder holds no results or a damaged file.
     """
     folder = read_results(results_dir)
     frame = results_table(folder.records)
     settings = aggregate(frame)
     front = pareto_table(settings)
-    figures, skipped = draw_figures(folder, frame, settings)
+    speedup = speedup_table(folder, frame)
+    figures, skipped = draw_figures(folder, frame, settings, speedup)
     write_cells_csv(frame, folder.path / "cells.csv")
     write_pareto_csv(front, folder.path / "pareto.csv")
-    page = render_report(folder, frame, settings, front, figures, skipped)
+    write_speedup_csv(speedup, folder.path / "speedup.csv")
+    page = render_report(folder, frame, settings, front, speedup, figures, skipped)
     return write_atomically(folder.path / "report.html", page)
 
 
@@ -51,6 +58,7 @@ def render_report(
     frame: pd.DataFrame,
     settings: pd.DataFrame,
     front: pd.DataFrame,
+    speedup: pd.DataFrame,
     figures: dict[str, Drawn],
     skipped: dict[str, str],
 ) -> str:
@@ -65,6 +73,9 @@ def render_report(
     )
     environment.filters.update(
         alpha=wording.alpha_text,
+        kind=wording.kind_text,
+        setting=wording.setting_text,
+        interval=interval_text,
         bound=wording.bound_text,
         rate=wording.rate_text,
         value=measure.text,
@@ -80,6 +91,8 @@ def render_report(
         charts=build_charts(settings),
         box={"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP},
         fronts={kind: plain_rows(front[front["risk_kind"] == kind]) for kind in RISK_KINDS},
+        speedup=levels_of(speedup),
+        kinds=list(dict.fromkeys(kind_of(frame))),
         cells=_cells(frame, settings),
         num_failed=int((frame["status"] == "failed").sum()),
         num_settings=len(settings),

@@ -23,6 +23,7 @@ KINDS = {
     UNCONSTRAINED: "unconstrained",
 }
 """Names of the kinds of constraint; others are called by their own."""
+Row = Mapping[str, Any] | pd.Series
 _SHORT_METHODS = {"projected_ppo": "PPO", "projected_at_deployment": "at deployment"}
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -70,7 +71,7 @@ def kind_text(kind: str | None) -> str:
     return KINDS[RATIO] if _missing(kind) else KINDS.get(str(kind), str(kind))
 
 
-def constraint_text(row: Mapping[str, Any]) -> str:
+def constraint_text(row: Row) -> str:
     """A setting's constraint, from its row in a table or a record, whatever the method.
 
     >>> constraint_text({"method": "projected_ppo", "constraint": "gauss_renyi", "alpha": 1.15})
@@ -89,7 +90,7 @@ def constraint_text(row: Mapping[str, Any]) -> str:
     return name if _missing(eps_max) else f"{name}, ε_max = {eps_max:g}"
 
 
-def setting_text(row: Mapping[str, Any]) -> str:
+def setting_text(row: Row) -> str:
     """The short name of a setting without its T, the same wherever one is named.
 
     >>> setting_text({"method": "projected_ppo", "constraint": "ratio", "alpha": 1.15})
@@ -101,7 +102,7 @@ def setting_text(row: Mapping[str, Any]) -> str:
     return f"{_SHORT_METHODS.get(row['method'], row['method'])}, {constraint}"
 
 
-def point_text(row: Mapping[str, Any], horizon: bool) -> str:
+def point_text(row: Row, horizon: bool) -> str:
     """The label of a point in a chart that shows the method by itself; with its T if wanted."""
     label = constraint_text(row).replace(" budget", "").replace(" = ", " ")
     return f"{label}, T {row['horizon']}" if horizon else label

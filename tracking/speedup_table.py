@@ -1,0 +1,81 @@
+"""What certified risk buys, as tables: one per T and ε_max, for the report and the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+
+from tracking.files import write_atomically
+from tracking.pareto_table import in_two_lines, narrow_table
+from tracking.records import read_results
+from tracking.speedup import speedup_table
+from tracking.table import load_results, plain_rows
+from tracking.wording import bound_text, rate_text
+
+TITLE = "Share of the unconstrained policy's speed-up, by certified risk ε_max"
+NUMBERS = 47
+"""Columns of the terminal that the numbers of a row need."""
+
+
+def levels_of(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """`speedup_table` in parts: {"horizon", "eps_max", "rows": plain rows, best share first}."""
+    return [
+        {
+            "horizon": int(horizon),
+            "eps_max": float(eps_max),
+            "rows": plain_rows(rows.sort_values("share", ascending=False, kind="stable")),
+        }
+        for (horizon, eps_max), rows in table.groupby(["horizon", "eps_max"])
+    ]
+
+
+def write_speedup_csv(table: pd.DataFrame, path: Path) -> Path | None:
+    """Write `speedup_table` to ``path`` atomically; with no row, remove an older one."""
+    if table.empty:
+        path.unlink(missing_ok=True)
+        return None
+    return write_atomically(path, table.to_csv(index=False, lineterminator="\n"))
+
+
+def interval_text(value: float | None, low: float | None, high: float | None) -> str:
+    """A share or a factor with its interval, two digits: '0.31 [0.28, 0.34]'."""
+    if value is None or pd.isna(value):
+        return "–"
+    if low is None or high is None or pd.isna(low) or pd.isna(high):
+        return f"{value:.2f}"
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def print_speedup(console: Console, results_dir: str | Path) -> None:
+    """Print the comparison of a result folder; nothing where nothing can be compared."""
+    table = speedup_table(read_results(results_dir), load_results(results_dir))
+    if table.empty:
+        return
+    printed = narrow_table(TITLE)
+    printed.caption = (
+        "95% intervals over seeds from 3 seeds on; gain: over the paper's fixed α. Budgets "
+        "promise\nthe same risk of an episode, and give up the uniform bound on every step."
+    )
+    printed.add_column("ε_max", justify="right", no_wrap=True)
+    printed.add_column("kind")
+    for name in ("share", "gain", "prior", "observed"):
+        printed.add_column(name, justify="right", no_wrap=True)
+    many = table["horizon"].nunique() > 1
+    for level in levels_of(table):
+        for index, row in enumerate(level["rows"]):
+            risk = f"{level['eps_max']:g}" if index == 0 else ""
+            kind = f"{row['kind']}, T = {level['horizon']}" if many else row["kind"]
+            gain = row["gain_over_paper"]
+            printed.add_row(
+                risk,
+                in_two_lines(kind, console.width - NUMBERS),
+                interval_text(row["share"], row["low"], row["high"]),
+                "–" if gain is None else f"{gain:.2f}×",
+                bound_text(row["prior_bound"]),
+                rate_text(row["worst_violation_rate"]),
+            )
+        printed.add_section()
+    console.print(printed)

@@ -179,13 +179,20 @@ def _print_summary(context: Context, summary: SweepSummary) -> None:
 
 
 def _write_report(console: Console, folder: Path) -> None:
-    from tracking import load_results, write_report
+    from tracking import write_report
+    from tracking.answer import answer_study
     from tracking.pareto_table import print_pareto
+    from tracking.records import read_results
     from tracking.speedup_table import print_speedup
+    from tracking.statistics import aggregate
+    from tracking.table import results_table
 
     path = write_report(folder)
-    print_pareto(console, load_results(folder))
-    print_speedup(console, folder)
+    results = read_results(folder)
+    table = results_table(results.records)
+    print_pareto(console, table)
+    print_speedup(console, results, table)
+    console.print(answer_study(aggregate(table), results.certificate).sentence, highlight=False)
     console.print(f"report: {path}", soft_wrap=True)
 
 

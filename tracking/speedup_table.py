@@ -10,14 +10,18 @@ from rich.console import Console
 
 from tracking.files import write_atomically
 from tracking.pareto_table import in_two_lines, narrow_table
-from tracking.records import read_results
-from tracking.speedup import speedup_table
-from tracking.table import load_results, plain_rows
+from tracking.records import ResultFolder
+from tracking.speedup import CEILING, COIN_FLIP, speedup_table
+from tracking.table import plain_rows
 from tracking.wording import bound_text, rate_text
 
 TITLE = "Share of the unconstrained policy's speed-up, by certified risk ε_max"
-NUMBERS = 47
-"""Columns of the terminal that the numbers of a row need."""
+NUMBERS = {False: 43, True: 55}
+"""Columns of the terminal that the numbers of a row need, without intervals and with them."""
+NOTE = (
+    "Intervals: 95%, over seeds, from 3 seeds on. Gain: over the paper's fixed α. Budgets (pathwise, "
+    "mean shift) promise the risk of a whole episode only: they give up the bound on every step."
+)
 
 
 def levels_of(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -49,33 +53,33 @@ def interval_text(value: float | None, low: float | None, high: float | None) ->
     return f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
-def print_speedup(console: Console, results_dir: str | Path) -> None:
-    """Print the comparison of a result folder; nothing where nothing can be compared."""
-    table = speedup_table(read_results(results_dir), load_results(results_dir))
+def print_speedup(console: Console, folder: ResultFolder, frame: pd.DataFrame) -> None:
+    """Print the comparison of a study (`frame`: its results table), if there is one to make."""
+    table = speedup_table(folder, frame)
     if table.empty:
         return
     printed = narrow_table(TITLE)
-    printed.caption = (
-        "95% intervals over seeds from 3 seeds on; gain: over the paper's fixed α. Budgets "
-        "promise\nthe same risk of an episode, and give up the uniform bound on every step."
-    )
     printed.add_column("ε_max", justify="right", no_wrap=True)
     printed.add_column("kind")
     for name in ("share", "gain", "prior", "observed"):
         printed.add_column(name, justify="right", no_wrap=True)
+    room = console.width - NUMBERS[bool(table["low"].notna().any())]
     many = table["horizon"].nunique() > 1
     for level in levels_of(table):
         for index, row in enumerate(level["rows"]):
             risk = f"{level['eps_max']:g}" if index == 0 else ""
             kind = f"{row['kind']}, T = {level['horizon']}" if many else row["kind"]
             gain = row["gain_over_paper"]
+            reference = row["kind"] in (COIN_FLIP, CEILING)
             printed.add_row(
                 risk,
-                in_two_lines(kind, console.width - NUMBERS),
+                in_two_lines(kind, room),
                 interval_text(row["share"], row["low"], row["high"]),
                 "–" if gain is None else f"{gain:.2f}×",
                 bound_text(row["prior_bound"]),
                 rate_text(row["worst_violation_rate"]),
+                style="dim" if reference else None,
             )
         printed.add_section()
     console.print(printed)
+    console.print(NOTE, style="dim")

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from tracking.kinds import is_base, is_paper, is_unconstrained
+from tracking.pareto import candidates
 from tracking.performance import STEPS, Performance, performance_of
 from tracking.wording import bound_text, constraint_text, method_text, seeds_text, setting_text
 
@@ -101,8 +102,7 @@ def answer_study(settings: pd.DataFrame, certificate: dict[str, Any] | None) -> 
     """The answer from the settings (`aggregate`) of a study and its certificate."""
     targets = {float(t) for t in settings["eps_max"].dropna()}
     levels = sorted({*LEVELS, *targets})
-    measure = performance_of(settings)
-    certified = settings[settings["certified"] & np.isfinite(settings[measure.mean].astype(float))]
+    certified = candidates(settings, "prior_bound")
     certified = certified.assign(paper=is_paper(certified))
     best = []
     for level in levels:
@@ -196,7 +196,7 @@ def _achievement(lead: str, best: Best, others: list[Best], settings: pd.DataFra
     return (
         f"{lead}, {_phrase(best.method)} {best.measure.value_is.format(text(best.value))} "
         f"(base {text(best.base_value)}{unconstrained}), "
-        f"with {_unbroken(best.constraint)} and T\u00a0=\u00a0{best.horizon}"
+        f"with {_with_article(best)} and T\u00a0=\u00a0{best.horizon}"
         f"{_beside(best, others)}."
     )
 
@@ -211,6 +211,12 @@ def _beside(best: Best, others: list[Best]) -> str:
     horizon = "" if paper.horizon == best.horizon else f", T\u00a0=\u00a0{paper.horizon}"
     achieved = paper.measure.value_is.format(paper.measure.text(paper.value))
     return f"; the paper's constant ratio {achieved} ({_unbroken(paper.constraint)}{horizon})"
+
+
+def _with_article(best: Best) -> str:
+    """'α = 1.1', or 'a pathwise budget (ε_max = 0.1)'."""
+    name, _, risk = _unbroken(best.constraint).rpartition(", ε_max")
+    return f"a {name} (ε_max{risk})" if name and best.budget else _unbroken(best.constraint)
 
 
 def _unbroken(text: str) -> str:

@@ -45,7 +45,9 @@ COLUMNS: tuple[Column, ...] = (
     _c("log_alpha", "float", True, "nats", "natural logarithm of alpha"),
     _c("horizon", "int", False, "steps", "T: a scenario not at the goal by then is a violation"),
     _c("seed", "int", False, "", "training seed"),
-    _c("eps_max", "float", True, "probability", "risk that the constraint was derived from, if any"),
+    _c(
+        "eps_max", "float", True, "probability", "risk that the constraint was derived from, if any"
+    ),
     _c("status", "str", False, "", "finished or failed"),
     _c("reason", "str", True, "", "why a failed cell failed"),
     _c("base_digest", "str", True, "", "sha256 of the base policy"),

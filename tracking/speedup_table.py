@@ -19,8 +19,8 @@ TITLE = "Share of the unconstrained policy's speed-up, by certified risk ε_max"
 NUMBERS = {False: 43, True: 55}
 """Columns of the terminal that the numbers of a row need, without intervals and with them."""
 NOTE = (
-    "Intervals: 95%, over seeds, from 3 seeds on. Gain: over the paper's fixed α. Budgets (pathwise, "
-    "mean shift) promise the risk of a whole episode only: they give up the bound on every step."
+    "Intervals: 95%, over seeds, from 3 seeds on. Gain: over the paper's fixed α. Budgets "
+    "(pathwise, mean shift) promise the risk of a whole episode only: they give up the bound on every step."
 )
 
 
@@ -28,11 +28,11 @@ def levels_of(table: pd.DataFrame) -> list[dict[str, Any]]:
     """`speedup_table` in parts: {"horizon", "eps_max", "rows": plain rows, best share first}."""
     return [
         {
-            "horizon": int(horizon),
-            "eps_max": float(eps_max),
+            "horizon": int(rows["horizon"].iloc[0]),
+            "eps_max": float(rows["eps_max"].iloc[0]),
             "rows": plain_rows(rows.sort_values("share", ascending=False, kind="stable")),
         }
-        for (horizon, eps_max), rows in table.groupby(["horizon", "eps_max"])
+        for _, rows in table.groupby(["horizon", "eps_max"])
     ]
 
 

@@ -24,7 +24,7 @@ def test_the_shipped_certificate_holds():
 
 
 def test_its_scenarios_run_again():
-    """The same verdict in every scenario; on another processor the last bits of a few may differ."""
+    """The same verdicts; on another processor the last bits of a few may differ."""
     certificate = load_certificate(PATH)
     base = BaseBehaviour(FrozenGaussian(load_policy(PATH.parent).network))
     plan = ScenarioPlan(

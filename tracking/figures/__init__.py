@@ -46,8 +46,14 @@ def draw_figures(
     for other in {STEPS.figure, RETURN.figure} - {measure.figure}:
         _remove(out, other)
     plans: dict[str, tuple[Callable[[], Drawn | None], str]] = {
-        "risk": (lambda: draw_risk(settings, frame, out), "no setting under a constant ratio α finished"),
-        measure.figure: (lambda: draw_steps(settings, out), "no setting under a constant ratio α reached the goal"),
+        "risk": (
+            lambda: draw_risk(settings, frame, out),
+            "no setting under a constant ratio α finished",
+        ),
+        measure.figure: (
+            lambda: draw_steps(settings, out),
+            "no setting under a constant ratio α reached the goal",
+        ),
         "speedup": (
             lambda: draw_speedup(speedup, out),
             "it needs the base (α = 1), the unconstrained policy and an ε_max, at one T",

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from tracking.figures.style import (
     INK,
@@ -50,10 +51,12 @@ def draw_pareto(settings: pd.DataFrame, folder: Path) -> Drawn | None:
     legend_below(figure, fullest, 4)
     seeds = pd.concat([points["seeds"] for points in chosen.values()])
     many = ", T" if settings["horizon"].nunique() > 1 else ""
-    runs = "which runs over methods, constraints and T" if measure.across_horizons else "of its own T"
+    runs = (
+        "which runs over methods, constraints and T" if measure.across_horizons else "of its own T"
+    )
     caption = (
-        f"Each point a setting, mean over {seeds_text(seeds)}; labels: the constraint{many}. Filled: on the front, "
-        f"{runs}; hollow: dominated. All certified points hold together; "
+        f"Each point a setting, mean over {seeds_text(seeds)}; labels: the constraint{many}. "
+        f"Filled: on the front, {runs}; hollow: dominated. All certified points hold together; "
         "posterior bounds hold one by one, and the best of many is drawn here."
     )
     title = f"Pareto front: risk against {measure.name}"
@@ -65,6 +68,10 @@ def _panel(axes: Axes, points: pd.DataFrame, measure: Performance) -> None:
     mask = front_mask(points, measure)
     order = np.lexsort((measure.cost(values[mask]), risk[mask]))
     axes.set_xscale("log")
+    if np.ptp(np.log10(risk)) < 1.5:  # powers of ten alone would be too few to read from
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
     for index, rows in enumerate(front_groups(points, measure)):
         chosen = order[rows[mask][order]]
         axes.step(risk[mask][chosen], values[mask][chosen], where="post", color=INK, linewidth=1.2,

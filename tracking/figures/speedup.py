@@ -18,6 +18,7 @@ from tracking.figures.style import (
     VERMILLION,
     WINE,
     Drawn,
+    legend_below,
     new_panels,
     save,
 )
@@ -39,6 +40,7 @@ def draw_speedup(table: pd.DataFrame, folder: Path) -> Drawn | None:
     """One panel per T, from ``tracking.speedup.speedup_table``; None if there is nothing."""
     if table.empty:
         return None
+    table = table.sort_values("share", ascending=False, kind="stable")
     horizons = sorted(table["horizon"].unique())
     figure, panels = new_panels(len(horizons), 5.0)
     for axes, horizon in zip(panels, horizons, strict=True):
@@ -46,12 +48,15 @@ def draw_speedup(table: pd.DataFrame, folder: Path) -> Drawn | None:
         for kind in dict.fromkeys(at["kind"]):
             rows = at[at["kind"] == kind].sort_values("eps_max")
             if kind in (COIN_FLIP, CEILING):
-                line = (0, (1, 2)) if kind == COIN_FLIP else (0, (5, 2))
-                axes.plot(rows["eps_max"], rows["share"], color=MUTED if kind == COIN_FLIP else INK,
-                          linestyle=line, linewidth=1.4, label=kind)  # fmt: skip
+                colour, marker = (MUTED, "+") if kind == COIN_FLIP else (INK, "_")
+                axes.plot(rows["eps_max"], rows["share"], color=colour, linewidth=1.4,
+                          linestyle=(0, (1, 2)) if kind == COIN_FLIP else (0, (5, 2)),
+                          marker=marker, markersize=9, label=kind)  # fmt: skip
                 continue
             colour, marker, style = _STYLES.get(kind, (GREEN if len(kind) % 2 else WINE, "v", ":"))
+            # Dashed and hollow: what was not trained under its constraint.
             axes.plot(rows["eps_max"], rows["share"], color=colour, marker=marker,
+                      markerfacecolor=colour if style == "-" else "white",
                       linestyle=style, label=kind)  # fmt: skip
             if np.isfinite(rows["low"]).any():
                 axes.fill_between(rows["eps_max"], rows["low"], rows["high"], color=colour,
@@ -60,18 +65,13 @@ def draw_speedup(table: pd.DataFrame, folder: Path) -> Drawn | None:
         levels = np.sort(at["eps_max"].unique())
         axes.set_xticks(levels, [f"{level:g}" for level in levels])
         axes.set_xticks([], minor=True)
+        axes.margins(x=0.08)
         axes.set_xlabel("certified risk ε_max (log)")
         axes.set_title(f"T = {horizon} steps")
     low = min(0.0, float(np.nanmin(table["share"])))
     panels[0].set_ylim(1.1 * low, 1.12 * float(np.nanmax(table["share"])))
     panels[0].set_ylabel("share of the unconstrained policy's speed-up")
-    handles, labels = panels[0].get_legend_handles_labels()
-    order = list(reversed(range(len(labels))))
-    figure.legend(
-        [handles[i] for i in order],
-        [labels[i] for i in order],
-        loc="outside right center",
-    )
+    legend_below(figure, panels[0], 2 if len(panels) == 1 else 3)
     seeds = table["seeds"].dropna()
     caption = (
         "Share of what the unconstrained policy gains over the base in mean steps of the task "

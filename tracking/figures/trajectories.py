@@ -72,7 +72,10 @@ def draw_trajectories(folder: ResultFolder, frame: pd.DataFrame, out: Path) -> D
 def sampled_cells(
     folder: ResultFolder, frame: pd.DataFrame
 ) -> tuple[dict[tuple[str, float], Samples], int, int] | None:
-    """Samples by (method, alpha) under the paper's constraint, for the one (T, seed) that has most of them; its T and seed."""
+    """Samples by (method, alpha) under the paper's constraint, then T and seed.
+
+    Of the one (T, seed) that has most of them.
+    """
     bounded = frame[is_paper(frame) & (frame["status"] == "finished")]
     best: tuple[dict[tuple[str, float], Samples], int, int] | None = None
     for _, group in bounded.groupby(["horizon", "seed"]):

@@ -78,6 +78,7 @@ def header(folder: ResultFolder, certificate: Certificate, cell: Cell) -> dict[s
         "alpha": cell.alpha,
         "log_alpha": None if cell.alpha is None else constraint.log_ratio_limit,
         "log_budget": getattr(constraint, "log_budget", None),
+        "mu": getattr(constraint, "mu", None),
         "horizon": cell.horizon,
         "seed": cell.seed,
         "eps_max": cell.eps_max,

@@ -18,6 +18,8 @@ METRICS: dict[str, str] = {
     "eps_max": "risk that the constraint was derived from, if it was",
     "log_alpha": "bound on the log density ratio to the base, nats per step",
     "log_budget": "budget of the realised log ratio of a whole path, nats",
+    "off_policy_bound": "upper bound from the base's scenarios, before the policy acts",
+    "off_policy_sample_size": "how many of those scenarios the weights amount to",
     "num_scenarios": "evaluation scenarios run to their end",
     "num_violations": "evaluation scenarios that violate the property",
     "num_hazard": "violations by entering the hazard",

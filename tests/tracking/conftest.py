@@ -20,6 +20,16 @@ import pytest
 from scipy.stats import beta as beta_law
 from scipy.stats import norm
 
+from sport_ray.bounds import (
+    gauss_renyi_bound,
+    gaussian_tradeoff_bound,
+    max_alpha,
+    max_mu,
+    pathwise_bound,
+    pathwise_log_budget,
+    ratio_bound,
+)
+
 ALPHAS = (1.0, 1.1, 1.25, 1.5, 3.0, 10.0)
 HORIZONS = (21, 30)
 SEEDS = (0, 1)
@@ -176,6 +186,80 @@ def make_samples(alpha: float, horizon: int, seed: int, scenarios: int = 60) -> 
     }
 
 
+def kind_cell(
+    certificate: dict[str, Any], method: str, kind: str, eps_max: float | None, seed: int
+) -> dict[str, Any]:
+    """A cell at T = 21 under some kind, derived from ε_max; without one, the base (α = 1)."""
+    horizon = 21
+    eps_base = certificate["table"]["eps_base_simultaneous"][horizon - 1]
+    alpha = budget = None
+    prior = eps_base
+    if kind == "unconstrained":
+        prior = None
+    elif eps_max is None:
+        alpha = 1.0
+    elif kind in ("ratio", "gauss_renyi"):
+        alpha = max_alpha(eps_base, eps_max, horizon, bound=kind)
+        bound = ratio_bound if kind == "ratio" else gauss_renyi_bound
+        prior = bound(eps_base, alpha, horizon)
+    elif kind == "mean_shift":
+        prior = gaussian_tradeoff_bound(eps_base, max_mu(eps_base, eps_max))
+    else:
+        budget = pathwise_log_budget(eps_base, eps_max)
+        prior = pathwise_bound(eps_base, budget)
+    # The base's numbers are the same, whoever asks for them.
+    seen = "projected_ppo" if alpha == 1.0 else method
+    record = make_cell("kinds", certificate, seen, alpha or 1.1, horizon, seed)
+    saved = {"ratio": 0.3, "gauss_renyi": 0.5, "mean_shift": 0.4, "pathwise": 1.0}
+    better = 0.0 if eps_max is None else saved.get(kind, 0.9) * (1 + 5 * eps_max)
+    better = 2.5 if kind == "unconstrained" else better
+    steps = 14.0 - better + 0.01 * seed - (0.05 if method == "projected_ppo" and eps_max else 0.0)
+    return record | {
+        "cell_id": digest("kinds", method, kind, eps_max, seed)[:16],
+        "method": method,
+        "constraint": kind,
+        "alpha": alpha,
+        "log_alpha": None if alpha is None else math.log(alpha),
+        "log_budget": budget,
+        "eps_max": eps_max,
+        "eps_base": eps_base,
+        "prior_bound": prior,
+        "mean_steps_to_goal": steps,
+        "std_steps_to_goal": 1.5,
+        "mean_task_steps": steps + 0.1,
+        "std_task_steps": 1.5,
+        "max_log_ratio": None if alpha is None else 0.999 * math.log(alpha),
+        "max_prefix_log_ratio": 0.9 if budget is None else budget * (1 - 1e-12),
+    }
+
+
+def write_kinds(
+    parent: Path,
+    change: Change = dict,
+    kinds: tuple[str, ...] = ("ratio", "gauss_renyi", "pathwise", "mean_shift"),
+    levels: tuple[float, ...] = (0.05, 0.1),
+    seeds: tuple[int, ...] = (0, 1, 2),
+    samples: bool = False,
+) -> Path:
+    """A study of several kinds of constraint, each at each ε_max by both methods, T = 21."""
+    path = parent / "kinds"
+    path.mkdir()
+    certificate = make_certificate()
+    (path / "certificate.json").write_text(json.dumps(certificate))
+    (path / "study.json").write_text(json.dumps({"name": "kinds"}))
+    cells = [("unconstrained", "unconstrained", None)]
+    for method in ("projected_ppo", "projected_at_deployment"):
+        cells += [(method, kind, None) for kind in kinds if kind in ("ratio", "gauss_renyi")]
+        cells += [(method, kind, level) for kind in kinds for level in levels]
+    for (method, kind, level), seed in itertools.product(cells, seeds):
+        file = write_cell(path, change(kind_cell(certificate, method, kind, level, seed)))
+        if samples and kind == "ratio" and seed == 0:
+            arrays = make_samples(1.0 if level is None else 1.1, 21, 0)
+            counts = np.bincount(np.random.default_rng(0).poisson(4, 900) + 10)
+            np.savez_compressed(file.parent / "samples.npz", task_steps=counts, **arrays)
+    return path
+
+
 def write_cell(folder: Path, record: dict[str, Any]) -> Path:
     file = folder / "cells" / record["cell_id"] / "record.json"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -230,6 +314,12 @@ def make_results(tmp_path: Path) -> Factory:
 def make_results_in() -> Factory:
     """`make_results_in(parent, ...)` -> result folder, for fixtures that outlive a test."""
     return write_study
+
+
+@pytest.fixture
+def make_kinds(tmp_path: Path) -> Factory:
+    """`make_kinds(change=, kinds=, levels=, ...)` -> result folder; see `write_kinds`."""
+    return partial(write_kinds, tmp_path)
 
 
 @pytest.fixture

@@ -73,3 +73,42 @@ def test_without_alpha_one_the_certificate_is_the_base(make_results) -> None:
 def test_target_risks_of_the_study_are_levels(make_results) -> None:
     answer = answer_of(make_results(change=lambda record: record | {"eps_max": 0.05}))
     assert {best.level for best in answer.best} == {0.025, 0.05, 0.1, 1.0}
+
+
+def test_the_best_of_all_kinds_beside_the_papers_at_the_same_risk(make_kinds) -> None:
+    folder = make_kinds()
+    answer = answer_of(folder)
+    settings = aggregate(load_results(folder)).query("method == 'projected_ppo'")
+    steps = settings.set_index(["constraint", "eps_max"])["mean_steps_to_goal"]
+    best, paper = steps["pathwise", 0.1], steps["ratio", 0.1]
+    assert best == settings["mean_steps_to_goal"].min()
+    assert (
+        f"Projected PPO reaches the goal in {best:.2f} steps" in answer.sentence
+        and "with a pathwise budget (ε_max\u00a0=\u00a00.1) and T\u00a0=\u00a021;"
+        in answer.sentence
+        and f"; the paper's constant ratio reaches the goal in {paper:.2f} steps (α"
+        in answer.sentence
+    )
+    assert any("gives up the paper's uniform bound" in note for note in answer.notes)
+    leaders = {one.level: one.name for one in answer.leaders}
+    assert leaders[0.05] == "PPO, pathwise budget, ε_max = 0.05"
+    assert leaders[0.1] == leaders[1.0] == "PPO, pathwise budget, ε_max = 0.1"
+    for level in (0.05, 0.1):
+        found = [(one.method, one.paper) for one in answer.best if one.level == level]
+        assert len(found) == len(set(found)) == 4
+    # The base's runs, listed for both kinds and methods, are counted once.
+    one = answer.leaders[0]
+    assert one.base_error == pytest.approx(1.5 / (3 * 10_000) ** 0.5, rel=1e-2)
+
+
+def test_within_sampling_error_the_papers_constraint_leads(make_kinds) -> None:
+    answer = answer_of(
+        make_kinds(change=lambda r: r | {"mean_steps_to_goal": 13.0} if r["eps_max"] else r)
+    )
+    assert {one.paper for one in answer.leaders} == {True}
+    assert "constant ratio" not in answer.sentence
+
+
+def test_without_the_papers_constraint_that_is_said(make_kinds) -> None:
+    answer = answer_of(make_kinds(kinds=("pathwise",)))
+    assert "no constant ratio, the paper's, is certified there" in answer.sentence

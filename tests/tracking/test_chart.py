@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tracking import load_results
-from tracking.chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, build_charts
+from tracking.chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, build_charts, label_span
 from tracking.pareto import candidates, pareto_table
 from tracking.statistics import aggregate
 
@@ -35,12 +37,17 @@ def test_everything_is_inside_the_frame(results: Path) -> None:
         assert all(LEFT <= tick.place <= WIDTH - RIGHT for tick in chart.x_ticks)
 
 
-def test_labels_do_not_overlap(results: Path) -> None:
-    for chart in build_charts(aggregate(load_results(results))):
+@pytest.mark.parametrize("make", ["make_results", "make_kinds"])
+def test_labels_do_not_overlap(make: str, request: pytest.FixtureRequest) -> None:
+    for chart in build_charts(aggregate(load_results(request.getfixturevalue(make)()))):
         tagged = [point for point in chart.points if point.label]
         assert tagged
         for i, p in enumerate(tagged):
-            assert all(abs(p.x - q.x) > 84 or abs(p.y - q.y) > 17 for q in tagged[:i])
+            left, right = label_span(p.x, p.label)
+            assert 0 <= left < right <= WIDTH
+            for q in tagged[:i]:
+                q_left, q_right = label_span(q.x, q.label)
+                assert right < q_left or left > q_right or abs(p.y - q.y) > 17
 
 
 def test_without_certified_points_the_panel_is_empty(make_results) -> None:

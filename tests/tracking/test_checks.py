@@ -73,3 +73,54 @@ def test_a_bound_that_overflows_is_no_contradiction(make_results) -> None:
         return record | {"alpha": 1e20, "log_alpha": 46.05, "prior_bound": float("inf")}
 
     assert failed(make_results(change=huge)) == []
+
+
+def test_a_sound_folder_of_many_kinds_passes(make_kinds) -> None:
+    folder = make_kinds()
+    assert failed(folder) == []
+    results = read_results(folder)
+    claims = [check.claim for check in run_checks(results, results_table(results.records))]
+    assert sum("prior bound is" in claim for claim in claims) == 5
+    assert any("budget of the path" in claim and "log α" in claim for claim in claims)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "claim"),
+    [
+        ("gauss_renyi", {"prior_bound": 0.0999}, "Gauss–Rényi bound"),
+        ("gauss_renyi", {"alpha": 1.05, "log_alpha": 0.5}, "Gauss–Rényi bound"),
+        ("pathwise", {"prior_bound": 0.0999}, "e^B"),
+        ("pathwise", {"log_budget": None}, "e^B"),
+        ("pathwise", {"max_prefix_log_ratio": 9.0}, "kept to its constraint"),
+        ("mean_shift", {"prior_bound": 1e-9}, "at least the base"),
+        ("mean_shift", {"prior_bound": 0.2}, "ε_max that was asked for"),
+        ("mean_shift", {"prior_bound": None}, "at least the base"),
+    ],
+)
+def test_one_wrong_cell_of_another_kind_is_found(
+    make_kinds, kind: str, changes: dict[str, Any], claim: str
+) -> None:
+    def one(record: dict) -> dict:
+        found = (record["constraint"], record["method"], record["eps_max"], record["seed"])
+        return record | changes if found == (kind, "projected_ppo", 0.1, 0) else record
+
+    assert any(claim in found for found in failed(make_kinds(change=one)))
+
+
+def test_a_perturbed_world_multiplies_every_bound(make_kinds) -> None:
+    world = {"alpha_mu": 1.2, "alpha_p": 1.01}
+    factor = 1.2 * 1.01**21
+
+    def there(record: dict) -> dict:
+        prior = record["prior_bound"]
+        risk = record["eps_max"]
+        moved = {"prior_bound": None if prior is None else prior * factor}
+        return record | world | moved | {"eps_max": None if risk is None else risk * factor}
+
+    assert failed(make_kinds(change=there)) == []
+
+
+def test_a_perturbed_world_that_the_bound_forgot_is_found(make_kinds) -> None:
+    found = failed(make_kinds(change=lambda r: r | {"alpha_mu": 1.2, "alpha_p": 1.01}))
+    # A mean shift's is only known to lie between the base's there and ε_max, and still does.
+    assert sum("prior bound is" in claim for claim in found) == 3

@@ -21,8 +21,8 @@ RECORD = {
 }
 
 
-def test_about_25_metrics_each_with_a_meaning() -> None:
-    assert 20 <= len(METRICS) <= 30
+def test_about_30_metrics_each_with_a_meaning() -> None:
+    assert 25 <= len(METRICS) <= 35
     assert {"empirical_violation_rate", "posterior_bound", "prior_bound"} <= set(METRICS)
     for name, meaning in METRICS.items():
         assert name.replace("_", "").isalnum() and name.islower()
@@ -59,3 +59,23 @@ def test_infinite_numbers_are_named_not_logged() -> None:
 def test_an_unconstrained_cell_has_no_prior_metrics() -> None:
     metrics, _ = cell_metrics(RECORD | {"prior_bound": None, "log_alpha": None})
     assert not {"prior_bound", "prior_vacuous", "log10_prior_bound"} & set(metrics)
+
+
+def test_the_logarithm_is_of_the_bound_that_the_kind_promises() -> None:
+    """Only the paper's is ε·α^T: a Gauss–Rényi cell has an α and another bound, a budget none."""
+    for record in (
+        RECORD | {"constraint": "gauss_renyi", "prior_bound": 0.02},
+        RECORD | {"constraint": "pathwise", "log_alpha": None, "prior_bound": 0.02},
+    ):
+        metrics, _ = cell_metrics(record)
+        assert metrics["log10_prior_bound"] == pytest.approx(math.log10(0.02), rel=1e-15)
+        assert metrics["conservativeness_log10"] == pytest.approx(math.log10(0.02 / 0.004))
+    overflow, _ = cell_metrics(RECORD | {"constraint": "pathwise", "prior_bound": math.inf})
+    assert "log10_prior_bound" not in overflow
+
+
+def test_a_budget_and_its_risk_are_metrics() -> None:
+    budget = {"eps_max": 0.1, "log_budget": 1.7, "max_prefix_log_ratio": 1.6}
+    budget |= {"mean_task_steps": 13.0, "std_task_steps": 2.0}
+    metrics, _ = cell_metrics(RECORD | budget)
+    assert budget.items() <= metrics.items()

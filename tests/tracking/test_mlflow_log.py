@@ -191,3 +191,30 @@ def test_a_deleted_experiment_and_a_moved_folder_are_user_errors(small: Path) ->
     client.delete_experiment(client.get_experiment_by_name("quickstart").experiment_id)
     with pytest.raises(UserError, match="is deleted: restore it"):
         log_sweep(small)
+
+
+def test_params_tell_kinds_apart_and_a_budget_is_not_unconstrained(make_kinds) -> None:
+    folder = make_kinds(seeds=(0,), levels=(0.1,))
+    log_sweep(folder)
+    runs = {
+        run.data.tags[CELL_TAG]: run
+        for run in runs_of(folder, "kinds")
+        if CELL_TAG in run.data.tags
+    }
+    names = set()
+    for file in folder.glob("cells/*/record.json"):
+        record = json.loads(file.read_text())
+        run = runs[record["cell_id"]]
+        names.add(run.info.run_name)
+        params = run.data.params
+        assert params["constraint"] == record["constraint"]
+        for name in ("eps_max", "log_budget"):
+            value = record[name]
+            assert params.get(name) == (None if value is None else repr(value))
+            assert run.data.metrics.get(name) == value
+        free = record["method"] == "unconstrained"
+        alpha = None if record["alpha"] is None else repr(record["alpha"])
+        assert params.get("alpha") == ("unconstrained" if free else alpha)
+    assert "projected_ppo pathwise eps_max=0.1 T=21 seed=0" in names
+    assert "unconstrained T=21 seed=0" in names
+    assert len(names) == len(runs)

@@ -93,7 +93,12 @@ def test_print_shows_bounds_rounded_up(results: Path) -> None:
     text = console.export_text()
     first = pareto_rows(load_results(results))[0]
     assert "Certified before any rollout" in text
-    assert float(text.split("│ PPO")[1].split("│")[3]) >= first["prior_bound"]
+    line = next(line for line in text.splitlines() if line.startswith("  PPO, α = "))
+    assert (
+        float(line.split()[5])
+        >= first["prior_bound"]
+        == pytest.approx(float(line.split()[5]), rel=0.01)
+    )
 
 
 def test_print_says_when_nothing_is_certified(make_results) -> None:
@@ -103,3 +108,42 @@ def test_print_says_when_nothing_is_certified(make_results) -> None:
     console = Console(width=140, record=True, file=io.StringIO())
     print_pareto(console, load_results(folder))
     assert "no setting has a bound below 1" in console.export_text()
+
+
+def test_the_base_is_one_point_whatever_the_kind_and_method(make_kinds) -> None:
+    settings = aggregate(load_results(make_kinds()))
+    assert (settings["alpha"] == 1).sum() == 4
+    for kind in ("prior_bound", "posterior_bound"):
+        base = candidates(settings, kind).query("alpha == 1")
+        assert base[["method", "constraint"]].values.tolist() == [["projected_ppo", "ratio"]]
+
+
+def test_the_same_numbers_of_other_policies_stay_two_points(make_kinds) -> None:
+    alike = {"mean_steps_to_goal": 13.0, "prior_bound": 0.1, "posterior_bound": 0.05}
+    alike |= {"num_violations": 3, "empirical_violation_rate": 3e-4}
+    folder = make_kinds(change=lambda r: r | alike if r["eps_max"] == 0.1 else r)
+    chosen = candidates(aggregate(load_results(folder)), "posterior_bound")
+    assert (chosen["eps_max"] == 0.1).sum() == 8
+
+
+def test_bounds_derived_from_one_risk_are_one_risk(make_kinds) -> None:
+    """They differ in their last digits; only the best setting of each ε_max is on the front."""
+    settings = aggregate(load_results(make_kinds()))
+    targeted = settings[settings["eps_max"] == 0.1]
+    assert targeted["prior_bound"].nunique() > 1 and (targeted["prior_bound"] <= 0.1).all()
+    front = pareto_table(settings).query("risk_kind == 'prior_bound'")
+    assert front["risk"].tolist() == [settings["prior_bound"].min(), 0.05, 0.1]
+    assert front["constraint"].tolist() == ["ratio", "pathwise", "pathwise"]
+
+
+def test_print_fits_80_columns_whatever_the_names(make_kinds) -> None:
+    def long_names(record: dict) -> dict:
+        renamed = {"pathwise": "pathwise_all"}.get(record["constraint"], record["constraint"])
+        return record | {"constraint": renamed}
+
+    console = Console(width=80, record=True, file=io.StringIO())
+    print_pareto(console, load_results(make_kinds(change=long_names)))
+    text = console.export_text()
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "PPO, pathwise budget, all at once," in text
+    assert "…" not in text

@@ -11,10 +11,13 @@ import pandas as pd
 import pytest
 
 from sport_ray.errors import UserError
+from tests.tracking.conftest import write_kinds
 from tracking import load_results, write_report
 from tracking.figures import draw_figures
 from tracking.inline_svg import inline_svg
-from tracking.table import cells_csv
+from tracking.records import read_results
+from tracking.statistics import aggregate
+from tracking.table import cells_csv, results_table
 
 FIGURES = (
     "risk",
@@ -160,7 +163,10 @@ def test_missing_samples_and_certificate_are_said_and_old_pictures_go(make_resul
     (folder / "figures" / "trajectories.png").write_bytes(b"old")
     (folder / "certificate.json").unlink()
     text = "".join(Page(write_report(folder).read_text()).text)
-    assert "“trajectories” is not drawn: no cell kept its trajectories" in text
+    assert (
+        "“trajectories” is not drawn: no cell under a constant ratio α kept its trajectories"
+        in text
+    )
     assert "“prior_bound” is not drawn: the folder has no certificate" in text
     assert "holds no certificate.json" in text
     assert "Check failed" in text
@@ -197,14 +203,54 @@ def test_inline_svg_follows_the_theme_and_keeps_ids_apart(built: Path) -> None:
 
 
 def test_draw_figures_returns_captions_with_seeds(built: Path) -> None:
-    from tracking.records import read_results
-    from tracking.statistics import aggregate
-    from tracking.table import results_table
-
     folder = read_results(built)
     frame = results_table(folder.records)
     drawn, skipped = draw_figures(folder, frame, aggregate(frame))
     assert tuple(drawn) == FIGURES
-    assert skipped == {}
+    assert set(skipped) == {"speedup"}  # no ε_max
     for name in ("risk", "steps_to_goal", "pareto", "trajectories", "policies"):
         assert "seed" in drawn[name].caption
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_kinds(tmp_path_factory.mktemp("kinds"), samples=True)
+    write_report(folder)
+    return folder
+
+
+def test_a_study_of_budgets_says_what_certified_risk_buys(kinds: Path) -> None:
+    page = Page((kinds / "report.html").read_text())
+    text = " ".join("".join(page.text).split())
+    assert "What certified risk buys" in text
+    assert "What a budget gives up." in text and "not the uniform bound on every step" in text
+    assert "Check failed" not in text
+    table = pd.read_csv(kinds / "speedup.csv")
+    assert set(table["eps_max"]) == {0.05, 0.1}
+    for name in table["kind"]:
+        assert name in text
+    assert {"speedup.png", "speedup.svg"} <= {f.name for f in (kinds / "figures").iterdir()}
+    assert page.count("section", id="speedup") == 1
+    rows = [attrs for tag, attrs in page.tags if tag == "tr" and "data-setting" in attrs]
+    assert len(rows) == 63
+    assert len({attrs["data-setting"] for attrs in rows}) == 21
+
+
+def test_figures_over_alpha_leave_other_kinds_out_and_say_so(kinds: Path) -> None:
+    folder = read_results(kinds)
+    frame = results_table(folder.records)
+    drawn, _ = draw_figures(folder, frame, aggregate(frame))
+    for name in ("risk", "steps_to_goal"):
+        assert drawn[name].caption.endswith("Gauss–Rényi, mean shift, pathwise budget.")
+    gauss = frame.loc[frame["constraint"] == "gauss_renyi", "alpha"].max()
+    assert f"{gauss:g}" not in drawn["risk"].svg  # its α is no tick of that axis
+    ratio = frame.loc[frame["constraint"] == "ratio", "alpha"].max()
+    assert f"{ratio:g}" in drawn["risk"].svg
+
+
+def test_an_old_comparison_goes_where_there_is_none(make_results) -> None:
+    folder = make_results(alphas=(1.0, 1.1), horizons=(21,), seeds=(0,))
+    (folder / "speedup.csv").write_text("old")
+    text = write_report(folder).read_text()
+    assert not (folder / "speedup.csv").exists()
+    assert 'id="speedup"' not in text and "#speedup" not in text

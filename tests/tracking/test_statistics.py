@@ -142,6 +142,8 @@ def test_bootstrap_refuses_what_it_cannot_use(values: list) -> None:
 def test_what_an_unconstrained_policy_reaches_ignores_violations() -> None:
     settings = pd.DataFrame(
         {
+            "method": ["projected_ppo", "unconstrained", "unconstrained"],
+            "constraint": ["ratio", None, "unconstrained"],
             "alpha": [1.5, np.nan, np.nan],
             "mean_steps_to_goal": [13.0, 18.5, 16.0],
             "mean_steps_to_reach": [np.nan, 11.5, np.nan],
@@ -150,3 +152,14 @@ def test_what_an_unconstrained_policy_reaches_ignores_violations() -> None:
     assert STEPS.unconstrained(settings) == 11.5
     assert STEPS.unconstrained(settings.iloc[[2]]) == 16.0  # not measured: among successes
     assert np.isnan(STEPS.unconstrained(settings.iloc[[0]]))
+
+
+def test_budgets_of_other_risks_and_kinds_are_settings_of_their_own(make_kinds) -> None:
+    settings = aggregate(load_results(make_kinds()))
+    # Per method 2 bases and 4 kinds at 2 risks; one unconstrained. None lost, none merged.
+    assert len(settings) == 2 * (2 + 4 * 2) + 1
+    assert (settings["seeds"] == 3).all()
+    assert settings["certified"].sum() == 20
+    budgets = settings[settings["constraint"] == "pathwise"]
+    assert sorted(budgets["eps_max"]) == [0.05, 0.05, 0.1, 0.1]
+    assert budgets["alpha"].isna().all()

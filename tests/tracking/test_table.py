@@ -18,7 +18,7 @@ from tracking.table import cells_csv, plain_rows, results_table, write_cells_csv
 def test_one_row_per_cell_with_documented_columns(results: Path) -> None:
     frame = load_results(results)
     assert len(frame) == 52
-    assert list(frame.columns) == [*COLUMN_NAMES, "ratio_held", "certified"]
+    assert list(frame.columns) == [*COLUMN_NAMES, "constraint_held", "certified"]
     assert frame["horizon"].dtype == "Int64"
     assert frame["alpha"].dtype == "float64"
 
@@ -56,7 +56,7 @@ def test_a_failed_cell_is_a_row_with_its_reason(results: Path) -> None:
     assert not failed["certified"].any()
 
 
-def test_certified_needs_a_bound_below_one_and_the_ratio_held(results: Path) -> None:
+def test_certified_needs_a_bound_below_one_and_the_constraint_held(results: Path) -> None:
     record = next(
         json.loads(file.read_text())
         for file in sorted(results.glob("cells/*/record.json"))
@@ -77,7 +77,7 @@ def test_certified_needs_a_bound_below_one_and_the_ratio_held(results: Path) -> 
 def test_further_fields_follow_the_documented_columns(make_results) -> None:
     folder = make_results(change=lambda record: record | {"renyi_bound": 0.25, "a_note": "x"})
     frame = load_results(folder)
-    assert list(frame.columns[-4:]) == ["a_note", "renyi_bound", "ratio_held", "certified"]
+    assert list(frame.columns[-4:]) == ["a_note", "renyi_bound", "constraint_held", "certified"]
     assert (frame["renyi_bound"] == 0.25).all()
 
 

@@ -96,9 +96,11 @@ def _panel(axes: Axes, points: pd.DataFrame, measure: Performance) -> None:
         if last and abs(here[0] - last[0]) < 0.12 and abs(here[1] - last[1]) < 0.06:
             continue
         last = here
-        # Long names at the right edge are written towards the left.
-        right = np.log(place[0] / risk.min()) / reach > 0.55
-        axes.annotate(point_text(row, horizons), place, xytext=(-6 if right else 6, 6),
+        # On the right a name goes to the left of its point, where no point can be: it would
+        # dominate this one.
+        right = np.log(place[0] / risk.min()) / reach > 0.5
+        left_of = (-6, -13 if measure.sign > 0 else 6)
+        axes.annotate(point_text(row, horizons), place, xytext=left_of if right else (6, 6),
                       textcoords="offset points", ha="right" if right else "left", fontsize=8.5,
                       color=INK)  # fmt: skip
     axes.margins(x=0.12, y=0.08)

@@ -11,7 +11,7 @@ import torch
 
 import sport_ray  # registers the environments
 from experiments.results import ResultFolder
-from experiments.study import BaseTrainingSection, Study
+from experiments.study import Study
 from experiments.training import (
     Progress,
     Trained,
@@ -20,6 +20,7 @@ from experiments.training import (
     run_training,
     training_kwargs,
 )
+from experiments.training_sections import BaseTrainingSection
 from sport_ray.canonical import write_atomic
 from sport_ray.constraints import Unconstrained
 from sport_ray.envs.making import require_unit_actions

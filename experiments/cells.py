@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, PlainSerializer
 
 from experiments.deployment import world_factor
-from experiments.study import PPOSection, Study
+from experiments.study import Study
+from experiments.training_sections import PPOSection
 from sport_ray.canonical import digest
 from sport_ray.certificates import Certificate
 from sport_ray.constraints import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from experiments.study import DeploymentSection, LawChange, Study
+from experiments.sections import DeploymentSection, LawChange
+from experiments.study import Study
 from sport_ray.bounds import gaussian_max_ratio, ratio_bound
 from sport_ray.envs.perturbation import perturbation_ratios
 from sport_ray.errors import UserError

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from experiments.study import PPOSection, Study
+from experiments.study import Study
+from experiments.training_sections import PPOSection
 from sport_ray.constraints import Constraint, Unconstrained
 from sport_ray.envs.making import horizon_arguments
 from sport_ray.errors import UserError

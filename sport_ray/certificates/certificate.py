@@ -6,87 +6,19 @@ import builtins
 import math
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from sport_ray.canonical import canonical_json, digest
 from sport_ray.certificates.choice import Choice
+from sport_ray.certificates.parts import BoundTable, Counts, Frozen, OutcomeTable
 from sport_ray.certificates.sampling import Sampling
 from sport_ray.constraints.evidence import Evidence
 from sport_ray.errors import UserError
-from sport_ray.rollouts.scenarios import ScenarioPlan
-from sport_ray.rollouts.tally import Tally
-from sport_ray.rollouts.totals import OutcomeTotals
 
 Schema = Literal["sport-ray/certificate/2"]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class Counts(_Frozen):
-    """What became of the scenarios; there is no certificate unless finished = planned.
-
-    Under a stopping rule, planned are those up to the look at which it stopped.
-    """
-
-    planned: int
-    started: int
-    finished: int
-    aborted: int
-
-    @model_validator(mode="after")
-    def _complete(self) -> Counts:
-        if not self.finished == self.started == self.planned or self.aborted:
-            raise ValueError(
-                f"{self.finished} of {self.planned} planned scenarios finished "
-                f"({self.started} started, {self.aborted} aborted): an incomplete set certifies "
-                "nothing"
-            )
-        return self
-
-
-class OutcomeTable(_Frozen):
-    """The outcome table that every number comes from: its file, beside the certificate.
-
-    sha256: of the file's bytes. digest: of the numbers in it, whatever the file format.
-    """
-
-    file: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")
-    sha256: str
-    digest: str
-
-
-class BoundTable(_Frozen):
-    """ε_base(T) for T = 1 … T_max; lists of equal length.
-
-    eps_base: bound at confidence 1 − β, for a T that was chosen beforehand.
-    eps_base_simultaneous: bounds at β / T_max each, so that all of them hold together
-        with confidence 1 − β (Bonferroni): valid for a T chosen by looking at this table.
-    num_settled: scenarios whose violation nothing could undo any more by step T.
-    num_running: scenarios that lasted longer than T steps.
-    """
-
-    horizon: list[int]
-    num_violations: list[int]
-    num_settled: list[int]
-    num_running: list[int]
-    eps_base: list[float]
-    eps_base_simultaneous: list[float]
-
-    @model_validator(mode="after")
-    def _rectangular(self) -> BoundTable:
-        columns = [getattr(self, name) for name in type(self).model_fields]
-        if self.horizon != [*range(1, len(self.horizon) + 1)] or any(
-            len(column) != len(self.horizon) for column in columns
-        ):
-            raise ValueError(
-                "the table must hold every horizon from 1 on, in columns of one length"
-            )
-        return self
-
-
-class Certificate(_Frozen):
+class Certificate(Frozen):
     """A bound on the base policy's violation probability, with all that it depends on."""
 
     schema_name: Schema = Field(default="sport-ray/certificate/2", alias="schema")
@@ -258,67 +190,3 @@ class Certificate(_Frozen):
                     f"the certificate was made with {name} = {mine}, the study says {value}: run "
                     "`sport-ray certify` again or choose another --results"
                 )
-
-
-def build_certificate(
-    plan: ScenarioPlan,
-    totals: OutcomeTotals,
-    tally: Tally,
-    *,
-    sampling: Sampling,
-    beta: float,
-    base_digest: str,
-    outcomes_file: str,
-    outcomes_sha256: str,
-    versions: dict[str, str],
-    code: dict[str, str],
-    choice: Choice | None = None,
-) -> Certificate:
-    """Turn the totals of a complete set of base outcomes into a certificate.
-
-    Raises:
-        ValueError: an incomplete set, a number of scenarios that the sampling rule does not
-            allow, or scenarios that were run for another purpose (their seeds may have been
-            looked at before).
-    """
-    if plan.purpose != "certify":
-        raise ValueError(f"plan must have the purpose 'certify', got {plan.purpose!r}")
-    if totals.horizon != plan.horizon:
-        raise ValueError(f"totals cover {totals.horizon} steps, the plan {plan.horizon}")
-    count = totals.num_scenarios
-    if count < 1 or not sampling.allows(count):
-        raise ValueError(
-            f"{count} of {sampling.planned} planned scenarios are there: an incomplete set "
-            "certifies nothing"
-        )
-    tally.require_complete(count)
-    violations = totals.num_violations
-    each = beta / plan.horizon
-    return Certificate(
-        base_digest=base_digest,
-        env_id=plan.env_id,
-        env_kwargs=plan.env_kwargs,
-        property=plan.property,
-        sampling=sampling,
-        num_scenarios=count,
-        beta=beta,
-        root_seed=plan.root_seed,
-        max_horizon=plan.horizon,
-        choice=choice,
-        counts=Counts(
-            planned=count, started=tally.started, finished=tally.finished, aborted=tally.aborted
-        ),
-        table=BoundTable(
-            horizon=[*range(1, plan.horizon + 1)],
-            num_violations=violations,
-            num_settled=totals.num_settled,
-            num_running=totals.num_running,
-            eps_base=[sampling.bound(count, k, beta) for k in violations],
-            eps_base_simultaneous=[sampling.bound(count, k, each) for k in violations],
-        ),
-        mean_steps_to_goal=totals.mean_steps_to_goal,
-        std_steps_to_goal=totals.std_steps_to_goal,
-        outcomes=OutcomeTable(file=outcomes_file, sha256=outcomes_sha256, digest=totals.digest),
-        versions=versions,
-        code=code,
-    )

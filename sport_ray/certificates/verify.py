@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from sport_ray.bounds import scenario_bound
-from sport_ray.certificates.certificate import Certificate, build_certificate
+from sport_ray.certificates.build import build_certificate
+from sport_ray.certificates.certificate import Certificate
 from sport_ray.certificates.choice import best_horizon
+from sport_ray.certificates.consistency import contradiction
 from sport_ray.certificates.store import load_certificate
 from sport_ray.errors import UserError
 from sport_ray.policies import FrozenGaussian, load_policy
-from sport_ray.properties import NEVER, parse_property
+from sport_ray.properties import parse_property
 from sport_ray.rollouts import (
     BaseBehaviour,
     Outcomes,
@@ -24,7 +26,6 @@ from sport_ray.rollouts import (
     Tally,
     run_scenarios,
 )
-from sport_ray.rollouts.outcomes import unpack_verdicts
 from sport_ray.rollouts.seeding import Purpose
 from sport_ray.rollouts.table_file import file_sha256, read_outcomes
 from sport_ray.versions import source_digests, versions
@@ -124,32 +125,10 @@ def _check_rows(certificate: Certificate, table: Path) -> str:
     prop = parse_property(certificate.property)
     count = 0
     for part in read_outcomes(table):
-        _check_consistent(part, certificate.max_horizon)
+        if (found := contradiction(part, certificate.max_horizon)) is not None:
+            raise _Failed(found)
         count += part.num_scenarios
     return f"{count} rows, each verdict agrees with its robustness and times ({prop.formula})"
-
-
-def _check_consistent(part: Outcomes, horizon: int) -> None:
-    """A row's verdicts, robustness, length and times must tell one story."""
-    verdicts = unpack_verdicts(part.verdicts, horizon)
-    steps = np.arange(1, horizon + 1)
-    settled = (part.satisfied_at != NEVER)[:, None] & (steps >= part.satisfied_at[:, None])
-    lost = (part.violated_at != NEVER)[:, None] & (steps >= part.violated_at[:, None])
-    over = steps >= part.length[:, None]
-    wrong = {
-        "a verdict contradicts satisfied_at": (settled & ~verdicts).any(axis=1),
-        "a verdict contradicts violated_at": (lost & verdicts).any(axis=1),
-        "a verdict changes after the last step": (over & (verdicts != verdicts[:, -1:])).any(
-            axis=1
-        ),
-        "the robustness contradicts the verdict": (part.robustness >= 0) != verdicts[:, -1],
-        "the length is out of range": (part.length < 1) | (part.length > horizon),
-        "the base policy has a ratio to itself": (part.max_log_ratio != 0)
-        | (part.sum_realised_log_ratio != 0),
-    }
-    for what, rows in wrong.items():
-        if rows.any():
-            raise _Failed(f"scenario {part.index[rows.argmax()]}: {what}")
 
 
 def _check_numbers(certificate: Certificate, table: Path) -> str:

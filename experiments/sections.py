@@ -1,0 +1,199 @@
+"""The sections of a study: environment, certificate, sweep, evaluation, deployment, resources."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from experiments.section import (
+    METHODS,
+    Alpha,
+    Method,
+    Positive,
+    Probability,
+    Section,
+    Seed,
+    leave_to_stages,
+)
+from sport_ray.certificates.sampling import AnytimeSampling, FixedSampling, Sampling
+from sport_ray.constraints import CONSTRAINTS
+from sport_ray.rollouts.environment import POINT_REACH_AVOID
+
+
+class Environment(Section):
+    """A gymnasium id and keyword arguments; the horizon is the study's business.
+
+    ``module:id`` imports the module that registers the id, in every process that needs it.
+    """
+
+    id: str = POINT_REACH_AVOID
+    kwargs: dict[str, Any] = Field(default_factory=lambda given: _default_kwargs(given.get("id")))
+
+    @model_validator(mode="after")
+    def _no_horizon(self) -> Environment:
+        robot = ("reward", "end_on_violation", "margin") if self.id == POINT_REACH_AVOID else ()
+        leave_to_stages(self.kwargs, "environment.kwargs", robot)
+        return self
+
+
+def _default_kwargs(env_id: str | None) -> dict[str, Any]:
+    return {"layout": "fixed"} if env_id == POINT_REACH_AVOID else {}
+
+
+class StopSection(Section):
+    """Stop certifying once ε_base(horizon) ≤ target, or once that is hopeless (anytime-valid)."""
+
+    horizon: Positive
+    target: Probability
+    check_every: Positive = 1_000
+
+
+class ChooseSection(Section):
+    """Choose T for ε_max, and the base where several are named, on scenarios of their own.
+
+    bases: candidates beside the study's ``base``.
+    """
+
+    eps_max: Probability
+    num_scenarios: Positive = 10_000
+    bases: list[str] = Field(default_factory=list)
+
+
+class CertificateSection(Section):
+    """How the base is certified: N scenarios, confidence 1 − β, every T up to max_horizon.
+
+    With ``stop``, num_scenarios is the most that are run.
+    """
+
+    num_scenarios: Positive = 10_000
+    beta: Probability = 1e-7
+    max_horizon: Positive = 100
+    root_seed: Seed = 0
+    stop: StopSection | None = None
+    choose: ChooseSection | None = None
+
+    @property
+    def sampling(self) -> Sampling:
+        """The rule by which scenarios are counted."""
+        if self.stop is None:
+            return FixedSampling(num_scenarios=self.num_scenarios)
+        return AnytimeSampling(max_scenarios=self.num_scenarios, **self.stop.model_dump())
+
+    @model_validator(mode="after")
+    def _stop(self) -> CertificateSection:
+        if self.stop is not None:
+            if self.stop.horizon > self.max_horizon:
+                raise ValueError(
+                    f"stop.horizon ({self.stop.horizon}) is beyond max_horizon ({self.max_horizon})"
+                )
+            if self.num_scenarios % self.stop.check_every:
+                raise ValueError(
+                    f"num_scenarios ({self.num_scenarios}) must be a multiple of "
+                    f"stop.check_every ({self.stop.check_every})"
+                )
+        return self
+
+
+class SweepSection(Section):
+    """The grid: constraints (α given, or derived from ε_max) × T × seeds × methods.
+
+    constraints: kinds by name; "ratio" is the paper's.
+    """
+
+    alphas: list[Alpha] | None = None
+    eps_max: list[Probability] | None = None
+    horizons: Annotated[list[Positive], Field(min_length=1)] | None = None
+    seeds: list[Seed] = Field(default_factory=lambda: [0, 1, 2], min_length=1)
+    methods: list[Method] = Field(default_factory=lambda: list(METHODS), min_length=1)
+
+    constraints: list[str] = Field(default_factory=lambda: ["ratio"], min_length=1)
+
+    @model_validator(mode="after")
+    def _known_constraints(self) -> SweepSection:
+        possible = sorted(set(CONSTRAINTS) - {"unconstrained"})
+        for name in self.constraints:
+            if name not in possible:
+                near = difflib.get_close_matches(name, possible, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(possible)}"
+                raise ValueError(f"constraints holds {name!r}, which is unknown; {hint}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_axis(self) -> SweepSection:
+        if not self.alphas and not self.eps_max:
+            raise ValueError("give alphas, or eps_max to derive them from the certificate")
+        for name in ("alphas", "eps_max", "horizons", "seeds", "methods", "constraints"):
+            values = getattr(self, name) or []
+            for index, value in enumerate(values):
+                if value in values[:index]:
+                    raise ValueError(f"{name} holds {value!r} twice")
+        return self
+
+
+class EvaluationSection(Section):
+    """Fresh scenarios of every cell's policy; β of the posterior bound.
+
+    off_policy: scenarios of the *base* for a bound on each task policy before it ever acts
+    (β of its own); 0 for none.
+    """
+
+    num_scenarios: Positive = 2_000
+    beta: Probability = 1e-7
+    root_seed: Seed = 1
+    off_policy: Annotated[int, Field(ge=0)] = 0
+
+
+class GaussianLaw(Section):
+    """A diagonal Gaussian; a standard deviation of 0 is a fixed value."""
+
+    mean: Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=1)]
+    std: list[Annotated[float, Field(ge=0.0, allow_inf_nan=False)]]
+
+    @model_validator(mode="after")
+    def _same_size(self) -> GaussianLaw:
+        if len(self.mean) != len(self.std):
+            raise ValueError(f"mean has {len(self.mean)} entries, std {len(self.std)}")
+        return self
+
+
+class LawChange(Section):
+    """A law in the base's world and at deployment."""
+
+    base: GaussianLaw
+    deployment: GaussianLaw
+
+    @model_validator(mode="after")
+    def _same_size(self) -> LawChange:
+        if len(self.base.mean) != len(self.deployment.mean):
+            raise ValueError("base and deployment are laws of different dimensions")
+        return self
+
+
+class DeploymentSection(Section):
+    """The world in which policies will run, where it is not that of the certificate.
+
+    kwargs: environment arguments that differ. alpha_mu, alpha_p: how large the density ratios of
+    the initial laws and of the transition laws can be; or the Gaussian laws that they follow from
+    (the point robot's follow from its arguments).
+    """
+
+    kwargs: dict[str, Any] = Field(default_factory=dict)
+    alpha_mu: Alpha | None = None
+    alpha_p: Alpha | None = None
+    initial_state: LawChange | None = None
+    process_noise: LawChange | None = None
+
+
+class ResourcesSection(Section):
+    """What one cell asks for."""
+
+    cpus_per_cell: Positive = 1
+    env_runners_per_cell: Annotated[int, Field(ge=0)] = 0
+
+
+class TrackingSection(Section):
+    """Where MLflow records go; by default SQLite beside the results."""
+
+    uri: str | None = None

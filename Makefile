@@ -14,7 +14,7 @@ INSTALLED_BENCHMARK := $(VENV)/.installed-benchmark
 BENCHMARKS := $(filter-out benchmarks/projection%.py benchmarks/fuzz_% benchmarks/gradient_%,$(wildcard benchmarks/*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint bench bench-projection clean
+.PHONY: help install run test test-faults lint bench bench-projection clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,7 +33,10 @@ run: $(INSTALLED) ## the quickstart study, to its report: about ten minutes on t
 
 test: lint ## lint, then all tests, fast ones first
 	$(BIN)/python -m pytest -q -m "not slow"
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -m "slow and not fault"
+
+test-faults: $(INSTALLED) ## every fault that is injected into sweeps (make test has a few)
+	$(BIN)/python -m pytest -q tests/experiments/test_faults.py tests/experiments/test_ledger.py
 
 lint: $(INSTALLED) ## ruff, mypy, and the direction of imports
 	$(BIN)/ruff check .

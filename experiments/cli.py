@@ -1,7 +1,8 @@
-"""The command line: sport-ray train-base | certify | sweep | report | run."""
+"""The command line: sport-ray train-base | certify | sweep | status | report | run."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,7 +34,8 @@ app = typer.Typer(
         "a grid. The stages are: [bold]train-base[/] (only if you have no base policy), "
         "[bold]certify[/] (bound the base's violation probability from rollouts), [bold]sweep[/] "
         "(train and evaluate policies whose density ratio to the base is at most α), "
-        "[bold]report[/] (Pareto front, figures, tables). [bold]run[/] does what is missing.\n\n"
+        "[bold]status[/] (what is done, and the time left), [bold]report[/] (Pareto front, "
+        "figures, tables). [bold]run[/] does what is missing.\n\n"
         "Start with: sport-ray run experiments/quickstart.yaml"
     ),
 )
@@ -107,7 +109,8 @@ def sweep(
     """Train and evaluate the study's cells: α × T × seeds × methods, on Ray Tune.
 
     Needs a certificate (see certify) for exactly this base, environment and property. Cells that
-    are finished already are kept; run the command again to resume after an interruption.
+    are finished already are kept; run the command again to resume after an interruption. Ctrl-C
+    stops within seconds; watch from another terminal with `sport-ray status`.
     """
     from experiments.certify import load_matching
     from experiments.stages import do_sweep, ensure_base, require_tracking
@@ -117,6 +120,31 @@ def sweep(
     base = ensure_base(context)
     summary = do_sweep(context, base, load_matching(context.folder, base))
     _print_summary(context, summary)
+
+
+@app.command()
+def status(
+    study_path: Annotated[
+        Path, typer.Argument(metavar="STUDY.yaml|RESULTS", help="Study file or result folder.")
+    ],
+    results: ResultsOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts: one JSON object.")] = False,
+) -> None:
+    """Show which cells are done, running, failed (and why) or not started, and the time left.
+
+    Reads the result folder alone and starts nothing, so it may be called at any time, from any
+    machine that sees the folder. Time left: the median time of the cells of a kind that are done,
+    times those that are not, divided by how many run at a time.
+    """
+    from experiments.status import locate, read_status
+    from experiments.status_view import print_status
+
+    folder, changed = locate(study_path, results)
+    found = read_status(folder, changed)
+    if as_json:
+        sys.stdout.write(json.dumps(found.to_json(), indent=1) + "\n")
+    else:
+        print_status(Console(), found)
 
 
 @app.command()
@@ -197,7 +225,10 @@ def _write_report(console: Console, folder: Path) -> None:
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is one line on standard error and exit status 2."""
+    """Run the command line; a user's mistake is one line on standard error and exit status 2.
+
+    A sweep that Ctrl-C ended is such a line too, with exit status 130.
+    """
     try:
         app(standalone_mode=True)
     except UserError as error:
@@ -205,7 +236,7 @@ def main() -> None:
         Console(stderr=True, soft_wrap=True, highlight=False).print(
             f"sport-ray: {message}", markup=False
         )
-        sys.exit(2)
+        sys.exit(getattr(error, "exit_status", 2))
 
 
 if __name__ == "__main__":

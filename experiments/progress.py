@@ -1,7 +1,8 @@
-"""Live progress of a stage: what is done, running and failed, and the time left."""
+"""Progress of a stage: live on the console (with the time left), and in the ledger."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -15,6 +16,7 @@ from rich.progress import (
 )
 
 from experiments.cells import Job
+from experiments.ledger import Ledger
 from experiments.results import ResultFolder
 from experiments.sweep import SweepEvent
 from sport_ray.certificates import Certificate
@@ -93,7 +95,7 @@ class SweepProgress:
         """Take an event; finished cells are handed on with their records."""
         cells = len(event.job.cells)
         self.running += cells if event.kind == "started" else -cells
-        if event.kind != "started":
+        if event.kind in ("ended", "died"):
             for cell in event.job.cells:
                 cell_id = cell.cell_id(self.folder.study, self.certificate)
                 record = self.folder.read_record(cell_id)
@@ -103,3 +105,38 @@ class SweepProgress:
                     self.on_cell(record)
             self.progress.advance(self.task, cells)
         self.progress.update(self.task, running=self.running, failed=self.failed)
+
+
+class SweepHistory:
+    """Writes down in the ledger what happens to cells; a listener of the sweep."""
+
+    def __init__(self, ledger: Ledger, folder: ResultFolder, certificate: Certificate) -> None:
+        self.ledger, self.folder, self.certificate = ledger, folder, certificate
+        self._begun: dict[str, tuple[float, list[str]]] = {}
+
+    def __call__(self, event: SweepEvent) -> None:
+        """Take an event; cells that were finished before their job started are not in it."""
+        ids = [cell.cell_id(self.folder.study, self.certificate) for cell in event.job.cells]
+        about = {"kind": event.job.kind, "job": ids[0]}
+        if event.kind == "started":
+            missing = [cell_id for cell_id in ids if not self._is_finished(cell_id)]
+            self._begun[ids[0]] = (time.monotonic(), missing)
+            for cell_id in missing:
+                self.ledger.append("cell started", cell_id, **about)
+            return
+        began, missing = self._begun.pop(ids[0], (time.monotonic(), ids))
+        # One training run serves all cells of a job: each is given the same share of its time.
+        share = round((time.monotonic() - began) / max(len(missing), 1), 3)
+        for cell_id in missing:
+            if event.kind == "retried":
+                self.ledger.append("cell retried", cell_id, **about)
+            elif self._is_finished(cell_id):
+                self.ledger.append("cell finished", cell_id, **about, seconds=share)
+            else:
+                record = self.folder.read_record(cell_id) or {}
+                reason = str(record.get("reason") or "no record was written")
+                self.ledger.append("cell failed", cell_id, **about, reason=reason)
+
+    def _is_finished(self, cell_id: str) -> bool:
+        record = self.folder.read_record(cell_id)
+        return record is not None and record["status"] == "finished"

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from experiments.study import Study
 from sport_ray.canonical import write_atomic, write_json
 from sport_ray.errors import UserError
+
+if TYPE_CHECKING:  # torch takes seconds, which `sport-ray status` should not
+    from experiments.study import Study
+
+LEDGER = "ledger.jsonl"
 
 
 class ResultFolder:
@@ -48,9 +52,21 @@ class ResultFolder:
         if source is not None:
             write_atomic(self.root / "study.yaml", source.read_bytes())
 
-    def write_plan(self, cell_ids: list[str]) -> None:
-        """Write down which cells the study asks for; reports leave out what is not among them."""
-        write_json(self.root / "plan.json", {"cells": cell_ids})
+    def write_plan(self, jobs: list[tuple[str, list[str]]]) -> None:
+        """Write down which cells the study asks for; reports leave out what is not among them.
+
+        jobs: (kind, cell ids) of each.
+        """
+        plan = {
+            "cells": [cell_id for _, cells in jobs for cell_id in cells],
+            "jobs": [{"kind": kind, "cells": cells} for kind, cells in jobs],
+        }
+        write_json(self.root / "plan.json", plan)
+
+    @property
+    def ledger(self) -> Path:
+        """The history of the sweeps in this folder."""
+        return self.root / LEDGER
 
     @property
     def base(self) -> Path:
@@ -92,8 +108,25 @@ class ResultFolder:
 
     def read_record(self, cell_id: str) -> dict[str, Any] | None:
         """A cell's record, or None where there is none that can be read."""
-        try:
-            record = json.loads(self.record(cell_id).read_text())
-        except (OSError, ValueError):
-            return None
-        return record if isinstance(record, dict) and record.get("cell_id") == cell_id else None
+        return read_record(self.root, cell_id)
+
+    def set_aside(self, cell_id: str) -> bool:
+        """Move a record that cannot be read out of the way of its successor; whether there was one.
+
+        A crash or a full disk can leave half a record, and readers of the folder stop at one.
+        """
+        path = self.record(cell_id)
+        if self.read_record(cell_id) is not None or not path.exists():
+            return False
+        path.replace(path.with_name("record.damaged"))
+        return True
+
+
+def read_record(root: Path, cell_id: str) -> dict[str, Any] | None:
+    """A cell's record in a result folder, or None where there is none that can be read."""
+    try:
+        record = json.loads((root / "cells" / cell_id / "record.json").read_text())
+    except (OSError, ValueError):
+        return None
+    whole = isinstance(record, dict) and record.get("status") in ("finished", "failed")
+    return record if whole and record.get("cell_id") == cell_id else None

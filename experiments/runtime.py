@@ -73,7 +73,13 @@ def ray_session(address: str | None = None, num_cpus: int | None = None) -> Iter
     options = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if address is None:
-            ray.init(num_cpus=num_cpus, object_store_memory=256 * 1024**2, **options)
+            # "local": without it Ray joins whatever cluster runs on this machine.
+            ray.init(
+                address="local",
+                num_cpus=num_cpus,
+                object_store_memory=256 * 1024**2,
+                **options,
+            )
         else:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:

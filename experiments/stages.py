@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
 
 from experiments.base import find_base, install_base, load_base, save_base, train_base
+from experiments.cells import Job
 from experiments.certify import base_plan, certify, load_matching
 from experiments.choose import choose, load_choice
-from experiments.progress import Counter, SweepProgress, counting
+from experiments.ledger import Ledger, sweep_ledger
+from experiments.progress import Counter, SweepHistory, SweepProgress, counting
 from experiments.results import ResultFolder
 from experiments.runtime import ray_session
-from experiments.study import BaseTrainingSection, Study
-from experiments.sweep import SweepSummary, pending_jobs, run_sweep
+from experiments.study import Study
+from experiments.sweep import SweepSummary, pending_jobs, run_sweep, write_plan
+from experiments.training_sections import BaseTrainingSection
+from sport_ray.canonical import digest
 from sport_ray.certificates import AnytimeSampling, Certificate
 from sport_ray.errors import UserError
 from sport_ray.policies import PolicyFile
@@ -168,46 +174,94 @@ def ensure_certificate(context: Context, base: PolicyFile) -> Certificate:
     return make_certificate(context, base)
 
 
+class Interrupted(UserError):
+    """Ctrl-C during a sweep: one line with the command that resumes, exit status 130 as shells do.
+
+    It is an error of nobody's, but ends a command in the same way.
+    """
+
+    exit_status = 130
+
+
 def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> SweepSummary:
     """Run the missing cells with live progress, logging each to MLflow as it ends.
 
     Raises:
-        UserError: a tracking server that does not answer, before anything runs.
+        UserError: a tracking server that does not answer, before anything runs; a sweep of the
+            same folder that is running already.
+        Interrupted: Ctrl-C; what is finished is kept.
     """
     folder = context.folder
     jobs, missing = pending_jobs(folder, certificate)
     if not missing:
         context.console.print("all cells are finished already")
         return run_sweep(folder, certificate)
-    logger = SweepLogger(folder.root, context.study.tracking.uri)
-    logger.start()
-    with (
-        ray_session(context.address),
-        SweepProgress(
-            context.console, folder, certificate, jobs, missing, logger.log_cell
-        ) as progress,
-    ):
-        try:
-            summary = run_sweep(folder, certificate, progress)
-        except KeyboardInterrupt:
-            logger.finish("KILLED")
-            raise UserError(
-                "interrupted; what is finished is kept. Resume with: "
-                f"sport-ray sweep {context.source} --results {folder.root}"
-            ) from None
-    logger.finish("FINISHED" if summary.failed == 0 else "FAILED")
-    if logger.pending:
-        reason = next(iter(logger.pending.values()))
+    study = digest(folder.study.model_dump(mode="json"))
+    planned = sum(len(job.cells) for job in jobs)
+    logger: SweepLogger | None = None  # once it is open
+    try:
+        with sweep_ledger(folder.ledger, planned, study) as ledger:
+            _set_aside(context, certificate, missing, ledger)  # before anything reads records
+            write_plan(folder, certificate, jobs)
+            opened = SweepLogger(folder.root, context.study.tracking.uri)
+            opened.start()
+            logger = opened
+            with (
+                ray_session(context.address),
+                SweepProgress(
+                    context.console, folder, certificate, jobs, missing, logger.log_cell
+                ) as progress,
+            ):
+                history = SweepHistory(ledger, folder, certificate)
+                summary = run_sweep(folder, certificate, history, progress)
+    except KeyboardInterrupt:
+        _finish_log(logger, "KILLED")
+        again = ["sport-ray", "sweep", str(context.source), "--results", str(folder.root)]
+        again += ["--address", context.address] if context.address else []
+        raise Interrupted(
+            f"interrupted; what is finished is kept. Resume with: {shlex.join(again)}"
+        ) from None
+    except BaseException as error:  # SystemExit: Ray turns SIGTERM into it
+        _finish_log(logger, "FAILED" if isinstance(error, Exception) else "KILLED")
+        raise
+    opened.finish("FINISHED" if summary.failed == 0 else "FAILED")
+    if ledger.lost:
+        context.console.print(f"{ledger.lost} lines of {ledger.path} could not be written")
+    if opened.pending:
+        reason = next(iter(opened.pending.values()))
         context.console.print(
-            f"MLflow took all but {len(logger.pending)} cells ({reason}); "
+            f"MLflow took all but {len(opened.pending)} cells ({reason}); "
             f"send them later with: sport-ray report {folder.root} --track",
             soft_wrap=True,
         )
     return summary
 
 
+def _set_aside(
+    context: Context, certificate: Certificate, missing: list[Job], ledger: Ledger
+) -> None:
+    """Make room where a crash or a full disk left half a record: the cell is run again."""
+    for job in missing:
+        for cell in job.cells:
+            cell_id = cell.cell_id(context.study, certificate)
+            if context.folder.set_aside(cell_id):
+                ledger.append("record set aside", cell_id)
+                context.console.print(
+                    f"the record of cell {cell_id} is damaged: set aside, to be run again",
+                    soft_wrap=True,
+                )
+
+
+def _finish_log(logger: SweepLogger | None, status: str) -> None:
+    """End the parent run of a sweep that did not end well; Ctrl-C once more skips that."""
+    if logger is not None:
+        with suppress(KeyboardInterrupt):
+            logger.finish(status)
+
+
 __all__ = [
     "Context",
+    "Interrupted",
     "do_sweep",
     "ensure_base",
     "ensure_certificate",

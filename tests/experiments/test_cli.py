@@ -15,7 +15,9 @@ import pytest
 
 from experiments.base import BUNDLED
 
-COMMANDS = ("train-base", "certify", "sweep", "report", "run")
+COMMANDS = (
+    "train-base", "certify", "sweep", "report", "run", "status", "plan", "verify", "sign", "new-key",
+)  # fmt: skip
 
 
 def sport_ray(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:

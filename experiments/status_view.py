@@ -1,0 +1,66 @@
+"""How `sport-ray status` looks on a terminal: one line per fact, within 80 columns."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+
+from experiments.results import LEDGER
+from experiments.status import Status, SweepState
+
+
+def print_status(console: Console, status: Status) -> None:
+    """Show it: one line per fact and per failed cell, within the console's width."""
+
+    def line(text: str) -> None:
+        console.print(text, highlight=False, overflow="ellipsis", no_wrap=True)
+
+    line(f"[bold]{escape(status.study)}[/]: {_sweep_line(status.sweep)}")
+    line(
+        f"  {status.planned} planned: [green]{len(status.done)} done[/], "
+        f"[cyan]{len(status.running)} running[/], [red]{len(status.failed)} failed[/], "
+        f"{len(status.not_started)} not started"
+    )
+    if status.cells_per_hour is not None:
+        line(f"  {status.cells_per_hour:g} cells per hour in this sweep")
+    if status.seconds_left:
+        ahead = "" if status.sweep.state.startswith("running") else " once it is resumed"
+        line(f"  about {_duration(status.seconds_left)} left{ahead}")
+    for cell in status.failed:
+        alpha = "" if cell["alpha"] is None else f" α={cell['alpha']:g}"
+        where = f"{cell['cell_id']} {cell['method']}{alpha} T={cell['horizon']} s={cell['seed']}"
+        line(f"  [red]failed[/] {escape(where)}")
+        line(f"    {escape(' '.join(str(cell['reason']).split()))}")
+    for count, text in (
+        (len(status.damaged_records), "records are damaged: those cells will be run again"),
+        (len(status.lost_records), "records are gone: those cells will be run again"),
+        (len(status.outside_plan), "records outside the present plan are kept, not counted"),
+        (len(status.damaged_ledger_lines), f"lines of {LEDGER} are damaged and not believed"),
+    ):
+        if count:
+            line(f"  {count} {text}")
+    if status.study_changed:
+        line("  the study file has changed since: this is the plan of the last sweep")
+
+
+def _sweep_line(sweep: SweepState) -> str:
+    who = f"process {sweep.pid} on {sweep.host}"
+    return escape(
+        {
+            "running": f"running ({who})",
+            "running elsewhere": f"running on host {sweep.host} (process {sweep.pid}), if alive",
+            "finished": "the last sweep came to its end",
+            "failed": f"the last sweep failed: {sweep.reason}",
+            "interrupted": "interrupted; `sport-ray sweep` resumes",
+            "killed": "killed; `sport-ray sweep` resumes",
+            "died": f"{who} died; `sport-ray sweep` resumes",
+        }.get(sweep.state, "no history of a sweep")
+    )
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

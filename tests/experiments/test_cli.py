@@ -16,7 +16,8 @@ import pytest
 from experiments.base import BUNDLED
 
 COMMANDS = (
-    "train-base", "certify", "sweep", "report", "run", "status", "plan", "verify", "sign", "new-key",
+    "train-base", "certify", "sweep", "report", "run",
+    "status", "plan", "verify", "sign", "new-key",
 )  # fmt: skip
 
 

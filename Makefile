@@ -28,7 +28,7 @@ $(INSTALLED): pyproject.toml
 	$(PIP_INSTALL) -e ".[test]"
 	@touch $@
 
-run: $(INSTALLED) ## the quickstart study, to its report: about ten minutes on two cores
+run: $(INSTALLED) ## the quickstart study, to its report: about five minutes on two cores
 	$(BIN)/sport-ray run experiments/quickstart.yaml
 
 test: lint ## lint, then all tests, fast ones first

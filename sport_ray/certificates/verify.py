@@ -241,10 +241,13 @@ def _blocks(total: int, wanted: int) -> list[tuple[int, int]]:
 
     Drawn afresh at every call: whoever forges a row must not know that it will be spared.
     """
-    firsts = range(0, total, BLOCK)
-    number = min(-(-wanted // BLOCK), len(firsts))
-    chosen = sorted(np.random.default_rng().choice(len(firsts), number, replace=False).tolist())
-    return [(firsts[i], min(BLOCK, total - firsts[i])) for i in chosen]
+    pieces = [(first, min(BLOCK, total - first)) for first in range(0, total, BLOCK)]
+    chosen: list[tuple[int, int]] = []
+    for piece in np.random.default_rng().permutation(len(pieces)).tolist():
+        if sum(count for _, count in chosen) >= wanted:
+            break
+        chosen.append(pieces[piece])
+    return sorted(chosen)
 
 
 def _plan(

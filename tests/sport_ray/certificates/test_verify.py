@@ -151,7 +151,9 @@ def test_a_rewritten_certificate_contradicts_its_table(folder, field):
     assert failed(verify_certificate(path)) >= {"file" if field == "counts" else "numbers"}
 
 
-@pytest.mark.parametrize(("total", "wanted"), [(260, 260), (10_001, 10_001), (120, 5), (7, 50)])
+@pytest.mark.parametrize(
+    ("total", "wanted"), [(260, 260), (260, 120), (10_001, 10_001), (120, 5), (7, 50)]
+)
 def test_what_is_run_again_is_drawn_and_covers_what_was_asked(total, wanted):
     drawn = [_blocks(total, wanted) for _ in range(20)]
     for blocks in drawn:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sport_ray.projection import max_log_ratio, project_kl
@@ -49,6 +49,7 @@ def active_set(m, s, mt, sd, c):
 
 @settings(max_examples=150, deadline=None)
 @given(TASKS, st.floats(-5, 1.5))
+@example([(0.0, 1.0, 0.03125, 0.0)] * 2, 0.0)
 def test_jacobian_is_that_of_finite_differences(rows, log_c):
     m, s, d, log_t = (torch.tensor(x, dtype=torch.float64) for x in zip(*rows, strict=True))
     mt, sd, c = m + d * s, s * log_t.exp(), math.exp(log_c)
@@ -64,9 +65,14 @@ def test_jacobian_is_that_of_finite_differences(rows, log_c):
             near.append(active_set(m, s, x[:dims], x[dims:], c))
         if near != [before, before]:
             continue  # a kink inside the stencil: tested one-sidedly below
-        finite = difference(m, s, mt, sd, c, column, step)
+        # Where the base is hardly left, the projection bends on a scale below the step: what a
+        # finer step changes is the error of the differences, not of the derivative.
+        coarse = difference(m, s, mt, sd, c, column, step)
+        finite = difference(m, s, mt, sd, c, column, step / 4)
+        error = np.abs(np.asarray(coarse) - np.asarray(finite))
         scale = 1.0 + exact.abs().max().item()
-        np.testing.assert_allclose(exact[:, column], finite, atol=2e-6 * scale, rtol=1e-5)
+        allowed = 2e-6 * scale + 1e-5 * np.abs(np.asarray(finite)) + error
+        assert (np.abs(np.asarray(exact[:, column]) - np.asarray(finite)) <= allowed).all()
 
 
 def test_autograd_gradcheck_on_a_binding_batch():

@@ -60,6 +60,14 @@ def certify(
     grow with their number. ``look`` sees the totals after each portion.
     """
     plan = base_plan(folder, "certify")
+    choice = load_choice(folder, base_plan(folder, "choose"))
+    if choice is not None and choice.base_digest != base.digest:
+        raise UserError(
+            f"{folder.choice} chose another base policy than is there now: choose another folder "
+            "with --results"
+        )
+    # From here on the old certificate has no table: it must not survive if anything goes wrong.
+    folder.certificate.unlink(missing_ok=True)
     settings = folder.study.certificate
     sampling = settings.sampling
     behaviour = BaseBehaviour(FrozenGaussian(base.network))
@@ -94,7 +102,7 @@ def certify(
         outcomes_sha256=file_sha256(folder.outcomes),
         versions=versions(),
         code=source_digests(plan.env_id),
-        choice=load_choice(folder, plan),
+        choice=choice,
     )
     save_certificate(folder.certificate, certificate)
     return certificate
@@ -132,6 +140,11 @@ def load_matching(folder: ResultFolder, base: PolicyFile) -> Certificate:
     """
     certificate = load_certificate(folder.certificate)
     study = folder.study
+    if folder.outcomes.exists() and file_sha256(folder.outcomes) != certificate.outcomes.sha256:
+        raise UserError(
+            f"outcome table {folder.outcomes} is not the one that the certificate rests on: run "
+            "`sport-ray certify` again"
+        )
     certificate.require_match(
         base_digest=base.digest,
         env_id=study.environment.id,

@@ -92,8 +92,8 @@ def certify(
     """Certify the base policy: N independent complete scenarios, ε_base(T) for every T.
 
     Writes certificate.json into the result folder, with everything the bound depends on and a
-    digest over itself. A certificate that is there already is replaced only if it was for other
-    settings; the same scenarios would give the same file.
+    digest over itself. Always runs, and replaces what is there; the same settings give the same
+    numbers.
     """
     from experiments.stages import ensure_base, make_certificate
 

@@ -135,7 +135,7 @@ class SweepSection(Section):
 class EvaluationSection(Section):
     """Fresh scenarios of every cell's policy; β of the posterior bound.
 
-    off_policy: scenarios of the *base* for a bound on each task policy before it ever acts
+    off_policy: scenarios of the *base* for a bound on each trained policy without running it
     (β of its own); 0 for none.
     """
 
@@ -184,6 +184,11 @@ class DeploymentSection(Section):
     alpha_p: Alpha | None = None
     initial_state: LawChange | None = None
     process_noise: LawChange | None = None
+
+    @model_validator(mode="after")
+    def _no_horizon(self) -> DeploymentSection:
+        leave_to_stages(self.kwargs, "deployment.kwargs")
+        return self
 
 
 class ResourcesSection(Section):

@@ -14,7 +14,7 @@ METRICS: dict[str, str] = {
     "log10_prior_bound": "the prior bound's decimal logarithm, finite where the bound overflows",
     "prior_vacuous": "1 if the prior bound is 1 or more (it then says nothing), else 0",
     "conservativeness_log10": "log10(prior bound / posterior bound): what the prior gives away",
-    "eps_base": "upper bound of the base policy's risk at T, valid for all T together",
+    "eps_base": "upper bound of the base's risk at T: for all T together, or the chosen T alone",
     "eps_max": "risk that the constraint was derived from, if it was",
     "log_alpha": "bound on the log density ratio to the base, nats per step",
     "log_budget": "budget of the realised log ratio of a whole path, nats",

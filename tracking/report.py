@@ -144,8 +144,10 @@ def _used_bounds(frame: pd.DataFrame, certificate: dict[str, Any] | None) -> lis
     if certificate is None:
         return []
     table = certificate["table"]
+    # As the cells use it: a T that was chosen on other scenarios needs no correction.
+    column = "eps_base" if certificate.get("choice") else "eps_base_simultaneous"
     violations = table.get("num_violations", [None] * len(table["horizon"]))
-    rows = zip(table["horizon"], violations, table["eps_base_simultaneous"], strict=True)
+    rows = zip(table["horizon"], violations, table[column], strict=True)
     used = set(frame["horizon"])
     return [
         {

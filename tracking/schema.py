@@ -53,7 +53,7 @@ COLUMNS: tuple[Column, ...] = (
     _c("base_digest", "str", True, "", "sha256 of the base policy"),
     _c("certificate_digest", "str", True, "", "sha256 of the base certificate"),
     _c("policy_digest", "str", True, "", "sha256 of the evaluated policy"),
-    _c("eps_base", "float", True, "probability", "upper bound of the base's risk at T, for all T"),
+    _c("eps_base", "float", True, "probability", "upper bound of the base's risk at T"),
     _c("beta", "float", True, "probability", "the certificate fails with at most this probability"),
     _c("log_budget", "float", True, "nats", "budget of the realised log ratio of a whole path"),
     _c("mu", "float", True, "", "budget of mean shifts of a whole path, in the base's std"),

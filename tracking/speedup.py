@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from sport_ray.bounds import ratio_bound
 from tracking.records import ResultFolder
 
 CONFIDENCE = 0.95
@@ -102,7 +103,7 @@ def speedup_table(folder: ResultFolder, frame: pd.DataFrame) -> pd.DataFrame:
                         "mean_task_steps": cells["mean_task_steps"].mean(),
                     }
                 )
-            eps_base = float(at_level["eps_base"].iloc[0])
+            eps_base = _eps_base_there(at_level.iloc[0])
             rows += _references(folder, base, horizon, eps_max, eps_base, slowest, there_is)
     table = pd.DataFrame(rows, columns=COLUMNS)
     order = {name: rank for rank, name in enumerate([COIN_FLIP, *KINDS.values(), CEILING])}
@@ -172,6 +173,15 @@ def _references(
             }
         )
     return rows
+
+
+def _eps_base_there(row: pd.Series) -> float:
+    """Bound on the base policy's own risk where policies are deployed: ε_base·α_μ·α_p^T."""
+    world = {
+        name: 1.0 if pd.isna(row.get(name)) else float(row[name])
+        for name in ("alpha_mu", "alpha_p")
+    }
+    return ratio_bound(float(row["eps_base"]), 1.0, int(row["horizon"]), **world)
 
 
 def best_share(folder: ResultFolder, base: pd.DataFrame, part: float) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Candidate(BaseModel):
@@ -16,7 +16,8 @@ class Candidate(BaseModel):
     base: str
     base_digest: str
     horizon: Annotated[int, Field(ge=1)]
-    log_alpha: float | None  # nats per step; None: ε_max is out of reach at every horizon
+    log_alpha: Annotated[float | None, Field(allow_inf_nan=False)]
+    """Nats per step; None: ε_max is out of reach at every horizon."""
 
 
 class Choice(BaseModel):
@@ -38,7 +39,15 @@ class Choice(BaseModel):
     root_seed: Annotated[int, Field(ge=0)]
     base_digest: str
     horizon: Annotated[int, Field(ge=1)]
-    candidates: list[Candidate]
+    candidates: Annotated[list[Candidate], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _among_them(self) -> Choice:
+        """What was chosen is one of the candidates, and none is stated to be better."""
+        chosen = [c for c in self.candidates if c.base_digest == self.base_digest]
+        if not any(c.horizon == self.horizon and c.log_alpha is not None for c in chosen):
+            raise ValueError("the chosen base and horizon are not among the candidates")
+        return self
 
 
 def best_horizon(bounds: list[float], eps_max: float) -> tuple[int, float | None]:

@@ -1,4 +1,4 @@
-"""Check a certificate against everything it rests on, trusting none of its numbers."""
+"""Check a certificate against everything it rests on, trusting no number that can be computed."""
 
 from __future__ import annotations
 
@@ -106,8 +106,10 @@ def verify_certificate(
     for name, step in steps:
         try:
             checks.append(Check(name, True, step()))
-        except (_Failed, UserError, ValueError, ArithmeticError) as error:
+        except (_Failed, UserError, ValueError, ArithmeticError, LookupError) as error:
             checks.append(Check(name, False, " ".join(str(error).split())))
+    if certificate.choice is not None and (folder is None or not rerun):
+        checks_after.append(Check("choice", None, "believed, not made again: use --rerun"))
     return [*checks, *checks_after, _code(certificate), _versions(certificate)]
 
 
@@ -189,12 +191,14 @@ def _check_rerun(
     done = 0
     portions = read_outcomes(table)
     with closing(portions):
-        held = next(portions)
+        held = next(portions, None)
         for first, count in blocks:
             fresh = run_scenarios(plan, behaviour, first, count)
             for row in range(count):
-                while held.index[-1] < first + row:
-                    held = next(portions)
+                while held is not None and held.index[-1] < first + row:
+                    held = next(portions, None)
+                if held is None:
+                    raise _Failed("the table ends before the scenarios that were to run again")
                 at = first + row - int(held.index[0])
                 if not _same_row(fresh, row, held, at):
                     differ.append(first + row)

@@ -75,6 +75,7 @@ def test_a_horizon_is_chosen_on_other_scenarios(write_study, small_study, tmp_pa
     body = json.loads(path.read_text())
     del body["digest"]
     body["choice"]["horizon"] += 1
+    body["choice"]["candidates"][0]["horizon"] += 1
     forged = tmp_path / "forged" / "certificate.json"
     shutil.copytree(results, forged.parent)
     write_json(forged, {**body, "digest": digest(body)})

@@ -74,6 +74,15 @@ def test_shares_by_hand(folder, frame):
     ]  # fmt: skip
 
 
+def test_in_a_perturbed_world_the_references_pay_for_it(folder, frame):
+    plain = speedup_table(folder, frame).set_index("kind")["share"]
+    frame["alpha_mu"], frame["alpha_p"] = 1.25, 1.01
+    moved = speedup_table(folder, frame).set_index("kind")["share"]
+    risk = EPS_BASE * 1.25 * 1.01**20
+    assert moved[COIN_FLIP] == pytest.approx((0.1 - risk) / (1 - risk))
+    assert moved[CEILING] < plain[CEILING]
+
+
 def test_failed_seeds_do_not_count_and_are_seen(folder, frame):
     frame.loc[(frame["constraint"] == "pathwise") & (frame["seed"] > 1), "status"] = "failed"
     row = speedup_table(folder, frame).set_index("kind").loc["pathwise budget, learned"]

@@ -211,8 +211,8 @@ ANYTIME = AnytimeSampling(max_scenarios=4_000, horizon=21, target=0.01, check_ev
 def chosen(horizon: int = 21, base_digest: str = "ab" * 32) -> Choice:
     """A choice between two bases."""
     tried = [
-        Candidate(base="one", base_digest="ab" * 32, horizon=21, log_alpha=0.1),
-        Candidate(base="two", base_digest="ef" * 32, horizon=20, log_alpha=None),
+        Candidate(base="one", base_digest=base_digest, horizon=horizon, log_alpha=0.1),
+        Candidate(base="two", base_digest="09" * 32, horizon=20, log_alpha=None),
     ]
     return Choice(
         eps_max=0.1,
@@ -321,6 +321,21 @@ def test_a_stopping_rule_stops_only_at_a_look(plan, outcomes):
     few = ANYTIME.model_copy(update={"max_scenarios": 200})
     with pytest.raises(ValueError, match="incomplete set certifies nothing"):
         certify(plan, outcomes, sampling=few)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"candidates": []},
+        {"horizon": 20},
+        {"base_digest": "09" * 32},
+        {"candidates": [{**chosen().candidates[0].model_dump(), "log_alpha": float("nan")}]},
+        {"candidates": [{**chosen().candidates[0].model_dump(), "log_alpha": None}]},
+    ],
+)
+def test_what_was_chosen_is_among_the_candidates(change):
+    with pytest.raises(ValidationError):
+        Choice.model_validate({**chosen().model_dump(), **change})
 
 
 def test_a_horizon_that_was_chosen_beforehand_needs_no_correction(plan, outcomes, certificate):

@@ -104,6 +104,14 @@ def test_a_changed_byte_anywhere_is_found(folder, name):
         assert failed(verify_certificate(folder / "certificate.json")), (name, position)
 
 
+def test_a_table_that_ends_early_is_a_failure_and_no_traceback(folder):
+    short = Outcomes.concatenate(list(read_outcomes(folder / TABLE))).rows(slice(0, 10))
+    with OutcomeWriter(folder / TABLE) as writer:
+        writer.add(short)
+    checks = verify_certificate(folder / "certificate.json", rerun=COUNT)
+    assert failed(checks) == {"table file", "numbers", "rerun"}
+
+
 def test_a_missing_file_is_a_failure_with_a_name(folder):
     (folder / TABLE).unlink()
     checks = verify_certificate(folder / "certificate.json")

@@ -241,16 +241,18 @@ def _same_row(one: Outcomes, row: int, other: Outcomes, at: int) -> bool:
 
 
 def _blocks(total: int, wanted: int) -> list[tuple[int, int]]:
-    """(first, count) of at least ``wanted`` scenarios in pieces of BLOCK, in order.
+    """(first, count) of ``wanted`` scenarios in pieces of at most BLOCK, in order.
 
     Drawn afresh at every call: whoever forges a row must not know that it will be spared.
     """
     pieces = [(first, min(BLOCK, total - first)) for first in range(0, total, BLOCK)]
     chosen: list[tuple[int, int]] = []
     for piece in np.random.default_rng().permutation(len(pieces)).tolist():
-        if sum(count for _, count in chosen) >= wanted:
+        missing = wanted - sum(count for _, count in chosen)
+        if missing <= 0:
             break
-        chosen.append(pieces[piece])
+        first, count = pieces[piece]
+        chosen.append((first, min(count, missing)))
     return sorted(chosen)
 
 

@@ -303,6 +303,7 @@ def test_workers_that_die_again_and_again(certified: Path, undisturbed: Path) ->
 
 
 @pytest.mark.slow
+@pytest.mark.fault
 def test_half_a_record_half_a_line_and_a_longer_grid(
     certified: Path, undisturbed: Path, tmp_path: Path
 ) -> None:

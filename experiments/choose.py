@@ -11,13 +11,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from experiments.results import ResultFolder
-from sport_ray.bounds import scenario_bound
 from sport_ray.canonical import write_json
 from sport_ray.certificates import Candidate, Choice
-from sport_ray.certificates.choice import best_horizon
+from sport_ray.certificates.choice import choose_horizon
 from sport_ray.errors import UserError
 from sport_ray.policies import FrozenGaussian, PolicyFile
-from sport_ray.rollouts import BaseBehaviour, OutcomeTotals, ScenarioPlan
+from sport_ray.rollouts import BaseBehaviour, ScenarioPlan
 from sport_ray.rollouts.workers import stream_scenarios_on_ray
 
 
@@ -40,16 +39,11 @@ def choose(
     assert asked is not None and plan.purpose == "choose"
     tried: list[Candidate] = []
     for name, base in candidates.items():
-        totals = OutcomeTotals(plan.horizon)
         behaviour = BaseBehaviour(FrozenGaussian(base.network))
-        for outcomes, _ in stream_scenarios_on_ray(
-            plan, behaviour, asked.num_scenarios, progress=progress
-        ):
-            totals.add(outcomes)
-        bounds = [
-            scenario_bound(asked.num_scenarios, k, settings.beta) for k in totals.num_violations
-        ]
-        horizon, log_alpha = best_horizon(bounds, asked.eps_max)
+        stream = stream_scenarios_on_ray(plan, behaviour, asked.num_scenarios, progress=progress)
+        horizon, log_alpha = choose_horizon(
+            (outcomes for outcomes, _ in stream), plan.horizon, settings.beta, asked.eps_max
+        )
         tried.append(
             Candidate(base=name, base_digest=base.digest, horizon=horizon, log_alpha=log_alpha)
         )

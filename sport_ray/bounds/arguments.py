@@ -38,6 +38,29 @@ def require_open_unit(name: str, value: float) -> float:
     return number
 
 
+def require_reachable(
+    eps_max: float, least: float, name: str = "eps_base", where: str = ""
+) -> None:
+    """Refuse a target below ``least``, the bound of the base policy itself, called ``name``.
+
+    Raises:
+        ValueError: eps_max < least.
+    """
+    if eps_max < least:
+        raise ValueError(
+            f"eps_max must be at least {name} ({least!r}), got {eps_max!r}: "
+            f"even the base policy is not certified at that level{where}"
+        )
+
+
+def require_target(eps_base: float, eps_max: float) -> tuple[float, float]:
+    """0 < eps_base ≤ eps_max < 1 as floats, or a ValueError naming the argument."""
+    eps_base = require_open_unit("eps_base", eps_base)
+    eps_max = require_open_unit("eps_max", eps_max)
+    require_reachable(eps_max, eps_base)
+    return eps_base, eps_max
+
+
 def require_probability(name: str, value: float) -> float:
     """A number in [0, 1], or a ValueError naming the argument."""
     number = require_real(name, value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from sport_ray.bounds.arguments import require_open_unit, require_probability, require_real
+from sport_ray.bounds.arguments import require_probability, require_real, require_target
 
 _ULP = 2.0**-52
 
@@ -60,13 +60,7 @@ def pathwise_log_budget(eps_base: float, eps_max: float) -> float:
     >>> round(pathwise_log_budget(0.00017, 0.01), 4)
     4.0745
     """
-    eps_base = require_open_unit("eps_base", eps_base)
-    eps_max = require_open_unit("eps_max", eps_max)
-    if eps_max < eps_base:
-        raise ValueError(
-            f"eps_max must be at least eps_base ({eps_base!r}), got {eps_max!r}: "
-            "even the base policy is not certified at that level"
-        )
+    eps_base, eps_max = require_target(eps_base, eps_max)
     budget = math.log(eps_max) - math.log(eps_base)
     step = _ULP  # nats, twice as far each time
     while budget > 0.0 and pathwise_bound(eps_base, budget) > eps_max:

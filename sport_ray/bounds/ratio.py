@@ -9,6 +9,7 @@ from sport_ray.bounds.arguments import (
     require_integer,
     require_open_unit,
     require_probability,
+    require_reachable,
     require_real,
 )
 
@@ -112,14 +113,11 @@ def max_alpha(
     horizon = require_integer("horizon", horizon, 1)
     worlds = {"alpha_mu": _ratio("alpha_mu", alpha_mu), "alpha_p": _ratio("alpha_p", alpha_p)}
     base_policy = ratio_bound(eps_base, 1.0, horizon, **worlds)
-    if eps_max < base_policy:
-        name, where = "eps_base", ""
-        if base_policy != eps_base:
-            name, where = "eps_base * alpha_mu * alpha_p**horizon", " in the perturbed world"
-        raise ValueError(
-            f"eps_max must be at least {name} ({base_policy!r}), got {eps_max!r}: "
-            f"even the base policy is not certified at that level{where}"
-        )
+    if base_policy == eps_base:
+        require_reachable(eps_max, base_policy)
+    else:
+        name = "eps_base * alpha_mu * alpha_p**horizon"
+        require_reachable(eps_max, base_policy, name, " in the perturbed world")
     nats = (math.log(eps_max) - math.log(eps_base) - math.log(alpha_mu)) / horizon
     # Below the logarithm of the largest float: a subnormal eps_base must not overflow.
     alpha = math.exp(min(nats - math.log(alpha_p), 709.0))

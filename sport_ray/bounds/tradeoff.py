@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
-from sport_ray.bounds.arguments import require_open_unit, require_probability, require_real
+from sport_ray.bounds.arguments import require_probability, require_real, require_target
 
 _ULP = 2.0**-52
 _SMALLEST = 1e-300  # the quantile of anything smaller is taken here: outwards, and away from 0
@@ -64,13 +64,7 @@ def max_mu(eps_base: float, eps_max: float) -> float:
     >>> round(max_mu(0.00928, 0.1), 3)
     1.073
     """
-    eps_base = require_open_unit("eps_base", eps_base)
-    eps_max = require_open_unit("eps_max", eps_max)
-    if eps_max < eps_base:
-        raise ValueError(
-            f"eps_max must be at least eps_base ({eps_base!r}), got {eps_max!r}: "
-            "even the base policy is not certified at that level"
-        )
+    eps_base, eps_max = require_target(eps_base, eps_max)
     mu = max(float(ndtri(eps_max)) - float(ndtri(max(eps_base, _SMALLEST))), 0.0)
     step = _QUANTILE_ERROR
     while mu > 0.0 and gaussian_tradeoff_bound(eps_base, mu) > eps_max:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sport_ray.bounds import scenario_bound
+from sport_ray.rollouts import Outcomes, OutcomeTotals
 
 
 class Candidate(BaseModel):
@@ -48,6 +52,21 @@ class Choice(BaseModel):
         if not any(c.horizon == self.horizon and c.log_alpha is not None for c in chosen):
             raise ValueError("the chosen base and horizon are not among the candidates")
         return self
+
+
+def choose_horizon(
+    portions: Iterable[Outcomes], max_horizon: int, beta: float, eps_max: float
+) -> tuple[int, float | None]:
+    """:func:`best_horizon` of the scenario bounds at β that a table, in portions, gives.
+
+    Raises:
+        ValueError: scenarios that are not 0, 1, 2, … in order.
+    """
+    totals = OutcomeTotals(max_horizon)
+    for outcomes in portions:
+        totals.add(outcomes)
+    bounds = [scenario_bound(totals.num_scenarios, k, beta) for k in totals.num_violations]
+    return best_horizon(bounds, eps_max)
 
 
 def best_horizon(bounds: list[float], eps_max: float) -> tuple[int, float | None]:

@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-import numpy as np
-
-from sport_ray.bounds import scenario_bound
 from sport_ray.certificates.build import build_certificate
 from sport_ray.certificates.certificate import Certificate
-from sport_ray.certificates.choice import best_horizon
 from sport_ray.certificates.consistency import contradiction
+from sport_ray.certificates.rerun import CheckFailed, certified_plan, choose_again, run_again
 from sport_ray.certificates.store import load_certificate
 from sport_ray.errors import UserError
-from sport_ray.policies import FrozenGaussian, load_policy
+from sport_ray.policies import PolicyFile, load_policy
 from sport_ray.properties import parse_property
-from sport_ray.rollouts import (
-    BaseBehaviour,
-    Outcomes,
-    OutcomeTotals,
-    ScenarioPlan,
-    Tally,
-    run_scenarios,
-)
-from sport_ray.rollouts.seeding import Purpose
+from sport_ray.rollouts import OutcomeTotals, Tally
 from sport_ray.rollouts.table_file import file_sha256, read_outcomes
 from sport_ray.versions import source_digests, versions
-
-BLOCK = 50
-"""Scenarios run again in one piece; the pieces are spread evenly over the table."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +27,6 @@ class Check:
     name: str
     passed: bool | None
     detail: str
-
-
-class _Failed(Exception):
-    """A check that came out wrong."""
 
 
 def verify_certificate(
@@ -60,7 +42,7 @@ def verify_certificate(
     numbers must have the digests that it names; counts, bounds, and steps follow from the table;
     the table's own columns must agree with each other; the base policy (in ``base``, by default
     the folder ``base`` or the folder of the certificate) must have the digest that it names; and
-    ``rerun`` scenarios, spread over the table, are run again from their seeds and must give the
+    ``rerun`` scenarios, drawn at random, are run again from their seeds and must give the
     same rows to the bit.
 
     What this cannot find: a table that was made up whole, by someone who also rewrote the
@@ -96,17 +78,18 @@ def verify_certificate(
             checks_after.append(Check("rerun", False, missing))
     else:
         checks_after = []
-        steps.append(("base policy", lambda: _check_base(certificate, folder)))
+        load = cache(load_policy)  # once for all checks; one that fails does so in each
+        steps.append(("base policy", lambda: _check_base(certificate, folder, load(folder))))
         if rerun:
             steps.append(
-                ("rerun", lambda: _check_rerun(certificate, table, folder, rerun, progress))
+                ("rerun", lambda: run_again(certificate, table, load(folder), rerun, progress))
             )
-            if certificate.choice is not None:
-                steps.append(("choice", lambda: _check_choice(certificate, folder)))
+            if (choice := certificate.choice) is not None:
+                steps.append(("choice", lambda: choose_again(certificate, choice, load(folder))))
     for name, step in steps:
         try:
             checks.append(Check(name, True, step()))
-        except (_Failed, UserError, ValueError, ArithmeticError, LookupError) as error:
+        except (CheckFailed, UserError, ValueError, ArithmeticError, LookupError) as error:
             checks.append(Check(name, False, " ".join(str(error).split())))
     if certificate.choice is not None and (folder is None or not rerun):
         checks_after.append(Check("choice", None, "believed, not made again: use --rerun"))
@@ -117,9 +100,11 @@ def _check_bytes(certificate: Certificate, table: Path) -> str:
     try:
         found = file_sha256(table)
     except OSError:
-        raise _Failed(f"outcome table {table} cannot be read") from None
+        raise CheckFailed(f"outcome table {table} cannot be read") from None
     if found != certificate.outcomes.sha256:
-        raise _Failed(f"{table.name} was altered: sha256 {found[:16]}… is not the one certified")
+        raise CheckFailed(
+            f"{table.name} was altered: sha256 {found[:16]}… is not the one certified"
+        )
     return f"{table.name}: sha256 {found[:16]}…"
 
 
@@ -128,7 +113,7 @@ def _check_rows(certificate: Certificate, table: Path) -> str:
     count = 0
     for part in read_outcomes(table):
         if (found := contradiction(part, certificate.max_horizon)) is not None:
-            raise _Failed(found)
+            raise CheckFailed(found)
         count += part.num_scenarios
     return f"{count} rows, each verdict agrees with its robustness and times ({prop.formula})"
 
@@ -140,7 +125,7 @@ def _check_numbers(certificate: Certificate, table: Path) -> str:
         totals.add(part)
         tally.add(Tally(part.num_scenarios, part.num_scenarios, 0))
     anew = build_certificate(
-        _plan(certificate),
+        certified_plan(certificate),
         totals,
         tally,
         sampling=certificate.sampling,
@@ -163,110 +148,18 @@ def _check_numbers(certificate: Certificate, table: Path) -> str:
         else:
             same = value == theirs[name]
         if not same:
-            raise _Failed(f"{name} does not follow from the outcome table")
+            raise CheckFailed(f"{name} does not follow from the outcome table")
     return "every count, bound and mean recomputed from the table"
 
 
-def _check_base(certificate: Certificate, folder: Path) -> str:
-    found = load_policy(folder).digest
+def _check_base(certificate: Certificate, folder: Path, base: PolicyFile) -> str:
+    found = base.digest
     if found != certificate.base_digest:
-        raise _Failed(
+        raise CheckFailed(
             f"policy in {folder} has the digest {found[:16]}…, the certificate is for "
             f"{certificate.base_digest[:16]}…"
         )
     return f"weights have the digest {found[:16]}…"
-
-
-def _check_rerun(
-    certificate: Certificate,
-    table: Path,
-    folder: Path,
-    rerun: int,
-    progress: Callable[[int], None] | None,
-) -> str:
-    behaviour = BaseBehaviour(FrozenGaussian(load_policy(folder).network))
-    plan = _plan(certificate)
-    blocks = _blocks(certificate.num_scenarios, rerun)
-    differ: list[int] = []
-    done = 0
-    portions = read_outcomes(table)
-    with closing(portions):
-        held = next(portions, None)
-        for first, count in blocks:
-            fresh = run_scenarios(plan, behaviour, first, count)
-            for row in range(count):
-                while held is not None and held.index[-1] < first + row:
-                    held = next(portions, None)
-                if held is None:
-                    raise _Failed("the table ends before the scenarios that were to run again")
-                at = first + row - int(held.index[0])
-                if not _same_row(fresh, row, held, at):
-                    differ.append(first + row)
-            done += count
-            if progress is not None:
-                progress(count)
-    if differ:
-        raise _Failed(
-            f"{len(differ)} of {done} scenarios run again gave other rows (first: {differ[0]}); "
-            "on another processor or with other versions the last bits may differ"
-        )
-    return f"{done} scenarios run again from their seeds gave the same rows, to the bit"
-
-
-def _check_choice(certificate: Certificate, folder: Path) -> str:
-    """Choose again, on the choice's own scenarios: T must not have been picked afterwards."""
-    choice = certificate.choice
-    assert choice is not None
-    behaviour = BaseBehaviour(FrozenGaussian(load_policy(folder).network))
-    plan = _plan(certificate, "choose", choice.root_seed)
-    told = (choice.env_id, choice.env_kwargs, choice.property, choice.max_horizon)
-    if told != (plan.env_id, plan.env_kwargs, plan.property, plan.horizon):
-        raise _Failed("the choice was made for another environment, property or longest horizon")
-    totals = OutcomeTotals(plan.horizon)
-    for first in range(0, choice.num_scenarios, 1_000):
-        totals.add(run_scenarios(plan, behaviour, first, min(1_000, choice.num_scenarios - first)))
-    bounds = [scenario_bound(choice.num_scenarios, k, choice.beta) for k in totals.num_violations]
-    horizon, log_alpha = best_horizon(bounds, choice.eps_max)
-    if horizon != choice.horizon or log_alpha is None:
-        raise _Failed(f"choosing again gives T = {horizon}, not {choice.horizon}")
-    better = [c.base for c in choice.candidates if (c.log_alpha or -1.0) > log_alpha + 1e-9]
-    if better:
-        raise _Failed(f"the candidate {better[0]!r} is stated to be better than what was chosen")
-    return f"T = {horizon} chosen again on {choice.num_scenarios} scenarios of their own"
-
-
-def _same_row(one: Outcomes, row: int, other: Outcomes, at: int) -> bool:
-    mine, theirs = one.to_arrays(), other.to_arrays()
-    return all(np.array_equal(mine[name][row], theirs[name][at]) for name in mine)
-
-
-def _blocks(total: int, wanted: int) -> list[tuple[int, int]]:
-    """(first, count) of ``wanted`` scenarios in pieces of at most BLOCK, in order.
-
-    Drawn afresh at every call: whoever forges a row must not know that it will be spared.
-    """
-    pieces = [(first, min(BLOCK, total - first)) for first in range(0, total, BLOCK)]
-    chosen: list[tuple[int, int]] = []
-    for piece in np.random.default_rng().permutation(len(pieces)).tolist():
-        missing = wanted - sum(count for _, count in chosen)
-        if missing <= 0:
-            break
-        first, count = pieces[piece]
-        chosen.append((first, min(count, missing)))
-    return sorted(chosen)
-
-
-def _plan(
-    certificate: Certificate, purpose: Purpose = "certify", root_seed: int | None = None
-) -> ScenarioPlan:
-    return ScenarioPlan(
-        env_id=certificate.env_id,
-        env_kwargs=certificate.env_kwargs,
-        property=certificate.property,
-        horizon=certificate.max_horizon,
-        root_seed=certificate.root_seed if root_seed is None else root_seed,
-        purpose=purpose,
-    )
 
 
 def _base_folder(path: Path, base: Path | None) -> Path | None:

@@ -11,12 +11,11 @@ import pkgutil
 
 from sport_ray.constraints.evidence import Evidence
 from sport_ray.constraints.interface import CONSTRAINTS, Constraint, constraint_from_json
+from sport_ray.constraints.ratio import RatioConstraint
+from sport_ray.constraints.unconstrained import Unconstrained
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
-
-from sport_ray.constraints.ratio import RatioConstraint  # noqa: E402
-from sport_ray.constraints.unconstrained import Unconstrained  # noqa: E402
 
 __all__ = [
     "CONSTRAINTS",

@@ -1,16 +1,19 @@
-"""What budgets share: a state (left to spend, steps taken), and how to spread it over a path."""
+"""What budgets share: a state (left, steps taken), and how much of it one step may take."""
 
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
+from sport_ray.constraints.interface import Array, Constraint, float32_down
 from sport_ray.errors import UserError
 
-Array = NDArray[np.float64]
 SPENT = 1e-8
 """With less than this left, exactly the base is played."""
 RESERVE = 1e-9
@@ -19,6 +22,55 @@ RESERVED_SHARE = 4e-7
 """Nor this share of what is left: more than a cost grows by when it is rounded up to float32."""
 PACE = 0.75
 """How much of the steps left a budget is spread over: a task policy needs fewer than the base."""
+
+
+class Budget(Constraint):
+    """An amount that an episode may spend; its state is (left of it, steps taken).
+
+    Subclasses say what there is (``total``), what a step may take (``offer``) and what it cost.
+    """
+
+    steps_left: tuple[float, ...]
+    """Expected steps left after t = 0, 1, …"""
+    state_size: ClassVar[int] = 2
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps_left", require_steps(self.steps_left))
+
+    @property
+    @abstractmethod
+    def total(self) -> float:
+        """What an episode may spend."""
+
+    @abstractmethod
+    def offer(self, left: Array, steps: Array) -> Array:
+        """How far the next step may go with so much left and so many steps expected, (n,)."""
+
+    @property
+    def log_ratio_limit(self) -> float:
+        return math.inf  # refunds may raise what is left above the total
+
+    def start(self, count: int) -> Array:
+        """(total, 0) for each episode."""
+        return np.tile([self.total, 0.0], (count, 1))
+
+    def limits(self, state: Array) -> Array:
+        """The offer, rounded down to float32: 0 once less than 1e-8 is left."""
+        left = state[:, 0]
+        offer = self.offer(left, steps_left(self.steps_left, state[:, 1]))
+        return float32_down(np.where(left < SPENT, 0.0, offer))
+
+    def limits_or_first(self, limits: Tensor | float | None) -> Tensor | float:
+        """The limits given, or that of an episode's first state."""
+        return float(self.limits(self.start(1))[0]) if limits is None else limits
+
+    def features(self, state: Array) -> NDArray[np.float32]:
+        """(limit, what is left), rounded down."""
+        return np.stack([self.limits(state), float32_down(state[:, 0])], axis=1).astype(np.float32)
+
+    def spend(self, state: Array, cost: Array) -> Array:
+        """(left − cost, t + 1)."""
+        return spent(state, cost)
 
 
 def steps_left(table: Sequence[float], steps_taken: Array) -> Array:

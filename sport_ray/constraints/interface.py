@@ -16,7 +16,6 @@ from dataclasses import fields
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -141,7 +140,8 @@ class Constraint(ABC):
 
     def to_json(self) -> dict[str, Any]:
         """``{"name": …, parameters}``, the inverse of :func:`constraint_from_json`."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        known = fields(self)  # type: ignore[arg-type]  # each subclass is a dataclass, this is none
+        values = {field.name: getattr(self, field.name) for field in known}
         return {"name": self.name} | {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in values.items()
@@ -179,8 +179,3 @@ def float32_down(values: Array) -> Array:
     rounded = np.asarray(values, dtype=np.float64).astype(np.float32)
     above = rounded.astype(np.float64) > values
     return np.where(above, np.nextafter(rounded, np.float32(-np.inf)), rounded).astype(np.float64)
-
-
-def as_tensor(values: Array) -> Tensor:
-    """A float64 tensor that shares the array's memory."""
-    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64))

@@ -8,20 +8,12 @@ from typing import ClassVar, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from sport_ray.bounds.tradeoff import gaussian_tradeoff_bound, max_mu, mean_shift_cost
-from sport_ray.constraints.budget import (
-    RESERVED_SHARE,
-    SPENT,
-    require_budget,
-    require_steps,
-    spent,
-    steps_left,
-)
+from sport_ray.constraints.budget import RESERVED_SHARE, Budget, require_budget
 from sport_ray.constraints.evidence import Evidence
-from sport_ray.constraints.interface import Array, Constraint, float32_down
+from sport_ray.constraints.interface import Array
 from sport_ray.errors import UserError
 from sport_ray.projection import project_mean_shift
 
@@ -30,7 +22,7 @@ MAX_MU = 1e6
 
 
 @dataclass(frozen=True)
-class MeanShiftBudget(Constraint):
+class MeanShiftBudget(Budget):
     """Σ_t Σ_i (mean_i − mean_base_i)² / std_base_i² ≤ μ² on every path; the std is the base's.
 
     A step may shift by r_t with r_t² at most what is left, spread over the steps that the base
@@ -45,17 +37,17 @@ class MeanShiftBudget(Constraint):
     mu: float
     steps_left: tuple[float, ...] = (20.0,)
     name: ClassVar[str] = "mean_shift"
-    state_size: ClassVar[int] = 2  # left of μ², steps taken
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mu", require_budget("mu", self.mu))
         if self.mu > MAX_MU:
             raise UserError(f"mu must be at most {MAX_MU:g}, got {self.mu!r}")
-        object.__setattr__(self, "steps_left", require_steps(self.steps_left))
+        super().__post_init__()
 
     @property
-    def log_ratio_limit(self) -> float:
-        return math.inf
+    def total(self) -> float:
+        """μ², rounded down: the square may round up."""
+        return math.nextafter(self.mu**2, 0.0)
 
     def project(
         self,
@@ -69,7 +61,7 @@ class MeanShiftBudget(Constraint):
 
         The gradient reaches ``mean_task`` only, as the formula's own.
         """
-        limit = float(self.limits(self.start(1))[0]) if limits is None else limits
+        limit = self.limits_or_first(limits)
         # A hair inside: the cost is rounded up, and has to be within the limit, too.
         mean, std = project_mean_shift(mean_base, std_base, mean_task, limit * (1.0 - 1e-12))
         if torch.is_grad_enabled() and mean_task.requires_grad:
@@ -90,31 +82,15 @@ class MeanShiftBudget(Constraint):
         radius = torch.as_tensor(limits, dtype=torch.float64).cpu()
         return (std == std_base).all(dim=-1).cpu() & (square <= radius**2)
 
-    def start(self, count: int) -> Array:
-        """(μ², 0) for each episode."""
-        # Downwards: the square may round up.
-        return np.tile([math.nextafter(self.mu**2, 0.0), 0.0], (count, 1))
-
-    def limits(self, state: Array) -> Array:
+    def offer(self, left: Array, steps: Array) -> Array:
         """r_t, in units of the base's std."""
-        left = state[:, 0]
-        share = left / steps_left(self.steps_left, state[:, 1])
-        radius = np.sqrt(share) * (1.0 - RESERVED_SHARE)
-        return float32_down(np.where(left < SPENT, 0.0, radius))
-
-    def features(self, state: Array) -> NDArray[np.float32]:
-        """(r_t, what is left of μ²), rounded down."""
-        return np.stack([self.limits(state), float32_down(state[:, 0])], axis=1).astype(np.float32)
+        return np.sqrt(left / steps) * (1.0 - RESERVED_SHARE)
 
     def cost(
         self, mean: Array, std: Array, mean_base: Array, std_base: Array, action: Array
     ) -> Array:
         """Σ_i (mean_i − mean_base_i)² / std_base_i², whatever the action; rounded up."""
         return mean_shift_cost(mean, mean_base, std_base)
-
-    def spend(self, state: Array, cost: Array) -> Array:
-        """(left − cost, t + 1)."""
-        return spent(state, cost)
 
     def prior_bound(self, evidence: Evidence) -> float:
         """Φ(Φ⁻¹(ε_base) + μ), whatever the horizon."""

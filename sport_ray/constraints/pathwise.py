@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from sport_ray.bounds import pathwise_bound, pathwise_log_budget
@@ -15,22 +13,19 @@ from sport_ray.constraints.budget import (
     PACE,
     RESERVE,
     RESERVED_SHARE,
-    SPENT,
+    Budget,
     require_budget,
-    require_steps,
-    spent,
-    steps_left,
 )
 from sport_ray.constraints.evidence import Evidence
-from sport_ray.constraints.interface import Array, Constraint, float32_down
+from sport_ray.constraints.interface import Array
 from sport_ray.errors import UserError
-from sport_ray.projection import project_kl
+from sport_ray.projection import log_ratio_terms, project_kl
 
 RULES = ("spread", "all")
 
 
 @dataclass(frozen=True)
-class PathwiseBudget(Constraint):
+class PathwiseBudget(Budget):
     """Σ_t log π_t(a_t|s_t)/π_base(a_t|s_t) ≤ B on every prefix of every path.
 
     Before step t at most c_t ≤ B_t may be spent (the max log ratio of the step), after it what
@@ -51,17 +46,18 @@ class PathwiseBudget(Constraint):
     rule: str = "spread"
     steps_left: tuple[float, ...] = (20.0,)
     name: ClassVar[str] = "pathwise"
-    state_size: ClassVar[int] = 2  # left to spend (nats), steps taken
+    rules_for_target: ClassVar[tuple[str, str]] = ("spread", "all")  # trained without it, under it
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "log_budget", require_budget("log_budget", self.log_budget))
-        object.__setattr__(self, "steps_left", require_steps(self.steps_left))
+        super().__post_init__()
         if self.rule not in RULES:
             raise UserError(f"rule {self.rule!r} is unknown: choose {' or '.join(RULES)}")
 
     @property
-    def log_ratio_limit(self) -> float:
-        return math.inf  # refunds may raise what is left above log_budget
+    def total(self) -> float:
+        """B, nats."""
+        return self.log_budget
 
     def path_log_ratio_limit(self, horizon: int) -> float:
         """B, whatever the horizon."""
@@ -76,42 +72,24 @@ class PathwiseBudget(Constraint):
         limits: Tensor | float | None = None,
     ) -> tuple[Tensor, Tensor]:
         """The KL projection onto max log ratio ≤ limits."""
-        limit = float(self.limits(self.start(1))[0]) if limits is None else limits
+        limit = self.limits_or_first(limits)
         return project_kl(mean_base, std_base, mean_task, std_task, limit)
 
-    def start(self, count: int) -> Array:
-        """(B, 0) for each episode."""
-        return np.tile([self.log_budget, 0.0], (count, 1))
-
-    def limits(self, state: Array) -> Array:
-        """c_t, nats: 0 once less than 1e-8 is left, and never quite all of B_t."""
-        left = state[:, 0]
-        limit = left - RESERVE - RESERVED_SHARE * left
-        if self.rule == "spread":
-            pace = PACE * steps_left(self.steps_left, state[:, 1])
-            limit = np.minimum(limit, np.sqrt(left / pace))
-        return float32_down(np.where(left < SPENT, 0.0, limit))
-
-    def features(self, state: Array) -> NDArray[np.float32]:
-        """(c_t, B_t), nats, rounded down."""
-        return np.stack([self.limits(state), float32_down(state[:, 0])], axis=1).astype(np.float32)
+    def offer(self, left: Array, steps: Array) -> Array:
+        """c_t, nats: never quite all of B_t."""
+        most = left - RESERVE - RESERVED_SHARE * left
+        return np.minimum(most, np.sqrt(left / (PACE * steps))) if self.rule == "spread" else most
 
     def cost(
         self, mean: Array, std: Array, mean_base: Array, std_base: Array, action: Array
     ) -> Array:
         """Σ_i log N(a_i; mean, std)/N(a_i; mean_base, std_base), nats, rounded up; the base: 0."""
-        log_std = np.log(std_base / std)
-        far = 0.5 * ((action - mean_base) / std_base) ** 2
-        near = 0.5 * ((action - mean) / std) ** 2
+        log_std, far, near = log_ratio_terms(mean, std, mean_base, std_base, action)
         total = (log_std + far - near).sum(axis=1)
         # Each term errs by a few units in its last place: 1e-13 of it is far more.
         rounding = 1e-13 * (1.0 + (np.abs(log_std) + far + near).sum(axis=1))
         moved = ((mean != mean_base) | (std != std_base)).any(axis=1)
         return np.where(moved, total + rounding, 0.0)
-
-    def spend(self, state: Array, cost: Array) -> Array:
-        """(B − cost, t + 1)."""
-        return spent(state, cost)
 
     def prior_bound(self, evidence: Evidence) -> float:
         """ε_base · e^B, whatever the horizon."""
@@ -121,7 +99,7 @@ class PathwiseBudget(Constraint):
     def for_target(cls, evidence: Evidence, eps_max: float, *, trained: bool = False) -> Self:
         """B = log(ε_max / ε_base), rounded inwards; the rule that suits the use."""
         budget = pathwise_log_budget(evidence.eps_base, eps_max)
-        rule = "all" if trained else "spread"
+        rule = cls.rules_for_target[trained]
         return cls(log_budget=budget, rule=rule, steps_left=evidence.steps_left)
 
 
@@ -130,11 +108,7 @@ class PathwiseBudgetSpread(PathwiseBudget):
     """The pathwise budget with the rule ``"spread"``, trained under it or not."""
 
     name: ClassVar[str] = "pathwise_spread"
-
-    @classmethod
-    def for_target(cls, evidence: Evidence, eps_max: float, *, trained: bool = False) -> Self:
-        """B = log(ε_max / ε_base), rounded inwards."""
-        return super().for_target(evidence, eps_max, trained=False)
+    rules_for_target: ClassVar[tuple[str, str]] = ("spread", "spread")
 
 
 @dataclass(frozen=True)
@@ -143,8 +117,4 @@ class PathwiseBudgetAll(PathwiseBudget):
 
     rule: str = "all"
     name: ClassVar[str] = "pathwise_all"
-
-    @classmethod
-    def for_target(cls, evidence: Evidence, eps_max: float, *, trained: bool = False) -> Self:
-        """B = log(ε_max / ε_base), rounded inwards."""
-        return super().for_target(evidence, eps_max, trained=True)
+    rules_for_target: ClassVar[tuple[str, str]] = ("all", "all")

@@ -56,6 +56,7 @@ class PointReachAvoidEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]]
         ValueError: An action is not two finite numbers.
     """
 
+    # gymnasium.Env declares it so: mypy refuses a ClassVar in its place.
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
 
     def __init__(
@@ -121,6 +122,7 @@ class PointReachAvoidEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]]
             self._info(result.signals[0]),
         )
 
+    # gymnasium.Env types render by a variable of its own, which no subclass can fill.
     def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
         """A picture from above, (H, W, 3) uint8; None without ``render_mode="rgb_array"``."""
         if self.render_mode is None:

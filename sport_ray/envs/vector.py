@@ -127,6 +127,7 @@ class PointReachAvoidVectorEnv(VectorEnv[NDArray[np.float64], NDArray[np.float32
         infos = self._infos(signals, np.ones(self.num_envs, dtype=np.bool_))
         return obs, reward, terminated, truncated, infos
 
+    # gymnasium.VectorEnv types render by a variable of its own, which no subclass can fill.
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:  # type: ignore[override]
         """One picture per environment; None without ``render_mode="rgb_array"``."""
         if self.render_mode is None:

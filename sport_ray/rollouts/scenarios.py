@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sport_ray.envs.making import require_unit_actions
 from sport_ray.errors import UserError
-from sport_ray.projection import kl_divergence
+from sport_ray.projection import kl_divergence, realised_log_ratio
 from sport_ray.properties import NEVER, parse_property
 from sport_ray.rollouts.behaviour import Behaviour, Step
 from sport_ray.rollouts.environment import ScenarioEnvironment, make_scenario_environment
@@ -203,18 +203,12 @@ def run_scenarios(
 
 def _step_sums(gaussians: Step, action: NDArray[np.float64]) -> NDArray[np.float64]:
     """Per-step quantities (n, 5): log ratio, realised log ratio, projected, KL base, KL task."""
-    mean, std, base_mean, base_std, _, _, log_ratio, projected = gaussians
     tensors = [torch.from_numpy(array) for array in gaussians[:6]]
-    realised = (
-        np.log(base_std / std)
-        + 0.5 * ((action - base_mean) / base_std) ** 2
-        - 0.5 * ((action - mean) / std) ** 2
-    ).sum(axis=1)
     return np.stack(
         [
-            log_ratio,
-            realised,
-            projected.astype(np.float64),
+            gaussians.max_log_ratio,
+            realised_log_ratio(*gaussians[:4], action),
+            gaussians.projected.astype(np.float64),
             kl_divergence(*tensors[:2], *tensors[2:4]).numpy(),
             kl_divergence(*tensors[:2], *tensors[4:6]).numpy(),
         ],

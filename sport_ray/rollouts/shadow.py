@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.policies.network import PolicySpec
+from sport_ray.projection import realised_log_ratio
 from sport_ray.rollouts.behaviour import Array, BaseBehaviour, ProjectedBehaviour, Step
 from sport_ray.rollouts.outcomes import Outcomes
 from sport_ray.rollouts.scenarios import ScenarioPlan, run_scenarios
@@ -41,15 +42,8 @@ class Shadowed:
         """The watcher pays for the base's action as if it were its own, and adds its log ratio."""
         assert self._seen is not None
         budget = self.watcher.spend(state[:, :-1], self._seen, action)
-        ratio = realised_log_ratio(self._seen, action)
+        ratio = realised_log_ratio(*self._seen[:4], action)
         return np.concatenate([budget, state[:, -1:] + ratio[:, None]], axis=1)
-
-
-def realised_log_ratio(step: Step, action: Array) -> Array:
-    """Σ_i log N(a_i; mean, std)/N(a_i; base_mean, base_std) of actions (n, D), nats, (n,)."""
-    far = ((action - step.base_mean) / step.base_std) ** 2
-    near = ((action - step.mean) / step.std) ** 2
-    return (np.log(step.base_std / step.std) + 0.5 * far - 0.5 * near).sum(axis=1)
 
 
 def watched_scenarios(

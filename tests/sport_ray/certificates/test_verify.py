@@ -13,7 +13,7 @@ import pytest
 from experiments.base import BUNDLED
 from sport_ray.canonical import digest, write_json
 from sport_ray.certificates import FixedSampling, build_certificate, save_certificate
-from sport_ray.certificates.verify import Check, _blocks, verify_certificate
+from sport_ray.certificates.verify import Check, verify_certificate
 from sport_ray.policies import FrozenGaussian, load_policy
 from sport_ray.properties import NEVER
 from sport_ray.rollouts import (
@@ -157,19 +157,6 @@ def test_a_rewritten_certificate_contradicts_its_table(folder, field):
         body["counts"] = {"planned": 259, "started": 259, "finished": 259, "aborted": 0}
     write_json(path, {**body, "digest": digest(body)})
     assert failed(verify_certificate(path)) >= {"file" if field == "counts" else "numbers"}
-
-
-@pytest.mark.parametrize(
-    ("total", "wanted"), [(260, 260), (260, 120), (10_001, 10_001), (120, 5), (7, 50)]
-)
-def test_what_is_run_again_is_drawn_and_covers_what_was_asked(total, wanted):
-    drawn = [_blocks(total, wanted) for _ in range(20)]
-    for blocks in drawn:
-        rows = np.concatenate([np.arange(first, first + count) for first, count in blocks])
-        assert np.unique(rows).size == rows.size == min(total, wanted)
-        assert rows.max() < total
-    if wanted < total:
-        assert len({tuple(blocks) for blocks in drawn}) > 1  # no forger knows them
 
 
 def forge(folder: Path, change) -> list[Check]:

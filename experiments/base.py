@@ -23,7 +23,6 @@ from experiments.training import (
 from experiments.training_sections import BaseTrainingSection
 from sport_ray.canonical import write_atomic
 from sport_ray.constraints import Unconstrained
-from sport_ray.envs.making import require_unit_actions
 from sport_ray.errors import UserError
 from sport_ray.policies import GaussianNetwork, PolicyFile, load_policy, save_policy
 from sport_ray.policies.store import MANIFEST, WEIGHTS
@@ -66,8 +65,7 @@ def load_base(study: Study, name: str, study_path: Path | None) -> PolicyFile:
 
 def _check_fits(base: PolicyFile, study: Study) -> None:
     check_spaces(base.network, *environment_sizes(study), study.environment.id)
-    if base.network.spec.squash == "tanh":
-        require_unit_actions(study.environment.id, _spaces(study)[1])
+    base.network.spec.action_mapping.require_fits(study.environment.id, _spaces(study)[1])
 
 
 def environment_sizes(study: Study) -> tuple[int, int]:
@@ -130,8 +128,7 @@ def train_base(study: Study, progress: Progress | None = None) -> Trained:
     torch.set_num_threads(1)  # sums split over threads would not repeat to the bit
     torch.manual_seed(settings.seed)
     spec = study.base_spec(*environment_sizes(study))
-    if spec.squash == "tanh":
-        require_unit_actions(study.environment.id, _spaces(study)[1])
+    spec.action_mapping.require_fits(study.environment.id, _spaces(study)[1])
     network = GaussianNetwork(spec)
     own = training_kwargs(study, settings.horizon, reward="guided", margin=settings.margin)
     config = ppo_config(

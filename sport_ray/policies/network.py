@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import itertools
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 from torch import nn
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "elu": nn.ELU}
+from sport_ray.policies.actions import ActionMapping, Squash
+from sport_ray.policies.observations import Normalization, Normalizer
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "elu": nn.ELU,
+    "silu": nn.SiLU,
+    "leaky_relu": nn.LeakyReLU,
+    "sigmoid": nn.Sigmoid,
+}
 """Activations by name: a file names one of these, and nothing is ever evaluated."""
 
+Activation = Literal["relu", "tanh", "elu", "silu", "leaky_relu", "sigmoid"]
+StdHead = Literal["bounded", "clamped", "constant"]
 Width = Annotated[int, Field(ge=1)]
+Bound = Annotated[float, Field(allow_inf_nan=False)]
 LogStd = Annotated[float, Field(ge=-30.0, le=30.0)]
 """Nats; the std and its square then stay normal float32 numbers."""
 
@@ -20,8 +40,15 @@ LogStd = Annotated[float, Field(ge=-30.0, le=30.0)]
 class PolicySpec(BaseModel):
     """The architecture of a policy: all that is needed, beside the weights, to rebuild it.
 
-    The action is ``squash(a)`` with ``a ~ N(mean(s), diag(std(s)²))``; ratios of two policies
-    with the same squashing are the ratios of their Gaussians.
+    The action is ``g(a)`` with ``a ~ N(mean(s), diag(std(s)²))`` and g the
+    :class:`~sport_ray.policies.actions.ActionMapping`; the density ratio of two policies with the
+    same g is at most that of their Gaussians.
+
+    ``std_head``: how log std comes about, within [log_std_min, log_std_max] (nats):
+    "bounded", see :class:`GaussianNetwork`; "clamped", a linear output clamped; "constant", a
+    parameter per action that no observation moves, clamped. ``normalization``: of observations,
+    fixed. The fields after ``squash`` are left out of JSON at their defaults, so a policy file
+    from before they existed keeps its digest.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,10 +56,56 @@ class PolicySpec(BaseModel):
     observation_size: Width
     action_size: Width
     hidden: tuple[Width, ...] = (256, 256)
-    activation: Literal["relu", "tanh", "elu"] = "relu"
+    activation: Activation = "relu"
     log_std_min: LogStd = -5.0
     log_std_max: LogStd = 2.0
-    squash: Literal["tanh", "none"] = "tanh"
+    squash: Squash = "tanh"
+    std_head: StdHead = "bounded"
+    action_low: tuple[Bound, ...] | None = None
+    action_high: tuple[Bound, ...] | None = None
+    normalization: Normalization | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields = handler(self)
+        for name in ("std_head", "action_low", "action_high", "normalization"):
+            if name in fields and fields[name] == type(self).model_fields[name].default:
+                del fields[name]
+        return fields
+
+    @property
+    def action_mapping(self) -> ActionMapping:
+        """What turns a sample into the environment's action."""
+        return ActionMapping(self.squash, self.action_low, self.action_high)
+
+    @model_validator(mode="after")
+    def _bounds(self) -> PolicySpec:
+        low, high = self.action_low, self.action_high
+        if low is None or high is None:
+            if low is not None or high is not None:
+                raise ValueError("action_low and action_high belong together: give both or none")
+            if self.squash in ("clip", "unit_clip"):
+                raise ValueError(f"squash {self.squash!r} needs action_low and action_high")
+            return self
+        if self.squash == "none":
+            raise ValueError("squash 'none' has no bounds: remove action_low and action_high")
+        if not len(low) == len(high) == self.action_size:
+            raise ValueError(
+                f"action_low and action_high have {len(low)} and {len(high)} entries, the policy "
+                f"{self.action_size} actions"
+            )
+        if not all(a < b for a, b in zip(low, high, strict=True)):
+            raise ValueError(f"action_low {low} must be below action_high {high}")
+        return self
+
+    @model_validator(mode="after")
+    def _normalized(self) -> PolicySpec:
+        if self.normalization and len(self.normalization.mean) > self.observation_size:
+            raise ValueError(
+                f"normalization has {len(self.normalization.mean)} entries, observations have "
+                f"{self.observation_size}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _ordered(self) -> PolicySpec:
@@ -64,23 +137,43 @@ def blank_network(spec: PolicySpec) -> GaussianNetwork:
 
 
 class GaussianNetwork(nn.Module):
-    """Observation → (mean, std), both (..., D), of the Gaussian before squashing.
+    """Observation → (mean, std), both (..., D), of the Gaussian before the action mapping.
 
-    log std = lo + (hi − lo)·(tanh(x) + 1)/2 with the spec's bounds lo, hi, so that the std is
-    always positive and finite.
+    With the spec's bounds lo, hi and an output x of the last layer ("bounded", "clamped"), or a
+    parameter x ("constant"):
+
+        bounded             log std = lo + (hi − lo)·(tanh(x) + 1)/2
+        clamped, constant   log std = min(max(x, lo), hi)
+
+    so that the std is always positive and finite.
     """
 
     def __init__(self, spec: PolicySpec) -> None:
         super().__init__()
         self.spec = spec
-        sizes = (spec.observation_size, *spec.hidden, 2 * spec.action_size)
-        self.body = mlp(sizes, spec.activation)
+        constant = spec.std_head == "constant"
+        outputs = spec.action_size if constant else 2 * spec.action_size
+        self.body = mlp((spec.observation_size, *spec.hidden, outputs), spec.activation)
+        if constant:
+            self.log_std = nn.Parameter(torch.zeros(spec.action_size))
+        self._normalizer = None if spec.normalization is None else Normalizer(spec.normalization)
+
+    def normalized(self, observation: torch.Tensor) -> torch.Tensor:
+        """What the first layer sees of observations (..., O)."""
+        return observation if self._normalizer is None else self._normalizer(observation)
 
     def forward(self, observation: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and std, each (..., D), in the dtype of the weights."""
-        mean, raw = self.body(observation).chunk(2, dim=-1)
+        output = self.body(self.normalized(observation))
         low, high = self.spec.log_std_min, self.spec.log_std_max
-        log_std = low + 0.5 * (high - low) * (torch.tanh(raw) + 1.0)
+        if self.spec.std_head == "constant":
+            log_std = self.log_std.clamp(low, high)
+            return output, torch.exp(log_std).expand_as(output)
+        mean, raw = output.chunk(2, dim=-1)
+        if self.spec.std_head == "clamped":
+            log_std = raw.clamp(low, high)
+        else:
+            log_std = low + 0.5 * (high - low) * (torch.tanh(raw) + 1.0)
         return mean, torch.exp(log_std)
 
 

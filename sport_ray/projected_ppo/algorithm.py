@@ -76,6 +76,11 @@ class ProjectedPPOConfig(PPOConfig):
         self.use_kl_loss = False
         self.kl_coeff = 0.0
         self.num_env_runners = 0
+        # RLlib would go on without a lost EnvRunner, or with one that begins its random numbers
+        # again: other numbers under the same seed. An environment that raises is told, too.
+        self.restart_failed_env_runners = False
+        self.ignore_env_runner_failures = False
+        self.restart_failed_sub_environments = False
         # The environment squashes: a connector that clips would deep-copy every action.
         self.normalize_actions = False
         self.clip_actions = False
@@ -165,14 +170,14 @@ class ProjectedPPOConfig(PPOConfig):
             self.env_config = {
                 "env_id": self.env,
                 "kwargs": dict(self.env_config),
-                "squash": start.spec.squash,
+                **start.spec.action_mapping.to_json(),
                 "constraint": self.constraint.to_json(),
             }
             self.env = TrainingEnvironment
         elif self.env is TrainingEnvironment:  # validated before; the constraint may be new since
             self.env_config = {
                 **self.env_config,
-                "squash": start.spec.squash,
+                **start.spec.action_mapping.to_json(),
                 "constraint": self.constraint.to_json(),
             }
         if self.sampling == "arrays" and not self.in_evaluation:

@@ -11,8 +11,9 @@ from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 
 import sport_ray  # registers the ids in a fresh worker process
 from sport_ray.constraints import constraint_from_json
-from sport_ray.envs.making import environment_spec, require_unit_actions
-from sport_ray.envs.squash import TanhActions, TanhVectorActions
+from sport_ray.envs.making import environment_spec
+from sport_ray.envs.squash import MappedActions, MappedVectorActions
+from sport_ray.policies.actions import ActionMapping
 from sport_ray.projected_ppo.budget_environment import BudgetVectorEnv
 
 assert sport_ray
@@ -65,24 +66,23 @@ class TrainingEnvironment:
     """What RLlib calls to make its environments; the call gives an environment, not this class.
 
     A class because RLlib takes either that or a name in Tune's registry. The context holds
-    ``env_id`` (a gymnasium id), ``kwargs`` (its arguments), ``squash`` ("tanh" or "none") and,
-    where RLlib wants a vector environment, ``num_envs``.
+    ``env_id`` (a gymnasium id), ``kwargs`` (its arguments), the action mapping (``squash`` and,
+    where there are bounds, ``action_low`` and ``action_high``) and, where RLlib wants a vector
+    environment, ``num_envs``.
 
-    The pre-squash action is what the distribution, the learner and every density ratio know; it
-    is squashed on its way into the environment.
+    The sample is what the distribution, the learner and every density ratio know; it is mapped on
+    its way into the environment.
     """
 
     def __new__(cls, context: Mapping[str, Any]) -> gym.Env | VectorEnv:  # type: ignore[misc]
         """A vector environment when RLlib asks for ``num_envs``, else a single one."""
         env_id, kwargs = context["env_id"], dict(context["kwargs"])
-        tanh = context["squash"] == "tanh"
+        mapping = ActionMapping.from_json(context)
         native = environment_spec(env_id).vector_entry_point is not None
         if "num_envs" not in context:
             single = gym.make(env_id, **kwargs)
-            if not tanh:
-                return single
-            require_unit_actions(env_id, single.action_space)
-            return TanhActions(single)
+            mapping.require_fits(env_id, single.action_space)
+            return single if mapping.squash == "none" else MappedActions(single, mapping)
         if native and "horizon" in kwargs:
             kwargs.pop("max_episode_steps", None)  # a TimeLimit's; it keeps its horizon itself
         vector = gym.make_vec(
@@ -96,9 +96,9 @@ class TrainingEnvironment:
             raise ValueError(
                 f"{env_id} resets by {mode}; RLlib is right only with AutoresetMode.NEXT_STEP"
             )
-        if tanh:
-            require_unit_actions(env_id, vector.single_action_space)
-            vector = TanhVectorActions(vector)
+        mapping.require_fits(env_id, vector.single_action_space)
+        if mapping.squash != "none":
+            vector = MappedVectorActions(vector, mapping)
         counted = CountingViolations(vector)
         constraint = constraint_from_json(context.get("constraint", {"name": "unconstrained"}))
         return BudgetVectorEnv(counted, constraint) if constraint.state_size else counted

@@ -130,4 +130,4 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
 
     def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> Tensor:
         """The critic's values (n,) at the batch's observations."""
-        return self.critic(batch[Columns.OBS]).squeeze(-1)
+        return self.critic(self.actor.normalized(batch[Columns.OBS])).squeeze(-1)

@@ -83,7 +83,8 @@ class ProjectedBehaviour:
     """
 
     def __init__(self, base: FrozenGaussian, task: FrozenGaussian, constraint: Constraint) -> None:
-        if (base.spec.squash, base.spec.action_size) != (task.spec.squash, task.spec.action_size):
+        maps = [(one.spec.action_mapping, one.spec.action_size) for one in (base, task)]
+        if maps[0] != maps[1]:
             raise ValueError("base and task policy differ in squashing, action or observation size")
         seen = task.spec.observation_size - base.spec.observation_size
         if seen not in (0, constraint.num_features):

@@ -39,7 +39,7 @@ class ScenarioEnvironment(Protocol):
         ...
 
     def step(self, slots: Slots, actions: NDArray[np.float64]) -> Transition:
-        """One step with squashed actions (m, A)."""
+        """One step with actions (m, A) as the policy's action mapping gives them."""
         ...
 
     def poses(self, slots: Slots) -> NDArray[np.float64] | None:

@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from sport_ray.envs.making import require_unit_actions
 from sport_ray.errors import UserError
 from sport_ray.projection import kl_divergence, realised_log_ratio
 from sport_ray.properties import NEVER, parse_property
@@ -90,9 +89,8 @@ def run_scenarios(
             f"{plan.env_id} provides {', '.join(environment.signal_names)}"
         )
     columns = [environment.signal_names.index(name) for name in prop.signal_names]
-    tanh = behaviour.spec.squash == "tanh"
-    if tanh:
-        require_unit_actions(plan.env_id, environment.action_space)
+    mapping = behaviour.spec.action_mapping
+    mapping.require_fits(plan.env_id, environment.action_space)
     actions = behaviour.spec.action_size
 
     scenario = np.full(slots, -1, dtype=np.int64)
@@ -178,7 +176,7 @@ def run_scenarios(
         if observer is not None:
             observer(scenario[live], step[live], gaussians, environment.poses(live))
         action = gaussians.mean + gaussians.std * noise[live, step[live]]
-        transition = environment.step(live, np.tanh(action) if tanh else action)
+        transition = environment.step(live, mapping(action))
         step[live] += 1
         observation[live] = transition.observation
         trace[live, step[live]] = transition.signals[:, columns]

@@ -25,6 +25,14 @@ def test_defaults_are_the_papers_and_not_rllibs():
     assert config.sampling == "arrays"
 
 
+def test_what_fails_is_told_and_not_replaced():
+    """A runner begun anew, or one fewer, gives other numbers; a lost environment hides its end."""
+    config = ProjectedPPOConfig()
+    assert config.restart_failed_sub_environments is False
+    assert config.restart_failed_env_runners is False
+    assert config.ignore_env_runner_failures is False
+
+
 def test_alpha_is_short_for_the_ratio_constraint(small_base):
     config = ProjectedPPOConfig().training(base=small_base, alpha=1.5)
     assert config.constraint == RatioConstraint(alpha=1.5)

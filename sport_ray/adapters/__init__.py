@@ -1,0 +1,34 @@
+"""Bring your own base: policies of other libraries as this project's, the same distribution.
+
+Each adapter copies weights, std head, observation normalisation (frozen) and action mapping, and
+computes nothing: what is not a diagonal Gaussian before a fixed mapping of actions is refused with
+the reason. Nothing here unpickles a file; the foreign library is needed only for its live objects.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sport_ray.adapters.normalization import read_normalization
+    from sport_ray.adapters.npz import read_npz
+    from sport_ray.adapters.rllib import from_rllib
+    from sport_ray.adapters.sb3 import from_sb3
+    from sport_ray.adapters.sb3_file import read_sb3
+
+__all__ = ["from_rllib", "from_sb3", "read_normalization", "read_npz", "read_sb3"]
+
+_HOME = {
+    "from_rllib": "rllib",
+    "from_sb3": "sb3",
+    "read_normalization": "normalization",
+    "read_npz": "npz",
+    "read_sb3": "sb3_file",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

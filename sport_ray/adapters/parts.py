@@ -1,0 +1,189 @@
+"""An actor in parts, as adapters find it, put together as a :class:`GaussianNetwork`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from sport_ray.errors import UserError
+from sport_ray.policies.network import ACTIVATIONS, GaussianNetwork, PolicySpec, blank_network
+from sport_ray.policies.observations import Normalization
+
+LARGEST_LOG_STD = 30.0
+"""Nats; a std within e^±30 and its square are normal float32 numbers."""
+
+Linear = tuple[Tensor, Tensor]
+"""Weight (out, in) and bias (out,) of y = W x + b."""
+
+
+@dataclass(frozen=True)
+class Actor:
+    """What there is of a policy: hidden layers, each with the activation after it, and heads.
+
+    ``log_std`` is a parameter (D,) or a linear layer of the last hidden layer; it is clamped to
+    ``log_std_range`` (nats) where there is one.
+    """
+
+    hidden: tuple[Linear, ...]
+    activation: str | None
+    mean: Linear
+    log_std: Tensor | Linear
+    squash: str
+    log_std_range: tuple[float, float] | None = None
+    action_low: tuple[float, ...] | None = None
+    action_high: tuple[float, ...] | None = None
+    normalization: Normalization | None = None
+
+    def network(self, source: str) -> GaussianNetwork:
+        """The policy; ``source`` says in errors what it was made from.
+
+        Raises:
+            UserError: layers that do not fit each other, weights that are not finite float32
+                numbers, or a log std outside ±30 nats.
+        """
+        layers = [*self.hidden, self.mean]
+        for index, (weight, bias) in enumerate(layers):
+            _require_linear(source, index, weight, bias)
+        for (above, _), (below, _) in zip(layers[1:], layers, strict=False):
+            if above.shape[1] != below.shape[0]:
+                raise UserError(f"{source}: a layer of {below.shape[0]} feeds {above.shape[1]}")
+        if self.hidden and self.activation is None:
+            raise UserError(
+                f"{source}: the activation is not known: name one of {', '.join(ACTIVATIONS)} "
+                "with --activation"
+            )
+        size = self.mean[0].shape[0]
+        state = {}
+        for index, (weight, bias) in enumerate(self.hidden):
+            state[f"body.{2 * index}.weight"], state[f"body.{2 * index}.bias"] = weight, bias
+        last = f"body.{2 * len(self.hidden)}"
+        if isinstance(self.log_std, Tensor):
+            _require_float32(source, "log_std", self.log_std)
+            if self.log_std.shape != (size,):
+                raise UserError(
+                    f"{source}: log_std has shape {tuple(self.log_std.shape)}, expected ({size},)"
+                )
+            state[f"{last}.weight"], state[f"{last}.bias"] = self.mean
+            state["log_std"] = self.log_std
+        else:
+            _require_linear(source, len(self.hidden), *self.log_std)
+            if self.log_std[0].shape != self.mean[0].shape:
+                raise UserError(f"{source}: the heads of mean and log std differ in shape")
+            state[f"{last}.weight"] = torch.cat([self.mean[0], self.log_std[0]])
+            state[f"{last}.bias"] = torch.cat([self.mean[1], self.log_std[1]])
+        network = blank_network(self._spec(source, layers[0][0].shape[1], size))
+        network.load_state_dict({name: value.detach().cpu() for name, value in state.items()})
+        return network
+
+    def _spec(self, source: str, observation_size: int, action_size: int) -> PolicySpec:
+        constant = isinstance(self.log_std, Tensor)
+        low, high = self.log_std_range or (-LARGEST_LOG_STD, LARGEST_LOG_STD)
+        if constant and self.log_std_range is None:
+            largest = float(self.log_std.abs().max())  # type: ignore[union-attr]
+            if largest > LARGEST_LOG_STD:
+                raise UserError(
+                    f"{source}: a log std of ±{largest:g} nats is beyond ±{LARGEST_LOG_STD:g}"
+                )
+        if self.normalization and len(self.normalization.mean) != observation_size:
+            raise UserError(
+                f"{source}: the normalisation has {len(self.normalization.mean)} entries, "
+                f"observations have {observation_size}"
+            )
+        fields: dict[str, Any] = {
+            "observation_size": observation_size,
+            "action_size": action_size,
+            "hidden": tuple(weight.shape[0] for weight, _ in self.hidden),
+            "activation": self.activation or "tanh",
+            "log_std_min": low,
+            "log_std_max": high,
+            "squash": self.squash,
+            "std_head": "constant" if constant else "clamped",
+            "action_low": self.action_low,
+            "action_high": self.action_high,
+            "normalization": self.normalization,
+        }
+        try:
+            return PolicySpec(**fields)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            where = ".".join(str(part) for part in problem["loc"]) or "policy"
+            raise UserError(f"{source}: {where}: {problem['msg']}") from None
+
+
+def sequential_layers(source: str, modules: list[nn.Module]) -> tuple[list[Linear], set[str]]:
+    """The linear layers of a list linear, activation, linear, … and the activations' names.
+
+    Raises:
+        UserError: any other module, an activation with parameters of its own choice, or a layer
+            without bias.
+    """
+    layers: list[Linear] = []
+    names: set[str] = set()
+    for index, module in enumerate(modules):
+        if index % 2 == 0:
+            if type(module) is not nn.Linear or module.bias is None:
+                raise UserError(
+                    f"{source}: layer {index} is {module}; expected a linear layer with bias "
+                    "(normalisation, dropout and convolutions are not supported)"
+                )
+            layers.append((module.weight, module.bias))
+        else:
+            names.add(activation_name(source, module))
+    return layers, names
+
+
+def activation_name(source: str, module: nn.Module) -> str:
+    """The registered name of an activation.
+
+    Raises:
+        UserError: another one, or one with arguments that are not torch's defaults.
+    """
+    for name, kind in ACTIVATIONS.items():
+        if type(module) is kind and repr(module) in (
+            repr(kind()),
+            f"{kind.__name__}(inplace=True)",
+        ):
+            return name
+    raise UserError(
+        f"{source}: activation {module} is not supported; known: {', '.join(ACTIVATIONS)}"
+    )
+
+
+def box_mapping(
+    source: str, kind: str, low: tuple[float, ...], high: tuple[float, ...]
+) -> dict[str, Any]:
+    """``squash`` and bounds for actions in a box; without any bound "clip" clips nothing.
+
+    Raises:
+        UserError: bounds of which only some are infinite, or all are where a range is needed.
+    """
+    unbounded = [value in (float("inf"), -float("inf")) for value in (*low, *high)]
+    if not any(unbounded):
+        return {"squash": kind, "action_low": low, "action_high": high}
+    if all(unbounded) and kind == "clip":
+        return {"squash": "none"}
+    raise UserError(
+        f"{source}: the action space has infinite bounds ({list(low)} to {list(high)}): give all "
+        "entries finite ones"
+    )
+
+
+def _require_linear(source: str, index: int, weight: Tensor, bias: Tensor) -> None:
+    if weight.ndim != 2 or bias.shape != weight.shape[:1] or 0 in weight.shape:
+        raise UserError(
+            f"{source}: layer {index} has a weight of shape {tuple(weight.shape)} and a bias of "
+            f"shape {tuple(bias.shape)}; expected (out, in) and (out,)"
+        )
+    _require_float32(source, f"layer {index}", weight)
+    _require_float32(source, f"layer {index}", bias)
+
+
+def _require_float32(source: str, what: str, value: Tensor) -> None:
+    if value.dtype != torch.float32:  # a silent cast would make another policy
+        raise UserError(f"{source}: {what} is {value.dtype}, expected float32: cast it yourself")
+    if not torch.isfinite(value).all():
+        raise UserError(f"{source}: {what} holds numbers that are not finite")

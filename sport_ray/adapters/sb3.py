@@ -1,0 +1,104 @@
+"""A live Stable-Baselines3 model (PPO, A2C, SAC with MlpPolicy) as a policy of this project."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from sport_ray.adapters.parts import sequential_layers
+from sport_ray.adapters.sb3_weights import GSDE, actor_from_weights
+from sport_ray.errors import UserError
+from sport_ray.policies.network import GaussianNetwork
+from sport_ray.policies.observations import Normalization
+
+
+def from_sb3(model: Any, vecnormalize: Any = None) -> GaussianNetwork:
+    """The same distribution over actions as the model's, as a :class:`GaussianNetwork`.
+
+    The mean and std are the same functions of the observation with the same float32 weights; a
+    ``VecNormalize`` is frozen as it is now. Agreement in float64 is to rounding; in float32 both
+    round each operation, in orders of their own.
+
+    Args:
+        model: of ``PPO``, ``A2C`` or ``SAC``, with ``MlpPolicy`` and actions in a ``Box``.
+        vecnormalize: the ``VecNormalize`` that the model's observations go through.
+
+    Raises:
+        UserError: anything but a diagonal Gaussian of an MLP, with the reason; a model whose
+            environment normalises observations, without ``vecnormalize``.
+    """
+    from stable_baselines3.a2c.policies import ActorCriticPolicy
+    from stable_baselines3.common.torch_layers import FlattenExtractor, MlpExtractor
+    from stable_baselines3.sac.policies import Actor as SACActor
+    from stable_baselines3.sac.policies import SACPolicy
+
+    policy = model.policy
+    source = f"Stable-Baselines3 {type(model).__name__} with {type(policy).__name__}"
+    low, high = _box(source, model.observation_space, model.action_space)
+    if getattr(model, "use_sde", False):
+        raise UserError(f"{source}: {GSDE}")
+    if type(policy) is SACPolicy:
+        actor = policy.actor
+        if type(actor) is not SACActor:
+            raise UserError(f"{source}: the actor is a class of your own, {type(actor).__name__}")
+        modules, extractor = list(actor.latent_pi), actor.features_extractor
+    elif type(policy) is ActorCriticPolicy:
+        if type(policy.mlp_extractor) is not MlpExtractor:
+            name = type(policy.mlp_extractor).__name__
+            raise UserError(f"{source}: the network is a class of your own, {name}")
+        modules, extractor = list(policy.mlp_extractor.policy_net), policy.pi_features_extractor
+    else:
+        raise UserError(
+            f"{source}: expected MlpPolicy of PPO, A2C or SAC: no CNN, no dictionaries, no LSTM, "
+            "no policy class of your own"
+        )
+    if type(extractor) is not FlattenExtractor:
+        raise UserError(
+            f"{source}: features come from {type(extractor).__name__}; expected FlattenExtractor"
+        )
+    _, activations = sequential_layers(source, modules)
+    if len(activations) > 1:
+        raise UserError(f"{source}: layers have different activations: {sorted(activations)}")
+    actor_ = actor_from_weights(
+        source,
+        policy.state_dict(),
+        next(iter(activations), None),
+        low,
+        high,
+        _normalization(source, model, vecnormalize),
+    )
+    return actor_.network(source)
+
+
+def _box(
+    source: str, observations: spaces.Space[Any], actions: spaces.Space[Any]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    if not isinstance(actions, spaces.Box) or len(actions.shape) != 1:
+        raise UserError(f"{source}: actions in {actions}; expected a Box of one dimension")
+    if not isinstance(observations, spaces.Box) or len(observations.shape) != 1:
+        raise UserError(
+            f"{source}: observations in {observations}; expected a Box of one dimension"
+        )
+    low, high = (bound.astype(np.float64).tolist() for bound in (actions.low, actions.high))
+    return tuple(low), tuple(high)
+
+
+def _normalization(source: str, model: Any, vecnormalize: Any) -> Normalization | None:
+    own = model.get_vec_normalize_env()
+    if vecnormalize is None:
+        if own is not None and own.norm_obs:
+            raise UserError(
+                f"{source}: its observations go through VecNormalize: pass "
+                "vecnormalize=model.get_vec_normalize_env()"
+            )
+        return None
+    if not vecnormalize.norm_obs:
+        return None
+    statistics = vecnormalize.obs_rms
+    if isinstance(statistics, dict):
+        raise UserError(f"{source}: VecNormalize of dictionary observations is not supported")
+    return Normalization.from_variance(
+        statistics.mean, statistics.var, vecnormalize.epsilon, vecnormalize.clip_obs
+    )

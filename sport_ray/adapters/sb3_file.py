@@ -1,0 +1,165 @@
+"""A Stable-Baselines3 .zip, read without unpickling anything.
+
+The archive holds ``policy.pth`` (tensors, which torch reads with ``weights_only=True``) and
+``data``, JSON in which every object that is not plain JSON is a cloudpickle beside a readable
+account of it: its type and the text of its attributes. The pickles are not looked at. From the
+text come the spaces, the policy's class and its keyword arguments; what is not understood is
+refused or asked for.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from sport_ray.adapters.sb3_weights import GSDE, actor_from_weights
+from sport_ray.errors import UserError
+from sport_ray.policies.network import ACTIVATIONS, GaussianNetwork
+from sport_ray.policies.observations import Normalization
+
+POLICIES = {
+    "stable_baselines3.common.policies": "tanh",  # PPO, A2C: the activation by default
+    "stable_baselines3.sac.policies": "relu",
+}
+HARMLESS = {
+    "net_arch", "activation_fn", "log_std_init", "ortho_init", "optimizer_class",
+    "optimizer_kwargs", "share_features_extractor", "n_critics", "normalize_images",
+    "clip_mean", "use_sde", "use_expln", "full_std",
+}  # fmt: skip
+"""Policy arguments that change nothing beside weights and activation (gSDE's: without gSDE)."""
+
+
+def read_sb3(
+    path: Path,
+    *,
+    activation: str | None = None,
+    normalization: Normalization | None = None,
+    action_space: Any = None,
+) -> GaussianNetwork:
+    """The actor of a model saved by ``model.save``; PPO, A2C or SAC is seen from its weights.
+
+    Args:
+        path: the .zip.
+        activation: of the hidden layers, where the file does not tell.
+        normalization: of observations; the file does not say whether there was one.
+        action_space: a ``Box`` with the bounds of actions; by default as the file's text has them.
+
+    Raises:
+        UserError: a file that cannot be read, or a policy that cannot be a base, with the reason.
+    """
+    source = str(path)
+    data, weights = _read(Path(path))
+    if data.get("use_sde"):
+        raise UserError(f"{source}: {GSDE}")
+    module = _account(data, "policy_class").get("__module__")
+    if module not in POLICIES:
+        raise UserError(
+            f"{source}: the policy class is from {module}, expected MlpPolicy of PPO, A2C or SAC: "
+            "no LSTM, no class of your own (sport_ray.adapters.from_sb3 takes a live model)"
+        )
+    _require_box(source, _account(data, "observation_space"), "observations")
+    found = _activation(source, data.get("policy_kwargs") or {}, POLICIES[module])
+    if found is not None and activation not in (None, found):
+        raise UserError(f"{source}: its activation is {found}, not {activation}")
+    space = _account(data, "action_space")
+    if action_space is None:
+        _require_box(source, space, "actions")
+        low, high = (_numbers(source, space, name) for name in ("low", "high"))
+    else:
+        low, high = (
+            tuple(bound.astype(np.float64).tolist())
+            for bound in (action_space.low, action_space.high)
+        )
+    actor = actor_from_weights(source, weights, found or activation, low, high, normalization)
+    return actor.network(source)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            data = json.loads(archive.read("data"))
+            stored = io.BytesIO(archive.read("policy.pth"))
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist") from None
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} is not a model of Stable-Baselines3: {reason}") from None
+    try:
+        weights = torch.load(stored, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises pickle's errors, and RuntimeError
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: policy.pth holds more than tensors: {reason}") from None
+    tensors = isinstance(weights, dict) and all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in weights.items()
+    )
+    if not isinstance(data, dict) or not tensors:
+        raise UserError(f"{path} is not a model of Stable-Baselines3")
+    return data, dict(weights)
+
+
+def _account(data: dict[str, Any], name: str) -> dict[str, Any]:
+    found = data.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _require_box(source: str, space: dict[str, Any], what: str) -> None:
+    kind = re.fullmatch(
+        r"<class '(?:gym|gymnasium)\.spaces\.(\w+)\.\w+'>", str(space.get(":type:"))
+    )
+    name = kind[1] if kind else str(space.get(":type:"))
+    if name != "box":
+        raise UserError(f"{source}: {what} in a space {name!r}; expected a Box of one dimension")
+    if not re.fullmatch(r"[\[(]\d+,?[\])]", str(space.get("_shape"))):
+        raise UserError(
+            f"{source}: {what} of shape {space.get('_shape')}; expected a Box of one dimension"
+        )
+
+
+def _numbers(source: str, space: dict[str, Any], name: str) -> tuple[float, ...]:
+    """A bound of the action space from its text, as float32 or float64 numbers.
+
+    numpy prints a bound that is the same for all entries to the last bit, others to eight digits
+    after the point; one that needs more differs from the environment's, and is refused there.
+    """
+    dtype = np.float64 if space.get("dtype") == "float64" else np.float32
+    size = int(re.sub(r"\D", "", str(space["_shape"])))
+    try:
+        text = str(space.get(name)).strip("[] \n").split()
+        same = str(space.get(f"{name}_repr"))
+        values = [float(same)] * size if "[" not in same else [float(one) for one in text]
+        if len(values) != size:
+            raise ValueError(f"{len(values)} numbers for {size} actions")
+    except ValueError as error:
+        raise UserError(
+            f"{source}: the action space's {name} cannot be read from its text ({error}): name the "
+            "environment with --env"
+        ) from None
+    return tuple(np.asarray(values, dtype=dtype).astype(np.float64).tolist())
+
+
+def _activation(source: str, arguments: dict[str, Any], default: str) -> str | None:
+    """The activation's name, or None where the text does not tell."""
+    unknown = sorted(set(arguments) - HARMLESS - {":type:", ":serialized:"})
+    if unknown:
+        raise UserError(
+            f"{source}: the policy was made with {unknown[0]!r}, which may change its network; "
+            "only the stock MlpPolicy can be read from a file"
+        )
+    if "activation_fn" not in arguments:
+        return default
+    text = str(arguments["activation_fn"])
+    for name, kind in ACTIVATIONS.items():
+        if text == str(kind):
+            return name
+    if re.fullmatch(r"<class '[\w.]+'>", text):
+        raise UserError(
+            f"{source}: activation {text} is not supported; known: {', '.join(ACTIVATIONS)}"
+        )
+    return None

@@ -1,0 +1,115 @@
+"""docs/your-own-task.md runs as it stands, on smaller sizes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from sport_ray.deploy import load
+from sport_ray.policies import FrozenGaussian, load_policy
+
+PAGE = Path(__file__).parents[1] / "docs" / "your-own-task.md"
+SMALL = {"train_batch_size": 256, "minibatch_size": 64, "num_envs": 8, "env_steps": 512,
+         "warmup_env_steps": 256}  # fmt: skip
+
+
+def blocks() -> list[tuple[str, str]]:
+    """(language, text) of each block of the page."""
+    return re.findall(r"^```(\w+)\n(.*?)^```", PAGE.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def write_files(folder: Path) -> None:
+    """The page's files, smaller."""
+    for language, text in blocks():
+        name = re.match(r"# (\S+\.(?:py|yaml))\n", text)
+        if name is None:
+            continue
+        if language == "yaml":
+            study = yaml.safe_load(text)
+            study["certificate"] |= {"num_scenarios": 300, "beta": 1e-3, "max_horizon": 10}
+            study["sweep"] |= {"alphas": [1.0, 1.1], "horizons": [10], "seeds": [0]}
+            study["training"] |= SMALL
+            study["evaluation"] |= {"num_scenarios": 60, "beta": 1e-3}
+            text = yaml.safe_dump(study)
+        text, count = re.subn(r"total_timesteps=[\d_]+", "total_timesteps=2_100", text)
+        assert count == (1 if name[1].startswith("train_") else 0)
+        (folder / name[1]).write_text(text)
+
+
+def commands(*needed: str) -> str:
+    """The page's shell blocks in which one of the words occurs, in order."""
+    chosen = [text for language, text in blocks() if language == "bash"]
+    return "".join(text for text in chosen if any(word in text for word in needed))
+
+
+def run(script: str, folder: Path) -> str:
+    """Run a shell script as a user would in an empty folder."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-e"], input=script, cwd=folder, capture_output=True, text=True, timeout=300,
+        env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_the_pendulum_of_the_page_from_training_to_acting(tmp_path):
+    write_files(tmp_path)
+    said = run(commands("PYTHONPATH", "pendulum", "CELL", "act.py"), tmp_path)
+    assert "1 actions by clip" in said and "5 of 5 cells finished" in said
+    assert "this episode's largest signal" in said
+    results = tmp_path / "results" / "slow-pendulum"
+    spec = load_policy(results / "base").network.spec
+    assert (spec.action_low, spec.action_high, spec.std_head) == ((-2.0,), (2.0,), "constant")
+    certificate = json.loads((results / "certificate.json").read_text())
+    assert certificate["base_digest"] == load_policy(tmp_path / "bases" / "pendulum").digest
+    cells = pd.read_csv(results / "cells.csv")
+    assert len(cells) == 5 and (cells["status"] == "finished").all()
+    bounded = cells[cells["alpha"].notna()]
+    assert (bounded["max_log_ratio"] <= bounded["log_alpha"]).all()
+    assert cells[cells["alpha"] == 1.0]["mean_return"].nunique() == 1  # both are the base
+    assert "Check failed" not in (results / "report.html").read_text()
+    policy = load(tmp_path / "bundle")
+    policy.reset(0)
+    seen = np.array([0.5, -0.8, 7.9], dtype=np.float32)
+    action = policy.act(seen)
+    assert -2.0 <= action[0] <= 2.0
+    base = FrozenGaussian(load_policy(results / "base").network)
+    mean, std = base.distribution(seen[None])
+    np.testing.assert_array_equal(policy.last.gaussians.base_mean, mean[0])
+    np.testing.assert_array_equal(policy.last.gaussians.base_std, std[0])
+
+
+@pytest.mark.slow
+def test_the_cart_of_the_page_with_normalised_observations(tmp_path):
+    pytest.importorskip("mujoco")
+    write_files(tmp_path)
+    said = run(commands("PYTHONPATH", "cart"), tmp_path)
+    assert "observations normalised" in said and "3 of 3 cells finished" in said
+    results = tmp_path / "results" / "steady-cart"
+    spec = load_policy(results / "base").network.spec
+    assert spec.normalization is not None and spec.normalization.clip == 10.0
+    cells = pd.read_csv(results / "cells.csv")
+    assert (cells["status"] == "finished").all()
+    assert cells["mean_return"].between(0.0, 10.0).all()  # 1 for each step that the pole stays up
+    page = (results / "report.html").read_text()
+    assert "Check failed" not in page
+    again = run(f"export PYTHONPATH=$PWD\nsport-ray verify {results} --rerun 40\n", tmp_path)
+    assert "40 scenarios run again" in " ".join(again.split())
+
+
+def test_every_command_of_the_page_is_run_by_a_test():
+    run_by_tests = commands("PYTHONPATH", "pendulum", "CELL", "act.py") + commands("cart")
+    for language, text in blocks():
+        assert language != "bash" or text in run_by_tests
+        assert language in ("bash", "yaml", "python")

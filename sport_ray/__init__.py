@@ -10,10 +10,14 @@ nothing else: numba, torch and ray load with the modules that use them.
 
 from __future__ import annotations
 
-from sport_ray.envs.registration import register_envs
-
 __version__ = "0.1.0"
 
-register_envs()
+try:
+    from sport_ray.envs.registration import register_envs
+except ModuleNotFoundError as error:  # sport_ray.deploy does without gymnasium
+    if error.name != "gymnasium":
+        raise
+else:
+    register_envs()
 
 __all__ = ["__version__", "register_envs"]

@@ -1,0 +1,174 @@
+"""A bundle on disk: policies, constraint and certificate in a folder, bound by sha256; no pickle.
+
+manifest.json                the chain, and the sha256 of every other file
+base/, task/                 policy.json and policy.safetensors each
+certificate.json (.sig)      as certified
+certificate_outcomes.parquet its table, for `sport-ray verify`
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from sport_ray.canonical import digest, readable_json
+from sport_ray.deploy.forward import RowPolicy
+from sport_ray.deploy.heads import ToAction
+from sport_ray.deploy.promise import certified_eps_base, read_certificate, require_promise
+from sport_ray.deploy.rules import Rule, rule_from_json
+from sport_ray.deploy.tensors import read_tensors
+from sport_ray.errors import UserError
+
+SCHEMA = "sport-ray/bundle/1"
+MANIFEST = "manifest.json"
+CERTIFICATE = "certificate.json"
+POLICY_FILES = ("policy.json", "policy.safetensors")
+REQUIRED = (CERTIFICATE, *(f"{who}/{name}" for who in ("base", "task") for name in POLICY_FILES))
+
+
+class TaskDamaged(UserError):
+    """All but the task policy is intact: the base policy could be played."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle that was read and checked; ``task`` is None where only the base is intact."""
+
+    manifest: dict[str, Any]
+    base: RowPolicy
+    task: RowPolicy | None
+    rule: Rule
+    to_action: ToAction
+    horizon: int
+    damage: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """sha256 (hex) over the manifest, and so over every file."""
+        return str(self.manifest["digest"])
+
+
+def read_bundle(folder: Path, *, expect: str | None = None, base_only: bool = False) -> Bundle:
+    """Read a bundle and check all of it: every sha256, the chain of digests, the promise.
+
+    expect: the bundle's digest, known from elsewhere; whoever can rewrite the whole folder can
+        compute every digest in it anew, but not make it this one. base_only: where nothing but
+        the task policy is damaged, return a bundle without it.
+
+    Raises:
+        UserError: anything missing, altered, or that does not fit together, by name.
+    """
+    folder = Path(folder)
+    manifest = _read_manifest(folder, expect)
+    try:
+        return _assemble(folder, manifest, base_only)
+    except UserError as error:
+        raise type(error)(f"bundle {folder}: {error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise UserError(f"bundle {folder} is not valid: {error!r}") from None
+
+
+def _assemble(folder: Path, manifest: dict[str, Any], base_only: bool) -> Bundle:
+    damage = None
+    contents: dict[str, bytes] = {}
+    for name, expected in manifest["files"].items():
+        try:
+            contents[name] = _read_file(folder, name, expected)
+        except UserError as error:
+            if not (base_only and name.startswith("task/")):
+                raise
+            damage = str(error)
+    for name in REQUIRED:
+        if name not in manifest["files"]:
+            raise UserError(f"{name} is not in its manifest")
+    certificate = read_certificate(contents[CERTIFICATE])
+    base_digest, base_spec, base = _policy(contents, "base")
+    if not base_digest == certificate["base_digest"] == manifest["base"]["digest"]:
+        raise UserError("the base policy is not the one that was certified")
+    world, horizon = manifest["world"], manifest["horizon"]
+    if type(horizon) is not int:
+        raise UserError(f"horizon {horizon!r} is not a number of steps")
+    if certificate["digest"] != manifest["certificate"]["digest"]:
+        raise UserError("the certificate is not the one that the manifest names")
+    for mine, its in (("env_id", "env_id"), ("certified_kwargs", "env_kwargs")):
+        if world[mine] != certificate[its]:
+            raise UserError(f"the certificate is for another {its}")
+    if manifest["property"] != certificate["property"]:
+        raise UserError("the certificate is for another property")
+    promise = manifest["promise"]
+    eps_base = certified_eps_base(certificate, horizon)
+    if promise["eps_base"] != eps_base or promise["beta"] != certificate["beta"]:
+        raise UserError("the promise states another ε_base or β than the certificate")
+    require_promise(manifest["constraint"], eps_base, horizon, promise)
+    rule = rule_from_json(manifest["constraint"])
+    task = None
+    if damage is None:
+        task_digest, task_spec, task = _policy(contents, "task")
+        if task_digest != manifest["task"]["digest"]:
+            raise UserError("the task policy is not the one that the manifest names")
+        _require_same_actions(base_spec, task_spec)
+        seen = task.observation_size - base.observation_size
+        if seen not in (0, rule.features):
+            raise UserError(f"the task policy sees {seen} entries more than the base policy")
+    return Bundle(manifest, base, task, rule, ToAction(base_spec), horizon, damage)
+
+
+def _read_manifest(folder: Path, expect: str | None) -> dict[str, Any]:
+    path = folder / MANIFEST
+    try:
+        data = path.read_bytes()
+        document = json.loads(data)
+        body = {key: value for key, value in document.items() if key != "digest"}
+        unchanged = digest(body) == document["digest"] and readable_json(document) == data
+        files = document["files"]
+        if document["schema"] != SCHEMA:
+            raise UserError(f"{path} has schema {document['schema']!r}, expected {SCHEMA!r}")
+        if not isinstance(files, dict):
+            raise TypeError("files must be an object")
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: make a bundle with `sport-ray export`") from None
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError, OSError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{path} is damaged: {error!r}") from None
+    if not unchanged:
+        raise UserError(f"{path} was altered: its digest does not match its content")
+    if expect is not None and document["digest"] != expect:
+        raise UserError(f"{path} is another bundle: its digest is {document['digest']}")
+    return document
+
+
+def _read_file(folder: Path, name: str, expected: str) -> bytes:
+    parts = PurePosixPath(name)
+    if parts.is_absolute() or ".." in parts.parts or "\\" in name:
+        raise ValueError(f"{name!r} is not a file of the bundle")
+    try:
+        data = (folder / name).read_bytes()
+    except OSError:
+        kind = TaskDamaged if name.startswith("task/") else UserError
+        raise kind(f"{name} cannot be read") from None
+    if hashlib.sha256(data).hexdigest() != expected:
+        kind = TaskDamaged if name.startswith("task/") else UserError
+        raise kind(f"{name} was altered: its sha256 is not the one in {MANIFEST}")
+    return data
+
+
+def _policy(contents: dict[str, bytes], who: str) -> tuple[str, dict[str, Any], RowPolicy]:
+    """A policy's digest, architecture and network, from its two files."""
+    document = json.loads(contents[f"{who}/policy.json"])
+    weights = contents[f"{who}/policy.safetensors"]
+    identity = {key: document[key] for key in ("schema", "spec", "weights_sha256")}
+    if digest(identity) != document["digest"] or identity["schema"] != "sport-ray/policy/1":
+        raise UserError(f"{who}/policy.json was altered: its digest does not match its content")
+    if hashlib.sha256(weights).hexdigest() != identity["weights_sha256"]:
+        raise UserError(f"{who}/policy.safetensors is not the file that policy.json names")
+    return document["digest"], document["spec"], RowPolicy(document["spec"], read_tensors(weights))
+
+
+def _require_same_actions(base: dict[str, Any], task: dict[str, Any]) -> None:
+    for name in ("action_size", "squash", "action_low", "action_high"):
+        if base.get(name) != task.get(name):
+            raise UserError(f"base and task policy differ in {name}")

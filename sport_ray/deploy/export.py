@@ -1,0 +1,157 @@
+"""Writing a bundle: copies of what was certified and evaluated, and the manifest over them.
+
+The one module of this package that needs the whole of sport_ray (pydantic, scipy, gymnasium).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from sport_ray.canonical import digest, readable_json, write_atomic
+from sport_ray.certificates import load_certificate
+from sport_ray.constraints import Constraint
+from sport_ray.deploy.bundle import CERTIFICATE, MANIFEST, POLICY_FILES, SCHEMA, read_bundle
+from sport_ray.deploy.promise import THEOREMS
+from sport_ray.deploy.rules import SUPPORTED
+from sport_ray.envs.making import make_environment
+from sport_ray.errors import UserError
+from sport_ray.policies import load_policy
+from sport_ray.rollouts.environment import POINT_REACH_AVOID
+from sport_ray.versions import versions
+
+
+@dataclass(frozen=True)
+class Export:
+    """What a bundle is made of.
+
+    base, task: folders of policies. certificate: the file; its table and signature beside it are
+    taken along. bound: the promise, which covers the world's α_μ and α_p. env_kwargs: of the world
+    that the policy is for. source: where it came from. evidence: what its evaluation found.
+    """
+
+    base: Path
+    task: Path
+    certificate: Path
+    constraint: Constraint
+    horizon: int
+    bound: float | None
+    env_kwargs: dict[str, Any]
+    alpha_mu: float
+    alpha_p: float
+    source: dict[str, Any]
+    evidence: dict[str, Any]
+
+
+def write_bundle(out: Path, export: Export) -> str:
+    """Write the folder, read it again as a user would, and return its digest.
+
+    Raises:
+        UserError: a constraint or policy that cannot be deployed, a promise of 1 or more, or a
+            folder that is there already.
+    """
+    out = Path(out)
+    if out.exists():
+        raise UserError(f"folder {out} exists already: choose another with --out")
+    name = export.constraint.name
+    if name not in SUPPORTED:
+        reason = "nothing is promised for it" if name == "unconstrained" else "it has no rule yet"
+        raise UserError(
+            f"constraint {name!r} cannot be deployed, {reason}: choose one of "
+            f"{', '.join(SUPPORTED)}"
+        )
+    if export.bound is None or not export.bound < 1.0:
+        raise UserError(
+            f"this cell promises nothing (prior bound {export.bound}): choose one with a smaller "
+            "α or budget, or a shorter horizon"
+        )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.with_name(f".{out.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        manifest = _write_files(temporary, export)
+        manifest["digest"] = digest(manifest)
+        write_atomic(temporary / MANIFEST, readable_json(manifest))
+        read_bundle(temporary)
+        os.rename(temporary, out)  # whole, or not at all
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return str(manifest["digest"])
+
+
+def _write_files(folder: Path, export: Export) -> dict[str, Any]:
+    """Copy the files; the manifest without its digest."""
+    certificate = load_certificate(export.certificate)
+    base, task = load_policy(export.base), load_policy(export.task)
+    copied = {
+        f"{who}/{name}": source / name
+        for who, source in (("base", export.base), ("task", export.task))
+        for name in POLICY_FILES
+    }
+    copied[CERTIFICATE] = export.certificate
+    beside = (f"{export.certificate.name}.sig", certificate.outcomes.file)
+    for name, target in zip(beside, (f"{CERTIFICATE}.sig", beside[1]), strict=True):
+        if (path := export.certificate.with_name(name)).is_file():
+            copied[target] = path
+    files = {}
+    for name, path in copied.items():
+        data = path.read_bytes()
+        write_atomic(folder / name, data)
+        files[name] = hashlib.sha256(data).hexdigest()
+    chance = f"with confidence 1 − {certificate.beta:g}"
+    return {
+        "schema": SCHEMA,
+        "horizon": export.horizon,
+        "constraint": export.constraint.to_json(),
+        "property": certificate.property,
+        "base": {"digest": base.digest, "spec": base.network.spec.model_dump(mode="json")},
+        "task": {"digest": task.digest, "spec": task.network.spec.model_dump(mode="json")},
+        "certificate": {"digest": certificate.digest},
+        "spaces": _spaces(certificate.env_id, export),
+        "world": {
+            "env_id": certificate.env_id,
+            "env_kwargs": export.env_kwargs,
+            "certified_kwargs": certificate.env_kwargs,
+        },
+        "promise": {
+            "bound": export.bound,
+            "beta": certificate.beta,
+            "eps_base": certificate.eps_base(export.horizon),
+            "alpha_mu": export.alpha_mu,
+            "alpha_p": export.alpha_p,
+            "theorem": THEOREMS[export.constraint.name],
+            "statement": f"P(one episode violates {certificate.property!r} within "
+            f"{export.horizon} steps) ≤ {export.bound!r}, {chance}, in the world named here",
+        },
+        "source": export.source,
+        "evidence": export.evidence,
+        "versions": versions(),
+        "files": files,
+    }
+
+
+def _spaces(env_id: str, export: Export) -> dict[str, Any]:
+    """Shapes, types and bounds of what goes in and out."""
+    environment = make_environment(env_id, export.env_kwargs, export.horizon)
+    found = {}
+    for name in ("observation", "action"):
+        space = getattr(environment, f"{name}_space")
+        if not isinstance(space, gymnasium.spaces.Box):
+            raise UserError(f"environment {env_id!r} has {name}s of the kind {space}: expected Box")
+        found[name] = {
+            "shape": list(space.shape),
+            "dtype": np.dtype(space.dtype).name,
+            "low": [float(x) if abs(x) < float("inf") else None for x in space.low.ravel()],
+            "high": [float(x) if abs(x) < float("inf") else None for x in space.high.ravel()],
+        }
+    if env_id == POINT_REACH_AVOID:  # its simulator takes what the policy draws, unrounded
+        found["action"]["dtype"] = "float64"
+    environment.close()
+    return found

@@ -1,0 +1,59 @@
+"""A logged episode played again from a bundle: the same Gaussians, the same draws."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sport_ray.deploy.bundle import Bundle
+from sport_ray.deploy.rules import Gaussians
+
+Array = NDArray[np.float64]
+NEAR = 1e-5
+"""Relative to the std: float32 numbers of another processor may differ by a few units."""
+
+
+class Replay:
+    """Computes a log's steps again, from their observations and the seeds of their episodes."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+
+    def reset(self, entropy: int | list[int], spawn_key: list[int]) -> None:
+        """The generator of an episode."""
+        sequence = np.random.SeedSequence(entropy, spawn_key=tuple(spawn_key))
+        self._random = np.random.default_rng(sequence)
+
+    def check(
+        self, record: dict[str, Any], step: Gaussians, drawn: Array, left: float, limit: float
+    ) -> str | None:
+        """What does not agree with the log, in words; None where all does."""
+        noise = self._random.standard_normal(self.bundle.base.action_size)
+        if not np.array_equal(step.mean + step.std * noise, drawn):
+            return "its action is not what the episode's seed draws"
+        observation = np.frombuffer(bytes.fromhex(record["observation"]), "<f4").astype(np.float64)
+        if observation.shape != (self.bundle.base.observation_size,):
+            return "its observation has another size"
+        base = self.bundle.base.distribution(observation)
+        if not _near(base, (step.base_mean, step.base_std), step.base_std):
+            return "its base policy is not the bundle's"
+        if record["played"] == "base":
+            return None
+        task, rule = self.bundle.task, self.bundle.rule
+        if task is None:
+            return "the bundle has no task policy"
+        seen = observation
+        if task.observation_size > len(observation):
+            seen = np.concatenate((observation, rule.seen(limit, left)))
+        own = (step.base_mean, step.base_std)
+        projected = rule.project(own, task.distribution(seen), limit)
+        if not _near(projected, (step.mean, step.std), step.base_std):
+            return "its task policy is not the bundle's"
+        return None
+
+
+def _near(mine: Any, theirs: Any, std: Array) -> bool:
+    return all((np.abs(np.asarray(a) - b) <= NEAR * (std + np.abs(b))).all()
+               for a, b in zip(mine, theirs, strict=True))  # fmt: skip

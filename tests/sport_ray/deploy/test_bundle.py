@@ -1,0 +1,159 @@
+"""Bundles: what is written can be read, and whatever does not fit together is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sport_ray.canonical import digest, readable_json
+from sport_ray.constraints import CONSTRAINTS, constraint_from_json
+from sport_ray.deploy import load, read_bundle
+from sport_ray.deploy.export import Export, write_bundle
+from sport_ray.deploy.rules import SUPPORTED
+from sport_ray.errors import UserError
+
+FILES = [
+    "manifest.json", "certificate.json", "base/policy.json", "base/policy.safetensors",
+    "task/policy.json", "task/policy.safetensors",
+]  # fmt: skip
+
+
+def sealed(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Change the manifest and compute every sha256 in it anew, as a forger would."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    for name in manifest["files"]:
+        if (folder / name).is_file():
+            manifest["files"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    manifest.pop("digest")
+    path.write_bytes(readable_json({**manifest, "digest": digest(manifest)}))
+
+
+@pytest.mark.parametrize("name", SUPPORTED)
+def test_every_constraint_with_a_rule_goes_out_and_in(
+    name: str, export_of: Callable[..., Export], tmp_path: Path
+) -> None:
+    export = export_of(name)
+    found = write_bundle(tmp_path / "bundle", export)
+    bundle = read_bundle(tmp_path / "bundle", expect=found)
+    assert bundle.digest == found and bundle.horizon == export.horizon
+    assert constraint_from_json(bundle.manifest["constraint"]) == export.constraint
+    assert bundle.manifest["promise"]["bound"] == export.bound
+    assert sorted(p.suffix for p in (tmp_path / "bundle").rglob("*.*")) == [
+        *[".json"] * 4, ".safetensors", ".safetensors",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(set(CONSTRAINTS) - set(SUPPORTED)))
+def test_every_other_constraint_is_refused_with_a_reason(
+    name: str, export_of: Callable[..., Export], tmp_path: Path
+) -> None:
+    other = CONSTRAINTS["unconstrained"]()
+    object.__setattr__(other, "name", name)
+    with pytest.raises(
+        UserError, match=f"constraint '{name}' cannot be deployed, .* has no rule|nothing"
+    ):
+        write_bundle(tmp_path / "bundle", export_of("ratio", constraint=other))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("bound", [None, 1.0, 3.5, float("nan")])
+def test_a_cell_that_promises_nothing_is_refused(
+    bound: float | None, export_of: Callable[..., Export], tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match="promises nothing"):
+        write_bundle(tmp_path / "bundle", export_of("ratio", bound=bound))
+
+
+def test_a_promise_that_does_not_follow_never_gets_its_folder(
+    export_of: Callable[..., Export], tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match="does not follow"):
+        write_bundle(tmp_path / "bundle", export_of("ratio", bound=0.001))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_there_is_left_alone(
+    bundle: Path, export_of: Callable[..., Export]
+) -> None:
+    before = (bundle / "manifest.json").read_bytes()
+    with pytest.raises(UserError, match="exists already"):
+        write_bundle(bundle, export_of("gauss_renyi"))
+    assert (bundle / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_changed_byte_in_any_file_is_found(name: str, bundle: Path) -> None:
+    path = bundle / name
+    data = path.read_bytes()
+    for place in (0, len(data) // 3, len(data) // 2, len(data) - 1):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        with pytest.raises(UserError):
+            load(bundle)
+    path.write_bytes(data)
+    load(bundle)
+    path.unlink()
+    with pytest.raises(UserError, match=r"does not exist|cannot be read"):
+        load(bundle)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda m: m["promise"].update(bound=m["promise"]["bound"] / 2), "does not follow"),
+        (lambda m: m["promise"].update(eps_base=m["promise"]["eps_base"] / 2), "another ε_base"),
+        (lambda m: m["promise"].update(beta=1e-9), "another ε_base or β"),
+        (lambda m: m["constraint"].update(alpha=1.2), "does not follow"),
+        (lambda m: m["constraint"].update(name="wild"), "no rule"),
+        (lambda m: m.update(horizon=9), "another ε_base"),
+        (lambda m: m.update(horizon=21), "does not cover"),
+        (lambda m: m.update(horizon=20.0), "not a number of steps"),
+        (lambda m: m.update(property="F goal"), "another property"),
+        (lambda m: m["world"].update(env_id="Other-v0"), "another env_id"),
+        (lambda m: m["world"].update(certified_kwargs={}), "another env_kwargs"),
+        (lambda m: m["certificate"].update(digest="00"), "not the one that the manifest"),
+        (lambda m: m["task"].update(digest="00"), "task policy is not the one"),
+        (lambda m: m.update(schema="sport-ray/bundle/2"), "schema"),
+        (lambda m: m["files"].pop("task/policy.json"), "is not in its manifest"),
+        (lambda m: m.pop("world"), "not valid"),
+        (lambda m: m.update(files=[]), "damaged"),
+        (lambda m: m["files"].update({"../certificate.json": "00"}), "not a file of the bundle"),
+        (lambda m: m["files"].update({"/etc/hostname": "00"}), "not a file of the bundle"),
+    ],
+)
+def test_what_was_sealed_anew_but_does_not_follow_is_refused(
+    change: Callable[[dict[str, Any]], Any], reason: str, bundle: Path
+) -> None:
+    sealed(bundle, lambda m: None)
+    load(bundle)  # sealing alone changes nothing
+    sealed(bundle, lambda m: change(m))
+    with pytest.raises(UserError, match=reason):
+        load(bundle)
+
+
+def test_another_base_policy_than_was_certified_is_refused(bundle: Path) -> None:
+    for name in ("policy.json", "policy.safetensors"):
+        shutil.copy(bundle / "task" / name, bundle / "base" / name)
+    sealed(bundle, lambda m: m["base"].update(digest=m["task"]["digest"]))
+    with pytest.raises(UserError, match="not the one that was certified"):
+        load(bundle)
+
+
+def test_a_bundle_that_is_not_the_expected_one_is_refused(bundle: Path) -> None:
+    known = read_bundle(bundle).digest
+    load(bundle, expect=known)
+    sealed(bundle, lambda m: m["source"].update(study="another"))
+    with pytest.raises(UserError, match="another bundle"):
+        load(bundle, expect=known)
+
+
+def test_where_there_is_no_bundle(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="sport-ray export"):
+        load(tmp_path)

@@ -1,0 +1,99 @@
+"""The deployed policy where nothing but torch, numpy and what they need can be imported."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import sport_ray
+from sport_ray.deploy import audit_log, load
+
+FORBIDDEN = ("ray", "mlflow", "numba", "scipy", "pydantic", "pandas", "gymnasium", "safetensors",
+             "cryptography")  # fmt: skip
+SCRIPT = """
+import json, sys
+from pathlib import Path
+import numpy as np
+from sport_ray.deploy import audit_log, load, read_bundle
+folder = Path(sys.argv[1])
+policy = load(folder, log=folder / "apart.jsonl")
+actions = []
+for seed in (1, 2):
+    policy.reset(seed)
+    actions += [policy.act(row).tolist() for row in np.load(folder / "seen.npy")]
+policy.close()
+assert all(check.passed for check in audit_log(folder / "apart.jsonl", read_bundle(folder)))
+print(json.dumps([actions, sorted(name for name in sys.modules if "." not in name)]))
+"""
+
+
+def needed(name: str, found: set[str]) -> set[str]:
+    """A distribution and, transitively, what it requires."""
+    if name in found:
+        return found
+    found.add(name)
+    for line in importlib.metadata.requires(name) or []:
+        requirement, _, marker = line.partition(";")
+        other = re.split(r"[^A-Za-z0-9_.-]", requirement.strip())[0].lower()
+        try:
+            importlib.metadata.distribution(other)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        if "extra" not in marker:
+            needed(other, found)
+    return found
+
+
+def site_with(names: set[str], folder: Path) -> None:
+    """A folder of links to the packages of these distributions and nothing else."""
+    folder.mkdir()
+    for name in names:
+        distribution = importlib.metadata.distribution(name)
+        for file in distribution.files or []:
+            top = file.parts[0]
+            if top not in ("..", "__pycache__") and not (folder / top).exists():
+                (folder / top).symlink_to(distribution.locate_file(top))
+    (folder / "sport_ray").symlink_to(Path(sport_ray.__file__).parent)
+
+
+def test_the_same_actions_without_anything_else(
+    bundle: Path, observations: np.ndarray, tmp_path: Path
+) -> None:
+    names = needed("torch", needed("numpy", set()))
+    assert not names & set(FORBIDDEN)
+    site_with(names, tmp_path / "site")
+    np.save(bundle / "seen.npy", observations[:10])
+    run = subprocess.run(
+        [sys.executable, "-S", "-c", SCRIPT, str(bundle)],
+        env={"PYTHONPATH": str(tmp_path / "site"), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=tmp_path,
+    )
+    assert run.returncode == 0, run.stderr
+    actions, modules = json.loads(run.stdout)
+    assert not set(FORBIDDEN) & set(modules)
+    policy = load(bundle)
+    expected = []
+    for seed in (1, 2):
+        policy.reset(seed)
+        expected += [policy.act(row).tolist() for row in observations[:10]]
+    assert actions == expected
+    assert not [check for check in audit_log(bundle / "apart.jsonl") if check.passed is False]
+
+
+def test_importing_it_loads_nothing_else_even_where_it_is_there() -> None:
+    script = "import sys, sport_ray.deploy; print(*sorted(n for n in sys.modules if '.' not in n))"
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True
+    )
+    loaded = set(run.stdout.split())
+    # gymnasium is there for its registry: importing sport_ray registers the robot.
+    assert {"torch", "numpy"} <= loaded and not loaded & set(FORBIDDEN) - {"gymnasium"}

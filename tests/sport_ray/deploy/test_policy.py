@@ -1,0 +1,156 @@
+"""The deployed policy against the one that was evaluated: the same actions, to the bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sport_ray.constraints import constraint_from_json
+from sport_ray.deploy import DeployedPolicy, load
+from sport_ray.deploy.export import Export, write_bundle
+from sport_ray.policies import FrozenGaussian, load_policy
+from sport_ray.properties import parse_property
+from sport_ray.rollouts import Outcomes, ProjectedBehaviour, ScenarioPlan, run_scenarios
+
+SCENARIOS = 60
+
+
+def evaluated(folder: Path) -> ProjectedBehaviour:
+    """The policy of a bundle as evaluations run it."""
+    base, task = (FrozenGaussian(load_policy(folder / who).network) for who in ("base", "task"))
+    record = load(folder).bundle.manifest["constraint"]
+    return ProjectedBehaviour(base, task, constraint_from_json(record))
+
+
+def deployed_outcomes(
+    policy: DeployedPolicy, plan: ScenarioPlan, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lengths and robustness of scenarios 0 … count − 1, acted out by ``act``."""
+    environment, prop = plan.environment(1), parse_property(plan.property)
+    columns = [environment.signal_names.index(name) for name in prop.signal_names]
+    lengths, robustness = np.zeros(count, dtype=int), np.zeros(count)
+    slot = np.array([0])
+    for index in range(count):
+        # The streams of scenario_generators, of which reset takes the seed.
+        sequence = np.random.SeedSequence(plan.root_seed, spawn_key=(1, index))
+        world, actions = sequence.spawn(2)
+        observation, signals = environment.reset(slot, [np.random.default_rng(world)])
+        policy.reset(actions)
+        trace = np.full((1, plan.horizon + 1, len(columns)), np.nan)
+        trace[0, 0] = signals[0, columns]
+        for step in range(plan.horizon):
+            after = environment.step(slot, policy.act(observation[0])[None])
+            observation = after.observation
+            trace[0, step + 1] = after.signals[0, columns]
+            if after.terminated[0] or after.truncated[0]:
+                break
+        policy.end()
+        named = {name: trace[:, :, k] for k, name in enumerate(prop.signal_names)}
+        lengths[index] = step + 1
+        robustness[index] = prop.evaluate(named, np.array([step + 2])).robustness[0]
+    return lengths, robustness
+
+
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [
+        ("ratio", "task"),
+        ("pathwise", "task"),
+        ("pathwise_all", "task_with_budget"),
+        ("mean_shift", "task_with_budget"),
+    ],
+)
+def test_scenarios_come_out_as_in_rollouts(
+    name: str, task: str, export_of: Callable[..., Export], plan: ScenarioPlan, tmp_path: Path
+) -> None:
+    write_bundle(tmp_path / "bundle", export_of(name, task))
+    fresh = plan.model_copy(update={"purpose": "evaluate", "root_seed": 8})
+    table: Outcomes = run_scenarios(fresh, evaluated(tmp_path / "bundle"), 0, SCENARIOS)
+    order = np.argsort(table.index)
+    lengths, robustness = deployed_outcomes(load(tmp_path / "bundle"), fresh, SCENARIOS)
+    np.testing.assert_array_equal(lengths, table.length[order])
+    np.testing.assert_array_equal(robustness, table.robustness[order])
+    assert table.projected_steps.sum() > 0.5 * table.length.sum()  # the constraint did bind
+
+
+@pytest.mark.parametrize("name", ["ratio", "mean_shift", "pathwise_spread"])
+def test_each_step_samples_from_the_evaluated_gaussians(
+    name: str, export_of: Callable[..., Export], observations: np.ndarray, tmp_path: Path
+) -> None:
+    write_bundle(tmp_path / "bundle", export_of(name))
+    behaviour, policy = evaluated(tmp_path / "bundle"), load(tmp_path / "bundle")
+    for chunk in observations.reshape(-1, 10, observations.shape[1]):
+        policy.reset(5)
+        state = behaviour.start(1)
+        noise = np.random.default_rng(5).standard_normal((10, 2))
+        for step, observation in enumerate(chunk):
+            expected = behaviour.step(observation[None], state)
+            action = policy.act(observation)
+            last = policy.last
+            assert last is not None and last.played == "task" and last.step == step
+            for mine, its in zip(last.gaussians, expected[:4], strict=True):
+                np.testing.assert_array_equal(mine, its[0])
+            drawn = expected.mean + expected.std * noise[step]
+            np.testing.assert_array_equal(action, np.tanh(drawn[0]))
+            state = behaviour.spend(state, expected, drawn)
+            assert policy.left == (state[0, 0] if state.size else np.inf)
+            assert last.reached <= last.limit
+
+
+def test_a_seed_determines_an_episode_and_none_is_fresh(
+    bundle: Path, observations: np.ndarray
+) -> None:
+    policy = load(bundle)
+
+    def episode(seed: int | None) -> np.ndarray:
+        policy.reset(seed)
+        return np.array([policy.act(row) for row in observations[:10]])
+
+    np.testing.assert_array_equal(episode(4), episode(4))
+    assert not np.array_equal(episode(4), episode(5))
+    assert not np.array_equal(episode(None), episode(None))
+
+
+def test_the_whole_law_is_sampled_not_its_mean(bundle: Path, observations: np.ndarray) -> None:
+    policy = load(bundle)
+    drawn = []
+    for seed in range(2000):
+        policy.reset(seed)
+        policy.act(observations[3])
+        drawn.append(policy.last.drawn)
+    mean, std = policy.last.gaussians[:2]
+    # A mean of 2000 draws is off by more than 5 of its deviations once in 1.7 million.
+    assert (np.abs(np.mean(drawn, axis=0) - mean) < 5.0 * std / np.sqrt(2000)).all()
+    assert (np.abs(np.std(drawn, axis=0) / std - 1.0) < 5.0 / np.sqrt(4000)).all()
+
+
+def test_actions_have_the_type_that_the_environment_was_given(
+    bundle: Path, observations: np.ndarray
+) -> None:
+    policy = load(bundle)
+    policy.reset(0)
+    action = policy.act(observations[0].astype(np.float32).tolist())
+    assert action.dtype == np.float64 and action.shape == (2,) and (np.abs(action) <= 1.0).all()
+
+
+def test_a_step_that_cannot_be_shown_to_be_within_is_the_base_policys(
+    bundle: Path, observations: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = load(bundle)
+    rule = policy.bundle.rule
+
+    def beyond(base, task, limit):
+        return task[0].tolist(), (0.5 * base[1]).tolist()
+
+    def broken(base, task, limit):
+        raise ArithmeticError("no solution")
+
+    for wrong in (beyond, broken):
+        monkeypatch.setattr(rule, "project", wrong)
+        policy.reset(0)
+        policy.act(observations[0])
+        assert policy.last.played == "base" and policy.last.reached == 0.0
+        np.testing.assert_array_equal(policy.last.gaussians.mean, policy.last.gaussians.base_mean)

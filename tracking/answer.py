@@ -31,11 +31,13 @@ BUDGETS_GIVE_UP = (
 class Best:
     """The best setting of a method that is certified at a level, beside the base policy.
 
-    name: of the setting; constraint: the part of the name that is not the method.
+    setting: its row in the settings; name: what it is called; constraint: the part of the name
+    that is not the method.
     paper: whether it is under the paper's constant ratio.
     """
 
     level: float
+    setting: int
     method: str
     name: str
     constraint: str
@@ -81,12 +83,14 @@ class Best:
 
 @dataclass(frozen=True)
 class Answer:
-    """The lead sentence, what qualifies it, and the table behind it.
+    """The lead sentence, how that is achieved, what qualifies it, and the table behind it.
 
+    detail: empty where nothing beats the base.
     best: per level and method, one under the paper's constraint and one under another.
     """
 
     sentence: str
+    detail: str
     notes: tuple[str, ...]
     best: tuple[Best, ...]
 
@@ -110,7 +114,7 @@ def answer_study(settings: pd.DataFrame, certificate: dict[str, Any] | None) -> 
         for _, rows in allowed.groupby(["method", "paper"], sort=False):
             tried = [_best(level, row, settings, certificate) for _, row in rows.iterrows()]
             best.append(min(tried, key=lambda one: one.cost))
-    return Answer(_sentence(best, settings), _notes(best, settings), tuple(best))
+    return Answer(*_sentence(best, settings), _notes(best, settings), tuple(best))
 
 
 def _best(
@@ -135,6 +139,7 @@ def _best(
         value, error, source = math.nan, math.nan, "unknown"
     return Best(
         level,
+        int(row.name),  # type: ignore[call-overload]
         str(row["method"]),
         setting_text(row),
         constraint_text(row),
@@ -152,30 +157,32 @@ def _best(
     )
 
 
-def _sentence(best: list[Best], settings: pd.DataFrame) -> str:
+def _sentence(best: list[Best], settings: pd.DataFrame) -> tuple[str, str]:
+    """The lead sentence and its detail."""
     if not best:
         return (
             "No setting has a prior bound below 1, so nothing is certified before it is run: "
             "choose α closer to 1 or a T with a smaller base risk."
-        )
+        ), ""
     tight = _leader([b for b in best if b.level == HEADLINE_LEVEL])
     loose = _leader([b for b in best if b.level == 1.0])
     assert loose is not None  # certified means a prior bound below 1
     if tight is not None and tight.better:
-        return _achievement(f"At certified risk ≤ {HEADLINE_LEVEL:g}", tight, best, settings)
+        lead = _achievement(f"At certified risk ≤ {HEADLINE_LEVEL:g}", tight)
+        return lead, _detail(tight, best, settings)
     if loose.better:
-        lead = f"At certified risk ≤ {bound_text(loose.prior_bound)}"
-        lead = _achievement(lead, loose, best, settings)
-        return f"{lead} At certified risk ≤ {HEADLINE_LEVEL:g} nothing tried beats the base."
+        lead = _achievement(f"At certified risk ≤ {bound_text(loose.prior_bound)}", loose)
+        lead = f"{lead} At certified risk ≤ {HEADLINE_LEVEL:g} nothing tried beats the base."
+        return lead, _detail(loose, best, settings)
     text = loose.measure.text
     if not math.isfinite(loose.base_value):
         return (
             f"The best certified setting {loose.measure.value_is.format(text(loose.value))}; the "
             "base policy's is not known: add α = 1 to the sweep to compare."
-        )
+        ), ""
     return loose.measure.nothing_better.format(
         text(loose.value), text(loose.base_value), text(loose.margin)
-    )
+    ), ""
 
 
 def _leader(best: list[Best]) -> Best | None:
@@ -189,28 +196,35 @@ def _leader(best: list[Best]) -> Best | None:
     return min(alike, key=lambda b: (not b.paper, b.method != "projected_ppo", b.cost))
 
 
-def _achievement(lead: str, best: Best, others: list[Best], settings: pd.DataFrame) -> str:
+def _achievement(lead: str, best: Best) -> str:
     text = best.measure.text
+    value = best.measure.value_is.format(text(best.value))
+    return f"{lead}, {_phrase(best.method)} {value} instead of the base's {text(best.base_value)}."
+
+
+def _detail(best: Best, others: list[Best], settings: pd.DataFrame) -> str:
+    """By which setting, what the paper's constraint achieves, and what no constraint does."""
+    parts = [f"With {_with_article(best)} and T\u00a0=\u00a0{best.horizon}."]
+    if not best.paper:
+        parts.append(_papers(best, others))
     free = best.measure.unconstrained(settings[settings["horizon"] == best.horizon])
-    unconstrained = f", unconstrained {text(free)}" if math.isfinite(free) else ""
-    return (
-        f"{lead}, {_phrase(best.method)} {best.measure.value_is.format(text(best.value))} "
-        f"(base {text(best.base_value)}{unconstrained}), "
-        f"with {_with_article(best)} and T\u00a0=\u00a0{best.horizon}"
-        f"{_beside(best, others)}."
-    )
+    if math.isfinite(free):
+        text = best.measure.value_is.format(best.measure.text(free))
+        parts.append(f"Without any constraint, and so without any promise, a policy {text}.")
+    return " ".join(parts)
 
 
-def _beside(best: Best, others: list[Best]) -> str:
-    """What the paper's constant ratio achieves at the same level, if another constraint leads."""
-    if best.paper:
-        return ""
+def _papers(best: Best, others: list[Best]) -> str:
+    """What the paper's constant ratio achieves at the same level, where another one leads."""
     paper = _leader([b for b in others if b.paper and b.level == best.level])
     if paper is None:
-        return "; no constant ratio, the paper's, is certified there"
+        return "No constant ratio, the paper's constraint, is certified there."
     horizon = "" if paper.horizon == best.horizon else f", T\u00a0=\u00a0{paper.horizon}"
     achieved = paper.measure.value_is.format(paper.measure.text(paper.value))
-    return f"; the paper's constant ratio {achieved} ({_unbroken(paper.constraint)}{horizon})"
+    return (
+        f"Under the paper's constant ratio ({_unbroken(paper.constraint)}{horizon}) "
+        f"{_phrase(paper.method)} {achieved}."
+    )
 
 
 def _with_article(best: Best) -> str:

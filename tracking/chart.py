@@ -1,44 +1,54 @@
-"""Geometry of the report's interactive Pareto chart: from settings to SVG coordinates.
+"""Geometry of the report's interactive Pareto charts: from settings to SVG coordinates.
 
-The template draws what is computed here; hover, focus and click belong to a small script.
+The template draws what is computed here; hover, focus, click and filters belong to a small script.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from tracking.kinds import is_base
+from tracking.chart_axes import (
+    LOWEST,
+    RIGHT,
+    TOP,
+    WIDTH,
+    RiskAxis,
+    Tick,
+    ValueAxis,
+    label_place,
+    with_room,
+)
+from tracking.kinds import is_base, kind_of
 from tracking.pareto import candidates, front_groups, front_mask
 from tracking.performance import Performance, performance_of
 from tracking.table import plain_rows
 from tracking.wording import bound_text, point_text, rate_text, setting_text
 
-WIDTH, HEIGHT = 520, 380
-LEFT, RIGHT, TOP, BOTTOM = 66, 16, 14, 46
-LOWEST = HEIGHT - BOTTOM
-LABEL_GAP, LETTER = 9, 6.3  # of a label from its point, and the width of a letter
 _TITLES = {
     "prior_bound": ("Certified before any rollout", "prior bound"),
     "posterior_bound": ("Bounded after evaluation", "posterior bound, worst seed"),
+    "empirical_violation_rate": ("Observed, no promise", "observed violation rate, all seeds"),
 }
-
-
-@dataclass(frozen=True)
-class Tick:
-    """A labelled place on an axis, in SVG units."""
-
-    place: float
-    label: str
+_RANGES = {
+    "posterior_bound": ("min_posterior_bound", "posterior_bound"),
+    "empirical_violation_rate": (
+        "min_empirical_violation_rate",
+        "max_empirical_violation_rate",
+    ),
+}
+"""Smallest and largest risk of a setting's seeds; they all share one prior bound."""
+_MAX_CELLS_NAMED = 5
 
 
 @dataclass(frozen=True)
 class Point:
-    """One setting: its place, what it shows, and the row of settings that it is.
+    """One setting: its place, its extent over seeds, what it shows, and its row of settings.
 
+    low, high: of the interval of its performance; left, right: of its risk over seeds.
     The label is written from `label_x` on or, with `label_end`, up to it.
     """
 
@@ -46,13 +56,30 @@ class Point:
     y: float
     low: float
     high: float
+    left: float
+    right: float
     method: str
+    kind: str
+    horizon: int
+    parameters: str
     on_front: bool
     setting: int
     label: str
     label_x: float
     label_end: bool
     lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Series:
+    """Settings that differ in α or ε_max alone, as a thin line; `dash` numbers the study's T."""
+
+    method: str
+    kind: str
+    horizon: int
+    parameters: str
+    dash: int
+    path: str
 
 
 @dataclass(frozen=True)
@@ -63,95 +90,121 @@ class Chart:
     title: str
     x_label: str
     points: tuple[Point, ...]
+    series: tuple[Series, ...]
     path: str
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
     base_y: float | None
 
 
-def build_charts(settings: pd.DataFrame) -> list[Chart]:
-    """The certified and the posterior panel, each on its own scale.
+def build_charts(
+    settings: pd.DataFrame, cells: Mapping[int, Sequence[str]] | None = None
+) -> list[Chart]:
+    """The certified, the posterior and the empirical panel, each on its own scale.
 
-    `settings`: rows of `aggregate`, whose index becomes the points' `setting`.
+    `settings`: rows of `aggregate`, whose index becomes the points' `setting`; `cells`: the ids
+    of each setting's cells, to be named with its point.
     """
     measure = performance_of(settings)
-    chosen = {kind: candidates(settings, kind) for kind in _TITLES}
     base = settings.loc[is_base(settings), measure.mean].dropna()
     one_line = measure.across_horizons or settings["horizon"].nunique() == 1
     base_value = float(base.mean()) if len(base) and one_line else None
+    horizons = sorted(settings["horizon"].unique())
+    chosen = {kind: candidates(settings, kind) for kind in _TITLES}
     return [
-        _panel(kind, points, base_value, measure) if len(points) else _empty(kind)
+        _panel(kind, points, base_value, measure, horizons, cells or {})
+        if len(points)
+        else Chart(kind, *_TITLES[kind], (), (), "", (), (), None)
         for kind, points in chosen.items()
     ]
 
 
-def _empty(kind: str) -> Chart:
-    return Chart(kind, *_TITLES[kind], (), "", (), (), None)
-
-
 def _panel(
-    kind: str, points: pd.DataFrame, base_value: float | None, measure: Performance
+    kind: str,
+    points: pd.DataFrame,
+    base_value: float | None,
+    measure: Performance,
+    horizons: list[int],
+    cells: Mapping[int, Sequence[str]],
 ) -> Chart:
-    log_risk = np.log10(points["risk"].to_numpy(np.float64))
-    low, high = log_risk.min(), log_risk.max()
-    pad = max(0.07 * (high - low), 0.06)
-    low, high = low - pad, max(min(high + 1.6 * pad, 0.0), high + 0.4 * pad)
+    risk = points["risk"].to_numpy(np.float64)
     values = points[measure.mean].to_numpy(np.float64)
+    left, right = (points[name].to_numpy(np.float64) for name in _RANGES.get(kind, ("risk",) * 2))
+    x_axis = RiskAxis.of(np.concatenate([risk, left, right]))
+    y_axis = ValueAxis.of(values if base_value is None else np.append(values, base_value))
+    xs, ys = [x_axis.place(r) for r in risk], [y_axis.place(v) for v in values]
     mask = front_mask(points, measure)
-    every = values if base_value is None else np.append(values, base_value)
-    margin = 0.09 * (np.ptp(every) or 1.0)
-    y_range = float(every.min() - margin), float(every.max() + margin)
-
-    def x(value: float) -> float:
-        return round(LEFT + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT), 1)
-
-    def y(value: float) -> float:
-        share = (y_range[1] - value) / (y_range[1] - y_range[0])
-        clipped = min(max(share, 0.0), 1.0)  # an interval may leave the axis, a mean does not
-        return round(TOP + clipped * (HEIGHT - TOP - BOTTOM), 1)
-
-    order = np.lexsort((measure.cost(values), log_risk))
+    order = np.lexsort((measure.cost(values), risk))
     front = [i for i in order if mask[i]]
-    places = {i: (x(log_risk[i]), y(values[i])) for i in front}
     many = points["horizon"].nunique() > 1
-    rows_of = plain_rows(points)
-    labels = [point_text(rows_of[i], many) for i in front]
-    tagged = _tagged(list(places.values()), labels)
-    tags = {i: label for i, label, tag in zip(front, labels, tagged, strict=True) if tag}
-    drawn = tuple(
+    rows = plain_rows(points)
+    labels = [point_text(rows[i], many) for i in front]
+    room = with_room([(xs[i], ys[i]) for i in front], labels)
+    tags = {i: label for i, label, tag in zip(front, labels, room, strict=True) if tag}
+    kinds, parameters = kind_of(points), list(points["hyperparameters"].astype(object).fillna(""))
+    drawn = [
         Point(
-            x(log_risk[i]),
-            y(values[i]),
-            y(row[measure.low]),
-            y(row[measure.high]),
+            xs[i],
+            ys[i],
+            y_axis.place(row[measure.low]),
+            y_axis.place(row[measure.high]),
+            x_axis.place(left[i]),
+            x_axis.place(right[i]),
             str(row["method"]),
+            str(kinds.iloc[i]),
+            int(row["horizon"]),
+            parameters[i],
             bool(mask[i]),
             int(points.index[i]),
             tags.get(i, ""),
-            *_label_place(x(log_risk[i]), tags.get(i, "")),
-            _lines(row, measure),
+            *label_place(xs[i], tags.get(i, "")),
+            _lines(row, measure, cells.get(int(points.index[i]), ())),
         )
         for i, (_, row) in enumerate(points.iterrows())
-    )
-    # Front points last: drawn on top, and later in the order of the Tab key within a panel.
-    drawn = tuple(sorted(drawn, key=lambda point: (point.on_front, point.x)))
-    title, label = _TITLES[kind]
+    ]
+    # Front points last: drawn on top.
+    drawn.sort(key=lambda point: (point.on_front, point.x))
+    worst = TOP if measure.sign > 0 else LOWEST
     return Chart(
         kind,
-        title,
-        label,
-        drawn,
+        *_TITLES[kind],
+        tuple(drawn),
+        _series(points, list(zip(xs, ys, strict=True)), horizons),
         "".join(
-            _staircase([places[i] for i in front if rows[i]], TOP if measure.sign > 0 else LOWEST)
-            for rows in front_groups(points, measure)
+            _staircase([(xs[i], ys[i]) for i in front if group[i]], worst)
+            for group in front_groups(points, measure)
         ),
-        tuple(Tick(x(math.log10(v)), f"{v:g}") for v in _log_ticks(low, high)),
-        tuple(Tick(y(v), f"{v:g}") for v in _linear_ticks(*y_range)),
-        None if base_value is None else y(base_value),
+        x_axis.ticks,
+        y_axis.ticks,
+        None if base_value is None else y_axis.place(base_value),
     )
 
 
-def _lines(row: pd.Series, measure: Performance) -> tuple[str, ...]:
+def _series(
+    points: pd.DataFrame, places: list[tuple[float, float]], horizons: list[int]
+) -> tuple[Series, ...]:
+    """A line per method, constraint, T and parameters with two points or more.
+
+    By growing α or ε_max.
+    """
+    parameters = points["hyperparameters"].astype(object).fillna("")
+    keys = list(zip(points["method"], kind_of(points), points["horizon"], parameters, strict=True))
+    # A budget has no α, and grows with the risk that it was derived from.
+    order = np.lexsort((points["prior_bound"].astype(float), points["alpha"].astype(float)))
+    found = []
+    for key in dict.fromkeys(keys):
+        method, kind, horizon, text = key
+        rows = [i for i in order if keys[i] == key]
+        if len(rows) > 1:
+            path = "M" + "L".join(f"{places[i][0]},{places[i][1]}" for i in rows)
+            dash = horizons.index(horizon) % 4
+            found.append(Series(str(method), str(kind), int(horizon), str(text), dash, path))
+    return tuple(found)
+
+
+def _lines(row: pd.Series, measure: Performance, cells: Sequence[str]) -> tuple[str, ...]:
+    named = ", ".join(cell[:8] for cell in cells[:_MAX_CELLS_NAMED])
+    more = "" if len(cells) <= _MAX_CELLS_NAMED else f" and {len(cells) - _MAX_CELLS_NAMED} more"
     return (
         f"{setting_text(row)}, T = {row['horizon']}",
         f"{_with_name(row, measure)} "
@@ -160,41 +213,13 @@ def _lines(row: pd.Series, measure: Performance) -> tuple[str, ...]:
         f"prior bound {bound_text(row['prior_bound'])}",
         f"posterior bound {bound_text(row['posterior_bound'])}, "
         f"observed {rate_text(row['empirical_violation_rate'])}",
+        *([f"cell{'s' if len(cells) > 1 else ''} {named}{more}"] if len(cells) else []),
     )
 
 
 def _with_name(row: pd.Series, measure: Performance) -> str:
     value = measure.text(row[measure.mean])
     return f"{value} {measure.short}" if measure.sign > 0 else f"{measure.short} {value}"
-
-
-def _label_place(px: float, label: str) -> tuple[float, bool]:
-    """Where a point's label starts; or, if it would leave the frame on the right, where it ends."""
-    end = px + LABEL_GAP + LETTER * len(label) > WIDTH
-    return round(px - LABEL_GAP if end else px + LABEL_GAP, 1), end
-
-
-def label_span(px: float, label: str) -> tuple[float, float]:
-    """Left and right end of a label, about."""
-    place, end = _label_place(px, label)
-    width = LETTER * len(label)
-    return (place - width, place) if end else (place, place + width)
-
-
-def _tagged(places: list[tuple[float, float]], labels: list[str]) -> list[bool]:
-    """Which points of a front, in its order, get a label: those with room for it."""
-    kept: list[tuple[float, float, float]] = []
-    chosen = []
-    for (px, py), label in zip(places, labels, strict=True):
-        left, right = label_span(px, label)
-        room = left >= 0 and all(
-            right < other_left or left > other_right or abs(py - qy) > 17
-            for other_left, other_right, qy in kept
-        )
-        chosen.append(room)
-        if room:
-            kept.append((left, right, py))
-    return chosen
 
 
 def _staircase(corners: list[tuple[float, float]], worst: float) -> str:
@@ -207,22 +232,3 @@ def _staircase(corners: list[tuple[float, float]], worst: float) -> str:
     for px, py in rest:
         path += f"H{px}V{py}"
     return f"{path}H{WIDTH - RIGHT}"
-
-
-def _log_ticks(low: float, high: float) -> list[float]:
-    """Powers of ten between two decimal logarithms; with 2 and 5 if there are few."""
-    powers = range(math.floor(low) - 1, math.ceil(high) + 1)
-    for leading in ((1,), (1, 3), (1, 2, 5)):
-        ticks = [d * 10.0**p for p in powers for d in leading if low <= math.log10(d) + p <= high]
-        if len(ticks) >= 3:
-            break
-    return [float(f"{tick:.6g}") for tick in ticks]
-
-
-def _linear_ticks(low: float, high: float) -> list[float]:
-    """Round values between low and high, about five of them."""
-    raw = (high - low) / 5
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(power * d for d in (1, 2, 5, 10) if power * d >= raw)
-    first = math.ceil(low / step)
-    return [float(f"{i * step:.6g}") for i in range(first, math.floor(high / step) + 1)]

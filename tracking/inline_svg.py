@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from tracking.figures import style
 
 # The page defines these variables, for light and for dark.
-_THEME = {
+THEME = {
     style.INK: "var(--ink)",
     style.MUTED: "var(--muted)",
     style.GRID: "var(--grid)",
@@ -21,6 +21,10 @@ _THEME = {
     style.SKY: "var(--sky)",
     style.GOLD: "var(--gold)",
     style.WINE: "var(--wine)",
+    style.MAROON: "var(--maroon)",
+    style.VIOLET: "var(--violet)",
+    style.PLUM: "var(--plum)",
+    style.RUST: "var(--bad)",
     "#000000": "var(--ink)",
 }
 _NUMBER = re.compile(r"-?\d+\.\d{2,}")
@@ -40,7 +44,7 @@ def inline_svg(svg: str, name: str, label: str) -> Markup:
     body = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", body)
     body = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{name}-\1"', body)
     body = _COORDINATES.sub(_round, body)
-    for colour, variable in _THEME.items():
+    for colour, variable in THEME.items():
         body = body.replace(colour, variable)
     body = re.sub(r"font: ([^;\"]*?)'DejaVu Sans'[^;\"]*", r"font: \1var(--font)", body)
     body = re.sub(r"\n\s*", "\n", body)

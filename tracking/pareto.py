@@ -1,8 +1,9 @@
 """The Pareto front of a study: risk, to be small, against performance (`tracking.performance`).
 
-Two kinds of risk, never mixed in one front:
+Three kinds of risk, never mixed in one front:
 - ``prior_bound``: certified before any rollout of the task policy; only settings below 1 count.
 - ``posterior_bound``: from fresh rollouts of the finished policy; of a setting's worst seed.
+- ``empirical_violation_rate``: what was observed, pooled over seeds; an estimate, no bound.
 
 The horizon T is a choice of the designer, like alpha: a front of steps to goal runs over both.
 Returns over different T are different sums: there each T has a front of its own.
@@ -23,7 +24,7 @@ from tracking.statistics import SETTING, aggregate
 from tracking.table import plain_rows
 
 SAME_RISK = 1e-6
-RISK_KINDS = ("prior_bound", "posterior_bound")
+RISK_KINDS = ("prior_bound", "posterior_bound", "empirical_violation_rate")
 
 
 def pareto_columns(measure: Performance) -> list[str]:
@@ -70,8 +71,8 @@ def pareto_front(points: np.ndarray) -> np.ndarray:
 def candidates(settings: pd.DataFrame, risk_kind: str) -> pd.DataFrame:
     """The settings (rows of `aggregate`) that may stand on a front of this kind of risk.
 
-    They finished, have a performance (reached the goal) with every seed, and their bound says
-    something: below 1 and, for the prior bound, with the constraint held in all that was seen.
+    They finished, have a performance (reached the goal) with every seed, and their risk is below
+    1: a bound of 1 says nothing. For the prior bound the constraint held in all that was seen.
     The base policy stands in a study once per kind and method (α = 1): where all numbers are the
     same it is one point, and the paper's constraint keeps it.
     """
@@ -115,7 +116,7 @@ def front_groups(points: pd.DataFrame, measure: Performance) -> list[np.ndarray]
 
 
 def pareto_table(settings: pd.DataFrame) -> pd.DataFrame:
-    """Both fronts, certified first, each by growing risk; columns `pareto_columns`."""
+    """All fronts, certified first, each by growing risk; columns `pareto_columns`."""
     measure = performance_of(settings)
     fronts = []
     for kind in RISK_KINDS:
@@ -126,7 +127,7 @@ def pareto_table(settings: pd.DataFrame) -> pd.DataFrame:
 
 
 def pareto_rows(results: pd.DataFrame) -> list[dict[str, Any]]:
-    """Both fronts of a results table (`load_results`) as plain rows, NaN as None, for printing."""
+    """All fronts of a results table (`load_results`) as plain rows, NaN as None, for printing."""
     return plain_rows(pareto_table(aggregate(results)))
 
 

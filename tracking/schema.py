@@ -45,6 +45,7 @@ COLUMNS: tuple[Column, ...] = (
     _c("log_alpha", "float", True, "nats", "natural logarithm of alpha"),
     _c("horizon", "int", False, "steps", "T: a scenario not at the goal by then is a violation"),
     _c("seed", "int", False, "", "training seed"),
+    _c("hyperparameters", "str", True, "", "training parameters that are an axis of the sweep"),
     _c(
         "eps_max", "float", True, "probability", "risk that the constraint was derived from, if any"
     ),

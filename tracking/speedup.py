@@ -16,6 +16,7 @@ import pandas as pd
 from scipy import stats
 
 from sport_ray.bounds import ratio_bound
+from tracking.parameters import parts_of
 from tracking.records import ResultFolder
 
 CONFIDENCE = 0.95
@@ -62,8 +63,8 @@ def speedup_table(folder: ResultFolder, frame: pd.DataFrame) -> pd.DataFrame:
     """
     done = frame[(frame["status"] == "finished") & frame["mean_task_steps"].notna()]
     rows: list[dict[str, Any]] = []
-    for horizon in sorted(int(one) for one in done["horizon"].unique()):
-        group = done[done["horizon"] == horizon]
+    for part in parts_of(done):
+        horizon, group = part.horizon, part.of(done)
         base = group[(group["alpha"] == 1.0)].drop_duplicates("seed").set_index("seed")
         free = group[group["method"] == "unconstrained"]
         if base.empty or free.empty:
@@ -94,7 +95,7 @@ def speedup_table(folder: ResultFolder, frame: pd.DataFrame) -> pd.DataFrame:
                     {
                         "horizon": horizon,
                         "eps_max": eps_max,
-                        "kind": KINDS.get(key, f"{key[1]}, {key[0]}"),
+                        "kind": KINDS.get(key, f"{key[1]}, {key[0]}") + part.suffix,
                         **_interval(share),
                         **_gain(share, paper if key != ("projected_ppo", "ratio") else None),
                         "prior_bound": cells["prior_bound"].max(),
@@ -104,7 +105,8 @@ def speedup_table(folder: ResultFolder, frame: pd.DataFrame) -> pd.DataFrame:
                     }
                 )
             eps_base = _eps_base_there(at_level.iloc[0])
-            rows += _references(folder, base, horizon, eps_max, eps_base, slowest, there_is)
+            found = _references(folder, base, horizon, eps_max, eps_base, slowest, there_is)
+            rows += [{**row, "kind": row["kind"] + part.suffix} for row in found]
     table = pd.DataFrame(rows, columns=COLUMNS)
     order = {name: rank for rank, name in enumerate([COIN_FLIP, *KINDS.values(), CEILING])}
     rank = table["kind"].map(order).fillna(len(order) - 1.5)

@@ -1,7 +1,7 @@
 """Cells of one setting, summarised over training seeds.
 
-A setting is (method, constraint, alpha, eps_max, horizon): a budget has no alpha and is told apart
-by the risk that it was derived from. Its seeds are different policies, so their
+A setting is (method, constraint, alpha, eps_max, horizon, hyperparameters): a budget has no alpha
+and is told apart by the risk that it was derived from. Its seeds are different policies, so their
 violations are not draws from one binomial: counts are pooled for the picture only, and never
 given a Clopper-Pearson bound. The posterior bound of a setting is that of its worst policy.
 """
@@ -11,10 +11,27 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-SETTING = ["method", "constraint", "alpha", "eps_max", "horizon"]
-MIN_SEEDS_FOR_INTERVAL = 3
-INTERVAL_CONFIDENCE = 0.95
-_RESAMPLES = 2000
+from sport_ray.bounds import scenario_bound
+from tracking.bootstrap import (
+    CONFIDENCE,
+    MIN_SEEDS,
+    RESAMPLES,
+    Estimate,
+    estimate,
+    interquartile_mean,
+    percentile_interval,
+)
+
+SETTING = ["method", "constraint", "alpha", "eps_max", "horizon", "hyperparameters"]
+MIN_SEEDS_FOR_INTERVAL = MIN_SEEDS
+INTERVAL_CONFIDENCE = CONFIDENCE
+MEASURES = {
+    "steps_to_goal": "mean_steps_to_goal",
+    "task_steps": "mean_task_steps",
+    "return": "mean_return",
+    "violation_rate": "empirical_violation_rate",
+}
+"""What is summarised over seeds by mean and interquartile mean, and the cells' column of it."""
 
 
 def bootstrap_mean_interval(
@@ -30,10 +47,25 @@ def bootstrap_mean_interval(
         raise ValueError(f"values: expected at least 3 seeds in one dimension, got {values.shape}")
     if not np.isfinite(values).all():
         raise ValueError(f"values: expected finite numbers, got {values}")
-    draws = np.random.default_rng(seed).integers(values.size, size=(_RESAMPLES, values.size))
-    tail = 50 * (1 - confidence)
-    low, high = np.percentile(values[draws].mean(axis=1), [tail, 100 - tail])
-    return float(low), float(high)
+    draws = np.random.default_rng(seed).integers(values.size, size=(RESAMPLES, values.size))
+    return percentile_interval(values[draws].mean(axis=1), confidence)
+
+
+def rate_interval(
+    num_scenarios: int, num_violations: int, confidence: float = INTERVAL_CONFIDENCE
+) -> tuple[float, float]:
+    """Two-sided Clopper–Pearson interval of one policy's violation probability, pointwise.
+
+    Each side fails with at most half of 1 − `confidence`; 0 and 1 where a side says nothing.
+
+    >>> low, high = rate_interval(500, 0)
+    >>> low, round(high, 5)
+    (0.0, 0.00735)
+    """
+    tail = (1.0 - confidence) / 2.0
+    upper = scenario_bound(num_scenarios, num_violations, tail)
+    lower = 1.0 - scenario_bound(num_scenarios, num_scenarios - num_violations, tail)
+    return max(lower, 0.0), upper
 
 
 def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
@@ -54,7 +86,10 @@ def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
     - prior_bound (the largest; seeds share it), posterior_bound (the worst policy's),
       min_posterior_bound; NaN if one is missing;
     - mean_steps_to_reach: of an unconstrained policy, violations ignored; otherwise NaN;
-    - certified: every finished seed is.
+    - certified: every finished seed is;
+    - for each of `MEASURES`, m: mean_m (over seeds, with mean_m_low, mean_m_high) and iqm_m, the
+      interquartile mean, with iqm_m_low, iqm_m_high: 95% bootstrap over seeds, pointwise. Below 3
+      seeds there is no interval (NaN), below 4 the iqm is the mean; seeds_interval says which.
     """
     keys = [frame[name] for name in SETTING]
     rows = [
@@ -108,7 +143,30 @@ def _summarise(group: pd.DataFrame) -> dict[str, object]:
         "min_posterior_bound": done["posterior_bound"].min(skipna=False),
         "mean_steps_to_reach": done["mean_steps_to_reach"].astype(float).mean(skipna=False),
         "certified": bool(len(done)) and bool(done["certified"].all()),
+        **_over_seeds_of(done),
     }
+
+
+def _over_seeds_of(done: pd.DataFrame) -> dict[str, object]:
+    found: dict[str, object] = {"seeds_interval": interval_text(len(done))}
+    for measure, column in MEASURES.items():
+        values = done[column] if column in done else pd.Series(np.nan, index=done.index)
+        seeds = [values.to_numpy(np.float64)]
+        for name, one in (("mean", estimate(seeds)), ("iqm", estimate(seeds, interquartile_mean))):
+            found |= _columns(f"{name}_{measure}", one)
+    return found
+
+
+def _columns(name: str, one: Estimate) -> dict[str, float]:
+    return {name: one.value, f"{name}_low": one.low, f"{name}_high": one.high}
+
+
+def interval_text(seeds: int) -> str:
+    """What an interval over so many seeds is, to be said beside it."""
+    if seeds < MIN_SEEDS_FOR_INTERVAL:
+        plural = "" if seeds == 1 else "s"
+        return f"no interval: {seeds} seed{plural}, fewer than {MIN_SEEDS_FOR_INTERVAL}"
+    return f"{INTERVAL_CONFIDENCE:.0%} bootstrap over {seeds} seeds, pointwise"
 
 
 def _over_seeds(statistic: object, values: np.ndarray) -> float:
@@ -125,8 +183,8 @@ def _interval(values: np.ndarray) -> tuple[float, float, str]:
             float(values.max()),
             f"range of {values.size} seed{plural}, too few for an interval",
         )
-    low, high = bootstrap_mean_interval(values)
-    return low, high, f"{INTERVAL_CONFIDENCE:.0%} bootstrap over {values.size} seeds, pointwise"
+    _, low, high = estimate([values])
+    return low, high, interval_text(values.size)
 
 
 def _pooled_deviation(

@@ -10,10 +10,17 @@ import pandas as pd
 
 from tracking.files import write_atomically
 from tracking.kinds import ORDER, constraint_held
+from tracking.parameters import order_of
 from tracking.records import read_results
 from tracking.schema import COLUMN_NAMES, COLUMNS, METHODS
 
-SORT_KEYS = ["horizon", "method", "constraint", "alpha", "eps_max", "seed"]
+SCHEMA_NAME = "sport-ray/cells/1"
+DERIVED = {
+    "constraint_held": "finished, and kept to its constraint in all of its evaluation",
+    "certified": "constraint_held, and the prior bound is below 1",
+}
+"""Columns that `load_results` adds to those of the records, booleans."""
+SORT_KEYS = ["horizon", "method", "constraint", "alpha", "eps_max", "hyperparameters", "seed"]
 _DTYPES: dict[str, Any] = {"str": "str", "int": "Int64", "float": "float64"}
 
 
@@ -42,6 +49,8 @@ def results_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
     frame["constraint_held"] = constraint_held(frame)
     frame["certified"] = frame["constraint_held"] & (frame["prior_bound"] < 1)
     orders = {"method": {name: rank for rank, name in enumerate(METHODS)}, "constraint": ORDER}
+    texts = sorted(frame["hyperparameters"].dropna().unique(), key=order_of)
+    orders["hyperparameters"] = {text: rank for rank, text in enumerate(texts)}
     frame = frame.sort_values(
         [*SORT_KEYS, "cell_id"],
         key=lambda values: values.map(orders[values.name]) if values.name in orders else values,
@@ -67,3 +76,29 @@ def cells_csv(frame: pd.DataFrame) -> str:
 def write_cells_csv(frame: pd.DataFrame, path: Path) -> Path:
     """Write the table to `path` atomically."""
     return write_atomically(path, cells_csv(frame))
+
+
+def write_cells_parquet(frame: pd.DataFrame, path: Path) -> Path:
+    """Write the table to `path` as Parquet, atomically: what `load_results` gave reads back.
+
+    Each documented column has its ``unit`` and ``meaning`` in the metadata of its field
+    (``pyarrow.parquet.read_schema(path).field(name).metadata``), the file ``SCHEMA_NAME`` under
+    ``schema``. A column that is empty throughout keeps its type.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
+    kinds = {column.name: types[column.kind] for column in COLUMNS}
+    about = {column.name: {"unit": column.unit, "meaning": column.meaning} for column in COLUMNS}
+    about |= {name: {"unit": "", "meaning": meaning} for name, meaning in DERIVED.items()}
+    inferred = pa.Schema.from_pandas(frame, preserve_index=False)
+    fields = [
+        pa.field(field.name, kinds.get(field.name, field.type), metadata=about.get(field.name))
+        for field in inferred
+    ]
+    metadata = {**(inferred.metadata or {}), b"schema": SCHEMA_NAME.encode()}
+    schema = pa.schema(fields, metadata=metadata)
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pandas(frame, schema=schema, preserve_index=False), sink)
+    return write_atomically(path, sink.getvalue().to_pybytes())

@@ -95,16 +95,24 @@ def setting_text(row: Row) -> str:
 
     >>> setting_text({"method": "projected_ppo", "constraint": "ratio", "alpha": 1.15})
     'PPO, α = 1.15'
+    >>> free = {"method": "unconstrained", "hyperparameters": "lr=0.0001"}
+    >>> setting_text(free)
+    'unconstrained, lr=0.0001'
     """
-    constraint = constraint_text(row)
-    if constraint == KINDS[UNCONSTRAINED]:
-        return constraint
-    return f"{_SHORT_METHODS.get(row['method'], row['method'])}, {constraint}"
+    name = constraint_text(row)
+    if name != KINDS[UNCONSTRAINED]:
+        name = f"{_SHORT_METHODS.get(row['method'], row['method'])}, {name}"
+    return name + _parameters(row)
+
+
+def _parameters(row: Row) -> str:
+    text = row.get("hyperparameters")
+    return "" if _missing(text) else f", {text}"
 
 
 def point_text(row: Row, horizon: bool) -> str:
     """The label of a point in a chart that shows the method by itself; with its T if wanted."""
-    label = constraint_text(row).replace(" budget", "").replace(" = ", " ")
+    label = constraint_text(row).replace(" budget", "").replace(" = ", " ") + _parameters(row)
     return f"{label}, T {row['horizon']}" if horizon else label
 
 

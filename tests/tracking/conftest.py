@@ -291,7 +291,7 @@ def write_study(
         if (method, alpha, horizon, seed) == ("projected_ppo", 10.0, 30, 1):
             record = fail(record, "worker died: out of memory")
         file = write_cell(path, change(record))
-        if samples and alpha is not None and seed == 0 and horizon == horizons[0]:
+        if samples and alpha is not None and seed == 0:
             np.savez_compressed(file.parent / "samples.npz", **make_samples(alpha, horizon, seed))
     return path
 

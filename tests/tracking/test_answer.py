@@ -30,9 +30,12 @@ def test_names_level_method_steps_base_and_unconstrained(results: Path) -> None:
     assert best.value == row["mean_steps_to_goal"] == allowed["mean_steps_to_goal"].min()
     assert best.better
     assert answer.sentence.startswith("At certified risk ≤ 0.1, Projected PPO reaches the goal in")
-    assert f"{best.value:.2f} steps (base {best.base_value:.2f}, unconstrained 11." in (
-        answer.sentence
+    assert answer.sentence.endswith(
+        f"in {best.value:.2f} steps instead of the base's {best.base_value:.2f}."
     )
+    assert answer.detail.startswith(f"With α\u00a0=\u00a0{best.alpha:g} and T")
+    assert "so without any promise, a policy reaches the goal in 11." in answer.detail
+    assert settings.loc[best.setting].equals(row)
     assert any("Fewer than 3 seeds" in note for note in answer.notes)
 
 
@@ -82,13 +85,12 @@ def test_the_best_of_all_kinds_beside_the_papers_at_the_same_risk(make_kinds) ->
     steps = settings.set_index(["constraint", "eps_max"])["mean_steps_to_goal"]
     best, paper = steps["pathwise", 0.1], steps["ratio", 0.1]
     assert best == settings["mean_steps_to_goal"].min()
-    assert (
-        f"Projected PPO reaches the goal in {best:.2f} steps" in answer.sentence
-        and "with a pathwise budget (ε_max\u00a0=\u00a00.1) and T\u00a0=\u00a021;"
-        in answer.sentence
-        and f"; the paper's constant ratio reaches the goal in {paper:.2f} steps (α"
-        in answer.sentence
+    assert f"Projected PPO reaches the goal in {best:.2f} steps instead" in answer.sentence
+    assert answer.detail.startswith(
+        "With a pathwise budget (ε_max\u00a0=\u00a00.1) and T\u00a0=\u00a021. "
+        "Under the paper's constant ratio (α"
     )
+    assert f"Projected PPO reaches the goal in {paper:.2f} steps." in answer.detail
     assert any("gives up the paper's uniform bound" in note for note in answer.notes)
     leaders = {one.level: one.name for one in answer.leaders}
     assert leaders[0.05] == "PPO, pathwise budget, ε_max = 0.05"
@@ -106,9 +108,9 @@ def test_within_sampling_error_the_papers_constraint_leads(make_kinds) -> None:
         make_kinds(change=lambda r: r | {"mean_steps_to_goal": 13.0} if r["eps_max"] else r)
     )
     assert {one.paper for one in answer.leaders} == {True}
-    assert "constant ratio" not in answer.sentence
+    assert "constant ratio" not in answer.sentence + answer.detail
 
 
 def test_without_the_papers_constraint_that_is_said(make_kinds) -> None:
     answer = answer_of(make_kinds(kinds=("pathwise",)))
-    assert "no constant ratio, the paper's, is certified there" in answer.sentence
+    assert "No constant ratio, the paper's constraint, is certified there." in answer.detail

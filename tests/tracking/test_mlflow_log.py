@@ -218,3 +218,20 @@ def test_params_tell_kinds_apart_and_a_budget_is_not_unconstrained(make_kinds) -
     assert "projected_ppo pathwise eps_max=0.1 T=21 seed=0" in names
     assert "unconstrained T=21 seed=0" in names
     assert len(names) == len(runs)
+
+
+def test_a_run_whose_answer_was_lost_is_not_there_twice(small: Path) -> None:
+    """The server made it, the client never knew and asked again: the older whole one stays."""
+    log_sweep(small)
+    parent, cells = parent_and_cells(small)
+    client = MlflowClient(default_uri(small))
+    experiment = parent.info.experiment_id
+    for run in list(cells.values())[:2]:
+        client.create_run(experiment, tags={CELL_TAG: run.data.tags[CELL_TAG]})
+    client.create_run(experiment, tags={SWEEP_TAG: parent.data.tags[SWEEP_TAG]})
+    assert log_sweep(small).logged == []
+    again, kept = parent_and_cells(small)
+    assert again.info.run_id == parent.info.run_id
+    assert {c: run.info.run_id for c, run in kept.items()} == {
+        c: run.info.run_id for c, run in cells.items()
+    }

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +11,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
+from tests.mlflow_server import MlflowServer
 from tracking import log_sweep
 from tracking.sweep_logger import SweepLogger
 
@@ -28,39 +23,12 @@ CELLS = 5
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[tuple[str, Callable[[], None]]]:
     """The URI of a running server, and what kills it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{tmp_path}/server.db"]
-    command += ["--artifacts-destination", str(tmp_path / "artefacts")]
-    with (tmp_path / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            command,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
-        )
-
-    def stop() -> None:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-    uri, end = f"http://127.0.0.1:{port}", time.monotonic() + 90
+    running = MlflowServer(tmp_path)
     try:
-        while True:
-            try:
-                urllib.request.urlopen(f"{uri}/health", timeout=5).close()
-                break
-            except OSError:
-                assert time.monotonic() < end, (tmp_path / "server.log").read_text()[-2000:]
-                time.sleep(0.2)
-        yield uri, stop
+        running.start()
+        yield running.uri, running.kill
     finally:
-        stop()
+        running.kill()
 
 
 def test_a_server_takes_everything_and_a_dead_one_stops_nothing(
@@ -91,7 +59,7 @@ def test_a_server_takes_everything_and_a_dead_one_stops_nothing(
         assert names & {"record.json", "certificate.json"}
 
     # The sweep goes on, with one more cell, and the server is gone.
-    logger = SweepLogger(folder, uri)
+    logger = SweepLogger(folder, uri, patience=2.0)
     logger.start()
     stop()
     started = time.monotonic()

@@ -15,6 +15,7 @@ from rich.console import Console
 from tracking import load_results
 from tracking.pareto import (
     PARETO_COLUMNS,
+    RISK_KINDS,
     candidates,
     pareto_front,
     pareto_rows,
@@ -53,14 +54,15 @@ def test_only_bounds_below_one_are_candidates(results: Path) -> None:
     posterior = candidates(settings, "posterior_bound")
     assert len(posterior) == 26
     with pytest.raises(ValueError, match="risk_kind: expected one of"):
-        candidates(settings, "empirical_violation_rate")
+        candidates(settings, "eps_base")
+    assert len(candidates(settings, "empirical_violation_rate")) == 26
 
 
-def test_table_holds_both_fronts_and_nothing_dominated(results: Path) -> None:
+def test_table_holds_all_fronts_and_nothing_dominated(results: Path) -> None:
     settings = aggregate(load_results(results))
     table = pareto_table(settings)
     assert list(table.columns) == PARETO_COLUMNS
-    assert set(table["risk_kind"]) == {"prior_bound", "posterior_bound"}
+    assert set(table["risk_kind"]) == set(RISK_KINDS)
     for kind, front in table.groupby("risk_kind"):
         points = list(zip(front["risk"], front["mean_steps_to_goal"], strict=True))
         assert points == sorted(points)
@@ -83,7 +85,7 @@ def test_rows_are_plain_values(results: Path) -> None:
     rows = pareto_rows(load_results(results))
     free = [row for row in rows if row["method"] == "unconstrained"]
     assert free
-    assert {row["risk_kind"] for row in free} == {"posterior_bound"}
+    assert {row["risk_kind"] for row in free} == {"posterior_bound", "empirical_violation_rate"}
     assert all(row["alpha"] is None and row["prior_bound"] is None for row in free)
 
 

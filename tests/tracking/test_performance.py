@@ -14,7 +14,8 @@ from rich.console import Console
 
 from tracking import load_results, write_report
 from tracking.answer import answer_study
-from tracking.chart import HEIGHT, LEFT, RIGHT, TOP, WIDTH, build_charts
+from tracking.chart import build_charts
+from tracking.chart_axes import HEIGHT, LEFT, RIGHT, TOP, WIDTH
 from tracking.pareto import candidates, pareto_columns, pareto_table
 from tracking.pareto_table import print_pareto
 from tracking.performance import RETURN, STEPS, performance_of
@@ -106,10 +107,12 @@ def test_the_answer_names_the_largest_gain_over_the_base_at_the_same_horizon(ret
     assert "has a mean return of -" in answer.sentence
     assert "steps" not in answer.sentence
     said = next(
-        b for b in answer.best if f"{b.value:.2f} (base {b.base_value:.2f}" in answer.sentence
+        b
+        for b in answer.best
+        if f"{b.value:.2f} instead of the base's {b.base_value:.2f}" in answer.sentence
     )
     free = settings[settings["alpha"].isna() & (settings["horizon"] == said.horizon)]
-    assert f"unconstrained {free['mean_return'].max():.2f}" in answer.sentence
+    assert f"a policy has a mean return of {free['mean_return'].max():.2f}." in answer.detail
 
 
 def test_no_gain_and_an_unknown_base_are_said(make_results) -> None:

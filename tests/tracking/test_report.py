@@ -28,7 +28,7 @@ FIGURES = (
     "trajectories",
     "policies",
 )
-VOID = {"meta", "link", "br", "img", "input", "hr"}
+VOID = {"meta", "link", "br", "img", "input", "hr", "source"}
 
 
 class Page(HTMLParser):
@@ -71,11 +71,13 @@ def built(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
 
 def test_writes_page_tables_and_figures(built: Path) -> None:
     assert {f"{name}.{suffix}" for name in FIGURES for suffix in ("png", "svg")} == {
-        file.name for file in (built / "figures").iterdir()
+        file.name for file in (built / "figures").iterdir() if file.stem != "animation"
     }
+    assert {"animation.gif", "animation.png"} <= {f.name for f in (built / "figures").iterdir()}
+    pd.testing.assert_frame_equal(pd.read_parquet(built / "cells.parquet"), load_results(built))
     assert (built / "cells.csv").read_text() == cells_csv(load_results(built))
     assert len(pd.read_csv(built / "pareto.csv")) > 5
-    assert (built / "report.html").stat().st_size < 2_000_000
+    assert (built / "report.html").stat().st_size < 5_000_000
     assert not list(built.glob(".*.tmp"))
 
 
@@ -131,13 +133,15 @@ def test_chart_and_embedded_table_agree_with_the_csv(built: Path) -> None:
     text = (built / "report.html").read_text()
     front = pd.read_csv(built / "pareto.csv")
     assert text.count(' on-front"') == len(front)
-    embedded = re.search(r"data:text/csv;base64,([A-Za-z0-9+/=]+)", text)
-    assert embedded is not None
-    assert base64.b64decode(embedded.group(1)).decode() == (built / "cells.csv").read_text()
+    embedded = re.findall(r'download="(\w+.csv)" href="data:text/csv;base64,([^"]+)"', text)
+    assert {name for name, _ in embedded} == {"cells.csv", "pareto.csv", "hypervolume.csv"}
+    for name, data in embedded:
+        assert base64.b64decode(data).decode() == (built / name).read_text()
 
 
 def test_the_same_files_give_the_same_bytes(built: Path) -> None:
-    names = ["report.html", "cells.csv", "pareto.csv", *(f"figures/{n}.svg" for n in FIGURES)]
+    names = ["report.html", "cells.csv", "pareto.csv", "hypervolume.csv", "cells.parquet"]
+    names += ["figures/animation.gif", *(f"figures/{n}.svg" for n in FIGURES)]
     before = {name: (built / name).read_bytes() for name in names}
     write_report(built)
     assert {name: (built / name).read_bytes() for name in names} == before

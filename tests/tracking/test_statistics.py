@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import norm
+from scipy.stats import binomtest, norm
 
 from tracking import load_results
 from tracking.performance import STEPS
-from tracking.statistics import aggregate, bootstrap_mean_interval
+from tracking.statistics import MEASURES, aggregate, bootstrap_mean_interval, rate_interval
 
 
 def pick(settings: pd.DataFrame, method: str, alpha: float, horizon: int) -> pd.Series:
@@ -58,6 +58,7 @@ def test_the_pooled_deviation_is_that_of_all_scenarios() -> None:
             "constraint": "ratio",
             "alpha": 1.1,
             "horizon": 21,
+            "hyperparameters": None,
             "eps_max": np.nan,
             "status": "finished",
             "num_scenarios": [600, 400],
@@ -163,3 +164,36 @@ def test_budgets_of_other_risks_and_kinds_are_settings_of_their_own(make_kinds) 
     budgets = settings[settings["constraint"] == "pathwise"]
     assert sorted(budgets["eps_max"]) == [0.05, 0.05, 0.1, 0.1]
     assert budgets["alpha"].isna().all()
+
+
+def test_mean_and_interquartile_mean_over_seeds_have_intervals_of_their_own(make_results) -> None:
+    folder = make_results(alphas=(1.0, 1.5), horizons=(21,), seeds=(0, 1, 2, 3, 4))
+    frame = load_results(folder)
+    row = pick(aggregate(frame), "projected_ppo", 1.5, 21)
+    cells = frame[(frame["method"] == "projected_ppo") & (frame["alpha"] == 1.5)]
+    values = np.sort(cells["empirical_violation_rate"].to_numpy())
+    assert row["mean_violation_rate"] == pytest.approx(values.mean(), rel=1e-14)
+    assert row["iqm_violation_rate"] == pytest.approx(values[1:4].mean(), rel=1e-14)
+    for name in ("mean_violation_rate", "iqm_violation_rate"):
+        assert values[0] <= row[f"{name}_low"] <= row[name] <= row[f"{name}_high"] <= values[4]
+    assert row["seeds_interval"] == "95% bootstrap over 5 seeds, pointwise"
+    # What these made-up cells do not have has no summary either.
+    assert np.isnan(row["iqm_task_steps"]) and np.isnan(row["mean_task_steps_low"])
+
+
+def test_two_seeds_have_a_mean_and_no_interval_and_it_says_so(results: Path) -> None:
+    settings = aggregate(load_results(results))
+    assert settings[[f"iqm_{m}_low" for m in MEASURES]].isna().all(axis=None)
+    assert settings["iqm_steps_to_goal"].notna().all()
+    assert set(settings["seeds_interval"]) == {
+        "no interval: 2 seeds, fewer than 3",
+        "no interval: 1 seed, fewer than 3",
+    }
+
+
+@pytest.mark.parametrize(("scenarios", "violations"), [(500, 0), (500, 7), (20, 20), (10_000, 91)])
+def test_the_interval_of_a_rate_is_clopper_pearsons(scenarios: int, violations: int) -> None:
+    expected = binomtest(violations, scenarios).proportion_ci(0.95, method="exact")
+    low, high = rate_interval(scenarios, violations)
+    assert low == pytest.approx(expected.low, rel=1e-9, abs=1e-15)
+    assert high == pytest.approx(expected.high, rel=1e-9)

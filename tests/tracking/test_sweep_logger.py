@@ -78,7 +78,7 @@ def test_what_the_store_refused_is_sent_at_the_end_once(
 
 def test_finish_never_raises(make_results, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make_results(**SMALL)
-    logger = SweepLogger(folder)
+    logger = SweepLogger(folder, patience=0.0)
     logger.start()
 
     def gone(*_: Any) -> None:
@@ -117,3 +117,36 @@ def test_a_resumed_sweep_runs_again_under_the_same_parent(make_results) -> None:
         ]
         logger.finish("FINISHED")
     assert len(runs_of(folder)) == CELLS + 1
+
+
+def test_finish_waits_for_a_store_that_comes_back(
+    make_results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_results(**SMALL)
+    logger = SweepLogger(folder)
+    logger.start()
+    calls = []
+    found = Sweep.open
+
+    def away_twice(*arguments: Any) -> Sweep:
+        calls.append(time.monotonic())
+        if len(calls) < 3:
+            raise ConnectionError("away")
+        return found(*arguments)
+
+    monkeypatch.setattr(Sweep, "open", away_twice)
+    monkeypatch.setattr("tracking.sweep_logger.PAUSE_SECONDS", 0.2)
+    summary = logger.finish("FINISHED")
+    assert summary is not None and len(summary.logged) == CELLS
+    assert logger.pending == {}
+
+
+def test_who_is_in_a_hurry_does_not_wait(make_results, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_results(**SMALL)
+    logger = SweepLogger(folder)
+    logger.start()
+    monkeypatch.setattr(Sweep, "open", lambda *_: time.sleep(30))
+    started = time.monotonic()
+    assert logger.finish("KILLED", within=0.5) is None
+    assert time.monotonic() - started < 5.0
+    assert "within 0.5 s" in logger.pending["*"]

@@ -8,11 +8,20 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tracking import load_results
-from tracking.schema import COLUMN_NAMES, METHODS
-from tracking.table import cells_csv, plain_rows, results_table, write_cells_csv
+from tracking.schema import COLUMN_NAMES, COLUMNS, METHODS
+from tracking.table import (
+    SCHEMA_NAME,
+    cells_csv,
+    plain_rows,
+    results_table,
+    write_cells_csv,
+    write_cells_parquet,
+)
 
 
 def test_one_row_per_cell_with_documented_columns(results: Path) -> None:
@@ -90,6 +99,31 @@ def test_csv_reads_back_to_the_same_numbers(results: Path, tmp_path: Path) -> No
     for name in ("prior_bound", "posterior_bound", "mean_steps_to_goal", "max_log_ratio"):
         pd.testing.assert_series_equal(again[name], frame[name], check_exact=True)
     assert [p.name for p in file.parent.iterdir()] == ["cells.csv"]
+
+
+def test_parquet_reads_back_to_the_same_table(make_results, tmp_path: Path) -> None:
+    frame = load_results(make_results(change=lambda record: record | {"renyi_bound": 0.25}))
+    file = write_cells_parquet(frame, tmp_path / "out" / "cells.parquet")
+    again = pd.read_parquet(file)
+    pd.testing.assert_frame_equal(again, frame, check_exact=True)
+    assert [p.name for p in file.parent.iterdir()] == ["cells.parquet"]
+    before = file.read_bytes()
+    assert write_cells_parquet(frame, file).read_bytes() == before
+
+
+def test_parquet_says_what_every_column_is(results: Path, tmp_path: Path) -> None:
+    file = write_cells_parquet(load_results(results), tmp_path / "cells.parquet")
+    schema = pq.read_schema(file)
+    assert schema.metadata[b"schema"].decode() == SCHEMA_NAME
+    for column in COLUMNS:
+        about = schema.field(column.name).metadata
+        assert about[b"unit"].decode() == column.unit
+        assert about[b"meaning"].decode() == column.meaning
+    assert schema.field("certified").metadata[b"meaning"]
+    # No cell of this study has an ε_max or an off-policy refusal: empty columns keep their type.
+    assert schema.field("eps_max").type == pa.float64()
+    assert schema.field("off_policy_refusal").type == pa.string()
+    assert schema.field("horizon").type == pa.int64()
 
 
 def test_a_table_is_quick_to_get(results: Path) -> None:

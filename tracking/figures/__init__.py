@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from tracking.answer import Answer
+from tracking.figures.animation import NAME, Animation, draw_animation
 from tracking.figures.certificate import draw_max_log_alpha, draw_prior_bound
 from tracking.figures.pareto import draw_pareto
 from tracking.figures.policies import draw_policies
@@ -23,7 +25,7 @@ from tracking.performance import RETURN, STEPS, performance_of
 from tracking.records import ResultFolder
 from tracking.speedup import speedup_table
 
-__all__ = ["Drawn", "draw_figures"]
+__all__ = ["Animation", "Drawn", "animate", "draw_figures"]
 
 
 def draw_figures(
@@ -87,6 +89,19 @@ def draw_figures(
             skipped[name] = reason
             _remove(out, name)
     return drawn, skipped
+
+
+def animate(
+    folder: ResultFolder, frame: pd.DataFrame, settings: pd.DataFrame, answer: Answer
+) -> Animation | None:
+    """Draw the animation into ``figures/``, or remove an older one and return None."""
+    out = folder.path / "figures"
+    with look():
+        animation = draw_animation(folder, frame, settings, answer, out)
+    if animation is None:
+        for suffix in ("gif", "png"):
+            (out / f"{NAME}.{suffix}").unlink(missing_ok=True)
+    return animation
 
 
 def _remove(out: Path, name: str) -> None:

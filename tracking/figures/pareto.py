@@ -11,18 +11,20 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from tracking.figures.style import (
     INK,
-    METHOD_COLOURS,
+    KIND_COLOURS,
     METHOD_MARKERS,
     MUTED,
     Drawn,
     legend_below,
     new_figure,
     save,
+    say_few_seeds,
 )
+from tracking.kinds import kind_of
 from tracking.pareto import candidates, front_groups, front_mask
 from tracking.performance import Performance, performance_of
 from tracking.table import plain_rows
-from tracking.wording import method_text, point_text, seeds_text
+from tracking.wording import kind_text, method_text, point_text, seeds_text
 
 PANELS = {
     "prior_bound": ("Certified before any rollout", "prior bound (log)"),
@@ -54,6 +56,7 @@ def draw_pareto(settings: pd.DataFrame, folder: Path) -> Drawn | None:
     runs = (
         "which runs over methods, constraints and T" if measure.across_horizons else "of its own T"
     )
+    say_few_seeds(figure, seeds)
     caption = (
         f"Each point a setting, mean over {seeds_text(seeds)}; labels: the constraint{many}. "
         f"Filled: on the front, {runs}; hollow: dominated. All certified points hold together; "
@@ -76,15 +79,18 @@ def _panel(axes: Axes, points: pd.DataFrame, measure: Performance) -> None:
         chosen = order[rows[mask][order]]
         axes.step(risk[mask][chosen], values[mask][chosen], where="post", color=INK, linewidth=1.2,
                   zorder=1, label=None if index else "front")  # fmt: skip
-    for method in points["method"].unique():
-        colour, marker = METHOD_COLOURS[method], METHOD_MARKERS[method]
-        leads = bool(((points["method"] == method).to_numpy() & mask).any())
+    kinds = kind_of(points)
+    for method, kind in dict.fromkeys(zip(points["method"], kinds, strict=True)):
+        colour, marker = KIND_COLOURS.get(kind, MUTED), METHOD_MARKERS[method]
+        mine = ((points["method"] == method) & (kinds == kind)).to_numpy()
+        leads = bool((mine & mask).any())
+        name = kind_text(kind) if kind == method else f"{kind_text(kind)}, {method_text(method)}"
         for on_front in (True, False):
-            some = (points["method"] == method).to_numpy() & (mask == on_front)
+            some = mine & (mask == on_front)
             axes.plot(risk[some], values[some], marker, color=colour, linestyle="none",
                       markerfacecolor=colour if on_front else "none", markersize=7,
                       alpha=1 if on_front else 0.55,
-                      label=method_text(method) if on_front == leads else None)  # fmt: skip
+                      label=name if on_front == leads else None)  # fmt: skip
     horizons = points["horizon"].nunique() > 1
     labelled = points[mask].iloc[order]
     last: tuple[float, float] | None = None

@@ -9,10 +9,19 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from tracking.figures.style import BLUE, INK, VERMILLION, Drawn, legend_below, new_figure, save
+from tracking.figures.style import (
+    BLUE,
+    INK,
+    VERMILLION,
+    Drawn,
+    legend_below,
+    new_figure,
+    save,
+    say_few_seeds,
+)
 from tracking.figures.trajectories import Samples, sampled_cells, spread
 from tracking.records import ResultFolder
-from tracking.wording import left_out_text
+from tracking.wording import left_out_text, method_text
 
 TITLE = "The policies under the scaled base density"
 MAX_ALPHAS = 3
@@ -47,10 +56,12 @@ def draw_policies(folder: ResultFolder, frame: pd.DataFrame, out: Path) -> Drawn
     for axes, step in zip(grid[0], steps, strict=True):
         axes.set_title(f"step {step}", fontsize=10.5)
     for axes in grid[-1]:
-        axes.set_xlabel(f"action {action}, before tanh", fontsize=9.5)
+        axes.set_xlabel(f"action {action}, as sampled", fontsize=9.5)
     legend_below(figure, grid[0][0], 3)
+    say_few_seeds(figure, [1])
     caption = (
-        f"Along one scenario (T = {horizon}, seed {seed}). The projected density lies under α "
+        f"Along one scenario of {method_text(method)} (T = {horizon}, seed {seed}; one seed, an "
+        "example and no interval). The projected density lies under α "
         "times the base density everywhere; what is left between the two is the bound's slack. "
         "Tall curves leave the panel." + left_out_text(frame)
     )
@@ -67,6 +78,11 @@ def gaussian(x: np.ndarray, mean: float, std: float) -> np.ndarray:
     return np.exp(-0.5 * ((x - mean) / std) ** 2) / (std * math.sqrt(2 * math.pi))
 
 
+def gaussian_peak(std: float) -> float:
+    """The normal density at its mean."""
+    return 1 / (std * math.sqrt(2 * math.pi))
+
+
 def _panel(axes: Axes, samples: Samples, alpha: float, step: int, action: int) -> None:
     def law(prefix: str) -> tuple[float, float]:
         mean, std = samples[f"{prefix}mean"], samples[f"{prefix}std"]
@@ -81,6 +97,7 @@ def _panel(axes: Axes, samples: Samples, alpha: float, step: int, action: int) -
     axes.plot(x, scaled, color=INK, linewidth=1.3, label="α · base")
     axes.plot(x, gaussian(x, *task), color=VERMILLION, linestyle="--", label="task, unprojected")
     axes.plot(x, gaussian(x, *projected), color=BLUE, label="projected")
-    peak = max(gaussian(np.array(law_[0]), *law_) for law_ in (base, projected))
-    axes.set_ylim(0, 1.7 * float(peak))
+    peak = max(gaussian_peak(base[1]), gaussian_peak(projected[1]))
+    # Up to α = 4 all of the scaled density is in the panel, beyond that its flanks.
+    axes.set_ylim(0, max(1.7 * peak, 1.1 * min(alpha, 4.0) * gaussian_peak(base[1])))
     axes.set_xlim(low, high)

@@ -19,8 +19,10 @@ from tracking.figures.style import (
     legend_below,
     new_panels,
     save,
+    say_few_seeds,
 )
 from tracking.kinds import is_paper, is_unconstrained
+from tracking.parameters import parts_of
 from tracking.table import plain_rows
 from tracking.wording import left_out_text, method_text, seeds_text
 
@@ -28,33 +30,35 @@ TITLE = "Risk against α: promised, bounded, observed"
 
 
 def draw_risk(settings: pd.DataFrame, frame: pd.DataFrame, folder: Path) -> Drawn | None:
-    """One panel per T; None if no setting finished."""
+    """One panel per T and choice of training parameters; None if no setting finished."""
     done = settings[settings["seeds"] > 0]
     done = done[is_paper(done) | is_unconstrained(done)]
     with_alpha = done[is_paper(done)]
     if with_alpha.empty:
         return None
-    horizons = sorted(done["horizon"].unique())
-    figure, panels = new_panels(len(horizons), 4.7)
+    parts = parts_of(done)
+    figure, panels = new_panels(len(parts), 4.7)
     free = bool(is_unconstrained(done).any())
     cells = frame[is_paper(frame)]
     smallest = 1 / float(frame["num_scenarios"].max())
-    for axes, horizon in zip(panels, horizons, strict=True):
-        _panel(axes, done[done["horizon"] == horizon], cells[cells["horizon"] == horizon])
-        axes.set_title(f"T = {horizon} steps")
+    for axes, part in zip(panels, parts, strict=True):
+        _panel(axes, part.of(done), part.of(cells))
+        axes.set_title(part.title)
         axes.set_yscale("symlog", linthresh=smallest, linscale=0.4)
         axes.set_ylim(-0.15 * smallest, 3)
         axes.axhspan(1, 3, color=GRID, alpha=0.55, linewidth=0)
         axes.annotate("1 or more: says nothing", (0.985, 1.45), xycoords=axes.get_yaxis_transform(),
                       ha="right", va="center", fontsize=8.5, color=MUTED)  # fmt: skip
         place = alpha_axis(axes, with_alpha["alpha"].to_numpy(), free)
-        at = done[done["horizon"] == horizon]
+        at = part.of(done)
         _unconstrained(axes, at[is_unconstrained(at)], place)
     panels[0].set_ylabel("probability of violation (log; linear near 0)")
     legend_below(figure, panels[0], 3 if len(panels) > 1 else 2)  # a single one is narrow
+    say_few_seeds(figure, done["seeds"])
     caption = (
         f"Mean over {seeds_text(with_alpha['seeds'])} per setting; small dots: each seed's rate. "
-        "The prior bound is known before training and is the same for both methods. "
+        "The prior bound is known before training, the same for both methods, and holds for all α "
+        "and T at once. "
         "Posterior bounds are Clopper–Pearson, one per policy and pointwise; drawn is the worst "
         "seed's. 'none': the policy trained without any bound." + left_out_text(settings)
     )

@@ -12,25 +12,25 @@ from tracking.figures.style import (
     GOLD,
     GREEN,
     INK,
+    MAROON,
     MUTED,
-    PURPLE,
     SKY,
-    VERMILLION,
-    WINE,
     Drawn,
     legend_below,
     new_panels,
     save,
+    say_few_seeds,
 )
 from tracking.speedup import CEILING, COIN_FLIP, KINDS
 from tracking.wording import seeds_text
 
 TITLE = "What certified risk buys"
+# Colours of the kinds of constraint, as in `style.KIND_COLOURS`.
 _STYLES = dict(
     zip(
         KINDS.values(),
-        [(BLUE, "o", "-"), (SKY, "o", "--"), (PURPLE, "D", "-"), (PURPLE, "D", "--"),
-         (GOLD, "s", "--"), (GOLD, "s", "-"), (VERMILLION, "^", "--"), (VERMILLION, "^", "-")],
+        [(BLUE, "o", "-"), (BLUE, "o", "--"), (MAROON, "D", "-"), (MAROON, "D", "--"),
+         (GREEN, "s", "--"), (GREEN, "s", "-"), (GOLD, "^", "--"), (GOLD, "^", "-")],
         strict=True,
     )
 )  # fmt: skip
@@ -53,7 +53,7 @@ def draw_speedup(table: pd.DataFrame, folder: Path) -> Drawn | None:
                           linestyle=(0, (1, 2)) if kind == COIN_FLIP else (0, (5, 2)),
                           marker=marker, markersize=9, label=kind)  # fmt: skip
                 continue
-            colour, marker, style = _STYLES.get(kind, (GREEN if len(kind) % 2 else WINE, "v", ":"))
+            colour, marker, style = _STYLES.get(kind, (SKY if len(kind) % 2 else INK, "v", ":"))
             # Dashed and hollow: what was not trained under its constraint.
             axes.plot(rows["eps_max"], rows["share"], color=colour, marker=marker,
                       markerfacecolor=colour if style == "-" else "white",
@@ -73,6 +73,7 @@ def draw_speedup(table: pd.DataFrame, folder: Path) -> Drawn | None:
     panels[0].set_ylabel("share of the unconstrained policy's speed-up")
     legend_below(figure, panels[0], 2 if len(panels) == 1 else 3)
     seeds = table["seeds"].dropna()
+    say_few_seeds(figure, seeds)
     caption = (
         "Share of what the unconstrained policy gains over the base in mean steps of the task "
         "(violations ignored, an episode without the goal takes T), at the same certified risk, "

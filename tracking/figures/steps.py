@@ -19,8 +19,10 @@ from tracking.figures.style import (
     legend_below,
     new_panels,
     save,
+    say_few_seeds,
 )
 from tracking.kinds import is_paper, is_unconstrained
+from tracking.parameters import parts_of
 from tracking.performance import Performance, performance_of
 from tracking.wording import left_out_text, method_text, seeds_text
 
@@ -28,7 +30,7 @@ LEVELS = (1.0, 0.1, 0.025)
 
 
 def draw_steps(settings: pd.DataFrame, folder: Path) -> Drawn | None:
-    """One panel per T; None if no setting reached the goal."""
+    """One panel per T and choice of training parameters; None if no setting reached the goal."""
     measure = performance_of(settings)
     known = settings[measure.mean]
     if measure.sign > 0:
@@ -38,16 +40,17 @@ def draw_steps(settings: pd.DataFrame, folder: Path) -> Drawn | None:
     bounded = done[is_paper(done)]
     if bounded.empty:
         return None
-    horizons = sorted(done["horizon"].unique())
-    figure, panels = new_panels(len(horizons), 4.5)
-    for axes, horizon in zip(panels, horizons, strict=True):
-        rows = done[done["horizon"] == horizon]
+    parts = parts_of(done)
+    figure, panels = new_panels(len(parts), 4.5)
+    for axes, part in zip(panels, parts, strict=True):
+        rows = part.of(done)
         _panel(axes, rows, measure)
         alpha_axis(axes, bounded["alpha"].to_numpy(), unconstrained=False)
         _levels(axes, rows)
-        axes.set_title(f"T = {horizon} steps", pad=34)
+        axes.set_title(part.title, pad=34)
     panels[0].set_ylabel(f"{measure.short}, {measure.over}")
     legend_below(figure, panels[0], 2)
+    say_few_seeds(figure, done.loc[done["seeds"] > 0, "seeds"])
     caption = (
         f"Lines: mean over {seeds_text(bounded['seeds'])} per setting; bands: "
         f"{measure.band}. Vertical lines: where the prior bound reaches 0.025, 0.1 and 1."

@@ -7,7 +7,7 @@ of risk by line style, so that no figure depends on colour alone.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,16 +20,30 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tracking.files import write_atomically
+from tracking.statistics import MIN_SEEDS_FOR_INTERVAL
 
 INK, MUTED, GRID, PAPER = "#1f2933", "#5c6773", "#dfe4ea", "#ffffff"
 BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#00805e", "#a8518a"
 SKY, GOLD, WINE = "#56b4e9", "#b8860b", "#5c2a4a"
+MAROON, VIOLET, PLUM = "#781800", "#7800f0", "#480060"
+RUST = "#a83a00"  # vermillion, dark enough for text
 METHOD_COLOURS = {
     "projected_ppo": BLUE,
     "projected_at_deployment": VERMILLION,
     "unconstrained": PURPLE,
 }
 METHOD_MARKERS = {"projected_ppo": "o", "projected_at_deployment": "s", "unconstrained": "D"}
+KIND_COLOURS = {
+    "ratio": BLUE,
+    "pathwise": GOLD,
+    "mean_shift": GREEN,
+    "gauss_renyi": MAROON,
+    "unconstrained": PURPLE,
+    "violation_time": VIOLET,
+    "pathwise_spread": PLUM,
+    "pathwise_all": INK,
+}
+"""Kinds of constraint, where figures show several; methods then differ by marker alone."""
 # Light to dark: readable in print, ordered without a legend.
 SEQUENCE = (SKY, BLUE, GREEN, GOLD, VERMILLION, PURPLE, WINE)
 
@@ -104,6 +118,18 @@ def new_panels(count: int, height: float) -> tuple[Figure, list[Axes]]:
     return figure, panels[:count]
 
 
+def say_few_seeds(figure: Figure, counts: Iterable[int]) -> None:
+    """On the figure itself, for whoever sees it without its caption: fewer than 3 seeds."""
+    known = [int(count) for count in counts]
+    if not known or min(known) >= MIN_SEEDS_FOR_INTERVAL:
+        return
+    low, high = min(known), max(known)
+    seeds = f"{low} to {high} seeds" if low < high else f"{low} seed{'s' if low != 1 else ''}"
+    where = ", in places" if high >= MIN_SEEDS_FOR_INTERVAL else ""
+    figure.suptitle(f"{seeds}: too few for an interval{where}", x=0.995, ha="right", fontsize=8.5,
+                    fontweight="normal", color=MUTED)  # fmt: skip
+
+
 def save(figure: Figure, folder: Path, name: str) -> str:
     """Write NAME.png and NAME.svg, byte for byte the same from the same data; return the SVG."""
     for suffix, options in (("png", {"dpi": 160}), ("svg", {"metadata": {"Date": None}})):
@@ -125,7 +151,7 @@ def alpha_axis(axes: Axes, alphas: np.ndarray, unconstrained: bool) -> float:
     axes.set_xscale("log")
     right = beyond if unconstrained else top
     axes.set_xlim(1 / right**0.06, right**1.06)
-    room = np.log(right) * 0.085
+    room = np.log(right) * 0.1
     ticks = [float(alphas[0])]
     for alpha in alphas[:0:-1]:
         if np.log(alpha / ticks[0]) >= room and (

@@ -10,8 +10,19 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.patches import Circle
 
-from tracking.figures.style import BLUE, GREEN, MUTED, VERMILLION, Drawn, new_figure, save
+from tracking.figures.style import (
+    BLUE,
+    GREEN,
+    MUTED,
+    RUST,
+    VERMILLION,
+    Drawn,
+    new_figure,
+    save,
+    say_few_seeds,
+)
 from tracking.kinds import is_paper
+from tracking.parameters import parts_of
 from tracking.records import SAMPLE_ARRAYS, ResultFolder
 from tracking.table import plain_rows
 from tracking.wording import left_out_text, method_text
@@ -36,7 +47,7 @@ def draw_trajectories(folder: ResultFolder, frame: pd.DataFrame, out: Path) -> D
         return None  # an environment without poses, or layouts that differ
     alphas = spread(sorted({alpha for _, alpha in cells}), MAX_PANELS)
     methods = [method for method in _METHODS if any(m == method for m, _ in cells)]
-    limits = _limits(list(cells.values()))
+    limits = scene_limits(list(cells.values()))
     shape = (limits[3] - limits[2]) / (limits[1] - limits[0])
     width = 1.85 * len(alphas) + 0.7
     figure, grid = new_figure(
@@ -46,19 +57,18 @@ def draw_trajectories(folder: ResultFolder, frame: pd.DataFrame, out: Path) -> D
     for row, method in zip(grid, methods, strict=True):
         row[0].set_ylabel(f"{method_text(method)}\ny, m", fontsize=9.5)
         for axes, alpha in zip(row, alphas, strict=True):
-            axes.set_aspect("equal")
-            axes.set_xlim(*limits[:2])
-            axes.set_ylim(*limits[2:])
-            axes.grid(False)
             if (method, alpha) in cells:
-                _panel(axes, cells[method, alpha])
+                draw_scene(axes, cells[method, alpha], limits)
+                _paths(axes, cells[method, alpha])
             else:
+                frame_scene(axes, limits)
                 axes.text(0.5, 0.5, "no samples", transform=axes.transAxes, ha="center",
                           color=MUTED, fontsize=9)  # fmt: skip
     for axes, alpha in zip(grid[0], alphas, strict=True):
         axes.set_title(f"α = {alpha:g}", fontsize=10.5)
     for axes in grid[-1]:
         axes.set_xlabel("x, m", fontsize=9.5)
+    say_few_seeds(figure, [1])
     count = min(MAX_TRAJECTORIES, max(len(samples["poses"]) for samples in cells.values()))
     caption = (
         f"The first {count} evaluation scenarios of one policy per panel (T = {horizon}, seed "
@@ -74,11 +84,12 @@ def sampled_cells(
 ) -> tuple[dict[tuple[str, float], Samples], int, int] | None:
     """Samples by (method, alpha) under the paper's constraint, then T and seed.
 
-    Of the one (T, seed) that has most of them.
+    Of the one (T, training parameters, seed) that has most of them.
     """
     bounded = frame[is_paper(frame) & (frame["status"] == "finished")]
     best: tuple[dict[tuple[str, float], Samples], int, int] | None = None
-    for _, group in bounded.groupby(["horizon", "seed"]):
+    groups = [group for part in parts_of(bounded) for _, group in part.of(bounded).groupby("seed")]
+    for group in groups:
         cells = plain_rows(group)
         files = [folder.path / "cells" / cell["cell_id"] / "samples.npz" for cell in cells]
         if sum(file.exists() for file in files) <= (0 if best is None else len(best[0])):
@@ -100,8 +111,17 @@ def spread(values: list[float], count: int) -> list[float]:
     return [values[i] for i in chosen]
 
 
-def _panel(axes: Axes, samples: Samples) -> None:
-    poses = samples["poses"][:MAX_TRAJECTORIES, :, :2].astype(np.float64)
+def frame_scene(axes: Axes, limits: tuple[float, float, float, float]) -> None:
+    """Axes in metres, the same scale in both directions."""
+    axes.set_aspect("equal")
+    axes.set_xlim(*limits[:2])
+    axes.set_ylim(*limits[2:])
+    axes.grid(False)
+
+
+def draw_scene(axes: Axes, samples: Samples, limits: tuple[float, float, float, float]) -> None:
+    """Hazard and goal within `limits` (left, right, bottom, top)."""
+    frame_scene(axes, limits)
     hazard, goal = _point(samples["hazard"]), _point(samples["goal"])
     axes.add_patch(Circle(hazard, float(samples["hazard_radius"]), facecolor=VERMILLION,
                           edgecolor=VERMILLION, alpha=0.16, linewidth=0))  # fmt: skip
@@ -109,6 +129,10 @@ def _panel(axes: Axes, samples: Samples) -> None:
                           edgecolor=VERMILLION, linestyle="--", linewidth=1.2))  # fmt: skip
     axes.add_patch(Circle(goal, float(samples["goal_radius"]), fill=False, edgecolor=GREEN,
                           linewidth=1.6))  # fmt: skip
+
+
+def _paths(axes: Axes, samples: Samples) -> None:
+    poses = samples["poses"][:MAX_TRAJECTORIES, :, :2].astype(np.float64)
     hit = enters_hazard(poses, samples["hazard"], float(samples["hazard_radius"]))
     for mask, colour in ((~hit, BLUE), (hit, VERMILLION)):
         paths = [path[np.isfinite(path[:, 0])] for path in poses[mask]]
@@ -118,7 +142,7 @@ def _panel(axes: Axes, samples: Samples) -> None:
             ends = np.stack([path[-1] for path in paths])
             axes.plot(ends[:, 0], ends[:, 1], ".", color=colour, markersize=2.5, alpha=0.8)
     axes.text(0.96, 0.03, f"{int(hit.sum())}/{len(hit)}", transform=axes.transAxes, ha="right",
-              color=VERMILLION if hit.any() else MUTED, fontsize=9)  # fmt: skip
+              color=RUST if hit.any() else MUTED, fontsize=9)  # fmt: skip
 
 
 def enters_hazard(poses: np.ndarray, hazard: np.ndarray, radius: float) -> np.ndarray:
@@ -131,7 +155,7 @@ def _point(xy: np.ndarray) -> tuple[float, float]:
     return float(xy[0]), float(xy[1])
 
 
-def _limits(samples: list[Samples]) -> tuple[float, float, float, float]:
+def scene_limits(samples: list[Samples]) -> tuple[float, float, float, float]:
     """Common limits in metres: hazard, goal and nearly all of the paths, with a margin."""
     points = np.concatenate([s["poses"][:MAX_TRAJECTORIES, :, :2].reshape(-1, 2) for s in samples])
     points = points[np.isfinite(points[:, 0])].astype(np.float64)

@@ -1,0 +1,65 @@
+"""Commands about results that exist: conservativeness, compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+StudyOrResults = Annotated[
+    Path, typer.Argument(metavar="STUDY.yaml|RESULTS", help="Study file or result folder.")
+]
+
+
+def conservativeness_command(
+    study_path: StudyOrResults,
+    results: Annotated[
+        Path | None,
+        typer.Option("--results", help="Result folder (default: results/<name of the study>)."),
+    ] = None,
+) -> None:
+    """How far promised risks lie above what was seen, where that comes from, and how it grows.
+
+    Writes conservativeness.html, its figures, and conservativeness*.csv into the result folder:
+    for every cell the ladder prior bound → other prior bounds → off-policy → posterior → observed
+    rate in powers of ten, the parts of that gap, and how much of the log budget was used. Reads
+    the folder alone and runs nothing.
+    """
+    from experiments.status import locate
+    from tracking.conservativeness.page import write_conservativeness
+
+    folder, _ = locate(study_path, results)
+    page = write_conservativeness(folder)
+    Console().print(f"conservativeness: {page}", soft_wrap=True)
+
+
+def compare_command(
+    first: Annotated[
+        Path, typer.Argument(metavar="STUDY_A|RESULTS_A", help="The study to compare with.")
+    ],
+    second: Annotated[Path, typer.Argument(metavar="STUDY_B|RESULTS_B", help="The other study.")],
+    out: Annotated[Path, typer.Option("--out", help="Where to write the table.")] = Path(
+        "compare.csv"
+    ),
+) -> None:
+    """What differs between two studies, and by how much their results do, with intervals.
+
+    Settings are matched by method, constraint, α or ε_max, T and swept parameters; differences
+    (second minus first) have bootstrap intervals over training seeds, paired where both studies
+    have 3 seeds or more in common.
+    """
+    from experiments.status import locate
+    from tracking.compare import compare_studies, write_compare_csv
+    from tracking.compare_table import print_comparison
+    from tracking.records import read_results
+
+    folders = [read_results(locate(path, None)[0]) for path in (first, second)]
+    comparison = compare_studies(*folders)
+    console = Console()
+    names = [folder.name for folder in folders]
+    if names[0] == names[1]:
+        names = [f"{folder.name} ({folder.path})" for folder in folders]
+    print_comparison(console, comparison, *names)
+    console.print(f"table: {write_compare_csv(comparison, out)}", soft_wrap=True)

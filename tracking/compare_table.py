@@ -1,0 +1,105 @@
+"""A comparison of two studies on the terminal."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+
+from tracking.compare import Comparison
+from tracking.pareto_table import in_two_lines, narrow_table
+from tracking.table import plain_rows
+from tracking.wording import kind_text, method_text
+
+NOTE = (
+    "Differences: second minus first. Brackets: 95% bootstrap over training seeds, each on its own "
+    "(pointwise), so of many some will miss; without brackets there are fewer than 3 seeds. ∗: the "
+    "interval excludes 0."
+)
+_LONGEST = 44
+
+
+def print_comparison(console: Console, comparison: Comparison, first: str, second: str) -> None:
+    """Print what differs, the matched settings, the methods over all of them, and the rest."""
+    if comparison.warning:
+        console.print(comparison.warning, style="bold yellow", highlight=False)
+    else:
+        console.print("The same base policy, environment and property.", highlight=False)
+    _parameters(console, comparison, first, second)
+    if comparison.table.empty:
+        console.print("No setting is in both studies.")
+    else:
+        _settings(console, comparison.table, first)
+        _overall(console, comparison.overall)
+        console.print(NOTE, style="dim", highlight=False)
+    for name, only in ((first, comparison.only_first), (second, comparison.only_second)):
+        if only:
+            console.print(f"Only in {name}: {'; '.join(only)}", highlight=False)
+
+
+def _parameters(console: Console, comparison: Comparison, first: str, second: str) -> None:
+    if not comparison.parameters:
+        console.print("The same parameters in study and certificate.", highlight=False)
+        return
+    table = narrow_table("Parameters that differ")
+    for name in ("parameter", first, second):
+        table.add_column(name, overflow="fold")
+    for row in comparison.parameters:
+        table.add_row(*(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…" for text in row))
+    console.print(table)
+
+
+def _settings(console: Console, rows: pd.DataFrame, first: str) -> None:
+    measure = rows["performance"].iloc[0]
+    table = narrow_table(f"Setting by setting: {measure}, and observed violation rate")
+    table.caption = f"seeds: {'; '.join(dict.fromkeys(rows['pairing']))}"
+    table.add_column("setting")
+    for name in (measure, "difference", "rate", "difference"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in plain_rows(rows):
+        table.add_row(
+            in_two_lines(row["setting"].replace(" = ", "="), 0),
+            _number(row["performance_a"], 2),
+            _difference(row, "performance", 2),
+            _number(row["rate_a"], 4),
+            _difference(row, "rate", 4),
+        )
+    console.print(table)
+    console.print(f"{measure} and rate: of {first}.", style="dim", highlight=False)
+
+
+def _overall(console: Console, rows: pd.DataFrame) -> None:
+    if rows.empty:
+        return
+    table = narrow_table("Over all matched settings, seeds resampled within each T")
+    for name in ("method", "constraint"):
+        table.add_column(name)
+    for name in ("settings", "seeds", "performance", "rate"):
+        table.add_column(name, justify="right")
+    for row in plain_rows(rows):
+        named = {f"{label}_difference": row[label] for label in ("performance", "rate")}
+        table.add_row(
+            method_text(row["method"]),
+            kind_text(row["kind"]),
+            str(row["settings"]),
+            str(row["seeds"]),
+            _difference(row | named, "performance", 2),
+            _difference(row | named, "rate", 4),
+        )
+    console.print(table)
+
+
+def _difference(row: dict[str, Any], label: str, digits: int) -> str:
+    value, low, high = (row[f"{label}_{part}"] for part in ("difference", "low", "high"))
+    if value is None:
+        return "–"
+    if low is None or high is None or math.isnan(low):
+        return f"{value:+.{digits}f}"
+    mark = " ∗" if low > 0 or high < 0 else ""
+    return f"{value:+.{digits}f}{mark}\n[{low:+.{digits}f}, {high:+.{digits}f}]"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,282 @@
+"""A short animation: base, the paper's best and the best policy, side by side, step by step."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from PIL import Image
+
+from tracking.answer import HEADLINE_LEVEL, Answer
+from tracking.figures.style import (
+    BLUE,
+    GREEN,
+    INK,
+    MUTED,
+    VERMILLION,
+    new_figure,
+    say_few_seeds,
+)
+from tracking.figures.trajectories import (
+    MAX_TRAJECTORIES,
+    SCENE,
+    Samples,
+    draw_scene,
+    enters_hazard,
+    scene_limits,
+)
+from tracking.files import write_atomically
+from tracking.kinds import is_base, is_paper
+from tracking.pareto import candidates
+from tracking.performance import performance_of
+from tracking.records import ResultFolder
+from tracking.statistics import SETTING
+from tracking.table import plain_rows
+from tracking.wording import bound_text, setting_text
+
+NAME = "animation"
+TITLE = "The policies at work"
+MAX_BYTES = 1_500_000
+"""Of the GIF; a longer animation is drawn smaller until it fits."""
+FRAMES_PER_STEP = 2
+MILLISECONDS, LAST_MILLISECONDS = 90, 1500
+_DPI = (120, 90, 66)
+_SHADES = 10
+
+
+@dataclass(frozen=True)
+class Animation:
+    """A GIF and its last picture, a PNG for whoever prefers no motion."""
+
+    title: str
+    caption: str
+    gif: bytes
+    still: bytes
+
+
+@dataclass(frozen=True)
+class _Panel:
+    heading: str
+    detail: str
+    poses: np.ndarray
+    samples: Samples
+
+    @property
+    def hit(self) -> np.ndarray:
+        """Step at which each path enters the hazard, NaN if never: (n,)."""
+        first = np.full(len(self.poses), np.nan)
+        for step in range(self.poses.shape[1]):
+            inside = enters_hazard(
+                self.poses[:, step : step + 1], self.samples["hazard"],
+                float(self.samples["hazard_radius"]),
+            )  # fmt: skip
+            first = np.where(np.isnan(first) & inside, step, first)
+        return first
+
+    @property
+    def last(self) -> np.ndarray:
+        """Last step of each path: (n,)."""
+        return np.isfinite(self.poses[..., 0]).sum(axis=1) - 1
+
+
+def draw_animation(
+    folder: ResultFolder,
+    frame: pd.DataFrame,
+    settings: pd.DataFrame,
+    answer: Answer,
+    out: Path,
+) -> Animation | None:
+    """Write animation.gif and animation.png; None where there are no trajectories to show.
+
+    The best is the answer's leader at its headline risk (or at the loosest that has one), the
+    paper's best is at the same risk and T, the base is α = 1 at that T; all of the same seed. Of
+    the same data the bytes are the same.
+    """
+    found = _panels(folder, frame, settings, answer)
+    if found is None:
+        return None
+    panels, horizon, seed = found
+    for dpi in _DPI:
+        images = list(_frames(panels, horizon, dpi))
+        gif = _gif(images)
+        if len(gif) <= MAX_BYTES:
+            break
+    buffer = io.BytesIO()
+    images[-1].save(buffer, format="png")
+    write_atomically(out / f"{NAME}.gif", gif)
+    write_atomically(out / f"{NAME}.png", buffer.getvalue())
+    count = len(panels[0].poses)
+    caption = (
+        f"The same first {count} evaluation scenarios under each policy, two frames per step "
+        f"(T = {horizon}, seed {seed}; one seed, no interval). Dashed circle: hazard; solid: goal; "
+        "orange: trajectories that enter the hazard."
+    )
+    return Animation(TITLE, caption, gif, buffer.getvalue())
+
+
+def _panels(
+    folder: ResultFolder, frame: pd.DataFrame, settings: pd.DataFrame, answer: Answer
+) -> tuple[list[_Panel], int, int] | None:
+    """What to show, at one T and seed; None if there is no certified setting with samples."""
+    leaders = {one.level: one for one in answer.leaders}
+    if not leaders:
+        return None
+    best = leaders.get(HEADLINE_LEVEL, leaders[max(leaders)])
+    measure = performance_of(settings)
+    at = settings[settings["horizon"] == best.horizon]
+    allowed = candidates(settings, "prior_bound")
+    allowed = allowed[(allowed["horizon"] == best.horizon) & (allowed["prior_bound"] <= best.level)]
+    paper = allowed[is_paper(allowed) & ~is_base(allowed)]
+    base = at[is_base(at) & (at["seeds"] > 0)]
+    rows: list[tuple[str, pd.Series]] = []
+    if len(base):
+        rows.append(("Base", base.iloc[0]))
+    if len(paper):
+        name = "Best, the paper's" if best.paper else "The paper's best"
+        fastest = int(np.argmin(measure.cost(paper[measure.mean])))
+        row = settings.loc[[best.setting]].iloc[0] if best.paper else paper.iloc[fastest]
+        rows.append((name, row))
+    if not best.paper:
+        rows.append(("Best", settings.loc[[best.setting]].iloc[0]))
+    if len(rows) < 2:
+        return None
+    for seed in sorted(frame["seed"].unique()):
+        panels = []
+        for heading, row in rows:
+            samples = _samples(folder, frame, row, int(seed))
+            if samples is None or not samples.keys() >= SCENE:
+                break
+            poses = samples["poses"][:MAX_TRAJECTORIES, :, :2].astype(np.float64)
+            detail = (
+                f"{setting_text(row)}\ncertified risk {bound_text(row['prior_bound'])}, "
+                f"{measure.text(row[measure.mean])} {measure.short}"
+            )
+            panels.append(_Panel(heading, detail, poses, samples))
+        if len(panels) == len(rows):
+            return panels, best.horizon, int(seed)
+    return None
+
+
+def _samples(
+    folder: ResultFolder, frame: pd.DataFrame, row: pd.Series, seed: int
+) -> Samples | None:
+    mask = (frame["seed"] == seed) & (frame["status"] == "finished")
+    for name in SETTING:
+        mask &= frame[name].isna() if pd.isna(row[name]) else frame[name] == row[name]
+    cells = plain_rows(frame[mask])
+    return folder.samples(cells[0]["cell_id"]) if cells else None
+
+
+def _frames(panels: list[_Panel], horizon: int, dpi: int) -> Iterator[Image.Image]:
+    """The pictures in order: what stays is drawn once, what moves upon a copy of it."""
+    limits = scene_limits([panel.samples for panel in panels])
+    shape = (limits[3] - limits[2]) / (limits[1] - limits[0])
+    figure, grid = new_figure(2.75 * len(panels), 2.5 * shape + 1.0, 1, len(panels), sharey=True)
+    figure.set_dpi(dpi)
+    moving = []
+    for axes, panel in zip(grid[0], panels, strict=True):
+        draw_scene(axes, panel.samples, limits)
+        axes.set_title(panel.heading, pad=44, fontsize=12)
+        axes.annotate(panel.detail, (0, 1), xycoords="axes fraction", xytext=(0, 19),
+                      textcoords="offset points", fontsize=8.2, color=MUTED)  # fmt: skip
+        axes.set_xlabel("x, m", fontsize=9.5)
+        moving.append(_Moving(axes, panel))
+    grid[0][0].set_ylabel("y, m", fontsize=9.5)
+    say_few_seeds(figure, [1])
+    canvas = figure.canvas
+    assert isinstance(canvas, FigureCanvasAgg)
+    figure.set_layout_engine("constrained")
+    canvas.draw()
+    figure.set_layout_engine("none")
+    background = canvas.copy_from_bbox(figure.bbox)
+    end = min(max(int(panel.last.max()) for panel in panels), horizon)
+    for time in np.linspace(0, end, FRAMES_PER_STEP * end + 1):
+        canvas.restore_region(background)
+        for one in moving:
+            one.draw(float(time))
+        yield _picture(figure)
+
+
+class _Moving:
+    """The paths of a panel up to a time, where they are, and a count."""
+
+    def __init__(self, axes: Axes, panel: _Panel) -> None:
+        self.axes, self.panel = axes, panel
+        self.hit, self.last = panel.hit, panel.last
+        self.lines = LineCollection([], linewidths=0.8, alpha=0.5)
+        axes.add_collection(self.lines)
+        (self.dots,) = axes.plot([], [], ".", color=BLUE, markersize=5)
+        (self.bad,) = axes.plot([], [], ".", color=VERMILLION, markersize=6)
+        self.text = axes.annotate("", (0, 1), xycoords="axes fraction", xytext=(0, 6),
+                                  textcoords="offset points", fontsize=9)  # fmt: skip
+        for artist in (self.lines, self.dots, self.bad, self.text):
+            artist.set_animated(True)
+
+    def draw(self, time: float) -> None:
+        paths = [_until(path, time) for path in self.panel.poses]
+        hit = self.hit <= time  # NaN: never
+        ends = np.stack([path[-1] for path in paths])
+        self.lines.set_segments(paths)
+        self.lines.set_color([VERMILLION if one else BLUE for one in hit])
+        self.dots.set_data(*ends[~hit].T)
+        self.bad.set_data(*ends[hit].T)
+        samples = self.panel.samples
+        near = np.hypot(*(ends - samples["goal"]).T) <= float(samples["goal_radius"])
+        arrived = int((near & ~hit & (self.last <= time)).sum())
+        self.text.set_text(
+            f"step {int(time)}: goal {arrived}, hazard {int(hit.sum())} of {len(paths)}"
+        )
+        for artist in (self.lines, self.dots, self.bad, self.text):
+            self.axes.draw_artist(artist)
+
+
+def _until(path: np.ndarray, time: float) -> np.ndarray:
+    """The positions of a path up to a time in steps, the last one between two of them."""
+    known = path[np.isfinite(path[:, 0])]
+    whole = int(time)
+    if whole + 1 >= len(known):
+        return known
+    between = known[whole] + (time - whole) * (known[whole + 1] - known[whole])
+    return np.vstack([known[: whole + 1], between])
+
+
+def _picture(figure: Figure) -> Image.Image:
+    canvas = figure.canvas
+    assert isinstance(canvas, FigureCanvasAgg)
+    return Image.fromarray(np.asarray(canvas.buffer_rgba()).copy()).convert("RGB")
+
+
+def _palette() -> Image.Image:
+    """The look's colours, each in steps towards what it is drawn upon.
+
+    Chosen by frequency instead, the thin circles of goal and hazard would lose theirs.
+    """
+    white, tint = np.array([255, 255, 255]), np.array([249, 228, 216])
+    colours = [white, tint]
+    for ground in (white, tint):
+        for colour in (INK, MUTED, BLUE, VERMILLION, GREEN):
+            full = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
+            # Pillow takes colours that are nearly the same for the same: none next to the ground.
+            colours += [ground + share * (full - ground) for share in np.linspace(0.2, 1, _SHADES)]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(np.round(colours).astype(np.uint8).tobytes())
+    return palette
+
+
+def _gif(images: list[Image.Image]) -> bytes:
+    palette = _palette()
+    frames = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
+    durations = [MILLISECONDS] * (len(frames) - 1) + [LAST_MILLISECONDS]
+    buffer = io.BytesIO()
+    frames[0].save(
+        buffer, format="gif", save_all=True, append_images=frames[1:], duration=durations, loop=0
+    )
+    return buffer.getvalue()

@@ -1,0 +1,177 @@
+"""The page of a report: what the template shows, and the template filled in."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from tracking import wording
+from tracking.answer import Answer
+from tracking.chart import build_charts
+from tracking.chart_axes import HEIGHT, LEFT, LOWEST, RIGHT, TOP, WIDTH
+from tracking.checks import run_checks
+from tracking.figures import Animation, Drawn
+from tracking.inline_svg import inline_svg
+from tracking.kinds import kind_of
+from tracking.page_rows import (
+    cell_rows,
+    filter_choices,
+    hypervolume_rows,
+    ids_by_setting,
+    kind_class,
+    kind_of_row,
+    used_bounds,
+    without_repeats,
+)
+from tracking.pareto import RISK_KINDS
+from tracking.performance import performance_of
+from tracking.records import ResultFolder
+from tracking.schema import COLUMNS
+from tracking.speedup_table import interval_text, levels_of
+from tracking.statistics import MIN_SEEDS_FOR_INTERVAL
+from tracking.table import (
+    cells_csv,
+    plain_rows,
+)
+
+FRONTS = {
+    "prior_bound": "Certified front",
+    "posterior_bound": "Posterior front",
+    "empirical_violation_rate": "Observed front",
+}
+PAPER = "https://arxiv.org/abs/2504.06386"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What was computed from the records: cells, settings, fronts, hypervolumes, speed-ups."""
+
+    frame: pd.DataFrame
+    settings: pd.DataFrame
+    front: pd.DataFrame
+    hypervolume: pd.DataFrame
+    speedup: pd.DataFrame
+
+
+def render_page(
+    folder: ResultFolder,
+    tables: Tables,
+    answer: Answer,
+    figures: dict[str, Drawn],
+    skipped: dict[str, str],
+    animation: Animation | None,
+) -> str:
+    """The page as text. All that comes from the files is escaped by the template engine."""
+    frame, settings, front = tables.frame, tables.settings, tables.front
+    measure = performance_of(settings)
+    cells = cell_rows(frame, settings)
+    environment = Environment(
+        loader=PackageLoader("tracking", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        alpha=wording.alpha_text,
+        kind=wording.kind_text,
+        setting=wording.setting_text,
+        interval=interval_text,
+        bound=wording.bound_text,
+        rate=wording.rate_text,
+        value=measure.text,
+        method=wording.method_text,
+        confidence=wording.confidence_text,
+        kind_class=kind_class,
+        kind_of_row=kind_of_row,
+    )
+    certificate = folder.certificate
+    tried = settings.loc[settings["seeds"] > 0, "seeds"]
+    return environment.get_template("report.html.j2").render(
+        study=folder.name,
+        paper=PAPER,
+        measure=measure,
+        answer=answer,
+        best=without_repeats(answer.best),
+        charts=build_charts(settings, ids_by_setting(cells)),
+        box={
+            "width": WIDTH,
+            "height": HEIGHT,
+            "left": LEFT,
+            "right": RIGHT,
+            "top": TOP,
+            "lowest": LOWEST,
+        },
+        seeds=wording.seeds_text(tried) if len(tried) else "no seed",
+        few_seeds=bool((tried < MIN_SEEDS_FOR_INTERVAL).any()),
+        filters=filter_choices(frame),
+        settings_kinds=list(kind_of(settings)),
+        front_names=FRONTS,
+        hypervolumes=hypervolume_rows(tables.hypervolume, measure),
+        fronts={kind: plain_rows(front[front["risk_kind"] == kind]) for kind in RISK_KINDS},
+        speedup=levels_of(tables.speedup),
+        kinds=list(dict.fromkeys(kind_of(frame))),
+        cells=cells,
+        num_failed=int((frame["status"] == "failed").sum()),
+        num_settings=len(settings),
+        figures={
+            name: {
+                "title": drawn.title,
+                "caption": drawn.caption,
+                "svg": inline_svg(drawn.svg, name, f"{drawn.title}. {drawn.caption}"),
+            }
+            for name, drawn in figures.items()
+        },
+        skipped=skipped,
+        animation=None
+        if animation is None
+        else {
+            "title": animation.title,
+            "caption": animation.caption,
+            "gif": base64.b64encode(animation.gif).decode(),
+            "still": base64.b64encode(animation.still).decode(),
+        },
+        certificate=certificate,
+        used_bounds=used_bounds(frame, certificate),
+        checks=run_checks(folder, frame),
+        posterior_beta=_largest(frame["posterior_beta"]),
+        num_posteriors=int(frame["posterior_bound"].notna().sum()),
+        finished_at=_last(frame["finished_at"]),
+        study_yaml=_text(folder.path / "study.yaml"),
+        schema=COLUMNS,
+        downloads={
+            "cells": _embedded(cells_csv(frame)),
+            "pareto": _embedded(cells_csv(front)),
+            "hypervolume": _embedded(cells_csv(tables.hypervolume)),
+        },
+        css=_asset("report.css"),
+        script=_asset("report.js"),
+    )
+
+
+def _asset(name: str) -> Markup:
+    # Part of this package, not of the results: trusted, and not HTML to be escaped.
+    return Markup(resources.files("tracking").joinpath("templates", name).read_text("utf-8"))
+
+
+def _text(file: Path) -> str | None:
+    return file.read_text(encoding="utf-8", errors="replace") if file.exists() else None
+
+
+def _embedded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _largest(values: pd.Series) -> float | None:
+    return None if values.isna().all() else float(values.max())
+
+
+def _last(values: pd.Series) -> str | None:
+    known = values.dropna()
+    return None if known.empty else str(max(known))

@@ -1,0 +1,134 @@
+"""Rows of the report page's tables and choices of its filters, from the tables of a study."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from tracking import wording
+from tracking.answer import Best
+from tracking.figures.style import KIND_COLOURS
+from tracking.kinds import kind_of
+from tracking.pareto import RISK_KINDS
+from tracking.performance import Performance
+from tracking.statistics import SETTING
+from tracking.table import plain_rows
+
+
+def cell_rows(frame: pd.DataFrame, settings: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of the results table, each with its kind and the number of its setting."""
+    number = {_key(row): index for index, row in enumerate(plain_rows(settings))}
+    kinds = kind_of(frame)
+    return [
+        {
+            **row,
+            "setting": number[_key(row)],
+            "kind": kind,
+            "parameters": row["hyperparameters"] or "",
+        }
+        for row, kind in zip(plain_rows(frame), kinds, strict=True)
+    ]
+
+
+def _key(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in SETTING)
+
+
+def ids_by_setting(cells: list[dict[str, Any]]) -> dict[int, list[str]]:
+    """The ids of the finished cells of each setting."""
+    ids: dict[int, list[str]] = {}
+    for cell in cells:
+        if cell["status"] == "finished":
+            ids.setdefault(cell["setting"], []).append(cell["cell_id"])
+    return ids
+
+
+def kind_class(kind: str) -> str:
+    """The CSS class of a kind's colour."""
+    return f"kind-{kind}" if kind in KIND_COLOURS else "kind-other"
+
+
+def kind_of_row(row: dict[str, Any]) -> str:
+    """The kind of constraint of one row of a table."""
+    return str(kind_of(pd.DataFrame([row])).iloc[0])
+
+
+def filter_choices(frame: pd.DataFrame) -> dict[str, Any]:
+    """What can be chosen above the charts; `dashes` numbers the line style of each T."""
+    horizons = sorted(int(horizon) for horizon in frame["horizon"].unique())
+    return {
+        "kinds": [
+            {"value": kind, "label": wording.kind_text(kind)}
+            for kind in dict.fromkeys(kind_of(frame))
+        ],
+        "methods": [
+            {"value": method, "label": wording.method_text(method)}
+            for method in dict.fromkeys(frame["method"])
+        ],
+        "parameters": [
+            {"value": text, "label": text or "none"}
+            for text in dict.fromkeys(frame["hyperparameters"].astype(object).fillna(""))
+        ],
+        "horizons": [{"value": horizon, "label": str(horizon)} for horizon in horizons],
+        "dashes": {horizon: index % 4 for index, horizon in enumerate(horizons)},
+    }
+
+
+def without_repeats(best: tuple[Best, ...]) -> list[Best]:
+    """The rows of the levels at which others are best than at the level before."""
+    rows: list[Best] = []
+    before: set[int] = set()
+    for level in dict.fromkeys(one.level for one in best):
+        here = [one for one in best if one.level == level]
+        settings = {one.setting for one in here}
+        if settings != before:
+            rows += here
+        before = settings
+    return rows
+
+
+def hypervolume_rows(table: pd.DataFrame, measure: Performance) -> dict[str, Any]:
+    """A row per series, with the hypervolume for each kind of risk."""
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in plain_rows(table):
+        key = (row["horizon"], row["constraint"], row["method"])
+        name = wording.kind_text(row["constraint"])
+        if row["method"] != row["constraint"]:
+            name += f", {wording.method_text(row['method'])}"
+        entry = rows.setdefault(key, {**row, "name": name, **dict.fromkeys(RISK_KINDS)})
+        entry[row["risk_kind"]] = row["hypervolume"]
+    known = table.drop_duplicates(["horizon"])
+    references = "; ".join(
+        f"{measure.text(row['reference_performance'])}, {row['reference_source']}"
+        for row in plain_rows(known)
+    )
+    return {
+        "rows": list(rows.values()),
+        "references": references,
+        "by_horizon": not measure.across_horizons,
+    }
+
+
+def used_bounds(frame: pd.DataFrame, certificate: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """ε_base, violations and the largest useful α at each T of the study."""
+    if certificate is None:
+        return []
+    table = certificate["table"]
+    # As the cells use it: a T that was chosen on other scenarios needs no correction.
+    column = "eps_base" if certificate.get("choice") else "eps_base_simultaneous"
+    violations = table.get("num_violations", [None] * len(table["horizon"]))
+    rows = zip(table["horizon"], violations, table[column], strict=True)
+    used = set(frame["horizon"])
+    return [
+        {
+            "horizon": horizon,
+            "violations": count,
+            "eps_base": eps_base,
+            # Rounded down: a larger α is not covered.
+            "largest_alpha": math.floor(eps_base ** (-1 / horizon) * 1e4) / 1e4,
+        }
+        for horizon, count, eps_base in rows
+        if horizon in used
+    ]

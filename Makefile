@@ -14,7 +14,7 @@ INSTALLED_BENCHMARK := $(VENV)/.installed-benchmark
 BENCHMARKS := $(filter-out benchmarks/projection%.py benchmarks/fuzz_% benchmarks/gradient_%,$(wildcard benchmarks/*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-faults lint bench bench-projection clean
+.PHONY: help install run test test-faults lint pictures bench bench-projection clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,13 +36,24 @@ test: lint ## lint, then all tests, fast ones first
 	$(BIN)/python -m pytest -q -m "slow and not fault"
 
 test-faults: $(INSTALLED) ## every fault that is injected into sweeps (make test has a few)
-	$(BIN)/python -m pytest -q tests/experiments/test_faults.py tests/experiments/test_ledger.py
+	$(BIN)/python -m pytest -q tests/experiments/faults tests/experiments/test_ledger.py \
+		tests/experiments/test_lock.py
 
 lint: $(INSTALLED) ## ruff, mypy, and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# Where the results lie that README's and docs/results.md's pictures are of.
+QUICKSTART ?= results/quickstart
+LESS_CONSERVATIVE ?= results/less_conservative
+
+pictures: $(INSTALLED) ## docs/images from finished studies (QUICKSTART=…, LESS_CONSERVATIVE=…)
+	$(BIN)/sport-ray report $(QUICKSTART)
+	$(BIN)/sport-ray report $(LESS_CONSERVATIVE)
+	cp $(addprefix $(QUICKSTART)/figures/,risk.png steps_to_goal.png) docs/images/
+	cp $(LESS_CONSERVATIVE)/figures/speedup.png docs/images/
 
 bench: $(INSTALLED) ## speed of the environment, of rollouts and of training
 	@for file in $(BENCHMARKS); do echo "== $$file"; $(BIN)/python $$file || exit 1; done

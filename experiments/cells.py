@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import fields
 from typing import Annotated, Any, Literal
@@ -9,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, PlainSerializer
 
 from experiments.deployment import world_factor
+from experiments.hyperparameters import Point, point_text, restricted, with_values
 from experiments.study import Study
 from experiments.training_sections import PPOSection
 from sport_ray.canonical import digest
@@ -37,7 +39,10 @@ ConstraintField = Annotated[
 
 
 class Cell(BaseModel):
-    """One policy under one constraint, evaluated at one horizon."""
+    """One policy under one constraint, evaluated at one horizon.
+
+    hyperparameters: values of training parameters that are an axis of the sweep.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,17 +51,39 @@ class Cell(BaseModel):
     eps_max: float | None
     horizon: int
     seed: int
+    hyperparameters: Point = ()
 
     @property
     def alpha(self) -> float | None:
         """The constant ratio of the constraint, if it has one."""
         return getattr(self.constraint, "alpha", None)
 
-    def identity(self, study: Study, certificate: Certificate) -> dict[str, Any]:
-        """Everything that the cell's numbers depend on, and nothing about where it runs."""
-        training: PPOSection = study.training
+    @property
+    def hyperparameters_text(self) -> str | None:
+        """The parameters as records have them, such as 'gamma=0.9, lr=0.0001'; None without."""
+        return point_text(self.hyperparameters) or None
+
+    def training(self, study: Study) -> PPOSection:
+        """The section that the cell's policy is trained with, its own parameters in it."""
+        section: PPOSection = study.training
         if self.method != "projected_ppo":
-            training = study.unconstrained_training or study.training
+            section = study.unconstrained_training or study.training
+        return with_values(section, self.hyperparameters)
+
+    def identity(self, study: Study, certificate: Certificate) -> dict[str, Any]:
+        """Everything that the cell's numbers depend on, and nothing about where it runs.
+
+        What was added since is in it only where it is used, so that folders of studies without
+        stay valid. The parameters of axes are named beside the section that they are in: a record
+        says by them what sets its cell apart, and that must not depend on what was run before.
+        """
+        more: dict[str, Any] = {}
+        if self.hyperparameters:
+            more["hyperparameters"] = dict(self.hyperparameters)
+        if study.tuning and "warmup_env_steps" in study.tuning.parameters:
+            more["warmup_env_steps"] = study.training.warmup_env_steps  # of sections without one
+        if study.resources.gpus_per_cell:
+            more["gpu"] = True  # which share of one says only where it runs
         return {
             "method_version": METHOD_VERSION,
             "method": self.method,
@@ -65,10 +92,11 @@ class Cell(BaseModel):
             "seed": self.seed,
             "base": certificate.base_digest,
             "certificate": certificate.digest,
-            "training": training.model_dump(mode="json"),
+            "training": self.training(study).model_dump(mode="json"),
             "evaluation": study.evaluation.model_dump(mode="json"),
             "deployment": study.deployment and study.deployment.model_dump(mode="json"),
             "env_runners": study.resources.env_runners_per_cell,
+            **more,
         }
 
     def cell_id(self, study: Study, certificate: Certificate) -> str:
@@ -148,15 +176,17 @@ def plan_jobs(study: Study, certificate: Certificate) -> list[Job]:
     """All jobs of a study, longest first so that no worker idles at the end.
 
     Policies that are trained without a bound do not depend on the constraint: one run per
-    (T, seed) serves the cell 'unconstrained' and every cell of 'projected at deployment'.
+    (T, parameters, seed) serves the cell 'unconstrained' and every cell of 'projected at
+    deployment'. Parameters that such a run does not have make no further runs.
     """
     shared: list[Job] = []
     single: list[Job] = []
+    seen: set[tuple[int, Point, int]] = set()
     methods = study.sweep.methods
     for horizon in study.horizons(certificate):
         trained = constraints_for(study, certificate, horizon, trained=True)
         deployed = constraints_for(study, certificate, horizon, trained=False)
-        for seed in study.sweep.seeds:
+        for point, seed in itertools.product(study.sweep.points, study.sweep.seeds):
 
             def cell(
                 method: CellMethod,
@@ -164,6 +194,7 @@ def plan_jobs(study: Study, certificate: Certificate) -> list[Job]:
                 eps_max: float | None,
                 horizon: int = horizon,
                 seed: int = seed,
+                point: Point = point,
             ) -> Cell:
                 return Cell(
                     method=method,
@@ -171,18 +202,30 @@ def plan_jobs(study: Study, certificate: Certificate) -> list[Job]:
                     eps_max=eps_max,
                     horizon=horizon,
                     seed=seed,
+                    hyperparameters=point,
                 )
 
-            if "projected_at_deployment" in methods:
-                projected = [cell("projected_at_deployment", *one) for one in deployed]
-                free = cell("unconstrained", Unconstrained(), None)
-                shared.append(Job(kind="unconstrained", cells=(free, *projected)))
             if "projected_ppo" in methods:
                 single += [
                     Job(kind="projected_ppo", cells=(cell("projected_ppo", *one),))
                     for one in trained
                 ]
+            free = restricted(point, _unconstrained_parameters(study))
+            if "projected_at_deployment" in methods and (horizon, free, seed) not in seen:
+                seen.add((horizon, free, seed))
+                projected = [cell("projected_at_deployment", *one, point=free) for one in deployed]
+                first = cell("unconstrained", Unconstrained(), None, point=free)
+                shared.append(Job(kind="unconstrained", cells=(first, *projected)))
     return shared + single
+
+
+def _unconstrained_parameters(study: Study) -> set[str]:
+    """The parameters that training without a bound depends on: not how to project.
+
+    The warm-up is the study's; as an axis it counts where there is no section of its own.
+    """
+    shared = {"warmup_env_steps"} if study.unconstrained_training is None else set()
+    return {*PPOSection.model_fields, *shared}
 
 
 def finite_or_none(value: float) -> float | None:

@@ -6,7 +6,10 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any
 
+from ray.exceptions import RayError, RayTaskError
+
 from experiments.cells import Cell, Job
+from experiments.disk import is_disk_full
 from experiments.evaluation import evaluate_cell
 from experiments.results import ResultFolder
 from experiments.training import Trained, train_task_policy
@@ -18,8 +21,13 @@ from sport_ray.policies import FrozenGaussian, load_policy, policy_digest, save_
 def run_job(folder: ResultFolder, job: Job) -> dict[str, int]:
     """Compute the job's cells that are not finished yet; returns {"finished": n, "failed": n}.
 
-    A failure is recorded for every cell it touches, with its reason, and never raised: a sweep
+    A failure is recorded for every cell it touches, with its reason, and not raised: a sweep
     goes on and its table shows what failed. Running a job again repeats only what is missing.
+
+    Raises:
+        RayError: a process of the cell's was lost (an EnvRunner, a node): the job is to be run
+            again from its start, since any other way of going on would give other numbers.
+        OSError: a full disk, where nothing can be recorded.
     """
     study = folder.study
     certificate = load_certificate(folder.certificate)
@@ -31,10 +39,19 @@ def run_job(folder: ResultFolder, job: Job) -> dict[str, int]:
     try:
         base_file = load_policy(folder.base)
         constraint = job.cells[0].constraint
-        trained = train_task_policy(study, base_file.network, constraint, first.horizon, first.seed)
+        trained = train_task_policy(
+            study,
+            base_file.network,
+            constraint,
+            first.horizon,
+            first.seed,
+            first.hyperparameters,
+        )
         trained_digest = save_trained(folder, job, trained)
         base, task = FrozenGaussian(base_file.network), FrozenGaussian(trained.network)
     except Exception as error:
+        if is_of_the_machine(error):
+            raise
         for cell in missing:
             write_failure(folder, certificate, cell, error)
         return {"finished": 0, "failed": len(missing)}
@@ -43,6 +60,8 @@ def run_job(folder: ResultFolder, job: Job) -> dict[str, int]:
             samples = folder.samples(cell.cell_id(study, certificate))
             numbers = evaluate_cell(study, cell, certificate, base, task, samples)
         except Exception as error:
+            if is_of_the_machine(error):
+                raise
             write_failure(folder, certificate, cell, error)
             counts["failed"] += 1
             continue
@@ -56,9 +75,20 @@ def run_job(folder: ResultFolder, job: Job) -> dict[str, int]:
             "train_env_steps": trained.env_steps,
             "train_seconds": trained.seconds,
         }
-        write_json(folder.record(record["cell_id"]), record)
+        # A node that was taken for lost may have gone on: the first record stays.
+        if not is_finished(folder, certificate, cell):
+            write_json(folder.record(record["cell_id"]), record)
         counts["finished"] += 1
     return counts
+
+
+def is_of_the_machine(error: BaseException) -> bool:
+    """A full disk or a lost process, as opposed to what the study itself brings about.
+
+    What an environment raises inside an EnvRunner comes back as a ``RayTaskError``.
+    """
+    lost = isinstance(error, RayError) and not isinstance(error, RayTaskError)
+    return lost or is_disk_full(error)
 
 
 def is_finished(folder: ResultFolder, certificate: Certificate, cell: Cell) -> bool:
@@ -81,6 +111,7 @@ def header(folder: ResultFolder, certificate: Certificate, cell: Cell) -> dict[s
         "mu": getattr(constraint, "mu", None),
         "horizon": cell.horizon,
         "seed": cell.seed,
+        "hyperparameters": cell.hyperparameters_text,
         "eps_max": cell.eps_max,
         "base_digest": certificate.base_digest,
         "certificate_digest": certificate.digest,

@@ -1,8 +1,8 @@
 """The cell ledger: what happened in a result folder, one line of JSON per event.
 
-The driver of a sweep is its only writer (a lock says so); readers may come at any time. Records
-(``cells/<id>/record.json``) are the truth of results. The ledger is history: no cell is done
-because the ledger says so.
+The driver of a sweep is its only writer (``experiments.lock``); readers may come at any time.
+Records (``cells/<id>/record.json``) are the truth of results. The ledger is history: no cell is
+done because the ledger says so.
 
 A line holds ``time`` (ISO 8601, UTC), ``event``, ``cell_id`` (null for events of the sweep), what
 the event needs, and ``check``, eight digits of the digest of the rest: a line that was altered or
@@ -12,15 +12,15 @@ cut is reported and not believed.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
-import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from experiments.identity import process_identity
+from experiments.lock import FolderLock
 from sport_ray.canonical import digest
 from sport_ray.errors import UserError
 
@@ -94,7 +94,9 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 
 class Ledger:
-    """A ledger open for appending, by the one driver that holds its lock.
+    """A ledger open for appending, by the one driver that holds the folder's lock.
+
+    lock: the lock, where it is held already; without one the ledger takes it.
 
     A disk that is full, or a share that has gone, costs history and not results: a line that
     cannot be written is counted in ``lost`` and the sweep goes on.
@@ -103,30 +105,16 @@ class Ledger:
         UserError: another driver is at work in this folder, or it cannot be written to.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, lock: FolderLock | None = None) -> None:
         self.path = path
         self.lost = 0
+        self._own = FolderLock(path) if lock is None else None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         except OSError as error:
+            if self._own is not None:
+                self._own.close()
             raise UserError(f"the ledger {path} cannot be written: {error.strerror}") from None
-        try:
-            # Let go by the kernel when this process ends, however it ends.
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._file)
-            raise UserError(self._taken()) from None
-        except OSError:
-            pass  # a share without locks
-
-    def _taken(self) -> str:
-        starts = [e for e in read_ledger(self.path).entries if e["event"] == "sweep started"]
-        who = f" (process {starts[-1]['pid']} on {starts[-1]['host']})" if starts else ""
-        return (
-            f"a sweep of {self.path.parent} is running already{who}: wait for it, or stop it; "
-            f"watch it with: sport-ray status {self.path.parent}"
-        )
 
     def append(self, event: Event, cell_id: str | None = None, **more: Any) -> None:
         """Add one line with one write; the first and last of a sweep reach the device."""
@@ -145,18 +133,22 @@ class Ledger:
             self.lost += 1
 
     def close(self) -> None:
-        """Let go of the file and its lock."""
+        """Let go of the file, and of the lock if the ledger took it."""
         os.close(self._file)
+        if self._own is not None:
+            self._own.close()
 
 
 @contextlib.contextmanager
-def sweep_ledger(path: Path, planned: int, study: str) -> Iterator[Ledger]:
+def sweep_ledger(
+    path: Path, planned: int, study: str, lock: FolderLock | None = None
+) -> Iterator[Ledger]:
     """The ledger for the length of a sweep, with a line for its start and one for its end.
 
     planned: number of cells; study: the study's digest. Outcomes: finished, failed (an error, with
     its reason), interrupted (Ctrl-C), killed (asked to end). After SIGKILL there is none.
     """
-    ledger = Ledger(path)
+    ledger = Ledger(path, lock)
     try:
         ledger.append("sweep started", **process_identity(), planned=planned, study=study)
         try:
@@ -175,39 +167,3 @@ def sweep_ledger(path: Path, planned: int, study: str) -> Iterator[Ledger]:
             ledger.append("sweep ended", outcome="finished")
     finally:
         ledger.close()
-
-
-def process_identity() -> dict[str, Any]:
-    """This process: host, pid, and when it began (a pid alone is given again to others)."""
-    pid = os.getpid()
-    return {"pid": pid, "host": socket.gethostname(), "began": _began(pid)}
-
-
-def is_alive(entry: dict[str, Any]) -> bool | None:
-    """Whether the driver of a 'sweep started' line is running; None where it is another host's."""
-    if entry["host"] != socket.gethostname():
-        return None
-    began = _began(entry["pid"])
-    if began is None:  # no such process, or a system without /proc
-        return not Path("/proc/self/stat").exists() and _answers(entry["pid"])
-    return entry.get("began") in (None, began)
-
-
-def _began(pid: int) -> str | None:
-    """Boot and clock ticks at which a process began; None where that cannot be known."""
-    try:
-        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:8]
-    except (OSError, IndexError):
-        return None
-    return None if after_name[0] == "Z" else f"{boot}:{after_name[19]}"
-
-
-def _answers(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except OSError:
-        return False
-    return True

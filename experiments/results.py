@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from experiments.lock import DRIVER, FolderLock
+from experiments.public import public_study, public_text
 from sport_ray.canonical import write_atomic, write_json
 from sport_ray.errors import UserError
 
@@ -18,24 +20,32 @@ LEDGER = "ledger.jsonl"
 class ResultFolder:
     """Paths inside a result folder; a folder belongs to one study, by name.
 
+    text: the study's YAML, where it is not what lies in a file at this moment.
+
     Raises:
         UserError: the folder holds the results of a study with another name.
     """
 
-    def __init__(self, root: Path, study: Study) -> None:
+    def __init__(self, root: Path, study: Study, text: bytes | None = None) -> None:
         self.root = Path(root).absolute()
         self.study = study
+        self._text = text
+        self._lock: FolderLock | None = None
         holder = self._holder()
         if holder is not None and holder != study.name:
             raise UserError(
                 f"result folder {self.root} holds the study {holder!r}, not {study.name!r}: "
                 "choose another folder with --results"
             )
-        if holder is None and self.root.is_dir() and any(self.root.iterdir()):
+        if holder is None and self.root.is_dir() and not self._empty():
             raise UserError(
                 f"result folder {self.root} is not empty and holds no study: "
                 "choose another folder with --results"
             )
+
+    def _empty(self) -> bool:
+        """Nothing is there, or what a process left that died as soon as it had the lock."""
+        return {path.name for path in self.root.iterdir()} <= {LEDGER, DRIVER}
 
     def _holder(self) -> str | None:
         path = self.root / "study.json"
@@ -46,11 +56,45 @@ class ResultFolder:
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path} is damaged: {error!r}") from None
 
+    @property
+    def lock(self) -> FolderLock:
+        """The lock that whoever changes the folder holds until its process ends.
+
+        Raises:
+            UserError: another process is at work here.
+        """
+        if self._lock is None:
+            self._lock = FolderLock(self.ledger)
+        return self._lock
+
+    def release(self) -> None:
+        """Let go of the lock in a process that goes on, such as a notebook's."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
     def claim(self, source: Path | None) -> None:
-        """Write down which study this folder is for."""
-        write_json(self.root / "study.json", self.study.model_dump(mode="json"))
-        if source is not None:
-            write_atomic(self.root / "study.yaml", source.read_bytes())
+        """Take the lock, and a new folder for this study; what lies there is not changed.
+
+        Raises:
+            UserError: another process is at work here; a disk that takes nothing.
+        """
+        assert self.lock
+        if self._holder() is None:
+            self.write_study(source)
+
+    def write_study(self, source: Path | None) -> None:
+        """Write down the study as it is now (without secrets), once it is known to be sound."""
+        assert self.lock
+        try:
+            write_json(self.root / "study.json", public_study(self.study))
+            text = self._text
+            if text is None and source is not None:
+                text = source.read_bytes()
+            if text is not None:
+                write_atomic(self.study_file, public_text(text))
+        except OSError as error:
+            raise UserError(f"{self.root} cannot be written: {error.strerror}") from None
 
     def write_plan(self, jobs: list[tuple[str, list[str]]]) -> None:
         """Write down which cells the study asks for; reports leave out what is not among them.
@@ -62,6 +106,11 @@ class ResultFolder:
             "jobs": [{"kind": kind, "cells": cells} for kind, cells in jobs],
         }
         write_json(self.root / "plan.json", plan)
+
+    @property
+    def study_file(self) -> Path:
+        """The study as the user wrote it."""
+        return self.root / "study.yaml"
 
     @property
     def ledger(self) -> Path:
@@ -98,6 +147,11 @@ class ResultFolder:
         """Trained task policies, by digest."""
         return self.root / "policies"
 
+    @property
+    def tune(self) -> Path:
+        """What Tune keeps; never read back."""
+        return places(self.root)[-1]
+
     def record(self, cell_id: str) -> Path:
         """A cell's record."""
         return self.cells / cell_id / "record.json"
@@ -116,10 +170,18 @@ class ResultFolder:
         A crash or a full disk can leave half a record, and readers of the folder stop at one.
         """
         path = self.record(cell_id)
+        for half in path.parent.glob(".*.tmp"):  # whoever wrote it was killed
+            half.unlink(missing_ok=True)
         if self.read_record(cell_id) is not None or not path.exists():
             return False
         path.replace(path.with_name("record.damaged"))
         return True
+
+
+def places(root: Path) -> tuple[Path, ...]:
+    """Folders that a sweep writes to, each of which may be a disk of its own: records, policies,
+    and what Tune keeps."""
+    return root, root / "cells", root / "policies", root / ".tune"
 
 
 def read_record(root: Path, cell_id: str) -> dict[str, Any] | None:

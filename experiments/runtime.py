@@ -47,12 +47,30 @@ def require_answer(address: str) -> None:
 
 
 @contextmanager
+def _on_loopback() -> Iterator[None]:
+    """What Ray starts meanwhile listens on 127.0.0.1 alone, and not on every interface.
+
+    With the switch by which Ray itself does so on macOS and Windows. Elsewhere it replaces
+    127.0.0.1 by an address that other machines can reach, also where ``_node_ip_address`` says so.
+    Its environment variable is read when Ray is imported, which is long before this.
+    """
+    from ray._private import ray_constants
+
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+@contextmanager
 def ray_session(address: str | None = None, num_cpus: int | None = None) -> Iterator[None]:
     """Ray for the length of a stage; one that is already running in this process is left alone.
 
     Without an address (nor ``RAY_ADDRESS``) Ray starts on this machine, as large as the machine,
-    with token authentication (Ray's own default where ``RAY_AUTH_MODE`` is unset): it listens on
-    every interface, and whoever may join can run code.
+    and listens on loopback alone. Other users of the machine are kept out by token authentication
+    (Ray's own default where ``RAY_AUTH_MODE`` is unset): whoever may join can run code.
 
     Raises:
         UserError: a cluster address that does not answer.
@@ -74,12 +92,13 @@ def ray_session(address: str | None = None, num_cpus: int | None = None) -> Iter
     try:
         if address is None:
             # "local": without it Ray joins whatever cluster runs on this machine.
-            ray.init(
-                address="local",
-                num_cpus=num_cpus,
-                object_store_memory=256 * 1024**2,
-                **options,
-            )
+            with _on_loopback():
+                ray.init(
+                    address="local",
+                    num_cpus=num_cpus,
+                    object_store_memory=256 * 1024**2,
+                    **options,
+                )
         else:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from experiments.hyperparameters import Point, checked_axes, points
 from experiments.section import (
     METHODS,
     Alpha,
@@ -97,9 +98,11 @@ class CertificateSection(Section):
 
 
 class SweepSection(Section):
-    """The grid: constraints (α given, or derived from ε_max) × T × seeds × methods.
+    """The grid: constraints (α given, or derived from ε_max) × T × parameters × seeds × methods.
 
-    constraints: kinds by name; "ratio" is the paper's.
+    constraints: kinds by name; "ratio" is the paper's. hyperparameters: training parameters by
+    name, each a list or a distribution (experiments/hyperparameters.py); draws follow from
+    hyperparameter_seed.
     """
 
     alphas: list[Alpha] | None = None
@@ -109,6 +112,18 @@ class SweepSection(Section):
     methods: list[Method] = Field(default_factory=lambda: list(METHODS), min_length=1)
 
     constraints: list[str] = Field(default_factory=lambda: ["ratio"], min_length=1)
+    hyperparameters: dict[str, Any] = Field(default_factory=dict)
+    hyperparameter_seed: Seed = 0
+
+    @field_validator("hyperparameters")
+    @classmethod
+    def _axes(cls, axes: dict[str, Any]) -> dict[str, Any]:
+        return checked_axes(axes, sampled=True)
+
+    @property
+    def points(self) -> list[Point]:
+        """The combinations of training parameters; one empty combination without any."""
+        return points(self.hyperparameters, self.hyperparameter_seed)
 
     @model_validator(mode="after")
     def _known_constraints(self) -> SweepSection:
@@ -192,10 +207,24 @@ class DeploymentSection(Section):
 
 
 class ResourcesSection(Section):
-    """What one cell asks for."""
+    """What one cell asks for; with GPUs (a share of one, or whole ones) the learner uses them.
+
+    wait_for_nodes_seconds: how long a sweep waits for a node that can hold a cell before it is
+    refused, for clusters that grow (an autoscaler) or are still starting.
+    """
 
     cpus_per_cell: Positive = 1
     env_runners_per_cell: Annotated[int, Field(ge=0)] = 0
+    gpus_per_cell: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
+    wait_for_nodes_seconds: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
+
+    @field_validator("gpus_per_cell")
+    @classmethod
+    def _whole(cls, gpus: float) -> float:
+        # One learner, which is one process: it cannot use a second GPU.
+        if gpus > 1.0:
+            raise ValueError(f"{gpus:g} GPUs for one learner: give at most 1, or a share of one")
+        return gpus
 
 
 class TrackingSection(Section):

@@ -12,7 +12,9 @@ from typing import Any
 
 import yaml
 
-from experiments.ledger import is_alive, read_ledger
+from experiments.identity import is_alive
+from experiments.ledger import read_ledger
+from experiments.public import public_mapping
 from experiments.results import LEDGER, read_record
 from sport_ray.errors import UserError
 
@@ -79,11 +81,16 @@ def locate(path: Path, results: Path | None) -> tuple[Path, bool]:
     folder = results or Path("results") / study["name"]
     if not folder.is_dir():
         raise UserError(f"no result folder {folder}: make one with `sport-ray run {path}`")
+    return folder, has_changed(folder, study)
+
+
+def has_changed(folder: Path, study: dict[str, Any]) -> bool:
+    """Whether a study, as its file holds it, is not the folder's; False where that is not known."""
     try:
-        changed = yaml.safe_load((folder / "study.yaml").read_text()) != study
+        kept = yaml.safe_load((folder / "study.yaml").read_text()) or {}
+        return public_mapping(kept) != public_mapping(study)
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        changed = False  # not known
-    return folder, changed
+        return False
 
 
 def read_status(folder: Path, study_changed: bool = False, now: datetime | None = None) -> Status:

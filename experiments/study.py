@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from experiments.hyperparameters import restricted, with_values
 from experiments.section import Section
 from experiments.sections import (
     CertificateSection,
@@ -27,6 +29,7 @@ from experiments.sections import (
     TrackingSection,
 )
 from experiments.training_sections import BaseTrainingSection, PPOSection, TrainingSection
+from experiments.tuning_section import TuningSection
 from sport_ray.errors import UserError
 from sport_ray.policies.network import PolicySpec
 from sport_ray.properties import parse_property
@@ -51,6 +54,7 @@ class Study(Section):
     deployment: DeploymentSection | None = None
     resources: ResourcesSection = ResourcesSection()
     tracking: TrackingSection = TrackingSection()
+    tuning: TuningSection | None = None
 
     @builtins.property  # a field has that name
     def bases(self) -> list[str]:
@@ -69,6 +73,35 @@ class Study(Section):
             raise ValueError("sweep.horizons is missing (or say in certificate.choose for what ε)")
         if len(set(self.bases)) < len(self.bases):
             raise ValueError("certificate.choose.bases names a policy twice")
+        return self
+
+    @model_validator(mode="after")
+    def _hyperparameters(self) -> Study:
+        for point in self.sweep.points:
+            with_values(self.training, point)
+            if self.unconstrained_training is not None:
+                known = set(PPOSection.model_fields)
+                with_values(self.unconstrained_training, restricted(point, known))
+        return self
+
+    @model_validator(mode="after")
+    def _tuning(self) -> Study:
+        if self.tuning is None:
+            return self
+        both = sorted(set(self.tuning.parameters) & set(self.sweep.hyperparameters))
+        if both:
+            raise ValueError(
+                f"{both[0]} is tuned and is an axis of the sweep: remove it from "
+                "tuning.parameters or from sweep.hyperparameters"
+            )
+        horizon = self.tuning.horizon
+        if horizon is not None and horizon > self.certificate.max_horizon:
+            raise ValueError(
+                f"tuning.horizon = {horizon} is beyond certificate.max_horizon "
+                f"({self.certificate.max_horizon})"
+            )
+        if horizon is None and len(self.sweep.horizons or [0]) > 1:
+            raise ValueError("tuning.horizon is missing, and the sweep has several: name one")
         return self
 
     @model_validator(mode="after")
@@ -123,10 +156,19 @@ def load_study(path: Path) -> Study:
         raise UserError(f"study file {path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
         raise UserError(f"study file {path} must hold a mapping of sections, such as 'name: …'")
+    return parse_study(raw, f"study file {path}")
+
+
+def parse_study(raw: Mapping[str, Any], where: str) -> Study:
+    """A study from its sections, as a file holds them; ``where`` begins the line of an error.
+
+    Raises:
+        UserError: see ``load_study``.
+    """
     try:
         return Study.model_validate(raw)
     except ValidationError as error:
-        raise UserError(f"study file {path}: {_explain(error)}") from None
+        raise UserError(f"{where}: {_explain(error)}") from None
 
 
 def _explain(error: ValidationError) -> str:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import ray
 from ray import tune
 
-from experiments.cells import Job, plan_jobs
+from experiments.cells import Cell, Job, plan_jobs
+from experiments.disk import DiskFull, is_disk_full, no_room, require_space
 from experiments.jobs import is_finished, write_failure
-from experiments.results import ResultFolder
-from experiments.trial import CellTrial
+from experiments.public import public_study
+from experiments.results import ResultFolder, places
+from experiments.room import wait_for_room
+from experiments.stopping import ask_to_stop, raise_if_asked, stopping_between_steps
+from experiments.trial import DISK_FULL, CellTrial
 from sport_ray.certificates import Certificate
 from sport_ray.errors import UserError
 
@@ -44,63 +46,49 @@ Listener = Callable[[SweepEvent], None]
 _listeners: list[Listener] = []
 """Outside the callback: Tune pickles callbacks, and a listener may hold locks and handles."""
 
-_interrupted = threading.Event()
-
 
 class _Announce(tune.Callback):
     """Passes what Tune reports on to the listeners of this process, and Ctrl-C on to Tune."""
 
     def _tell(self, kind: str, trial: Any, reason: str | None = None) -> None:
+        if kind == "ended" and trial.last_result.get(DISK_FULL):
+            return  # the cell was not failed by its study: the sweep is about to stop
         for listener in _listeners:
             listener(SweepEvent(kind, Job.model_validate(trial.config["job"]), reason))
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        if _interrupted.is_set():
-            raise KeyboardInterrupt
+        raise_if_asked()
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        if result.get(DISK_FULL):
+            ask_to_stop(no_room(Path(trial.config["results"])))
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._tell("started", trial)
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._tell("retried", trial)
+        if not self._stops_on_full_disk(trial):
+            self._tell("retried", trial)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._tell("ended", trial)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        if self._stops_on_full_disk(trial):
+            return
         error = trial.get_error()
         self._tell("died", trial, type(error).__name__ if error is not None else None)
 
-
-@contextmanager
-def stopping_on_interrupt() -> Iterator[None]:
-    """Ctrl-C ends the sweep at Tune's next step (tenths of a second); a second one ends it at once.
-
-    Tune's own handler would let ``fit`` return as if all were done, and cells that were running
-    would be taken for failed. A KeyboardInterrupt raised just anywhere can be lost in a callback.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's business
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def note(signum: int, frame: Any) -> None:
-        _interrupted.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    _interrupted.clear()
-    disabled = os.environ.get("TUNE_DISABLE_SIGINT_HANDLER")
-    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-        _interrupted.clear()
-        if disabled is None:
-            del os.environ["TUNE_DISABLE_SIGINT_HANDLER"]
-        else:
-            os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = disabled
+    def _stops_on_full_disk(self, trial: Any) -> bool:
+        """Tune's own writing fails as a trial's error, and would fail the next one as well."""
+        try:
+            require_space(*places(Path(trial.config["results"])))
+        except DiskFull as error:
+            ask_to_stop(error)
+            return True
+        return False
 
 
 def pending_jobs(folder: ResultFolder, certificate: Certificate) -> tuple[list[Job], list[Job]]:
@@ -128,27 +116,53 @@ def run_sweep(folder: ResultFolder, certificate: Certificate, *listeners: Listen
 
     Raises:
         UserError: a cell that asks for more than any node has.
-        KeyboardInterrupt: Ctrl-C; what is finished is on disk, nothing is recorded as failed.
+        DiskFull: no room in the result folder.
+        KeyboardInterrupt, Terminated: Ctrl-C and SIGTERM.
+
+    After the last three what is finished is on disk and nothing is recorded as failed.
     """
     jobs, missing = pending_jobs(folder, certificate)
     write_plan(folder, certificate, jobs)
     if missing:
-        _require_resources(folder)
+        wait_for_room(
+            lambda: _require_resources(folder),
+            _bundles(folder),
+            folder.study.resources.wait_for_nodes_seconds,
+        )
 
         def record_death(event: SweepEvent) -> None:
             if event.kind == "died":
                 for cell in event.job.cells:
-                    write_failure(folder, certificate, cell, _death(event.reason))
+                    _write_failure(folder, certificate, cell, event.reason)
 
         heard = [record_death, *listeners]
         _listeners.extend(heard)
         try:
-            with stopping_on_interrupt():
+            with stopping_between_steps():
                 _tuner(folder, missing).fit()
+            raise_if_asked()
+        except Exception as error:
+            _blame_the_disk(folder, error)
+            raise
         finally:
             for listener in heard:
                 _listeners.remove(listener)
     return summarise(folder, certificate, jobs)
+
+
+def _blame_the_disk(folder: ResultFolder, error: Exception) -> None:
+    """On a full disk Tune fails in ways that hide it (an empty file that it cannot read back)."""
+    require_space(*places(folder.root))
+    if is_disk_full(error):
+        raise no_room(folder.root) from None
+
+
+def _write_failure(
+    folder: ResultFolder, certificate: Certificate, cell: Cell, reason: str | None
+) -> None:
+    """As ``write_failure``; where even that cannot be written the cell is failed without it."""
+    with suppress(OSError):
+        write_failure(folder, certificate, cell, _death(reason))
 
 
 def _death(reason: str | None) -> RuntimeError:
@@ -163,7 +177,7 @@ def summarise(folder: ResultFolder, certificate: Certificate, jobs: list[Job]) -
         for cell in job.cells:
             record = folder.read_record(cell.cell_id(folder.study, certificate))
             if record is None:
-                write_failure(folder, certificate, cell, _death(None))
+                _write_failure(folder, certificate, cell, None)
                 failed += 1
             elif record["status"] == "finished":
                 finished += 1
@@ -175,20 +189,33 @@ def summarise(folder: ResultFolder, certificate: Certificate, jobs: list[Job]) -
 def _bundles(folder: ResultFolder) -> list[dict[str, float]]:
     resources = folder.study.resources
     runners = [{"CPU": 1.0}] * resources.env_runners_per_cell
-    return [{"CPU": float(resources.cpus_per_cell)}, *runners]
+    own = {"CPU": float(resources.cpus_per_cell)}
+    if resources.gpus_per_cell:  # the learner is in the cell's own process
+        own["GPU"] = resources.gpus_per_cell
+    return [own, *runners]
 
 
 def _require_resources(folder: ResultFolder) -> None:
-    nodes = {
-        node["NodeManagerAddress"]: float(node["Resources"].get("CPU", 0.0))
-        for node in ray.nodes()
-        if node["Alive"]
-    }
-    require_room(_bundles(folder), nodes)
+    nodes: dict[str, dict[str, float]] = {}
+    for node in ray.nodes():
+        if node["Alive"]:
+            name = node["NodeManagerAddress"]
+            if name in nodes:  # several nodes on one machine have one address
+                name += f", node {node['NodeID'][:8]}"
+            nodes[name] = node["Resources"]
+    cpus, gpus = (
+        {address: float(has.get(kind, 0.0)) for address, has in nodes.items()}
+        for kind in ("CPU", "GPU")
+    )
+    require_room(_bundles(folder), cpus, gpus)
 
 
-def require_room(bundles: list[dict[str, float]], nodes: dict[str, float]) -> None:
-    """Refuse bundles that the nodes (CPUs by address) can never hold: Tune would wait for ever.
+def require_room(
+    bundles: list[dict[str, float]], nodes: dict[str, float], gpus: dict[str, float] | None = None
+) -> None:
+    """Refuse bundles that the nodes can never hold: Tune would wait for ever.
+
+    nodes, gpus: CPUs and GPUs by address of the node; without ``gpus`` no node has one.
 
     Each bundle must lie on one node, and all of a cell's at once on the nodes together.
 
@@ -209,11 +236,34 @@ def require_room(bundles: list[dict[str, float]], nodes: dict[str, float]) -> No
             f"a cell asks for {wanted:g} CPUs, all nodes together have {available:g} "
             f"(the largest, {largest}, {most:g}): {remedy}"
         )
+    _require_gpus(bundles, nodes, gpus or {})
+
+
+def _require_gpus(
+    bundles: list[dict[str, float]], cpus: dict[str, float], gpus: dict[str, float]
+) -> None:
+    """Refuse a bundle for which no node has the GPUs, or not beside as many CPUs."""
+    for bundle in bundles:
+        wanted = bundle.get("GPU", 0.0)
+        with_gpu = [address for address, has in gpus.items() if has >= wanted]
+        if not with_gpu and wanted:
+            most = max(gpus.values(), default=0.0)
+            has = f"the node with most has {most:g}" if most else "no node has one"
+            raise UserError(
+                f"a cell asks for {wanted:g} GPU on one node, {has}: lower "
+                "resources.gpus_per_cell, or start Ray with --num-gpus where it finds none"
+            )
+        if wanted and not any(cpus[address] >= bundle["CPU"] for address in with_gpu):
+            most = max(cpus[address] for address in with_gpu)
+            raise UserError(
+                f"a cell asks for {wanted:g} GPU and {bundle['CPU']:g} CPUs on one node, the "
+                f"nodes with a GPU have at most {most:g} CPUs: lower resources.cpus_per_cell"
+            )
 
 
 def _tuner(folder: ResultFolder, jobs: list[Job]) -> tune.Tuner:
     space = {
-        "study": folder.study.model_dump(mode="json"),
+        "study": public_study(folder.study),  # Tune writes it down
         "results": str(folder.root),
         "job": tune.grid_search([job.model_dump(mode="json") for job in jobs]),
     }
@@ -225,7 +275,7 @@ def _tuner(folder: ResultFolder, jobs: list[Job]) -> tune.Tuner:
         ),
         run_config=tune.RunConfig(
             name="tune",
-            storage_path=str(folder.root / ".tune"),
+            storage_path=str(folder.tune),
             stop={"training_iteration": 1},
             failure_config=tune.FailureConfig(max_failures=2),
             callbacks=[_Announce()],

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import torch
 
+from experiments.hyperparameters import Point, with_values
 from experiments.study import Study
-from experiments.training_sections import PPOSection
+from experiments.training_sections import PPOSection, TrainingSection
 from sport_ray.constraints import Constraint, Unconstrained
 from sport_ray.envs.making import horizon_arguments
 from sport_ray.errors import UserError
@@ -73,6 +74,41 @@ def ppo_config(
     )
 
 
+class TrainingRun:
+    """A training run that goes on in portions, so that it can be looked at in between."""
+
+    def __init__(self, config: ProjectedPPOConfig) -> None:
+        self.algorithm: ProjectedPPO = config.build_algo()
+        self._base = self.algorithm.base_fingerprint()
+        self.env_steps = 0
+        self.result: dict[str, Any] = {}
+
+    def advance(self, env_steps: int, progress: Progress | None = None) -> None:
+        """Train until so many steps are sampled in all."""
+        while self.env_steps < env_steps:
+            self.result = self.algorithm.train()
+            self.env_steps = int(self.result["env_runners"]["num_env_steps_sampled_lifetime"])
+            if progress is not None:
+                progress(self.env_steps, self.result)
+
+    def policy(self) -> GaussianNetwork:
+        """The task policy as it is now.
+
+        Raises:
+            ArithmeticError: weights that are not finite, or a base policy that has changed.
+        """
+        network = self.algorithm.task_policy()
+        if self.algorithm.base_fingerprint() != self._base:
+            raise ArithmeticError("the base policy's weights changed during training")
+        if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
+            raise ArithmeticError("training diverged: the task policy's weights are not finite")
+        return network
+
+    def stop(self) -> None:
+        """End the run and let go of its workers."""
+        self.algorithm.stop()
+
+
 def run_training(
     config: ProjectedPPOConfig, env_steps: int, progress: Progress | None = None
 ) -> Trained:
@@ -81,25 +117,14 @@ def run_training(
     Raises:
         ArithmeticError: weights that are not finite.
     """
-    started = time.monotonic()
-    algorithm: ProjectedPPO = config.build_algo()
+    run = TrainingRun(config)
+    started = time.monotonic()  # building is no training: a sweep's efficiency would look better
     try:
-        before = algorithm.base_fingerprint()
-        sampled = 0
-        result: dict[str, Any] = {}
-        while sampled < env_steps:
-            result = algorithm.train()
-            sampled = int(result["env_runners"]["num_env_steps_sampled_lifetime"])
-            if progress is not None:
-                progress(sampled, result)
-        network = algorithm.task_policy()
-        if algorithm.base_fingerprint() != before:
-            raise ArithmeticError("the base policy's weights changed during training")
+        run.advance(env_steps, progress)
+        network = run.policy()
     finally:
-        algorithm.stop()
-    if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
-        raise ArithmeticError("training diverged: the task policy's weights are not finite")
-    return Trained(network, sampled, time.monotonic() - started, _summary(result))
+        run.stop()
+    return Trained(network, run.env_steps, time.monotonic() - started, _summary(run.result))
 
 
 def _summary(result: dict[str, Any]) -> dict[str, float | int | None]:
@@ -120,29 +145,51 @@ def _summary(result: dict[str, Any]) -> dict[str, float | int | None]:
 
 
 def train_task_policy(
-    study: Study, base: GaussianNetwork, constraint: Constraint, horizon: int, seed: int
+    study: Study,
+    base: GaussianNetwork,
+    constraint: Constraint,
+    horizon: int,
+    seed: int,
+    hyperparameters: Point = (),
 ) -> Trained:
-    """The task policy of a cell: the task reward, a horizon, a seed, a constraint.
+    """The task policy of a cell: the task reward, a horizon, a seed, a constraint, parameters.
 
     An episode goes on after a violation, as in the paper: the task reward knows nothing of the
     hazard, and ending there would teach the policy to run into it.
     """
-    free = isinstance(constraint, Unconstrained)
-    settings: PPOSection = study.training
-    if free and study.unconstrained_training is not None:
-        settings = study.unconstrained_training
-    config = ppo_config(
+    own = study.unconstrained_training if isinstance(constraint, Unconstrained) else None
+    if own is not None:  # the warm-up is the study's all the same
+        settings, shared = with_values(own, hyperparameters), study.training
+    else:
+        settings = shared = with_values(study.training, hyperparameters)
+    config = task_config(study, settings, shared, base, constraint, horizon, seed)
+    return run_training(config, settings.env_steps)
+
+
+def task_config(
+    study: Study,
+    settings: PPOSection,
+    shared: TrainingSection,
+    base: GaussianNetwork,
+    constraint: Constraint,
+    horizon: int,
+    seed: int,
+) -> ProjectedPPOConfig:
+    """The configuration of a task policy's training, from the base and on the task's reward.
+
+    settings: PPO's parameters; shared: the warm-up and the gradient.
+    """
+    return ppo_config(
         study,
         settings,
         env_kwargs=training_kwargs(study, horizon, reward="task"),
         base=base,
         task=base,
         constraint=constraint,
-        warmup_env_steps=study.training.warmup_env_steps,
+        warmup_env_steps=shared.warmup_env_steps,
         seed=seed,
-        gradient=study.training.gradient,
-    )
-    return run_training(config, settings.env_steps)
+        gradient=shared.gradient,
+    ).learners(num_gpus_per_learner=study.resources.gpus_per_cell)
 
 
 def training_kwargs(study: Study, horizon: int, reward: str, margin: float = 0.0) -> dict[str, Any]:

@@ -10,10 +10,13 @@ import torch
 from ray import tune
 
 from experiments.cells import Job
+from experiments.disk import is_disk_full
 from experiments.jobs import run_job
 from experiments.results import ResultFolder
 from experiments.runtime import quiet_ray
 from experiments.study import Study
+
+DISK_FULL = "disk_full"
 
 
 class CellTrial(tune.Trainable):
@@ -43,8 +46,16 @@ class CellTrial(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Run the job; its records are on disk when this returns."""
-        return {**run_job(self.folder, self.job), "done": True}
+        """Run the job; its records are on disk when this returns.
+
+        A full disk is reported rather than raised: Tune would try again, and write of it on disk.
+        """
+        try:
+            return {**run_job(self.folder, self.job), "done": True}
+        except Exception as error:
+            if not is_disk_full(error):
+                raise
+            return {DISK_FULL: True, "done": True}
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         """Nothing: records are the state. Without this method actors are silently not reused."""

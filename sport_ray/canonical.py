@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -29,7 +30,8 @@ def write_atomic(path: Path, data: bytes) -> None:
     """Write a file so that a reader sees the old content or the new, never a part of it.
 
     A file that merely exists proves nothing after a full disk or a power cut, so the data is
-    flushed to the device under a temporary name first and then renamed.
+    flushed to the device under a temporary name first and then renamed; and the name is flushed
+    too, so that a record never outlives the policy that was written before it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not named by process: two threads, or two machines on one disk, may write the same file.
@@ -40,8 +42,19 @@ def write_atomic(path: Path, data: bytes) -> None:
             handle.flush()
             os.fsync(handle.fileno())
         temporary.replace(path)
+        _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Flush a folder's names; there are file systems that cannot."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def readable_json(value: Any) -> bytes:

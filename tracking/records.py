@@ -53,10 +53,10 @@ class ResultFolder:
             with np.load(file, allow_pickle=False) as archive:
                 arrays = {name: np.asarray(archive[name]) for name in archive.files}
         except Exception as error:  # zipfile, zlib, ValueError and OSError all mean the same here
-            raise UserError(_damaged(file, str(error))) from error
+            raise UserError(_damaged(file, str(error), whole_cell=True)) from error
         missing = [name for name in POLICY_ARRAYS if name not in arrays]
         if missing:
-            raise UserError(_damaged(file, f"has no array {missing[0]!r}"))
+            raise UserError(_damaged(file, f"has no array {missing[0]!r}", whole_cell=True))
         return arrays
 
 
@@ -143,8 +143,12 @@ def _read_json(file: Path) -> Any:
         raise UserError(_damaged(file, str(error))) from error
 
 
-def _damaged(file: Path, problem: str, maker: str = "`sport-ray sweep`") -> str:
-    return f"damaged file {file}: {problem}; delete it and run {maker} again to make it anew"
+def _damaged(
+    file: Path, problem: str, maker: str = "`sport-ray sweep`", whole_cell: bool = False
+) -> str:
+    """whole_cell: the file is made with its record, and only where there is none."""
+    remedy = f"{file.parent} and" if whole_cell else "it and"
+    return f"damaged file {file}: {problem}; delete {remedy} run {maker} again to make it anew"
 
 
 def without_nan(record: dict[str, Any]) -> dict[str, Any]:

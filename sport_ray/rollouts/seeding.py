@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-Purpose = Literal["certify", "evaluate", "base", "choose", "off_policy"]
+Purpose = Literal["certify", "evaluate", "base", "choose", "off_policy", "tune"]
 
 _PURPOSES: dict[Purpose, int] = {
     "certify": 0,
@@ -14,6 +14,7 @@ _PURPOSES: dict[Purpose, int] = {
     "base": 2,
     "choose": 3,
     "off_policy": 4,
+    "tune": 5,
 }
 
 

@@ -16,7 +16,7 @@ import pytest
 from experiments.base import BUNDLED
 
 COMMANDS = (
-    "train-base", "certify", "sweep", "report", "run",
+    "train-base", "certify", "tune", "sweep", "report", "run",
     "status", "plan", "verify", "sign", "new-key",
 )  # fmt: skip
 

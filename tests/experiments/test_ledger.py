@@ -10,13 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.ledger import (
-    Ledger,
-    is_alive,
-    process_identity,
-    read_ledger,
-    sweep_ledger,
-)
+from experiments.identity import is_alive, process_identity
+from experiments.ledger import Ledger, read_ledger, sweep_ledger
 from sport_ray.errors import UserError
 
 CELL = {"kind": "projected_ppo", "job": "c0"}

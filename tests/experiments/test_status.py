@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from experiments.ledger import Ledger, process_identity
+from experiments.identity import process_identity
+from experiments.ledger import Ledger
 from experiments.status import Status, locate, read_status
 from experiments.status_view import print_status
 from sport_ray.errors import UserError

@@ -1,0 +1,44 @@
+"""Which process this is, and whether another one is still alive."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+
+def process_identity() -> dict[str, Any]:
+    """This process: host, pid, and when it began (a pid alone is given again to others)."""
+    pid = os.getpid()
+    return {"pid": pid, "host": socket.gethostname(), "began": _began(pid)}
+
+
+def is_alive(entry: dict[str, Any]) -> bool | None:
+    """Whether the driver of a 'sweep started' line is running; None where it is another host's."""
+    if entry["host"] != socket.gethostname():
+        return None
+    began = _began(entry["pid"])
+    if began is None:  # no such process, or a system without /proc
+        return not Path("/proc/self/stat").exists() and _answers(entry["pid"])
+    return entry.get("began") in (None, began)
+
+
+def _began(pid: int) -> str | None:
+    """Boot and clock ticks at which a process began; None where that cannot be known."""
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:8]
+    except (OSError, IndexError):
+        return None
+    return None if after_name[0] == "Z" else f"{boot}:{after_name[19]}"
+
+
+def _answers(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True

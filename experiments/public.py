@@ -1,0 +1,44 @@
+"""A study as others may see it: its tracking URI without user name, password and query.
+
+Result folders are copied, shared and logged to MLflow, so nothing of a URI that opens a door may
+lie in them. Whoever logs such a folder gives the credentials in the environment
+(``MLFLOW_TRACKING_USERNAME``, ``MLFLOW_TRACKING_PASSWORD``) or by the study file itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from tracking.uris import secrets_of, without_credentials
+
+if TYPE_CHECKING:  # torch takes seconds, which `sport-ray status` should not
+    from experiments.study import Study
+
+
+def public_study(study: Study) -> dict[str, Any]:
+    """The resolved study as plain JSON values."""
+    return public_mapping(study.model_dump(mode="json"))
+
+
+def public_mapping(study: dict[str, Any]) -> dict[str, Any]:
+    """A study as read from YAML or JSON; everything but ``tracking.uri`` is as it was."""
+    tracking = study.get("tracking")
+    if not isinstance(tracking, dict) or not isinstance(tracking.get("uri"), str):
+        return study
+    return {**study, "tracking": {**tracking, "uri": without_credentials(tracking["uri"])}}
+
+
+def public_text(text: bytes) -> bytes:
+    """A study file's own text; written anew, without comments, where a secret would remain."""
+    study = yaml.safe_load(text)
+    public = public_mapping(study) if isinstance(study, dict) else study
+    if public == study:
+        return text
+    uri = study["tracking"]["uri"]
+    changed = text.decode().replace(uri, without_credentials(uri))
+    hidden = not any(secret in changed for secret in secrets_of(uri))
+    if hidden and yaml.safe_load(changed) == public:
+        return changed.encode()
+    return yaml.safe_dump(public, sort_keys=False, allow_unicode=True).encode()

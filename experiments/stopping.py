@@ -1,0 +1,70 @@
+"""How a sweep is stopped: at Tune's next step, by Ctrl-C, SIGTERM, or a disk without room."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+TERMINATED = 143
+"""What shells make of a process that SIGTERM ended: 128 + 15."""
+
+
+class Terminated(SystemExit):
+    """SIGTERM, as ``ray job stop``, batch systems and container hosts send it."""
+
+    def __init__(self) -> None:
+        super().__init__(TERMINATED)
+
+
+_asked: list[BaseException] = []
+
+
+def ask_to_stop(error: BaseException) -> None:
+    """Have the next step raise this."""
+    _asked.append(error)
+
+
+def raise_if_asked() -> None:
+    """Called before each of Tune's steps: raises what was asked for first."""
+    if _asked:
+        raise _asked[0]
+
+
+@contextmanager
+def stopping_between_steps() -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the sweep at Tune's next step (tenths of a second), a second one at
+    once.
+
+    Tune's own handler would let ``fit`` return as if all were done, and cells that were running
+    would be taken for failed. An exception raised just anywhere can be lost in a callback.
+    """
+    _asked.clear()
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's business
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
+
+    def note(number: int, frame: Any) -> None:
+        ask_to_stop(KeyboardInterrupt() if number == signal.SIGINT else Terminated())
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+
+    disabled = os.environ.get("TUNE_DISABLE_SIGINT_HANDLER")
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
+    for number in numbers:
+        signal.signal(number, note)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, before[number])
+        if disabled is None:
+            del os.environ["TUNE_DISABLE_SIGINT_HANDLER"]
+        else:
+            os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = disabled

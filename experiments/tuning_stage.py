@@ -1,0 +1,96 @@
+"""The tuning stage: tune what is not tuned yet, and go on with the winner's parameters."""
+
+from __future__ import annotations
+
+import shlex
+
+from experiments.disk import require_space
+from experiments.hyperparameters import point_text
+from experiments.progress import counting
+from experiments.runtime import ray_session
+from experiments.stages import Context, Interrupted
+from experiments.stopping import TERMINATED
+from experiments.tuning import Tuning, read_tuning, tuned_study, tuning_task
+from experiments.tuning_run import require_search, run_tuning
+from sport_ray.certificates import Certificate
+from sport_ray.errors import UserError
+
+
+def do_tuning(context: Context, certificate: Certificate) -> Tuning:
+    """The study's tuning, from its file or run now with progress.
+
+    Raises:
+        UserError: a package that is missing, more resources asked for than any node has, or no
+            trial that ended well.
+        Interrupted: Ctrl-C or SIGTERM; trials that have ended are kept.
+    """
+    task = tuning_task(context.study, certificate)
+    require_search(context.study)
+    found = read_tuning(context.folder, task)
+    if found is not None:
+        context.console.print("tuned already for these settings")
+        return found
+    tuning = context.study.tuning
+    assert tuning is not None and context.folder.lock
+    require_space(context.folder.root)
+    try:
+        with (
+            ray_session(context.address),
+            counting(context.console, "tune: trials", tuning.trials) as advance,
+        ):
+            found = run_tuning(context.folder, task, lambda record: advance(1))
+    except (KeyboardInterrupt, SystemExit) as error:
+        again = ["sport-ray", "tune", str(context.file), "--results", str(context.folder.root)]
+        again += ["--address", context.address] if context.address else []
+        asked = isinstance(error, KeyboardInterrupt)
+        raise Interrupted(
+            f"{'interrupted' if asked else 'asked to end'}; trials that have ended are kept. "
+            f"Resume with: {shlex.join(again)}",
+            130 if asked else TERMINATED,
+        ) from None
+    _print(context, found)
+    return found
+
+
+def tuned(context: Context, certificate: Certificate, *, run: bool) -> Context:
+    """The context with the winner's parameters in its study; as it is without a tuning section.
+
+    run: tune first where that is missing.
+
+    Raises:
+        UserError: not tuned for these settings, and not to be now.
+    """
+    if context.study.tuning is None:
+        return context
+    if run:
+        found = do_tuning(context, certificate)
+    else:
+        stored = read_tuning(context.folder, tuning_task(context.study, certificate))
+        if stored is None:
+            raise UserError(
+                f"the study asks for tuning, and {context.folder.root} has none for its settings: "
+                "run `sport-ray tune`"
+            )
+        found = stored
+    study = tuned_study(context.study, found)
+    context.console.print(
+        f"training with the tuned {point_text(tuple(sorted(found.winner.items())))}",
+        soft_wrap=True,
+    )
+    context.folder.study = study
+    return context._replace(study=study)
+
+
+def _print(context: Context, tuning: Tuning) -> None:
+    counts = {name: 0 for name in ("finished", "stopped early", "failed")}
+    for record in tuning.trials:
+        counts[record.status] += 1
+    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    best = tuning.trials[0]
+    judged = tuning.settings["judged_on"]
+    context.console.print(
+        f"tuned: {told}. Best {judged['measure'].replace('_', ' ')} {best.score:.4g} "
+        f"± {best.error:.2g} (standard error over {judged['num_scenarios']} scenarios of its own "
+        "purpose, flattered by the choice)",
+        soft_wrap=True,
+    )

@@ -36,7 +36,7 @@ test: lint ## lint, then all tests, fast ones first
 	$(BIN)/python -m pytest -q -m "slow and not fault"
 
 test-faults: $(INSTALLED) ## every fault that is injected into sweeps (make test has a few)
-	$(BIN)/python -m pytest -q tests/experiments/faults tests/experiments/test_ledger.py \
+	$(BIN)/python -m pytest -q tests/cluster tests/experiments/faults tests/experiments/test_ledger.py \
 		tests/experiments/test_lock.py
 
 lint: $(INSTALLED) ## ruff, mypy, and the direction of imports

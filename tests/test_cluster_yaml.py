@@ -200,6 +200,25 @@ def test_only_documentation_addresses() -> None:
 
 
 @VARIANTS
+def test_a_node_without_the_shared_folder_is_refused(variant: Any) -> None:
+    """And the cloud's nodes mount it before anything is set up."""
+    config = variant()
+    (check,) = [each for each in config["setup_commands"] if each.startswith("test -w ")]
+    assert shlex.split(check)[2] == "/srv/sport-ray"
+    mounts = [each for each in config.get("initialization_commands", []) if "mount -t" in each]
+    assert all(each.endswith(" /srv/sport-ray") for each in mounts)
+    assert len(mounts) == (variant is cloud)
+    broken = check.replace("/srv/sport-ray", "/nowhere", 1)
+    assert subprocess.run(["bash", "-c", broken], capture_output=True).returncode == 1
+
+
+def test_a_rented_node_has_room_for_its_packages() -> None:
+    for node_type in cloud()["available_node_types"].values():
+        (disk,) = node_type["node_config"]["BlockDeviceMappings"]
+        assert disk["Ebs"]["VolumeSize"] >= 40
+
+
+@VARIANTS
 def test_commands_are_shell(variant: Any) -> None:
     for command in commands(variant()):
         result = subprocess.run(["bash", "-n", "-c", command], capture_output=True, text=True)

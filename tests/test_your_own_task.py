@@ -90,12 +90,13 @@ def test_the_pendulum_of_the_page_from_training_to_acting(tmp_path):
     np.testing.assert_array_equal(policy.last.gaussians.base_std, std[0])
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_cart_of_the_page_with_normalised_observations(tmp_path):
     pytest.importorskip("mujoco")
     write_files(tmp_path)
     said = run(commands("PYTHONPATH", "cart"), tmp_path)
-    assert "observations normalised" in said and "3 of 3 cells finished" in said
+    assert "observations normalised" in said and "2 of 2 cells finished" in said
     results = tmp_path / "results" / "steady-cart"
     spec = load_policy(results / "base").network.spec
     assert spec.normalization is not None and spec.normalization.clip == 10.0

@@ -59,6 +59,9 @@ def normalization_from_arrays(source: str, arrays: Mapping[str, NDArray]) -> Nor
         raise UserError(f"{source}: unknown array {name!r}; known: {', '.join(sorted(known))}")
     if "mean" not in arrays or ("var" in arrays) == ("scale" in arrays):
         raise UserError(f"{source}: expected the arrays mean, and var (with epsilon) or scale")
+    if ("epsilon" in arrays) != ("var" in arrays):
+        missing = "missing" if "var" in arrays else "for var, not for scale"
+        raise UserError(f"{source}: epsilon is {missing}")
     try:
         clip = float(arrays["clip"]) if "clip" in arrays else None
         if "var" not in arrays:
@@ -66,8 +69,6 @@ def normalization_from_arrays(source: str, arrays: Mapping[str, NDArray]) -> Nor
             return Normalization(
                 mean=tuple(centre.ravel().tolist()), scale=tuple(scale.ravel().tolist()), clip=clip
             )
-        if "epsilon" not in arrays:
-            raise UserError(f"{source}: epsilon is missing")
         epsilon = float(arrays["epsilon"])
         return Normalization.from_variance(arrays["mean"], arrays["var"], epsilon, clip)
     except ValidationError as error:

@@ -62,6 +62,12 @@ def read_npz(path: Path) -> GaussianNetwork:
         raise UserError(f"{source}: hidden layers must be weight_0, bias_0, weight_1, bias_1, …")
     if ("log_std" in arrays) == ("log_std_weight" in arrays):
         raise UserError(f"{source}: expected log_std, or log_std_weight with log_std_bias")
+    if "log_std" in arrays and "log_std_bias" in arrays:
+        raise UserError(f"{source}: log_std_bias is for log_std_weight; remove it or log_std")
+    if "log_std" in arrays and arrays["log_std"].dtype != np.float32:
+        raise UserError(
+            f"{source}: log_std is {arrays['log_std'].dtype}, expected float32: cast it yourself"
+        )
     squash = _word(source, arrays, "squash", get_args(Squash))
     return Actor(
         hidden=layers,

@@ -172,6 +172,16 @@ def box_mapping(
     )
 
 
+def require_float_actions(source: str, dtype: Any) -> None:
+    """Refuse integer actions: each environment would round the Gaussian's sample in its own way.
+
+    Raises:
+        UserError: another dtype than float32 or float64.
+    """
+    if str(dtype) not in ("float32", "float64"):
+        raise UserError(f"{source}: actions are {dtype}; expected a Box of float32 or float64")
+
+
 def _require_linear(source: str, index: int, weight: Tensor, bias: Tensor) -> None:
     if weight.ndim != 2 or bias.shape != weight.shape[:1] or 0 in weight.shape:
         raise UserError(

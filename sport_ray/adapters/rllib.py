@@ -12,7 +12,12 @@ import numpy as np
 from gymnasium import spaces
 from torch import nn
 
-from sport_ray.adapters.parts import Actor, box_mapping, sequential_layers
+from sport_ray.adapters.parts import (
+    Actor,
+    box_mapping,
+    require_float_actions,
+    sequential_layers,
+)
 from sport_ray.errors import UserError
 from sport_ray.policies.network import GaussianNetwork
 from sport_ray.policies.observations import Normalization
@@ -37,7 +42,7 @@ def from_rllib(
             ``normalize_actions=True``: from [−1, 1] to the bounds, then clipped) or "clip"
             (``normalize_actions=False, clip_actions=True``).
         normalization: of observations, where a ``MeanStdFilter`` was among the connectors: scale =
-            std + 10⁻⁶, frozen.
+            std + 10⁻⁶, clip = its ``clip_by_value`` (10 by default), frozen.
 
     Raises:
         UserError: anything but a diagonal Gaussian of an MLP, with the reason.
@@ -55,7 +60,10 @@ def from_rllib(
     encoder, head = _encoder(source, module), module.pi
     if type(head).__name__ not in ("TorchMLPHead", "TorchFreeLogStdMLPHead"):
         raise UserError(f"{source}: the head is {type(head).__name__}; expected an MLP's")
-    layers, activations = sequential_layers(source, [*_mlp(source, encoder), *_mlp(source, head)])
+    modules = [*_mlp(source, encoder), *_mlp(source, head)]
+    layers, activations = sequential_layers(source, modules)
+    if len(modules) % 2 == 0:
+        raise UserError(f"{source}: {modules[-1]} follows the last layer; expected nothing")
     if len(activations) > 1:
         raise UserError(f"{source}: layers have different activations: {sorted(activations)}")
     limit = float(head.log_std_clip_param_const) if head.clip_log_std else None
@@ -129,5 +137,6 @@ def _box(source: str, module: Any) -> tuple[tuple[float, ...], tuple[float, ...]
         if not isinstance(space, spaces.Box) or len(space.shape) != 1:
             raise UserError(f"{source}: {what} in {space}; expected a Box of one dimension")
     box = module.action_space
+    require_float_actions(source, box.dtype)
     low, high = (bound.astype(np.float64).tolist() for bound in (box.low, box.high))
     return tuple(low), tuple(high)

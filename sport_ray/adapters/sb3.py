@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from sport_ray.adapters.parts import sequential_layers
+from sport_ray.adapters.parts import require_float_actions, sequential_layers
 from sport_ray.adapters.sb3_weights import GSDE, actor_from_weights
 from sport_ray.errors import UserError
 from sport_ray.policies.network import GaussianNetwork
@@ -30,10 +30,16 @@ def from_sb3(model: Any, vecnormalize: Any = None) -> GaussianNetwork:
             environment normalises observations, without ``vecnormalize``.
     """
     from stable_baselines3.a2c.policies import ActorCriticPolicy
+    from stable_baselines3.common.distributions import (
+        DiagGaussianDistribution,
+        SquashedDiagGaussianDistribution,
+    )
     from stable_baselines3.common.torch_layers import FlattenExtractor, MlpExtractor
     from stable_baselines3.sac.policies import Actor as SACActor
     from stable_baselines3.sac.policies import SACPolicy
 
+    noise: type
+    expected: type
     policy = model.policy
     source = f"Stable-Baselines3 {type(model).__name__} with {type(policy).__name__}"
     low, high = _box(source, model.observation_space, model.action_space)
@@ -44,11 +50,13 @@ def from_sb3(model: Any, vecnormalize: Any = None) -> GaussianNetwork:
         if type(actor) is not SACActor:
             raise UserError(f"{source}: the actor is a class of your own, {type(actor).__name__}")
         modules, extractor = list(actor.latent_pi), actor.features_extractor
+        noise, expected = type(actor.action_dist), SquashedDiagGaussianDistribution
     elif type(policy) is ActorCriticPolicy:
         if type(policy.mlp_extractor) is not MlpExtractor:
             name = type(policy.mlp_extractor).__name__
             raise UserError(f"{source}: the network is a class of your own, {name}")
         modules, extractor = list(policy.mlp_extractor.policy_net), policy.pi_features_extractor
+        noise, expected = type(policy.action_dist), DiagGaussianDistribution
     else:
         raise UserError(
             f"{source}: expected MlpPolicy of PPO, A2C or SAC: no CNN, no dictionaries, no LSTM, "
@@ -58,7 +66,11 @@ def from_sb3(model: Any, vecnormalize: Any = None) -> GaussianNetwork:
         raise UserError(
             f"{source}: features come from {type(extractor).__name__}; expected FlattenExtractor"
         )
+    if noise is not expected:
+        raise UserError(f"{source}: actions are drawn from {noise.__name__}")
     _, activations = sequential_layers(source, modules)
+    if len(modules) % 2:
+        raise UserError(f"{source}: the last hidden layer has no activation")
     if len(activations) > 1:
         raise UserError(f"{source}: layers have different activations: {sorted(activations)}")
     actor_ = actor_from_weights(
@@ -77,6 +89,7 @@ def _box(
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     if not isinstance(actions, spaces.Box) or len(actions.shape) != 1:
         raise UserError(f"{source}: actions in {actions}; expected a Box of one dimension")
+    require_float_actions(source, actions.dtype)
     if not isinstance(observations, spaces.Box) or len(observations.shape) != 1:
         raise UserError(
             f"{source}: observations in {observations}; expected a Box of one dimension"
@@ -96,9 +109,18 @@ def _normalization(source: str, model: Any, vecnormalize: Any) -> Normalization 
         return None
     if not vecnormalize.norm_obs:
         return None
+    if _normalizes(vecnormalize.venv):
+        raise UserError(f"{source}: observations go through more than one VecNormalize")
     statistics = vecnormalize.obs_rms
     if isinstance(statistics, dict):
         raise UserError(f"{source}: VecNormalize of dictionary observations is not supported")
     return Normalization.from_variance(
         statistics.mean, statistics.var, vecnormalize.epsilon, vecnormalize.clip_obs
     )
+
+
+def _normalizes(env: Any) -> bool:
+    from stable_baselines3.common.vec_env import unwrap_vec_normalize
+
+    found = unwrap_vec_normalize(env)
+    return found is not None and (found.norm_obs or _normalizes(found.venv))

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from sport_ray.adapters.parts import require_float_actions
 from sport_ray.adapters.sb3_weights import GSDE, actor_from_weights
 from sport_ray.errors import UserError
 from sport_ray.policies.network import ACTIVATIONS, GaussianNetwork
@@ -71,8 +72,10 @@ def read_sb3(
     space = _account(data, "action_space")
     if action_space is None:
         _require_box(source, space, "actions")
+        require_float_actions(source, space.get("dtype"))
         low, high = (_numbers(source, space, name) for name in ("low", "high"))
     else:
+        require_float_actions(source, action_space.dtype)
         low, high = (
             tuple(bound.astype(np.float64).tolist())
             for bound in (action_space.low, action_space.high)
@@ -158,7 +161,7 @@ def _activation(source: str, arguments: dict[str, Any], default: str) -> str | N
     for name, kind in ACTIVATIONS.items():
         if text == str(kind):
             return name
-    if re.fullmatch(r"<class '[\w.]+'>", text):
+    if re.fullmatch(r"<class '[\w.]+'>", text) or text.startswith("functools.partial("):
         raise UserError(
             f"{source}: activation {text} is not supported; known: {', '.join(ACTIVATIONS)}"
         )

@@ -76,7 +76,10 @@ class _Reader:
         """Whether nothing is wrong up to this line."""
         try:
             self._take(line)
-        except (_Wrong, ArithmeticError, ValueError, LookupError, TypeError) as error:
+        except (
+            _Wrong, ArithmeticError, ValueError, LookupError, TypeError, AttributeError,
+            RecursionError,
+        ) as error:  # fmt: skip
             reason = str(error) if isinstance(error, _Wrong) else f"damaged ({error})"
             self.failed = f"line {number}: {reason}"
         return self.failed is None
@@ -176,7 +179,8 @@ class _Reader:
         if self.replay is not None:
             self.stage = "replay"
             limit = record["limit"]
-            problem = self.replay.check(record, step, given["drawn"], self.before, limit)
+            damaged = self.head["damage"] is not None
+            problem = self.replay.check(record, step, given["drawn"], self.before, limit, damaged)
             if problem is not None:
                 raise _Wrong(problem)
         self.step += 1

@@ -39,12 +39,17 @@ class AuditLog:
 
         Raises:
             ValueError: a number that is not finite, or a log that was closed.
+            OSError: the line could not be written, or not whole (a full disk).
         """
         body = _ENCODER.encode({"kind": kind, "previous": self._previous, **fields}).encode()
-        self._previous = hashlib.sha256(body).hexdigest()
-        self._file.write(body[:-1] + b',"digest":"' + self._previous.encode() + b'"}\n')
+        own = hashlib.sha256(body).hexdigest()
+        line = body[:-1] + b',"digest":"' + own.encode() + b'"}\n'
+        written = self._file.write(line)
+        if written != len(line):  # the system may take a part and raise nothing
+            raise OSError(f"log {self.path}: {written} of a line's {len(line)} bytes were written")
+        self._previous = own
         self._lines += 1
-        return self._previous
+        return own
 
     def close(self) -> str:
         """Write the last line and close the file; returns the digest of the whole log.

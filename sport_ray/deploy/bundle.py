@@ -8,16 +8,26 @@ certificate_outcomes.parquet its table, for `sport-ray verify`
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+
 from sport_ray.canonical import digest, readable_json
 from sport_ray.deploy.forward import RowPolicy
 from sport_ray.deploy.heads import ToAction
-from sport_ray.deploy.promise import certified_eps_base, read_certificate, require_promise
+from sport_ray.deploy.promise import (
+    THEOREMS,
+    certified_eps_base,
+    read_certificate,
+    require_promise,
+    require_violation_time,
+    statement,
+)
 from sport_ray.deploy.rules import Rule, rule_from_json
 from sport_ray.deploy.tensors import read_tensors
 from sport_ray.errors import UserError
@@ -67,7 +77,9 @@ def read_bundle(folder: Path, *, expect: str | None = None, base_only: bool = Fa
         return _assemble(folder, manifest, base_only)
     except UserError as error:
         raise type(error)(f"bundle {folder}: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+    except (
+        KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError
+    ) as error:  # fmt: skip
         raise UserError(f"bundle {folder} is not valid: {error!r}") from None
 
 
@@ -102,14 +114,24 @@ def _assemble(folder: Path, manifest: dict[str, Any], base_only: bool) -> Bundle
     eps_base = certified_eps_base(certificate, horizon)
     if promise["eps_base"] != eps_base or promise["beta"] != certificate["beta"]:
         raise UserError("the promise states another ε_base or β than the certificate")
-    require_promise(manifest["constraint"], eps_base, horizon, promise)
     rule = rule_from_json(manifest["constraint"])
+    require_promise(manifest["constraint"], eps_base, horizon, promise)
+    name = manifest["constraint"]["name"]
+    if name == "violation_time":
+        require_violation_time(certificate, manifest["constraint"]["alpha"], horizon, promise)
+    said = statement(certificate["property"], horizon, promise["bound"], certificate["beta"])
+    if promise["statement"] != said or promise["theorem"] != THEOREMS[name]:
+        raise UserError("the promise in words is not the one in numbers")
+    if manifest["spaces"]["action"]["dtype"] not in ("float32", "float64"):
+        raise UserError("actions are floats: a rounding to others was not certified")
+    _require_runs(base)
     task = None
     if damage is None:
         task_digest, task_spec, task = _policy(contents, "task")
         if task_digest != manifest["task"]["digest"]:
             raise UserError("the task policy is not the one that the manifest names")
         _require_same_actions(base_spec, task_spec)
+        _require_runs(task)
         seen = task.observation_size - base.observation_size
         if seen not in (0, rule.features):
             raise UserError(f"the task policy sees {seen} entries more than the base policy")
@@ -166,6 +188,12 @@ def _policy(contents: dict[str, bytes], who: str) -> tuple[str, dict[str, Any], 
     if hashlib.sha256(weights).hexdigest() != identity["weights_sha256"]:
         raise UserError(f"{who}/policy.safetensors is not the file that policy.json names")
     return document["digest"], document["spec"], RowPolicy(document["spec"], read_tensors(weights))
+
+
+def _require_runs(policy: RowPolicy) -> None:
+    """Parts that do not fit each other raise a ValueError now, not in the middle of an episode."""
+    with contextlib.suppress(ArithmeticError):
+        policy.distribution(np.zeros(policy.observation_size))
 
 
 def _require_same_actions(base: dict[str, Any], task: dict[str, Any]) -> None:

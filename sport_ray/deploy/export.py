@@ -20,7 +20,7 @@ from sport_ray.canonical import digest, readable_json, write_atomic
 from sport_ray.certificates import load_certificate
 from sport_ray.constraints import Constraint
 from sport_ray.deploy.bundle import CERTIFICATE, MANIFEST, POLICY_FILES, SCHEMA, read_bundle
-from sport_ray.deploy.promise import THEOREMS
+from sport_ray.deploy.promise import THEOREMS, statement
 from sport_ray.deploy.rules import SUPPORTED
 from sport_ray.envs.making import make_environment
 from sport_ray.errors import UserError
@@ -105,7 +105,6 @@ def _write_files(folder: Path, export: Export) -> dict[str, Any]:
         data = path.read_bytes()
         write_atomic(folder / name, data)
         files[name] = hashlib.sha256(data).hexdigest()
-    chance = f"with confidence 1 − {certificate.beta:g}"
     return {
         "schema": SCHEMA,
         "horizon": export.horizon,
@@ -127,8 +126,9 @@ def _write_files(folder: Path, export: Export) -> dict[str, Any]:
             "alpha_mu": export.alpha_mu,
             "alpha_p": export.alpha_p,
             "theorem": THEOREMS[export.constraint.name],
-            "statement": f"P(one episode violates {certificate.property!r} within "
-            f"{export.horizon} steps) ≤ {export.bound!r}, {chance}, in the world named here",
+            "statement": statement(
+                certificate.property, export.horizon, export.bound, certificate.beta
+            ),
         },
         "source": export.source,
         "evidence": export.evidence,

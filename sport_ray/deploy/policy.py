@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import threading
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,8 @@ class DeployedPolicy:
     """A task policy under its constraint, as it was evaluated; see :func:`load`.
 
     ``reset(seed)`` begins an episode, ``act(observation)`` gives its next action, ``end()`` says
-    that it is over. ``last`` is the record of the last step.
+    that it is over. ``last`` is the record of the last step. Threads take turns; a copy would
+    spend the same budget, and draw the same noise, twice, so there is none.
     """
 
     def __init__(self, bundle: Bundle, on_breach: OnBreach, log: AuditLog | None) -> None:
@@ -46,6 +48,7 @@ class DeployedPolicy:
         self._left = bundle.rule.total
         self._dtype = np.dtype(bundle.manifest["spaces"]["action"]["dtype"])
         self._episode = 0
+        self._turn = threading.RLock()
         if log is not None:
             log.write("open", schema=SCHEMA, bundle=bundle.digest, horizon=bundle.horizon,
                       constraint=bundle.manifest["constraint"],
@@ -68,20 +71,17 @@ class DeployedPolicy:
         None takes fresh entropy of the operating system, which is what the promise is about: a
         seed used twice, or picked by looking at what it does, is no random draw.
         """
-        self._finish("reset")
-        sequence = (
-            seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
-        )
-        self._random = np.random.default_rng(sequence)
-        self._left = self.bundle.rule.total
-        self._episode += 1
-        self.last = None
-        self.guard.start()
-        if self._log is not None:
-            entropy = sequence.entropy
-            self._log.write("reset", episode=self._episode,
-                            entropy=entropy if isinstance(entropy, int) else list(entropy or ()),
-                            spawn_key=[int(key) for key in sequence.spawn_key])  # fmt: skip
+        sequence = _sequence(seed)
+        with self._turn:
+            self._finish("reset")
+            if self._log is not None:
+                self._log.write("reset", episode=self._episode + 1, entropy=sequence.entropy,
+                                spawn_key=list(sequence.spawn_key))  # fmt: skip
+            self._random = np.random.default_rng(sequence)
+            self._left = self.bundle.rule.total
+            self._episode += 1
+            self.last = None
+            self.guard.start()
 
     def act(self, observation: Any) -> NDArray[Any]:
         """The next action (D,), as the plain environment's ``step`` takes it.
@@ -91,6 +91,10 @@ class DeployedPolicy:
                 that is not finite or has another shape; with ``on_breach="base"`` the base policy
                 acts in the first two cases.
         """
+        with self._turn:
+            return self._act(observation)
+
+    def _act(self, observation: Any) -> NDArray[Any]:
         guard = self.guard
         try:
             seen = guard.observe(observation)
@@ -114,12 +118,23 @@ class DeployedPolicy:
 
     def end(self) -> None:
         """Say that the episode is over, so that acting on is refused."""
-        self._finish("end")
+        with self._turn:
+            self._finish("end")
 
     def close(self) -> str | None:
         """End the episode and the log; returns the log's digest."""
-        self._finish("close")
-        return None if self._log is None else self._log.close()
+        with self._turn:
+            self._finish("close")
+            return None if self._log is None else self._log.close()
+
+    def __copy__(self) -> NoReturn:
+        raise TypeError("a deployed policy cannot be copied or pickled: load its bundle again")
+
+    def __deepcopy__(self, memo: Any) -> NoReturn:
+        self.__copy__()
+
+    def __reduce__(self) -> NoReturn:
+        self.__copy__()
 
     def _task_step(
         self, seen: Array, base: tuple[Array, Array], noise: Array, limit: float
@@ -167,6 +182,20 @@ class DeployedPolicy:
             log_ratio=realised_log_ratio(record.gaussians, record.drawn), cost=record.cost,
             left=None if math.isinf(record.left) else record.left, **fields,
         )  # fmt: skip
+
+
+def _sequence(seed: Seed) -> np.random.SeedSequence:
+    """The seed as a log can hold it: plain integers, and numpy's pool of four words.
+
+    Raises:
+        ValueError: a SeedSequence with another pool, which a log could not name.
+    """
+    given = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
+    if given.pool_size != 4:
+        raise ValueError(f"seed has pool_size {given.pool_size}: use numpy's default, 4")
+    entropy: Any = given.entropy
+    plain = int(entropy) if np.ndim(entropy) == 0 else [int(word) for word in entropy]
+    return np.random.SeedSequence(plain, spawn_key=tuple(int(key) for key in given.spawn_key))
 
 
 def load(

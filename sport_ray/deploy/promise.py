@@ -7,6 +7,7 @@ verify``, which recomputes the certificate from its table of outcomes and runs s
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ from sport_ray.errors import UserError
 CERTIFICATE = "sport-ray/certificate/2"
 TOLERANCE = 1e-6
 """Relative: another library may round otherwise, by far less."""
+_BETS = [(1.0, 0.4), *((stake, 0.1) for stake in (0.75, 0.5, 0.3, 0.15, 0.07, 0.03))]
+"""Stakes and weights, as in sport_ray.bounds.violation_time."""
 THEOREMS = {
     "ratio": "ε_base · α^T (arXiv 2504.06386)",
     "gauss_renyi": "Gauss–Rényi: min over λ > 1 of (ε_base · e^{T ρ(λ, α)})^{(λ−1)/λ}",
@@ -28,6 +31,14 @@ THEOREMS = {
     "pathwise_all": "pathwise budget: ε_base · e^B",
     "mean_shift": "Gaussian trade-off: Φ(Φ⁻¹(ε_base) + μ)",
 }
+
+
+def statement(property_: str, horizon: int, bound: float | None, beta: float) -> str:
+    """The promise in words."""
+    return (
+        f"P(one episode violates {property_!r} within {horizon} steps) ≤ {bound!r}, "
+        f"with confidence 1 − {beta:g}, in the world named here"
+    )
 
 
 def read_certificate(data: bytes) -> dict[str, Any]:
@@ -60,12 +71,16 @@ def certified_eps_base(certificate: Mapping[str, Any], horizon: int) -> float:
         if not 1 <= horizon <= last or (choice is not None and choice["horizon"] != horizon):
             raise UserError(f"the certificate does not cover horizon {horizon}")
         column = "eps_base_simultaneous" if choice is None else "eps_base"
-        eps_base = float(certificate["table"][column][horizon - 1])
+        eps_base = _real("ε_base", certificate["table"][column][horizon - 1])
         level = certificate["beta"] / last if choice is None else certificate["beta"]
         count = certificate["num_scenarios"]
         violations = certificate["table"]["num_violations"][horizon - 1]
         if not (0.0 < level < 1.0 and 0.0 < eps_base <= 1.0 and 0 <= violations <= count):
             raise ValueError(f"β = {level}, ε_base = {eps_base}, {violations} of {count}")
+        if type(count) is not int or type(violations) is not int:
+            raise ValueError(f"{violations!r} violations of {count!r}")
+        if certificate["sampling"]["rule"] not in ("fixed", "anytime"):
+            raise ValueError(f"sampling rule {certificate['sampling']['rule']!r} is unknown")
         if certificate["sampling"]["rule"] == "fixed" and eps_base < 1.0:
             log_tail = _log_binomial_tail(count, violations, eps_base * (1.0 + TOLERANCE))
             if not log_tail <= math.log(level) + TOLERANCE:
@@ -90,14 +105,14 @@ def require_promise(
     Raises:
         UserError: says which numbers do not fit.
     """
-    stated = float(promise["bound"])
+    stated = _real("bound", promise["bound"])
     if not 0.0 < stated < 1.0:
         raise UserError(f"a bound of {stated} promises nothing")
-    world = [float(promise[name]) for name in ("alpha_mu", "alpha_p")]
+    world = [_real(name, promise[name]) for name in ("alpha_mu", "alpha_p")]
     if not all(1.0 <= value < math.inf for value in world):
         raise UserError(f"alpha_mu, alpha_p = {world} are no ratios of worlds")
     log_bound = _log_bound(constraint, eps_base, horizon)
-    if log_bound is None:  # needs the whole table of times: see sport-ray export
+    if log_bound is None:  # needs the counts of violations by step
         log_bound = -math.inf
     log_bound += math.log(world[0]) + horizon * math.log(world[1])
     if not log_bound <= math.log(stated) + TOLERANCE:
@@ -105,6 +120,62 @@ def require_promise(
             f"the promise {stated} does not follow from ε_base({horizon}) = {eps_base} and "
             f"{constraint['name']!r}: they give {math.exp(min(log_bound, 700.0)):.6g}"
         )
+
+
+def require_violation_time(
+    certificate: Mapping[str, Any], alpha: float, horizon: int, promise: Mapping[str, Any]
+) -> None:
+    """Refuse a bound that the times of the certificate's violations do not give.
+
+    As ``sport_ray.bounds.violation_time_bound_from_counts``, whose θ only has to be checked here,
+    not found: the stated bound is α_μ α_p^T · α^T θ.
+
+    Raises:
+        UserError: the bound does not follow, or N was not fixed beforehand.
+    """
+    if certificate["sampling"]["rule"] != "fixed":
+        raise UserError("violation_time needs a number of scenarios that was fixed beforehand")
+    last, choice, count = (certificate[n] for n in ("max_horizon", "choice", "num_scenarios"))
+    level = certificate["beta"] / last if choice is None else certificate["beta"]
+    times = [0, *certificate["table"]["num_settled"][: horizon - 1]]
+    times.append(certificate["table"]["num_violations"][horizon - 1])
+    by_step = [b - a for a, b in itertools.pairwise(times)]
+    if len(by_step) != horizon or not all(type(k) is int and k >= 0 for k in by_step):
+        raise ValueError(f"violations by step {by_step}")
+    log_theta = math.log(promise["bound"]) - math.log(promise["alpha_mu"])
+    log_theta -= horizon * (math.log(promise["alpha_p"]) + math.log(alpha)) - TOLERANCE
+    theta = math.exp(log_theta)
+    if theta >= 1.0:
+        return
+    if theta < 1e-12:  # no number of scenarios that can be run gives so little
+        raise UserError(f"the promise {promise['bound']} does not follow from {count} scenarios")
+    values = [math.exp((t - horizon) * math.log(alpha)) for t in range(1, horizon + 1)]
+    wealth = [
+        math.log(weight)
+        + (count - times[-1]) * math.log1p(stake * theta)
+        + math.fsum(
+            k * math.log1p(stake * (theta - x)) if k else 0.0
+            for k, x in zip(by_step, values, strict=True)
+        )
+        for stake, weight in _BETS
+    ]
+    peak = max(wealth)
+    bet = peak + math.log(math.fsum(math.exp(value - peak) for value in wealth))
+    if bet >= math.log(2.0 / level) - TOLERANCE:
+        return
+    tail = _log_binomial_tail(count, times[-1], theta)
+    if tail <= math.log(level / 2.0) + TOLERANCE:
+        return
+    raise UserError(
+        f"the promise {promise['bound']} does not follow from when {times[-1]} of {count} "
+        "scenarios violated"
+    )
+
+
+def _real(name: str, value: Any) -> float:
+    if type(value) not in (int, float):  # float() takes texts, too
+        raise ValueError(f"{name} must be a number, got {value!r}")
+    return float(value)
 
 
 def _log_bound(constraint: Mapping[str, Any], eps_base: float, horizon: int) -> float | None:

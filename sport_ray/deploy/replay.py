@@ -11,8 +11,8 @@ from sport_ray.deploy.bundle import Bundle
 from sport_ray.deploy.rules import Gaussians
 
 Array = NDArray[np.float64]
-NEAR = 1e-5
-"""Relative to the std: float32 numbers of another processor may differ by a few units."""
+NEAR, UNITS = 1e-5, 8.0 * 2.0**-23
+"""Relative to the std, and to the mean: another processor may round a few units otherwise."""
 
 
 class Replay:
@@ -27,9 +27,13 @@ class Replay:
         self._random = np.random.default_rng(sequence)
 
     def check(
-        self, record: dict[str, Any], step: Gaussians, drawn: Array, left: float, limit: float
-    ) -> str | None:
-        """What does not agree with the log, in words; None where all does."""
+        self, record: dict[str, Any], step: Gaussians, drawn: Array, left: float, limit: float,
+        damaged: bool,
+    ) -> str | None:  # fmt: skip
+        """What does not agree with the log, in words; None where all does.
+
+        damaged: whether the policy had been loaded without its task policy.
+        """
         noise = self._random.standard_normal(self.bundle.base.action_size)
         if not np.array_equal(step.mean + step.std * noise, drawn):
             return "its action is not what the episode's seed draws"
@@ -37,23 +41,31 @@ class Replay:
         if observation.shape != (self.bundle.base.observation_size,):
             return "its observation has another size"
         base = self.bundle.base.distribution(observation)
-        if not _near(base, (step.base_mean, step.base_std), step.base_std):
+        if not _near(base, (step.base_mean, step.base_std), base):
             return "its base policy is not the bundle's"
-        if record["played"] == "base":
-            return None
         task, rule = self.bundle.task, self.bundle.rule
+        if record["played"] == "base" and (damaged or task is None or "breach" in record):
+            return None
         if task is None:
             return "the bundle has no task policy"
         seen = observation
         if task.observation_size > len(observation):
             seen = np.concatenate((observation, rule.seen(limit, left)))
         own = (step.base_mean, step.base_std)
-        projected = rule.project(own, task.distribution(seen), limit)
-        if not _near(projected, (step.mean, step.std), step.base_std):
+        try:
+            projected = rule.project(own, task.distribution(seen), limit)
+        except ArithmeticError:
+            return None if record["played"] == "base" else "its task policy gives no Gaussian"
+        if record["played"] == "base":
+            mean, std = (np.asarray(x) for x in projected)
+            fits = rule.reached(Gaussians(mean, std, *own)) <= limit
+            return "the base policy acted where the task policy was to" if fits else None
+        if not _near(projected, (step.mean, step.std), base):
             return "its task policy is not the bundle's"
         return None
 
 
-def _near(mine: Any, theirs: Any, std: Array) -> bool:
-    return all((np.abs(np.asarray(a) - b) <= NEAR * (std + np.abs(b))).all()
+def _near(mine: Any, theirs: Any, base: tuple[Array, Array]) -> bool:
+    allowed = NEAR * base[1] + UNITS * np.abs(base[0])
+    return all((np.abs(np.asarray(a) - b) <= allowed).all()
                for a, b in zip(mine, theirs, strict=True))  # fmt: skip

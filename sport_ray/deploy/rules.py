@@ -110,6 +110,8 @@ class _Budget(Rule):
 
     def __init__(self, steps_left: Any) -> None:
         self.steps_left = [max(_number("steps_left", value, 0.0), 1.0) for value in steps_left]
+        if not self.steps_left:
+            raise ValueError("steps_left is empty")
 
     @abstractmethod
     def offer(self, left: float, expected: float) -> float:

@@ -74,6 +74,7 @@ def test_room_for_a_gpu():
         require_room(cell, {"a": 1.0, "b": 8.0}, {"a": 4.0, "b": 0.0})
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_machine_without_says_so_at_once(write_study, small_study, tmp_path):
     """One line instead of a trial that waits for ever."""

@@ -99,6 +99,9 @@ MISTAKES = {
     "NaN": ({"bias_0": np.full(HIDDEN, np.nan, np.float32)}, "not finite"),
     "no std": ({"log_std": None}, "log_std"),
     "covariance": ({"log_std": np.zeros((2, 2), np.float32)}, r"log_std has shape \(2, 2\)"),
+    "std float64": ({"log_std": np.zeros(2)}, "log_std is float64"),
+    "std in words": ({"log_std": np.array(["a", "b"])}, "log_std is <U1"),
+    "two stds": ({"log_std_bias": np.zeros(2, np.float32)}, "log_std_bias is for log_std_weight"),
     "wide std": ({"log_std": np.float32([0, 31])}, "beyond ±30"),
     "std range": ({**HEAD, "log_std_min": 1.0}, "log_std_min"),
     "half a range": ({**HEAD, "log_std_max": None}, "belong together"),
@@ -142,7 +145,12 @@ def test_statistics_by_scale(tmp_path):
     np.savez(tmp_path / "o.npz", mean=np.zeros(2), scale=np.array([2.0, 3.0]))
     found = read_normalization(tmp_path / "o.npz")
     assert found.scale == (2.0, 3.0) and found.clip is None
-    for change in ({"sigma": 1}, {"var": np.ones(2)}, {"mean": np.array(["a", "b"])}):
+    for change in (
+        {"sigma": 1},
+        {"var": np.ones(2)},
+        {"epsilon": 1e-8},
+        {"mean": np.array(["a", "b"])},
+    ):
         given: dict[str, Any] = {"mean": np.zeros(2), "scale": np.ones(2), **change}
         np.savez(tmp_path / "o.npz", **given)
         with pytest.raises(UserError):

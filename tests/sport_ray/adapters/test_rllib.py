@@ -54,6 +54,13 @@ def make(kind: Any, space: Any = SPACE, seen: Any = None, **config: Any) -> Any:
     return module
 
 
+def test_what_follows_the_last_layer_is_refused() -> None:
+    module = make(DefaultPPOTorchRLModule)
+    module.pi.net.mlp.append(torch.nn.Tanh())
+    with pytest.raises(UserError, match=r"Tanh\(\) follows the last layer"):
+        from_rllib(module)
+
+
 def without(config: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in config.items() if name != "twin_q"}
 

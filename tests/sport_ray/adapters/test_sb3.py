@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from gymnasium import spaces
 from gymnasium.wrappers import FlattenObservation
 from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
+from stable_baselines3.common.distributions import SquashedDiagGaussianDistribution
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from sport_ray.adapters import from_sb3, read_normalization, read_sb3
@@ -127,9 +129,45 @@ def test_in_float32_both_are_right_to_its_rounding(model):
     mean, std = source_gaussian(model, seen)
     with torch.no_grad():
         got_mean, got_std = from_sb3(model)(seen)
-    # Measured 4.1e-7 and 1.5e-6 at most: a few units in the last place of the largest term.
+    # Here they are equal to the bit; another machine may sum in another order.
     torch.testing.assert_close(got_mean, mean, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(got_std, std, rtol=1e-5, atol=0.0)
+
+
+def test_live_models_that_draw_otherwise_are_refused():
+    model = model_of("ppo")
+    model.policy.action_dist = SquashedDiagGaussianDistribution(ACTIONS)
+    with pytest.raises(UserError, match="drawn from SquashedDiagGaussianDistribution"):
+        from_sb3(model)
+    model = model_of("ppo")
+    model.policy.mlp_extractor.policy_net = model.policy.mlp_extractor.policy_net[:-1]
+    with pytest.raises(UserError, match="no activation"):
+        from_sb3(model)
+    twice = VecNormalize(VecNormalize(DummyVecEnv([Box])))
+    with pytest.raises(UserError, match="more than one VecNormalize"):
+        from_sb3(model_of("ppo", twice), twice)
+
+
+def test_integer_actions_are_refused(tmp_path):
+    model = model_of("ppo", Box(actions=spaces.Box(-3, 3, (ACTIONS,), np.int32)))
+    model.save(tmp_path / "model")
+    for read in (
+        lambda: from_sb3(model),
+        lambda: read_sb3(tmp_path / "model.zip"),
+        lambda: read_sb3(tmp_path / "model.zip", action_space=model.action_space),
+    ):
+        with pytest.raises(UserError, match="actions are int32"):
+            read()
+
+
+def test_an_activation_with_arguments_is_not_taken_for_the_default(tmp_path):
+    model = PPO(
+        "MlpPolicy", Box(), device="cpu",
+        policy_kwargs={"activation_fn": partial(torch.nn.LeakyReLU, negative_slope=0.3)},
+    )  # fmt: skip
+    model.save(tmp_path / "model")
+    with pytest.raises(UserError, match=r"negative_slope=0\.3"):
+        read_sb3(tmp_path / "model.zip", activation="leaky_relu")
 
 
 def test_the_file_holds_the_same_policy(model, tmp_path):

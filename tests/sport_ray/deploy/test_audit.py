@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -205,3 +206,40 @@ def test_what_is_no_log_is_refused(tmp_path: Path) -> None:
     for data in (b"", b"\n", b"{}\n", b"\xff\n", b"[]\n" * 3):
         (tmp_path / "log.jsonl").write_bytes(data)
         assert failed(audit_log(tmp_path / "log.jsonl")) == ["chain"]
+
+
+def test_a_line_that_is_written_in_part_is_an_error(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path / "log.jsonl")
+    last = log.write("open")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, ((tmp_path / "log.jsonl").stat().st_size + 9, before[1])
+    )
+    try:  # as a full disk: a part is taken, and nothing is raised by the system
+        with pytest.raises(OSError, match="9 of a line's"):
+            log.write("step")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    log.close()
+    whole, torn = (tmp_path / "log.jsonl").read_bytes().splitlines()
+    assert read_line(whole)[1] == last
+    with pytest.raises(ValueError, match="digest does not match"):
+        read_line(torn)
+
+
+def test_the_base_policy_may_not_be_chosen_where_the_task_policy_was_to_act(
+    bundle: Path, observations: np.ndarray
+) -> None:
+    log, _ = acted(bundle, observations)
+    lines = log.read_bytes().splitlines()
+    noise = np.random.default_rng(np.random.SeedSequence(0)).standard_normal((3, 2))[2]
+
+    def forge(number: int, record: dict[str, Any]) -> None:
+        if number == 4:
+            drawn = np.array(record["base_mean"]) + np.array(record["base_std"]) * noise
+            record.update(played="base", drawn=drawn.tolist(), reached=0.0, cost=0.0, log_ratio=0.0)
+            del record["mean"], record["std"]
+
+    log.write_bytes(resealed(lines, forge))
+    assert failed(audit_log(log)) == []
+    assert failed(audit_log(log, read_bundle(bundle))) == ["replay"]

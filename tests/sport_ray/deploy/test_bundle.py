@@ -109,6 +109,11 @@ def test_a_changed_byte_in_any_file_is_found(name: str, bundle: Path) -> None:
     [
         (lambda m: m["promise"].update(bound=m["promise"]["bound"] / 2), "does not follow"),
         (lambda m: m["promise"].update(eps_base=m["promise"]["eps_base"] / 2), "another ε_base"),
+        (lambda m: m["promise"].update(statement="P ≤ 0"), "in words"),
+        (lambda m: m["promise"].update(theorem="another"), "in words"),
+        (lambda m: m["promise"].update(bound="0.9"), "must be a number"),
+        (lambda m: m["promise"].update(alpha_p=True), "must be a number"),
+        (lambda m: m["spaces"]["action"].update(dtype="int8"), "actions are floats"),
         (lambda m: m["promise"].update(beta=1e-9), "another ε_base or β"),
         (lambda m: m["constraint"].update(alpha=1.2), "does not follow"),
         (lambda m: m["constraint"].update(name="wild"), "no rule"),
@@ -152,6 +157,38 @@ def test_a_bundle_that_is_not_the_expected_one_is_refused(bundle: Path) -> None:
     sealed(bundle, lambda m: m["source"].update(study="another"))
     with pytest.raises(UserError, match="another bundle"):
         load(bundle, expect=known)
+
+
+@pytest.mark.parametrize("change", [{"bound": 1e-3}, {"bound": 1e-300}, {"alpha": 1.02}])
+def test_a_violation_time_bound_is_computed_again(
+    change: dict[str, float], export_of: Callable[..., Export], tmp_path: Path
+) -> None:
+    write_bundle(tmp_path / "bundle", export_of("violation_time"))
+
+    def forge(manifest: dict[str, Any]) -> None:
+        section = "constraint" if "alpha" in change else "promise"
+        manifest[section].update(change)
+
+    sealed(tmp_path / "bundle", forge)
+    with pytest.raises(UserError, match="does not follow"):
+        load(tmp_path / "bundle")
+
+
+def test_parts_that_do_not_fit_are_found_before_the_first_step(bundle: Path) -> None:
+    path = bundle / "task" / "policy.json"
+    document = json.loads(path.read_text())
+    document["spec"]["normalization"] = {"mean": [0.0] * 4, "scale": [1.0] * 3}
+    document["digest"] = digest(
+        {key: document[key] for key in ("schema", "spec", "weights_sha256")}
+    )
+    path.write_text(json.dumps(document))
+    sealed(bundle, lambda m: m["task"].update(digest=document["digest"]))
+    with pytest.raises(UserError, match="not valid"):
+        load(bundle)
+    path.write_text("[" * 100_000)
+    sealed(bundle, lambda m: None)
+    with pytest.raises(UserError, match="not valid"):
+        load(bundle)
 
 
 def test_where_there_is_no_bundle(tmp_path: Path) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +13,7 @@ import numpy as np
 import pytest
 
 from sport_ray.constraints import constraint_from_json
-from sport_ray.deploy import DeployedPolicy, load
+from sport_ray.deploy import BeyondPromise, DeployedPolicy, audit_log, load
 from sport_ray.deploy.export import Export, write_bundle
 from sport_ray.policies import FrozenGaussian, load_policy
 from sport_ray.properties import parse_property
@@ -154,3 +158,64 @@ def test_a_step_that_cannot_be_shown_to_be_within_is_the_base_policys(
         policy.act(observations[0])
         assert policy.last.played == "base" and policy.last.reached == 0.0
         np.testing.assert_array_equal(policy.last.gaussians.mean, policy.last.gaussians.base_mean)
+
+
+def test_threads_together_get_no_more_than_the_horizon(
+    bundle: Path, observations: np.ndarray
+) -> None:
+    policy, before = load(bundle), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for seed in range(10):
+            taken: list[int] = []
+
+            def work(taken: list[int] = taken) -> None:
+                for row in observations:
+                    try:
+                        policy.act(row)
+                    except BeyondPromise:
+                        return
+                    taken.append(1)
+
+            policy.reset(seed)
+            threads = [threading.Thread(target=work) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert len(taken) == policy.guard.steps == policy.bundle.horizon
+    finally:
+        sys.setswitchinterval(before)
+
+
+def test_a_policy_in_the_middle_of_an_episode_cannot_be_doubled(bundle: Path) -> None:
+    policy = load(bundle)
+    for double in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="cannot be copied"):
+            double(policy)
+
+
+SEEDS = [
+    np.int64(3), [np.int64(1), 2], np.array([1, 2]), 10**40,
+    np.random.SeedSequence(np.int64(4)).spawn(2)[1],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", SEEDS, ids=range(len(SEEDS)))
+def test_every_seed_that_numpy_takes_is_logged_and_drawn_again(
+    seed: object, bundle: Path, observations: np.ndarray
+) -> None:
+    policy = load(bundle, log=bundle / "log.jsonl")
+    policy.reset(seed)  # type: ignore[arg-type]
+    policy.act(observations[0])
+    known = policy.close()
+    assert all(c.passed for c in audit_log(bundle / "log.jsonl", policy.bundle, known))
+
+
+def test_after_a_seed_that_is_refused_nothing_acts(bundle: Path, observations: np.ndarray) -> None:
+    policy = load(bundle, log=bundle / "log.jsonl")
+    for wrong in (-1, "x", np.random.SeedSequence(1, pool_size=8)):
+        with pytest.raises((ValueError, TypeError)):
+            policy.reset(wrong)  # type: ignore[arg-type]
+        with pytest.raises(BeyondPromise):
+            policy.act(observations[0])

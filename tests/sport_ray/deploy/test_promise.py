@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from sport_ray.bounds import (
     ratio_bound,
     scenario_bound,
 )
+from sport_ray.bounds.violation_time import violation_time_bound_from_counts
 from sport_ray.canonical import digest, readable_json
 from sport_ray.certificates import load_certificate
 from sport_ray.deploy.promise import (
@@ -24,6 +26,7 @@ from sport_ray.deploy.promise import (
     certified_eps_base,
     read_certificate,
     require_promise,
+    require_violation_time,
 )
 from sport_ray.errors import UserError
 
@@ -69,6 +72,44 @@ def test_a_perturbed_world_costs_its_factor() -> None:
 def test_what_promises_nothing_is_refused(bound: float) -> None:
     with pytest.raises(UserError, match="promises nothing"):
         require_promise({"name": "violation_time"}, 0.1, 5, {"bound": bound, **WORLDS})
+
+
+@given(
+    st.lists(st.integers(0, 30), min_size=1, max_size=25),
+    st.integers(0, 20_000), st.floats(1.0, 1.3), st.floats(1e-9, 0.1), st.floats(1.0, 1.1),
+)  # fmt: skip
+def test_the_violation_time_bound_is_accepted_and_less_is_not(
+    counts: list[int], safe: int, alpha: float, beta: float, world: float
+) -> None:
+    horizon, n = len(counts), sum(counts) + safe
+    if n == 0:
+        return
+    bound = violation_time_bound_from_counts([0, *counts], n, horizon, alpha, beta)
+    bound = ratio_bound(bound, 1.0, horizon, alpha_mu=world, alpha_p=world) if bound < 1 else 1.0
+    if bound >= 1.0:
+        return
+    times = list(itertools.accumulate(counts))
+    certificate = {
+        "sampling": {"rule": "fixed"}, "max_horizon": horizon, "choice": {"horizon": horizon},
+        "num_scenarios": n, "beta": beta,
+        "table": {
+            "num_settled": [*times[:-1], 0], "num_violations": [n] * (horizon - 1) + times[-1:]
+        },
+    }  # fmt: skip
+    promise = {"bound": bound, "alpha_mu": world, "alpha_p": world}
+    require_violation_time(certificate, alpha, horizon, promise)
+    with pytest.raises(UserError, match="does not follow"):
+        require_violation_time(certificate, alpha, horizon, {**promise, "bound": bound * 0.999})
+    certificate["sampling"] = {"rule": "anytime"}
+    with pytest.raises(UserError, match="fixed beforehand"):
+        require_violation_time(certificate, alpha, horizon, promise)
+
+
+def test_an_unknown_sampling_rule_is_not_believed(certified: Path) -> None:
+    document = read_certificate((certified / "certificate.json").read_bytes())
+    document["sampling"]["rule"] = "oracle"
+    with pytest.raises(UserError, match="sampling rule 'oracle' is unknown"):
+        certified_eps_base(document, 10)
 
 
 @given(st.integers(1, 10**6), st.floats(0.0, 0.02), st.floats(1e-9, 0.5))

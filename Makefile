@@ -14,7 +14,7 @@ INSTALLED_BENCHMARK := $(VENV)/.installed-benchmark
 BENCHMARKS := $(filter-out benchmarks/projection%.py benchmarks/fuzz_% benchmarks/gradient_%,$(wildcard benchmarks/*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-faults lint pictures bench bench-projection clean
+.PHONY: help install run test test-all test-faults lint pictures bench bench-projection clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,9 +31,12 @@ $(INSTALLED): pyproject.toml
 run: $(INSTALLED) ## the quickstart study, to its report: about five minutes on two cores
 	$(BIN)/sport-ray run experiments/quickstart.yaml
 
-test: lint ## lint, then all tests, fast ones first
-	$(BIN)/python -m pytest -q -m "not slow"
-	$(BIN)/python -m pytest -q -m "slow and not fault"
+test: lint ## lint, then the tests that CI runs, fast ones first
+	$(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -m "slow and not fault and not long" --durations=25
+
+test-all: test test-faults ## those, every fault, and what CI has no time for
+	$(BIN)/python -m pytest -q -m "long"
 
 test-faults: $(INSTALLED) ## every fault that is injected into sweeps (make test has a few)
 	$(BIN)/python -m pytest -q tests/cluster tests/experiments/faults tests/experiments/test_ledger.py \

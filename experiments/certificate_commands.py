@@ -130,27 +130,16 @@ def plan_command(
     """
     import pandas as pd
 
-    from experiments.plan import plan_frame, plan_table
+    from experiments.plan import plan_frame, plan_rows, plan_table
     from sport_ray.canonical import write_atomic
     from sport_ray.certificates import load_certificate
-    from sport_ray.certificates.planning import LEVELS, permitted
     from tracking.figures.certificate import draw_max_log_alpha
     from tracking.figures.style import look
 
     path = certificate_file(certificate)
     loaded = load_certificate(path)
-    levels = sorted(set(eps_max or LEVELS))
-    for level in levels:
-        if not 0.0 < level <= 1.0:
-            raise UserError(f"--eps-max {level:g} is not a probability above 0")
     world = {"alpha_mu": alpha_mu, "alpha_p": alpha_p}
-    rows = {level: permitted(loaded, level, **world) for level in levels}
-    if horizon is not None:
-        loaded.eps_base(horizon)  # says which horizons there are
-        rows = {
-            level: [row for row in column if row.horizon == horizon]
-            for level, column in rows.items()
-        }
+    rows = plan_rows(loaded, eps_max, horizon, **world)
     console = Console()
     console.print(plan_table(loaded, rows))
     folder = out or path.parent
@@ -158,7 +147,7 @@ def plan_command(
     write_atomic(folder / "plan.csv", frame.to_csv(index=False).encode())
     with look():
         drawn = draw_max_log_alpha(
-            loaded.body(), pd.DataFrame({"horizon": []}), folder, tuple(levels), **world
+            loaded.body(), pd.DataFrame({"horizon": []}), folder, tuple(rows), **world
         )
     figure = "" if drawn is None else f" and {folder / 'max_log_alpha'}.png, .svg"
     console.print(f"written: {folder / 'plan.csv'}{figure}", soft_wrap=True)

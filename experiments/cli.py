@@ -1,4 +1,4 @@
-"""The command line: sport-ray train-base | certify | sweep | status | report | run."""
+"""The command line: sport-ray train-base | certify | tune | sweep | status | report | run."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from experiments.analysis_commands import compare_command, conservativeness_command
 from experiments.certificate_commands import (
     new_key_command,
     plan_command,
     sign_command,
     verify_command,
 )
+from experiments.deploy_commands import audit_command, export_command
+from experiments.import_commands import import_base_command
 from sport_ray.errors import UserError
 
 if TYPE_CHECKING:  # Ray and torch take seconds: a mistake in a study is told before
     from experiments.stages import Context
-    from experiments.sweep import SweepSummary
 
 app = typer.Typer(
     name="sport-ray",
@@ -32,7 +34,8 @@ app = typer.Typer(
         "How much task performance does each level of certified risk buy?\n\n"
         "A study file names a base policy that is believed safe, an environment, a property and "
         "a grid. The stages are: [bold]train-base[/] (only if you have no base policy), "
-        "[bold]certify[/] (bound the base's violation probability from rollouts), [bold]sweep[/] "
+        "[bold]certify[/] (bound the base's violation probability from rollouts), [bold]tune[/] "
+        "(search training parameters at one α, where the study asks for it), [bold]sweep[/] "
         "(train and evaluate policies whose density ratio to the base is at most α), "
         "[bold]status[/] (what is done, and the time left), [bold]report[/] (Pareto front, "
         "figures, tables). [bold]run[/] does what is missing.\n\n"
@@ -74,15 +77,9 @@ def train_base_command(
     The study's section base_training holds the hyper-parameters and the seed. The policy that
     ships with the package was made this way: experiments/bases/*/policy.json has the command.
     """
-    from experiments.stages import make_base
+    from experiments.actions import train_base
 
-    context = _context(study_path, results, address)
-    target = out or context.folder.base
-    if (target / "policy.json").exists():
-        raise UserError(f"{target} already holds a policy: choose another folder with --out")
-    if out is None:
-        context.folder.claim(context.source)
-    make_base(context, target, f"sport-ray train-base {study_path} --out {target.name}")
+    train_base(_context(study_path, results, address), out)
 
 
 @app.command()
@@ -95,11 +92,25 @@ def certify(
     digest over itself. Always runs, and replaces what is there; the same settings give the same
     numbers.
     """
-    from experiments.stages import ensure_base, make_certificate
+    from experiments.actions import certify_base
 
-    context = _context(study_path, results, address)
-    make_certificate(context, ensure_base(context))
-    context.console.print(f"certificate written to {context.folder.certificate}")
+    certify_base(_context(study_path, results, address))
+
+
+@app.command()
+def tune(
+    study_path: StudyPath, results: ResultsOption = None, address: AddressOption = None
+) -> None:
+    """Search training parameters at one constraint and one T, as the study's section tuning says.
+
+    Each trial trains under that constraint and is judged by its task performance on scenarios of
+    its own purpose, never on those that cells are evaluated on. Writes tuning.json into the
+    result folder; the sweep then trains all its cells with the winner's parameters. Needs a
+    certificate. Trials that have ended are kept; run the command again to resume.
+    """
+    from experiments.actions import tune_study
+
+    tune_study(_context(study_path, results, address))
 
 
 @app.command()
@@ -112,14 +123,9 @@ def sweep(
     are finished already are kept; run the command again to resume after an interruption. Ctrl-C
     stops within seconds; watch from another terminal with `sport-ray status`.
     """
-    from experiments.certify import load_matching
-    from experiments.stages import do_sweep, ensure_base, require_tracking
+    from experiments.actions import sweep_study
 
-    context = _context(study_path, results, address)
-    require_tracking(context)
-    base = ensure_base(context)
-    summary = do_sweep(context, base, load_matching(context.folder, base))
-    _print_summary(context, summary)
+    sweep_study(_context(study_path, results, address))
 
 
 @app.command()
@@ -158,7 +164,8 @@ def report(
     ] = False,
 ) -> None:
     """Write report.html, cells.csv, pareto.csv and the figures from a result folder."""
-    folder = study_path if study_path.is_dir() else _context(study_path, results).folder.root
+    context = None if study_path.is_dir() else _context(study_path, results)
+    folder = study_path if context is None else context.folder.root
     console = Console()
     _write_report(console, folder)
     if track:
@@ -166,7 +173,8 @@ def report(
         from tracking import log_sweep
         from tracking.records import read_results
 
-        study = Study.model_validate(read_results(folder).study)
+        # What lies in the folder has no credentials; the study file may.
+        study = context.study if context else Study.model_validate(read_results(folder).study)
         console.print(f"MLflow: {log_sweep(folder, study.tracking.uri)}")
 
 
@@ -177,33 +185,28 @@ def run(
     """Do every stage of a study that is missing, then print the Pareto front.
 
     train-base (if the study's base does not exist and the study says how to train it), certify,
-    sweep, report. Run it again to resume: nothing that is finished is repeated.
+    tune (if the study has the section), sweep, report. Run it again to resume: nothing that is
+    finished is repeated.
     """
-    from experiments.runtime import ray_session
-    from experiments.stages import do_sweep, ensure_base, ensure_certificate, require_tracking
+    from experiments.actions import run_study
+    from tracking.uris import mask_uri
 
     context = _context(study_path, results, address)
-    require_tracking(context)
-    with ray_session(address):
-        base = ensure_base(context)
-        summary = do_sweep(context, base, ensure_certificate(context, base))
-    _print_summary(context, summary)
+    run_study(context)
     _write_report(context.console, context.folder.root)
     store = context.study.tracking.uri or f"sqlite:///{context.folder.root / 'mlflow.db'}"
-    context.console.print(f"MLflow store: {store}", soft_wrap=True)
+    context.console.print(f"MLflow store: {mask_uri(store)}", soft_wrap=True)
 
 
+app.command("conservativeness")(conservativeness_command)
+app.command("compare")(compare_command)
 app.command("plan")(plan_command)
 app.command("verify")(verify_command)
 app.command("sign")(sign_command)
 app.command("new-key")(new_key_command)
-
-
-def _print_summary(context: Context, summary: SweepSummary) -> None:
-    line = f"{summary.finished} of {summary.planned} cells finished"
-    if summary.failed:
-        line += f", {summary.failed} failed (reasons in the report and in cells/*/error.txt)"
-    context.console.print(line)
+app.command("export")(export_command)
+app.command("audit")(audit_command)
+app.command("import-base")(import_base_command)
 
 
 def _write_report(console: Console, folder: Path) -> None:
@@ -232,7 +235,9 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except UserError as error:
-        message = " ".join(str(error).split())
+        from tracking.uris import mask_text
+
+        message = mask_text(" ".join(str(error).split()))
         Console(stderr=True, soft_wrap=True, highlight=False).print(
             f"sport-ray: {message}", markup=False
         )

@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas as pd
 from rich.table import Table
 
 from sport_ray.certificates import Certificate
-from sport_ray.certificates.planning import Permitted, best
+from sport_ray.certificates.planning import LEVELS, Permitted, best, permitted
+from sport_ray.errors import UserError
 from tracking.wording import bound_text, confidence_text
+
+
+def plan_rows(
+    certificate: Certificate,
+    levels: Iterable[float] | None = None,
+    horizon: int | None = None,
+    *,
+    alpha_mu: float = 1.0,
+    alpha_p: float = 1.0,
+) -> dict[float, list[Permitted]]:
+    """What is permitted at each level of risk (default: ``LEVELS``), at every T or at one.
+
+    Raises:
+        UserError: a level outside (0, 1]; a horizon that the certificate does not stand for.
+    """
+    asked = sorted(set(levels or LEVELS))
+    for level in asked:
+        if not 0.0 < level <= 1.0:
+            raise UserError(f"--eps-max {level:g} is not a probability above 0")
+    rows = {
+        level: permitted(certificate, level, alpha_mu=alpha_mu, alpha_p=alpha_p) for level in asked
+    }
+    if horizon is None:
+        return rows
+    certificate.eps_base(horizon)  # says which horizons there are
+    return {
+        level: [row for row in column if row.horizon == horizon] for level, column in rows.items()
+    }
 
 
 def plan_table(certificate: Certificate, rows: dict[float, list[Permitted]]) -> Table:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import socket
+import time
 import warnings
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -65,6 +68,42 @@ def _on_loopback() -> Iterator[None]:
 
 
 @contextmanager
+def _no_collection_elsewhere() -> Iterator[None]:
+    """Ray's references are let go before it shuts down, and not by another thread meanwhile.
+
+    Tune leaves cycles that hold some. Where the garbage collector happens to run in another thread
+    (the one that logs to MLflow) while ``ray.shutdown`` is under way, Ray finds a reference
+    returned to a core worker that is gone, and ends the whole process without a word.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        _collect()
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+class _Cycle:
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def _collect(patience: float = 5.0) -> None:
+    """A whole collection, after one that another thread is at, which makes ``collect`` do nothing.
+
+    patience: seconds.
+    """
+    new = weakref.ref(_Cycle())
+    deadline = time.monotonic() + patience
+    gc.collect()
+    while new() is not None and time.monotonic() < deadline:
+        time.sleep(0.001)
+        gc.collect()
+
+
+@contextmanager
 def ray_session(address: str | None = None, num_cpus: int | None = None) -> Iterator[None]:
     """Ray for the length of a stage; one that is already running in this process is left alone.
 
@@ -107,4 +146,5 @@ def ray_session(address: str | None = None, num_cpus: int | None = None) -> Iter
     try:
         yield
     finally:
-        ray.shutdown()
+        with _no_collection_elsewhere():
+            ray.shutdown()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,10 +13,13 @@ from experiments.base import find_base, install_base, load_base, save_base, trai
 from experiments.cells import Job
 from experiments.certify import base_plan, certify, load_matching
 from experiments.choose import choose, load_choice
+from experiments.disk import DiskFull, is_disk_full, no_room, require_space
 from experiments.ledger import Ledger, sweep_ledger
 from experiments.progress import Counter, SweepHistory, SweepProgress, counting
-from experiments.results import ResultFolder
+from experiments.public import public_study
+from experiments.results import ResultFolder, places
 from experiments.runtime import ray_session
+from experiments.stopping import TERMINATED
 from experiments.study import Study
 from experiments.sweep import SweepSummary, pending_jobs, run_sweep, write_plan
 from experiments.training_sections import BaseTrainingSection
@@ -30,15 +32,27 @@ from tracking.mlflow_store import check_reachable
 from tracking.sweep_logger import SweepLogger
 from tracking.wording import bound_text
 
+STOP_SECONDS = 4.0
+"""After Ctrl-C: how long MLflow may take, so that the whole command ends within ten."""
+
 
 class Context(NamedTuple):
-    """What every stage needs: the study, its file, its folder, where to print, which cluster."""
+    """What every stage needs: the study, its file, its folder, where to print, which cluster.
+
+    source: None for a study that was made in Python; base policies are then relative to the
+    working directory.
+    """
 
     study: Study
-    source: Path
+    source: Path | None
     folder: ResultFolder
     console: Console
     address: str | None = None
+
+    @property
+    def file(self) -> Path:
+        """The study file with which the command line goes on."""
+        return self.source or self.folder.study_file
 
 
 def require_tracking(context: Context) -> None:
@@ -78,7 +92,7 @@ def ensure_base(context: Context) -> PolicyFile:
     missing = find_base(name, context.source) is None
     if missing and study.base_training and not folder.base.exists():
         folder.claim(context.source)
-        make_base(context, folder.base, f"sport-ray run {context.source.name}")
+        make_base(context, folder.base, f"sport-ray run {context.file.name}")
     return install_base(folder, context.source, name)
 
 
@@ -113,6 +127,7 @@ def make_certificate(context: Context, base: PolicyFile) -> Certificate:
     """Certify the base, with progress; prints ε_base at the study's horizons."""
     study = context.study
     sampling = study.certificate.sampling
+    context.folder.write_study(context.source)
     with (
         ray_session(context.address),
         counting(context.console, "certify: scenarios", sampling.planned) as advance,
@@ -175,12 +190,15 @@ def ensure_certificate(context: Context, base: PolicyFile) -> Certificate:
 
 
 class Interrupted(UserError):
-    """Ctrl-C during a sweep: one line with the command that resumes, exit status 130 as shells do.
+    """Ctrl-C or SIGTERM during a sweep: one line with the command that resumes.
 
-    It is an error of nobody's, but ends a command in the same way.
+    It is an error of nobody's, but ends a command in the same way, with the exit status (130, 143)
+    that shells have for it.
     """
 
-    exit_status = 130
+    def __init__(self, message: str, exit_status: int = 130) -> None:
+        super().__init__(message)
+        self.exit_status = exit_status
 
 
 def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> SweepSummary:
@@ -189,18 +207,21 @@ def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> Sw
     Raises:
         UserError: a tracking server that does not answer, before anything runs; a sweep of the
             same folder that is running already.
-        Interrupted: Ctrl-C; what is finished is kept.
+        Interrupted: Ctrl-C or SIGTERM; what is finished is kept.
     """
     folder = context.folder
     jobs, missing = pending_jobs(folder, certificate)
     if not missing:
+        folder.write_study(context.source)
         context.console.print("all cells are finished already")
         return run_sweep(folder, certificate)
-    study = digest(folder.study.model_dump(mode="json"))
+    study = digest(public_study(folder.study))
     planned = sum(len(job.cells) for job in jobs)
     logger: SweepLogger | None = None  # once it is open
     try:
-        with sweep_ledger(folder.ledger, planned, study) as ledger:
+        with sweep_ledger(folder.ledger, planned, study, folder.lock) as ledger:
+            require_space(*places(folder.root))
+            folder.write_study(context.source)
             _set_aside(context, certificate, missing, ledger)  # before anything reads records
             write_plan(folder, certificate, jobs)
             opened = SweepLogger(folder.root, context.study.tracking.uri)
@@ -214,17 +235,23 @@ def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> Sw
             ):
                 history = SweepHistory(ledger, folder, certificate)
                 summary = run_sweep(folder, certificate, history, progress)
-    except KeyboardInterrupt:
-        _finish_log(logger, "KILLED")
-        again = ["sport-ray", "sweep", str(context.source), "--results", str(folder.root)]
+    except (KeyboardInterrupt, SystemExit) as error:  # Ray, too, turns SIGTERM into SystemExit
+        _finish_log(logger, "KILLED", STOP_SECONDS)
+        again = ["sport-ray", "sweep", str(context.file), "--results", str(folder.root)]
         again += ["--address", context.address] if context.address else []
+        asked = isinstance(error, KeyboardInterrupt)
         raise Interrupted(
-            f"interrupted; what is finished is kept. Resume with: {shlex.join(again)}"
+            f"{'interrupted' if asked else 'asked to end'}; what is finished is kept. "
+            f"Resume with: {shlex.join(again)}",
+            130 if asked else TERMINATED,
         ) from None
-    except BaseException as error:  # SystemExit: Ray turns SIGTERM into it
-        _finish_log(logger, "FAILED" if isinstance(error, Exception) else "KILLED")
+    except Exception as error:
+        full = isinstance(error, DiskFull) or is_disk_full(error)
+        _finish_log(logger, "FAILED", STOP_SECONDS if full else None)
+        if full and not isinstance(error, DiskFull):
+            raise no_room(folder.root) from None
         raise
-    opened.finish("FINISHED" if summary.failed == 0 else "FAILED")
+    _finish_log(opened, "FINISHED" if summary.failed == 0 else "FAILED")
     if ledger.lost:
         context.console.print(f"{ledger.lost} lines of {ledger.path} could not be written")
     if opened.pending:
@@ -252,11 +279,13 @@ def _set_aside(
                 )
 
 
-def _finish_log(logger: SweepLogger | None, status: str) -> None:
-    """End the parent run of a sweep that did not end well; Ctrl-C once more skips that."""
+def _finish_log(logger: SweepLogger | None, status: str, within: float | None = None) -> None:
+    """Send what is missing and end the parent run; Ctrl-C skips that."""
     if logger is not None:
-        with suppress(KeyboardInterrupt):
-            logger.finish(status)
+        try:
+            logger.finish(status, within)
+        except KeyboardInterrupt:
+            logger.pending["*"] = "skipped by Ctrl-C"
 
 
 __all__ = [

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tracking.kinds import RATIO, UNCONSTRAINED
+from tracking.parameters import parameters_of
 from tracking.records import ResultFolder
 
 MAX_PARAM = 500  # MLflow refuses longer values in a database store
@@ -22,6 +23,34 @@ def sweep_id(folder: ResultFolder) -> str:
     digest = (folder.certificate or {}).get("digest")
     content = json.dumps([folder.study, digest], sort_keys=True, default=str)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def is_incomplete(folder: ResultFolder) -> bool:
+    """Whether cells that the study asks for have no record: its sweep was stopped before its end.
+
+    `read_results` has checked the plan; a folder without one asks for what it has.
+    """
+    plan = folder.path / "plan.json"
+    if not plan.exists():
+        return False
+    wanted = set(json.loads(plan.read_text(encoding="utf-8"))["cells"])
+    return bool(wanted - {record["cell_id"] for record in folder.records})
+
+
+def sweep_params(folder: ResultFolder) -> dict[str, str]:
+    """What defines the sweep: the study's name, and what its certificate is about."""
+    certificate = folder.certificate or {}
+    params = {
+        "study": folder.name,
+        "base_digest": certificate.get("base_digest"),
+        "certificate_digest": certificate.get("digest"),
+        "certificate_num_scenarios": certificate.get("num_scenarios"),
+        "certificate_beta": certificate.get("beta"),
+        "max_horizon": certificate.get("max_horizon"),
+        "env_id": certificate.get("env_id"),
+        "property": certificate.get("property"),
+    }
+    return {name: str(value)[:MAX_PARAM] for name, value in params.items() if value is not None}
 
 
 def record_digest(record: dict[str, Any]) -> str:
@@ -39,6 +68,9 @@ def params_of(record: dict[str, Any]) -> dict[str, str]:
         "constraint": record.get("constraint"),
         "eps_max": _repr(record.get("eps_max")),
         "log_budget": _repr(record.get("log_budget")),
+        "mu": _repr(record.get("mu")),
+        "hyperparameters": record.get("hyperparameters"),
+        **parameters_of(record.get("hyperparameters")),
         "base_digest": record.get("base_digest"),
         "certificate_digest": record.get("certificate_digest"),
     }
@@ -56,7 +88,9 @@ def run_name(record: dict[str, Any]) -> str:
         shown = [f"{name}={value:g}" for name, value in names.items() if value is not None]
         kinds = [] if kind == RATIO else [kind]
         bound = " ".join([record["method"], *kinds, *shown[:1]])
-    return f"{bound} T={record['horizon']} seed={record['seed']}"
+    parameters = parameters_of(record.get("hyperparameters"))
+    varied = "".join(f" {name}={value}" for name, value in parameters.items())
+    return f"{bound} T={record['horizon']}{varied} seed={record['seed']}"
 
 
 def _is_free(record: dict[str, Any]) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sport_ray.errors import UserError
+from tracking.uris import mask_uri, secrets_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -44,12 +44,6 @@ def artifact_folder(results_dir: str | Path, uri: str) -> str | None:
     return (Path(results_dir).resolve() / "mlartifacts").as_uri()
 
 
-def mask_uri(uri: str) -> str:
-    """A URI fit for a message: without user name, password and query values."""
-    uri = re.sub(r"(?<=://)[^/]*@", "***@", uri)
-    return re.sub(r"\?.*$", "?***", uri)
-
-
 @contextmanager
 def patient_client(uri: str) -> Iterator[MlflowClient]:
     """A client of `uri` that gives up within seconds, says nothing of its own and has no globals.
@@ -68,6 +62,24 @@ def patient_client(uri: str) -> Iterator[MlflowClient]:
     finally:
         for name in unset:
             os.environ.pop(name, None)
+
+
+@contextmanager
+def asking_once() -> Iterator[None]:
+    """Ask without retries, for questions that make something.
+
+    MLflow repeats a POST whose answer was lost, and a run that is created twice is two runs.
+    """
+    name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+    before = os.environ.get(name)
+    os.environ[name] = "0"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 @contextmanager
@@ -102,20 +114,31 @@ def check_reachable(uri: str, results_dir: str | Path = "RESULTS") -> None:
         raise unreachable(uri, results_dir, error) from None
 
 
-def unreachable(uri: str, results_dir: str | Path, error: BaseException) -> UserError:
+class StoreUnreachable(UserError):
+    """A store that does not answer; it may be back in a moment."""
+
+
+def unreachable(uri: str, results_dir: str | Path, error: BaseException) -> StoreUnreachable:
     """The one-line error of a store that does not answer, credentials masked."""
-    return UserError(
+    return StoreUnreachable(
         f"tracking server URI does not answer: {mask_uri(uri)} ({describe(error, uri)}); "
         f"results stay in {results_dir}; log later with "
         f"`sport-ray report {results_dir} --track`"
     )
 
 
+def is_refusal(error: BaseException) -> bool:
+    """Whether a store that is there refuses this one question, as opposed to being away.
+
+    MLflow's errors have the HTTP status that they would have; none is 500, as where it is away.
+    """
+    status = getattr(error, "get_http_status_code", None)
+    return status is not None and 400 <= status() < 500
+
+
 def describe(error: BaseException, uri: str) -> str:
     """The kind of an error and the start of its text, in one line, without credentials of `uri`."""
-    text = " ".join(str(error).split()).replace(uri, mask_uri(uri))
-    parts = urlsplit(uri)
-    for secret in (parts.netloc.rpartition("@")[0], parts.password, parts.query):
-        if secret:
-            text = text.replace(secret, "***")
+    text = " ".join(str(error).replace(uri, mask_uri(uri)).split())
+    for secret in secrets_of(uri):
+        text = text.replace(secret, "***")
     return f"{type(error).__name__}: {text[:160]}"

@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from tracking.metrics import METRICS, cell_metrics
+from tracking.metrics import BOUNDS, METRICS, cell_metrics, vacuous_bounds
+from tracking.schema import COLUMNS
 
 RECORD = {
     "horizon": 21,
@@ -21,12 +22,24 @@ RECORD = {
 }
 
 
-def test_about_30_metrics_each_with_a_meaning() -> None:
-    assert 25 <= len(METRICS) <= 35
+def test_about_40_metrics_each_with_a_meaning() -> None:
+    assert 25 <= len(METRICS) <= 40
     assert {"empirical_violation_rate", "posterior_bound", "prior_bound"} <= set(METRICS)
-    for name, meaning in METRICS.items():
+    for name, metric in METRICS.items():
         assert name.replace("_", "").isalnum() and name.islower()
-        assert len(meaning) > 10 and "\n" not in meaning
+        assert len(metric.meaning) > 10
+        assert "\n" not in metric.unit + metric.meaning + metric.absent
+
+
+def test_every_number_of_a_record_is_a_metric_or_known_not_to_be() -> None:
+    """A new field of records is one or the other, on purpose."""
+    params = {"alpha", "horizon", "seed"}
+    of_certificate = {"beta", "posterior_beta"}  # the first a param of the sweep, both in its study
+    else_where = {"mean_steps_to_reach"}  # for the report's picture of the unconstrained policy
+    numbers = {column.name for column in COLUMNS if column.kind != "str"}
+    derived = {"log10_prior_bound", "prior_vacuous", "conservativeness_log10"}
+    assert numbers - set(METRICS) == params | of_certificate | else_where
+    assert set(METRICS) - numbers == derived
 
 
 def test_only_whitelisted_finite_numbers_pass() -> None:
@@ -54,6 +67,31 @@ def test_infinite_numbers_are_named_not_logged() -> None:
     assert not set(not_finite) & set(metrics)
     assert metrics["prior_vacuous"] == 1
     assert all(math.isfinite(value) for value in metrics.values())
+
+
+def test_an_infinity_is_null_in_a_record_and_flagged() -> None:
+    """`finite_or_none` writes null: of a finished cell under a constraint that is an overflow."""
+    record = RECORD | {"status": "finished", "method": "projected_ppo", "constraint": "ratio"}
+    metrics, not_finite = cell_metrics(
+        record | {"prior_bound": None, "max_log_ratio": None, "log_alpha": 40.0}
+    )
+    assert not_finite == ["max_log_ratio", "prior_bound"]
+    assert metrics["prior_vacuous"] == 1
+    assert metrics["log10_prior_bound"] == pytest.approx(
+        math.log10(0.005) + 21 * 40.0 / math.log(10)
+    )
+    assert vacuous_bounds(record | {"prior_bound": None}) == ["prior_bound"]
+    free = record | {"method": "unconstrained", "constraint": "unconstrained"}
+    assert cell_metrics(free | {"prior_bound": None})[1] == []
+    assert vacuous_bounds(free | {"prior_bound": None}) == []
+    failed = record | {"status": "failed", "prior_bound": None, "max_log_ratio": None}
+    assert cell_metrics(failed)[1] == []
+
+
+def test_bounds_that_say_nothing_are_named() -> None:
+    assert vacuous_bounds(RECORD) == []
+    vacuous = {"prior_bound": math.inf, "posterior_bound": 1.0, "off_policy_bound": 1.0}
+    assert vacuous_bounds(RECORD | vacuous) == list(BOUNDS)
 
 
 def test_an_unconstrained_cell_has_no_prior_metrics() -> None:

@@ -13,7 +13,15 @@ from mlflow import MlflowClient
 from sport_ray.errors import UserError
 from tracking import log_sweep
 from tracking.metrics import METRICS
-from tracking.mlflow_log import CELL_TAG, NOT_FINITE_TAG, PARENT_TAG, SWEEP_TAG, Sweep
+from tracking.mlflow_lock import LoggingLock
+from tracking.mlflow_log import (
+    CELL_TAG,
+    NOT_FINITE_TAG,
+    PARENT_TAG,
+    SWEEP_TAG,
+    VACUOUS_TAG,
+    Sweep,
+)
 from tracking.mlflow_store import default_uri
 
 SMALL: dict[str, Any] = {"alphas": (1.0, 1.5, 10.0), "horizons": (30,), "seeds": (0, 1)}
@@ -71,6 +79,7 @@ def test_every_cell_is_a_child_with_params_metrics_and_record(small: Path) -> No
             shown = value is not None and math.isfinite(value)
             assert run.data.metrics.get(name) == (value if shown else None)
         assert [a.path for a in client.list_artifacts(run.info.run_id)] == ["record.json"]
+        assert run.data.tags["mlflow.source.name"] == "sport-ray"
 
 
 def test_status_and_reason_are_truthful(small: Path) -> None:
@@ -82,6 +91,8 @@ def test_status_and_reason_are_truthful(small: Path) -> None:
     assert failed.data.tags["sport_ray.reason"] == "worker died: out of memory"
     assert parent.info.status == "FAILED"
     assert parent.data.metrics == {"cells_finished": CELLS - 1, "cells_failed": 1}
+    assert parent.info.start_time == min(run.info.start_time for run in cells.values())
+    assert parent.info.end_time == max(run.info.end_time for run in cells.values())
     finished = next(run for run in cells.values() if run.info.status == "FINISHED")
     assert finished.info.end_time - finished.info.start_time == 47_700
 
@@ -90,10 +101,14 @@ def test_infinities_are_flagged_not_logged(small: Path) -> None:
     log_sweep(small)
     _, cells = parent_and_cells(small)
     free = cells[one_file(small, method="unconstrained").parent.name]
-    assert free.data.tags[NOT_FINITE_TAG] == "max_log_ratio"
+    # A finished cell has them all: null in a record means infinite.
+    names = ["max_log_ratio", "mean_log_ratio", "mean_realised_log_ratio"]
+    assert free.data.tags[NOT_FINITE_TAG].split(",") == names
+    assert VACUOUS_TAG not in free.data.tags
     assert "max_log_ratio" not in free.data.metrics
     vacuous = cells[one_file(small, alpha=10.0).parent.name]
     assert vacuous.data.metrics["prior_vacuous"] == 1
+    assert vacuous.data.tags[VACUOUS_TAG] == "prior_bound"
     for run in cells.values():
         assert all(abs(value) < 1e300 for value in run.data.metrics.values())
 
@@ -155,9 +170,9 @@ def test_cells_go_in_the_order_in_which_they_ended(
     ended: list[str] = []
     real = Sweep.log_cell
 
-    def watch(self: Sweep, record: dict[str, Any], file: Path) -> None:
+    def watch(self: Sweep, record: dict[str, Any], results_dir: Path) -> None:
         ended.append(record["finished_at"])
-        real(self, record, file)
+        real(self, record, results_dir)
 
     monkeypatch.setattr(Sweep, "log_cell", watch)
     log_sweep(small)
@@ -179,6 +194,41 @@ def test_a_status_that_was_given_stays(small: Path) -> None:
     assert parent_and_cells(small)[0].info.status == "KILLED"
     log_sweep(small)
     assert parent_and_cells(small)[0].info.status == "KILLED"
+
+
+def test_a_sweep_that_died_is_killed_until_its_cells_are_there(small: Path) -> None:
+    late = one_file(small, alpha=1.5, seed=1, method="projected_ppo")
+    text = late.read_text()
+    cells = [file.parent.name for file in small.glob("cells/*/record.json")]
+    (small / "plan.json").write_text(json.dumps({"cells": cells}))
+    late.unlink()
+    log_sweep(small)
+    assert parent_and_cells(small)[0].info.status == "KILLED"
+    late.write_text(text)
+    log_sweep(small)
+    assert parent_and_cells(small)[0].info.status == "FAILED"
+
+
+def test_one_process_logs_a_folder_at_a_time(small: Path) -> None:
+    with LoggingLock(small):
+        with pytest.raises(UserError, match=r"another process is logging .*results to MLflow"):
+            LoggingLock(small, wait=0.2).take()
+        assert not (small / "mlflow.db").exists()
+    assert len(log_sweep(small).logged) == CELLS
+
+
+def test_a_cell_that_the_store_refuses_holds_up_no_other(make_results: Any) -> None:
+    def strange(record: dict[str, Any]) -> dict[str, Any]:
+        first = (record["method"], record["alpha"], record["seed"]) == ("projected_ppo", 1.0, 0)
+        return record | {"hyperparameters": "l%r=1"} if first else record
+
+    folder = make_results(change=strange, **SMALL)
+    summary = log_sweep(folder)
+    refused = one_file(folder, hyperparameters="l%r=1").parent.name
+    assert set(summary.failed) == {refused}
+    assert not summary.away
+    assert len(summary.logged) == CELLS - 1
+    assert parent_and_cells(folder)[0].info.status == "FAILED"
 
 
 def test_a_deleted_experiment_and_a_moved_folder_are_user_errors(small: Path) -> None:
@@ -228,10 +278,13 @@ def test_a_run_whose_answer_was_lost_is_not_there_twice(small: Path) -> None:
     experiment = parent.info.experiment_id
     for run in list(cells.values())[:2]:
         client.create_run(experiment, tags={CELL_TAG: run.data.tags[CELL_TAG]})
-    client.create_run(experiment, tags={SWEEP_TAG: parent.data.tags[SWEEP_TAG]})
+    double = client.create_run(experiment, tags={SWEEP_TAG: parent.data.tags[SWEEP_TAG]})
+    below = next(iter(cells.values())).info.run_id
+    client.set_tag(below, PARENT_TAG, double.info.run_id)
     assert log_sweep(small).logged == []
     again, kept = parent_and_cells(small)
     assert again.info.run_id == parent.info.run_id
+    assert {run.data.tags[PARENT_TAG] for run in kept.values()} == {parent.info.run_id}
     assert {c: run.info.run_id for c, run in kept.items()} == {
         c: run.info.run_id for c, run in cells.items()
     }

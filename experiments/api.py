@@ -1,0 +1,276 @@
+"""The command line in Python: a study as an object, for notebooks and scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from experiments.notebook import at_work, default_console
+from sport_ray.errors import UserError
+
+if TYPE_CHECKING:  # Ray and torch take seconds: each method loads what it needs
+    import pandas as pd
+
+    from experiments.results import ResultFolder
+    from experiments.stages import Context
+    from experiments.status import Status
+    from experiments.study import Study as Settings
+    from experiments.sweep import SweepSummary
+    from experiments.tuning import Tuning
+    from sport_ray.certificates import Certificate
+    from sport_ray.certificates.verify import Check
+
+PathLike = str | Path
+
+
+class Study:
+    """A study and its result folder. Each method does what the command of that name does.
+
+    Make one with ``Study.load`` (from a file or a result folder) or ``Study.from_dict``; the
+    command line goes on in the same folder, and the other way round. Between calls nothing is
+    held: not Ray (unless it ran before, then it is left alone), not the folder's lock.
+
+    settings: the checked sections; results: the result folder, default results/<name>.
+    address: join this Ray cluster instead of starting Ray, or using one that runs in this process.
+    console: where progress goes; ``rich.console.Console(quiet=True)`` for nowhere.
+
+    Raises:
+        UserError: from every method, in one line, for a mistake of the user's. The options of the
+            command line that it may name are arguments here: ``--results`` is ``results=``.
+        KeyboardInterrupt: a stage that was interrupted. What is finished is kept: call again.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        results: PathLike | None = None,
+        *,
+        source: PathLike | None = None,
+        address: str | None = None,
+        console: Console | None = None,
+    ) -> None:
+        self.settings = settings
+        self.source = None if source is None else Path(source).absolute()
+        self.address = address
+        self.console = console or default_console()
+        self.results_dir = Path(results or Path("results") / settings.name).absolute()
+        # As it is now: the file may change while a notebook is open.
+        self._text = self._dump() if self.source is None else self.source.read_bytes()
+        self._folder()  # refuses that of another study
+
+    @classmethod
+    def load(
+        cls,
+        path: PathLike,
+        results: PathLike | None = None,
+        *,
+        address: str | None = None,
+        console: Console | None = None,
+    ) -> Study:
+        """The study of a YAML file, or the one that a result folder holds.
+
+        Raises:
+            UserError: see ``experiments.study.load_study``; a folder that holds no study.
+        """
+        from experiments.study import load_study
+
+        source = Path(path)
+        if source.is_dir():
+            results = source if results is None else results
+            source = source / "study.yaml"
+            if not source.is_file():
+                raise UserError(f"{path} holds no study: give a study file or a result folder")
+        return cls(load_study(source), results, source=source, address=address, console=console)
+
+    @classmethod
+    def from_dict(
+        cls,
+        sections: Mapping[str, Any],
+        results: PathLike | None = None,
+        *,
+        address: str | None = None,
+        console: Console | None = None,
+    ) -> Study:
+        """A study from its sections as a mapping, with the keys of a study file.
+
+        The result folder's study.yaml is written from it. Folders of base policies are relative
+        to the working directory.
+
+        Raises:
+            UserError: naming the key, the value and the remedy.
+        """
+        from experiments.study import parse_study
+
+        return cls(parse_study(sections, "study"), results, address=address, console=console)
+
+    def __repr__(self) -> str:
+        return f"<Study {self.settings.name!r}, results in {self.results_dir}>"
+
+    def train_base(self, out: PathLike | None = None) -> Path:
+        """Train a base policy from scratch (default: into RESULTS/base); the folder it is in."""
+        from experiments.actions import train_base
+
+        with self._at_work() as context:
+            return train_base(context, None if out is None else Path(out))
+
+    def certify(self) -> Certificate:
+        """Certify the base policy: independent complete scenarios, ε_base(T) for every T.
+
+        Always runs; the same settings give the same numbers. See ``certificate`` for what is
+        there already, and ``run``, which does what is missing.
+        """
+        from experiments.actions import certify_base
+
+        with self._at_work() as context:
+            return certify_base(context)
+
+    def tune(self) -> Tuning:
+        """Search training parameters, as the study's section tuning says; needs a certificate."""
+        from experiments.actions import tune_study
+
+        with self._at_work() as context:
+            return tune_study(context)
+
+    def sweep(self) -> SweepSummary:
+        """Train and evaluate the cells that are missing; needs a certificate.
+
+        Returns how many cells are planned, finished and failed; a cell that failed raises
+        nothing: see ``results()`` and ``status()`` for the reason.
+        """
+        from experiments.actions import sweep_study
+
+        with self._at_work() as context:
+            return sweep_study(context)
+
+    def run(self) -> SweepSummary:
+        """Every stage that is missing, then the report."""
+        from experiments.actions import run_study
+
+        with self._at_work() as context:
+            summary = run_study(context)
+        self.report()
+        return summary
+
+    @property
+    def certificate(self) -> Certificate:
+        """The certificate in the result folder; runs nothing.
+
+        Raises:
+            UserError: none there, altered, or for other settings than the study's.
+        """
+        from experiments.certify import load_matching
+        from sport_ray.policies import load_policy
+
+        folder = self._folder()
+        if not folder.certificate.exists():
+            raise UserError(f"{folder.root} holds no certificate: call certify()")
+        return load_matching(folder, load_policy(folder.base))
+
+    def verify(self, rerun: int = 0) -> list[Check]:
+        """Recompute every number of the certificate from its table; the outcome of each check.
+
+        rerun: run so many scenarios again from their seeds. A check's ``passed`` is True, False,
+        or None where it could not be made.
+        """
+        from experiments.progress import counting
+        from sport_ray.certificates.verify import verify_certificate
+
+        path = self.results_dir / "certificate.json"
+        if not rerun:
+            return verify_certificate(path)
+        with counting(self.console, "run again: scenarios", rerun) as advance:
+            return verify_certificate(path, rerun=rerun, progress=advance)
+
+    def plan(
+        self,
+        eps_max: float | Sequence[float] | None = None,
+        horizon: int | None = None,
+        *,
+        alpha_mu: float = 1.0,
+        alpha_p: float = 1.0,
+    ) -> pd.DataFrame:
+        """The largest α for each acceptable risk and T, by the certificate; nothing is trained.
+
+        One row per ε_max and T: eps_max, horizon (steps), num_violations, eps_base, alpha and
+        log_alpha (nats per step; NaN where even the base exceeds ε_max), prior_bound. All rows
+        hold together with the certificate's confidence, so the best may be picked. alpha_mu,
+        alpha_p: density ratios of initial laws and dynamics, deployment over base.
+        """
+        from experiments.plan import plan_frame, plan_rows
+
+        levels = [eps_max] if isinstance(eps_max, (int, float)) else eps_max
+        world = {"alpha_mu": alpha_mu, "alpha_p": alpha_p}
+        return plan_frame(plan_rows(self.certificate, levels, horizon, **world))
+
+    def status(self) -> Status:
+        """Which cells are done, running, failed and not started, and the time left."""
+        import yaml
+
+        from experiments.status import has_changed, read_status
+
+        if not self.results_dir.is_dir():
+            raise UserError(f"no result folder {self.results_dir}: make one with run()")
+        changed = has_changed(self.results_dir, yaml.safe_load(self._text))
+        return read_status(self.results_dir, changed)
+
+    def results(self) -> pd.DataFrame:
+        """One row per cell; columns, units and meanings: ``tracking.schema.COLUMNS``."""
+        from tracking import load_results
+
+        return load_results(self.results_dir)
+
+    def pareto(self) -> pd.DataFrame:
+        """The Pareto fronts of risk against performance, one for each kind of risk.
+
+        ``risk_kind``: prior_bound (certified before any rollout), posterior_bound, or
+        empirical_violation_rate (an estimate, no bound). Columns: ``tracking.pareto``.
+        """
+        from tracking.pareto import pareto_table
+        from tracking.statistics import aggregate
+
+        return pareto_table(aggregate(self.results()))
+
+    def report(self, track: bool = False) -> Path:
+        """Write report.html, the tables and ``figures/`` beside it; the page.
+
+        track: also send to MLflow what was not logged yet.
+        """
+        from tracking import log_sweep, write_report
+
+        page = write_report(self.results_dir)
+        if track:
+            self.console.print(f"MLflow: {log_sweep(page.parent, self.settings.tracking.uri)}")
+        return page
+
+    def export(self, cell: str, out: PathLike) -> str:
+        """Write a finished cell's policy as a folder for ``sport_ray.deploy.load``; its digest.
+
+        cell: a cell's id (``cell_id`` in ``results()``) or its beginning.
+        """
+        from experiments.deploy_commands import export_of, locate_cell
+        from sport_ray.deploy.export import write_bundle
+
+        return write_bundle(Path(out), export_of(*locate_cell(cell, self.results_dir)))
+
+    def _dump(self) -> bytes:
+        """A study file of what was given, which reads back as the same study."""
+        import yaml
+
+        given = self.settings.model_dump(mode="json", exclude_unset=True)
+        return yaml.safe_dump(given, sort_keys=False, allow_unicode=True).encode()
+
+    def _folder(self) -> ResultFolder:
+        from experiments.results import ResultFolder
+
+        return ResultFolder(self.results_dir, self.settings, self._text)
+
+    def _at_work(self) -> AbstractContextManager[Context]:
+        from experiments.stages import Context
+
+        return at_work(
+            Context(self.settings, self.source, self._folder(), self.console, self.address)
+        )

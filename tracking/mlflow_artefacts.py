@@ -1,0 +1,130 @@
+"""The files that go to MLflow: each cell's record and policy, the sweep's certificate and report.
+
+A file of the sweep is sent again only when its content has changed: a tag of the parent run has
+what was sent. Policies of up to `MAX_POLICY_BYTES` lie beside the record in each run that uses
+them, where whoever opens a run looks; larger ones once, under the parent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sport_ray.canonical import digest
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+ARTEFACTS_TAG, POLICY_TAG = "sport_ray.artefacts", "sport_ray.policy"
+SWEEP_FILES = (
+    "certificate.json",
+    "study.json",
+    "study.yaml",
+    "choice.json",
+    "cells.csv",
+    "cells.parquet",
+    "pareto.csv",
+    "hypervolume.csv",
+    "speedup.csv",
+    "report.html",
+    "conservativeness.html",
+    "conservativeness.csv",
+    "conservativeness_cells.csv",
+    "conservativeness_growth.csv",
+    "conservativeness_settings.csv",
+)
+FIGURES = "figures"
+MAX_POLICY_BYTES = 1_000_000
+_POLICY_FILES = ("policy.json", "policy.safetensors")
+
+
+def send_sweep_files(client: MlflowClient, run: Any, results_dir: Path) -> list[str]:
+    """Send what has changed of a sweep's files to its run; their names, ``figures/`` as one."""
+    try:
+        sent = json.loads(run.data.tags.get(ARTEFACTS_TAG, "{}"))
+    except ValueError:  # edited by hand
+        sent = {}
+    found = sweep_files(results_dir)
+    changed = [name for name, content in found.items() if sent.get(name) != content]
+    for name in changed:
+        path = results_dir / name
+        if path.is_dir():
+            client.log_artifacts(run.info.run_id, str(path), name)
+        else:
+            client.log_artifact(run.info.run_id, str(path))
+    if changed:
+        # Last: what was broken off is sent again.
+        client.set_tag(run.info.run_id, ARTEFACTS_TAG, json.dumps({**sent, **found}))
+    return changed
+
+
+def sweep_files(results_dir: Path) -> dict[str, str]:
+    """Content hashes (16 hex digits) of a sweep's files that are there; of ``figures/`` as one.
+
+    One for all figures, because there may be many and a tag holds 8,000 characters.
+    """
+    found = {
+        name: _hash((results_dir / name).read_bytes())
+        for name in SWEEP_FILES
+        if (results_dir / name).is_file()
+    }
+    figures = sorted(path for path in (results_dir / FIGURES).glob("*") if path.is_file())
+    if figures:
+        contents = [[path.name, _hash(path.read_bytes())] for path in figures]
+        found[FIGURES] = _hash(json.dumps(contents).encode())
+    return found
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+class Policies:
+    """Sends the policies of cells: to the cell's run, or, large ones, once to the parent's."""
+
+    def __init__(self, client: MlflowClient, parent_id: str) -> None:
+        self.client = client
+        self.parent_id = parent_id
+        self._on_parent: set[str] = set()
+
+    def send(self, run_id: str, record: dict[str, Any], results_dir: Path) -> str | None:
+        """Send the policy that a record names; where it is, or why it is not, in a few words.
+
+        None where the record names none. A policy that is not the one of that digest, whole, is
+        not sent: beside the numbers of a certificate it would be taken for the certified one.
+        """
+        name = record.get("policy_digest")
+        if name is None:
+            return None
+        folder = results_dir / "policies" / str(name)[:16]
+        files = [folder / file for file in _POLICY_FILES]
+        if not all(file.is_file() for file in files):
+            return "not there when the cell was logged"
+        if not _is_whole(folder, str(name)):
+            return "damaged when the cell was logged"
+        if sum(file.stat().st_size for file in files) <= MAX_POLICY_BYTES:
+            target, path, where = run_id, "policy", "policy"
+        else:
+            path = f"policies/{folder.name}"
+            target, where = self.parent_id, f"{path} of the parent run"
+            if folder.name in self._on_parent:
+                return where
+        for file in files:
+            self.client.log_artifact(target, str(file), path)
+        if target == self.parent_id:
+            self._on_parent.add(folder.name)
+        return where
+
+
+def _is_whole(folder: Path, name: str) -> bool:
+    """Whether the files are the policy of this digest, as `sport_ray.policies.store` makes it."""
+    manifest, weights = (folder / file for file in _POLICY_FILES)
+    try:
+        said = json.loads(manifest.read_text(encoding="utf-8"))
+        identity = {key: said[key] for key in ("schema", "spec", "weights_sha256")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    whole = hashlib.sha256(weights.read_bytes()).hexdigest() == identity["weights_sha256"]
+    return bool(whole and digest(identity) == name)

@@ -147,12 +147,13 @@ class Study:
             return sweep_study(context)
 
     def run(self) -> SweepSummary:
-        """Every stage that is missing, then the report."""
+        """Every stage that is missing, then the pages to read."""
         from experiments.actions import run_study
+        from experiments.reporting import write_pages
 
         with self._at_work() as context:
             summary = run_study(context)
-        self.report()
+        write_pages(self.results_dir, self.settings.tracking.uri, self.console)
         return summary
 
     @property

@@ -164,10 +164,12 @@ def report(
     ] = False,
 ) -> None:
     """Write report.html, cells.csv, pareto.csv and the figures from a result folder."""
+    from tracking import write_report
+
     context = None if study_path.is_dir() else _context(study_path, results)
     folder = study_path if context is None else context.folder.root
     console = Console()
-    _write_report(console, folder)
+    _print_report(console, write_report(folder))
     if track:
         from experiments.study import Study
         from tracking import log_sweep
@@ -185,15 +187,17 @@ def run(
     """Do every stage of a study that is missing, then print the Pareto front.
 
     train-base (if the study's base does not exist and the study says how to train it), certify,
-    tune (if the study has the section), sweep, report. Run it again to resume: nothing that is
-    finished is repeated.
+    tune (if the study has the section), sweep, report, conservativeness. Run it again to resume:
+    nothing that is finished is repeated.
     """
     from experiments.actions import run_study
+    from experiments.reporting import write_pages
     from tracking.uris import mask_uri
 
     context = _context(study_path, results, address)
     run_study(context)
-    _write_report(context.console, context.folder.root)
+    page = write_pages(context.folder.root, context.study.tracking.uri, context.console)
+    _print_report(context.console, page)
     store = context.study.tracking.uri or f"sqlite:///{context.folder.root / 'mlflow.db'}"
     context.console.print(f"MLflow store: {mask_uri(store)}", soft_wrap=True)
 
@@ -209,8 +213,7 @@ app.command("audit")(audit_command)
 app.command("import-base")(import_base_command)
 
 
-def _write_report(console: Console, folder: Path) -> None:
-    from tracking import write_report
+def _print_report(console: Console, path: Path) -> None:
     from tracking.answer import answer_study
     from tracking.pareto_table import print_pareto
     from tracking.records import read_results
@@ -218,8 +221,7 @@ def _write_report(console: Console, folder: Path) -> None:
     from tracking.statistics import aggregate
     from tracking.table import results_table
 
-    path = write_report(folder)
-    results = read_results(folder)
+    results = read_results(path.parent)
     table = results_table(results.records)
     print_pareto(console, table)
     print_speedup(console, results, table)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import logging
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -30,6 +32,9 @@ def default_console() -> Console:
     a terminal does.
     """
     if in_notebook() and find_spec("ipywidgets") is None:
+        # Ray and tqdm ask for it, too, as soon as they are imported.
+        logging.getLogger("ray.widgets").setLevel(logging.ERROR)
+        warnings.filterwarnings("ignore", message="IProgress not found")
         return Console(force_jupyter=False, force_terminal=True, color_system=None, width=WIDTH)
     return Console()
 

@@ -137,8 +137,11 @@ def is_refusal(error: BaseException) -> bool:
 
 
 def describe(error: BaseException, uri: str) -> str:
-    """The kind of an error and the start of its text, in one line, without credentials of `uri`."""
+    """The kind of an error and the start of its text, in one line, without credentials of `uri`.
+
+    Of our own errors all of it: their cause stands behind an address of any length.
+    """
     text = " ".join(str(error).replace(uri, mask_uri(uri)).split())
     for secret in secrets_of(uri):
         text = text.replace(secret, "***")
-    return f"{type(error).__name__}: {text[:160]}"
+    return text if isinstance(error, UserError) else f"{type(error).__name__}: {text[:160]}"

@@ -1,0 +1,31 @@
+"""What a finished study leaves to be read: the pages, and their copies in MLflow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from sport_ray.errors import UserError
+
+
+def write_pages(folder: Path, uri: str | None, console: Console) -> Path:
+    """Write report and conservativeness page and send what is new to MLflow; the report.
+
+    uri: where to; None for the store beside the results. A store that does not answer costs the
+    copy and nothing else: one line says how to send it later.
+    """
+    from tracking import log_sweep, write_report
+    from tracking.conservativeness.page import write_conservativeness
+
+    page = write_report(folder)
+    write_conservativeness(folder)
+    try:
+        log_sweep(folder, uri)
+    except UserError as error:
+        console.print(
+            f"the report was not sent to MLflow ({error}); send it later with: "
+            f"sport-ray report {folder} --track",
+            soft_wrap=True,
+        )
+    return page

@@ -26,7 +26,12 @@ _SETTINGS = {
     # Two lines per run otherwise, with the address and what secrets it may hold.
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-_NOISY = ("alembic", "mlflow", "mlflow.store.db.utils", "alembic.runtime.migration")
+_NOISY = {
+    "alembic": logging.WARNING,
+    "mlflow": logging.WARNING,
+    "mlflow.store.db.utils": logging.CRITICAL,  # prints a traceback of each error it then raises
+    "alembic.runtime.migration": logging.WARNING,
+}
 
 
 def default_uri(results_dir: str | Path) -> str:
@@ -87,8 +92,8 @@ def _quiet() -> Iterator[None]:
     """Only warnings from MLflow and Alembic, which list every migration of a new database."""
     loggers = [logging.getLogger(name) for name in _NOISY]
     levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
+    for logger, level in zip(loggers, _NOISY.values(), strict=True):
+        logger.setLevel(level)
     try:
         yield
     finally:

@@ -33,10 +33,10 @@ run: $(INSTALLED) ## the quickstart study, to its report: about five minutes on 
 
 test: lint ## lint, then the tests that CI runs, fast ones first
 	$(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadfile
-	$(BIN)/python -m pytest -q -m "slow and not fault and not long" --durations=25
+	$(BIN)/python -m pytest -q -m "slow and not fault and not long" -n 2 --dist loadfile
 
 test-all: test test-faults ## those, every fault, and what CI has no time for
-	$(BIN)/python -m pytest -q -m "long"
+	$(BIN)/python -m pytest -q -m long -n 2 --dist loadfile
 
 test-faults: $(INSTALLED) ## every fault that is injected into sweeps (make test has a few)
 	$(BIN)/python -m pytest -q tests/cluster tests/experiments/faults tests/experiments/test_ledger.py \

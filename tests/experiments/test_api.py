@@ -189,6 +189,7 @@ def test_what_an_error_holds_is_let_go():
     assert gone == [True]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_from_a_mapping_to_a_policy_and_on_with_the_command_line(small_study, at, monkeypatch):
     import ray

@@ -86,6 +86,7 @@ def test_a_horizon_is_chosen_on_other_scenarios(write_study, small_study, tmp_pa
     assert "choice.json was made with another eps_max" in line
 
 
+@pytest.mark.long
 def test_certifying_stops_when_it_is_good_enough_or_hopeless(write_study, small_study, tmp_path):
     stop = {"horizon": 25, "target": 0.2, "check_every": 100}
     small_study["certificate"] |= {"num_scenarios": 5_000, "stop": stop}
@@ -106,6 +107,7 @@ def test_certifying_stops_when_it_is_good_enough_or_hopeless(write_study, small_
     assert "the violation probability at T = 14 is above 0.0001" in done.stdout
 
 
+@pytest.mark.long
 def test_a_sweep_in_a_perturbed_world(write_study, small_study, tmp_path):
     """Bound and empirical rate where the robot's actuators are noisy, and differently so later."""
     small_study["environment"] = {

@@ -144,6 +144,7 @@ print("Ray", ray.is_initialized())
 """
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_kernel_goes_on_after_an_interruption_with_its_own_ray(kernel, jupyter, small_study):
     small_study["training"]["env_steps"] = 1_000_000

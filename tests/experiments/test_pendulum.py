@@ -58,6 +58,7 @@ def test_a_range_of_actions_that_tanh_does_not_give_is_refused(tiny):
         train_base(Study.model_validate(tiny))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_pendulum_goes_through_every_stage(tiny, write_study, tmp_path):
     study = write_study(tiny)

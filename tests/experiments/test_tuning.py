@@ -357,6 +357,7 @@ def sport_ray(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]
     )
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_tuning_with_optuna_and_asha_from_the_command_line(write_study, small_study, tmp_path):
     """Trials, one of which cannot be trained; then nothing to do; then more of them."""

@@ -30,6 +30,7 @@ def no_ray() -> Iterator[None]:
         )
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.usefixtures("no_ray")
 def test_the_table_does_not_depend_on_the_number_of_workers(robot_plan, robot_base, robot_task):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import fields
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, PlainSerializer
@@ -130,7 +129,7 @@ def constraints_for(
     axis: dict[Constraint, float | None] = {}
     for name in study.sweep.constraints:
         kind = CONSTRAINTS[name]
-        if "alpha" in {field.name for field in fields(kind)}:  # type: ignore[arg-type]
+        if kind.takes_alpha():
             found: list[tuple[Constraint, float | None]] = [
                 (kind(alpha=alpha), None)  # type: ignore[call-arg]
                 for alpha in study.sweep.alphas or []

@@ -201,6 +201,19 @@ class Interrupted(UserError):
         self.exit_status = exit_status
 
 
+def interrupted(
+    context: Context, command: str, kept: str, error: KeyboardInterrupt | SystemExit
+) -> Interrupted:
+    """What to raise after Ctrl-C or SIGTERM in a command: what is kept, and how to resume."""
+    again = ["sport-ray", command, str(context.file), "--results", str(context.folder.root)]
+    again += ["--address", context.address] if context.address else []
+    asked = isinstance(error, KeyboardInterrupt)
+    return Interrupted(
+        f"{'interrupted' if asked else 'asked to end'}; {kept}. Resume with: {shlex.join(again)}",
+        130 if asked else TERMINATED,
+    )
+
+
 def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> SweepSummary:
     """Run the missing cells with live progress, logging each to MLflow as it ends.
 
@@ -237,14 +250,7 @@ def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> Sw
                 summary = run_sweep(folder, certificate, history, progress)
     except (KeyboardInterrupt, SystemExit) as error:  # Ray, too, turns SIGTERM into SystemExit
         _finish_log(logger, "KILLED", STOP_SECONDS)
-        again = ["sport-ray", "sweep", str(context.file), "--results", str(folder.root)]
-        again += ["--address", context.address] if context.address else []
-        asked = isinstance(error, KeyboardInterrupt)
-        raise Interrupted(
-            f"{'interrupted' if asked else 'asked to end'}; what is finished is kept. "
-            f"Resume with: {shlex.join(again)}",
-            130 if asked else TERMINATED,
-        ) from None
+        raise interrupted(context, "sweep", "what is finished is kept", error) from None
     except Exception as error:
         full = isinstance(error, DiskFull) or is_disk_full(error)
         _finish_log(logger, "FAILED", STOP_SECONDS if full else None)
@@ -294,6 +300,7 @@ __all__ = [
     "do_sweep",
     "ensure_base",
     "ensure_certificate",
+    "interrupted",
     "make_base",
     "make_certificate",
     "require_tracking",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -63,8 +62,7 @@ class TuningSection(Section):
             )
         if (self.alpha is None) == (self.eps_max is None):
             raise ValueError("give alpha or eps_max, and not both")
-        with_alpha = "alpha" in {field.name for field in fields(CONSTRAINTS[self.constraint])}  # type: ignore[arg-type]
-        if self.alpha is not None and not with_alpha:
+        if self.alpha is not None and not CONSTRAINTS[self.constraint].takes_alpha():
             raise ValueError(f"{self.constraint} has no alpha: give eps_max")
         return self
 

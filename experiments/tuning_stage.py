@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
-
 from experiments.disk import require_space
 from experiments.hyperparameters import point_text
 from experiments.progress import counting
 from experiments.runtime import ray_session
-from experiments.stages import Context, Interrupted
-from experiments.stopping import TERMINATED
+from experiments.stages import Context, interrupted
 from experiments.tuning import Tuning, read_tuning, tuned_study, tuning_task
 from experiments.tuning_run import require_search, run_tuning
 from sport_ray.certificates import Certificate
@@ -40,14 +37,7 @@ def do_tuning(context: Context, certificate: Certificate) -> Tuning:
         ):
             found = run_tuning(context.folder, task, lambda record: advance(1))
     except (KeyboardInterrupt, SystemExit) as error:
-        again = ["sport-ray", "tune", str(context.file), "--results", str(context.folder.root)]
-        again += ["--address", context.address] if context.address else []
-        asked = isinstance(error, KeyboardInterrupt)
-        raise Interrupted(
-            f"{'interrupted' if asked else 'asked to end'}; trials that have ended are kept. "
-            f"Resume with: {shlex.join(again)}",
-            130 if asked else TERMINATED,
-        ) from None
+        raise interrupted(context, "tune", "trials that have ended are kept", error) from None
     _print(context, found)
     return found
 

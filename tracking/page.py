@@ -8,7 +8,6 @@ from importlib import resources
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tracking import wording
@@ -39,6 +38,7 @@ from tracking.table import (
     cells_csv,
     plain_rows,
 )
+from tracking.templating import page_environment
 
 FRONTS = {
     "prior_bound": "Certified front",
@@ -71,14 +71,7 @@ def render_page(
     frame, settings, front = tables.frame, tables.settings, tables.front
     measure = performance_of(settings)
     cells = cell_rows(frame, settings)
-    environment = Environment(
-        loader=PackageLoader("tracking", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
+    environment = page_environment(
         alpha=wording.alpha_text,
         kind=wording.kind_text,
         setting=wording.setting_text,

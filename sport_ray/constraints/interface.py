@@ -47,6 +47,11 @@ class Constraint(ABC):
             raise ValueError(f"name {cls.name!r} is taken by the constraint {known.__qualname__}")
         CONSTRAINTS[cls.name] = cls
 
+    @classmethod
+    def takes_alpha(cls) -> bool:
+        """Whether a constraint of this kind is made from a constant ratio α."""
+        return "alpha" in getattr(cls, "__dataclass_fields__", {})
+
     # What may be done in one state.
 
     @property

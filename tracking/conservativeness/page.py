@@ -7,7 +7,6 @@ from importlib import resources
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sport_ray.errors import UserError
@@ -30,6 +29,7 @@ from tracking.files import write_atomically
 from tracking.inline_svg import inline_svg
 from tracking.records import ResultFolder, read_results
 from tracking.table import plain_rows, results_table
+from tracking.templating import page_environment
 
 COMPARED = ("ratio", "gauss_renyi", "violation_time", "off_policy", "posterior")
 """Rungs with a column of their own by setting; a budget's only prior bound is what it promises."""
@@ -101,14 +101,7 @@ def render(folder: ResultFolder, tables: Tables) -> str:
         if figure is None:  # no picture outlives what it shows
             for suffix in ("png", "svg"):
                 (out / f"conservativeness_{name}.{suffix}").unlink(missing_ok=True)
-    environment = Environment(
-        loader=PackageLoader("tracking", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
+    environment = page_environment(
         bound=wording.bound_text,
         rate=wording.rate_text,
         setting=wording.setting_text,

@@ -160,13 +160,25 @@ def end(started: dict[int, str]) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
+class Driver(subprocess.Popen[str]):
+    """A sweep's process, and what it was seen to have started, with times of birth."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.started: dict[int, str] = {}
+        super().__init__(*arguments, **options)
+
+    def note(self) -> None:
+        """Remember what it has started, while it can still be asked."""
+        self.started.update(descendants(self.pid))
+
+
 @contextmanager
 def sweeping(
     folder: Path, *arguments: object, env: dict[str, str] | None = None
-) -> Iterator[subprocess.Popen[str]]:
+) -> Iterator[Driver]:
     """A sweep at work in a session of its own; what it leaves behind is ended, by pid."""
     study = folder.parent / "study.yaml"
-    process = subprocess.Popen(
+    process = Driver(
         command("sweep", study, "--results", folder, *arguments),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -174,16 +186,14 @@ def sweeping(
         start_new_session=True,
         env=os.environ | {"COLUMNS": "200"} | (env or {}),
     )
-    started: dict[int, str] = {}
-    process.note = lambda: started.update(descendants(process.pid))  # type: ignore[attr-defined]
     try:
         yield process
     finally:
         if process.poll() is None:
-            process.note()  # type: ignore[attr-defined]
+            process.note()
             process.kill()
         process.communicate()
-        end(started)
+        end(process.started)
 
 
 def wait_until(

@@ -84,7 +84,7 @@ def test_no_room_for_results(
     with sweeping(folder) as driver:
         wait_until(driver, lambda: finished_and_running(folder))
         filler = fill(folder / place)
-        driver.note()  # type: ignore[attr-defined]
+        driver.note()
         out, err = driver.communicate(timeout=200)
     assert driver.returncode == 2, out + err
     assert err.strip().splitlines()[-1].startswith("sport-ray: no room on the disk of "), out + err
@@ -120,7 +120,7 @@ def test_no_room_for_the_files_of_ray(
     with sweeping(certified, env={"RAY_TMPDIR": str(short_folder)}) as driver:
         wait_until(driver, lambda: finished_and_running(certified))
         fill(short_folder)
-        driver.note()  # type: ignore[attr-defined]
+        driver.note()
         out, err = driver.communicate(timeout=200)
     assert driver.returncode == 0, out + err
     require_as_undisturbed(certified, undisturbed)

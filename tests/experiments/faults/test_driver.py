@@ -45,7 +45,7 @@ def test_the_driver_is_killed(moment: str, certified: Path, undisturbed: Path) -
     """SIGKILL, then the same command again."""
     with sweeping(certified) as driver:
         wait_until(driver, lambda: MOMENTS[moment](certified))
-        driver.note()  # type: ignore[attr-defined]
+        driver.note()
         driver.kill()
         driver.wait()
     before = {p: p.stat().st_mtime_ns for p in certified.glob("cells/*/record.json")}
@@ -81,6 +81,7 @@ def test_a_second_sweep_is_refused_and_ctrl_c_ends_the_first(
         wait_until(driver, lambda: (certified / "ledger.jsonl").exists())
         wait_until(driver, lambda: read_status(certified).sweep.state == "running")
         driver.send_signal(signal.SIGSTOP)  # so that it does not end meanwhile
+        os.waitid(os.P_PID, driver.pid, os.WSTOPPED)  # it may be in the middle of writing a file
         before = contents(certified)
         for stage in ("sweep", "certify", "run"):
             said = sport_ray(stage, other, "--results", certified, status=2)
@@ -88,7 +89,7 @@ def test_a_second_sweep_is_refused_and_ctrl_c_ends_the_first(
         assert contents(certified) == before, "what was refused has changed something"
         driver.send_signal(signal.SIGCONT)
         wait_until(driver, lambda: finished_and_running(certified))
-        driver.note()  # type: ignore[attr-defined]
+        driver.note()
         os.killpg(driver.pid, signal.SIGINT)
         pressed = time.monotonic()
         out, err = driver.communicate(timeout=60)
@@ -116,7 +117,7 @@ def test_sigterm(certified: Path, undisturbed: Path) -> None:
     """As `ray job stop`, batch systems and container hosts end a process: to the driver alone."""
     with sweeping(certified) as driver:
         wait_until(driver, lambda: finished_and_running(certified))
-        driver.note()  # type: ignore[attr-defined]
+        driver.note()
         driver.send_signal(signal.SIGTERM)
         asked = time.monotonic()
         out, err = driver.communicate(timeout=60)

@@ -69,7 +69,7 @@ def test_the_state_of_tune_is_cut_off(certified: Path, undisturbed: Path) -> Non
     """Every file below `.tune` cut in half after a kill: a sweep resumes from records alone."""
     with sweeping(certified) as driver:
         wait_until(driver, lambda: len(records(certified)) >= 4)
-        driver.note()  # type: ignore[attr-defined]
+        driver.note()
         driver.kill()
         driver.wait()
     assert len(records(certified)) < CELLS

@@ -158,7 +158,7 @@ def test_a_node_is_lost(
         lost = {} if what == "its raylet alone" else descendants(raylet)
         os.kill(raylet, signal.SIGKILL)
         end(lost)
-        driver.note()  # type: ignore[attr-defined]
+        driver.note()
         out, err = driver.communicate(timeout=200)
     assert driver.returncode == 0, out + err
     assert told(certified, "cell retried") != []

@@ -69,7 +69,7 @@ def test_the_server_is_away_for_a_minute(
         assert len(records(certified)) < cells
         back = threading.Timer(AWAY_SECONDS, server.start)
         back.start()
-        driver.note()  # type: ignore[attr-defined]
+        driver.note()
         out, err = driver.communicate(timeout=300)
         back.join()
     assert driver.returncode == 0, out + err
@@ -98,7 +98,7 @@ def test_ctrl_c_while_the_server_hangs(
         wait_until(driver, lambda: logged(server.uri) >= 2)
         server.signal(signal.SIGSTOP)
         wait_until(driver, lambda: finished_and_running(certified))
-        driver.note()  # type: ignore[attr-defined]
+        driver.note()
         os.killpg(driver.pid, signal.SIGINT)
         pressed = time.monotonic()
         out, err = driver.communicate(timeout=60)

@@ -38,7 +38,7 @@ def test_workers_that_die_again_and_again(certified: Path, undisturbed: Path) ->
 
     with sweeping(certified) as driver:
         wait_until(driver, kill_until_one_has_failed)
-        driver.note()  # type: ignore[attr-defined]
+        driver.note()
         out, err = driver.communicate(timeout=120)
     assert driver.returncode == 0, out + err
     assert "failed (reasons in the report" in out
@@ -87,7 +87,7 @@ def test_an_env_runner_that_dies(with_runners: Path, tmp_path: Path) -> None:
     with sweeping(folder) as driver:
         wait_until(driver, one_is_killed)
         wait_until(driver, lambda: told(folder, "cell retried") != [])
-        driver.note()  # type: ignore[attr-defined]
+        driver.note()
         out, err = driver.communicate(timeout=200)
     assert driver.returncode == 0, out + err
     assert len(killed) == 1
@@ -104,7 +104,7 @@ def test_trials_that_raise(certified: Path, undisturbed: Path) -> None:
     with sweeping(certified) as driver:
         wait_until(driver, lambda: finished_and_running(certified))
         weights.write_bytes(whole[:1000])
-        driver.note()  # type: ignore[attr-defined]
+        driver.note()
         out, err = driver.communicate(timeout=120)
     assert driver.returncode == 0, out + err
     status = read_status(certified)
@@ -135,7 +135,7 @@ def test_a_trial_that_cannot_even_record_its_failure(certified: Path, undisturbe
     (certified / "cells").mkdir()
     (certified / "cells" / victim).write_text("in the way")
     with sweeping(certified) as driver:
-        driver.note()  # type: ignore[attr-defined]
+        driver.note()
         out, err = driver.communicate(timeout=200)
     assert driver.returncode == 0, out + err
     assert " failed (reasons in the report" in out

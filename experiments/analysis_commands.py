@@ -63,3 +63,26 @@ def compare_command(
         names = [f"{folder.name} ({folder.path})" for folder in folders]
     print_comparison(console, comparison, *names)
     console.print(f"table: {write_compare_csv(comparison, out)}", soft_wrap=True)
+
+
+def publish_command(
+    study_path: StudyOrResults,
+    out: Annotated[Path, typer.Option("--out", help="Where to put the copies.")],
+    results: Annotated[
+        Path | None,
+        typer.Option("--results", help="Result folder (default: results/<name of the study>)."),
+    ] = None,
+) -> None:
+    """Copy what is small and worth keeping: certificate, study, tables, figures, versions.
+
+    For a repository or a paper's supplement; run `sport-ray report` first.
+    """
+    from experiments.status import locate
+    from sport_ray.versions import versions
+    from tracking.publish import publish
+
+    folder, _ = locate(study_path, results)
+    command = f"sport-ray run {study_path}"
+    written = publish(folder, out, versions(), command)
+    size = sum(path.stat().st_size for path in written)
+    Console().print(f"{len(written)} files, {size / 1e6:.1f} MB: {out}", soft_wrap=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, PlainSerializer
 
@@ -24,10 +24,12 @@ from sport_ray.envs.making import takes_horizon
 from sport_ray.errors import UserError
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 
+PPO = ("projected_ppo", "unconstrained")
+"""Sources by PPO: their settings are the study's sections on training."""
 METHOD_VERSION = 2
 """Raised whenever the same parameters would give other numbers: old cells are then not reused."""
 
-CellMethod = Literal["projected_ppo", "projected_at_deployment", "unconstrained"]
+CellMethod = Literal["projected_ppo", "projected_at_deployment", "unconstrained", "unprojected"]
 
 
 ConstraintField = Annotated[
@@ -41,6 +43,7 @@ class Cell(BaseModel):
     """One policy under one constraint, evaluated at one horizon.
 
     hyperparameters: values of training parameters that are an axis of the sweep.
+    task_policy: the source of the task policy; None for one by PPO, which the method tells.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,6 +54,18 @@ class Cell(BaseModel):
     horizon: int
     seed: int
     hyperparameters: Point = ()
+    task_policy: str | None = None
+
+    @property
+    def source(self) -> str:
+        """The name of the source that makes the task policy."""
+        by_ppo = "projected_ppo" if self.method == "projected_ppo" else "unconstrained"
+        return self.task_policy or by_ppo
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the task policy is deployed as it is: nothing is promised beforehand."""
+        return isinstance(self.constraint, Unconstrained)
 
     @property
     def alpha(self) -> float | None:
@@ -77,10 +92,15 @@ class Cell(BaseModel):
         says by them what sets its cell apart, and that must not depend on what was run before.
         """
         more: dict[str, Any] = {}
+        if self.task_policy is None:
+            more["training"] = self.training(study).model_dump(mode="json")
+            if study.tuning and "warmup_env_steps" in study.tuning.parameters:
+                # of sections without one
+                more["warmup_env_steps"] = study.training.warmup_env_steps
+        else:
+            more["task_policy"] = {"name": self.task_policy, **_identity_of(self, study)}
         if self.hyperparameters:
             more["hyperparameters"] = dict(self.hyperparameters)
-        if study.tuning and "warmup_env_steps" in study.tuning.parameters:
-            more["warmup_env_steps"] = study.training.warmup_env_steps  # of sections without one
         if study.resources.gpus_per_cell:
             more["gpu"] = True  # which share of one says only where it runs
         return {
@@ -91,7 +111,6 @@ class Cell(BaseModel):
             "seed": self.seed,
             "base": certificate.base_digest,
             "certificate": certificate.digest,
-            "training": self.training(study).model_dump(mode="json"),
             "evaluation": study.evaluation.model_dump(mode="json"),
             "deployment": study.deployment and study.deployment.model_dump(mode="json"),
             "env_runners": study.resources.env_runners_per_cell,
@@ -103,12 +122,20 @@ class Cell(BaseModel):
         return digest(self.identity(study, certificate))[:16]
 
 
+def _identity_of(cell: Cell, study: Study) -> dict[str, Any]:
+    """What the cell's source says of its policy; nothing for one that the study has no more."""
+    from experiments.task_policies import SOURCES
+
+    settings = (study.task_policies or {}).get(cell.source)
+    return {} if settings is None else SOURCES[cell.source]().identity(settings)
+
+
 class Job(BaseModel):
-    """One training run and the cells that come out of it."""
+    """One training run and the cells that come out of it; kind: the task policy's source."""
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["projected_ppo", "unconstrained"]
+    kind: str
     cells: tuple[Cell, ...]
 
 
@@ -117,15 +144,17 @@ def constraints_for(
 ) -> list[tuple[Constraint, float | None]]:
     """The constraints at a horizon, each with the ε_max that it was derived from, or None.
 
-    Every kind with an α is taken at the study's alphas; every kind is derived from each ε_max.
+    Every kind with an α is taken at the study's alphas; every kind is derived from each ε_max that
+    is in reach at this horizon.
 
     Raises:
-        UserError: an ε_max below what the base policy itself is certified for, or a kind that
-            cannot be had from what the study gives.
+        UserError: an ε_max below what the base policy itself is certified for at every horizon of
+            the study, or a kind that cannot be had from what the study gives.
     """
     require_same_horizon(certificate, horizon)
     evidence = certificate.evidence(horizon)
     world = world_factor(study, horizon)
+    beyond = [one.eps_max for one in out_of_reach(study, certificate) if one.horizon == horizon]
     axis: dict[Constraint, float | None] = {}
     for name in study.sweep.constraints:
         kind = CONSTRAINTS[name]
@@ -139,20 +168,52 @@ def constraints_for(
         for eps_max in study.sweep.eps_max or []:
             if name == "violation_time" and study.sweep.alphas:
                 continue  # its α must be given; the others' may be derived beside it
-            # Inwards by more than the rounding of the world's factor.
-            level = eps_max if world == 1.0 else eps_max / world * (1.0 - 1e-12)
-            if level < evidence.eps_base:
-                raise UserError(
-                    f"eps_max = {eps_max} cannot be reached at horizon {horizon}: the base policy "
-                    f"itself is certified only to {evidence.eps_base * world:.4g}; raise eps_max, "
-                    "take a longer horizon, or certify with more scenarios"
-                )
+            if eps_max in beyond:
+                continue
+            level = _level(eps_max, world)
             found.append((kind.for_target(evidence, level, trained=trained), eps_max))
         for constraint, _ in found:
             constraint.prior_bound(evidence)  # a kind that cannot promise here says so now
         for constraint, origin in sorted(found, key=lambda one: getattr(one[0], "alpha", 0.0)):
             axis.setdefault(constraint, origin)
     return list(axis.items())
+
+
+class OutOfReach(NamedTuple):
+    """An ε_max below what the base itself is certified for at a horizon, in the study's world."""
+
+    eps_max: float
+    horizon: int
+    certified: float
+
+
+def out_of_reach(study: Study, certificate: Certificate) -> list[OutOfReach]:
+    """The levels of risk that no constraint can promise at some of the study's horizons.
+
+    Raises:
+        UserError: one that is out of reach at every horizon.
+    """
+    found = []
+    for eps_max in study.sweep.eps_max or []:
+        beyond = []
+        for horizon in study.horizons(certificate):
+            world, eps_base = world_factor(study, horizon), certificate.eps_base(horizon)
+            if _level(eps_max, world) < eps_base:
+                beyond.append(OutOfReach(eps_max, horizon, eps_base * world))
+        if len(beyond) == len(study.horizons(certificate)):
+            nearest = min(beyond, key=lambda one: one.certified)
+            raise UserError(
+                f"eps_max = {eps_max} cannot be reached at horizon {nearest.horizon}: the base "
+                f"policy itself is certified only to {nearest.certified:.4g}; raise eps_max, "
+                "take a longer horizon, or certify with more scenarios"
+            )
+        found += beyond
+    return found
+
+
+def _level(eps_max: float, world: float) -> float:
+    """What is left of ε_max in the certificate's world, inwards by more than the rounding."""
+    return eps_max if world == 1.0 else eps_max / world * (1.0 - 1e-12)
 
 
 def require_same_horizon(certificate: Certificate, horizon: int) -> None:
@@ -176,15 +237,20 @@ def plan_jobs(study: Study, certificate: Certificate) -> list[Job]:
 
     Policies that are trained without a bound do not depend on the constraint: one run per
     (T, parameters, seed) serves the cell 'unconstrained' and every cell of 'projected at
-    deployment'. Parameters that such a run does not have make no further runs.
+    deployment'. Parameters that such a run does not have make no further runs. Sources beside
+    those by PPO have no such parameters: one run per (T, seed).
     """
+    others: list[Job] = []
     shared: list[Job] = []
     single: list[Job] = []
     seen: set[tuple[int, Point, int]] = set()
-    methods = study.sweep.methods
+    sources = study.sources
     for horizon in study.horizons(certificate):
         trained = constraints_for(study, certificate, horizon, trained=True)
         deployed = constraints_for(study, certificate, horizon, trained=False)
+        for source, seed in itertools.product(sources, study.sweep.seeds):
+            if source not in PPO:
+                others.append(_job_of(source, deployed, horizon, seed))
         for point, seed in itertools.product(study.sweep.points, study.sweep.seeds):
 
             def cell(
@@ -204,18 +270,31 @@ def plan_jobs(study: Study, certificate: Certificate) -> list[Job]:
                     hyperparameters=point,
                 )
 
-            if "projected_ppo" in methods:
+            if "projected_ppo" in sources:
                 single += [
                     Job(kind="projected_ppo", cells=(cell("projected_ppo", *one),))
                     for one in trained
                 ]
             free = restricted(point, _unconstrained_parameters(study))
-            if "projected_at_deployment" in methods and (horizon, free, seed) not in seen:
+            if "unconstrained" in sources and (horizon, free, seed) not in seen:
                 seen.add((horizon, free, seed))
                 projected = [cell("projected_at_deployment", *one, point=free) for one in deployed]
                 first = cell("unconstrained", Unconstrained(), None, point=free)
                 shared.append(Job(kind="unconstrained", cells=(first, *projected)))
-    return shared + single
+    return others + shared + single
+
+
+def _job_of(
+    source: str, constraints: list[tuple[Constraint, float | None]], horizon: int, seed: int
+) -> Job:
+    """The job of a source that knows of no constraint: its policy as it is, and projected."""
+    about: dict[str, Any] = {"horizon": horizon, "seed": seed, "task_policy": source}
+    free = Cell(method="unprojected", constraint=Unconstrained(), eps_max=None, **about)
+    projected = [
+        Cell(method="projected_at_deployment", constraint=constraint, eps_max=eps_max, **about)
+        for constraint, eps_max in constraints
+    ]
+    return Job(kind=source, cells=(free, *projected))
 
 
 def _unconstrained_parameters(study: Study) -> set[str]:

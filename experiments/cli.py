@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from experiments.analysis_commands import compare_command, conservativeness_command
+from experiments.analysis_commands import (
+    compare_command,
+    conservativeness_command,
+    publish_command,
+)
 from experiments.certificate_commands import (
     new_key_command,
     plan_command,
@@ -19,6 +23,8 @@ from experiments.certificate_commands import (
 )
 from experiments.deploy_commands import audit_command, export_command
 from experiments.import_commands import import_base_command
+from experiments.presa_commands import presa_app
+from experiments.scpo_commands import scpo_command
 from sport_ray.errors import UserError
 
 if TYPE_CHECKING:  # Ray and torch take seconds: a mistake in a study is told before
@@ -204,6 +210,7 @@ def run(
 
 app.command("conservativeness")(conservativeness_command)
 app.command("compare")(compare_command)
+app.command("publish")(publish_command)
 app.command("plan")(plan_command)
 app.command("verify")(verify_command)
 app.command("sign")(sign_command)
@@ -211,6 +218,8 @@ app.command("new-key")(new_key_command)
 app.command("export")(export_command)
 app.command("audit")(audit_command)
 app.command("import-base")(import_base_command)
+app.command("scpo")(scpo_command)
+app.add_typer(presa_app, name="presa")
 
 
 def _print_report(console: Console, path: Path) -> None:

@@ -146,6 +146,7 @@ def export_of(root: Path, cell_id: str) -> Any:
             "method": cell.method,
             "seed": cell.seed,
             "eps_max": cell.eps_max,
+            **({} if cell.task_policy is None else {"task_policy": cell.task_policy}),
         },
         evidence={name: record.get(name) for name in EVIDENCE},
     )

@@ -12,10 +12,19 @@ from experiments.cells import Cell, Job
 from experiments.disk import is_disk_full
 from experiments.evaluation import evaluate_cell
 from experiments.results import ResultFolder
-from experiments.training import Trained, train_task_policy
+from experiments.task_policies import SOURCES
+from experiments.task_policies.interface import require_alike
+from experiments.task_policies.ppo import PPOSource
+from experiments.training import Trained
 from sport_ray.canonical import write_atomic, write_json
 from sport_ray.certificates import Certificate, load_certificate
-from sport_ray.policies import FrozenGaussian, load_policy, policy_digest, save_policy
+from sport_ray.policies import (
+    FrozenGaussian,
+    GaussianNetwork,
+    load_policy,
+    policy_digest,
+    save_policy,
+)
 
 
 def run_job(folder: ResultFolder, job: Job) -> dict[str, int]:
@@ -35,18 +44,9 @@ def run_job(folder: ResultFolder, job: Job) -> dict[str, int]:
     missing = [cell for cell in job.cells if not is_finished(folder, certificate, cell)]
     if not missing:
         return counts
-    first = missing[0]
     try:
         base_file = load_policy(folder.base)
-        constraint = job.cells[0].constraint
-        trained = train_task_policy(
-            study,
-            base_file.network,
-            constraint,
-            first.horizon,
-            first.seed,
-            first.hyperparameters,
-        )
+        trained = train(folder, job, base_file.network, certificate)
         trained_digest = save_trained(folder, job, trained)
         base, task = FrozenGaussian(base_file.network), FrozenGaussian(trained.network)
     except Exception as error:
@@ -82,6 +82,25 @@ def run_job(folder: ResultFolder, job: Job) -> dict[str, int]:
     return counts
 
 
+def train(
+    folder: ResultFolder, job: Job, base: GaussianNetwork, certificate: Certificate
+) -> Trained:
+    """The job's task policy, from its source.
+
+    Raises:
+        UserError, ArithmeticError: see ``TaskPolicySource.train``; a policy whose sizes or action
+            mapping are not the base's.
+    """
+    study, source, cell = folder.study, SOURCES[job.kind](), job.cells[0]
+    settings = (study.task_policies or {}).get(job.kind) or source.settings()
+    common = (study, settings, base, certificate, cell.horizon, cell.seed)
+    if isinstance(source, PPOSource):
+        return source.train(*common, cell.constraint, cell.hyperparameters)
+    trained = source.train(*common)
+    require_alike(trained.network, base, f"the policy of {job.kind}")
+    return trained
+
+
 def is_of_the_machine(error: BaseException) -> bool:
     """A full disk or a lost process, as opposed to what the study itself brings about.
 
@@ -104,6 +123,7 @@ def header(folder: ResultFolder, certificate: Certificate, cell: Cell) -> dict[s
         "cell_id": cell.cell_id(folder.study, certificate),
         "study": folder.study.name,
         "method": cell.method,
+        "task_policy": cell.source,
         "constraint": constraint.name,
         "alpha": cell.alpha,
         "log_alpha": None if cell.alpha is None else constraint.log_ratio_limit,

@@ -21,6 +21,7 @@ from experiments.section import (
 from sport_ray.certificates.sampling import AnytimeSampling, FixedSampling, Sampling
 from sport_ray.constraints import CONSTRAINTS
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
+from tracking.published import published_names
 
 
 class Environment(Section):
@@ -228,6 +229,18 @@ class ResourcesSection(Section):
 
 
 class TrackingSection(Section):
-    """Where MLflow records go; by default SQLite beside the results."""
+    """Where MLflow records go (by default SQLite beside the results), and what to compare with.
+
+    published: numbers read off a paper, which the report puts side by side with the study's.
+    """
 
     uri: str | None = None
+    published: str | None = None
+
+    @field_validator("published")
+    @classmethod
+    def _known_table(cls, name: str | None) -> str | None:
+        known = published_names()
+        if name is not None and name not in known:
+            raise ValueError(f"no published numbers of that name; known: {', '.join(known)}")
+        return name

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from rich.console import Console
 
 from experiments.base import find_base, install_base, load_base, save_base, train_base
-from experiments.cells import Job
+from experiments.cells import Job, out_of_reach
 from experiments.certify import base_plan, certify, load_matching
 from experiments.choose import choose, load_choice
 from experiments.disk import DiskFull, is_disk_full, no_room, require_space
@@ -22,6 +22,7 @@ from experiments.runtime import ray_session
 from experiments.stopping import TERMINATED
 from experiments.study import Study
 from experiments.sweep import SweepSummary, pending_jobs, run_sweep, write_plan
+from experiments.task_policies.section import require_sources
 from experiments.training_sections import BaseTrainingSection
 from sport_ray.canonical import digest
 from sport_ray.certificates import AnytimeSampling, Certificate
@@ -218,16 +219,23 @@ def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> Sw
     """Run the missing cells with live progress, logging each to MLflow as it ends.
 
     Raises:
-        UserError: a tracking server that does not answer, before anything runs; a sweep of the
-            same folder that is running already.
+        UserError: a tracking server that does not answer, or a task policy that does not fit the
+            base, before anything runs; a sweep of the same folder that is running already.
         Interrupted: Ctrl-C or SIGTERM; what is finished is kept.
     """
     folder = context.folder
+    for one in out_of_reach(folder.study, certificate):
+        context.console.print(
+            f"eps_max = {one.eps_max:g} is out of reach at T = {one.horizon} (the base itself is "
+            f"certified to {bound_text(one.certified)} there): no cells of it",
+            soft_wrap=True,
+        )
     jobs, missing = pending_jobs(folder, certificate)
     if not missing:
         folder.write_study(context.source)
         context.console.print("all cells are finished already")
         return run_sweep(folder, certificate)
+    require_sources(folder.study, base.network)
     study = digest(public_study(folder.study))
     planned = sum(len(job.cells) for job in jobs)
     logger: SweepLogger | None = None  # once it is open

@@ -181,7 +181,7 @@ def _at_work(entries: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def _failure(record: dict[str, Any]) -> dict[str, Any]:
-    names = ("cell_id", "method", "constraint", "alpha", "horizon", "seed", "reason")
+    names = ("cell_id", "method", "task_policy", "constraint", "alpha", "horizon", "seed", "reason")
     return {name: record.get(name) for name in names}
 
 

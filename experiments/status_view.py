@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.console import Console
 from rich.markup import escape
 
@@ -28,7 +30,8 @@ def print_status(console: Console, status: Status) -> None:
         line(f"  about {_duration(status.seconds_left)} left{ahead}")
     for cell in status.failed:
         alpha = "" if cell["alpha"] is None else f" α={cell['alpha']:g}"
-        where = f"{cell['cell_id']} {cell['method']}{alpha} T={cell['horizon']} s={cell['seed']}"
+        made = _made_by(cell)
+        where = f"{cell['cell_id']} {made}{alpha} T={cell['horizon']} s={cell['seed']}"
         line(f"  [red]failed[/] {escape(where)}")
         line(f"    {escape(' '.join(str(cell['reason']).split()))}")
     for count, text in (
@@ -41,6 +44,13 @@ def print_status(console: Console, status: Status) -> None:
             line(f"  {count} {text}")
     if status.study_changed:
         line("  the study file has changed since: this is the plan of the last sweep")
+
+
+def _made_by(cell: dict[str, Any]) -> str:
+    """The method; with the source of the task policy where the method does not tell it."""
+    method, source = str(cell["method"]), cell.get("task_policy")
+    told = source in (None, "projected_ppo", "unconstrained")
+    return method if told else f"{source} {method}"
 
 
 def _sweep_line(sweep: SweepState) -> str:

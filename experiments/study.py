@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import yaml
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     Field,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
     ValidationError,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
@@ -38,8 +42,28 @@ if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
 
 
+def _sources(given: Any) -> dict[str, Section]:
+    from experiments.task_policies.section import checked_sources  # they import this module
+
+    return checked_sources(given)
+
+
+Sources = Annotated[
+    dict[str, Any],  # of sections, each of the source's own class
+    BeforeValidator(_sources),
+    PlainSerializer(
+        lambda sources: {name: one.model_dump(mode="json") for name, one in sources.items()},
+        return_type=dict[str, Any],
+    ),
+]
+
+
 class Study(Section):
-    """A study: one base policy, one environment and property, one grid."""
+    """A study: one base policy, one environment and property, one grid.
+
+    task_policies: where task policies come from (docs/task-policies.md), settings by name;
+    without it ``sweep.methods`` says which of the two by PPO.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
     environment: Environment = Environment()
@@ -55,6 +79,57 @@ class Study(Section):
     resources: ResourcesSection = ResourcesSection()
     tracking: TrackingSection = TrackingSection()
     tuning: TuningSection | None = None
+    task_policies: Sources | None = None
+
+    @builtins.property  # a field has that name
+    def sources(self) -> list[str]:
+        """The sources of task policies by name, whichever way they are asked for."""
+        if self.task_policies is not None:
+            return list(self.task_policies)
+        by_method = {"projected_ppo": "projected_ppo", "projected_at_deployment": "unconstrained"}
+        return [source for method, source in by_method.items() if method in self.sweep.methods]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, raw: Any) -> Any:
+        """``task_policy: scpo`` for ``task_policies: [scpo]``."""
+        if not isinstance(raw, Mapping) or "task_policy" not in raw:
+            return raw
+        name = raw["task_policy"]
+        if "task_policies" in raw:
+            raise ValueError("task_policy and task_policies are given: remove one")
+        if not isinstance(name, str):
+            raise ValueError(f"task_policy = {name!r}: give one name, or task_policies for more")
+        rest = {key: value for key, value in raw.items() if key != "task_policy"}
+        return {**rest, "task_policies": [name]}
+
+    @model_validator(mode="after")
+    def _one_choice_of_sources(self) -> Study:
+        if self.task_policies is None:
+            return self
+        if "methods" in self.sweep.model_fields_set:
+            raise ValueError("sweep.methods and task_policies are given: remove sweep.methods")
+        if not {"projected_ppo", "unconstrained"} & set(self.task_policies):
+            for name, given in (
+                ("sweep.hyperparameters", self.sweep.hyperparameters),
+                ("tuning", self.tuning),
+            ):
+                if given:
+                    raise ValueError(
+                        f"{name} is about PPO's parameters, and task_policies names no source by "
+                        "PPO (projected_ppo, unconstrained): remove one"
+                    )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What was added since, and what it replaces, only where it says something."""
+        dumped: dict[str, Any] = handler(self)
+        if self.task_policies is None:
+            dumped.pop("task_policies", None)
+        elif isinstance(dumped.get("sweep"), dict):
+            dumped["sweep"].pop("methods", None)
+        return dumped
 
     @builtins.property  # a field has that name
     def bases(self) -> list[str]:
@@ -156,19 +231,31 @@ def load_study(path: Path) -> Study:
         raise UserError(f"study file {path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
         raise UserError(f"study file {path} must hold a mapping of sections, such as 'name: …'")
-    return parse_study(raw, f"study file {path}")
+    return parse_study(raw, f"study file {path}", path.parent)
 
 
-def parse_study(raw: Mapping[str, Any], where: str) -> Study:
+def parse_study(raw: Mapping[str, Any], where: str, folder: Path = Path()) -> Study:
     """A study from its sections, as a file holds them; ``where`` begins the line of an error.
+
+    folder: what relative paths of task policies start from; default the working directory.
 
     Raises:
         UserError: see ``load_study``.
     """
     try:
-        return Study.model_validate(raw)
+        study = Study.model_validate(raw)
     except ValidationError as error:
         raise UserError(f"{where}: {_explain(error)}") from None
+    if study.task_policies is None:
+        return study
+    from experiments.task_policies.section import settled_sources
+
+    try:
+        return study.model_copy(
+            update={"task_policies": settled_sources(study.task_policies, folder)}
+        )
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
 
 
 def _explain(error: ValidationError) -> str:

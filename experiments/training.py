@@ -137,10 +137,12 @@ def _summary(result: dict[str, Any]) -> dict[str, float | int | None]:
         return None if value is None else float(value)
 
     violating = number(runners, "num_violating_episodes_lifetime")
+    episodes = number(runners, "num_episodes_lifetime")
     return {
         "clip_fraction": number(learner, "clip_fraction"),
         "train_return": number(runners, "episode_return_mean"),
         "train_violations": None if violating is None else int(violating),
+        "train_episodes": None if episodes is None else int(episodes),
     }
 
 

@@ -104,6 +104,7 @@ def tuning_task(study: Study, certificate: Certificate) -> Task:
             "constraints": [tuning.constraint],
             "alphas": [tuning.alpha] if tuning.alpha else None,
             "eps_max": [tuning.eps_max] if tuning.eps_max else None,
+            "horizons": [horizon],
         }
     )
     [(constraint, _)] = constraints_for(

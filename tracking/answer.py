@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tracking.kinds import is_base, is_paper, is_unconstrained
+from tracking.kinds import is_base, is_paper, is_reference, is_unconstrained
 from tracking.pareto import candidates
 from tracking.performance import STEPS, Performance, performance_of
+from tracking.task_policies import TITLES, parts_of_series, series_of, series_of_row
 from tracking.wording import bound_text, constraint_text, method_text, seeds_text, setting_text
 
 HEADLINE_LEVEL = 0.1
@@ -31,6 +32,7 @@ BUDGETS_GIVE_UP = (
 class Best:
     """The best setting of a method that is certified at a level, beside the base policy.
 
+    method: with the source of the task policy where it is not the method's own: its series.
     setting: its row in the settings; name: what it is called; constraint: the part of the name
     that is not the method.
     paper: whether it is under the paper's constant ratio.
@@ -107,11 +109,11 @@ def answer_study(settings: pd.DataFrame, certificate: dict[str, Any] | None) -> 
     targets = {float(t) for t in settings["eps_max"].dropna()}
     levels = sorted({*LEVELS, *targets})
     certified = candidates(settings, "prior_bound")
-    certified = certified.assign(paper=is_paper(certified))
+    certified = certified.assign(paper=is_paper(certified), series=series_of(certified))
     best = []
     for level in levels:
         allowed = certified[certified["prior_bound"] <= level]
-        for _, rows in allowed.groupby(["method", "paper"], sort=False):
+        for _, rows in allowed.groupby(["series", "paper"], sort=False):
             tried = [_best(level, row, settings, certificate) for _, row in rows.iterrows()]
             best.append(min(tried, key=lambda one: one.cost))
     return Answer(*_sentence(best, settings), _notes(best, settings), tuple(best))
@@ -140,7 +142,7 @@ def _best(
     return Best(
         level,
         int(row.name),  # type: ignore[call-overload]
-        str(row["method"]),
+        series_of_row(row),
         setting_text(row),
         constraint_text(row),
         bool(row["paper"]),
@@ -237,21 +239,32 @@ def _unbroken(text: str) -> str:
     return text.replace(" = ", "\u00a0=\u00a0")
 
 
-def _phrase(method: str) -> str:
+def _phrase(series: str) -> str:
+    method, source = parts_of_series(series)
     if method == "projected_at_deployment":
-        return "a pre-trained task policy projected at deployment"
-    return method_text(method)
+        trained = f"a task policy ({TITLES.get(source, source)})" if source else ""
+        return f"{trained or 'a pre-trained task policy'} projected at deployment"
+    return method_text(series)
 
 
 def _notes(best: list[Best], settings: pd.DataFrame) -> tuple[str, ...]:
     notes = []
     free = settings[is_unconstrained(settings) & (settings["seeds"] > 0)]
-    if len(free):
-        low, high = free["empirical_violation_rate"].min(), free["empirical_violation_rate"].max()
-        shares = f"{low:.1%}" if f"{low:.1%}" == f"{high:.1%}" else f"{low:.1%} to {high:.1%}"
+    reference = free[is_reference(free)]
+    if len(reference):
         notes.append(
-            f"The unconstrained policy has no certificate: it violated in {shares} of its "
-            "evaluation scenarios."
+            f"The unconstrained policy has no certificate: it violated in {_shares(reference)} of "
+            "its evaluation scenarios."
+        )
+    others = free[~is_reference(free)]
+    if len(others):
+        found = [
+            f"{method_text(str(series))}: {_shares(rows)}"
+            for series, rows in others.groupby(series_of(others), sort=False)
+        ]
+        notes.append(
+            "No policy that is not projected has a prior bound; violations in evaluation "
+            f"scenarios: {'; '.join(found)}."
         )
     if any(b.budget for b in best):
         notes.append(BUDGETS_GIVE_UP)
@@ -263,3 +276,9 @@ def _notes(best: list[Best], settings: pd.DataFrame) -> tuple[str, ...]:
             f"two standard errors over scenarios, seeds taken as given.{few}"
         )
     return tuple(notes)
+
+
+def _shares(rows: pd.DataFrame) -> str:
+    """From the smallest to the largest observed rate."""
+    low, high = rows["empirical_violation_rate"].min(), rows["empirical_violation_rate"].max()
+    return f"{low:.1%}" if f"{low:.1%}" == f"{high:.1%}" else f"{low:.1%} to {high:.1%}"

@@ -26,6 +26,7 @@ from tracking.kinds import is_base, kind_of
 from tracking.pareto import candidates, front_groups, front_mask
 from tracking.performance import Performance, performance_of
 from tracking.table import plain_rows
+from tracking.task_policies import series_of, series_of_row
 from tracking.wording import bound_text, point_text, rate_text, setting_text
 
 _TITLES = {
@@ -48,6 +49,7 @@ _MAX_CELLS_NAMED = 5
 class Point:
     """One setting: its place, its extent over seeds, what it shows, and its row of settings.
 
+    method: its series (`tracking.task_policies`).
     low, high: of the interval of its performance; left, right: of its risk over seeds.
     The label is written from `label_x` on or, with `label_end`, up to it.
     """
@@ -150,7 +152,7 @@ def _panel(
             y_axis.place(row[measure.high]),
             x_axis.place(left[i]),
             x_axis.place(right[i]),
-            str(row["method"]),
+            series_of_row(row),
             str(kinds.iloc[i]),
             int(row["horizon"]),
             parameters[i],
@@ -183,12 +185,13 @@ def _panel(
 def _series(
     points: pd.DataFrame, places: list[tuple[float, float]], horizons: list[int]
 ) -> tuple[Series, ...]:
-    """A line per method, constraint, T and parameters with two points or more.
+    """A line per method and source, constraint, T and parameters with two points or more.
 
     By growing α or ε_max.
     """
     parameters = points["hyperparameters"].astype(object).fillna("")
-    keys = list(zip(points["method"], kind_of(points), points["horizon"], parameters, strict=True))
+    series = series_of(points)
+    keys = list(zip(series, kind_of(points), points["horizon"], parameters, strict=True))
     # A budget has no α, and grows with the risk that it was derived from.
     order = np.lexsort((points["prior_bound"].astype(float), points["alpha"].astype(float)))
     found = []

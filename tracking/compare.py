@@ -17,6 +17,7 @@ from tracking.files import write_atomically
 from tracking.kinds import kind_of
 from tracking.records import ResultFolder
 from tracking.table import plain_rows, results_table
+from tracking.task_policies import series_of_row
 from tracking.wording import setting_text
 
 PERFORMANCES = {
@@ -26,7 +27,8 @@ PERFORMANCES = {
 }
 RATE = "empirical_violation_rate"
 COMPARED = {
-    "setting": "the setting in words; alike are method, constraint, α or ε_max, T and parameters",
+    "setting": "the setting in words; alike are method, source of the task policy, constraint, "
+    "α or ε_max, T and parameters",
     "alpha_a, alpha_b": "α in either study: derived from an ε_max it depends on the certificate",
     "seeds_a, seeds_b": "finished seeds of either",
     "pairing": "paired by the seeds that both have, unpaired, or why there is no interval",
@@ -39,7 +41,8 @@ COMPARED = {
     "posterior_a, posterior_b": "posterior bound of the worst seed",
 }
 """Columns of the comparison beside those of a setting."""
-_KEY = ["method", "kind", "level", "horizon", "hyperparameters"]
+_SAME = ("method", "task_policy", "constraint", "eps_max", "horizon")
+_KEY = ["method", "kind", "level", "horizon", "hyperparameters", "task_policy"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ class Comparison:
     """What differs in the studies' parameters, matched settings, and the others by name.
 
     parameters: (name, value in the first, value in the second), where they are not the same.
-    overall: per method and kind of constraint over all matched settings; see `compare_studies`.
+    overall: per method (and source of task policies) and kind of constraint over all matched
+        settings; see `compare_studies`.
     """
 
     warning: str | None
@@ -127,7 +131,7 @@ def _row(first: pd.DataFrame, second: pd.DataFrame, name: str) -> dict[str, Any]
     start = first.iloc[0]
     found: dict[str, Any] = {
         "setting": _name(start),
-        **{key: start[key] for key in ("method", "constraint", "eps_max", "horizon")},
+        **{key: start[key] for key in _SAME},
         "hyperparameters": start["hyperparameters"] or None,
         "alpha_a": start["alpha"],
         "alpha_b": second["alpha"].iloc[0],
@@ -167,7 +171,7 @@ def _overall(
         for seed in sorted(set(a.index) & set(b.index)):
             pairs.append(
                 {
-                    "method": key[0],
+                    "method": series_of_row({"method": key[0], "task_policy": key[5]}),
                     "kind": key[1],
                     "horizon": key[3],
                     "setting": key,

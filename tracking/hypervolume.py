@@ -17,6 +17,7 @@ from tracking.files import write_atomically
 from tracking.kinds import is_base, kind_of
 from tracking.pareto import RISK_KINDS, candidates
 from tracking.performance import STEPS, performance_of
+from tracking.task_policies import sources_of
 
 REFERENCE_RISK = 1.0
 ALL = "all"
@@ -25,6 +26,7 @@ COLUMNS = [
     "horizon",
     "constraint",
     "method",
+    "task_policy",
     "points",
     "reference_risk",
     "reference_performance",
@@ -71,7 +73,8 @@ def hypervolume_table(
 ) -> pd.DataFrame:
     """Hypervolumes of a study's settings (`aggregate`), against the base policy; columns `COLUMNS`.
 
-    For each kind of risk a row for all settings together and one for each (constraint, method).
+    For each kind of risk a row for all settings together and one for each (constraint, method,
+    source of task policies).
     The reference risk is 1, so that the number is steps saved, or return gained, on average over
     allowed risks from 0 to 1. The reference performance is the base's own: at the longest T of the
     study, over all T together (``horizon`` missing), or, where performance at different T cannot
@@ -92,11 +95,13 @@ def hypervolume_table(
             if horizon is not None:
                 chosen = chosen[chosen["horizon"] == horizon]
             kinds = kind_of(chosen)
-            groups: list[tuple[str, str, pd.DataFrame]] = [(ALL, ALL, chosen)]
-            for kind, method in dict.fromkeys(zip(kinds, chosen["method"], strict=True)):
-                mask = (kinds == kind) & (chosen["method"] == method)
-                groups.append((str(kind), str(method), chosen[mask]))
-            for kind, method, some in groups:
+            groups: list[tuple[str, str, str, pd.DataFrame]] = [(ALL, ALL, ALL, chosen)]
+            keys = list(zip(kinds, chosen["method"], sources_of(chosen), strict=True))
+            for key in dict.fromkeys(keys):
+                mask = np.array([one == key for one in keys], dtype=bool)
+                kind, method, made_by = map(str, key)
+                groups.append((kind, method, made_by, chosen[mask]))
+            for kind, method, made_by, some in groups:
                 both = np.column_stack(
                     [some["risk"].to_numpy(np.float64), measure.cost(some[measure.mean])]
                 )
@@ -107,6 +112,7 @@ def hypervolume_table(
                         "horizon": horizon,
                         "constraint": kind,
                         "method": method,
+                        "task_policy": made_by,
                         "points": len(some),
                         "reference_risk": REFERENCE_RISK,
                         "reference_performance": reference,

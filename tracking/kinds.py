@@ -1,7 +1,7 @@
 """Kinds of constraint as they stand in a results table: which is which, and which cells kept to it.
 
 Works on the table of cells and on its `aggregate`. A record without a constraint is from before
-there were several: it has the paper's, unless its method is unconstrained.
+there were several: it has the paper's, unless its method deploys the policy as it is.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import pandas as pd
 
 RATIO, UNCONSTRAINED = "ratio", "unconstrained"
+FREE_METHODS = (UNCONSTRAINED, "unprojected")
+"""Methods that deploy a task policy as it is: PPO's without a bound, and that of any source."""
 BY_STEP = (RATIO, "gauss_renyi", "violation_time")
 """Kinds with one α for every step: what each allows is the same, what it promises is not."""
 BY_PATH = ("pathwise", "pathwise_spread", "pathwise_all")
@@ -21,12 +23,17 @@ def kind_of(table: pd.DataFrame) -> pd.Series:
     """The kind of constraint of each row, never missing."""
     kind = table["constraint"].astype(object)
     kind = kind.where(kind.notna(), RATIO)
-    return kind.where(table["method"] != UNCONSTRAINED, UNCONSTRAINED)
+    return kind.where(~table["method"].isin(FREE_METHODS), UNCONSTRAINED)
 
 
 def is_unconstrained(table: pd.DataFrame) -> pd.Series:
     """Rows to which nothing is promised. A budget has no α either, but is no such row."""
     return kind_of(table) == UNCONSTRAINED
+
+
+def is_reference(table: pd.DataFrame) -> pd.Series:
+    """Rows of the policy that PPO trains without a bound, which gains are measured against."""
+    return table["method"] == UNCONSTRAINED
 
 
 def is_paper(table: pd.DataFrame) -> pd.Series:
@@ -37,6 +44,25 @@ def is_paper(table: pd.DataFrame) -> pd.Series:
 def is_base(table: pd.DataFrame) -> pd.Series:
     """Rows that are the base policy itself: α = 1, of whatever method and kind."""
     return (table["alpha"] == 1.0) & ~is_unconstrained(table)
+
+
+def promise_of(table: pd.DataFrame) -> pd.Series:
+    """Which promises each row carries, in words, from `certified` and its posterior bound.
+
+    prior: of the constraint, before any rollout, if it held in all that was seen. posterior: of
+    this policy (of a setting: its worst seed's), after its evaluation. A bound of 1 is none.
+    """
+    after = table["posterior_bound"].astype(float) < 1
+    before = table["certified"].astype(bool)
+    words = {
+        (True, True): "prior, posterior",
+        (True, False): "prior",
+        (False, True): "posterior",
+        (False, False): "none",
+    }
+    pairs = zip(before, after, strict=True)
+    named = [words[bool(prior), bool(posterior)] for prior, posterior in pairs]
+    return pd.Series(named, index=table.index, dtype=object)
 
 
 def constraint_held(frame: pd.DataFrame) -> pd.Series:

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from tracking.kinds import RATIO, UNCONSTRAINED
+from tracking.kinds import FREE_METHODS, RATIO, UNCONSTRAINED
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Metric:
 
 
 _FREE = "unconstrained"
+_NOT_TRAINED = "the policy was imported, or its source does not count them"
 _INFINITE = "infinite, then flagged"
 _NO_PRIOR = "unconstrained: nothing is promised"
 _INFINITE_OTHER = "infinite, under another constraint than the paper's"
@@ -116,10 +117,13 @@ METRICS: dict[str, Metric] = {
         "share", "samples outside PPO's clip range at the end of training", _UNREPORTED_BY_LEARNER
     ),
     "train_return": Metric("reward", "mean task return at the end of training", _UNREPORTED),
+    "train_episodes": Metric(
+        "episodes", "episodes of training, data collection included", _NOT_TRAINED
+    ),
     "train_violations": Metric(
         "episodes",
         "training episodes that entered the hazard",
-        "the environment does not count them",
+        f"the environment does not count them; {_NOT_TRAINED}",
     ),
     "train_env_steps": Metric("steps", "environment steps of training"),
     "train_seconds": Metric("s", "wall time of training"),
@@ -174,7 +178,8 @@ def _infinite_as_null(record: dict[str, Any]) -> list[str]:
     if record.get("status") != "finished":
         return []
     names = [name for name in _NULL_IF_INFINITE if name in record and record[name] is None]
-    promised = UNCONSTRAINED not in (record.get("method"), record.get("constraint"))
+    free = record.get("method") in FREE_METHODS or record.get("constraint") == UNCONSTRAINED
+    promised = not free
     if promised and "prior_bound" in record and record["prior_bound"] is None:
         names.append("prior_bound")
     return names

@@ -28,6 +28,7 @@ SWEEP_FILES = (
     "pareto.csv",
     "hypervolume.csv",
     "speedup.csv",
+    "task_policies.csv",
     "report.html",
     "conservativeness.html",
     "conservativeness.csv",

@@ -8,9 +8,10 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from tracking.kinds import RATIO, UNCONSTRAINED
+from tracking.kinds import FREE_METHODS, RATIO, UNCONSTRAINED
 from tracking.parameters import parameters_of
 from tracking.records import ResultFolder
+from tracking.task_policies import parts_of_series, series_of_row, source_of
 
 MAX_PARAM = 500  # MLflow refuses longer values in a database store
 
@@ -65,6 +66,7 @@ def params_of(record: dict[str, Any]) -> dict[str, str]:
         "T": str(record["horizon"]),
         "seed": str(record["seed"]),
         "method": record["method"],
+        "task_policy": source_of(record),
         "constraint": record.get("constraint"),
         "eps_max": _repr(record.get("eps_max")),
         "log_budget": _repr(record.get("log_budget")),
@@ -79,22 +81,26 @@ def params_of(record: dict[str, Any]) -> dict[str, str]:
 
 def run_name(record: dict[str, Any]) -> str:
     """The name that the UI shows for a cell's run."""
-    if _is_free(record):
-        bound = UNCONSTRAINED
+    series = series_of_row(record)
+    if series == UNCONSTRAINED:
+        bound = series
+    elif _is_free(record):
+        bound = f"{source_of(record)} {record['method']}"
     else:
         # A record without a kind is from before there were several.
         kind = record.get("constraint") or RATIO
         names = {"alpha": record.get("alpha"), "eps_max": record.get("eps_max")}
         shown = [f"{name}={value:g}" for name, value in names.items() if value is not None]
         kinds = [] if kind == RATIO else [kind]
-        bound = " ".join([record["method"], *kinds, *shown[:1]])
+        source = parts_of_series(series)[1]
+        bound = " ".join([*filter(None, [source]), record["method"], *kinds, *shown[:1]])
     parameters = parameters_of(record.get("hyperparameters"))
     varied = "".join(f" {name}={value}" for name, value in parameters.items())
     return f"{bound} T={record['horizon']}{varied} seed={record['seed']}"
 
 
 def _is_free(record: dict[str, Any]) -> bool:
-    return UNCONSTRAINED in (record["method"], record.get("constraint"))
+    return record["method"] in FREE_METHODS or record.get("constraint") == UNCONSTRAINED
 
 
 def _repr(value: float | None) -> str | None:

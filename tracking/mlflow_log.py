@@ -37,12 +37,14 @@ from tracking.mlflow_store import (
     unreachable,
 )
 from tracking.records import ResultFolder, read_results
+from tracking.task_policies import source_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 SWEEP_TAG, CELL_TAG = "sport_ray.sweep_id", "sport_ray.cell_id"
 RECORD_TAG = "sport_ray.record_digest"
+TASK_POLICY_TAG = "sport_ray.task_policy"
 NOT_FINITE_TAG, VACUOUS_TAG = "sport_ray.not_finite", "sport_ray.vacuous"
 PARENT_TAG = "mlflow.parentRunId"  # what MLflow's own UI nests by
 RUN_STATUS = {"finished": "FINISHED", "failed": "FAILED"}
@@ -200,6 +202,7 @@ class Sweep:
         tags = {
             NOT_FINITE_TAG: ",".join(not_finite),
             VACUOUS_TAG: ",".join(vacuous_bounds(record)),
+            TASK_POLICY_TAG: source_of(record),
             POLICY_TAG: self._policies.send(run_id, record, results_dir) or "",
             "sport_ray.reason": record.get("reason") or "",
             "sport_ray.off_policy_refusal": record.get("off_policy_refusal") or "",

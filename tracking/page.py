@@ -23,8 +23,10 @@ from tracking.page_rows import (
     filter_choices,
     hypervolume_rows,
     ids_by_setting,
+    is_of_source,
     kind_class,
     kind_of_row,
+    outline,
     used_bounds,
     without_repeats,
 )
@@ -38,6 +40,8 @@ from tracking.table import (
     cells_csv,
     plain_rows,
 )
+from tracking.task_policies import series_of_row
+from tracking.task_policy_table import count_text
 from tracking.templating import page_environment
 
 FRONTS = {
@@ -50,13 +54,16 @@ PAPER = "https://arxiv.org/abs/2504.06386"
 
 @dataclass(frozen=True)
 class Tables:
-    """What was computed from the records: cells, settings, fronts, hypervolumes, speed-ups."""
+    """What was computed from the records: cells, settings, fronts, comparisons, tests."""
 
     frame: pd.DataFrame
     settings: pd.DataFrame
     front: pd.DataFrame
     hypervolume: pd.DataFrame
     speedup: pd.DataFrame
+    published: pd.DataFrame
+    trends: pd.DataFrame
+    sources: pd.DataFrame
 
 
 def render_page(
@@ -80,9 +87,14 @@ def render_page(
         rate=wording.rate_text,
         value=measure.text,
         method=wording.method_text,
+        p_value=wording.p_value_text,
+        count=count_text,
         confidence=wording.confidence_text,
         kind_class=kind_class,
         kind_of_row=kind_of_row,
+        series=series_of_row,
+        outline=outline,
+        is_of_source=is_of_source,
     )
     certificate = folder.certificate
     tried = settings.loc[settings["seeds"] > 0, "seeds"]
@@ -109,6 +121,9 @@ def render_page(
         hypervolumes=hypervolume_rows(tables.hypervolume, measure),
         fronts={kind: plain_rows(front[front["risk_kind"] == kind]) for kind in RISK_KINDS},
         speedup=levels_of(tables.speedup),
+        published=plain_rows(tables.published),
+        trends=plain_rows(tables.trends),
+        sources=plain_rows(tables.sources),
         kinds=list(dict.fromkeys(kind_of(frame))),
         cells=cells,
         num_failed=int((frame["status"] == "failed").sum()),
@@ -142,6 +157,7 @@ def render_page(
             "cells": _embedded(cells_csv(frame)),
             "pareto": _embedded(cells_csv(front)),
             "hypervolume": _embedded(cells_csv(tables.hypervolume)),
+            "task_policies": _embedded(cells_csv(tables.sources)),
         },
         css=_asset("report.css"),
         script=_asset("report.js"),

@@ -9,12 +9,13 @@ import pandas as pd
 
 from tracking import wording
 from tracking.answer import Best
-from tracking.figures.style import KIND_COLOURS
-from tracking.kinds import kind_of
+from tracking.figures.style import KIND_COLOURS, series_marker
+from tracking.kinds import kind_of, promise_of
 from tracking.pareto import RISK_KINDS
 from tracking.performance import Performance
 from tracking.statistics import SETTING
 from tracking.table import plain_rows
+from tracking.task_policies import parts_of_series, series_of, series_of_row
 
 
 def cell_rows(frame: pd.DataFrame, settings: pd.DataFrame) -> list[dict[str, Any]]:
@@ -27,8 +28,10 @@ def cell_rows(frame: pd.DataFrame, settings: pd.DataFrame) -> list[dict[str, Any
             "setting": number[_key(row)],
             "kind": kind,
             "parameters": row["hyperparameters"] or "",
+            "series": series_of_row(row),
+            "promise": promise if row["status"] == "finished" else "none",
         }
-        for row, kind in zip(plain_rows(frame), kinds, strict=True)
+        for row, kind, promise in zip(plain_rows(frame), kinds, promise_of(frame), strict=True)
     ]
 
 
@@ -50,6 +53,29 @@ def kind_class(kind: str) -> str:
     return f"kind-{kind}" if kind in KIND_COLOURS else "kind-other"
 
 
+_OUTLINES = {
+    "^": "m0,-6l5.6,10.4h-11.2z",
+    "<": "m-6,0l10.4,-5.6v11.2z",
+    "v": "m0,6l5.6,-10.4h-11.2z",
+    ">": "m6,0l-10.4,-5.6v11.2z",
+    "P": "m-2,-6h4v4h4v4h-4v4h-4v-4h-4v-4h4z",
+    "X": "m0,-2.8l2.8,-2.8l2.8,2.8l-2.8,2.8l2.8,2.8l-2.8,2.8l-2.8,-2.8l-2.8,2.8l-2.8,-2.8"
+    "l2.8,-2.8l-2.8,-2.8l2.8,-2.8z",
+    "h": "m0,-6l5.2,3v6l-5.2,3l-5.2,-3v-6z",
+    "*": "m0,-7l1.9,5.1l5.1,1.9l-5.1,1.9l-1.9,5.1l-1.9,-5.1l-5.1,-1.9l5.1,-1.9z",
+}
+
+
+def outline(series: str) -> str:
+    """The marker of a source's series as an SVG path around its point, as figures have it."""
+    return _OUTLINES[series_marker(series)]
+
+
+def is_of_source(series: str) -> bool:
+    """Whether the series names a source beside PPO."""
+    return bool(parts_of_series(series)[1])
+
+
 def kind_of_row(row: dict[str, Any]) -> str:
     """The kind of constraint of one row of a table."""
     return str(kind_of(pd.DataFrame([row])).iloc[0])
@@ -64,8 +90,8 @@ def filter_choices(frame: pd.DataFrame) -> dict[str, Any]:
             for kind in dict.fromkeys(kind_of(frame))
         ],
         "methods": [
-            {"value": method, "label": wording.method_text(method)}
-            for method in dict.fromkeys(frame["method"])
+            {"value": series, "label": wording.method_text(series)}
+            for series in dict.fromkeys(series_of(frame))
         ],
         "parameters": [
             {"value": text, "label": text or "none"}
@@ -93,11 +119,11 @@ def hypervolume_rows(table: pd.DataFrame, measure: Performance) -> dict[str, Any
     """A row per series, with the hypervolume for each kind of risk."""
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in plain_rows(table):
-        key = (row["horizon"], row["constraint"], row["method"])
-        name = wording.kind_text(row["constraint"])
-        if row["method"] != row["constraint"]:
-            name += f", {wording.method_text(row['method'])}"
-        entry = rows.setdefault(key, {**row, "name": name, **dict.fromkeys(RISK_KINDS)})
+        series = "all" if row["method"] == "all" else series_of_row(row)
+        key = (row["horizon"], row["constraint"], series)
+        name = wording.series_and_kind_text(series, row["constraint"])
+        named = {"name": name, "series": series}
+        entry = rows.setdefault(key, {**row, **named, **dict.fromkeys(RISK_KINDS)})
         entry[row["risk_kind"]] = row["hypervolume"]
     known = table.drop_duplicates(["horizon"])
     references = "; ".join(

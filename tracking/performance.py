@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tracking.kinds import is_unconstrained
+from tracking.kinds import is_reference
 from tracking.wording import steps_text
 
 
@@ -62,12 +62,12 @@ class Performance:
         return steps_text(value)
 
     def unconstrained(self, settings: pd.DataFrame) -> float:
-        """The best unconstrained setting of an aggregated table; NaN without any.
+        """The best setting of PPO without a bound in an aggregated table; NaN without any.
 
         Of times to goal, those with violations ignored where they are known: the few episodes of
         such a policy that satisfy the property are not typical of it.
         """
-        free = settings[is_unconstrained(settings)]
+        free = settings[is_reference(settings)]
         values = free[self.mean]
         if self.sign > 0:
             values = free["mean_steps_to_reach"].fillna(values)

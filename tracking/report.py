@@ -11,19 +11,23 @@ from tracking.hypervolume import hypervolume_table, write_hypervolume_csv
 from tracking.page import Tables, render_page
 from tracking.pareto import pareto_table, write_pareto_csv
 from tracking.records import read_results
+from tracking.side_by_side import side_by_side, write_side_by_side_csv
 from tracking.speedup import speedup_table
 from tracking.speedup_table import write_speedup_csv
 from tracking.statistics import aggregate
 from tracking.table import results_table, write_cells_csv, write_cells_parquet
+from tracking.task_policy_table import task_policy_table, write_task_policies_csv
+from tracking.trends import trend_table, write_trends_csv
 
 
 def write_report(results_dir: str | Path) -> Path:
     """Write ``report.html``, ``figures/`` and the tables: cells, fronts, hypervolumes, speed-up.
 
     The tables: ``cells.csv`` and ``cells.parquet``, ``pareto.csv``, ``hypervolume.csv``,
-    ``speedup.csv`` (not where nothing can be compared). Returns the page. Everything is made anew
-    from the records, the certificate and the samples; the same files give the same bytes.
-    Raises UserError if the folder holds no results or a damaged file.
+    ``speedup.csv``, ``task_policies.csv``, ``side_by_side.csv`` and ``trends.csv`` (not where
+    nothing can be compared). Returns the page. Everything is made anew from the records, the
+    certificate and the samples; the same files give the same bytes. Raises UserError if the folder
+    holds no results or a damaged file.
     """
     folder = read_results(results_dir)
     frame = results_table(folder.records)
@@ -34,8 +38,11 @@ def write_report(results_dir: str | Path) -> Path:
         pareto_table(settings),
         hypervolume_table(settings, folder.certificate),
         speedup_table(folder, frame),
+        side_by_side(folder, frame),
+        trend_table(frame),
+        task_policy_table(frame, settings),
     )
-    figures, skipped = draw_figures(folder, frame, settings, tables.speedup)
+    figures, skipped = draw_figures(folder, frame, settings, tables.speedup, tables.sources)
     answer = answer_study(settings, folder.certificate)
     animation = animate(folder, frame, settings, answer)
     write_cells_csv(frame, folder.path / "cells.csv")
@@ -43,5 +50,8 @@ def write_report(results_dir: str | Path) -> Path:
     write_pareto_csv(tables.front, folder.path / "pareto.csv")
     write_hypervolume_csv(tables.hypervolume, folder.path / "hypervolume.csv")
     write_speedup_csv(tables.speedup, folder.path / "speedup.csv")
+    write_task_policies_csv(tables.sources, folder.path / "task_policies.csv")
+    write_side_by_side_csv(tables.published, folder.path / "side_by_side.csv")
+    write_trends_csv(tables.trends, folder.path / "trends.csv")
     page = render_page(folder, tables, answer, figures, skipped, animation)
     return write_atomically(folder.path / "report.html", page)

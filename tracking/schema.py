@@ -17,6 +17,7 @@ METHODS = {
     "projected_ppo": "Projected PPO",
     "projected_at_deployment": "Projected at deployment",
     "unconstrained": "Unconstrained",
+    "unprojected": "As it is",
 }
 STATUSES = ("finished", "failed")
 
@@ -39,7 +40,8 @@ def _c(name: str, kind: Kind, nullable: bool, unit: str, meaning: str) -> Column
 COLUMNS: tuple[Column, ...] = (
     _c("cell_id", "str", False, "", "content hash of what defines the cell, 16 hex digits"),
     _c("study", "str", False, "", "name of the study"),
-    _c("method", "str", False, "", "projected_ppo, projected_at_deployment or unconstrained"),
+    _c("method", "str", False, "", "how policy and constraint met: projected_ppo, unprojected …"),
+    _c("task_policy", "str", True, "", "source of the task policy: projected_ppo, unconstrained …"),
     _c("constraint", "str", True, "", "kind of constraint: ratio (the paper's), pathwise …"),
     _c("alpha", "float", True, "", "largest density ratio to the base; empty: a budget, or none"),
     _c("log_alpha", "float", True, "nats", "natural logarithm of alpha"),
@@ -90,6 +92,7 @@ COLUMNS: tuple[Column, ...] = (
     _c("eval_seconds", "float", True, "s", "wall time of evaluation"),
     _c("clip_fraction", "float", True, "share", "samples outside PPO's clip range at the end"),
     _c("train_return", "float", True, "", "mean task return at the end of training"),
+    _c("train_episodes", "int", True, "episodes", "episodes of training, data collection included"),
     _c("train_violations", "int", True, "episodes", "training episodes that entered the hazard"),
     _c("finished_at", "str", True, "", "when the cell ended, ISO 8601"),
 )

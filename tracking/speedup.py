@@ -16,8 +16,11 @@ import pandas as pd
 from scipy import stats
 
 from sport_ray.bounds import ratio_bound
+from tracking.kinds import is_reference, is_unconstrained
 from tracking.parameters import parts_of
 from tracking.records import ResultFolder
+from tracking.task_policies import parts_of_series, series_of, series_text
+from tracking.wording import kind_text
 
 CONFIDENCE = 0.95
 COIN_FLIP, CEILING = "coin flip", "ceiling for pathwise ratio ≤ A"
@@ -31,7 +34,7 @@ KINDS = {
     ("projected_at_deployment", "pathwise"): "pathwise budget, rule",
     ("projected_ppo", "pathwise"): "pathwise budget, learned",
 }
-"""Names of (method, constraint), worst first; others are called by both."""
+"""Names of (series, constraint), worst first; others are called by both."""
 
 COLUMNS = [
     "horizon",
@@ -66,21 +69,22 @@ def speedup_table(folder: ResultFolder, frame: pd.DataFrame) -> pd.DataFrame:
     for part in parts_of(done):
         horizon, group = part.horizon, part.of(done)
         base = group[(group["alpha"] == 1.0)].drop_duplicates("seed").set_index("seed")
-        free = group[group["method"] == "unconstrained"]
+        free = group[is_reference(group)]
         if base.empty or free.empty:
             continue
         slowest, fastest = base["mean_task_steps"].mean(), free["mean_task_steps"].mean()
         if not slowest > fastest:
             continue
         there_is = slowest - fastest
-        targeted = group[group["eps_max"].notna() & (group["method"] != "unconstrained")]
+        targeted = group[group["eps_max"].notna() & ~is_unconstrained(group)]
+        targeted = targeted.assign(series=series_of(targeted))
         for eps_max in sorted(float(one) for one in targeted["eps_max"].unique()):
             at_level = targeted[targeted["eps_max"] == eps_max]
             shares: dict[tuple[str, str], pd.Series] = {}
-            pairs = zip(at_level["method"], at_level["constraint"], strict=True)
-            for key in dict.fromkeys((str(method), str(kind)) for method, kind in pairs):
+            pairs = zip(at_level["series"], at_level["constraint"], strict=True)
+            for key in dict.fromkeys((str(series), str(kind)) for series, kind in pairs):
                 cells = at_level[
-                    (at_level["method"] == key[0]) & (at_level["constraint"] == key[1])
+                    (at_level["series"] == key[0]) & (at_level["constraint"] == key[1])
                 ]
                 steps = cells.set_index("seed")["mean_task_steps"]
                 # Paired: all cells of a seed are evaluated on the same scenarios.
@@ -89,13 +93,13 @@ def speedup_table(folder: ResultFolder, frame: pd.DataFrame) -> pd.DataFrame:
             paper = shares.get(("projected_ppo", "ratio"))
             for key, share in shares.items():
                 cells = at_level[
-                    (at_level["method"] == key[0]) & (at_level["constraint"] == key[1])
+                    (at_level["series"] == key[0]) & (at_level["constraint"] == key[1])
                 ]
                 rows.append(
                     {
                         "horizon": horizon,
                         "eps_max": eps_max,
-                        "kind": KINDS.get(key, f"{key[1]}, {key[0]}") + part.suffix,
+                        "kind": _name(key) + part.suffix,
                         **_interval(share),
                         **_gain(share, paper if key != ("projected_ppo", "ratio") else None),
                         "prior_bound": cells["prior_bound"].max(),
@@ -116,6 +120,14 @@ def speedup_table(folder: ResultFolder, frame: pd.DataFrame) -> pd.DataFrame:
         .drop(columns="rank")
         .reset_index(drop=True)
     )
+
+
+def _name(key: tuple[str, str]) -> str:
+    """The kind in words: of the policies by PPO its own name, of another source's the series."""
+    series, constraint = key
+    other = bool(parts_of_series(series)[1])
+    name = f"{kind_text(constraint)}, {series_text(series)}" if other else f"{constraint}, {series}"
+    return KINDS.get(key, name)
 
 
 def _interval(share: pd.Series) -> dict[str, float]:

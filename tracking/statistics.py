@@ -1,9 +1,10 @@
 """Cells of one setting, summarised over training seeds.
 
-A setting is (method, constraint, alpha, eps_max, horizon, hyperparameters): a budget has no alpha
-and is told apart by the risk that it was derived from. Its seeds are different policies, so their
-violations are not draws from one binomial: counts are pooled for the picture only, and never
-given a Clopper-Pearson bound. The posterior bound of a setting is that of its worst policy.
+A setting is (method, source of the task policy, constraint, alpha, eps_max, horizon,
+hyperparameters): a budget has no alpha and is told apart by the risk that it was derived from. Its
+seeds are different policies, so their violations are not draws from one binomial: counts are
+pooled for the picture only, and never given a Clopper-Pearson bound. The posterior bound of a
+setting is that of its worst policy.
 """
 
 from __future__ import annotations
@@ -22,7 +23,15 @@ from tracking.bootstrap import (
     percentile_interval,
 )
 
-SETTING = ["method", "constraint", "alpha", "eps_max", "horizon", "hyperparameters"]
+SETTING = [
+    "method",
+    "task_policy",
+    "constraint",
+    "alpha",
+    "eps_max",
+    "horizon",
+    "hyperparameters",
+]
 MIN_SEEDS_FOR_INTERVAL = MIN_SEEDS
 INTERVAL_CONFIDENCE = CONFIDENCE
 MEASURES = {

@@ -13,6 +13,7 @@ from tracking.kinds import ORDER, constraint_held
 from tracking.parameters import order_of
 from tracking.records import read_results
 from tracking.schema import COLUMN_NAMES, COLUMNS, METHODS
+from tracking.task_policies import TITLES, sources_of
 
 SCHEMA_NAME = "sport-ray/cells/1"
 DERIVED = {
@@ -20,7 +21,16 @@ DERIVED = {
     "certified": "constraint_held, and the prior bound is below 1",
 }
 """Columns that `load_results` adds to those of the records, booleans."""
-SORT_KEYS = ["horizon", "method", "constraint", "alpha", "eps_max", "hyperparameters", "seed"]
+SORT_KEYS = [
+    "horizon",
+    "method",
+    "task_policy",
+    "constraint",
+    "alpha",
+    "eps_max",
+    "hyperparameters",
+    "seed",
+]
 _DTYPES: dict[str, Any] = {"str": "str", "int": "Int64", "float": "float64"}
 
 
@@ -46,9 +56,15 @@ def results_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
     frame = frame.reindex(columns=[*COLUMN_NAMES, *extra])
     for column in COLUMNS:
         frame[column.name] = frame[column.name].astype(_DTYPES[column.kind])
+    # In a record from before there were other sources it follows from the method.
+    frame["task_policy"] = sources_of(frame).astype(_DTYPES["str"])
     frame["constraint_held"] = constraint_held(frame)
     frame["certified"] = frame["constraint_held"] & (frame["prior_bound"] < 1)
-    orders = {"method": {name: rank for rank, name in enumerate(METHODS)}, "constraint": ORDER}
+    orders: dict[Any, dict[str, int]] = {
+        "method": {name: rank for rank, name in enumerate(METHODS)},
+        "task_policy": _order_of_sources(frame["task_policy"]),
+        "constraint": ORDER,
+    }
     texts = sorted(frame["hyperparameters"].dropna().unique(), key=order_of)
     orders["hyperparameters"] = {text: rank for rank, text in enumerate(texts)}
     frame = frame.sort_values(
@@ -58,6 +74,12 @@ def results_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
         kind="stable",
     )
     return frame.reset_index(drop=True)
+
+
+def _order_of_sources(sources: pd.Series) -> dict[str, int]:
+    """The known ones first, others by name."""
+    others = sorted(set(sources.dropna()) - set(TITLES))
+    return {name: rank for rank, name in enumerate([*TITLES, *others])}
 
 
 def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from tracking.kinds import RATIO, UNCONSTRAINED, kind_of
-from tracking.schema import METHODS
+from tracking.kinds import FREE_METHODS, RATIO, UNCONSTRAINED, kind_of
+from tracking.task_policies import parts_of_series, series_of_row, series_text
 
 KINDS = {
     RATIO: "constant ratio",
@@ -56,6 +56,13 @@ def _plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def p_value_text(value: float | None) -> str:
+    """A p-value, two digits, never 0: '0.032', '4e-13', '< 1e-16'."""
+    if value is None or pd.isna(value):
+        return "–"
+    return "< 1e-16" if value < 1e-16 else f"{value:.2g}"
+
+
 def steps_text(value: float | None) -> str:
     """Mean steps to the goal, one digit more than a control step; or a mean return."""
     return "–" if value is None or pd.isna(value) else f"{value:z.2f}"
@@ -81,7 +88,7 @@ def constraint_text(row: Row) -> str:
     'pathwise budget, ε_max = 0.1'
     """
     kind, alpha, eps_max = row.get("constraint"), row.get("alpha"), row.get("eps_max")
-    if UNCONSTRAINED in (kind, row["method"]):
+    if kind == UNCONSTRAINED or row["method"] in FREE_METHODS:
         return KINDS[UNCONSTRAINED]
     name = kind_text(kind)
     if not _missing(alpha):
@@ -98,10 +105,15 @@ def setting_text(row: Row) -> str:
     >>> free = {"method": "unconstrained", "hyperparameters": "lr=0.0001"}
     >>> setting_text(free)
     'unconstrained, lr=0.0001'
+    >>> scpo = {"method": "projected_at_deployment", "task_policy": "scpo", "alpha": 1.1}
+    >>> setting_text(scpo), setting_text({"method": "unprojected", "task_policy": "scpo"})
+    ('SCPO, projected, α = 1.1', 'SCPO, as it is')
     """
-    name = constraint_text(row)
+    name, series = constraint_text(row), series_of_row(row)
     if name != KINDS[UNCONSTRAINED]:
-        name = f"{_SHORT_METHODS.get(row['method'], row['method'])}, {name}"
+        name = f"{_SHORT_METHODS.get(series) or series_text(series)}, {name}"
+    elif parts_of_series(series)[1]:
+        name = series_text(series)
     return name + _parameters(row)
 
 
@@ -112,7 +124,10 @@ def _parameters(row: Row) -> str:
 
 def point_text(row: Row, horizon: bool) -> str:
     """The label of a point in a chart that shows the method by itself; with its T if wanted."""
-    label = constraint_text(row).replace(" budget", "").replace(" = ", " ") + _parameters(row)
+    series = series_of_row(row)
+    free = row["method"] in FREE_METHODS and parts_of_series(series)[1]
+    name = series_text(series) if free else constraint_text(row)
+    label = name.replace(" budget", "").replace(" = ", " ") + _parameters(row)
     return f"{label}, T {row['horizon']}" if horizon else label
 
 
@@ -120,9 +135,25 @@ def _missing(value: Any) -> bool:
     return value is None or bool(pd.isna(value))
 
 
-def method_text(method: str) -> str:
-    """The method's name in words."""
-    return METHODS.get(method, method)
+def method_text(series: str) -> str:
+    """The name in words of a method, or of a series (`tracking.task_policies`)."""
+    return series_text(series)
+
+
+def series_and_kind_text(series: str, kind: str) -> str:
+    """The name of a line in a chart of several kinds of constraint.
+
+    >>> series_and_kind_text("projected_ppo", "ratio")
+    'constant ratio, Projected PPO'
+    >>> series_and_kind_text("unconstrained", "unconstrained")
+    'unconstrained'
+    >>> series_and_kind_text("unprojected:scpo", "unconstrained")
+    'SCPO, as it is'
+    """
+    if kind == series:
+        return kind_text(kind)
+    free = kind == UNCONSTRAINED
+    return method_text(series) if free else f"{kind_text(kind)}, {method_text(series)}"
 
 
 def seeds_text(counts: pd.Series) -> str:

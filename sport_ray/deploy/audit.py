@@ -142,6 +142,8 @@ class _Reader:
     def _take_breach(self, record: dict[str, Any]) -> None:
         self.broken = True
         self.breaches += 1
+        if self.replay is not None and record.get("drew"):
+            self.replay.skip()
 
     def _take_close(self, record: dict[str, Any]) -> None:
         if self.running or record["lines"] != self.lines:

@@ -58,13 +58,13 @@ class Guard:
                 raise TypeError(f"numbers of type {seen.dtype}")
             seen = seen.astype(np.float64)
         except (TypeError, ValueError) as error:
-            raise self._refuse(f"the observation is not an array of numbers: {error}") from None
+            raise self.refuse(f"the observation is not an array of numbers: {error}") from None
         if seen.shape != (self.observation_size,):
-            raise self._refuse(
+            raise self.refuse(
                 f"the observation has shape {seen.shape}, expected ({self.observation_size},)"
             )
         if not (seen.min() >= -_LARGEST and seen.max() <= _LARGEST):  # NaN is neither
-            raise self._refuse("the observation has an entry that is not finite in float32")
+            raise self.refuse("the observation has an entry that is not finite in float32")
         return seen
 
     def admit(self) -> bool:
@@ -92,9 +92,10 @@ class Guard:
         try:
             return base.distribution(seen)
         except ArithmeticError as error:
-            raise self._refuse(f"the observation is too large: {error}") from None
+            raise self.refuse(f"the observation is too large: {error}") from None
 
-    def _refuse(self, reason: str) -> BeyondPromise:
+    def refuse(self, reason: str) -> BeyondPromise:
+        """What to raise for this reason; the breach lasts until the next reset."""
         if self.breach is None:
-            self.breach = f"an observation was refused earlier in this episode ({reason})"
+            self.breach = f"a step was refused earlier in this episode ({reason})"
         return BeyondPromise(reason)

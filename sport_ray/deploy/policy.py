@@ -105,7 +105,11 @@ class DeployedPolicy:
             raise
         noise = self._random.standard_normal(self.bundle.base.action_size)
         limit = self.bundle.rule.limit(self._left, guard.steps) if guard.breach is None else 0.0
-        record = self._task_step(seen, base, noise, limit) if may_task else None
+        try:
+            record = self._task_step(seen, base, noise, limit) if may_task else None
+        except BeyondPromise as error:
+            self._note("breach", reason=str(error), drew=True)  # or a replay would lag behind
+            raise
         if record is None:
             step = Gaussians(*base, *base)
             drawn = base[0] + base[1] * noise
@@ -139,7 +143,11 @@ class DeployedPolicy:
     def _task_step(
         self, seen: Array, base: tuple[Array, Array], noise: Array, limit: float
     ) -> StepRecord | None:
-        """A step of the projected task policy; None where it cannot be shown to be within."""
+        """A step of the projected task policy; None where it cannot be shown to be within.
+
+        Raises:
+            BeyondPromise: the action that was drawn costs more than there is, or no number.
+        """
         rule, task = self.bundle.rule, self.bundle.task
         assert task is not None
         entries = seen
@@ -149,13 +157,18 @@ class DeployedPolicy:
             mean, std = rule.project(base, task.distribution(entries), limit)
             step = Gaussians(np.array(mean), np.array(std), *base)
             reached = rule.reached(step)
-            if not reached <= limit:
-                return None
-            drawn = step.mean + step.std * noise
-            cost = rule.cost(step, drawn)
-            left = rule.spend(self._left, cost)
         except ArithmeticError:
             return None
+        if not reached <= limit:
+            return None
+        drawn = step.mean + step.std * noise
+        # From here on the noise has had its say: the base policy with the same noise, or another
+        # draw, would no longer be a sample of it. What cannot be charged is not played at all.
+        try:
+            cost = rule.cost(step, drawn)
+            left = rule.spend(self._left, cost)
+        except ArithmeticError as error:
+            raise self.guard.refuse(f"the step drawn cannot be charged: {error}") from None
         return StepRecord(self.guard.steps, "task", limit, reached, cost, left, step, drawn)
 
     def _finish(self, reason: str) -> None:

@@ -26,6 +26,10 @@ class Replay:
         sequence = np.random.SeedSequence(entropy, spawn_key=tuple(spawn_key))
         self._random = np.random.default_rng(sequence)
 
+    def skip(self) -> None:
+        """A draw that was refused."""
+        self._random.standard_normal(self.bundle.base.action_size)
+
     def check(
         self, record: dict[str, Any], step: Gaussians, drawn: Array, left: float, limit: float,
         damaged: bool,

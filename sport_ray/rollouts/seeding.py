@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-Purpose = Literal["certify", "evaluate", "base", "choose", "off_policy", "tune"]
+Purpose = Literal["certify", "evaluate", "base", "choose", "off_policy", "tune", "presa", "scpo"]
 
 _PURPOSES: dict[Purpose, int] = {
     "certify": 0,
@@ -15,6 +15,8 @@ _PURPOSES: dict[Purpose, int] = {
     "choose": 3,
     "off_policy": 4,
     "tune": 5,
+    "presa": 6,
+    "scpo": 7,
 }
 
 

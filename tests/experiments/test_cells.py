@@ -6,9 +6,10 @@ import json
 
 import pytest
 
-from experiments.cells import Job, constraints_for, plan_jobs
+from experiments.cells import Job, constraints_for, out_of_reach, plan_jobs
 from experiments.study import Study
 from sport_ray.bounds import ratio_bound, scenario_bound
+from sport_ray.canonical import digest
 from sport_ray.certificates import BoundTable, Certificate, Counts
 from sport_ray.errors import UserError
 
@@ -105,6 +106,22 @@ def test_a_target_below_the_base_is_refused(small_study):
         plan_jobs(Study.model_validate(small_study), certificate())
 
 
+def test_a_target_below_the_base_at_one_horizon_leaves_that_one_out(small_study):
+    known = certificate()
+    risky = [0.5] * 10 + known.table.eps_base_simultaneous[10:]
+    table = known.table.model_copy(update={"eps_base_simultaneous": risky})
+    known = known.model_copy(update={"table": table})
+    short, long = known.eps_base(5), known.eps_base(25)
+    assert long < short == 0.5
+    level = (long + short) / 2
+    small_study["sweep"] |= {"alphas": [1.0], "eps_max": [level], "horizons": [5, 25]}
+    study = Study.model_validate(small_study)
+    [beyond] = out_of_reach(study, known)
+    assert (beyond.eps_max, beyond.horizon, beyond.certified) == (level, 5, short)
+    assert [eps for _, eps in constraints_for(study, known, 5, trained=True)] == [None]
+    assert [eps for _, eps in constraints_for(study, known, 25, trained=True)] == [None, level]
+
+
 def test_every_kind_of_constraint_is_derived_from_a_target(small_study):
     small_study["sweep"] |= {
         "alphas": [1.0],
@@ -129,6 +146,36 @@ def test_jobs_survive_the_way_through_tune(small_study):
     small_study["sweep"] |= {"eps_max": [0.1], "constraints": ["pathwise", "mean_shift", "ratio"]}
     for job in plan_jobs(Study.model_validate(small_study), certificate()):
         assert Job.model_validate(json.loads(json.dumps(job.model_dump(mode="json")))) == job
+
+
+KNOWN_IDS = "bdc6da0e5b5eddb0f918b3b328b21a8d6db1daffd50739bcdf9a9b98c6323fdd"
+"""Digest of the ids below as they were before there were sources of task policies."""
+
+
+def test_ids_of_studies_from_before_there_were_sources_stay(small_study):
+    small_study["sweep"] |= {
+        "alphas": [1.0, 1.5],
+        "eps_max": [0.1],
+        "constraints": ["ratio", "pathwise", "mean_shift"],
+        "hyperparameters": {"lr": [1e-3, 1e-4]},
+        "seeds": [0, 1],
+    }
+    study = Study.model_validate(small_study)
+    cells = [cell for job in plan_jobs(study, certificate()) for cell in job.cells]
+    assert digest(sorted(cell.cell_id(study, certificate()) for cell in cells)) == KNOWN_IDS
+
+
+def test_the_two_sources_by_ppo_have_the_cells_of_the_two_methods(small_study):
+    before = Study.model_validate(small_study)
+    after = Study.model_validate(
+        {**small_study, "task_policies": ["unconstrained", "projected_ppo"]}
+    )
+    ids = [
+        [cell.cell_id(study, certificate()) for job in plan_jobs(study, certificate())
+         for cell in job.cells]
+        for study in (before, after)
+    ]  # fmt: skip
+    assert ids[0] == ids[1]
 
 
 def test_the_violation_time_bound_needs_an_alpha(small_study):

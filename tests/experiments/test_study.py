@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,38 @@ def test_the_quickstart_is_what_the_readme_promises():
 def test_a_study_round_trips_through_json(tmp_path):
     study = load_study(write(tmp_path, MINIMAL))
     assert Study.model_validate(study.model_dump(mode="json")) == study
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [["scpo", "projected_ppo"], {"scpo": {"iterations": 3}, "unconstrained": None, "presa": {}}],
+)
+def test_sources_of_task_policies_round_trip_with_their_settings(tmp_path, sources):
+    study = load_study(write(tmp_path, with_(task_policies=sources)))
+    assert sorted(study.sources) == sorted(sources)
+    dumped = json.loads(json.dumps(study.model_dump(mode="json")))
+    assert "methods" not in dumped["sweep"]
+    again = Study.model_validate(dumped)
+    assert again == study
+    assert Study.model_validate_json(json.dumps(dumped)) == study
+    assert type(again.task_policies["scpo"]) is type(study.task_policies["scpo"])
+    if isinstance(sources, dict):
+        assert again.task_policies["scpo"].iterations == 3
+
+
+def test_the_short_form_is_a_list_of_one(tmp_path):
+    short = load_study(write(tmp_path, with_(task_policy="scpo")))
+    assert short == load_study(write(tmp_path, with_(task_policies=["scpo"])))
+
+
+def test_without_sources_the_methods_tell_them_and_the_dump_is_as_before(tmp_path):
+    study = load_study(write(tmp_path, MINIMAL))
+    assert study.sources == ["projected_ppo", "unconstrained"]
+    dumped = study.model_dump(mode="json")
+    assert "task_policies" not in dumped
+    assert dumped["sweep"]["methods"] == ["projected_ppo", "projected_at_deployment"]
+    one = load_study(write(tmp_path, sweep_with(methods=["projected_at_deployment"])))
+    assert one.sources == ["unconstrained"]
 
 
 def with_(**changes: object) -> dict:
@@ -95,6 +128,37 @@ def sweep_with(**changes: object) -> dict:
         (
             with_(deployment={"initial_state": {"base": {"mean": [0], "std": [1, 1]}}}),
             ["deployment.initial_state.base", "mean has 1 entries, std 2"],
+        ),
+        (with_(task_policies=["scpoo"]), ["task_policies", "'scpoo'", "did you mean 'scpo'?"]),
+        (with_(task_policy="nothing"), ["'nothing'", "known: imported, presa"]),
+        (with_(task_policies=["scpo", "scpo"]), ["holds 'scpo' twice"]),
+        (with_(task_policies=[]), ["task_policies", "give a list of names"]),
+        (with_(task_policies="scpo"), ["task_policies", "'scpo'", "give a list of names"]),
+        (with_(task_policies=[{"scpo": {}}]), ["a list holds names; for settings give a mapping"]),
+        (with_(task_policies={"scpo": 3}), ["scpo = 3", "mapping of settings"]),
+        (
+            with_(task_policies={"scpo": {"iteration": 3}}),
+            ["unknown key 'scpo.iteration'", "'iterations'"],
+        ),
+        (with_(task_policies={"scpo": {"iterations": -1}}), ["scpo.iterations = -1"]),
+        (
+            with_(task_policies={"projected_ppo": {"lr": 1e-3}}),
+            ["unknown key 'projected_ppo.lr'", "section training"],
+        ),
+        (with_(task_policies=["imported"]), ["imported.path is missing"]),
+        (
+            with_(task_policies={"imported": {"path": "nowhere"}}),
+            ["task_policies.imported", "'nowhere' does not exist"],
+        ),
+        (with_(task_policy="scpo", task_policies=["scpo"]), ["remove one"]),
+        (with_(task_policy=["scpo"]), ["task_policy = ['scpo']", "task_policies for more"]),
+        (
+            {**sweep_with(methods=["projected_ppo"]), "task_policies": ["scpo"]},
+            ["sweep.methods and task_policies", "remove sweep.methods"],
+        ),
+        (
+            {**sweep_with(hyperparameters={"lr": [1e-3]}), "task_policies": ["scpo"]},
+            ["sweep.hyperparameters is about PPO's parameters"],
         ),
         ({"sweep": MINIMAL["sweep"]}, ["name is missing"]),
         ({"name": "x"}, ["sweep is missing"]),

@@ -260,6 +260,53 @@ def write_kinds(
     return path
 
 
+def source_cell(
+    certificate: dict[str, Any], source: str, method: str, alpha: float | None, seed: int
+) -> dict[str, Any]:
+    """A cell of a study of several sources of task policies, T = 21."""
+    # The base's numbers are the same, whoever asks for them.
+    seen = "projected_ppo" if alpha == 1.0 else method
+    record = make_cell("sources", certificate, seen, alpha, 21, seed)
+    cost = {"scpo": 4_000, "presa": 9_000, "imported": 0}.get(source, 60_000)
+    better = {"scpo": 0.4, "presa": 0.2, "imported": 0.1}.get(source, 0.0) * (alpha != 1.0)
+    counted = None if source == "imported" else 7 + seed
+    return record | {
+        "cell_id": digest("sources", source, method, alpha, seed)[:16],
+        "method": method,
+        "task_policy": source,
+        "constraint": "unconstrained" if alpha is None else "ratio",
+        "mean_steps_to_goal": record["mean_steps_to_goal"] + better,
+        "train_env_steps": cost,
+        "train_episodes": None if counted is None else 10 * counted,
+        "train_violations": counted,
+    }
+
+
+def write_sources(
+    parent: Path,
+    change: Change = dict,
+    sources: tuple[str, ...] = ("projected_ppo", "unconstrained", "scpo", "presa", "imported"),
+    alphas: tuple[float, ...] = (1.0, 1.1, 1.5),
+    seeds: tuple[int, ...] = (0, 1, 2),
+    folder: str = "sources",
+) -> Path:
+    """A study whose task policies come from several sources, each as it is and projected."""
+    path = parent / folder
+    path.mkdir()
+    certificate = make_certificate()
+    (path / "certificate.json").write_text(json.dumps(certificate))
+    (path / "study.json").write_text(json.dumps({"name": "sources"}))
+    for source, seed in itertools.product(sources, seeds):
+        if source == "projected_ppo":
+            cells: list[tuple[str, float | None]] = [("projected_ppo", a) for a in alphas]
+        else:
+            free = "unconstrained" if source == "unconstrained" else "unprojected"
+            cells = [(free, None), *(("projected_at_deployment", a) for a in alphas)]
+        for method, alpha in cells:
+            write_cell(path, change(source_cell(certificate, source, method, alpha, seed)))
+    return path
+
+
 def write_cell(folder: Path, record: dict[str, Any]) -> Path:
     file = folder / "cells" / record["cell_id"] / "record.json"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -320,6 +367,12 @@ def make_results_in() -> Factory:
 def make_kinds(tmp_path: Path) -> Factory:
     """`make_kinds(change=, kinds=, levels=, ...)` -> result folder; see `write_kinds`."""
     return partial(write_kinds, tmp_path)
+
+
+@pytest.fixture
+def make_sources(tmp_path: Path) -> Factory:
+    """`make_sources(change=, sources=, alphas=, ...)` -> result folder; see `write_sources`."""
+    return partial(write_sources, tmp_path)
 
 
 @pytest.fixture

@@ -55,6 +55,7 @@ def test_the_pooled_deviation_is_that_of_all_scenarios() -> None:
     frame = pd.DataFrame(
         {
             "method": "projected_ppo",
+            "task_policy": "projected_ppo",
             "constraint": "ratio",
             "alpha": 1.1,
             "horizon": 21,

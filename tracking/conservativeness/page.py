@@ -29,6 +29,7 @@ from tracking.files import write_atomically
 from tracking.inline_svg import inline_svg
 from tracking.records import ResultFolder, read_results
 from tracking.table import plain_rows, results_table
+from tracking.task_policies import series_of_row
 from tracking.templating import page_environment
 
 COMPARED = ("ratio", "gauss_renyi", "violation_time", "off_policy", "posterior")
@@ -107,6 +108,7 @@ def render(folder: ResultFolder, tables: Tables) -> str:
         setting=wording.setting_text,
         kind=wording.kind_text,
         method=wording.method_text,
+        series=series_of_row,
     )
     environment.globals.update(ranged=_ranged)
     rungs = [name for name in RUNGS if name in set(tables.ladder["rung"])]

@@ -21,7 +21,7 @@ from sport_ray.bounds import (
     ratio_bound,
 )
 from sport_ray.bounds.violation_time import violation_time_bound_from_counts
-from tracking.kinds import BY_PATH, BY_STEP, MEAN_SHIFT, RATIO
+from tracking.kinds import BY_PATH, BY_STEP, FREE_METHODS, MEAN_SHIFT, RATIO, UNCONSTRAINED
 
 LN10 = math.log(10.0)
 Row = Mapping[str, Any]
@@ -96,9 +96,9 @@ class Value:
 
 
 def stated_rung(row: Row) -> str | None:
-    """The rung that is the cell's own promise; None for an unconstrained cell."""
+    """The rung that is the cell's own promise; None for a policy that is deployed as it is."""
     kind = row.get("constraint") or RATIO
-    if row["method"] == "unconstrained" or kind == "unconstrained":
+    if row["method"] in FREE_METHODS or kind == UNCONSTRAINED:
         return None
     if kind in BY_PATH:
         return "pathwise"

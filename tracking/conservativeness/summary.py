@@ -13,7 +13,8 @@ from tracking.conservativeness.rungs import RUNGS
 from tracking.kinds import RATIO
 from tracking.statistics import MIN_SEEDS_FOR_INTERVAL
 from tracking.table import plain_rows
-from tracking.wording import bound_text, constraint_text, method_text, rate_text
+from tracking.task_policies import series_of, series_of_row
+from tracking.wording import Row, bound_text, constraint_text, method_text, rate_text
 
 _IN_WORDS = {
     "confidence": "the certificate's confidence",
@@ -82,7 +83,11 @@ def _example(settings: pd.DataFrame) -> pd.Series:
 
 
 def _name(row: pd.Series) -> str:
-    return f"{method_text(row['method'])}, {constraint_text(row)}, T = {row['horizon']}"
+    return f"{_made(row)}, {constraint_text(row)}, T = {row['horizon']}"
+
+
+def _made(row: Row) -> str:
+    return method_text(series_of_row(row))
 
 
 def _promised(row: pd.Series) -> str:
@@ -132,13 +137,13 @@ def _parts(settings: pd.DataFrame) -> list[str]:
     said = []
     rows = _paper(settings)
     rows = rows[rows[list(PARTS)].notna().all(axis=1) & (rows["alpha"] > 1)]
-    for _, group in rows.groupby([rows["method"], rows["horizon"]], sort=False):
+    for _, group in rows.groupby([series_of(rows), rows["horizon"]], sort=False):
         ordered = group.sort_values("alpha")
         for row in plain_rows(ordered.iloc[[0, -1]] if len(ordered) > 1 else ordered):
             known = {name: row[name] for name in PARTS if abs(row[name]) > 5e-3}
             listed = ", ".join(f"{_IN_WORDS[name]} {value:+.2f}" for name, value in known.items())
             said.append(
-                f"{method_text(row['method'])}, α = {row['alpha']:g}, T = {row['horizon']}: "
+                f"{_made(row)}, α = {row['alpha']:g}, T = {row['horizon']}: "
                 f"{'at least ' if row['gap_is_limit'] else ''}{row['gap']:.2f} powers of ten = "
                 f"{listed}."
             )
@@ -177,7 +182,7 @@ def _growth(growth: pd.DataFrame) -> list[str]:
     said = []
     rows = growth[(growth["gap"] == "posterior") & (growth["constraint"].fillna(RATIO) == RATIO)]
     for row in plain_rows(rows):
-        method = method_text(row["method"])
+        method = _made(row)
         slope = number_text(_or_nan(row["low"]), row["slope"], _or_nan(row["high"]))
         promise = f"{row['prior_slope']:.2f}"
         if row["along"] == "both":

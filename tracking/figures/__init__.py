@@ -20,10 +20,12 @@ from tracking.figures.risk import draw_risk
 from tracking.figures.speedup import draw_speedup
 from tracking.figures.steps import draw_steps
 from tracking.figures.style import Drawn, look
+from tracking.figures.task_policies import draw_task_policies
 from tracking.figures.trajectories import draw_trajectories
 from tracking.performance import RETURN, STEPS, performance_of
 from tracking.records import ResultFolder
 from tracking.speedup import speedup_table
+from tracking.task_policy_table import task_policy_table
 
 __all__ = ["Animation", "Drawn", "animate", "draw_figures"]
 
@@ -33,16 +35,18 @@ def draw_figures(
     frame: pd.DataFrame,
     settings: pd.DataFrame,
     speedup: pd.DataFrame | None = None,
+    sources: pd.DataFrame | None = None,
 ) -> tuple[dict[str, Drawn], dict[str, str]]:
     """Draw all figures into the result folder's ``figures/``.
 
-    `frame`: the results table; `settings`: its `aggregate`; `speedup`: its `speedup_table`, made
-    here if it is not given. Returns the figures by name, and for
-    each that could not be drawn the reason.
+    `frame`: the results table; `settings`: its `aggregate`; `speedup`: its `speedup_table`,
+    `sources`: its `task_policy_table`, made here if they are not given. Returns the figures by
+    name, and for each that could not be drawn the reason.
     """
     out = folder.path / "figures"
     if speedup is None:
         speedup = speedup_table(folder, frame)
+    compared = task_policy_table(frame, settings) if sources is None else sources
     certificate = folder.certificate
     measure = performance_of(settings)
     for other in {STEPS.figure, RETURN.figure} - {measure.figure}:
@@ -59,6 +63,10 @@ def draw_figures(
         "speedup": (
             lambda: draw_speedup(speedup, out),
             "it needs the base (α = 1), the unconstrained policy and an ε_max, at one T",
+        ),
+        "task_policies": (
+            lambda: draw_task_policies(compared, measure, out),
+            "the study has no source of task policies beside PPO",
         ),
         "pareto": (lambda: draw_pareto(settings, out), "no setting has a bound below 1"),
         "max_log_alpha": (

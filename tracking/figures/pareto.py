@@ -12,19 +12,20 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from tracking.figures.style import (
     INK,
     KIND_COLOURS,
-    METHOD_MARKERS,
     MUTED,
     Drawn,
     legend_below,
     new_figure,
     save,
     say_few_seeds,
+    series_marker,
 )
 from tracking.kinds import kind_of
 from tracking.pareto import candidates, front_groups, front_mask
 from tracking.performance import Performance, performance_of
 from tracking.table import plain_rows
-from tracking.wording import kind_text, method_text, point_text, seeds_text
+from tracking.task_policies import series_of
+from tracking.wording import point_text, seeds_text, series_and_kind_text
 
 PANELS = {
     "prior_bound": ("Certified before any rollout", "prior bound (log)"),
@@ -80,11 +81,12 @@ def _panel(axes: Axes, points: pd.DataFrame, measure: Performance) -> None:
         axes.step(risk[mask][chosen], values[mask][chosen], where="post", color=INK, linewidth=1.2,
                   zorder=1, label=None if index else "front")  # fmt: skip
     kinds = kind_of(points)
-    for method, kind in dict.fromkeys(zip(points["method"], kinds, strict=True)):
-        colour, marker = KIND_COLOURS.get(kind, MUTED), METHOD_MARKERS[method]
-        mine = ((points["method"] == method) & (kinds == kind)).to_numpy()
+    series = series_of(points)
+    for one, kind in dict.fromkeys(zip(series, kinds, strict=True)):
+        colour, marker = KIND_COLOURS.get(kind, MUTED), series_marker(one)
+        mine = ((series == one) & (kinds == kind)).to_numpy()
         leads = bool((mine & mask).any())
-        name = kind_text(kind) if kind == method else f"{kind_text(kind)}, {method_text(method)}"
+        name = series_and_kind_text(one, kind)
         for on_front in (True, False):
             some = mine & (mask == on_front)
             axes.plot(risk[some], values[some], marker, color=colour, linestyle="none",

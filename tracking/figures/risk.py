@@ -11,8 +11,6 @@ from matplotlib.axes import Axes
 from tracking.figures.style import (
     GRID,
     INK,
-    METHOD_COLOURS,
-    METHOD_MARKERS,
     MUTED,
     Drawn,
     alpha_axis,
@@ -20,10 +18,13 @@ from tracking.figures.style import (
     new_panels,
     save,
     say_few_seeds,
+    series_colour,
+    series_marker,
 )
 from tracking.kinds import is_paper, is_unconstrained
 from tracking.parameters import parts_of
 from tracking.table import plain_rows
+from tracking.task_policies import parts_of_series, series_of, series_of_row
 from tracking.wording import left_out_text, method_text, seeds_text
 
 TITLE = "Risk against α: promised, bounded, observed"
@@ -37,7 +38,8 @@ def draw_risk(settings: pd.DataFrame, frame: pd.DataFrame, folder: Path) -> Draw
     if with_alpha.empty:
         return None
     parts = parts_of(done)
-    figure, panels = new_panels(len(parts), 4.7)
+    more = max(series_of(done).nunique() - 3, 0)  # sources beside PPO: room for a longer legend
+    figure, panels = new_panels(len(parts), 4.7 + 0.35 * more)
     free = bool(is_unconstrained(done).any())
     cells = frame[is_paper(frame)]
     smallest = 1 / float(frame["num_scenarios"].max())
@@ -57,10 +59,10 @@ def draw_risk(settings: pd.DataFrame, frame: pd.DataFrame, folder: Path) -> Draw
     say_few_seeds(figure, done["seeds"])
     caption = (
         f"Mean over {seeds_text(with_alpha['seeds'])} per setting; small dots: each seed's rate. "
-        "The prior bound is known before training, the same for both methods, and holds for all α "
-        "and T at once. "
+        "The prior bound is known before training, the same for every method, and holds for all "
+        "α and T at once. "
         "Posterior bounds are Clopper–Pearson, one per policy and pointwise; drawn is the worst "
-        "seed's. 'none': the policy trained without any bound." + left_out_text(settings)
+        "seed's. 'none': policies that are not projected." + left_out_text(settings)
     )
     return Drawn("risk", TITLE, caption, save(figure, folder, "risk"))
 
@@ -72,15 +74,15 @@ def _panel(axes: Axes, settings: pd.DataFrame, cells: pd.DataFrame) -> None:
     axes.plot(*_dense_prior(alphas, prior["prior_bound"].to_numpy(np.float64)), color=INK,
               linewidth=2.2, label="prior bound ε·αᵀ")  # fmt: skip
     axes.plot(alphas, prior["prior_bound"], "x", color=INK, markersize=6)
-    for method in bounded["method"].unique():
-        rows = bounded[bounded["method"] == method]
-        colour, marker, name = METHOD_COLOURS[method], METHOD_MARKERS[method], method_text(method)
+    for series in series_of(bounded).unique():
+        rows = bounded[series_of(bounded) == series]
+        colour, marker, name = series_colour(series), series_marker(series), method_text(series)
         axes.plot(rows["alpha"], rows["posterior_bound"], "--", color=colour, marker=marker,
                   markerfacecolor="none", linewidth=1.4,
                   label=f"posterior bound, {name}")  # fmt: skip
         axes.plot(rows["alpha"], rows["empirical_violation_rate"], "-", color=colour,
                   marker=marker, label=f"empirical rate, {name}")  # fmt: skip
-        seeds = cells[(cells["method"] == method) & (cells["status"] == "finished")]
+        seeds = cells[(series_of(cells) == series) & (cells["status"] == "finished")]
         axes.plot(seeds["alpha"], seeds["empirical_violation_rate"], ".", color=colour,
                   markersize=4, alpha=0.55)  # fmt: skip
 
@@ -97,8 +99,10 @@ def _dense_prior(alphas: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, np
 
 def _unconstrained(axes: Axes, rows: pd.DataFrame, place: float) -> None:
     for row in plain_rows(rows):
-        colour, marker = METHOD_COLOURS["unconstrained"], METHOD_MARKERS["unconstrained"]
+        series = series_of_row(row)
+        colour, marker = series_colour(series), series_marker(series)
+        name = method_text(series) if parts_of_series(series)[1] else "unconstrained"
         axes.plot([place], [row["posterior_bound"]], marker=marker, color=colour, linestyle="none",
                   markerfacecolor="none", markersize=9)  # fmt: skip
         axes.plot([place], [row["empirical_violation_rate"]], marker=marker, color=colour,
-                  markersize=5, linestyle="none", label="unconstrained (open: bound)")  # fmt: skip
+                  markersize=5, linestyle="none", label=f"{name} (open: bound)")  # fmt: skip

@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 from tracking.figures.style import (
     INK,
     METHOD_COLOURS,
-    METHOD_MARKERS,
     MUTED,
     Drawn,
     alpha_axis,
@@ -20,10 +19,13 @@ from tracking.figures.style import (
     new_panels,
     save,
     say_few_seeds,
+    series_colour,
+    series_marker,
 )
 from tracking.kinds import is_paper, is_unconstrained
 from tracking.parameters import parts_of
 from tracking.performance import Performance, performance_of
+from tracking.task_policies import series_of
 from tracking.wording import left_out_text, method_text, seeds_text
 
 LEVELS = (1.0, 0.1, 0.025)
@@ -41,7 +43,8 @@ def draw_steps(settings: pd.DataFrame, folder: Path) -> Drawn | None:
     if bounded.empty:
         return None
     parts = parts_of(done)
-    figure, panels = new_panels(len(parts), 4.5)
+    more = max(series_of(bounded).nunique() - 2, 0)  # sources beside PPO: a longer legend
+    figure, panels = new_panels(len(parts), 4.5 + 0.15 * more)
     for axes, part in zip(panels, parts, strict=True):
         rows = part.of(done)
         _panel(axes, rows, measure)
@@ -62,14 +65,14 @@ def draw_steps(settings: pd.DataFrame, folder: Path) -> Drawn | None:
 
 def _panel(axes: Axes, rows: pd.DataFrame, measure: Performance) -> None:
     bounded = rows[is_paper(rows)].sort_values("alpha")
-    for method in bounded["method"].unique():
-        line = bounded[bounded["method"] == method]
+    for series in series_of(bounded).unique():
+        line = bounded[series_of(bounded) == series]
         mean, spread = line[measure.mean], measure.band_factor * line[measure.spread].fillna(0)
-        colour = METHOD_COLOURS[method]
+        colour = series_colour(series)
         axes.fill_between(line["alpha"], mean - spread, mean + spread, color=colour, alpha=0.1,
                           linewidth=0)  # fmt: skip
-        axes.plot(line["alpha"], mean, color=colour, marker=METHOD_MARKERS[method],
-                  label=method_text(method))  # fmt: skip
+        axes.plot(line["alpha"], mean, color=colour, marker=series_marker(series),
+                  label=method_text(series))  # fmt: skip
     base = bounded.loc[bounded["alpha"] == 1, measure.mean]
     if len(base):
         axes.axhline(base.mean(), color=INK, linestyle=(0, (1, 1.5)), linewidth=1.4,

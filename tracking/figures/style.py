@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 
 from tracking.files import write_atomically
 from tracking.statistics import MIN_SEEDS_FOR_INTERVAL
+from tracking.task_policies import AS_IT_IS, parts_of_series
 
 INK, MUTED, GRID, PAPER = "#1f2933", "#5c6773", "#dfe4ea", "#ffffff"
 BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#00805e", "#a8518a"
@@ -33,6 +34,9 @@ METHOD_COLOURS = {
     "unconstrained": PURPLE,
 }
 METHOD_MARKERS = {"projected_ppo": "o", "projected_at_deployment": "s", "unconstrained": "D"}
+SOURCE_COLOURS = {"scpo": GREEN, "presa": GOLD, "imported": MAROON}
+SOURCE_MARKERS = {"scpo": "^<", "presa": "v>", "imported": "PX"}
+"""Of sources of task policies beside PPO: projected, and as it is. Others share one pair."""
 KIND_COLOURS = {
     "ratio": BLUE,
     "pathwise": GOLD,
@@ -77,6 +81,20 @@ _RC: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "sport-ray",
 }
+
+
+def series_colour(series: str) -> str:
+    """The colour of a series (`tracking.task_policies`): of its method, or of its source."""
+    method, source = parts_of_series(series)
+    return SOURCE_COLOURS.get(source, WINE) if source else METHOD_COLOURS.get(method, WINE)
+
+
+def series_marker(series: str) -> str:
+    """The marker of a series; of a source, one for its policy projected, one for it as it is."""
+    method, source = parts_of_series(series)
+    if not source:
+        return METHOD_MARKERS.get(method, "h")
+    return SOURCE_MARKERS.get(source, "h*")[method == AS_IT_IS]
 
 
 @dataclass(frozen=True)

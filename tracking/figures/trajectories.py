@@ -25,6 +25,7 @@ from tracking.kinds import is_paper
 from tracking.parameters import parts_of
 from tracking.records import SAMPLE_ARRAYS, ResultFolder
 from tracking.table import plain_rows
+from tracking.task_policies import series_of_row
 from tracking.wording import left_out_text, method_text
 
 TITLE = "Trajectories around the hazard"
@@ -46,7 +47,8 @@ def draw_trajectories(folder: ResultFolder, frame: pd.DataFrame, out: Path) -> D
     if not cells:
         return None  # an environment without poses, or layouts that differ
     alphas = spread(sorted({alpha for _, alpha in cells}), MAX_PANELS)
-    methods = [method for method in _METHODS if any(m == method for m, _ in cells)]
+    there = dict.fromkeys(series for series, _ in cells)
+    methods = sorted(there, key=lambda one: _METHODS.index(one) if one in _METHODS else 9)
     limits = scene_limits(list(cells.values()))
     shape = (limits[3] - limits[2]) / (limits[1] - limits[0])
     width = 1.85 * len(alphas) + 0.7
@@ -82,7 +84,7 @@ def draw_trajectories(folder: ResultFolder, frame: pd.DataFrame, out: Path) -> D
 def sampled_cells(
     folder: ResultFolder, frame: pd.DataFrame
 ) -> tuple[dict[tuple[str, float], Samples], int, int] | None:
-    """Samples by (method, alpha) under the paper's constraint, then T and seed.
+    """Samples by (series, alpha) under the paper's constraint, then T and seed.
 
     Of the one (T, training parameters, seed) that has most of them.
     """
@@ -98,7 +100,7 @@ def sampled_cells(
         for cell in cells:
             samples = folder.samples(cell["cell_id"])
             if samples is not None:
-                found[cell["method"], cell["alpha"]] = samples
+                found[series_of_row(cell), cell["alpha"]] = samples
         best = found, cells[0]["horizon"], cells[0]["seed"]
     return best
 

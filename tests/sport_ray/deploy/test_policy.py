@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from sport_ray.constraints import constraint_from_json
-from sport_ray.deploy import BeyondPromise, DeployedPolicy, audit_log, load
+from sport_ray.deploy import BeyondPromise, DeployedPolicy, audit_log, load, read_bundle
 from sport_ray.deploy.export import Export, write_bundle
 from sport_ray.policies import FrozenGaussian, load_policy
 from sport_ray.properties import parse_property
@@ -158,6 +158,35 @@ def test_a_step_that_cannot_be_shown_to_be_within_is_the_base_policys(
         policy.act(observations[0])
         assert policy.last.played == "base" and policy.last.reached == 0.0
         np.testing.assert_array_equal(policy.last.gaussians.mean, policy.last.gaussians.base_mean)
+
+
+def test_an_action_that_cannot_be_charged_is_not_played_nor_drawn_again(
+    bundle: Path, observations: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was drawn is refused because of what it is: the base's action from the same noise, or
+    another draw, would be no sample of the base policy."""
+    log = tmp_path / "log.jsonl"
+    policy = load(bundle, on_breach="base", log=log)
+    rule = policy.bundle.rule
+
+    def overspent(left: float, cost: float) -> float:
+        raise ArithmeticError("a step overspent its budget")
+
+    policy.reset(0)
+    policy.act(observations[0])
+    with monkeypatch.context() as patched:
+        patched.setattr(rule, "spend", overspent)
+        with pytest.raises(BeyondPromise, match="cannot be charged: a step overspent"):
+            policy.act(observations[1])
+    assert policy.guard.steps == 1
+    policy.act(observations[1])  # for the rest of the episode: the base policy
+    assert policy.last.played == "base"
+    random = np.random.default_rng(np.random.SeedSequence(0))
+    noise = [random.standard_normal(2) for _ in range(3)][2]  # not the one that was refused
+    step = policy.last.gaussians
+    np.testing.assert_array_equal(policy.last.drawn, step.base_mean + step.base_std * noise)
+    policy.close()
+    assert [c.name for c in audit_log(log, read_bundle(bundle)) if c.passed is False] == ["promise"]
 
 
 def test_threads_together_get_no_more_than_the_horizon(

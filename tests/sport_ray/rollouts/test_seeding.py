@@ -9,7 +9,7 @@ from scipy import stats
 
 from sport_ray.rollouts.seeding import scenario_generators
 
-PURPOSES = ("certify", "evaluate", "base", "choose", "off_policy", "tune")
+PURPOSES = ("certify", "evaluate", "base", "choose", "off_policy", "tune", "presa")
 
 
 def words(root: int, purpose: str, index: int) -> list[tuple[int, ...]]:
@@ -34,7 +34,7 @@ def test_no_two_streams_are_alike():
         for root, purpose, index in itertools.product(roots, PURPOSES, indices)
         for stream in words(root, purpose, index)
     ]
-    assert len(set(streams)) == len(streams) == 4 * 6 * 53 * 2
+    assert len(set(streams)) == len(streams) == 4 * 7 * 53 * 2
 
 
 def test_across_scenarios_the_first_draws_are_uniform_and_uncorrelated():

@@ -12,7 +12,6 @@ from tracking.conservativeness.figures.panels import kind_key, series_key
 from tracking.figures.style import (
     BLUE,
     INK,
-    METHOD_MARKERS,
     VERMILLION,
     WINE,
     Drawn,
@@ -20,8 +19,10 @@ from tracking.figures.style import (
     new_figure,
     save,
     say_few_seeds,
+    series_marker,
 )
 from tracking.kinds import RATIO
+from tracking.task_policies import series_of_row
 from tracking.wording import kind_text
 
 _COLOURS = {RATIO: INK, "gauss_renyi": BLUE, "violation_time": VERMILLION}
@@ -61,7 +62,7 @@ def draw_growth(ladder: pd.DataFrame, growth: pd.DataFrame, folder: Path) -> Dra
 
 def _cloud(axes: Axes, cells: pd.DataFrame, name: str, kind: str, fit: pd.DataFrame) -> None:
     colour = _COLOURS.get(kind, WINE)
-    marker = METHOD_MARKERS.get(str(cells["method"].iloc[0]), "o")
+    marker = series_marker(series_of_row(cells.iloc[0]))
     axes.plot(cells["x"], cells["gap"], marker, color=colour, markersize=4.5, alpha=0.5,
               markerfacecolor="none", label=f"{name}, {kind_text(kind)}")  # fmt: skip
     if len(fit) != 1:

@@ -8,16 +8,18 @@ import pandas as pd
 
 from tracking.kinds import BY_STEP, RATIO
 from tracking.statistics import SETTING
+from tracking.task_policies import series_of
 from tracking.wording import method_text
 
-OTHER = [name for name in SETTING if name not in ("constraint", "alpha", "eps_max", "horizon")]
-"""What tells settings apart beside constraint and T: the method, and swept parameters."""
+_NAMED = ("method", "task_policy", "constraint", "alpha", "eps_max", "horizon")
+OTHER = [name for name in SETTING if name not in _NAMED]
+"""What tells settings apart beside series, constraint and T: swept parameters."""
 
 
 def series_key(table: pd.DataFrame) -> pd.Series:
     """The name of each row's series, never missing: its method, and what else is swept."""
-    key = table["method"].astype(str).map(method_text)
-    for name in OTHER[1:]:
+    key = series_of(table).map(method_text)
+    for name in OTHER:
         extra = table[name].astype(object).where(table[name].notna(), "").astype(str)
         key = key + extra.map(lambda text: f", {text}" if text else "")
     return key

@@ -1,0 +1,116 @@
+"""A task policy from elsewhere: a policy folder that is evaluated and projected, never trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.section import Section
+from experiments.task_policies.interface import TaskPolicySource, require_alike
+from sport_ray.errors import UserError
+from sport_ray.policies import GaussianNetwork, load_policy
+
+if TYPE_CHECKING:
+    from experiments.study import Study
+    from experiments.training import Trained
+    from sport_ray.certificates import Certificate
+
+
+class ImportedSection(Section):
+    """Which policy to take.
+
+    path: a policy folder (policy.json, policy.safetensors), relative to the study file, or to the
+    working directory for a study that is no file. digest: sha256 of the policy; another one in the
+    folder is refused. Without it the policy is the one that is there when the study is read.
+    """
+
+    path: str
+    digest: str | None = None
+
+
+class ImportedSource(TaskPolicySource):
+    """A policy folder, such as ``sport-ray import-base`` writes: one policy for every T and seed.
+
+    Nothing is known of how it was made: no environment steps, and no count of violations.
+    """
+
+    name = "imported"
+    title = "Imported"
+    settings = ImportedSection
+    promise = "none before it is evaluated"
+
+    def settle(self, settings: Section, study_folder: Path) -> Section:
+        """The settings with the folder's full path and the policy's digest.
+
+        In a result folder, whose study.yaml has paths relative to where it came from, they are
+        those of its study.json.
+        """
+        assert isinstance(settings, ImportedSection)
+        folder = Path(study_folder, settings.path).absolute()
+        if not folder.exists():
+            known = _settled_before(Path(study_folder))
+            if known is not None and settings.digest in (None, known.digest):
+                return known
+            raise UserError(
+                f"task_policies.imported: policy {settings.path!r} does not exist (no {folder}): "
+                "give a folder with policy.json and policy.safetensors"
+            )
+        found = load_policy(folder).digest
+        _require_same(settings, found)
+        return ImportedSection(path=str(folder), digest=found)
+
+    def check(self, study: Study, settings: Section, base: GaussianNetwork) -> None:
+        """Refuse a policy of other sizes than the base's, or with another action mapping."""
+        assert isinstance(settings, ImportedSection)
+        require_alike(load_policy(Path(settings.path)).network, base, _named(settings))
+
+    def identity(self, settings: Section) -> dict[str, Any]:
+        """The policy itself, wherever its folder lies."""
+        assert isinstance(settings, ImportedSection)
+        return {"policy": settings.digest or load_policy(Path(settings.path)).digest}
+
+    def train(
+        self,
+        study: Study,
+        settings: Section,
+        base: GaussianNetwork,
+        certificate: Certificate,
+        horizon: int,
+        seed: int,
+    ) -> Trained:
+        """The policy as it lies in the folder.
+
+        Raises:
+            UserError: no such policy, another one than when the study was read, or one that does
+                not fit the base.
+        """
+        from experiments.training import Trained  # Ray takes seconds
+
+        assert isinstance(settings, ImportedSection)
+        policy = load_policy(Path(settings.path))
+        _require_same(settings, policy.digest)
+        require_alike(policy.network, base, _named(settings))
+        unknown = ("train_violations", "train_episodes", "train_return", "clip_fraction")
+        return Trained(policy.network, 0, 0.0, dict.fromkeys(unknown))
+
+
+def _settled_before(folder: Path) -> ImportedSection | None:
+    """The settings in a result folder's study.json; None where the folder is none."""
+    try:
+        study = json.loads((folder / "study.json").read_text())
+        return ImportedSection.model_validate(study["task_policies"][ImportedSource.name])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _named(settings: ImportedSection) -> str:
+    return f"task_policies.imported: {settings.path}"
+
+
+def _require_same(settings: ImportedSection, digest: str) -> None:
+    if settings.digest not in (None, digest):
+        raise UserError(
+            f"{_named(settings)} holds the policy {digest[:16]}, expected "
+            f"{str(settings.digest)[:16]}: put that one back, or remove the digest"
+        )

@@ -1,0 +1,254 @@
+"""PreSa: a task policy learned offline from preferences and safety labels of segments.
+
+The mathematics is in ``sport_ray.presa``; docs/presa.md says what is the paper's (arXiv 2512.20173)
+and what was filled in here. Without ``data`` the feedback is synthetic: episodes of known
+behaviours in the study's environment, with the study's property, at the cell's T.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from experiments.section import Positive, Probability, Rate, Section, Seed
+from experiments.task_policies.interface import TaskPolicySource
+from sport_ray.errors import UserError
+from sport_ray.policies import FrozenGaussian, GaussianNetwork
+from sport_ray.presa import (
+    AlignmentSettings,
+    FeedbackSettings,
+    Segments,
+    available_behaviours,
+    load_segments,
+    require_behaviours,
+    segments_digest,
+    synthetic_feedback,
+    train_policy,
+)
+from sport_ray.presa.settings import Objective
+from sport_ray.rollouts import ScenarioPlan
+from sport_ray.rollouts.environment import POINT_REACH_AVOID
+
+if TYPE_CHECKING:
+    from experiments.study import Study
+    from experiments.training import Trained
+    from sport_ray.certificates import Certificate
+
+_ALIGN, _FEEDBACK = AlignmentSettings(), FeedbackSettings()
+_FEEDBACK_FIELDS = {*FeedbackSettings.__dataclass_fields__, "root_seed"}
+
+Finite = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Share = Annotated[float, Field(gt=0.0, le=1.0)]
+
+
+class PresaSection(Section):
+    """Data and learning; see ``FeedbackSettings`` and ``AlignmentSettings`` in sport_ray.presa.
+
+    data: an npz file of segments to learn from instead of synthetic feedback, relative to the study
+    file; data_digest: its digest, another one is refused (filled in when the study is read).
+    root_seed: of the synthetic episodes, mixed with the cell's seed.
+    """
+
+    objective: Objective = _ALIGN.objective
+    data: str | None = None
+    data_digest: str | None = None
+
+    num_episodes: Positive = _FEEDBACK.num_episodes
+    num_pairs: Positive = _FEEDBACK.num_pairs
+    segment_length: Positive = _FEEDBACK.segment_length
+    unsafe_share: Probability | None = _FEEDBACK.unsafe_share
+    preference_noise: Finite = _FEEDBACK.preference_noise
+    behaviours: tuple[str, ...] | None = _FEEDBACK.behaviours
+    root_seed: Seed = 2
+
+    clone_steps: Annotated[int, Field(ge=0)] = _ALIGN.clone_steps
+    steps: Annotated[int, Field(ge=0)] = _ALIGN.steps
+    lr: Rate = _ALIGN.lr
+    batch_pairs: Positive = _ALIGN.batch_pairs
+    batch_segments: Annotated[int, Field(ge=2)] = _ALIGN.batch_segments
+    grad_clip: Rate = _ALIGN.grad_clip
+    gamma: Share = _ALIGN.gamma
+    temperature: Rate = _ALIGN.temperature
+    bias: Annotated[float, Field(ge=0.0, le=1.0)] = _ALIGN.bias
+    scale: Rate = _ALIGN.scale
+    margin: Finite = _ALIGN.margin
+    safe_weight: Annotated[float, Field(ge=0.0, le=1.0)] = _ALIGN.safe_weight
+    safety_target: Rate = _ALIGN.safety_target
+    multiplier_start: Finite = _ALIGN.multiplier_start
+    multiplier_rate: Finite = _ALIGN.multiplier_rate
+    multiplier_max: Finite = _ALIGN.multiplier_max
+    cloning_weight: Finite = _ALIGN.cloning_weight
+
+    @property
+    def alignment(self) -> AlignmentSettings:
+        """How the policy is learned."""
+        known = AlignmentSettings.__dataclass_fields__
+        return AlignmentSettings(**{name: getattr(self, name) for name in known})
+
+    @property
+    def feedback(self) -> FeedbackSettings:
+        """How synthetic feedback is made."""
+        known = FeedbackSettings.__dataclass_fields__
+        return FeedbackSettings(**{name: getattr(self, name) for name in known})
+
+    @model_validator(mode="after")
+    def _consistent(self) -> PresaSection:
+        _ = (self.alignment, self.feedback)  # they check themselves
+        changed = sorted(self.model_fields_set & _FEEDBACK_FIELDS)
+        differing = [
+            name for name in changed if getattr(self, name) != type(self).model_fields[name].default
+        ]
+        if self.data is not None and differing:
+            raise ValueError(
+                f"{differing[0]} is for synthetic feedback, and data is given: remove one"
+            )
+        return self
+
+
+class PresaSource(TaskPolicySource):
+    """Offline learning from preferences under a constraint on safety labels, as PreSa describes."""
+
+    name = "presa"
+    title = "PreSa"
+    settings = PresaSection
+    promise = "none before it is evaluated"
+
+    def settle(self, settings: Section, study_folder: Path) -> Section:
+        """The settings with the data file's full path and its digest.
+
+        Raises:
+            UserError: no such file, a damaged one, or another one than ``data_digest`` says.
+        """
+        assert isinstance(settings, PresaSection)
+        if settings.data is None:
+            return settings
+        path = Path(study_folder, settings.data).absolute()
+        if not path.exists():
+            known = _settled_before(Path(study_folder))
+            if known is not None and settings.data_digest in (None, known.data_digest):
+                return known
+            raise UserError(
+                f"task_policies.presa: data {settings.data!r} does not exist (no {path}): give an "
+                "npz file of segments, or remove data for synthetic feedback"
+            )
+        found = segments_digest(_load(str(path), settings.data_digest))
+        return settings.model_copy(update={"data": str(path), "data_digest": found})
+
+    def check(self, study: Study, settings: Section, base: GaussianNetwork) -> None:
+        """Refuse data that do not fit the base, or feedback that cannot be had.
+
+        Raises:
+            UserError: one line with the remedy.
+        """
+        assert isinstance(settings, PresaSection)
+        if settings.data is not None:
+            segments = _load(settings.data, settings.data_digest)
+            try:
+                segments.require_fits(base.spec)
+                if settings.objective == "presa":
+                    segments.require_both_labels()
+            except UserError as error:
+                raise UserError(f"task_policies.presa: {settings.data}: {error}") from None
+            return
+        allowed = available_behaviours(study.environment.id, base.spec.action_mapping)
+        require_behaviours(settings.behaviours or allowed, allowed, study.environment.id)
+        shortest = min(study.sweep.horizons or [settings.segment_length])
+        if settings.segment_length > shortest:
+            raise UserError(
+                f"task_policies.presa: segment_length = {settings.segment_length} is longer than "
+                f"the episodes of horizon {shortest}: lower it"
+            )
+
+    def identity(self, settings: Section) -> dict[str, Any]:
+        """The settings; of a data file its content, wherever it lies."""
+        assert isinstance(settings, PresaSection)
+        hidden = {"data"} if settings.data is None else {"data", *_FEEDBACK_FIELDS}
+        return {"settings": settings.model_dump(mode="json", exclude=hidden)}
+
+    def train(
+        self,
+        study: Study,
+        settings: Section,
+        base: GaussianNetwork,
+        certificate: Certificate,
+        horizon: int,
+        seed: int,
+    ) -> Trained:
+        """Make or read the feedback and learn from it; learning itself runs no episode.
+
+        Raises:
+            UserError: data or feedback that cannot be used.
+            ArithmeticError: losses or weights that are not finite.
+        """
+        from experiments.training import Trained  # Ray takes seconds
+
+        assert isinstance(settings, PresaSection)
+        started = time.monotonic()
+        if settings.data is not None:
+            segments = _load(settings.data, settings.data_digest)
+            steps = episodes = violations = 0
+        else:
+            plan = feedback_plan(study, horizon, settings.root_seed, seed)
+            feedback = synthetic_feedback(plan, FrozenGaussian(base), settings.feedback)
+            segments, steps = feedback.segments, feedback.env_steps
+            episodes, violations = feedback.num_episodes, feedback.num_violations
+        found = train_policy(base, segments, settings.alignment, seed)
+        constrained = settings.objective == "presa"
+        metrics: dict[str, float | int | None] = {
+            "train_violations": violations,
+            "train_episodes": episodes,
+            "train_return": None,
+            "clip_fraction": None,
+            "presa_segments": segments.num_segments,
+            "presa_pairs": len(segments.pairs),
+            "presa_unsafe_share": segments.unsafe_share,
+            "presa_preference_loss": found.preference_loss,
+            "presa_preference_accuracy": found.preference_accuracy,
+            "presa_safety_loss": found.safety_loss,
+            "presa_safety_target": settings.safety_target if constrained else None,
+            "presa_multiplier": found.multiplier,
+        }
+        return Trained(found.network, steps, time.monotonic() - started, metrics)
+
+
+def feedback_plan(study: Study, horizon: int, root_seed: int, seed: int) -> ScenarioPlan:
+    """The episodes of synthetic feedback: with a purpose of their own, and through violations."""
+    mixed = np.random.SeedSequence([root_seed, seed])
+    through = {"end_on_violation": False} if study.environment.id == POINT_REACH_AVOID else {}
+    return ScenarioPlan(
+        env_id=study.environment.id,
+        env_kwargs={**study.environment.kwargs, **through},
+        property=study.property,
+        horizon=horizon,
+        root_seed=int(mixed.generate_state(1, np.uint64)[0]),
+        purpose="presa",
+    )
+
+
+def _load(path: str, digest: str | None) -> Segments:
+    """The segments of a file, if they are those of the digest."""
+    try:
+        segments = load_segments(Path(path))
+    except UserError as error:
+        raise UserError(f"task_policies.presa: {error}") from None
+    found = segments_digest(segments)
+    if digest not in (None, found):
+        raise UserError(
+            f"task_policies.presa: {path} holds the segments {found[:16]}, expected "
+            f"{str(digest)[:16]}: put those back, or remove data_digest"
+        )
+    return segments
+
+
+def _settled_before(folder: Path) -> PresaSection | None:
+    """The settings in a result folder's study.json; None where the folder is none."""
+    try:
+        study = json.loads((folder / "study.json").read_text())
+        return PresaSection.model_validate(study["task_policies"][PresaSource.name])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

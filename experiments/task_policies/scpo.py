@@ -1,0 +1,181 @@
+"""SCPO as a source: a few parameters of the base, moved while tests by rollouts allow it.
+
+With probability at least 1 − beta over the whole training run, every policy that was accepted
+(the one returned among them) violates the property within T steps with probability at most
+max_violation, in the study's environment: each was tested on scenarios drawn after it was chosen,
+at a share beta / (iterations + 1) of the confidence. The smoothness L has no part in that claim;
+it decides how often an unsafe policy is tried. docs/scpo.md has the proof.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from experiments.section import Positive, Probability, Rate, Section
+from experiments.task_policies.interface import TaskPolicySource
+from sport_ray.errors import UserError
+from sport_ray.policies import GaussianNetwork
+from sport_ray.properties import parse_property
+from sport_ray.rollouts import Outcomes, ScenarioPlan
+from sport_ray.rollouts.environment import POINT_REACH_AVOID
+from sport_ray.scpo.acceptance import AcceptanceTests
+from sport_ray.scpo.policy_rollouts import CountedRollouts
+from sport_ray.scpo.policy_search import SearchSettings, search
+from sport_ray.scpo.subspace import OutputSubspace
+
+if TYPE_CHECKING:
+    from experiments.study import Study
+    from experiments.training import Trained
+    from sport_ray.certificates import Certificate
+
+LEAST_LIMIT = 0.02
+
+
+class ScpoSection(Section):
+    """SCPO's settings.
+
+    max_violation: the limit; left out: twice the base's certified ε_base(T), at least 0.02.
+    beta: probability that any statement of the run fails. num_scenarios: fresh episodes of every
+    test; probe_scenarios: episodes of every perturbation, the same random numbers for each.
+    dimension: parameters that are moved (sport_ray/scpo/subspace.py). smoothness: L of the
+    violation probability; left out: estimated from second differences, times smoothness_margin.
+    """
+
+    iterations: Positive = 20
+    dimension: Annotated[int, Field(ge=1, le=64)] = 8
+    max_violation: Probability | None = None
+    beta: Probability = 1e-7
+    num_scenarios: Positive = 3_000
+    probe_scenarios: Positive = 300
+    step_size: Rate = 0.1
+    trust_radius: Rate = 0.3
+    probe_radius: Rate = 0.15
+    error_factor: Rate = 1.0
+    smoothness: Rate | None = None
+    smoothness_margin: Annotated[float, Field(ge=1.0, allow_inf_nan=False)] = 1.0
+
+    @model_validator(mode="after")
+    def _enough(self) -> ScpoSection:
+
+        if self.max_violation is not None:
+            tests = AcceptanceTests(self.max_violation, self.beta, self.iterations + 1)
+            least = tests.best_possible(self.num_scenarios)
+            if least > self.max_violation:
+                raise ValueError(
+                    f"num_scenarios ({self.num_scenarios}) is too small for max_violation "
+                    f"({self.max_violation:g}): even without a violation the upper bound is "
+                    f"{least:.4g}"
+                )
+        return self
+
+
+class ScpoSource(TaskPolicySource):
+    """SCPO (arXiv 2512.13788): safe steps in weight space, each kept only if rollouts allow it."""
+
+    name: ClassVar[str] = "scpo"
+    title: ClassVar[str] = "SCPO"
+    settings: ClassVar[type[Section]] = ScpoSection
+    promise: ClassVar[str] = (
+        "P(violation) at most max_violation with confidence 1 − beta, from its own test rollouts"
+    )
+
+    def train(
+        self,
+        study: Study,
+        settings: Section,
+        base: GaussianNetwork,
+        certificate: Certificate,
+        horizon: int,
+        seed: int,
+    ) -> Trained:
+        """Search from the base; see the module."""
+        from experiments.training import Trained
+
+        assert isinstance(settings, ScpoSection)
+        started = time.monotonic()
+        limit = max_violation(settings, certificate, horizon)
+        plan = training_plan(study, horizon, seed)
+        rollouts = CountedRollouts(plan, lambda outcomes: objective(plan, outcomes))
+        found = search(
+            rollouts,
+            OutputSubspace(base, settings.dimension, seed),
+            AcceptanceTests(limit, settings.beta, settings.iterations + 1),
+            SearchSettings(
+                iterations=settings.iterations,
+                num_scenarios=settings.num_scenarios,
+                probe_scenarios=settings.probe_scenarios,
+                step_size=settings.step_size,
+                trust_radius=settings.trust_radius,
+                probe_radius=settings.probe_radius,
+                error_factor=settings.error_factor,
+                smoothness=settings.smoothness,
+                smoothness_margin=settings.smoothness_margin,
+                seed=seed,
+            ),
+        )
+        return Trained(
+            found.network,
+            rollouts.env_steps,
+            time.monotonic() - started,
+            {
+                "clip_fraction": None,
+                "train_return": found.mean_return,
+                "train_violations": rollouts.violations,
+                "train_episodes": rollouts.episodes,
+                "scpo_accepted": found.accepted,
+                "scpo_refused": found.refused,
+                "scpo_stood_still": found.stood_still,
+                "scpo_max_violation": limit,
+                "scpo_upper_bound": found.upper_bound,
+                "scpo_start_objective": found.start_objective,
+                "scpo_objective": found.objective,
+                "scpo_smoothness": found.smoothness,
+            },
+        )
+
+
+def max_violation(settings: ScpoSection, certificate: Certificate, horizon: int) -> float:
+    """The limit of the settings, or the default that follows from the certificate.
+
+    Raises:
+        UserError: no limit given, and a base whose certificate says nothing at this horizon.
+    """
+    if settings.max_violation is not None:
+        return settings.max_violation
+    limit = max(2.0 * certificate.eps_base(horizon), LEAST_LIMIT)
+    if not limit < 1.0:
+        raise UserError(
+            f"task_policies.scpo has no max_violation, and twice the base's certified "
+            f"{certificate.eps_base(horizon):.4g} at T = {horizon} limits nothing: give "
+            "max_violation, or take a longer horizon"
+        )
+    return limit
+
+
+def training_plan(study: Study, horizon: int, seed: int) -> ScenarioPlan:
+    """Scenarios of a purpose of their own, in the world of the certificate.
+
+    The point robot goes on through a violation, which is judged all the same: an episode that
+    ended there would look short, and the objective would ask for more of them.
+    """
+    robot = study.environment.id == POINT_REACH_AVOID
+    return ScenarioPlan(
+        env_id=study.environment.id,
+        env_kwargs={**study.environment.kwargs, **({"end_on_violation": False} if robot else {})},
+        property=study.property,
+        horizon=horizon,
+        root_seed=seed,
+        purpose="scpo",
+    )
+
+
+def objective(plan: ScenarioPlan, outcomes: Outcomes) -> NDArray[np.float64]:
+    """Per scenario: steps of the task on the point robot, elsewhere minus the total reward."""
+    if plan.env_id == POINT_REACH_AVOID and parse_property(plan.property).eventual_goal is not None:
+        return outcomes.length.astype(np.float64)
+    return -outcomes.total_reward

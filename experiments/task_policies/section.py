@@ -1,0 +1,97 @@
+"""A study's key ``task_policies``: which sources, and the settings of each, checked by its own."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from experiments.section import Section
+from experiments.task_policies import SOURCES
+from sport_ray.policies import GaussianNetwork
+
+if TYPE_CHECKING:
+    from experiments.study import Study
+
+PPO_SECTIONS = {"projected_ppo": "training", "unconstrained": "unconstrained_training"}
+"""Sections of a study with the settings of the sources by PPO."""
+
+
+def checked_sources(given: Any) -> dict[str, Section]:
+    """The settings of each source by name, from a list of names or a mapping to settings.
+
+    Raises:
+        ValueError: one line with what is wrong, its value and the remedy.
+    """
+    if isinstance(given, list):
+        for index, name in enumerate(given):
+            if name in given[:index]:
+                raise ValueError(f"holds {name!r} twice")
+        given = {name: None for name in map(_as_name, given)}
+    if not isinstance(given, Mapping) or not given:
+        known = ", ".join(sorted(SOURCES))
+        raise ValueError(
+            f"{given!r}: give a list of names, or a mapping from names to settings; known: {known}"
+        )
+    return {name: _checked(name, settings) for name, settings in given.items()}
+
+
+def _as_name(entry: Any) -> str:
+    if not isinstance(entry, str):
+        raise ValueError(f"holds {entry!r}: a list holds names; for settings give a mapping")
+    return entry
+
+
+def _checked(name: Any, given: Any) -> Section:
+    source = SOURCES.get(name) if isinstance(name, str) else None
+    if source is None:
+        near = difflib.get_close_matches(str(name), SOURCES, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(SOURCES))}"
+        raise ValueError(f"holds {name!r}, which is unknown; {hint}")
+    if isinstance(given, source.settings):
+        return given
+    if given is not None and not isinstance(given, Mapping):
+        raise ValueError(f"{name} = {given!r}: give a mapping of settings, or {{}} for none")
+    try:
+        return source.settings.model_validate(dict(given or {}))
+    except ValidationError as error:
+        problems = [_explain(name, source.settings, one) for one in error.errors()]
+        raise ValueError("; ".join(problems)) from None
+
+
+def _explain(name: str, settings: type[Section], problem: Any) -> str:
+    location = ".".join([name, *(str(part) for part in problem["loc"])])
+    if problem["type"] == "extra_forbidden":
+        known = list(settings.model_fields)
+        near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1, cutoff=0.5)
+        if near:
+            return f"unknown key {location!r}; did you mean {near[0]!r}?"
+        if name in PPO_SECTIONS:
+            return f"unknown key {location!r}; its settings are in the section {PPO_SECTIONS[name]}"
+        return f"unknown key {location!r}; known keys: {', '.join(known) or 'none'}"
+    if problem["type"] == "missing":
+        return f"{location} is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "value_error":
+        return f"{location}: {message}"
+    return f"{location} = {problem['input']!r}: {message[0].lower()}{message[1:]}"
+
+
+def settled_sources(sources: Mapping[str, Section], study_folder: Path) -> dict[str, Section]:
+    """The settings with what depends on the study file's place; see ``TaskPolicySource.settle``."""
+    return {
+        name: SOURCES[name]().settle(settings, study_folder) for name, settings in sources.items()
+    }
+
+
+def require_sources(study: Study, base: GaussianNetwork) -> None:
+    """Refuse, before anything runs, a source that can do nothing with this base.
+
+    Raises:
+        UserError: see ``TaskPolicySource.check``.
+    """
+    for name, settings in (study.task_policies or {}).items():
+        SOURCES[name]().check(study, settings, base)

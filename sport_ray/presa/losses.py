@@ -1,0 +1,70 @@
+"""The three losses: of a preference, of a safety label, of leaving the data; pure functions.
+
+Everything is in the log ratio of the policy to a fixed reference policy π₀, in nats per step:
+
+    ℓ_t = log π(a_t|s_t) − log π₀(a_t|s_t)
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
+
+
+def log_density(mean: Tensor, std: Tensor, action: Tensor) -> Tensor:
+    """log N(a; mean, diag(std²)), nats, (...,) for arguments (..., D)."""
+    z = (action - mean) / std
+    return (-0.5 * z * z - torch.log(std) - _HALF_LOG_2PI).sum(-1)
+
+
+def segment_log_ratio(log_ratio: Tensor, gamma: float) -> Tensor:
+    """Σ_t γ^t ℓ_t, nats, (n,) for ℓ of shape (n, L)."""
+    steps = torch.arange(log_ratio.shape[1], dtype=log_ratio.dtype, device=log_ratio.device)
+    return (log_ratio * gamma**steps).sum(-1)
+
+
+def preference_loss(preferred: Tensor, other: Tensor, *, temperature: float, bias: float) -> Tensor:
+    """The contrastive loss of pairs, nats; the mean over pairs.
+
+    With S = temperature · Σ_t γ^t ℓ_t of the preferred (+) and of the other (−) segment
+
+        − log [ exp S⁺ / (exp S⁺ + exp(bias · S⁻)) ] = − log σ(S⁺ − bias · S⁻)
+
+    bias < 1 pays for raising the preferred segment, not only for lowering the other one.
+
+    Source: contrastive preference learning, arXiv 2310.13639 (their conservative loss), whose
+    score has log π where this has the log ratio to π₀.
+
+    Args:
+        preferred, other: Σ_t γ^t ℓ_t, (M,) each.
+    """
+    return -functional.logsigmoid(temperature * (preferred - bias * other)).mean()
+
+
+def safety_loss(
+    log_ratio: Tensor, unsafe: Tensor, *, scale: float, margin: float, safe_weight: float
+) -> Tensor:
+    """The logistic loss of the labels, nats; how much each label weighs does not depend on N.
+
+    With z the mean of ℓ_t over a segment's L steps (nats per step)
+
+        w · mean over safe of − log σ(scale · (z − margin))
+      + (1 − w) · mean over unsafe of − log σ(−scale · (z + margin))
+
+    so that safe segments shall become likelier, and unsafe ones less likely, than under π₀. The
+    reference itself (z = 0) has log(1 + exp(scale · margin)): log 2 without a margin. A large
+    weight w of the safe ones asks for all that is safe, the slowest too, and so is at odds with
+    any preference among them.
+
+    Args:
+        log_ratio: ℓ, (n, L). unsafe: (n,) bool; both labels must occur.
+    """
+    z = log_ratio.mean(-1)
+    safe = -functional.logsigmoid(scale * (z[~unsafe] - margin)).mean()
+    bad = -functional.logsigmoid(-scale * (z[unsafe] + margin)).mean()
+    return safe_weight * safe + (1.0 - safe_weight) * bad

@@ -1,0 +1,31 @@
+"""SCPO: constrained optimisation of weights by sampled perturbations and projected steps."""
+
+from sport_ray.scpo.acceptance import AcceptanceTests, Verdict
+from sport_ray.scpo.local_model import LocalModel, fit_local_model, perturbations
+from sport_ray.scpo.optimise import ScpoSettings, descend, optimise
+from sport_ray.scpo.problem import Evaluation, Problem
+from sport_ray.scpo.record import Iteration, Run
+from sport_ray.scpo.safe_region import Projection, SafeRegion
+from sport_ray.scpo.smoothness import Smoothness, estimate_smoothness, given_smoothness
+from sport_ray.scpo.statistical import hoeffding_half_width
+
+__all__ = [
+    "AcceptanceTests",
+    "Evaluation",
+    "Iteration",
+    "LocalModel",
+    "Problem",
+    "Projection",
+    "Run",
+    "SafeRegion",
+    "ScpoSettings",
+    "Smoothness",
+    "Verdict",
+    "descend",
+    "estimate_smoothness",
+    "fit_local_model",
+    "given_smoothness",
+    "hoeffding_half_width",
+    "optimise",
+    "perturbations",
+]

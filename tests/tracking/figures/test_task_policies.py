@@ -1,0 +1,43 @@
+"""The figure of sources: drawn from the table alone, every series named and told apart."""
+
+from __future__ import annotations
+
+import itertools
+
+from tracking import load_results
+from tracking.figures.style import look, series_colour, series_marker
+from tracking.figures.task_policies import draw_task_policies
+from tracking.performance import RETURN, STEPS
+from tracking.statistics import aggregate
+from tracking.task_policies import series_of
+from tracking.task_policy_table import task_policy_table
+
+
+def draw(folder, measure=STEPS, out=None):
+    frame = load_results(folder)
+    table = task_policy_table(frame, aggregate(frame))
+    with look():
+        return draw_task_policies(table, measure, out or folder / "figures")
+
+
+def test_every_series_is_in_the_legend(make_sources) -> None:
+    drawn = draw(make_sources())
+    for name in ("SCPO, as it is", "SCPO, projected", "PreSa, projected", "Projected PPO"):
+        assert name in drawn.svg
+    assert "too few for an interval" not in drawn.svg
+
+
+def test_few_seeds_are_said_on_the_figure(make_sources) -> None:
+    drawn = draw(make_sources(seeds=(0,)))
+    assert "1 seed: too few for an interval" in drawn.svg
+
+
+def test_nothing_to_compare_is_no_figure(make_results) -> None:
+    assert draw(make_results(), RETURN) is None
+
+
+def test_no_two_series_of_a_study_look_alike(make_sources) -> None:
+    series = series_of(load_results(make_sources())).unique()
+    looks = {one: (series_colour(one), series_marker(one)) for one in series}
+    for one, other in itertools.combinations(series, 2):
+        assert looks[one][1] != looks[other][1], (one, other)

@@ -1,0 +1,86 @@
+"""Where the task policies come from: performance against violation rate, source by source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from tracking.figures.style import (
+    INK,
+    Drawn,
+    legend_below,
+    new_panels,
+    save,
+    say_few_seeds,
+    series_colour,
+    series_marker,
+)
+from tracking.kinds import FREE_METHODS, is_base
+from tracking.performance import Performance
+from tracking.table import plain_rows
+from tracking.task_policies import series_of
+from tracking.wording import method_text, seeds_text
+
+TITLE = "Where the task policies come from"
+NAME = "task_policies"
+
+
+def draw_task_policies(table: pd.DataFrame, measure: Performance, folder: Path) -> Drawn | None:
+    """A panel per T from a `task_policy_table`; None if it is empty or nothing reached the goal."""
+    known = table[np.isfinite(table["value"].astype(float))]
+    if known.empty:
+        return None
+    horizons = sorted(known["horizon"].unique())
+    figure, panels = new_panels(len(horizons), 4.9)
+    # The smallest rate that can be seen; below it the axis is linear, down to 0.
+    positive = table["rate"].astype(float)[table["rate"].astype(float) > 0]
+    smallest = float(min(positive.min(), 1e-2)) if len(positive) else 1e-3
+    for axes, horizon in zip(panels, horizons, strict=True):
+        axes.set_xscale("symlog", linthresh=smallest, linscale=0.4)
+        _panel(axes, known[known["horizon"] == horizon])
+        axes.set_xlim(-0.3 * smallest, 1.3)
+        axes.set_title(f"T = {horizon} steps")
+        axes.set_xlabel("observed violation rate (log; linear near 0)")
+    panels[0].set_ylabel(f"{measure.short}, {measure.over}")
+    legend_below(figure, panels[0], 2)
+    say_few_seeds(figure, known["seeds"])
+    caption = (
+        f"Each point a setting, mean over {seeds_text(known['seeds'])}. Large and hollow: a policy "
+        "as its source made it, with no prior bound; small and filled: projected, under some α or "
+        "budget. Strokes: up and down the performance (95% bootstrap "
+        "over seeds, below 3 seeds the range), to left and right the violation rate (95% "
+        "bootstrap over seeds, below 3 seeds Clopper–Pearson of the worst seed's policy), each "
+        "pointwise. Observed rates promise nothing."
+    )
+    return Drawn(NAME, TITLE, caption, save(figure, folder, NAME))
+
+
+def _panel(axes: Axes, rows: pd.DataFrame) -> None:
+    base = rows.loc[is_base(rows), "value"].astype(float)
+    if len(base):
+        axes.axhline(base.mean(), color=INK, linestyle=(0, (1, 1.5)), linewidth=1.4,
+                     label="base policy (α = 1)")  # fmt: skip
+    named = series_of(rows)
+    for series in dict.fromkeys(named):
+        some = rows[(named == series) & ~is_base(rows)]
+        colour, marker = series_colour(series), series_marker(series)
+        free = series.partition(":")[0] in FREE_METHODS
+        for row in plain_rows(some):
+            left, right = _ends(row)
+            axes.plot([left, right], [row["value"]] * 2, color=colour, linewidth=1.1, alpha=0.6)
+            axes.plot([row["rate"]] * 2, [row["value_low"], row["value_high"]], color=colour,
+                      linewidth=1.1, alpha=0.6)  # fmt: skip
+        axes.plot(some["rate"], some["value"], marker, color=colour, linestyle="none",
+                  markerfacecolor="none" if free else colour, markersize=10 if free else 6,
+                  label=method_text(series))  # fmt: skip
+
+
+def _ends(row: dict[str, Any]) -> tuple[float, float]:
+    """Of the rate: over seeds, else of the worst seed's policy."""
+    if row["rate_low"] is not None:
+        return row["rate_low"], row["rate_high"]
+    return row["worst_rate_low"], row["worst_rate_high"]

@@ -49,12 +49,12 @@ def scpo_command(
     draw_scpo(rows, made.title, made.objective, out, name)
     console = Console()
     console.print(_summary(made.title, runs))
+    known = made.smoothness is not None and made.smoothness.source == "given"
     console.print(
-        f"L: {made.smoothness.source}"
-        + (", so the iterates' safety is proved" if made.smoothness.source == "given" else
-           " with a margin, so the iterates' safety is observed, not proved"),
-        highlight=False,
-    )  # fmt: skip
+        "L is given by analysis: that no iterate is above 0 is proved"
+        if known
+        else "L is estimated, with a margin: that no iterate is above 0 is observed, not proved"
+    )
     console.print(f"figure: {out / name}.png", soft_wrap=True)
     console.print(f"table: {table}", soft_wrap=True)
 

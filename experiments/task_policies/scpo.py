@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from experiments.training import Trained
     from sport_ray.certificates import Certificate
 
-LEAST_LIMIT = 0.02
+LEAST_LIMIT = 0.03
 
 
 class ScpoSection(Section):
     """SCPO's settings.
 
-    max_violation: the limit; left out: twice the base's certified ε_base(T), at least 0.02.
+    max_violation: the limit; left out: 3 times the base's certified ε_base(T), at least 0.03.
     beta: probability that any statement of the run fails. num_scenarios: fresh episodes of every
     test; probe_scenarios: episodes of every perturbation, the same random numbers for each.
     dimension: parameters that are moved (sport_ray/scpo/subspace.py). smoothness: L of the
@@ -147,10 +147,10 @@ def max_violation(settings: ScpoSection, certificate: Certificate, horizon: int)
     """
     if settings.max_violation is not None:
         return settings.max_violation
-    limit = max(2.0 * certificate.eps_base(horizon), LEAST_LIMIT)
+    limit = max(3.0 * certificate.eps_base(horizon), LEAST_LIMIT)
     if not limit < 1.0:
         raise UserError(
-            f"task_policies.scpo has no max_violation, and twice the base's certified "
+            f"task_policies.scpo has no max_violation, and 3 times the base's certified "
             f"{certificate.eps_base(horizon):.4g} at T = {horizon} limits nothing: give "
             "max_violation, or take a longer horizon"
         )

@@ -19,7 +19,7 @@ from sport_ray.scpo.local_model import Design, fit_local_model, perturbations
 from sport_ray.scpo.problem import Evaluation, Problem
 from sport_ray.scpo.record import Iteration, Outcome, Run
 from sport_ray.scpo.safe_region import SafeRegion
-from sport_ray.scpo.smoothness import Smoothness
+from sport_ray.scpo.smoothness import Smoothness, estimate_smoothness
 from sport_ray.scpo.statistical import split
 
 Array = NDArray[np.float64]
@@ -33,7 +33,8 @@ class ScpoSettings:
 
     step_size: of the raw gradient step. trust_radius, probe_radius: longest step, and length of
     perturbations. num_probes: for the design "random"; a basis has d. beta: probability with which
-    any noisy evaluation of the whole run may be further off than it says.
+    any noisy evaluation of the whole run may be further off than it says. estimate_every: estimate
+    L anew at the iterate after so many iterations, from second differences times margin; 0: never.
     """
 
     iterations: int
@@ -44,10 +45,13 @@ class ScpoSettings:
     num_probes: int = 0
     beta: float = 1e-3
     seed: int = 0
+    estimate_every: int = 0
+    margin: float = 4.0
 
     def __post_init__(self) -> None:
         require_integer("iterations", self.iterations, 1)
         require_integer("seed", self.seed, 0)
+        require_integer("estimate_every", self.estimate_every, 0)
         require_open_unit("beta", self.beta)
         for name in ("step_size", "trust_radius", "probe_radius"):
             if require_real(name, getattr(self, name)) <= 0.0:
@@ -63,12 +67,16 @@ class ScpoSettings:
         return split(self.beta, evaluations * problem.num_constraints)
 
 
-def optimise(problem: Problem, start: Array, smoothness: Smoothness, settings: ScpoSettings) -> Run:
+def optimise(
+    problem: Problem, start: Array, smoothness: Smoothness | None, settings: ScpoSettings
+) -> Run:
     """SCPO from a safe start; every iterate is safe while ``smoothness`` is valid.
 
-    Where no step is proved safe the iterate stays. A constant that was estimated and is
-    contradicted by an iterate is doubled; an iterate that measures above 0 although the model
-    excluded it is left again for the one before.
+    ``smoothness`` None: estimated at the iterates (``estimate_every``), exact evaluations only, and
+    never below what a contradiction raised it to; its evaluations count as probes. Where no step
+    is proved safe the iterate stays. A constant that was estimated and is contradicted by an
+    iterate is doubled; an iterate that measures above 0 although the model excluded it is left
+    again for the one before.
 
     Raises:
         UserError: a start that is not safe, as far as its evaluation can tell.
@@ -77,12 +85,17 @@ def optimise(problem: Problem, start: Array, smoothness: Smoothness, settings: S
     theta = np.array(start, dtype=np.float64)
     if theta.shape != (problem.dimension,) or not np.isfinite(theta).all():
         raise ValueError(f"start must be {problem.dimension} finite numbers, got {start!r}")
+    if (smoothness is None) != (settings.estimate_every > 0):
+        raise ValueError("smoothness must be given, or None with estimate_every above 0")
+    if smoothness is None:
+        smoothness = Smoothness(np.zeros(problem.num_constraints), "estimated")
     if smoothness.values.shape != (problem.num_constraints,):
         raise ValueError(
             f"smoothness must hold {problem.num_constraints} constants, got {smoothness.values}"
         )
     rng = np.random.default_rng(settings.seed)
     beta = settings.share_of_beta(problem)
+    least = np.zeros(problem.num_constraints)
     previous, promised = theta, np.full(problem.num_constraints, np.inf)
     thetas: list[Array] = []
     records: list[Iteration] = []
@@ -93,6 +106,7 @@ def optimise(problem: Problem, start: Array, smoothness: Smoothness, settings: S
         against = here.constraints - here.errors > promised
         if against.any() and smoothness.source == "estimated":
             smoothness = smoothness.raised(against)
+            least = np.where(against, smoothness.values, least)
         thetas.append(theta)
         outcome: Outcome = "end"
         origin, target, reason = theta, None, ""
@@ -103,6 +117,19 @@ def optimise(problem: Problem, start: Array, smoothness: Smoothness, settings: S
             outcome, reason = "went back", f"{name} is above its upper bound: L is too small"
             target, promised = previous, np.full_like(promised, np.inf)
         elif index < settings.iterations:
+            if settings.estimate_every and index % settings.estimate_every == 0:
+                seen: list[bool] = []
+
+                def judged(at: Array, seen: list[bool] = seen) -> Array:
+                    values = problem.evaluate(at, beta).constraints
+                    seen.append(not (values <= 0.0).all())
+                    return values
+
+                found_here = estimate_smoothness(
+                    judged, theta, settings.probe_radius, settings.margin
+                )
+                smoothness = Smoothness(np.maximum(found_here.values, least), "estimated")
+                probes, unsafe = len(seen), sum(seen)
             moves = perturbations(
                 len(theta),
                 settings.probe_radius,
@@ -115,15 +142,15 @@ def optimise(problem: Problem, start: Array, smoothness: Smoothness, settings: S
                 problem.evaluate(point, beta).require_shape(problem.num_constraints)
                 for point in points
             ]
-            probes = len(around)
-            unsafe = sum(not (one.constraints <= 0.0).all() for one in around)
+            probes += len(around)
+            unsafe += sum(not (one.constraints <= 0.0).all() for one in around)
             # The displacement of the weights that were evaluated, not the one that was meant.
             model = fit_local_model(here, around, points - theta, smoothness)
             region = SafeRegion(model, smoothness, settings.trust_radius)
             raw = -settings.step_size * _gradient(problem, theta, here, around, points - theta)
             target, found = region.project(theta, raw)
-            least = _LEAST_STEP * settings.trust_radius
-            if target is not None and not np.linalg.norm(target - theta) > least:
+            shortest = _LEAST_STEP * settings.trust_radius
+            if target is not None and not np.linalg.norm(target - theta) > shortest:
                 target = None
             if target is None or found == "infeasible":
                 outcome, reason = "stood still", _why_still(region, problem)

@@ -28,7 +28,7 @@ def test_regression_writes_its_files_and_says_what_happened(tmp_path):
     assert (tmp_path / "new" / "scpo-regression.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (tmp_path / "new" / "scpo-regression.svg").read_text()
     assert "ever above 0" in done.output
-    assert "L: given" in done.output
+    assert "L is given by analysis" in done.output
 
 
 def test_mistakes_are_one_line(tmp_path):

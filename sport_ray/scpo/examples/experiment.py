@@ -18,7 +18,7 @@ class Experiment:
     objective: str
     problem: Problem
     start: Array
-    smoothness: Smoothness
+    smoothness: Smoothness | None  # None: estimated at the iterates
     settings: ScpoSettings
 
     def constrained(self) -> Run:

@@ -152,3 +152,16 @@ def test_arguments():
         optimise(
             Crooked(), np.zeros(2), given_smoothness([1.0, 1.0]), ScpoSettings(1, 1.0, 1.0, 1.0)
         )
+
+
+def test_an_l_that_is_estimated_at_the_iterates():
+    # The bowl's second differences are exact everywhere: the estimate is the margin times L.
+    problem = Bowl(curvature=10.0, slack=0.05)
+    chosen = ScpoSettings(6, 1.0, 1.0, 1e-4, estimate_every=2, margin=1.5)
+    run = optimise(problem, np.zeros(2), None, chosen)
+    assert run.smoothness[0] == pytest.approx(15.0, rel=1e-3)
+    assert not run.ever_unsafe
+    # Per iteration 2 perturbations, and 1 + 2 + 3 at every second iterate.
+    assert [one.probes for one in run.iterations] == [8, 2, 8, 2, 8, 2, 0]
+    with pytest.raises(ValueError, match="smoothness must be given"):
+        optimise(problem, np.zeros(2), None, ScpoSettings(1, 1.0, 1.0, 0.1))

@@ -40,7 +40,7 @@ def true_constraints(problem: MaliciousImitation, theta: np.ndarray) -> np.ndarr
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(3))
 def test_scpo_is_never_above_zero_and_the_unconstrained_run_is(seed):
     experiment = malicious_imitation(seed)
     run, free = experiment.constrained(), experiment.unconstrained()

@@ -18,8 +18,6 @@ from typing import Any
 import numpy as np
 
 from sport_ray.canonical import digest, readable_json
-from sport_ray.deploy.forward import RowPolicy
-from sport_ray.deploy.heads import ToAction
 from sport_ray.deploy.promise import (
     THEOREMS,
     certified_eps_base,
@@ -31,6 +29,8 @@ from sport_ray.deploy.promise import (
 from sport_ray.deploy.rules import Rule, rule_from_json
 from sport_ray.deploy.tensors import read_tensors
 from sport_ray.errors import UserError
+from sport_ray.forward.heads import ToAction
+from sport_ray.forward.row import RowPolicy
 
 SCHEMA = "sport-ray/bundle/1"
 MANIFEST = "manifest.json"

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sport_ray.deploy.forward import RowPolicy
+from sport_ray.forward.row import RowPolicy
 
 Array = NDArray[np.float64]
 OnBreach = Literal["raise", "base"]

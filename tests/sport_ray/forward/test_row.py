@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sport_ray.deploy.forward import RowPolicy
-from sport_ray.deploy.heads import ROW_ACTIVATIONS, TORCH_ACTIVATIONS, ToAction
+from sport_ray.forward.heads import ROW_ACTIVATIONS, TORCH_ACTIVATIONS, ToAction
+from sport_ray.forward.row import RowPolicy
 from sport_ray.policies import FrozenGaussian, GaussianNetwork, PolicySpec
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.network import ACTIVATIONS
@@ -36,8 +36,10 @@ def seen(count: int, scale: float, seed: int = 0) -> np.ndarray:
 
 
 def require_same(frozen: FrozenGaussian, row: RowPolicy, observations: np.ndarray) -> None:
-    mean, std = frozen.distribution(observations)
+    mean, std = frozen.distribution(observations)  # more than FEW, so in blocks
     for index, observation in enumerate(observations):
+        alone = frozen.distribution(observation[None])
+        np.testing.assert_array_equal(np.concatenate(alone), [mean[index], std[index]])
         for mine, its in zip(row.distribution(observation), (mean, std), strict=True):
             np.testing.assert_array_equal(mine, its[index])
         block = row._block(row._normalize(observation.astype(np.float32).astype(np.float64)))

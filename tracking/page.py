@@ -88,6 +88,7 @@ def render_page(
         value=measure.text,
         method=wording.method_text,
         p_value=wording.p_value_text,
+        span=wording.span_text,
         count=count_text,
         confidence=wording.confidence_text,
         kind_class=kind_class,

@@ -63,6 +63,16 @@ def p_value_text(value: float | None) -> str:
     return "< 1e-16" if value < 1e-16 else f"{value:.2g}"
 
 
+def span_text(values: str) -> str:
+    """A list of values in short: its ends and how many there are.
+
+    >>> span_text("1, 1.5, 3, 10"), span_text("5")
+    ('1 … 10 (4)', '5')
+    """
+    parts = values.split(", ")
+    return values if len(parts) < 3 else f"{parts[0]} … {parts[-1]} ({len(parts)})"
+
+
 def steps_text(value: float | None) -> str:
     """Mean steps to the goal, one digit more than a control step; or a mean return."""
     return "–" if value is None or pd.isna(value) else f"{value:z.2f}"

@@ -19,6 +19,8 @@ TABLES = (
     "trends.csv",
     "task_policies.csv",
 )
+LARGEST_FIGURE = 1_000_000
+"""Bytes; a larger picture is in the report, and made again by it."""
 KEPT = ("certificate.json", "study.yaml", *TABLES)
 
 
@@ -49,6 +51,8 @@ def publish(results: Path, out: Path, versions: Mapping[str, str], made_by: str)
             written.append(Path(shutil.copyfile(folder.path / name, out / name)))
     (out / "figures").mkdir(exist_ok=True)
     for figure in sorted((folder.path / "figures").glob("*.png")):
+        if figure.stat().st_size > LARGEST_FIGURE:
+            continue
         written.append(Path(shutil.copyfile(figure, out / "figures" / figure.name)))
     certificate = folder.certificate or {}
     lines = [
@@ -61,7 +65,8 @@ def publish(results: Path, out: Path, versions: Mapping[str, str], made_by: str)
         "- versions: " + ", ".join(f"{name} {number}" for name, number in versions.items()),
         "",
         "`cells.csv` has one row per cell; its columns are explained in docs/results-table.md. "
-        "Everything else but the certificate is made from it by `sport-ray report`.",
+        "Everything else but the certificate is made from it by `sport-ray report`; pictures above "
+        "1 MB are left out.",
         "",
     ]
     return [*written, write_atomically(out / "README.md", "\n".join(lines))]

@@ -26,6 +26,9 @@ from sport_ray.policies import (
     save_policy,
 )
 
+RESERVED = ("status", "reason", "policy_digest", "train_env_steps", "train_seconds")
+"""Fields of a record beside a cell's header and its evaluation."""
+
 
 def run_job(folder: ResultFolder, job: Job) -> dict[str, int]:
     """Compute the job's cells that are not finished yet; returns {"finished": n, "failed": n}.
@@ -65,8 +68,15 @@ def run_job(folder: ResultFolder, job: Job) -> dict[str, int]:
             write_failure(folder, certificate, cell, error)
             counts["failed"] += 1
             continue
+        about = header(folder, certificate, cell)
+        taken = sorted(trained.metrics.keys() & {*about, *numbers, *RESERVED})
+        if taken:  # what was measured is not a source's to say
+            clash = ValueError(f"source {job.kind!r} has metrics named {', '.join(taken)}")
+            write_failure(folder, certificate, cell, clash)
+            counts["failed"] += 1
+            continue
         record = {
-            **header(folder, certificate, cell),
+            **about,
             "status": "finished",
             "reason": None,
             "policy_digest": trained_digest,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import pandas as pd
+
 from sport_ray.errors import UserError
 from tracking.files import write_atomically
-from tracking.records import read_results
+from tracking.records import ResultFolder, read_results
 
 TABLES = (
     "cells.csv",
@@ -21,6 +24,7 @@ TABLES = (
 )
 LARGEST_FIGURE = 1_000_000
 """Bytes; a larger picture is in the report, and made again by it."""
+MARK = "Published by sport-ray."
 KEPT = ("certificate.json", "study.yaml", *TABLES)
 
 
@@ -40,8 +44,10 @@ def publish(results: Path, out: Path, versions: Mapping[str, str], made_by: str)
     failed = sum(record["status"] != "finished" for record in folder.records)
     if failed:
         raise UserError(f"{failed} cells of {results} failed: run them again before publishing")
-    if out.exists() and any(out.iterdir()) and not (out / "study.yaml").exists():
+    written_by_us = (out / "README.md").exists() and MARK in (out / "README.md").read_text()
+    if out.exists() and any(out.iterdir()) and not written_by_us:
         raise UserError(f"{out} holds files that are no published results: give another folder")
+    _require_whole(folder)
     out.mkdir(parents=True, exist_ok=True)
     for old in (*(out / name for name in KEPT), *(out / "figures").glob("*.png")):
         old.unlink(missing_ok=True)
@@ -58,11 +64,11 @@ def publish(results: Path, out: Path, versions: Mapping[str, str], made_by: str)
     lines = [
         f"# {folder.name}",
         "",
-        f"Made by `{made_by}`; {len(folder.records)} cells, all finished.",
+        f"Made by `{made_by}`; {len(folder.records)} cells, all finished. {MARK}",
         "",
         f"- base policy `{certificate.get('base_digest')}`",
         f"- certificate `{certificate.get('digest')}`",
-        "- versions: " + ", ".join(f"{name} {number}" for name, number in versions.items()),
+        "- published with: " + ", ".join(f"{name} {number}" for name, number in versions.items()),
         "",
         "`cells.csv` has one row per cell; its columns are explained in docs/results-table.md. "
         "Everything else but the certificate is made from it by `sport-ray report`; pictures above "
@@ -70,3 +76,24 @@ def publish(results: Path, out: Path, versions: Mapping[str, str], made_by: str)
         "",
     ]
     return [*written, write_atomically(out / "README.md", "\n".join(lines))]
+
+
+def _require_whole(folder: ResultFolder) -> None:
+    """Refuse results of which cells are missing, or whose table is not of these records.
+
+    Raises:
+        UserError: naming how many, and what to run.
+    """
+    records = {record["cell_id"] for record in folder.records}
+    plan = folder.path / "plan.json"
+    planned = set(json.loads(plan.read_text())["cells"]) if plan.exists() else records
+    if planned - records:
+        raise UserError(
+            f"{len(planned - records)} of {len(planned)} cells of {folder.path} are not finished: "
+            "run the study again before publishing"
+        )
+    table = set(pd.read_csv(folder.path / "cells.csv", usecols=["cell_id"])["cell_id"])
+    if table != records:
+        raise UserError(
+            f"{folder.path}/cells.csv is older than the records: sport-ray report first"
+        )

@@ -75,7 +75,7 @@ def _row(published: pd.Series, frame: pd.DataFrame) -> dict[str, Any] | None:
         "method": published["method"],
         "alpha": float(published["alpha"]),
         "horizon": int(published["horizon"]),
-        "seeds": len(ours),
+        "seeds": int(ours["seed"].nunique()),
         "steps_published": float(published["mean_steps_to_goal"]),
         "steps": steps.value,
         "steps_low": steps.low,
@@ -95,7 +95,7 @@ def _row(published: pd.Series, frame: pd.DataFrame) -> dict[str, Any] | None:
 def _agrees(published: str, low: float, high: float, value: float) -> bool:
     """Whether our mean rate may be what was published, to half of the last digit that was read."""
     if published.startswith("<"):
-        return value < float(published[1:])
+        return (value if np.isnan(high) else high) < float(published[1:])
     digits = len(published.partition(".")[2])
     reading = 0.5 * 10.0**-digits
     low, high = (value, value) if np.isnan(low) else (low, high)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.section import Section
 from experiments.task_policies.interface import TaskPolicySource, require_alike
+from experiments.task_policies.places import exists, same_place
 from sport_ray.errors import UserError
 from sport_ray.policies import GaussianNetwork, load_policy
 
@@ -48,9 +49,13 @@ class ImportedSource(TaskPolicySource):
         """
         assert isinstance(settings, ImportedSection)
         folder = Path(study_folder, settings.path).absolute()
-        if not folder.exists():
+        if not exists(folder, _named(settings)):
             known = _settled_before(Path(study_folder))
-            if known is not None and settings.digest in (None, known.digest):
+            if (
+                known is not None
+                and settings.digest in (None, known.digest)
+                and same_place(known.path, settings.path)
+            ):
                 return known
             raise UserError(
                 f"task_policies.imported: policy {settings.path!r} does not exist (no {folder}): "

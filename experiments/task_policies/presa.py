@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 
 from experiments.section import Positive, Probability, Rate, Section, Seed
 from experiments.task_policies.interface import TaskPolicySource
+from experiments.task_policies.places import exists, same_place
 from sport_ray.errors import UserError
 from sport_ray.policies import FrozenGaussian, GaussianNetwork
 from sport_ray.presa import (
@@ -128,10 +129,17 @@ class PresaSource(TaskPolicySource):
         if settings.data is None:
             return settings
         path = Path(study_folder, settings.data).absolute()
-        if not path.exists():
+        if not exists(path, f"task_policies.presa: data {settings.data!r}"):
             known = _settled_before(Path(study_folder))
-            if known is not None and settings.data_digest in (None, known.data_digest):
-                return known
+            if (
+                known is not None
+                and known.data is not None
+                and settings.data_digest in (None, known.data_digest)
+                and same_place(known.data, settings.data)
+            ):
+                return settings.model_copy(
+                    update={"data": known.data, "data_digest": known.data_digest}
+                )
             raise UserError(
                 f"task_policies.presa: data {settings.data!r} does not exist (no {path}): give an "
                 "npz file of segments, or remove data for synthetic feedback"
@@ -167,8 +175,12 @@ class PresaSource(TaskPolicySource):
     def identity(self, settings: Section) -> dict[str, Any]:
         """The settings; of a data file its content, wherever it lies."""
         assert isinstance(settings, PresaSection)
-        hidden = {"data"} if settings.data is None else {"data", *_FEEDBACK_FIELDS}
-        return {"settings": settings.model_dump(mode="json", exclude=hidden)}
+        if settings.data is None:
+            return {"settings": settings.model_dump(mode="json", exclude={"data"})}
+        found = settings.model_dump(mode="json", exclude={"data", *_FEEDBACK_FIELDS})
+        if settings.data_digest is None:  # of settings that were not settled
+            found["data_digest"] = segments_digest(_load(settings.data, None))
+        return {"settings": found}
 
     def train(
         self,

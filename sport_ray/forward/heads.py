@@ -18,13 +18,29 @@ def _relu(x: Array) -> Array:
     return np.maximum(x, 0.0)
 
 
+def _elu(x: Array) -> Array:
+    return np.where(x > 0.0, x, np.expm1(x))
+
+
+def _silu(x: Array) -> Array:
+    return x / (1.0 + np.exp(-x))
+
+
+def _leaky_relu(x: Array) -> Array:
+    return np.where(x > 0.0, x, 0.01 * x)
+
+
+def _sigmoid(x: Array) -> Array:
+    return 1.0 / (1.0 + np.exp(-x))
+
+
 ROW_ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], float]] = {
     "relu": (_relu, 1.0),
     "tanh": (np.tanh, 1.0),
-    "elu": (lambda x: np.where(x > 0.0, x, np.expm1(x)), 1.0),
-    "silu": (lambda x: x / (1.0 + np.exp(-x)), 1.1),
-    "leaky_relu": (lambda x: np.where(x > 0.0, x, 0.01 * x), 1.0),
-    "sigmoid": (lambda x: 1.0 / (1.0 + np.exp(-x)), 0.25),
+    "elu": (_elu, 1.0),
+    "silu": (_silu, 1.1),
+    "leaky_relu": (_leaky_relu, 1.0),
+    "sigmoid": (_sigmoid, 0.25),
 }
 """Each with a bound on its slope."""
 

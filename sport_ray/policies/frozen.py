@@ -32,7 +32,10 @@ class FrozenGaussian:
     def __init__(self, network: GaussianNetwork) -> None:
         self.spec = network.spec
         self._network = blank_network(network.spec).double()
-        state = {name: value.detach().double() for name, value in network.state_dict().items()}
+        # The policy is its float32 weights, whatever type holds them: that is what files keep.
+        state = {
+            name: value.detach().float().double() for name, value in network.state_dict().items()
+        }
         self._network.load_state_dict(state)
         self._network.requires_grad_(False)
         weights = {name: value.float().numpy() for name, value in state.items()}

@@ -41,7 +41,24 @@ def test_nothing_unfinished_and_nobody_elses_folder(results_dir: Path, tmp_path:
     (tmp_path / "mine" / "thesis.tex").write_text("")
     with pytest.raises(UserError, match="no published results"):
         publish(results_dir, tmp_path / "mine", {}, MADE_BY)
+    with pytest.raises(UserError, match="no published results"):
+        publish(results_dir, results_dir, {}, MADE_BY)  # would delete what it is to copy
+    assert (results_dir / "certificate.json").exists()
     record = next(results_dir.glob("cells/*/record.json"))
     record.write_text(json.dumps(json.loads(record.read_text()) | {"status": "failed"}))
     with pytest.raises(UserError, match=r"1 cells of .* failed"):
+        publish(results_dir, tmp_path / "out", {}, MADE_BY)
+
+
+def test_results_with_cells_missing_or_an_old_table_are_no_study(
+    results_dir: Path, tmp_path: Path
+) -> None:
+    write_report(results_dir)
+    records = sorted(results_dir.glob("cells/*/record.json"))
+    ids = [json.loads(record.read_text())["cell_id"] for record in records]
+    (results_dir / "plan.json").write_text(json.dumps({"cells": [*ids, "f" * 16]}))
+    with pytest.raises(UserError, match=f"1 of {len(ids) + 1} cells"):
+        publish(results_dir, tmp_path / "out", {}, MADE_BY)
+    (results_dir / "plan.json").write_text(json.dumps({"cells": ids[1:]}))
+    with pytest.raises(UserError, match="older than the records"):
         publish(results_dir, tmp_path / "out", {}, MADE_BY)

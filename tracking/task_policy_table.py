@@ -40,7 +40,7 @@ MEANINGS = {
     "promise": "promises that the policies carry: prior, posterior, or none",
     "train_env_steps": "environment steps per policy in all, mean over seeds",
     "train_episodes": "episodes per policy in training and data collection, mean over seeds",
-    "train_violations": "of these, those that violated; SCPO counts late ones, PPO and PreSa do not",
+    "train_violations": "of these, those that violated; SCPO counts late ones, too, others do not",
     "train_seconds": "wall time of training per policy, s, mean over seeds",
 }
 """Columns of `task_policy_table`."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.section import Section
 from experiments.task_policies.interface import TaskPolicySource, require_alike
-from experiments.task_policies.places import exists, same_place
+from experiments.task_policies.places import exists, same_place, settled_before
 from sport_ray.errors import UserError
 from sport_ray.policies import GaussianNetwork, load_policy
 
@@ -50,7 +49,7 @@ class ImportedSource(TaskPolicySource):
         assert isinstance(settings, ImportedSection)
         folder = Path(study_folder, settings.path).absolute()
         if not exists(folder, _named(settings)):
-            known = _settled_before(Path(study_folder))
+            known = settled_before(Path(study_folder), ImportedSource.name, ImportedSection)
             if (
                 known is not None
                 and settings.digest in (None, known.digest)
@@ -98,15 +97,6 @@ class ImportedSource(TaskPolicySource):
         require_alike(policy.network, base, _named(settings))
         unknown = ("train_violations", "train_episodes", "train_return", "clip_fraction")
         return Trained(policy.network, 0, 0.0, dict.fromkeys(unknown))
-
-
-def _settled_before(folder: Path) -> ImportedSection | None:
-    """The settings in a result folder's study.json; None where the folder is none."""
-    try:
-        study = json.loads((folder / "study.json").read_text())
-        return ImportedSection.model_validate(study["task_policies"][ImportedSource.name])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _named(settings: ImportedSection) -> str:

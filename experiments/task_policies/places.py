@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import TypeVar
 
+from experiments.section import Section
 from sport_ray.errors import UserError
+
+Settings = TypeVar("Settings", bound=Section)
+
+
+def settled_before(folder: Path, source: str, section: type[Settings]) -> Settings | None:
+    """A source's settings in a result folder's study.json; None where the folder is none."""
+    try:
+        study = json.loads((folder / "study.json").read_text())
+        return section.model_validate(study["task_policies"][source])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def exists(path: Path, named: str) -> bool:

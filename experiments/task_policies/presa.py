@@ -7,7 +7,6 @@ behaviours in the study's environment, with the study's property, at the cell's 
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +16,7 @@ from pydantic import Field, model_validator
 
 from experiments.section import Positive, Probability, Rate, Section, Seed
 from experiments.task_policies.interface import TaskPolicySource
-from experiments.task_policies.places import exists, same_place
+from experiments.task_policies.places import exists, same_place, settled_before
 from sport_ray.errors import UserError
 from sport_ray.policies import FrozenGaussian, GaussianNetwork
 from sport_ray.presa import (
@@ -130,7 +129,7 @@ class PresaSource(TaskPolicySource):
             return settings
         path = Path(study_folder, settings.data).absolute()
         if not exists(path, f"task_policies.presa: data {settings.data!r}"):
-            known = _settled_before(Path(study_folder))
+            known = settled_before(Path(study_folder), PresaSource.name, PresaSection)
             if (
                 known is not None
                 and known.data is not None
@@ -255,12 +254,3 @@ def _load(path: str, digest: str | None) -> Segments:
             f"{str(digest)[:16]}: put those back, or remove data_digest"
         )
     return segments
-
-
-def _settled_before(folder: Path) -> PresaSection | None:
-    """The settings in a result folder's study.json; None where the folder is none."""
-    try:
-        study = json.loads((folder / "study.json").read_text())
-        return PresaSection.model_validate(study["task_policies"][PresaSource.name])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None

@@ -11,13 +11,12 @@ from tracking.hypervolume import hypervolume_table, write_hypervolume_csv
 from tracking.page import Tables, render_page
 from tracking.pareto import pareto_table, write_pareto_csv
 from tracking.records import read_results
-from tracking.side_by_side import side_by_side, write_side_by_side_csv
+from tracking.side_by_side import side_by_side
 from tracking.speedup import speedup_table
-from tracking.speedup_table import write_speedup_csv
 from tracking.statistics import aggregate
-from tracking.table import results_table, write_cells_csv, write_cells_parquet
-from tracking.task_policy_table import task_policy_table, write_task_policies_csv
-from tracking.trends import trend_table, write_trends_csv
+from tracking.table import results_table, write_cells_csv, write_cells_parquet, write_csv_if_any
+from tracking.task_policy_table import task_policy_table
+from tracking.trends import trend_table
 
 
 def write_report(results_dir: str | Path) -> Path:
@@ -49,9 +48,9 @@ def write_report(results_dir: str | Path) -> Path:
     write_cells_parquet(frame, folder.path / "cells.parquet")
     write_pareto_csv(tables.front, folder.path / "pareto.csv")
     write_hypervolume_csv(tables.hypervolume, folder.path / "hypervolume.csv")
-    write_speedup_csv(tables.speedup, folder.path / "speedup.csv")
-    write_task_policies_csv(tables.sources, folder.path / "task_policies.csv")
-    write_side_by_side_csv(tables.published, folder.path / "side_by_side.csv")
-    write_trends_csv(tables.trends, folder.path / "trends.csv")
+    write_csv_if_any(tables.speedup, folder.path / "speedup.csv")
+    write_csv_if_any(tables.sources, folder.path / "task_policies.csv")
+    write_csv_if_any(tables.published, folder.path / "side_by_side.csv")
+    write_csv_if_any(tables.trends, folder.path / "trends.csv")
     page = render_page(folder, tables, answer, figures, skipped, animation)
     return write_atomically(folder.path / "report.html", page)

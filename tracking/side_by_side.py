@@ -8,7 +8,6 @@ that satisfied the property, and violation rate, as read off the figures ('<0.01
 from __future__ import annotations
 
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ import pandas as pd
 
 from sport_ray.bounds import scenario_bound
 from tracking.bootstrap import estimate
-from tracking.files import write_atomically
 from tracking.published import published_text
 from tracking.records import ResultFolder
 
@@ -109,11 +107,3 @@ def _posterior_of_first(ours: pd.DataFrame) -> float:
         return float("nan")
     beta = float(ours["posterior_beta"].iloc[0])
     return scenario_bound(PAPER_SCENARIOS, int(ours[name].max()), beta)
-
-
-def write_side_by_side_csv(table: pd.DataFrame, path: Path) -> Path | None:
-    """Write the comparison to ``path`` atomically; with no row, remove an older one."""
-    if table.empty:
-        path.unlink(missing_ok=True)
-        return None
-    return write_atomically(path, table.to_csv(index=False, lineterminator="\n"))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from rich.console import Console
 
-from tracking.files import write_atomically
 from tracking.pareto_table import in_two_lines, narrow_table
 from tracking.records import ResultFolder
 from tracking.speedup import CEILING, COIN_FLIP, speedup_table
@@ -35,14 +33,6 @@ def levels_of(table: pd.DataFrame) -> list[dict[str, Any]]:
         }
         for _, rows in table.groupby(["horizon", "eps_max"])
     ]
-
-
-def write_speedup_csv(table: pd.DataFrame, path: Path) -> Path | None:
-    """Write `speedup_table` to ``path`` atomically; with no row, remove an older one."""
-    if table.empty:
-        path.unlink(missing_ok=True)
-        return None
-    return write_atomically(path, table.to_csv(index=False, lineterminator="\n"))
 
 
 def interval_text(value: float | None, low: float | None, high: float | None) -> str:

@@ -124,3 +124,11 @@ def write_cells_parquet(frame: pd.DataFrame, path: Path) -> Path:
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pandas(frame, schema=schema, preserve_index=False), sink)
     return write_atomically(path, sink.getvalue().to_pybytes())
+
+
+def write_csv_if_any(table: pd.DataFrame, path: Path) -> Path | None:
+    """Write a table of a report to ``path`` atomically; with no row, remove an older one."""
+    if table.empty:
+        path.unlink(missing_ok=True)
+        return None
+    return write_atomically(path, table.to_csv(index=False, lineterminator="\n"))

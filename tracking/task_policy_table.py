@@ -6,13 +6,11 @@ made it: the cost stands in each of their rows, and is paid once.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tracking.files import write_atomically
 from tracking.kinds import FREE_METHODS, promise_of
 from tracking.performance import performance_of
 from tracking.statistics import SETTING, rate_interval
@@ -109,14 +107,6 @@ def _worst(cells: pd.DataFrame) -> dict[str, float]:
     worst = cells.iloc[int(np.argmax(rates))]
     low, high = rate_interval(int(worst["num_scenarios"]), int(worst["num_violations"]))
     return {"worst_rate": float(rates.max()), "worst_rate_low": low, "worst_rate_high": high}
-
-
-def write_task_policies_csv(table: pd.DataFrame, path: Path) -> Path | None:
-    """Write `task_policy_table` to ``path`` atomically; with no row, remove an older one."""
-    if table.empty:
-        path.unlink(missing_ok=True)
-        return None
-    return write_atomically(path, table.to_csv(index=False, lineterminator="\n"))
 
 
 def count_text(value: Any) -> str:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,6 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from tracking.bootstrap import MIN_SEEDS, estimate
-from tracking.files import write_atomically
 from tracking.parameters import parts_of
 
 Array = NDArray[np.float64]
@@ -184,11 +182,3 @@ def holm(p_values: Sequence[float] | Array) -> Array:
 
 def _alphas(values: Sequence[float] | pd.Index) -> str:
     return ", ".join(f"{float(value):g}" for value in values)
-
-
-def write_trends_csv(table: pd.DataFrame, path: Path) -> Path | None:
-    """Write the statements to ``path`` atomically; with no row, remove an older one."""
-    if table.empty:
-        path.unlink(missing_ok=True)
-        return None
-    return write_atomically(path, table.to_csv(index=False, lineterminator="\n"))

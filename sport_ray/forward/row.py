@@ -22,7 +22,8 @@ from sport_ray.forward.heads import ROW_ACTIVATIONS, TORCH_ACTIVATIONS, LogStd, 
 
 Array = NDArray[np.float64]
 BLOCK = 64
-"""Rows of a block: as in sport_ray.policies.frozen."""
+"""Rows per forward pass. Matrix kernels sum in an order that depends on the shape, so every pass
+has exactly this shape (the last one padded): a row then does not depend on its companions."""
 _U = 2.0**-53
 
 

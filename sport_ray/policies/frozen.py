@@ -9,12 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from sport_ray.errors import UserError
-from sport_ray.forward import RowPolicy
+from sport_ray.forward.row import BLOCK, RowPolicy
 from sport_ray.policies.network import GaussianNetwork, blank_network
 
-BLOCK = 64
-"""Rows per forward pass. Matrix kernels sum in an order that depends on the shape, so every pass
-has exactly this shape (the last one padded): a row then does not depend on its companions."""
 FEW = 4
 """Up to so many observations are computed one by one (sport_ray.forward.row), which gives the same
 bits and is cheaper than a block: one environment's steps in training, say."""

@@ -10,11 +10,11 @@ from scipy.stats import binomtest
 from tracking import load_results
 from tracking.bootstrap import estimate
 from tracking.statistics import aggregate
+from tracking.table import write_csv_if_any
 from tracking.task_policy_table import (
     MEANINGS,
     count_text,
     task_policy_table,
-    write_task_policies_csv,
 )
 
 
@@ -88,12 +88,12 @@ def test_ppo_alone_is_nothing_to_compare(make_results, tmp_path) -> None:
     assert table.empty
     path = tmp_path / "task_policies.csv"
     path.write_text("old")
-    assert write_task_policies_csv(table, path) is None and not path.exists()
+    assert write_csv_if_any(table, path) is None and not path.exists()
 
 
 def test_the_csv_reads_back(make_sources, tmp_path) -> None:
     _, table = table_of(make_sources())
-    path = write_task_policies_csv(table, tmp_path / "task_policies.csv")
+    path = write_csv_if_any(table, tmp_path / "task_policies.csv")
     again = pd.read_csv(path)
     assert list(again.columns) == list(MEANINGS)
     np.testing.assert_array_equal(again["rate"], table["rate"].to_numpy(float))

@@ -44,7 +44,7 @@ def study(small_study: dict[str, Any]) -> Study:
 def train(study: Study, base: GaussianNetwork, seed: int = 0, **settings: Any):
     section = PresaSection(**{**SMALL, **settings})
     # Only the sources by PPO look at the certificate.
-    return PresaSource().train(study, section, base, None, 25, seed)  # type: ignore[arg-type]
+    return PresaSource().train(study, section, base, None, 25, seed)  # type: ignore[arg-type]  # PreSa reads no certificate
 
 
 def some_segments(observation: int = 44, unsafe: tuple[int, ...] = (0, 1, 0, 1, 0, 0)):
@@ -132,7 +132,7 @@ def test_a_users_own_data_cost_no_episode(study, small_base, tmp_path: Path):
     settled = source.settle(settings, tmp_path)
     assert Path(settled.data) == tmp_path / "mine.npz"
     source.check(study, settled, small_base)
-    trained = source.train(study, settled, small_base, None, 25, 0)  # type: ignore[arg-type]
+    trained = source.train(study, settled, small_base, None, 25, 0)  # type: ignore[arg-type]  # PreSa reads no certificate
     assert trained.env_steps == 0
     assert trained.metrics["train_episodes"] == trained.metrics["train_violations"] == 0
     assert trained.metrics["presa_segments"] == 6
@@ -160,7 +160,7 @@ def test_data_that_changed_are_refused(study, small_base, tmp_path: Path):
     for attempt in (
         lambda: source.settle(settled, tmp_path),
         lambda: source.check(study, settled, small_base),
-        lambda: source.train(study, settled, small_base, None, 25, 0),  # type: ignore[arg-type]
+        lambda: source.train(study, settled, small_base, None, 25, 0),  # type: ignore[arg-type]  # PreSa reads no certificate
     ):
         with pytest.raises(UserError, match=r"holds the segments .*, expected"):
             attempt()

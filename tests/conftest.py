@@ -15,6 +15,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
 
 
+@pytest.fixture(autouse=True)
+def seeded_torch() -> None:
+    """New networks draw from torch's global generator: a test must not hang on who drew before."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def point_robot_spec() -> PolicySpec:
     """A small network for the point robot."""

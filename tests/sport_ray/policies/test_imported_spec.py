@@ -76,7 +76,8 @@ def test_a_clamped_std_reaches_its_bounds_and_a_constant_one_sees_nothing():
         network.body[0].weight.zero_()
         network.body[0].bias.copy_(torch.tensor([0.0, 0.0, -9.0, 0.25]))
     assert network(torch.ones(3))[1].tolist() == pytest.approx([math.exp(-1), math.exp(0.25)])
-    spec = PolicySpec(**SIZES, std_head="constant", log_std_min=-1, log_std_max=2)
+    # Without a hidden layer no unit can be dead: five observations have five means.
+    spec = PolicySpec(**{**SIZES, "hidden": ()}, std_head="constant", log_std_min=-1, log_std_max=2)
     network = GaussianNetwork(spec)
     with torch.no_grad():
         network.log_std.copy_(torch.tensor([3.0, -0.5]))

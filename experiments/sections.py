@@ -55,10 +55,11 @@ class StopSection(Section):
 class ChooseSection(Section):
     """Choose T for ε_max, and the base where several are named, on scenarios of their own.
 
+    eps_max: 1 is the paper's level, where the bound says nothing any more: the largest α of use.
     bases: candidates beside the study's ``base``.
     """
 
-    eps_max: Probability
+    eps_max: Annotated[float, Field(gt=0.0, le=1.0)]
     num_scenarios: Positive = 10_000
     bases: list[str] = Field(default_factory=list)
 

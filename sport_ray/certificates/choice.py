@@ -33,7 +33,7 @@ class Choice(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    eps_max: Annotated[float, Field(gt=0.0, lt=1.0)]
+    eps_max: Annotated[float, Field(gt=0.0, le=1.0)]
     beta: Annotated[float, Field(gt=0.0, lt=1.0)]
     max_horizon: Annotated[int, Field(ge=1)]
     env_id: str

@@ -116,6 +116,7 @@ def sweep_with(**changes: object) -> dict:
             with_(certificate={"choose": {"eps_max": 0.1}}),
             ["horizons is given"],
         ),
+        (with_(certificate={"choose": {"eps_max": 1.5}}), ["certificate.choose.eps_max", "1.5"]),
         (sweep_with(horizons=None), ["sweep.horizons is missing"]),
         (
             with_(

@@ -87,9 +87,10 @@ class DeployedPolicy:
         """The next action (D,), as the plain environment's ``step`` takes it.
 
         Raises:
-            BeyondPromise: more than T steps, another episode without ``reset``, or an observation
-                that is not finite or has another shape; with ``on_breach="base"`` the base policy
-                acts in the first two cases.
+            BeyondPromise: more than T steps, another episode without ``reset``, an observation
+                that is not finite or has another shape, or a drawn action whose charge the budget
+                does not cover; with ``on_breach="base"`` the base policy acts in the first two
+                cases.
         """
         with self._turn:
             return self._act(observation)

@@ -90,7 +90,8 @@ def load_policy(folder: Path) -> PolicyFile:
     for path in (manifest_path, weights_path):
         if not path.is_file():
             raise UserError(
-                f"policy file {path} does not exist: train one with `sport-ray train-base`"
+                f"policy file {path} does not exist: give the folder of a policy, written by "
+                "`sport-ray train-base` or `sport-ray import-base`"
             )
     try:
         manifest = json.loads(manifest_path.read_text())

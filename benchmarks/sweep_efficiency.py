@@ -98,7 +98,8 @@ def plain_tuner(path: Path) -> None:
     import ray
     from ray import tune
 
-    from experiments.cells import Cell, plan_jobs
+    from experiments.cells import Cell
+    from experiments.grid import plan_jobs
     from experiments.results import ResultFolder
     from experiments.study import load_study
     from sport_ray.certificates import load_certificate

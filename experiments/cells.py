@@ -1,31 +1,19 @@
-"""Cells: what each point of the grid means, its identity, and the jobs that compute them."""
+"""Cells: what each point of the grid means, and its identity."""
 
 from __future__ import annotations
 
-import itertools
 import math
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, PlainSerializer
 
-from experiments.deployment import world_factor
-from experiments.hyperparameters import Point, point_text, restricted, with_values
+from experiments.hyperparameters import Point, point_text, with_values
 from experiments.study import Study
 from experiments.training_sections import PPOSection
 from sport_ray.canonical import digest
 from sport_ray.certificates import Certificate
-from sport_ray.constraints import (
-    CONSTRAINTS,
-    Constraint,
-    Unconstrained,
-    constraint_from_json,
-)
-from sport_ray.envs.making import takes_horizon
-from sport_ray.errors import UserError
-from sport_ray.rollouts.environment import POINT_REACH_AVOID
+from sport_ray.constraints import Constraint, Unconstrained, constraint_from_json
 
-PPO = ("projected_ppo", "unconstrained")
-"""Sources by PPO: their settings are the study's sections on training."""
 METHOD_VERSION = 2
 """Raised whenever the same parameters would give other numbers: old cells are then not reused."""
 
@@ -137,173 +125,6 @@ class Job(BaseModel):
 
     kind: str
     cells: tuple[Cell, ...]
-
-
-def constraints_for(
-    study: Study, certificate: Certificate, horizon: int, *, trained: bool
-) -> list[tuple[Constraint, float | None]]:
-    """The constraints at a horizon, each with the ε_max that it was derived from, or None.
-
-    Every kind with an α is taken at the study's alphas; every kind is derived from each ε_max that
-    is in reach at this horizon.
-
-    Raises:
-        UserError: an ε_max below what the base policy itself is certified for at every horizon of
-            the study, or a kind that cannot be had from what the study gives.
-    """
-    require_same_horizon(certificate, horizon)
-    evidence = certificate.evidence(horizon)
-    world = world_factor(study, horizon)
-    beyond = [one.eps_max for one in out_of_reach(study, certificate) if one.horizon == horizon]
-    axis: dict[Constraint, float | None] = {}
-    for name in study.sweep.constraints:
-        kind = CONSTRAINTS[name]
-        if kind.takes_alpha():
-            found: list[tuple[Constraint, float | None]] = [
-                (kind(alpha=alpha), None)  # type: ignore[call-arg]
-                for alpha in study.sweep.alphas or []
-            ]
-        else:
-            found = []
-        for eps_max in study.sweep.eps_max or []:
-            if name == "violation_time" and study.sweep.alphas:
-                continue  # its α must be given; the others' may be derived beside it
-            if eps_max in beyond:
-                continue
-            level = _level(eps_max, world)
-            found.append((kind.for_target(evidence, level, trained=trained), eps_max))
-        for constraint, _ in found:
-            constraint.prior_bound(evidence)  # a kind that cannot promise here says so now
-        for constraint, origin in sorted(found, key=lambda one: getattr(one[0], "alpha", 0.0)):
-            axis.setdefault(constraint, origin)
-    return list(axis.items())
-
-
-class OutOfReach(NamedTuple):
-    """An ε_max below what the base itself is certified for at a horizon, in the study's world."""
-
-    eps_max: float
-    horizon: int
-    certified: float
-
-
-def out_of_reach(study: Study, certificate: Certificate) -> list[OutOfReach]:
-    """The levels of risk that no constraint can promise at some of the study's horizons.
-
-    Raises:
-        UserError: one that is out of reach at every horizon.
-    """
-    found = []
-    for eps_max in study.sweep.eps_max or []:
-        beyond = []
-        for horizon in study.horizons(certificate):
-            world, eps_base = world_factor(study, horizon), certificate.eps_base(horizon)
-            if _level(eps_max, world) < eps_base:
-                beyond.append(OutOfReach(eps_max, horizon, eps_base * world))
-        if len(beyond) == len(study.horizons(certificate)):
-            nearest = min(beyond, key=lambda one: one.certified)
-            raise UserError(
-                f"eps_max = {eps_max} cannot be reached at horizon {nearest.horizon}: the base "
-                f"policy itself is certified only to {nearest.certified:.4g}; raise eps_max, "
-                "take a longer horizon, or certify with more scenarios"
-            )
-        found += beyond
-    return found
-
-
-def _level(eps_max: float, world: float) -> float:
-    """What is left of ε_max in the certificate's world, inwards by more than the rounding."""
-    return eps_max if world == 1.0 else eps_max / world * (1.0 - 1e-12)
-
-
-def require_same_horizon(certificate: Certificate, horizon: int) -> None:
-    """Refuse T < T_max where the environment is told its horizon and may act on it.
-
-    ε_base(T) is read off episodes that were run with T_max. The point robot's horizon only ends
-    its episodes (tested); of other environments nobody knows.
-    """
-    if certificate.env_id == POINT_REACH_AVOID or horizon == certificate.max_horizon:
-        return
-    if takes_horizon(certificate.env_id):
-        raise UserError(
-            f"environment {certificate.env_id!r} has an argument horizon and may behave otherwise "
-            f"under T = {horizon} than under the certificate's {certificate.max_horizon}: set "
-            f"certificate.max_horizon to {horizon}, or remove the argument from the environment"
-        )
-
-
-def plan_jobs(study: Study, certificate: Certificate) -> list[Job]:
-    """All jobs of a study, longest first so that no worker idles at the end.
-
-    Policies that are trained without a bound do not depend on the constraint: one run per
-    (T, parameters, seed) serves the cell 'unconstrained' and every cell of 'projected at
-    deployment'. Parameters that such a run does not have make no further runs. Sources beside
-    those by PPO have no such parameters: one run per (T, seed).
-    """
-    others: list[Job] = []
-    shared: list[Job] = []
-    single: list[Job] = []
-    seen: set[tuple[int, Point, int]] = set()
-    sources = study.sources
-    for horizon in study.horizons(certificate):
-        trained = constraints_for(study, certificate, horizon, trained=True)
-        deployed = constraints_for(study, certificate, horizon, trained=False)
-        for source, seed in itertools.product(sources, study.sweep.seeds):
-            if source not in PPO:
-                others.append(_job_of(source, deployed, horizon, seed))
-        for point, seed in itertools.product(study.sweep.points, study.sweep.seeds):
-
-            def cell(
-                method: CellMethod,
-                constraint: Constraint,
-                eps_max: float | None,
-                horizon: int = horizon,
-                seed: int = seed,
-                point: Point = point,
-            ) -> Cell:
-                return Cell(
-                    method=method,
-                    constraint=constraint,
-                    eps_max=eps_max,
-                    horizon=horizon,
-                    seed=seed,
-                    hyperparameters=point,
-                )
-
-            if "projected_ppo" in sources:
-                single += [
-                    Job(kind="projected_ppo", cells=(cell("projected_ppo", *one),))
-                    for one in trained
-                ]
-            free = restricted(point, _unconstrained_parameters(study))
-            if "unconstrained" in sources and (horizon, free, seed) not in seen:
-                seen.add((horizon, free, seed))
-                projected = [cell("projected_at_deployment", *one, point=free) for one in deployed]
-                first = cell("unconstrained", Unconstrained(), None, point=free)
-                shared.append(Job(kind="unconstrained", cells=(first, *projected)))
-    return others + shared + single
-
-
-def _job_of(
-    source: str, constraints: list[tuple[Constraint, float | None]], horizon: int, seed: int
-) -> Job:
-    """The job of a source that knows of no constraint: its policy as it is, and projected."""
-    about: dict[str, Any] = {"horizon": horizon, "seed": seed, "task_policy": source}
-    free = Cell(method="unprojected", constraint=Unconstrained(), eps_max=None, **about)
-    projected = [
-        Cell(method="projected_at_deployment", constraint=constraint, eps_max=eps_max, **about)
-        for constraint, eps_max in constraints
-    ]
-    return Job(kind=source, cells=(free, *projected))
-
-
-def _unconstrained_parameters(study: Study) -> set[str]:
-    """The parameters that training without a bound depends on: not how to project.
-
-    The warm-up is the study's; as an axis it counts where there is no section of its own.
-    """
-    shared = {"warmup_env_steps"} if study.unconstrained_training is None else set()
-    return {*PPOSection.model_fields, *shared}
 
 
 def finite_or_none(value: float) -> float | None:

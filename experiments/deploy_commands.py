@@ -166,7 +166,8 @@ def _study(root: Path) -> Study:
 
 def _cell(study: Study, certificate: Certificate, cell_id: str, provenance: dict[str, Any]) -> Cell:
     """The cell with this id: planned by the study now, or when its policy was trained."""
-    from experiments.cells import Cell, plan_jobs
+    from experiments.cells import Cell
+    from experiments.grid import plan_jobs
 
     planned = [cell for job in plan_jobs(study, certificate) for cell in job.cells]
     trained = [Cell.model_validate(one) for one in provenance.get("job", {}).get("cells", [])]

@@ -10,9 +10,10 @@ from typing import NamedTuple
 from rich.console import Console
 
 from experiments.base import find_base, install_base, load_base, save_base, train_base
-from experiments.cells import Job, out_of_reach
+from experiments.cells import Job
 from experiments.certify import base_plan, certify, load_matching
 from experiments.choose import choose, load_choice
+from experiments.constraint_axis import out_of_reach
 from experiments.disk import DiskFull, is_disk_full, no_room, require_space
 from experiments.ledger import Ledger, sweep_ledger
 from experiments.progress import Counter, SweepHistory, SweepProgress, counting

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import ray
 from ray import tune
 
-from experiments.cells import Cell, Job, plan_jobs
+from experiments.cells import Cell, Job
 from experiments.disk import DiskFull, is_disk_full, no_room, require_space
+from experiments.grid import plan_jobs
 from experiments.jobs import is_finished, write_failure
 from experiments.public import public_study
 from experiments.results import ResultFolder, places

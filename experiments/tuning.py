@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from experiments.cells import METHOD_VERSION, constraints_for
+from experiments.cells import METHOD_VERSION
+from experiments.constraint_axis import constraints_for
 from experiments.hyperparameters import Point, drawn, with_values
 from experiments.results import ResultFolder
 from experiments.study import Study

@@ -10,8 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 import experiments
-from experiments.cells import Cell, plan_jobs
+from experiments.cells import Cell
 from experiments.cli import app
+from experiments.grid import plan_jobs
 from experiments.study import Study
 from sport_ray.canonical import write_json
 from sport_ray.certificates import FixedSampling, build_certificate, save_certificate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from experiments.cells import constraints_for
+from experiments.constraint_axis import constraints_for
 from experiments.deployment import deployment_kwargs, perturbation
 from experiments.study import Study
 from sport_ray.bounds import gaussian_max_ratio, ratio_bound

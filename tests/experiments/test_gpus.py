@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from experiments.base import BUNDLED
-from experiments.cells import plan_jobs
+from experiments.grid import plan_jobs
 from experiments.results import ResultFolder
 from experiments.study import Study
 from experiments.sweep import _bundles, require_room

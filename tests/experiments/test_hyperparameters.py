@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.base import BUNDLED
-from experiments.cells import Cell, Job, plan_jobs
+from experiments.cells import Cell, Job
+from experiments.grid import plan_jobs
 from experiments.hyperparameters import (
     axis_values,
     checked_axes,

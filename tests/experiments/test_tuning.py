@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from experiments.base import BUNDLED
-from experiments.cells import plan_jobs
 from experiments.evaluation import evaluation_plan
+from experiments.grid import plan_jobs
 from experiments.hyperparameters import tidy
 from experiments.results import ResultFolder
 from experiments.study import Study, load_study

@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from experiments.base import BUNDLED
-from experiments.cells import plan_jobs
+from experiments.grid import plan_jobs
 from experiments.study import Study, load_study, parse_study
 from experiments.task_policies.imported import ImportedSection, ImportedSource
 from experiments.task_policies.section import require_sources

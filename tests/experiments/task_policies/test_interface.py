@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from experiments.base import BUNDLED
-from experiments.cells import Cell, plan_jobs
+from experiments.cells import Cell
+from experiments.grid import plan_jobs
 from experiments.jobs import run_job
 from experiments.results import ResultFolder
 from experiments.section import Section

@@ -23,7 +23,7 @@ from tracking.figures.style import (
     MUTED,
     VERMILLION,
     new_figure,
-    say_few_seeds,
+    say_example,
 )
 from tracking.figures.trajectories import (
     MAX_TRAJECTORIES,
@@ -190,7 +190,7 @@ def _frames(panels: list[_Panel], horizon: int, dpi: int) -> Iterator[Image.Imag
         axes.set_xlabel("x, m", fontsize=9.5)
         moving.append(_Moving(axes, panel))
     grid[0][0].set_ylabel("y, m", fontsize=9.5)
-    say_few_seeds(figure, [1])
+    say_example(figure)
     canvas = figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)
     figure.set_layout_engine("constrained")

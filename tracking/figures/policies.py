@@ -17,7 +17,7 @@ from tracking.figures.style import (
     legend_below,
     new_figure,
     save,
-    say_few_seeds,
+    say_example,
 )
 from tracking.figures.trajectories import Samples, sampled_cells, spread
 from tracking.records import ResultFolder
@@ -58,7 +58,7 @@ def draw_policies(folder: ResultFolder, frame: pd.DataFrame, out: Path) -> Drawn
     for axes in grid[-1]:
         axes.set_xlabel(f"action {action}, as sampled", fontsize=9.5)
     legend_below(figure, grid[0][0], 3)
-    say_few_seeds(figure, [1])
+    say_example(figure)
     caption = (
         f"Along one scenario of {method_text(method)} (T = {horizon}, seed {seed}; one seed, an "
         "example and no interval). The projected density lies under α "

@@ -144,8 +144,16 @@ def say_few_seeds(figure: Figure, counts: Iterable[int]) -> None:
     low, high = min(known), max(known)
     seeds = f"{low} to {high} seeds" if low < high else f"{low} seed{'s' if low != 1 else ''}"
     where = ", in places" if high >= MIN_SEEDS_FOR_INTERVAL else ""
-    figure.suptitle(f"{seeds}: too few for an interval{where}", x=0.995, ha="right", fontsize=8.5,
-                    fontweight="normal", color=MUTED)  # fmt: skip
+    _in_the_corner(figure, f"{seeds}: too few for an interval{where}")
+
+
+def say_example(figure: Figure) -> None:
+    """On the figure itself: it shows the policy of one training seed, of however many."""
+    _in_the_corner(figure, "an example: one training seed")
+
+
+def _in_the_corner(figure: Figure, text: str) -> None:
+    figure.suptitle(text, x=0.995, ha="right", fontsize=8.5, fontweight="normal", color=MUTED)
 
 
 def save(figure: Figure, folder: Path, name: str) -> str:

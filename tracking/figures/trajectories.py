@@ -19,7 +19,7 @@ from tracking.figures.style import (
     Drawn,
     new_figure,
     save,
-    say_few_seeds,
+    say_example,
 )
 from tracking.kinds import is_paper
 from tracking.parameters import parts_of
@@ -70,7 +70,7 @@ def draw_trajectories(folder: ResultFolder, frame: pd.DataFrame, out: Path) -> D
         axes.set_title(f"α = {alpha:g}", fontsize=10.5)
     for axes in grid[-1]:
         axes.set_xlabel("x, m", fontsize=9.5)
-    say_few_seeds(figure, [1])
+    say_example(figure)
     count = min(MAX_TRAJECTORIES, max(len(samples["poses"]) for samples in cells.values()))
     caption = (
         f"The first {count} evaluation scenarios of one policy per panel (T = {horizon}, seed "

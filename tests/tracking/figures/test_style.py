@@ -18,6 +18,7 @@ from tracking.figures.style import (
     look,
     new_figure,
     save,
+    say_example,
     say_few_seeds,
 )
 from tracking.inline_svg import THEME
@@ -87,6 +88,12 @@ def test_few_seeds_are_said_on_the_figure(counts: list[int], said: str) -> None:
     figure, _ = new_figure(4, 3)
     say_few_seeds(figure, counts)
     assert figure.get_suptitle() == said
+
+
+def test_an_example_is_called_one() -> None:
+    figure, _ = new_figure(3, 3)
+    say_example(figure)
+    assert figure.get_suptitle() == "an example: one training seed"
 
 
 def _linear(colour: str) -> np.ndarray:

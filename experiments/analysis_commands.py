@@ -82,7 +82,8 @@ def publish_command(
     from tracking.publish import publish
 
     folder, _ = locate(study_path, results)
-    command = f"sport-ray run {study_path}"
+    # Of a result folder, the study that is copied along: where the folder lay helps nobody.
+    command = f"sport-ray run {'study.yaml' if study_path.is_dir() else study_path}"
     written = publish(folder, out, versions(), command)
     size = sum(path.stat().st_size for path in written)
     Console().print(f"{len(written)} files, {size / 1e6:.1f} MB: {out}", soft_wrap=True)

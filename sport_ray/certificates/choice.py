@@ -73,11 +73,11 @@ def best_horizon(bounds: list[float], eps_max: float) -> tuple[int, float | None
     """The T with the largest log α = log(ε_max / ε_base(T)) / T, and that log α (nats per step).
 
     ``bounds`` holds ε_base(T) for T = 1 …; None, with the T of the smallest bound, where none is
-    at most ε_max.
+    at most ε_max and below 1.
     """
     best, value = bounds.index(min(bounds)) + 1, None
     for horizon, bound in enumerate(bounds, start=1):
-        if bound <= eps_max:
+        if bound <= eps_max and bound < 1.0:  # one of 1 is no bound, whatever is asked for
             log_alpha = math.log(eps_max / bound) / horizon
             if value is None or log_alpha > value:
                 best, value = horizon, log_alpha

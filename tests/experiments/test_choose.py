@@ -27,3 +27,8 @@ def test_it_is_the_horizon_with_the_largest_alpha(bounds, eps_max):
     else:
         assert math.isclose(alphas[horizon], max(alphas.values()), rel_tol=1e-12)
         assert math.isclose(math.exp(log_alpha), alphas[horizon], rel_tol=1e-9)
+
+
+def test_a_bound_of_one_is_chosen_at_no_level():
+    assert best_horizon([1.0, 1.0], 1.0) == (1, None)
+    assert best_horizon([1.0, 0.5, 0.4], 1.0) == (2, math.log(2) / 2)

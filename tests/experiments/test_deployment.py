@@ -9,7 +9,7 @@ from experiments.deployment import deployment_kwargs, perturbation
 from experiments.study import Study
 from sport_ray.bounds import gaussian_max_ratio, ratio_bound
 from sport_ray.errors import UserError
-from tests.experiments.test_cells import certificate
+from tests.experiments.known_certificate import certificate
 
 NOISY = {"kwargs": {"layout": "fixed", "actuation_noise": 0.2, "start_noise": [0.1, 0.1, 0.0]}}
 

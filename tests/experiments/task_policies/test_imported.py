@@ -17,7 +17,7 @@ from experiments.task_policies.imported import ImportedSection, ImportedSource
 from experiments.task_policies.section import require_sources
 from sport_ray.errors import UserError
 from sport_ray.policies import GaussianNetwork, PolicySpec, load_policy, policy_digest, save_policy
-from tests.experiments.test_cells import certificate
+from tests.experiments.known_certificate import certificate
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from sport_ray.certificates import save_certificate
 from sport_ray.constraints import Unconstrained
 from sport_ray.errors import UserError
 from sport_ray.policies import GaussianNetwork, load_policy, policy_digest, save_policy
-from tests.experiments.test_cells import certificate
+from tests.experiments.known_certificate import certificate
 from tracking import load_results
 from tracking.task_policies import TITLES
 

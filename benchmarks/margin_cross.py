@@ -62,7 +62,7 @@ def main(
         table = Table(
             "base of",
             *(f"task policies of {path.name}" for path in (first, second)),
-            title=f"α = {value:g}, T = {horizon}, {len(seeds)} seeds: mean rate [least, largest]",
+            title=f"α = {value:g}, T = {horizon}, {len(seeds)} seeds: mean rate (least to largest)",
         )
         rows = []
         for base in bases:
@@ -76,7 +76,7 @@ def main(
                     rates.append(1.0 - kept.mean())
                     steps.append(outcomes.satisfied_at[kept].mean())
                 row.append(
-                    f"{np.mean(rates):.4f} [{min(rates):.4f}, {max(rates):.4f}], "
+                    f"{np.mean(rates):.4f} ({min(rates):.4f} to {max(rates):.4f}), "
                     f"{np.mean(steps):.2f} steps"
                 )
             rows.append(row)

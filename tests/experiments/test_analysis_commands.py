@@ -1,4 +1,4 @@
-"""sport-ray conservativeness and compare, as a user calls them."""
+"""sport-ray conservativeness, compare and publish, as a user calls them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from experiments.cli import app
 from tests.tracking.conftest import write_study
+from tracking.report import write_report
 
 
 def test_conservativeness_takes_a_result_folder_or_its_study(tmp_path: Path) -> None:
@@ -36,3 +37,13 @@ def test_compare_prints_and_writes(tmp_path: Path) -> None:
     assert done.output.startswith("The same base policy, environment and property.")
     assert "note" in done.output
     assert out.read_text().startswith("setting,method")
+
+
+def test_publish_says_what_was_run_and_not_where(tmp_path: Path) -> None:
+    folder = write_study(tmp_path, alphas=(1.0, 1.5), horizons=(21,))
+    write_report(folder)
+    out = tmp_path / "published"
+    done = CliRunner().invoke(app, ["publish", str(folder), "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    text = (out / "README.md").read_text()
+    assert "`sport-ray run study.yaml`" in text and str(tmp_path) not in text

@@ -36,7 +36,7 @@ def inside_goal(num_steps: int, seed: int, *, avoid: bool) -> float:
         goal, hazard = play(simulator, slots, actions)
         shortfall = np.maximum(hazard + CLEARANCE, 0.0) if avoid else np.zeros(SEQUENCES)
         elite = np.argsort(3.0 * shortfall - goal)[:ELITE]
-        best = max(best, *goal[elite][shortfall[elite] == 0.0], best)
+        best = np.max(goal[elite][shortfall[elite] == 0.0], initial=best)
         mean = 0.2 * mean + 0.8 * actions[elite].mean(axis=0)
         std = np.maximum(0.2 * std + 0.8 * actions[elite].std(axis=0), 0.02)
     return float(best)

@@ -9,7 +9,6 @@ violation rates at a given α, on the same scenarios for all four.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -24,19 +23,20 @@ import sport_ray
 from sport_ray.constraints import RatioConstraint
 from sport_ray.policies import FrozenGaussian, load_policy
 from sport_ray.rollouts import ProjectedBehaviour, ScenarioPlan, run_scenarios
+from tracking.records import read_results
 
 assert sport_ray  # registers the environments
 
 
 def unconstrained_policies(results: Path) -> dict[int, FrozenGaussian]:
     """The policies that a study trained without a bound, by seed."""
-    found = {}
-    for path in sorted(results.glob("cells/*/record.json")):
-        record = json.loads(path.read_text())
-        if record["method"] == "unconstrained" and record["status"] == "finished":
-            folder = results / "policies" / record["policy_digest"][:16]
-            found[record["seed"]] = FrozenGaussian(load_policy(folder).network)
-    return found
+    return {
+        record["seed"]: FrozenGaussian(
+            load_policy(results / "policies" / record["policy_digest"][:16]).network
+        )
+        for record in read_results(results).records
+        if record["method"] == "unconstrained" and record["status"] == "finished"
+    }
 
 
 def main(

@@ -247,9 +247,9 @@ def test_figures_over_alpha_leave_other_kinds_out_and_say_so(kinds: Path) -> Non
     for name in ("risk", "steps_to_goal"):
         assert drawn[name].caption.endswith("Gauss–Rényi, mean shift, pathwise budget.")
     gauss = frame.loc[frame["constraint"] == "gauss_renyi", "alpha"].max()
-    assert f"{gauss:g}" not in drawn["risk"].svg  # its α is no tick of that axis
+    assert f">{gauss:.4g}<" not in drawn["risk"].svg  # its α is no tick of that axis
     ratio = frame.loc[frame["constraint"] == "ratio", "alpha"].max()
-    assert f"{ratio:g}" in drawn["risk"].svg
+    assert f">{ratio:.4g}<" in drawn["risk"].svg
 
 
 def test_an_old_comparison_goes_where_there_is_none(make_results) -> None:

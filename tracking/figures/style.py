@@ -177,14 +177,15 @@ def alpha_axis(axes: Axes, alphas: np.ndarray, unconstrained: bool) -> float:
     axes.set_xscale("log")
     right = beyond if unconstrained else top
     axes.set_xlim(1 / right**0.06, right**1.06)
-    room = np.log(right) * 0.1
+    longest = max(len(f"{alpha:.4g}") for alpha in alphas)
+    room = np.log(right) * max(0.1, 0.03 * longest)
     ticks = [float(alphas[0])]
     for alpha in alphas[:0:-1]:
         if np.log(alpha / ticks[0]) >= room and (
             len(ticks) == 1 or np.log(ticks[-1] / alpha) >= room
         ):
             ticks.append(float(alpha))
-    labels = [f"{tick:g}" for tick in ticks]
+    labels = [f"{tick:.4g}" for tick in ticks]
     if unconstrained:
         ticks, labels = [*ticks, beyond], [*labels, "none"]
     axes.set_xticks(ticks, labels)

@@ -2,8 +2,8 @@
 
 The cross-entropy method over open-loop action sequences of K steps: how far inside the goal's
 circle (metres) the best one ends. A search is no proof that nothing better exists, but the
-dynamics are deterministic and smooth, and what it finds barely differs between seeds. Compare
-docs/results.md: a mean time to goal below the fewest steps cannot have been counted as ours is.
+dynamics are deterministic, and what it finds barely differs between seeds. Compare docs/results.md:
+a mean time to goal below the fewest steps can hardly have been counted as ours is.
 
     python benchmarks/fastest_path.py
 """

@@ -23,6 +23,7 @@ import sport_ray
 from sport_ray.constraints import RatioConstraint
 from sport_ray.policies import FrozenGaussian, load_policy
 from sport_ray.rollouts import ProjectedBehaviour, ScenarioPlan, run_scenarios
+from sport_ray.rollouts.environment import POINT_REACH_AVOID
 from tracking.records import read_results
 
 assert sport_ray  # registers the environments
@@ -47,12 +48,11 @@ def main(
 ) -> None:
     """Print violation rates and steps: rows are bases, columns where the task policy is from."""
     torch.set_num_threads(1)
-    first, second = studies
     bases = [FrozenGaussian(load_policy(path / "base").network) for path in studies]
     tasks = [unconstrained_policies(path) for path in studies]
     seeds = sorted(tasks[0].keys() & tasks[1].keys())
     plan = ScenarioPlan(
-        env_id="sport_ray/PointReachAvoid-v0",
+        env_id=POINT_REACH_AVOID,
         property="(!hazard) U goal",
         horizon=horizon,
         root_seed=0,
@@ -61,11 +61,10 @@ def main(
     for value in alpha or [10.0, 100.0]:
         table = Table(
             "base of",
-            *(f"task policies of {path.name}" for path in (first, second)),
+            *(f"task policies of {path.name}" for path in studies),
             title=f"α = {value:g}, T = {horizon}, {len(seeds)} seeds: mean rate (least to largest)",
         )
-        rows = []
-        for base in bases:
+        for path, base in zip(studies, bases, strict=True):
             row = []
             for policies in tasks:
                 rates, steps = [], []
@@ -79,8 +78,6 @@ def main(
                     f"{np.mean(rates):.4f} ({min(rates):.4f} to {max(rates):.4f}), "
                     f"{np.mean(steps):.2f} steps"
                 )
-            rows.append(row)
-        for path, row in zip(studies, rows, strict=True):
             table.add_row(path.name, *row)
         Console(width=120).print(table)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, PlainSerializer
@@ -125,8 +124,3 @@ class Job(BaseModel):
 
     kind: str
     cells: tuple[Cell, ...]
-
-
-def finite_or_none(value: float) -> float | None:
-    """The value, or None where JSON has no number for it."""
-    return value if math.isfinite(value) else None

@@ -34,7 +34,7 @@ def constraints_for(
         kind = CONSTRAINTS[name]
         if kind.takes_alpha():
             found: list[tuple[Constraint, float | None]] = [
-                (kind(alpha=alpha), None)  # type: ignore[call-arg]
+                (kind(alpha=alpha), None)  # type: ignore[call-arg]  # takes_alpha() says it has one
                 for alpha in study.sweep.alphas or []
             ]
         else:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.cells import Cell, finite_or_none
+from experiments.cells import Cell
 from experiments.deployment import deployment_kwargs, perturbation, world_factor
 from experiments.study import Study
 from sport_ray.bounds import off_policy_bound, scenario_bound
@@ -237,3 +237,8 @@ def scene(plan: ScenarioPlan) -> dict[str, Any]:
         "goal_radius": simulator.goal_radius,
         "hazard_radius": simulator.hazard_radius,
     }
+
+
+def finite_or_none(value: float) -> float | None:
+    """The value, or None where JSON has no number for it."""
+    return value if math.isfinite(value) else None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sport_ray.errors import UserError
+from sport_ray.rollouts.signal_kinds import SignalKinds
 
 
 class ScenarioAborted(UserError):
@@ -13,26 +14,33 @@ class ScenarioAborted(UserError):
 
 @dataclass
 class Tally:
-    """Scenarios started (reset), finished (judged) and aborted (begun, but never judged)."""
+    """Scenarios started (reset), finished (judged) and aborted (begun, but never judged).
+
+    signals: what values the property's signals took in them.
+    """
 
     started: int = 0
     finished: int = 0
     aborted: int = 0
+    signals: SignalKinds = field(default_factory=SignalKinds, compare=False)
 
     def add(self, other: Tally) -> None:
         """Count the other's scenarios, too."""
         self.started += other.started
         self.finished += other.finished
         self.aborted += other.aborted
+        self.signals.add(other.signals)
 
     def require_complete(self, planned: int) -> None:
-        """Refuse a set from which any planned scenario is missing.
+        """Refuse a set from which any planned scenario is missing, or whose signals are flags.
 
         Raises:
             ScenarioAborted: started or finished differ from planned, or any was aborted.
+            UserError: a signal that may be a flag in the form of a number.
         """
         if not self.started == self.finished == planned or self.aborted:
             raise ScenarioAborted(
                 f"of {planned} planned scenarios {self.started} started, {self.finished} finished "
                 f"and {self.aborted} were aborted: an incomplete set certifies nothing"
             )
+        self.signals.require_told()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 
 import ray
 import torch
@@ -59,7 +59,9 @@ def _stream(
 ) -> Generator[tuple[Outcomes, Tally], None, None]:
     task = ray.remote(_run_chunk)
     shared = ray.put(behaviour)
-    window = AHEAD * max(int(ray.cluster_resources().get("CPU", 1)), 1)
+    # Where copies of the environment are limited, one process has them all.
+    cpus = max(int(ray.cluster_resources().get("CPU", 1)), 1)
+    window = AHEAD * cpus if plan.copies is None else 1
     firsts = iter(range(0, count, chunk))
     pending: dict[ray.ObjectRef, int] = {}
     waiting: dict[int, tuple[Outcomes, Tally]] = {}
@@ -89,6 +91,15 @@ def _stream(
     finally:
         for reference in pending:
             ray.cancel(reference)
+
+
+def counting(
+    stream: Iterable[tuple[Outcomes, Tally]], tally: Tally
+) -> Generator[Outcomes, None, None]:
+    """The outcomes of a stream, whose tallies are added to ``tally`` as they come."""
+    for outcomes, counted in stream:
+        tally.add(counted)
+        yield outcomes
 
 
 def run_scenarios_on_ray(

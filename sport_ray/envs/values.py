@@ -57,7 +57,7 @@ def proposition(name: str, value: Any) -> bool | float:
     if type(value) is float:
         return value
     array = _single(f"signal {name!r}", value)
-    return bool(array) if array.dtype.kind == "b" else number(f"signal {name!r}", array)
+    return bool(array) if array.dtype.kind == "b" else number(f"signal {name!r}", value)
 
 
 def robustness_of(value: bool | float) -> float:

@@ -229,7 +229,7 @@ def _run(
                 observer(scenario[done], step[done], None, environment.poses(done))
             finish(done, ~transition.terminated[ended] & ~late[ended])
             start(done)
-    counted.require_complete(count)
+    counted.require_counts(count)
     if tally is not None:
         tally.add(counted)
     return Outcomes.concatenate(parts)

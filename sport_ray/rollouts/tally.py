@@ -31,16 +31,24 @@ class Tally:
         self.aborted += other.aborted
         self.signals.add(other.signals)
 
-    def require_complete(self, planned: int) -> None:
-        """Refuse a set from which any planned scenario is missing, or whose signals are flags.
+    def require_counts(self, planned: int) -> None:
+        """Refuse scenarios, a part of a set perhaps, of which any planned one is missing.
 
         Raises:
             ScenarioAborted: started or finished differ from planned, or any was aborted.
-            UserError: a signal that may be a flag in the form of a number.
         """
         if not self.started == self.finished == planned or self.aborted:
             raise ScenarioAborted(
                 f"of {planned} planned scenarios {self.started} started, {self.finished} finished "
                 f"and {self.aborted} were aborted: an incomplete set certifies nothing"
             )
+
+    def require_complete(self, planned: int) -> None:
+        """Refuse a whole set from which a scenario is missing, or whose signals may be flags.
+
+        Raises:
+            ScenarioAborted: as :meth:`require_counts`.
+            UserError: a signal of which 0 may mean that it does not hold.
+        """
+        self.require_counts(planned)
         self.signals.require_told()

@@ -16,9 +16,9 @@ from sport_ray.envs.perturbation import Numbers
 from sport_ray.envs.rendering import check_render_mode, draw_scene
 from sport_ray.envs.reset_options import parse_reset_options
 from sport_ray.envs.simulator import PointReachAvoidSimulator, RewardName
+from sport_ray.streams import stream
 
 _SLOT = np.zeros(1, dtype=np.int64)
-_ROBOT = tuple(b"sport_ray/PointReachAvoid")
 
 
 def observation_space() -> spaces.Box:
@@ -37,11 +37,9 @@ def action_space() -> spaces.Box:
 def robot_generator(seed: int | None) -> np.random.Generator:
     """The randomness of a robot's world for a seed that somebody gave; fresh for None.
 
-    Under a spawn key of its own: whoever seeds a policy with the same integer, as gymnasium's
-    ``np_random`` or as ``default_rng(seed)``, does not draw the numbers that the world draws, and
-    the two stay independent, as every bound assumes.
+    A stream of its own: a policy that is seeded with the same integer draws other numbers.
     """
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=_ROBOT))
+    return stream(seed, "sport_ray/PointReachAvoid")
 
 
 class PointReachAvoidEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float64]]):

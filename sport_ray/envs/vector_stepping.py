@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from sport_ray.envs.spaces import as_action, require_vectors
 from sport_ray.envs.stepping import EnvironmentFault, what_happened
 from sport_ray.errors import UserError
-
-_TRAINING = tuple(b"training environments")
+from sport_ray.streams import seed_sequence
 
 
 class VectorStepping(VectorWrapper):
@@ -80,5 +79,5 @@ class VectorStepping(VectorWrapper):
 
 def training_seeds(seed: int, count: int) -> list[int]:
     """A seed for each of the copies that a run with this seed trains in."""
-    sequence = np.random.SeedSequence(seed, spawn_key=_TRAINING)
-    return [int(state >> 1) for state in sequence.generate_state(count)]
+    states = seed_sequence(seed, "training environments").generate_state(count)
+    return [int(state >> 1) for state in states]

@@ -7,6 +7,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium import spaces
+from gymnasium.envs.registration import WrapperSpec
 
 BUFFER = np.zeros(2, dtype=np.float32)
 HABITS = "sport_ray_tests/Habits-v0"
@@ -143,6 +144,29 @@ class Translated(gymnasium.Wrapper[Any, Any, Any, Any]):
         return seen, reward, ended, False, info
 
 
+class Clock(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """As gymnasium's TimeAwareObservation: sees what share of the time limit has passed."""
+
+    observation_space = spaces.Box(-np.inf, np.inf, (2,), np.float32)
+
+    def _see(self, seen: Any) -> Any:
+        limit = self.env.spec.max_episode_steps  # type: ignore[union-attr]
+        return np.array([seen[0], self.steps / limit], dtype=np.float32)  # type: ignore[operator]
+
+    def reset(self, **kwargs: Any) -> Any:
+        self.steps = 0
+        seen, info = self.env.reset(**kwargs)
+        return self._see(seen), info
+
+    def step(self, action: Any) -> Any:
+        self.steps += 1
+        seen, *rest = self.env.step(action)
+        return self._see(seen), *rest
+
+
+CLOCK = "sport_ray_tests/Clock-v0"
+
+
 def register() -> None:
     """Register all of them, without switching gymnasium's own checks off."""
     entries: dict[str, Any] = {
@@ -154,3 +178,6 @@ def register() -> None:
     for env_id, entry in entries.items():
         if env_id not in gymnasium.registry:
             gymnasium.register(env_id, entry)
+    if CLOCK not in gymnasium.registry:
+        around = WrapperSpec("Clock", f"{__name__}:Clock", {})
+        gymnasium.register(CLOCK, Habits, additional_wrappers=(around,))

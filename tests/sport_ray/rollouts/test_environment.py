@@ -8,7 +8,7 @@ import pytest
 from sport_ray.errors import UserError
 from sport_ray.presa.episodes import collect
 from sport_ray.rollouts import ScenarioPlan, Tally, run_scenarios
-from tests.sport_ray.envs.habits import HABITS, LATE, Habits, register
+from tests.sport_ray.envs.habits import CLOCK, HABITS, LATE, Habits, register
 
 register()
 
@@ -85,3 +85,19 @@ def test_copies_are_in_no_identity():
     assert plan("", environment_horizon=9).model_dump() != plan("").model_dump()
     with pytest.raises(ValueError, match="environment_horizon 5 lies below the horizon 6"):
         plan("", environment_horizon=5)
+
+
+@pytest.mark.parametrize("horizon", [1, 3, 5])
+def test_an_environment_never_sees_where_its_episodes_are_cut(walk_behaviour, horizon):
+    """It sees its time limit: made for T it is another world than the one that was certified."""
+    long = ScenarioPlan(
+        env_id=CLOCK, property="G !hazard", horizon=6, root_seed=2, purpose="certify"
+    )
+    certified = run_scenarios(long, walk_behaviour, 0, 20)
+    cut = long.model_copy(update={"horizon": horizon, "environment_horizon": 6})
+    rows = run_scenarios(cut, walk_behaviour, 0, 20)
+    np.testing.assert_array_equal(rows.satisfied_by(horizon), certified.satisfied_by(horizon))
+    assert (rows.length == horizon).all()
+    another = run_scenarios(long.model_copy(update={"horizon": horizon}), walk_behaviour, 0, 20)
+    same = np.array_equal(another.robustness, rows.robustness)
+    assert same == (horizon < 3)  # what is seen at step 1 moves the cart at step 3

@@ -193,7 +193,7 @@ def evidence_of(record: dict[str, Any], cell_id: str) -> dict[str, Any]:
     from sport_ray.bounds import scenario_bound
 
     found = {name: record.get(name) for name in COUNTED}
-    given = [found[name] for name in ("num_scenarios", "num_violations", "posterior_beta")]
+    given: Any = [found[name] for name in ("num_scenarios", "num_violations", "posterior_beta")]
     stated = record.get("posterior_bound")
     if None in given:
         return {**found, "posterior_bound": None}

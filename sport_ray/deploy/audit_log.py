@@ -31,14 +31,16 @@ class _End(NamedTuple):
 
     def after(self, kind: str, size: int, digest: str) -> _End:
         """The end once a line of that kind is there."""
-        moved = self._replace(size=self.size + size, previous=digest, lines=self.lines + 1)
-        if kind == "reset":
-            return moved._replace(episode=self.episode + 1, step=0, running=True)
-        if kind == "step":
-            return moved._replace(step=self.step + 1)
-        if kind == "end":
-            return moved._replace(running=False)
-        return moved._replace(closed=kind == "close")
+        begins = kind == "reset"
+        return _End(
+            size=self.size + size,
+            previous=digest,
+            lines=self.lines + 1,
+            episode=self.episode + begins,
+            step=0 if begins else self.step + (kind == "step"),
+            running=begins or (self.running and kind != "end"),
+            closed=kind == "close",
+        )
 
 
 class AuditLog:

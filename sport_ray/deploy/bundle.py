@@ -44,7 +44,11 @@ from sport_ray.forward.heads import ToAction
 from sport_ray.forward.row import RowPolicy
 from sport_ray.text import plain
 
-_DTYPES = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "float32": np.dtype(np.float32),
+    "float64": np.dtype(np.float64),
+}
+_LARGEST = {dtype: float(np.finfo(dtype).max) for dtype in _DTYPES.values()}
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,15 @@ class Bundle:
         return str(self._manifest["digest"])
 
     def action(self, drawn: NDArray[np.float64]) -> NDArray[Any]:
-        """What ``step`` is given for a sample (D,): a fresh array of the action space's dtype."""
-        return np.array(self.to_action(drawn), dtype=self.dtype)
+        """What ``step`` is given for a sample (D,): a fresh array of the action space's dtype.
+
+        Raises:
+            ArithmeticError: an action that has no finite number there.
+        """
+        action, largest = self.to_action(drawn), _LARGEST[self.dtype]
+        if not all(abs(x) <= largest for x in action.tolist()):
+            raise ArithmeticError(f"the action is not finite in {self.dtype}")
+        return np.array(action, dtype=self.dtype)
 
 
 def read_bundle(folder: Path, *, expect: str | None = None, base_only: bool = False) -> Bundle:

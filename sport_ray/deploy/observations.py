@@ -73,17 +73,20 @@ class Observer:
         given = _numbers(observation)
         if given.shape != self.shape:
             raise NoObservation(f"the observation has shape {given.shape}, expected {self.shape}")
-        with np.errstate(all="ignore"):
+        given = given.copy()  # whatever another thread writes into it now
+        if ((given >= self._low) & (given <= self._high)).all():  # NaN is neither
+            return given.astype(np.float32).astype(np.float64), None
+        with np.errstate(all="ignore"):  # an end may be met once both are rounded
             seen = given.astype(np.float32)
-        outside = None
-        if not ((seen >= self._low) & (seen <= self._high)).all():  # NaN is neither
-            if not np.isfinite(seen).all():
-                raise NoObservation("the observation has an entry that is not finite in float32")
-            outside = self._outside(seen)
-        return seen.astype(np.float64), outside
+        if not np.isfinite(seen).all():
+            raise NoObservation("the observation has an entry that is not finite in float32")
+        return seen.astype(np.float64), self._outside(seen)
 
-    def _outside(self, seen: NDArray[np.float32]) -> str:
-        i = int(((seen < self.bounds.low) | (seen > self.bounds.high)).argmax())
+    def _outside(self, seen: NDArray[np.float32]) -> str | None:
+        wrong = (seen < self.bounds.low) | (seen > self.bounds.high)
+        if not wrong.any():
+            return None
+        i = int(wrong.argmax())
         return (
             f"the observation's entry {i} is {seen[i]:.9g}, outside of the observation space "
             f"({self.bounds.low[i]:.9g} … {self.bounds.high[i]:.9g})"

@@ -174,10 +174,7 @@ class DeployedPolicy:
             record = task_step(bundle, guard.steps, *given) if may_task else None
             if record is None:
                 record = base_step(guard.steps, *given[1:])
-            with np.errstate(over="ignore"):
-                action = bundle.action(record.drawn)
-            if not np.isfinite(action).all():
-                raise ArithmeticError(f"it is not finite in {bundle.dtype}")
+            action = bundle.action(record.drawn)
             line = {} if self._log is None else record.fields(seen)
         except ArithmeticError as error:
             self._next_stream()  # what was drawn has had its say

@@ -22,6 +22,7 @@ from sport_ray.properties import parse_property
 from sport_ray.rollouts import Outcomes, ProjectedBehaviour, ScenarioPlan, run_scenarios
 
 SCENARIOS = 60
+from tests.sport_ray.deploy.test_bundle import sealed
 
 
 def evaluated(folder: Path) -> ProjectedBehaviour:
@@ -151,6 +152,32 @@ def test_actions_have_the_type_that_the_environment_was_given(
     policy.reset(0)
     action = policy.act(observations[0].astype(np.float32).tolist())
     assert action.dtype == np.float64 and action.shape == (2,) and (np.abs(action) <= 1.0).all()
+
+
+def test_an_action_is_cast_as_evaluation_casts_it_and_is_nobody_elses(
+    bundle: Path, observations: np.ndarray
+) -> None:
+    sealed(bundle, lambda m: m["spaces"]["action"].update(dtype="float32"))
+    policy = load(bundle)
+    policy.reset(0)
+    first, second = policy.act(observations[0]), policy.act(observations[0])
+    assert first.dtype == second.dtype == np.float32 and first.flags.owndata
+    assert policy.last is not None
+    np.testing.assert_array_equal(second, np.tanh(policy.last.drawn).astype(np.float32))
+    assert not np.shares_memory(first, second)
+
+
+def test_an_action_without_a_finite_number_is_refused(
+    bundle: Path, observations: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed(bundle, lambda m: m["spaces"]["action"].update(dtype="float32"))
+    policy = load(bundle)
+    policy.reset(0)
+    monkeypatch.setattr(type(policy.bundle.to_action), "__call__", lambda self, drawn: 1e39 * drawn)
+    with pytest.raises(BeyondPromise, match="not finite in float32"):
+        policy.act(observations[0])
+    with pytest.raises(BeyondPromise, match="refused earlier"):
+        policy.act(observations[0])
 
 
 def test_a_step_that_cannot_be_shown_to_be_within_is_the_base_policys(

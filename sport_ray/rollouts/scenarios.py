@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sport_ray.errors import UserError
 from sport_ray.projection import kl_divergence, realised_log_ratio
@@ -23,7 +23,12 @@ SLOTS = 256
 
 
 class ScenarioPlan(BaseModel):
-    """What scenarios are: all that their outcomes depend on, beside the behaviour."""
+    """What scenarios are: all that their outcomes depend on, beside the behaviour.
+
+    A scenario is cut after ``horizon`` steps. The environment is made for ``environment_horizon``
+    steps (None: for as many) and never learns of the cut: a policy that is judged at T meets the
+    world that its base was certified in at T_max.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,10 +38,21 @@ class ScenarioPlan(BaseModel):
     horizon: int = Field(ge=1)
     root_seed: int = Field(ge=0)
     purpose: Purpose
+    environment_horizon: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _cut_within_the_environment(self) -> ScenarioPlan:
+        if self.environment_horizon is not None and self.environment_horizon < self.horizon:
+            raise ValueError(
+                f"environment_horizon {self.environment_horizon} lies below the horizon "
+                f"{self.horizon}"
+            )
+        return self
 
     def environment(self, num_slots: int) -> ScenarioEnvironment:
-        """The environment with the horizon that is planned, in slots."""
-        return make_scenario_environment(self.env_id, self.env_kwargs, self.horizon, num_slots)
+        """The environment with the limit that is planned, in slots."""
+        limit = self.environment_horizon or self.horizon
+        return make_scenario_environment(self.env_id, self.env_kwargs, limit, num_slots)
 
 
 Observer = Callable[

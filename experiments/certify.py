@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 
-import numpy as np
-
 from experiments.choose import load_choice
 from experiments.results import ResultFolder
 from sport_ray.certificates import (
@@ -16,6 +14,7 @@ from sport_ray.certificates import (
     load_certificate,
     save_certificate,
 )
+from sport_ray.certificates.memory import require_no_memory
 from sport_ray.errors import UserError
 from sport_ray.policies import FrozenGaussian, PolicyFile
 from sport_ray.rollouts import (
@@ -23,16 +22,13 @@ from sport_ray.rollouts import (
     OutcomeTotals,
     ScenarioPlan,
     Tally,
-    run_scenarios,
 )
 from sport_ray.rollouts.seeding import Purpose
-from sport_ray.rollouts.table_file import OutcomeWriter, file_sha256, read_outcomes
+from sport_ray.rollouts.table_file import OutcomeWriter, file_sha256
 from sport_ray.rollouts.workers import stream_scenarios_on_ray
 from sport_ray.versions import source_digests, versions
 
 Look = Callable[[OutcomeTotals], None]
-REPEATED = 20
-"""Scenarios that are run twice, to see that the environment repeats itself."""
 
 
 def base_plan(folder: ResultFolder, purpose: Purpose) -> ScenarioPlan:
@@ -90,7 +86,7 @@ def certify(
                 each = settings.beta / plan.horizon
                 if sampling.verdict(totals.num_scenarios, violations, each) != "go on":
                     break
-    require_reproducible(plan, behaviour, folder)
+    require_no_memory(plan, behaviour, folder.outcomes)
     certificate = build_certificate(
         plan,
         totals,
@@ -106,30 +102,6 @@ def certify(
     )
     save_certificate(folder.certificate, certificate)
     return certificate
-
-
-def require_reproducible(
-    plan: ScenarioPlan, behaviour: BaseBehaviour, folder: ResultFolder
-) -> None:
-    """Run a few scenarios again, elsewhere and in other company: they must give the same rows.
-
-    An environment that draws from outside ``reset(seed=)``, or that remembers earlier episodes,
-    has no independent scenarios, and then no bound on anything holds.
-
-    Raises:
-        UserError: other rows; the table that was written is of no use.
-    """
-    table = next(read_outcomes(folder.outcomes))
-    first = max(table.num_scenarios // 2 - REPEATED // 2, 0)
-    count = min(REPEATED, table.num_scenarios - first)
-    again = run_scenarios(plan, behaviour, first, count, slots=7).to_arrays()
-    was = table.rows(slice(first, first + count)).to_arrays()
-    if not all(np.array_equal(again[name], was[name]) for name in was):
-        raise UserError(
-            f"environment {plan.env_id!r} does not repeat itself: the same scenarios, run again, "
-            "gave other outcomes. It must draw only from what reset(seed=) seeds and remember "
-            "nothing of earlier episodes"
-        )
 
 
 def load_matching(folder: ResultFolder, base: PolicyFile) -> Certificate:

@@ -76,6 +76,7 @@ def run_scenarios(
     observer: Observer | None = None,
     on_end: Ended | None = None,
     tally: Tally | None = None,
+    environment: ScenarioEnvironment | None = None,
 ) -> Outcomes:
     """Run scenarios ``first`` … ``first + count − 1`` to their ends and judge each.
 
@@ -83,7 +84,8 @@ def run_scenarios(
     first: all that start finish and all that are planned start. Scenario i draws its layout and
     its action noise from its own generators, and neither the environment nor the policies mix
     rows, so the table does not depend on ``slots`` or on how scenarios are split over calls.
-    ``tally`` counts starts and ends as they happen.
+    ``tally`` counts starts and ends as they happen. ``environment``: one of the plan's that has
+    lived already and has slots enough, instead of a new one.
 
     Raises:
         ValueError: ``first`` below 0, or ``count`` or ``slots`` below 1.
@@ -96,7 +98,8 @@ def run_scenarios(
         if value < least:
             raise ValueError(f"{name} must be at least {least}, got {value}")
     slots = min(slots, count)
-    environment = plan.environment(slots)
+    if environment is None:
+        environment = plan.environment(slots)
     prop = parse_property(plan.property)
     missing = [name for name in prop.signal_names if name not in environment.signal_names]
     if missing:

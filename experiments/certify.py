@@ -7,6 +7,7 @@ from contextlib import closing
 
 from experiments.choose import load_choice
 from experiments.results import ResultFolder
+from experiments.world import require_sources_unchanged, unchanged_since
 from sport_ray.certificates import (
     AnytimeSampling,
     Certificate,
@@ -15,6 +16,7 @@ from sport_ray.certificates import (
     save_certificate,
 )
 from sport_ray.certificates.memory import require_no_memory
+from sport_ray.certificates.recount import require_counted
 from sport_ray.errors import UserError
 from sport_ray.policies import FrozenGaussian, PolicyFile
 from sport_ray.rollouts import (
@@ -26,7 +28,8 @@ from sport_ray.rollouts import (
 from sport_ray.rollouts.seeding import Purpose
 from sport_ray.rollouts.table_file import OutcomeWriter, file_sha256
 from sport_ray.rollouts.workers import stream_scenarios_on_ray
-from sport_ray.versions import source_digests, versions
+from sport_ray.sources import environment_sources
+from sport_ray.versions import versions
 
 Look = Callable[[OutcomeTotals], None]
 
@@ -62,6 +65,7 @@ def certify(
             f"{folder.choice} chose another base policy than is there now: choose another folder "
             "with --results"
         )
+    before = environment_sources(plan.env_id, plan.env_kwargs)
     # From here on the old certificate has no table: it must not survive if anything goes wrong.
     folder.certificate.unlink(missing_ok=True)
     settings = folder.study.certificate
@@ -87,6 +91,7 @@ def certify(
                 if sampling.verdict(totals.num_scenarios, violations, each) != "go on":
                     break
     require_no_memory(plan, behaviour, folder.outcomes)
+    sources = unchanged_since(before, environment_sources(plan.env_id, plan.env_kwargs))
     certificate = build_certificate(
         plan,
         totals,
@@ -96,8 +101,8 @@ def certify(
         base_digest=base.digest,
         outcomes_file=folder.outcomes.name,
         outcomes_sha256=file_sha256(folder.outcomes),
-        versions=versions(),
-        code=source_digests(plan.env_id),
+        versions=versions(sources.distributions),
+        code=sources.code,
         choice=choice,
     )
     save_certificate(folder.certificate, certificate)
@@ -107,22 +112,19 @@ def certify(
 def load_matching(folder: ResultFolder, base: PolicyFile) -> Certificate:
     """The folder's certificate, if it is for this base, environment, property and section.
 
+    Every number of it is counted again from its table, and every source that it names must be
+    unchanged. Other versions of packages are not refused here: see ``experiments.world``.
+
     Raises:
-        UserError: none there, altered, or for something else.
+        UserError: none there, altered, for something else, or not what its table gives.
     """
     certificate = load_certificate(folder.certificate)
     study = folder.study
-    if folder.outcomes.exists() and file_sha256(folder.outcomes) != certificate.outcomes.sha256:
-        raise UserError(
-            f"outcome table {folder.outcomes} is not the one that the certificate rests on: run "
-            "`sport-ray certify` again"
-        )
     certificate.require_match(
         base_digest=base.digest,
         env_id=study.environment.id,
         env_kwargs=study.environment.kwargs,
         property_=study.property,
-        code=source_digests(study.environment.id),
     )
     certificate.require_settings(
         sampling=study.certificate.sampling,
@@ -131,4 +133,6 @@ def load_matching(folder: ResultFolder, base: PolicyFile) -> Certificate:
         root_seed=study.certificate.root_seed,
         choice=load_choice(folder, base_plan(folder, "choose")),
     )
+    require_counted(certificate, folder.outcomes)
+    require_sources_unchanged(certificate)
     return certificate

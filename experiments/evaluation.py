@@ -70,7 +70,10 @@ class Samples:
 
 
 def evaluation_plan(study: Study, horizon: int, seed: int) -> ScenarioPlan:
-    """Scenarios of a cell: fresh (their own purpose), the same for every α of one (T, seed)."""
+    """Scenarios of a cell: fresh (their own purpose), the same for every α of one (T, seed).
+
+    The environment is made for the T_max of the certificate, whatever T: it is the same world.
+    """
     mixed = np.random.SeedSequence([study.evaluation.root_seed, seed])
     return ScenarioPlan(
         env_id=study.environment.id,
@@ -79,6 +82,7 @@ def evaluation_plan(study: Study, horizon: int, seed: int) -> ScenarioPlan:
         horizon=horizon,
         root_seed=int(mixed.generate_state(1, np.uint64)[0]),
         purpose="evaluate",
+        environment_horizon=max(horizon, study.certificate.max_horizon),
     )
 
 

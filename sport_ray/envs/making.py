@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -46,18 +45,6 @@ def takes_horizon(env_id: str) -> bool:
     another one."""
     creator = _creator(env_id)
     return creator is not None and "horizon" in inspect.signature(creator).parameters
-
-
-def entry_file(env_id: str) -> Path | None:
-    """The file that defines the environment's entry point, where there is one."""
-    try:
-        creator = _creator(env_id)
-        return None if creator is None else Path(inspect.getfile(creator)).resolve()
-    except (gymnasium.error.Error, ImportError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"environment {env_id!r} is not known: {reason}") from error
-    except TypeError:  # built in
-        return None
 
 
 def _creator(env_id: str) -> Any:

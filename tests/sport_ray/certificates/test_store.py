@@ -45,7 +45,6 @@ def test_arguments_that_json_cannot_tell_apart_still_match(path, certificate):
             env_id=one.env_id,
             env_kwargs={"start": (0.0, 1.5)},
             property_=one.property,
-            code=one.code,
         )
 
 

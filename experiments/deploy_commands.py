@@ -130,6 +130,7 @@ def export_of(root: Path, cell_id: str) -> Any:
         raise UserError(f"cell {cell_id}: {task} holds another policy than its record names")
     study = _study(root)
     cell = _cell(study, certificate, cell_id, trained.provenance)
+    require_certified(study, certificate, root, cell.horizon)
     bound = prior_bound(study, cell, certificate)
     return Export(
         base=root / "base",
@@ -150,6 +151,22 @@ def export_of(root: Path, cell_id: str) -> Any:
         },
         evidence={name: record.get(name) for name in EVIDENCE},
     )
+
+
+def require_certified(study: Study, certificate: Certificate, root: Path, horizon: int) -> None:
+    """Refuse to export from a certificate that its table, its sources or this world belie.
+
+    Raises:
+        UserError: says which, see ``experiments.world``.
+    """
+    from experiments.world import require_sources_unchanged, require_world
+    from sport_ray.certificates.recount import require_counted
+    from sport_ray.policies import load_policy
+
+    table = root / certificate.outcomes.file
+    require_counted(certificate, table)
+    require_sources_unchanged(certificate)
+    require_world(study, certificate, table, load_policy(root / "base"), [horizon])
 
 
 def _study(root: Path) -> Study:

@@ -22,7 +22,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import gymnasium
 from gymnasium.envs.registration import load_env_creator
 
 from sport_ray.envs.making import environment_spec
@@ -137,6 +136,13 @@ def changed_sources(code: Mapping[str, str]) -> dict[str, str]:
     return changed
 
 
+def is_named(module: str, code: Mapping[str, str]) -> bool:
+    """Whether a module is among the recorded sources, or of a kind that is recorded otherwise."""
+    file = module_file(module) if is_module_name(module) else None
+    whose = None if file is None else owner(module, file)
+    return module in code or (whose is not None and whose != "python")
+
+
 def source_file(name: str) -> Path | None:
     """The file that a name in a certificate's ``code`` means here, if there is one."""
     module, colon, beside = name.partition(":")
@@ -230,8 +236,8 @@ def _roots(env_id: str) -> list[str]:
         spec = environment_spec(env_id)
         entry = spec.entry_point
         creator = load_env_creator(entry) if isinstance(entry, str) else entry
-    except (gymnasium.error.Error, ImportError, AttributeError) as error:
-        reason = " ".join(str(error).split())
+    except Exception as error:  # a module of the user's may raise anything
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise UserError(f"environment {env_id!r} is not known: {reason}") from error
     while isinstance(creator, functools.partial):
         creator = creator.func

@@ -38,8 +38,8 @@ def contradicts(fresh: Outcomes, certified: Outcomes, horizon: int) -> str | Non
     mine, theirs = (unpack_verdicts(rows.verdicts, horizon)[0] for rows in (fresh, certified))
     if not np.array_equal(mine, theirs):
         step = int(np.flatnonzero(mine != theirs)[-1]) + 1
-        words = ("violated", "satisfied")
-        return f"within {step} steps it is {words[mine[step - 1]]}, not {words[theirs[step - 1]]}"
+        is_, was = ("satisfied" if of[step - 1] else "violated" for of in (mine, theirs))
+        return f"within {step} steps it is {is_}, not {was}"
     for name in ("satisfied_at", "violated_at"):
         at = int(getattr(certified, name)[0])
         wanted = at if at <= horizon else NEVER

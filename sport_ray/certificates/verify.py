@@ -18,7 +18,13 @@ from sport_ray.certificates.rerun import choose_again, run_again
 from sport_ray.certificates.store import load_certificate
 from sport_ray.errors import UserError
 from sport_ray.policies import PolicyFile, load_policy
-from sport_ray.sources import OURS, changed_sources, installed_versions, own_digest
+from sport_ray.sources import (
+    OURS,
+    changed_sources,
+    installed_versions,
+    is_named,
+    own_digest,
+)
 from sport_ray.versions import versions
 
 OF_TABLE = ("table file", "table rows", "numbers", "rerun")
@@ -157,6 +163,9 @@ def _code(certificate: Certificate) -> Check:
     other = list(changed_sources(certificate.code).values())
     if certificate.code.get("sport_ray") != own_digest():
         other.append("sport_ray is another version")
+    module = certificate.env_id.rpartition(":")[0]
+    if module and not is_named(module, certificate.code):
+        other.append(f"no source of {module} is named")
     if other:
         return Check("code", None, f"{'; '.join(other)}: --rerun tells whether it matters")
     listed = ", ".join(["sport_ray", *named])

@@ -135,6 +135,7 @@ def export_of(root: Path, cell_id: str) -> Any:
     study = _study(root)
     require_same_world(study, certificate, root)
     cell = _cell(study, certificate, cell_id, trained.provenance)
+    require_certified(study, certificate, root, cell.horizon)
     world = perturbation(study)._asdict()
     bound = promised(certificate, cell.constraint, cell.horizon, **world)
     stated = record.get("prior_bound", bound)
@@ -212,6 +213,22 @@ def evidence_of(record: dict[str, Any], cell_id: str) -> dict[str, Any]:
             "altered; run the study again"
         )
     return {**found, "posterior_bound": bound}
+
+
+def require_certified(study: Study, certificate: Certificate, root: Path, horizon: int) -> None:
+    """Refuse to export from a certificate that its table, its sources or this world belie.
+
+    Raises:
+        UserError: says which, see ``experiments.world``.
+    """
+    from experiments.world import require_sources_unchanged, require_world
+    from sport_ray.certificates.recount import require_counted
+    from sport_ray.policies import load_policy
+
+    table = root / certificate.outcomes.file
+    require_counted(certificate, table)
+    require_sources_unchanged(certificate)
+    require_world(study, certificate, table, load_policy(root / "base"), [horizon])
 
 
 def _study(root: Path) -> Study:

@@ -70,7 +70,10 @@ class Samples:
 
 
 def evaluation_plan(study: Study, horizon: int, seed: int) -> ScenarioPlan:
-    """Scenarios of a cell: fresh (their own purpose), the same for every α of one (T, seed)."""
+    """Scenarios of a cell: fresh (their own purpose), the same for every α of one (T, seed).
+
+    The environment is made for the T_max of the certificate, whatever T: it is the same world.
+    """
     mixed = np.random.SeedSequence([study.evaluation.root_seed, seed])
     return ScenarioPlan(
         env_id=study.environment.id,

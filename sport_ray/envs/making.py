@@ -6,7 +6,6 @@ import importlib
 import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -49,18 +48,6 @@ def takes_horizon(env_id: str) -> bool:
     """Whether the environment has an argument ``horizon``."""
     creator = _creator(env_id)
     return creator is not None and "horizon" in inspect.signature(creator).parameters
-
-
-def entry_file(env_id: str) -> Path | None:
-    """The file that defines the environment's entry point, where there is one."""
-    try:
-        creator = _creator(env_id)
-    except Exception as error:  # whatever its module does when it is imported
-        raise UserError(f"environment {env_id!r} is not known: {what_happened(error)}") from error
-    try:
-        return None if creator is None else Path(inspect.getfile(creator)).resolve()
-    except TypeError:  # built in
-        return None
 
 
 def _creator(env_id: str) -> Any:

@@ -79,6 +79,7 @@ def run_scenarios(
     observer: Observer | None = None,
     on_end: Ended | None = None,
     tally: Tally | None = None,
+    environment: ScenarioEnvironment | None = None,
 ) -> Outcomes:
     """Run scenarios ``first`` … ``first + count − 1`` to their ends and judge each.
 
@@ -87,6 +88,8 @@ def run_scenarios(
     its action noise from its own generators, and neither the environment nor the policies mix
     rows, so the table does not depend on ``slots`` or on how scenarios are split over calls.
     ``tally`` counts starts and ends as they happen, and keeps what the signals were like.
+    ``environment``: one of the plan's that has lived already and has slots enough, instead of a
+    new one.
 
     Raises:
         ValueError: ``first`` below 0, or ``count`` or ``slots`` below 1.
@@ -99,8 +102,10 @@ def run_scenarios(
         if value < least:
             raise ValueError(f"{name} must be at least {least}, got {value}")
     slots = min(slots, count, plan.copies or slots)
-    with closing(plan.environment(slots)) as environment:
+    if environment is not None:
         return _run(plan, behaviour, environment, first, count, slots, observer, on_end, tally)
+    with closing(plan.environment(slots)) as made:
+        return _run(plan, behaviour, made, first, count, slots, observer, on_end, tally)
 
 
 def _run(

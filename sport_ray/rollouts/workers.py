@@ -9,6 +9,7 @@ import torch
 
 from sport_ray.rollouts.behaviour import Behaviour
 from sport_ray.rollouts.outcomes import Outcomes
+from sport_ray.rollouts.repeat import run_in_turn
 from sport_ray.rollouts.scenarios import ScenarioPlan, run_scenarios
 from sport_ray.rollouts.tally import Tally
 
@@ -100,6 +101,27 @@ def counting(
     for outcomes, counted in stream:
         tally.add(counted)
         yield outcomes
+
+
+def _run_in_turn(plan: ScenarioPlan, behaviour: Behaviour, scenarios: list[int]) -> list[Outcomes]:
+    torch.set_num_threads(1)
+    return list(run_in_turn(plan, behaviour, scenarios))
+
+
+def run_in_turn_on_ray(
+    plan: ScenarioPlan, behaviour: Behaviour, scenarios: list[int]
+) -> list[Outcomes]:
+    """As :func:`sport_ray.rollouts.repeat.run_in_turn`, in one Ray task.
+
+    Raises:
+        what ``run_scenarios`` raises in a worker.
+    """
+    task = ray.remote(_run_in_turn).remote(plan, behaviour, scenarios)
+    try:
+        rows: list[Outcomes] = ray.get(task)
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from error
+    return rows
 
 
 def run_scenarios_on_ray(

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 import sport_ray  # registers the environments
+from experiments.paths import exists, user_path
 from experiments.results import ResultFolder
 from experiments.study import Study
 from experiments.training import (
@@ -42,8 +43,8 @@ def find_base(name: str, study_path: Path | None) -> Path | None:
     if name in bundled_bases():
         return BUNDLED / name
     parent = Path() if study_path is None else Path(study_path).parent
-    folder = parent / name
-    return folder if folder.exists() else None
+    folder = parent / user_path(name)
+    return folder if exists(folder, f"base policy {name!r}") else None
 
 
 def load_base(study: Study, name: str, study_path: Path | None) -> PolicyFile:

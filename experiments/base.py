@@ -9,7 +9,6 @@ import gymnasium as gym
 import numpy as np
 import torch
 
-import sport_ray  # registers the environments
 from experiments.paths import exists, user_path
 from experiments.results import ResultFolder
 from experiments.study import Study
@@ -27,8 +26,6 @@ from sport_ray.constraints import Unconstrained
 from sport_ray.errors import UserError
 from sport_ray.policies import GaussianNetwork, PolicyFile, load_policy, save_policy
 from sport_ray.policies.store import MANIFEST, WEIGHTS
-
-assert sport_ray
 
 BUNDLED = Path(__file__).parent / "bases"
 

@@ -40,6 +40,12 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "…"
 
 
+def place(location: str) -> str:
+    """Keys as they are told: a part of a line, and nothing that a terminal obeys."""
+    text = location if location.isprintable() else ascii(location)[1:-1]
+    return text if len(text) <= 120 else text[:117] + "…"
+
+
 def nearest(key: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:
     """The known key that was meant, whatever its case and whether it has _ or -."""
     plain = {one.lower().replace("-", "_"): one for one in known}
@@ -50,7 +56,7 @@ def nearest(key: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:
 def _explained(problem: Any, root: type[BaseModel], prefix: str) -> str:
     location = ".".join(str(part) for part in problem["loc"])
     location = ".".join(part for part in (prefix, location) if part) or "study"
-    location = location if len(location) <= 120 else location[:117] + "…"
+    location = place(location)
     if problem["type"] == "extra_forbidden":
         known = list(_section(root, problem["loc"][:-1]).model_fields)
         near = nearest(str(problem["loc"][-1]), known)

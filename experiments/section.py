@@ -10,15 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from experiments.mistakes import shown
+from experiments.limits import LARGEST_COUNT, LARGEST_SEED, LONGEST_HORIZON, SMALLEST_LEVEL
+from experiments.mistakes import place, shown
 from experiments.paths import expanded_uri
-
-LARGEST_COUNT = 2**31 - 1
-LARGEST_SEED = 2**32 - 1
-"""What numpy's legacy generator takes, which RLlib seeds."""
-LONGEST_HORIZON = 1_000_000
-SMALLEST_LEVEL = 1e-200
-"""Of β and ε: what β is split into stays among the numbers of full precision (above 2.3e-308)."""
 
 
 def whole(value: Any) -> Any:
@@ -54,15 +48,15 @@ def _listed(value: Any) -> Any:
     return value
 
 
-def plain(value: Any, place: str = "") -> Any:
+def plain(value: Any, at: str = "") -> Any:
     """A value as JSON has it: numpy's scalars and arrays, tuples and mappings made plain.
 
     Raises:
         ValueError: what JSON cannot hold, or not as the same value: a key that is no text, a
             number that is not finite, an object; and what is nested too deep.
     """
-    where = f"{place.lstrip('.')} = " if place else ""
-    if place.count(".") > 64:
+    where = f"{place(at[1:])} = " if at else ""
+    if at.count(".") > 64:
         raise ValueError("nested too deep")
     if hasattr(value, "tolist"):  # numpy's
         value = value.tolist()
@@ -75,12 +69,12 @@ def plain(value: Any, place: str = "") -> Any:
             raise ValueError(f"{where}{value!r}: expected a finite number")
         return float(value)
     if isinstance(value, (list, tuple)):
-        return [plain(one, f"{place}.{index}") for index, one in enumerate(value)]
+        return [plain(one, f"{at}.{index}") for index, one in enumerate(value)]
     if isinstance(value, Mapping):
         for key in value:
             if not isinstance(key, str):
                 raise ValueError(f"the key {shown(key)} is no text: put it in quotes")
-        return {key: plain(one, f"{place}.{key}") for key, one in value.items()}
+        return {key: plain(one, f"{at}.{key}") for key, one in value.items()}
     raise ValueError(
         f"{where}{shown(value)}: expected a number, text, true, false, a list or a mapping"
     )

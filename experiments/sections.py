@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from experiments.hyperparameters import Point, checked_axes, points
+from experiments.limits import SMALLEST_LEVEL
 from experiments.section import (
     METHODS,
-    SMALLEST_LEVEL,
     Alpha,
     Arguments,
     Horizon,

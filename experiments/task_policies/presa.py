@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field, model_validator
 
+from experiments.limits import LARGEST_COUNT
 from experiments.paths import exists, user_path
 from experiments.section import (
-    LARGEST_COUNT,
     Name,
     Natural,
     NonNegative,

@@ -42,6 +42,7 @@ def read_sb3(
     *,
     activation: str | None = None,
     normalization: Normalization | None = None,
+    raw_observations: bool = False,
     action_space: Any = None,
 ) -> GaussianNetwork:
     """The actor of a model saved by ``model.save``; PPO, A2C or SAC is seen from its weights.
@@ -49,7 +50,10 @@ def read_sb3(
     Args:
         path: the .zip.
         activation: of the hidden layers, where the file does not tell.
-        normalization: of observations; the file does not say whether there was one.
+        normalization: of observations. The file does not hold it, and mostly says whether there was
+            one (``_last_original_obs``).
+        raw_observations: the policy saw them as they are, whatever the file says (``VecNormalize``
+            with ``norm_obs=False``).
         action_space: a ``Box`` with the bounds of actions; by default as the file's text has them.
 
     Raises:
@@ -80,6 +84,8 @@ def read_sb3(
             tuple(bound.astype(np.float64).tolist())
             for bound in (action_space.low, action_space.high)
         )
+    if normalization is None and not raw_observations:
+        _require_raw(source, data, weights)
     actor = actor_from_weights(source, weights, found or activation, low, high, normalization)
     return actor.network(source)
 
@@ -105,6 +111,25 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     if not isinstance(data, dict) or not tensors:
         raise UserError(f"{path} is not a model of Stable-Baselines3")
     return data, dict(weights)
+
+
+def _require_raw(source: str, data: dict[str, Any], weights: dict[str, torch.Tensor]) -> None:
+    """Refuse a model that may need VecNormalize's statistics, which lie elsewhere.
+
+    ``_last_original_obs`` is set by VecNormalize alone for PPO and A2C, also by training for SAC.
+    """
+    if data.get("_last_original_obs") is None:
+        return
+    remedy = "or --raw-observations if they were not normalised"
+    if "actor.mu.weight" in weights:
+        raise UserError(
+            f"{source}: the file does not tell whether observations went through VecNormalize: "
+            f"give its statistics (--normalization), {remedy}"
+        )
+    raise UserError(
+        f"{source}: it was trained behind VecNormalize, whose statistics are part of the policy: "
+        f"give them (--normalization), {remedy} (norm_obs=False)"
+    )
 
 
 def _account(data: dict[str, Any], name: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ import torch
 
 from sport_ray.adapters.parts import require_float_actions
 from sport_ray.adapters.sb3_weights import GSDE, actor_from_weights
+from sport_ray.bounded import UNREADABLE, read_member, require_small
 from sport_ray.errors import UserError
 from sport_ray.policies.network import ACTIVATIONS, GaussianNetwork
 from sport_ray.policies.observations import Normalization
@@ -29,6 +30,8 @@ POLICIES = {
     "stable_baselines3.common.policies": "tanh",  # PPO, A2C: the activation by default
     "stable_baselines3.sac.policies": "relu",
 }
+LARGEST_DATA = 2**28
+"""Bytes of a model's JSON; what it holds of buffers makes it megabytes."""
 HARMLESS = {
     "net_arch", "activation_fn", "log_std_init", "ortho_init", "optimizer_class",
     "optimizer_kwargs", "share_features_extractor", "n_critics", "normalize_images",
@@ -93,11 +96,14 @@ def read_sb3(
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     try:
         with zipfile.ZipFile(path) as archive:
-            data = json.loads(archive.read("data"))
-            stored = io.BytesIO(archive.read("policy.pth"))
+            data = json.loads(read_member(archive, "data", LARGEST_DATA))
+            stored = io.BytesIO(read_member(archive, "policy.pth"))
+        with zipfile.ZipFile(stored) as tensors_in:
+            require_small(tensors_in)
+        stored.seek(0)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, RecursionError) as error:
+    except (KeyError, ValueError, OSError, RecursionError, *UNREADABLE) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path} is not a model of Stable-Baselines3: {reason}") from None
     try:
@@ -110,6 +116,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     )
     if not isinstance(data, dict) or not tensors:
         raise UserError(f"{path} is not a model of Stable-Baselines3")
+    for name, value in weights.items():
+        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise UserError(f"{path}: the weight {name!r} claims more numbers than there are")
     return data, dict(weights)
 
 

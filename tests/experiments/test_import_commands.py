@@ -106,7 +106,9 @@ def test_a_checkpoint_with_a_filter_before_the_module_is_refused_without_its_sta
     module = tmp_path / "algorithm" / "learner_group" / "learner" / "rl_module" / "default_policy"
     module.mkdir(parents=True)
     spaces = {"input_observation_space": Box(-1, 1, (3,)), "input_action_space": Box(-1, 1, (1,))}
-    for connectors, seen in (([], False), ([MeanStdFilter(**spaces)], True)):
+    running = MeanStdFilter()
+    running.input_observation_space = spaces["input_observation_space"]
+    for connectors, seen in (([], False), ([running], True)):
         pipeline = EnvToModulePipeline(**spaces, connectors=connectors)
         pipeline.save_to_path(tmp_path / "algorithm" / "env_runner" / "env_to_module_connector")
         said = refused("rllib", module, "--trust", "--out", tmp_path / "base")

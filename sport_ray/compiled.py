@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +24,7 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
         except RuntimeError as error:
             if "cannot cache" not in str(error):
                 raise
-            warnings.warn(_NO_CACHE, RuntimeWarning, stacklevel=2)  # said once, by its text
+            _tell_once()
             return numba.njit(**options)(function)
         _tolerate_a_full_disk(dispatcher)
         return dispatcher
@@ -31,11 +32,14 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     return compiled
 
 
-_NO_CACHE = (
-    "numba finds no folder to keep compiled code in, so every process compiles for some seconds: "
-    "set NUMBA_CACHE_DIR to a folder that can be written"
-)
-warnings.filterwarnings("once", message="numba finds no folder", category=RuntimeWarning)
+@functools.cache
+def _tell_once() -> None:
+    warnings.warn(
+        "numba finds no folder to keep compiled code in, so every process compiles for some "
+        "seconds: set NUMBA_CACHE_DIR to a folder that can be written",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 def _tolerate_a_full_disk(dispatcher: Any) -> None:

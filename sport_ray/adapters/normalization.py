@@ -18,9 +18,6 @@ SNIPPET = (
     "var=vn.obs_rms.var, epsilon=vn.epsilon, clip=vn.clip_obs)"
 )
 
-LARGEST = 2**29
-"""Bytes of all arrays."""
-
 
 def read_npz_file(path: Path) -> dict[str, NDArray]:
     """The arrays of an npz file, without pickle.
@@ -29,7 +26,7 @@ def read_npz_file(path: Path) -> dict[str, NDArray]:
         UserError: nothing there, not such a file, or one that claims to be very large.
     """
     try:
-        return read_arrays(path, LARGEST)
+        return read_arrays(path)
     except FileNotFoundError:
         raise UserError(f"npz file {path} does not exist") from None
     except Exception as error:  # zipfile's, zlib's and numpy's own: damaged in any way

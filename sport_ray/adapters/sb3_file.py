@@ -30,7 +30,7 @@ POLICIES = {
     "stable_baselines3.common.policies": "tanh",  # PPO, A2C: the activation by default
     "stable_baselines3.sac.policies": "relu",
 }
-LARGEST_DATA = 2**28
+LARGEST_DATA = 2**26
 """Bytes of a model's JSON; what it holds of buffers makes it megabytes."""
 HARMLESS = {
     "net_arch", "activation_fn", "log_std_init", "ortho_init", "optimizer_class",

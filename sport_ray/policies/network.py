@@ -34,8 +34,8 @@ StdHead = Literal["bounded", "clamped", "constant"]
 WIDEST = 100_000
 """Observations, actions and units of a layer."""
 MOST_LAYERS = 100
-MOST_PARAMETERS = 200_000_000
-"""Weights of a policy: 800 MB. A file that claims more is refused before memory is taken."""
+MOST_PARAMETERS = 50_000_000
+"""Weights of a policy: 200 MB. A file that claims more is refused before memory is taken."""
 Width = Annotated[int, Field(ge=1, le=WIDEST)]
 Bound = Annotated[float, Field(allow_inf_nan=False)]
 LogStd = Annotated[float, Field(ge=-30.0, le=30.0)]

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import sport_ray
@@ -50,26 +49,6 @@ def test_modules_are_imported_where_nothing_can_be_cached(tmp_path, given):
     )
     assert done.stdout.strip() == str(copy / "__init__.py")
     assert done.stderr.count("set NUMBA_CACHE_DIR to a folder that can be written") == 1
-
-
-def test_without_a_cache_the_numbers_are_the_same(monkeypatch):
-    def square(x):
-        return x * x
-
-    with_cache = compiled.njit(nogil=True)(square)
-    monkeypatch.setattr(compiled.numba, "njit", _without_a_place(compiled.numba.njit))
-    with pytest.warns(RuntimeWarning, match="NUMBA_CACHE_DIR"):
-        without = compiled.njit(nogil=True)(square)
-    assert with_cache(np.float64(1.5)) == without(np.float64(1.5)) == 2.25
-
-
-def _without_a_place(real):
-    def njit(*, cache=False, **options):
-        if cache:
-            raise RuntimeError("cannot cache function 'f': no locator available for file 'f.py'")
-        return real(**options)
-
-    return njit
 
 
 def test_a_disk_that_is_full_when_the_code_is_kept_fails_no_call(monkeypatch):

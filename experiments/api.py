@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from experiments.notebook import at_work, default_console
+from experiments.paths import user_path
 from sport_ray.errors import UserError
 
 if TYPE_CHECKING:  # Ray and torch take seconds: each method loads what it needs
@@ -57,7 +58,7 @@ class Study:
         self.source = None if source is None else Path(source).absolute()
         self.address = address
         self.console = console or default_console()
-        self.results_dir = Path(results or Path("results") / settings.name).absolute()
+        self.results_dir = user_path(results or Path("results") / settings.name).absolute()
         # As it is now: the file may change while a notebook is open.
         self._text = self._dump() if self.source is None else self.source.read_bytes()
         self._folder()  # refuses that of another study
@@ -78,7 +79,7 @@ class Study:
         """
         from experiments.study import load_study
 
-        source = Path(path)
+        source = user_path(path)
         if source.is_dir():
             results = source if results is None else results
             source = source / "study.yaml"
@@ -115,7 +116,7 @@ class Study:
         from experiments.actions import train_base
 
         with self._at_work() as context:
-            return train_base(context, None if out is None else Path(out))
+            return train_base(context, None if out is None else user_path(out))
 
     def certify(self) -> Certificate:
         """Certify the base policy: independent complete scenarios, ε_base(T) for every T.
@@ -210,13 +211,12 @@ class Study:
 
     def status(self) -> Status:
         """Which cells are done, running, failed and not started, and the time left."""
-        import yaml
-
         from experiments.status import has_changed, read_status
+        from experiments.study_file import study_values
 
         if not self.results_dir.is_dir():
             raise UserError(f"no result folder {self.results_dir}: make one with run()")
-        changed = has_changed(self.results_dir, yaml.safe_load(self._text))
+        changed = has_changed(self.results_dir, study_values(self._text, "study"))
         return read_status(self.results_dir, changed)
 
     def results(self) -> pd.DataFrame:
@@ -256,14 +256,13 @@ class Study:
         from experiments.deploy_commands import export_of, locate_cell
         from sport_ray.deploy.export import write_bundle
 
-        return write_bundle(Path(out), export_of(*locate_cell(cell, self.results_dir)))
+        return write_bundle(user_path(out), export_of(*locate_cell(cell, self.results_dir)))
 
     def _dump(self) -> bytes:
         """A study file of what was given, which reads back as the same study."""
-        import yaml
+        from experiments.study_file import dump_study
 
-        given = self.settings.model_dump(mode="json", exclude_unset=True)
-        return yaml.safe_dump(given, sort_keys=False, allow_unicode=True).encode()
+        return dump_study(self.settings.model_dump(mode="json", exclude_unset=True))
 
     def _folder(self) -> ResultFolder:
         from experiments.results import ResultFolder

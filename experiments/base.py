@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 import torch
 
-import sport_ray  # registers the environments
+from experiments.paths import exists, user_path
 from experiments.results import ResultFolder
 from experiments.study import Study
 from experiments.training import (
@@ -30,8 +30,6 @@ from sport_ray.errors import UserError
 from sport_ray.policies import GaussianNetwork, PolicyFile, load_policy, save_policy
 from sport_ray.policies.store import MANIFEST, WEIGHTS
 
-assert sport_ray
-
 BUNDLED = Path(__file__).parent / "bases"
 
 
@@ -45,8 +43,8 @@ def find_base(name: str, study_path: Path | None) -> Path | None:
     if name in bundled_bases():
         return BUNDLED / name
     parent = Path() if study_path is None else Path(study_path).parent
-    folder = parent / name
-    return folder if folder.exists() else None
+    folder = parent / user_path(name)
+    return folder if exists(folder, f"base policy {name!r}") else None
 
 
 def load_base(study: Study, name: str, study_path: Path | None) -> PolicyFile:

@@ -36,7 +36,9 @@ def choose(
     """
     settings = folder.study.certificate
     asked = settings.choose
-    assert asked is not None and plan.purpose == "choose"
+    assert asked is not None
+    if plan.purpose != "choose":
+        raise ValueError(f"scenarios for {plan.purpose!r} cannot choose: they have another use")
     tried: list[Candidate] = []
     for name, base in candidates.items():
         behaviour = BaseBehaviour(FrozenGaussian(base.network))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from experiments.analysis_commands import (
     compare_command,
@@ -23,6 +24,7 @@ from experiments.certificate_commands import (
 )
 from experiments.deploy_commands import audit_command, export_command
 from experiments.import_commands import import_base_command
+from experiments.paths import expanded_argument
 from experiments.presa_commands import presa_app
 from experiments.scpo_commands import scpo_command
 from sport_ray.errors import UserError
@@ -30,8 +32,18 @@ from sport_ray.errors import UserError
 if TYPE_CHECKING:  # Ray and torch take seconds: a mistake in a study is told before
     from experiments.stages import Context
 
+
+class _Commands(TyperGroup):
+    """The commands; what begins with ~ or a variable is a path, in ``--out=~/x`` as well."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        """Arguments with such paths expanded."""
+        return super().parse_args(ctx, [expanded_argument(argument) for argument in args])
+
+
 app = typer.Typer(
     name="sport-ray",
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

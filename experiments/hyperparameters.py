@@ -10,7 +10,6 @@ many ``samples`` are drawn.
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import math
 from collections.abc import Iterator, Mapping
@@ -19,12 +18,16 @@ from typing import Annotated, Any, TypeVar
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from experiments.mistakes import nearest, reason, shown
+from experiments.section import real, whole
 from experiments.training_sections import PPOSection, TrainingSection
 
 Value = float | int | str
 Point = tuple[tuple[str, Value], ...]
 """Values by name, sorted by name; empty where nothing is varied."""
 KINDS = ("uniform", "loguniform", "randint", "lograndint")
+MOST_POINTS = 10_000
+"""Combinations of training parameters in a study."""
 DIGITS = 4
 """Significant digits of a value that is drawn: it is read by people, and the same everywhere."""
 
@@ -47,23 +50,25 @@ def checked_axes(axes: Mapping[str, Any], *, sampled: bool) -> dict[str, Any]:
 def _checked_axis(name: str, axis: Any, sampled: bool) -> Any:
     known = list(TrainingSection.model_fields)
     if name not in known:
-        near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+        near = nearest(name, known)
+        hint = f"did you mean {near!r}?" if near else f"known: {', '.join(known)}"
         raise ValueError(f"{name!r} is no training parameter; {hint}")
     if isinstance(axis, list):
         values = [_checked_value(name, value) for value in axis]
         if not values:
             raise ValueError(f"{name} has no values: give at least one, or remove it")
-        for index, value in enumerate(values):
-            if value in values[:index]:
+        seen: set[Value] = set()
+        for value in values:
+            if value in seen:
                 raise ValueError(f"{name} holds {value!r} twice")
+            seen.add(value)
         return values
     given = [key for key in axis if key in KINDS] if isinstance(axis, dict) else []
     expected = {*given, "samples"} if sampled else set(given)
     if len(given) != 1 or not isinstance(axis, dict) or set(axis) != expected:
         example = "{uniform: [low, high], samples: 3}" if sampled else "{uniform: [low, high]}"
         raise ValueError(
-            f"{name} = {axis!r}: give a list of values, or one of {', '.join(KINDS)}, "
+            f"{name} = {shown(axis)}: give a list of values, or one of {', '.join(KINDS)}, "
             f"such as {example}"
         )
     kind = given[0]
@@ -74,40 +79,48 @@ def _checked_axis(name: str, axis: Any, sampled: bool) -> Any:
 
 
 def _checked_value(name: str, value: Any) -> Value:
-    """A value as the section holds it (a number that YAML took for text becomes one)."""
+    """A value as the section holds it."""
     field = TrainingSection.model_fields[name]
     try:
         return TypeAdapter(Annotated[field.annotation, field]).validate_python(value)  # type: ignore
     except ValidationError as error:
-        reason = error.errors()[0]["msg"]
-        raise ValueError(f"{name} = {value!r}: {reason[0].lower()}{reason[1:]}") from None
+        raise ValueError(f"{name} = {shown(value)}: {reason(error)}") from None
 
 
 def _checked_range(name: str, kind: str, ends: Any) -> list[Value]:
-    whole = TrainingSection.model_fields[name].annotation is int
-    if kind in ("uniform", "loguniform") and whole:
+    integral = TrainingSection.model_fields[name].annotation is int
+    if kind in ("uniform", "loguniform") and integral:
         raise ValueError(f"{name} is a whole number: use randint or lograndint for {kind}")
     if TrainingSection.model_fields[name].annotation not in (int, float):
         raise ValueError(f"{name} is no number: give a list of values")
     if not isinstance(ends, (list, tuple)) or len(ends) != 2:
-        raise ValueError(f"{name}: {kind} = {ends!r}: expected [low, high]")
+        raise ValueError(f"{name}: {kind} = {shown(ends)}: expected [low, high]")
     try:
-        low, high = (TypeAdapter(int if "randint" in kind else float).validate_python(e)
-                     for e in ends)  # fmt: skip
-    except ValidationError:
-        raise ValueError(f"{name}: {kind} = {ends!r}: expected two numbers") from None
+        low, high = map(whole if "randint" in kind else real, ends)
+    except ValueError:
+        raise ValueError(f"{name}: {kind} = {shown(ends)}: expected two numbers") from None
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise ValueError(f"{name}: {kind} = {ends!r}: the first number must be the smaller one")
+        raise ValueError(
+            f"{name}: {kind} = {shown(ends)}: the first number must be the smaller one"
+        )
     if kind.startswith("log") and low <= 0:
-        raise ValueError(f"{name}: {kind} = {ends!r}: a logarithm needs numbers above 0")
+        raise ValueError(f"{name}: {kind} = {shown(ends)}: a logarithm needs numbers above 0")
     for end in (low, high - 1 if "randint" in kind else high):
         _checked_value(name, end)
     return [low, high]
 
 
 def _checked_samples(name: str, kind: str, ends: list[Any], samples: Any) -> int:
-    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
-        raise ValueError(f"{name}: samples = {samples!r}: expected a whole number of at least 1")
+    given = shown(samples)
+    try:
+        samples = whole(samples)
+    except ValueError:
+        samples = 0
+    if not 1 <= samples <= MOST_POINTS:
+        raise ValueError(
+            f"{name}: samples = {given}: expected a whole number of at least 1, and at most "
+            f"{MOST_POINTS}"
+        )
     if "randint" in kind and samples > ends[1] - ends[0]:
         raise ValueError(
             f"{name}: samples = {samples}, but {kind} = {ends} has only {ends[1] - ends[0]} values"
@@ -170,8 +183,18 @@ def axis_values(seed: int, name: str, axis: Any) -> list[Value]:
 
 
 def points(axes: Mapping[str, Any], seed: int) -> list[Point]:
-    """All combinations of the axes' values; one empty point without axes."""
+    """All combinations of the axes' values; one empty point without axes.
+
+    Raises:
+        ValueError: too many.
+    """
     names = sorted(axes)
+    lengths = [len(axis) if isinstance(axis, list) else axis["samples"] for axis in axes.values()]
+    if math.prod(lengths) > MOST_POINTS:
+        raise ValueError(
+            f"hyperparameters have {math.prod(lengths)} combinations, and at most {MOST_POINTS} "
+            "are taken: remove some"
+        )
     values = [axis_values(seed, name, axes[name]) for name in names]
     return [tuple(zip(names, chosen, strict=True)) for chosen in itertools.product(*values)]
 
@@ -192,8 +215,7 @@ def with_values(section: SectionT, point: Point) -> SectionT:
     try:
         return type(section).model_validate({**section.model_dump(), **dict(point)})
     except ValidationError as error:
-        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise ValueError(f"at {point_text(point)}: {reason}") from None
+        raise ValueError(f"at {point_text(point)}: {reason(error)}") from None
 
 
 def point_text(point: Point) -> str:

@@ -41,6 +41,12 @@ def import_base_command(
         str | None,
         typer.Option("--env", help="gymnasium id to take an sb3 policy's action bounds from."),
     ] = None,
+    raw_observations: Annotated[
+        bool,
+        typer.Option(
+            "--raw-observations", help="sb3, rllib: trained on observations as they are, surely."
+        ),
+    ] = False,
     clip_actions: Annotated[
         bool,
         typer.Option("--clip-actions", help="rllib: trained with normalize_actions=False."),
@@ -63,19 +69,19 @@ def import_base_command(
         raise UserError(f"{out} already holds a policy: choose another folder with --out")
     _only(kind, Source.SB3, activation=activation, env=env)
     _only(kind, Source.RLLIB, clip_actions=clip_actions, trust=trust)
-    statistics = _statistics(kind, normalization)
+    statistics = _statistics(kind, normalization, raw_observations)
     if kind is Source.SB3:
-        network = _from_sb3(path, activation, env, statistics)
+        network = _from_sb3(path, activation, env, statistics, raw_observations)
     elif kind is Source.NPZ:
         from sport_ray.adapters import read_npz
 
         network = read_npz(path)
     else:
-        network = _from_rllib(path, trust, clip_actions, statistics)
+        network = _from_rllib(path, trust, clip_actions, statistics, raw_observations)
     digest = save_policy(out, network, _provenance(kind, path))
     console, spec = Console(), network.spec
     seen = "normalised" if spec.normalization else "as they are"
-    if spec.normalization is None and kind is not Source.NPZ:
+    if spec.normalization is None and kind is not Source.NPZ and not raw_observations:
         seen += " (if it was trained on normalised ones, give --normalization)"
     console.print(
         f"base policy {digest[:12]} written to {out}: {spec.observation_size} observations, "
@@ -92,8 +98,13 @@ def _only(kind: Source, wanted: Source, **options: object) -> None:
             raise UserError(f"--{option} is for {wanted.value}; remove it for {kind.value}")
 
 
-def _statistics(kind: Source, path: Path | None) -> Normalization | None:
+def _statistics(kind: Source, path: Path | None, raw_observations: bool) -> Normalization | None:
     from sport_ray.adapters import read_normalization
+
+    if kind is Source.NPZ and raw_observations:
+        raise UserError("an npz policy says itself what it sees; remove --raw-observations")
+    if path is not None and raw_observations:
+        raise UserError("--normalization and --raw-observations contradict each other: remove one")
 
     if path is None:
         return None
@@ -103,7 +114,11 @@ def _statistics(kind: Source, path: Path | None) -> Normalization | None:
 
 
 def _from_sb3(
-    path: Path, activation: str | None, env: str | None, statistics: Normalization | None
+    path: Path,
+    activation: str | None,
+    env: str | None,
+    statistics: Normalization | None,
+    raw_observations: bool,
 ) -> GaussianNetwork:
     from sport_ray.adapters import read_sb3
 
@@ -111,20 +126,28 @@ def _from_sb3(
     if env is not None:
         import gymnasium
 
-        import sport_ray.envs.making  # registers the ids
         from sport_ray.envs.making import make_environment
 
-        assert sport_ray
         made = make_environment(env, {}, horizon=1)
         space = made.action_space
         made.close()
         if not isinstance(space, gymnasium.spaces.Box):
             raise UserError(f"environment {env!r} has actions in {space}; expected a Box")
-    return read_sb3(path, activation=activation, normalization=statistics, action_space=space)
+    return read_sb3(
+        path,
+        activation=activation,
+        normalization=statistics,
+        raw_observations=raw_observations,
+        action_space=space,
+    )
 
 
 def _from_rllib(
-    path: Path, trust: bool, clip_actions: bool, statistics: Normalization | None
+    path: Path,
+    trust: bool,
+    clip_actions: bool,
+    statistics: Normalization | None,
+    raw_observations: bool,
 ) -> GaussianNetwork:
     if not trust:
         raise UserError(
@@ -132,6 +155,8 @@ def _from_rllib(
             "give --trust if you made it yourself, or save what sport_ray.adapters.from_rllib "
             "makes of a live module"
         )
+    if statistics is None and not raw_observations:
+        _require_raw(path)
     from ray.rllib.core.rl_module import RLModule
 
     from sport_ray.adapters import from_rllib
@@ -147,6 +172,21 @@ def _from_rllib(
         ) from None
     actions: Any = "clip" if clip_actions else "normalize"
     return from_rllib(module, actions=actions, normalization=statistics)
+
+
+def _require_raw(module: Path) -> None:
+    """Refuse a module of an algorithm's checkpoint with connectors before it: their folders tell.
+
+    RLlib writes one for each that a user added; a MeanStdFilter's statistics belong to the policy.
+    """
+    for folder in module.absolute().parents:
+        before = folder / "env_runner" / "env_to_module_connector"
+        added = sorted(path.name for path in before.glob("*") if path.is_dir())
+        if added:
+            raise UserError(
+                f"{module}: its observations went through {', '.join(added)}: give what a "
+                "MeanStdFilter does (--normalization), or --raw-observations if nothing was changed"
+            )
 
 
 def _provenance(kind: Source, path: Path) -> dict[str, str]:

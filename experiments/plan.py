@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import pandas as pd
 from rich.table import Table
 
+from experiments.limits import SMALLEST_LEVEL
 from sport_ray.certificates import Certificate
 from sport_ray.certificates.planning import LEVELS, Permitted, best, permitted
 from sport_ray.errors import UserError
@@ -24,12 +26,16 @@ def plan_rows(
     """What is permitted at each level of risk (default: ``LEVELS``), at every T or at one.
 
     Raises:
-        UserError: a level outside (0, 1]; a horizon that the certificate does not stand for.
+        UserError: a level outside (0, 1]; a ratio that is not finite; a horizon that the
+            certificate does not stand for.
     """
     asked = sorted(set(levels or LEVELS))
     for level in asked:
-        if not 0.0 < level <= 1.0:
-            raise UserError(f"--eps-max {level:g} is not a probability above 0")
+        if not SMALLEST_LEVEL <= level <= 1.0:
+            raise UserError(f"--eps-max {level:g}: give a probability from {SMALLEST_LEVEL:g} to 1")
+    for name, ratio in (("alpha-mu", alpha_mu), ("alpha-p", alpha_p)):
+        if not 1.0 <= ratio < math.inf:
+            raise UserError(f"--{name} {ratio:g}: give a finite number of at least 1")
     rows = {
         level: permitted(certificate, level, alpha_mu=alpha_mu, alpha_p=alpha_p) for level in asked
     }

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from experiments.study_file import dump_study, study_values
 from tracking.uris import secrets_of, without_credentials
 
 if TYPE_CHECKING:  # torch takes seconds, which `sport-ray status` should not
@@ -32,13 +31,13 @@ def public_mapping(study: dict[str, Any]) -> dict[str, Any]:
 
 def public_text(text: bytes) -> bytes:
     """A study file's own text; written anew, without comments, where a secret would remain."""
-    study = yaml.safe_load(text)
-    public = public_mapping(study) if isinstance(study, dict) else study
+    study = study_values(text, "study file")
+    public = public_mapping(study)
     if public == study:
         return text
     uri = study["tracking"]["uri"]
-    changed = text.decode().replace(uri, without_credentials(uri))
+    changed = text.decode("utf-8-sig").replace(uri, without_credentials(uri))
     hidden = not any(secret in changed for secret in secrets_of(uri))
-    if hidden and yaml.safe_load(changed) == public:
+    if hidden and study_values(changed.encode(), "study file") == public:
         return changed.encode()
-    return yaml.safe_dump(public, sort_keys=False, allow_unicode=True).encode()
+    return dump_study(public)

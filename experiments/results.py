@@ -56,9 +56,8 @@ class ResultFolder:
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path} is damaged: {error!r}") from None
 
-    @property
-    def lock(self) -> FolderLock:
-        """The lock that whoever changes the folder holds until its process ends.
+    def hold(self) -> FolderLock:
+        """Take the lock that whoever changes the folder holds until its process ends; it is kept.
 
         Raises:
             UserError: another process is at work here.
@@ -79,13 +78,13 @@ class ResultFolder:
         Raises:
             UserError: another process is at work here; a disk that takes nothing.
         """
-        assert self.lock
+        self.hold()
         if self._holder() is None:
             self.write_study(source)
 
     def write_study(self, source: Path | None) -> None:
         """Write down the study as it is now (without secrets), once it is known to be sound."""
-        assert self.lock
+        self.hold()
         try:
             write_json(self.root / "study.json", public_study(self.study))
             text = self._text

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
+import secrets
 import socket
+import stat
 import time
 import warnings
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sport_ray.errors import UserError
 
@@ -65,6 +69,32 @@ def _on_loopback() -> Iterator[None]:
         yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+def keep_token_private() -> None:
+    """Write Ray's token file before Ray does, for its owner alone; and make one that is there so.
+
+    Whoever reads the token may run code here. Ray writes it as the umask says, which on most
+    machines lets every user of the machine read it.
+    """
+    if os.environ.get("RAY_AUTH_MODE", "token").lower() != "token":
+        return
+    given = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    path = Path(given) if given else Path.home() / ".ray" / "auth_token"
+    with contextlib.suppress(OSError, RuntimeError):  # then Ray says what is wrong with it
+        if not given and not os.environ.get("RAY_AUTH_TOKEN"):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            whole = path.with_name(f".auth_token.{secrets.token_hex(8)}")
+            handle = os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                with os.fdopen(handle, "w") as file:
+                    file.write(secrets.token_hex(32))
+                if not path.exists():
+                    whole.replace(path)  # all at once
+            finally:
+                whole.unlink(missing_ok=True)
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            path.chmod(0o600)
 
 
 @contextmanager
@@ -129,6 +159,7 @@ def ray_session(address: str | None = None, num_cpus: int | None = None) -> Iter
         return
     options = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
     try:
+        keep_token_private()
         if address is None:
             # "local": without it Ray joins whatever cluster runs on this machine.
             with _on_loopback():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from experiments.limits import LARGEST_SEED
 from sport_ray.errors import UserError
 
 if TYPE_CHECKING:  # torch and pandas take seconds, which --help should not
@@ -23,7 +24,9 @@ def scpo_command(
         str, typer.Argument(metavar="regression|double-integrator", help="Which experiment.")
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder for the figure and the table.")],
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of data and start.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Seed of data and start.")
+    ] = 0,
 ) -> None:
     """Run an experiment of SCPO (arXiv 2512.13788) and the same steps without constraints.
 

@@ -8,14 +8,23 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from experiments.hyperparameters import Point, checked_axes, points
+from experiments.limits import SMALLEST_LEVEL
 from experiments.section import (
     METHODS,
     Alpha,
+    Arguments,
+    Horizon,
+    Listed,
     Method,
+    Name,
+    Natural,
+    NonNegative,
+    Number,
     Positive,
     Probability,
     Section,
     Seed,
+    Uri,
     leave_to_stages,
 )
 from sport_ray.certificates.sampling import AnytimeSampling, FixedSampling, Sampling
@@ -32,8 +41,8 @@ class Environment(Section):
     default as many as help.
     """
 
-    id: str = POINT_REACH_AVOID
-    kwargs: dict[str, Any] = Field(default_factory=lambda given: _default_kwargs(given.get("id")))
+    id: Name = POINT_REACH_AVOID
+    kwargs: Arguments = Field(default_factory=lambda given: _default_kwargs(given.get("id")))
     copies: Positive | None = None
 
     @model_validator(mode="after")
@@ -50,7 +59,7 @@ def _default_kwargs(env_id: str | None) -> dict[str, Any]:
 class StopSection(Section):
     """Stop certifying once ε_base(horizon) ≤ target, or once that is hopeless (anytime-valid)."""
 
-    horizon: Positive
+    horizon: Horizon
     target: Probability
     check_every: Positive = 1_000
 
@@ -62,9 +71,9 @@ class ChooseSection(Section):
     bases: candidates beside the study's ``base``.
     """
 
-    eps_max: Annotated[float, Field(gt=0.0, le=1.0)]
+    eps_max: Annotated[float, Number, Field(ge=SMALLEST_LEVEL, le=1.0)]
     num_scenarios: Positive = 10_000
-    bases: list[str] = Field(default_factory=list)
+    bases: Annotated[list[Name], Listed] = Field(default_factory=list)
 
 
 class CertificateSection(Section):
@@ -75,7 +84,7 @@ class CertificateSection(Section):
 
     num_scenarios: Positive = 10_000
     beta: Probability = 1e-7
-    max_horizon: Positive = 100
+    max_horizon: Horizon = 100
     root_seed: Seed = 0
     stop: StopSection | None = None
     choose: ChooseSection | None = None
@@ -110,13 +119,17 @@ class SweepSection(Section):
     hyperparameter_seed.
     """
 
-    alphas: list[Alpha] | None = None
-    eps_max: list[Probability] | None = None
-    horizons: Annotated[list[Positive], Field(min_length=1)] | None = None
-    seeds: list[Seed] = Field(default_factory=lambda: [0, 1, 2], min_length=1)
-    methods: list[Method] = Field(default_factory=lambda: list(METHODS), min_length=1)
+    alphas: Annotated[list[Alpha], Listed] | None = None
+    eps_max: Annotated[list[Probability], Listed] | None = None
+    horizons: Annotated[list[Horizon], Listed, Field(min_length=1)] | None = None
+    seeds: Annotated[list[Seed], Listed] = Field(default_factory=lambda: [0, 1, 2], min_length=1)
+    methods: Annotated[list[Method], Listed] = Field(
+        default_factory=lambda: list(METHODS), min_length=1
+    )
 
-    constraints: list[str] = Field(default_factory=lambda: ["ratio"], min_length=1)
+    constraints: Annotated[list[str], Listed] = Field(
+        default_factory=lambda: ["ratio"], min_length=1
+    )
     hyperparameters: dict[str, Any] = Field(default_factory=dict)
     hyperparameter_seed: Seed = 0
 
@@ -146,9 +159,11 @@ class SweepSection(Section):
             raise ValueError("give alphas, or eps_max to derive them from the certificate")
         for name in ("alphas", "eps_max", "horizons", "seeds", "methods", "constraints"):
             values = getattr(self, name) or []
-            for index, value in enumerate(values):
-                if value in values[:index]:
+            seen: set[Any] = set()
+            for value in values:
+                if value in seen:
                     raise ValueError(f"{name} holds {value!r} twice")
+                seen.add(value)
         return self
 
 
@@ -162,14 +177,16 @@ class EvaluationSection(Section):
     num_scenarios: Positive = 2_000
     beta: Probability = 1e-7
     root_seed: Seed = 1
-    off_policy: Annotated[int, Field(ge=0)] = 0
+    off_policy: Natural = 0
 
 
 class GaussianLaw(Section):
     """A diagonal Gaussian; a standard deviation of 0 is a fixed value."""
 
-    mean: Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=1)]
-    std: list[Annotated[float, Field(ge=0.0, allow_inf_nan=False)]]
+    mean: Annotated[
+        list[Annotated[float, Number, Field(allow_inf_nan=False)]], Listed, Field(min_length=1)
+    ]
+    std: Annotated[list[NonNegative], Listed]
 
     @model_validator(mode="after")
     def _same_size(self) -> GaussianLaw:
@@ -199,7 +216,7 @@ class DeploymentSection(Section):
     (the point robot's follow from its arguments).
     """
 
-    kwargs: dict[str, Any] = Field(default_factory=dict)
+    kwargs: Arguments = Field(default_factory=dict)
     alpha_mu: Alpha | None = None
     alpha_p: Alpha | None = None
     initial_state: LawChange | None = None
@@ -219,9 +236,9 @@ class ResourcesSection(Section):
     """
 
     cpus_per_cell: Positive = 1
-    env_runners_per_cell: Annotated[int, Field(ge=0)] = 0
-    gpus_per_cell: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
-    wait_for_nodes_seconds: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
+    env_runners_per_cell: Natural = 0
+    gpus_per_cell: NonNegative = 0.0
+    wait_for_nodes_seconds: NonNegative = 0.0
 
     @field_validator("gpus_per_cell")
     @classmethod
@@ -238,7 +255,7 @@ class TrackingSection(Section):
     published: numbers read off a paper, which the report puts side by side with the study's.
     """
 
-    uri: str | None = None
+    uri: Uri | None = None
     published: str | None = None
 
     @field_validator("published")

@@ -245,7 +245,7 @@ def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> Sw
     planned = sum(len(job.cells) for job in jobs)
     logger: SweepLogger | None = None  # once it is open
     try:
-        with sweep_ledger(folder.ledger, planned, study, folder.lock) as ledger:
+        with sweep_ledger(folder.ledger, planned, study, folder.hold()) as ledger:
             require_space(*places(folder.root))
             folder.write_study(context.source)
             _set_aside(context, certificate, missing, ledger)  # before anything reads records

@@ -10,12 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from experiments.identity import is_alive
 from experiments.ledger import read_ledger
 from experiments.public import public_mapping
 from experiments.results import LEDGER, read_record
+from experiments.study_file import read_study_file
 from sport_ray.errors import UserError
 
 
@@ -68,15 +67,10 @@ def locate(path: Path, results: Path | None) -> tuple[Path, bool]:
     """
     if path.is_dir():
         return path, False
-    try:
-        text = path.read_text()
-        study = yaml.safe_load(text)
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist: give a study file or a result folder") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"study file {path} cannot be read: {reason}") from None
-    if not isinstance(study, dict) or not isinstance(study.get("name"), str):
+    if not path.exists():
+        raise UserError(f"{path} does not exist: give a study file or a result folder")
+    study = read_study_file(path).values
+    if not isinstance(study.get("name"), str):
         raise UserError(f"study file {path} has no name: write 'name: …' at its top")
     folder = results or Path("results") / study["name"]
     if not folder.is_dir():
@@ -87,10 +81,10 @@ def locate(path: Path, results: Path | None) -> tuple[Path, bool]:
 def has_changed(folder: Path, study: dict[str, Any]) -> bool:
     """Whether a study, as its file holds it, is not the folder's; False where that is not known."""
     try:
-        kept = yaml.safe_load((folder / "study.yaml").read_text()) or {}
-        return public_mapping(kept) != public_mapping(study)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        kept = read_study_file(folder / "study.yaml").values
+    except UserError:
         return False
+    return public_mapping(kept) != public_mapping(study)
 
 
 def read_status(folder: Path, study_changed: bool = False, now: datetime | None = None) -> Status:

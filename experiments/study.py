@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import builtins
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import yaml
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     Field,
     PlainSerializer,
@@ -23,7 +20,8 @@ from pydantic import (
 
 from experiments.copies import require_copies
 from experiments.hyperparameters import restricted, with_values
-from experiments.section import Section
+from experiments.mistakes import explained
+from experiments.section import Name, Section, plain
 from experiments.sections import (
     CertificateSection,
     DeploymentSection,
@@ -33,6 +31,7 @@ from experiments.sections import (
     SweepSection,
     TrackingSection,
 )
+from experiments.study_file import read_study_file
 from experiments.training_sections import BaseTrainingSection, PPOSection, TrainingSection
 from experiments.tuning_section import TuningSection
 from sport_ray.errors import UserError
@@ -69,7 +68,7 @@ class Study(Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
     environment: Environment = Environment()
     property: str = "(!hazard) U goal"
-    base: str = "point_reach_avoid"
+    base: Name = "point_reach_avoid"
     base_training: BaseTrainingSection | None = None
     certificate: CertificateSection = CertificateSection()
     sweep: SweepSection
@@ -93,8 +92,12 @@ class Study(Section):
     @model_validator(mode="before")
     @classmethod
     def _short_form(cls, raw: Any) -> Any:
-        """``task_policy: scpo`` for ``task_policies: [scpo]``."""
-        if not isinstance(raw, Mapping) or "task_policy" not in raw:
+        """``task_policy: scpo`` for ``task_policies: [scpo]``; ``environment: some/Id-v0``."""
+        if not isinstance(raw, Mapping):
+            return raw
+        if isinstance(raw.get("environment"), str):
+            raw = {**raw, "environment": {"id": raw["environment"]}}
+        if "task_policy" not in raw:
             return raw
         name = raw["task_policy"]
         if "task_policies" in raw:
@@ -230,17 +233,9 @@ def load_study(path: Path) -> Study:
             nearest known one.
     """
     path = Path(path)
-    try:
-        raw = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise UserError(f"study file {path} does not exist") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"study file {path} cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"study file {path} is not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(raw, dict):
-        raise UserError(f"study file {path} must hold a mapping of sections, such as 'name: …'")
-    return parse_study(raw, f"study file {path}", path.parent)
+    values = read_study_file(path).values
+    sections = {name: value for name, value in values.items() if not name.startswith("x-")}
+    return parse_study(sections, f"study file {path}", path.parent)
 
 
 def parse_study(raw: Mapping[str, Any], where: str, folder: Path = Path()) -> Study:
@@ -252,9 +247,11 @@ def parse_study(raw: Mapping[str, Any], where: str, folder: Path = Path()) -> St
         UserError: see ``load_study``.
     """
     try:
-        study = Study.model_validate(raw)
+        study = Study.model_validate(plain(raw))
     except ValidationError as error:
-        raise UserError(f"{where}: {_explain(error)}") from None
+        raise UserError(f"{where}: {explained(error, Study)}") from None
+    except ValueError as error:
+        raise UserError(f"{where}: {error}") from None
     if study.task_policies is None:
         return study
     from experiments.task_policies.section import settled_sources
@@ -265,34 +262,3 @@ def parse_study(raw: Mapping[str, Any], where: str, folder: Path = Path()) -> St
         )
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
-
-
-def _explain(error: ValidationError) -> str:
-    """All problems of a validation in one line, each with its key, value and remedy."""
-    return "; ".join(_explain_one(problem) for problem in error.errors())
-
-
-def _explain_one(problem: Any) -> str:
-    location = ".".join(str(part) for part in problem["loc"]) or "study"
-    if problem["type"] == "extra_forbidden":
-        parent = _section(problem["loc"][:-1])
-        known = list(parent.model_fields)
-        near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
-        return f"unknown key {location!r}; {hint}"
-    if problem["type"] == "missing":
-        return f"{location} is missing"
-    message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "value_error":
-        return f"{location}: {message}"
-    return f"{location} = {problem['input']!r}: {message[0].lower()}{message[1:]}"
-
-
-def _section(location: tuple[int | str, ...]) -> type[BaseModel]:
-    """The section's class that a location inside a study points to."""
-    model: type[BaseModel] = Study
-    for part in location:
-        annotation = model.model_fields[str(part)].annotation
-        candidates = [annotation, *getattr(annotation, "__args__", ())]
-        model = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
-    return model

@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from experiments.section import Positive, Rate, Section, Seed, leave_to_stages
+from experiments.section import (
+    Arguments,
+    Horizon,
+    Natural,
+    NonNegative,
+    Number,
+    Positive,
+    Rate,
+    Section,
+    Seed,
+    Share,
+    Steps,
+    Whole,
+    leave_to_stages,
+)
+from sport_ray.policies.network import MOST_LAYERS, WIDEST
+
+Width = Annotated[int, Whole, Field(ge=1, le=WIDEST)]
 
 
 class PPOSection(Section):
     """PPO's parameters; the defaults are the paper's (arXiv 2504.06386)."""
 
-    env_steps: Positive = 30_000
+    env_steps: Steps = 30_000
     lr: Rate = 5e-5
     critic_lr: Rate = 3e-4
     train_batch_size: Positive = 128
     minibatch_size: Positive = 32
     num_epochs: Positive = 4
     num_envs: Positive = 1
-    gamma: Annotated[float, Field(gt=0.0, le=1.0)] = 0.99
-    gae_lambda: Annotated[float, Field(ge=0.0, le=1.0)] = 0.95
+    gamma: Annotated[float, Number, Field(gt=0.0, le=1.0)] = 0.99
+    gae_lambda: Share = 0.95
     clip: Rate = 0.2
-    entropy_coeff: Annotated[float, Field(ge=0.0)] = 0.0
+    entropy_coeff: NonNegative = 0.0
     grad_clip: Rate = 0.5
 
     @model_validator(mode="after")
@@ -38,7 +55,7 @@ class PPOSection(Section):
 class TrainingSection(PPOSection):
     """How task policies are trained under the constraint."""
 
-    warmup_env_steps: Annotated[int, Field(ge=0)] = 2_500
+    warmup_env_steps: Natural = 2_500
     gradient: Literal["paper", "through_projection"] = "paper"
 
 
@@ -51,18 +68,18 @@ class BaseTrainingSection(PPOSection):
     beyond the study's own that hold in base training only.
     """
 
-    env_steps: Positive = 725_000
+    env_steps: Steps = 725_000
     lr: Rate = 3e-4
     train_batch_size: Positive = 8_192
     minibatch_size: Positive = 512
     num_epochs: Positive = 6
     num_envs: Positive = 64
-    entropy_coeff: Annotated[float, Field(ge=0.0)] = 0.03
-    horizon: Positive = 100
-    margin: Annotated[float, Field(ge=0.0, lt=10.0)] = 0.05
+    entropy_coeff: NonNegative = 0.03
+    horizon: Horizon = 100
+    margin: Annotated[float, Number, Field(ge=0.0, lt=10.0)] = 0.05
     seed: Seed = 0
-    hidden: tuple[Positive, ...] = (256, 256)
-    kwargs: dict[str, Any] = Field(default_factory=dict)
+    hidden: Annotated[tuple[Width, ...], Field(strict=False, max_length=MOST_LAYERS)] = (256, 256)
+    kwargs: Arguments = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _no_horizon(self) -> BaseTrainingSection:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from experiments.hyperparameters import checked_axes
-from experiments.section import Positive, Probability, Section, Seed
+from experiments.section import Horizon, Number, Positive, Probability, Section, Seed
 from sport_ray.constraints import CONSTRAINTS
 
 WHY_ONE = (
@@ -23,6 +23,7 @@ def _one(value: Any) -> Any:
 
 
 One = BeforeValidator(_one)
+AboveOne = Annotated[float, Number, Field(gt=1.0, allow_inf_nan=False)]
 
 
 class TuningSection(Section):
@@ -37,9 +38,9 @@ class TuningSection(Section):
     """
 
     constraint: Annotated[str, One] = "ratio"
-    alpha: Annotated[Annotated[float, Field(gt=1.0, allow_inf_nan=False)] | None, One] = None
+    alpha: Annotated[AboveOne | None, One] = None
     eps_max: Annotated[Probability | None, One] = None
-    horizon: Annotated[Positive | None, One] = None
+    horizon: Annotated[Horizon | None, One] = None
     parameters: Annotated[dict[str, Any], Field(min_length=1)]
     trials: Positive = 20
     search: Literal["random", "optuna"] = "random"

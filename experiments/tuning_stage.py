@@ -28,7 +28,8 @@ def do_tuning(context: Context, certificate: Certificate) -> Tuning:
         context.console.print("tuned already for these settings")
         return found
     tuning = context.study.tuning
-    assert tuning is not None and context.folder.lock
+    assert tuning is not None
+    context.folder.hold()
     require_space(context.folder.root)
     try:
         with (

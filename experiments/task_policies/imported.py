@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.section import Section
+from experiments.paths import exists, user_path
+from experiments.section import Name, Section
 from experiments.task_policies.interface import TaskPolicySource, require_alike
-from experiments.task_policies.places import exists, same_place, settled_before
+from experiments.task_policies.places import same_place, settled_before
 from sport_ray.errors import UserError
 from sport_ray.policies import GaussianNetwork, load_policy
 
@@ -25,7 +26,7 @@ class ImportedSection(Section):
     folder is refused. Without it the policy is the one that is there when the study is read.
     """
 
-    path: str
+    path: Name
     digest: str | None = None
 
 
@@ -47,7 +48,7 @@ class ImportedSource(TaskPolicySource):
         those of its study.json.
         """
         assert isinstance(settings, ImportedSection)
-        folder = Path(study_folder, settings.path).absolute()
+        folder = Path(study_folder, user_path(settings.path)).absolute()
         if not exists(folder, _named(settings)):
             known = settled_before(Path(study_folder), ImportedSource.name, ImportedSection)
             if (

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from experiments.section import Section
-from sport_ray.errors import UserError
 
 Settings = TypeVar("Settings", bound=Section)
 
@@ -19,18 +18,6 @@ def settled_before(folder: Path, source: str, section: type[Settings]) -> Settin
         return section.model_validate(study["task_policies"][source])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def exists(path: Path, named: str) -> bool:
-    """Whether there is something at the path.
-
-    Raises:
-        UserError: a path that cannot be looked at (too long, a folder that is closed).
-    """
-    try:
-        return path.exists()
-    except OSError as error:
-        raise UserError(f"{named} cannot be looked at: {error.strerror}") from None
 
 
 def same_place(settled: str, given: str) -> bool:

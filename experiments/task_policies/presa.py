@@ -14,9 +14,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field, model_validator
 
-from experiments.section import Positive, Probability, Rate, Section, Seed
+from experiments.limits import LARGEST_COUNT
+from experiments.paths import exists, user_path
+from experiments.section import (
+    Name,
+    Natural,
+    NonNegative,
+    Number,
+    Positive,
+    Probability,
+    Rate,
+    Section,
+    Seed,
+    Share,
+    Whole,
+)
 from experiments.task_policies.interface import TaskPolicySource
-from experiments.task_policies.places import exists, same_place, settled_before
+from experiments.task_policies.places import same_place, settled_before
 from sport_ray.errors import UserError
 from sport_ray.policies import FrozenGaussian, GaussianNetwork
 from sport_ray.presa import (
@@ -42,8 +56,7 @@ if TYPE_CHECKING:
 _ALIGN, _FEEDBACK = AlignmentSettings(), FeedbackSettings()
 _FEEDBACK_FIELDS = {*FeedbackSettings.__dataclass_fields__, "root_seed"}
 
-Finite = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-Share = Annotated[float, Field(gt=0.0, le=1.0)]
+Discount = Annotated[float, Number, Field(gt=0.0, le=1.0)]
 
 
 class PresaSection(Section):
@@ -55,34 +68,34 @@ class PresaSection(Section):
     """
 
     objective: Objective = _ALIGN.objective
-    data: str | None = None
+    data: Name | None = None
     data_digest: str | None = None
 
     num_episodes: Positive = _FEEDBACK.num_episodes
     num_pairs: Positive = _FEEDBACK.num_pairs
     segment_length: Positive = _FEEDBACK.segment_length
     unsafe_share: Probability | None = _FEEDBACK.unsafe_share
-    preference_noise: Finite = _FEEDBACK.preference_noise
-    behaviours: tuple[str, ...] | None = _FEEDBACK.behaviours
+    preference_noise: NonNegative = _FEEDBACK.preference_noise
+    behaviours: Annotated[tuple[str, ...] | None, Field(strict=False)] = _FEEDBACK.behaviours
     root_seed: Seed = 2
 
-    clone_steps: Annotated[int, Field(ge=0)] = _ALIGN.clone_steps
-    steps: Annotated[int, Field(ge=0)] = _ALIGN.steps
+    clone_steps: Natural = _ALIGN.clone_steps
+    steps: Natural = _ALIGN.steps
     lr: Rate = _ALIGN.lr
     batch_pairs: Positive = _ALIGN.batch_pairs
-    batch_segments: Annotated[int, Field(ge=2)] = _ALIGN.batch_segments
+    batch_segments: Annotated[int, Whole, Field(ge=2, le=LARGEST_COUNT)] = _ALIGN.batch_segments
     grad_clip: Rate = _ALIGN.grad_clip
-    gamma: Share = _ALIGN.gamma
+    gamma: Discount = _ALIGN.gamma
     temperature: Rate = _ALIGN.temperature
-    bias: Annotated[float, Field(ge=0.0, le=1.0)] = _ALIGN.bias
+    bias: Share = _ALIGN.bias
     scale: Rate = _ALIGN.scale
-    margin: Finite = _ALIGN.margin
-    safe_weight: Annotated[float, Field(ge=0.0, le=1.0)] = _ALIGN.safe_weight
+    margin: NonNegative = _ALIGN.margin
+    safe_weight: Share = _ALIGN.safe_weight
     safety_target: Rate = _ALIGN.safety_target
-    multiplier_start: Finite = _ALIGN.multiplier_start
-    multiplier_rate: Finite = _ALIGN.multiplier_rate
-    multiplier_max: Finite = _ALIGN.multiplier_max
-    cloning_weight: Finite = _ALIGN.cloning_weight
+    multiplier_start: NonNegative = _ALIGN.multiplier_start
+    multiplier_rate: NonNegative = _ALIGN.multiplier_rate
+    multiplier_max: NonNegative = _ALIGN.multiplier_max
+    cloning_weight: NonNegative = _ALIGN.cloning_weight
 
     @property
     def alignment(self) -> AlignmentSettings:
@@ -127,7 +140,7 @@ class PresaSource(TaskPolicySource):
         assert isinstance(settings, PresaSection)
         if settings.data is None:
             return settings
-        path = Path(study_folder, settings.data).absolute()
+        path = Path(study_folder, user_path(settings.data)).absolute()
         if not exists(path, f"task_policies.presa: data {settings.data!r}"):
             known = settled_before(Path(study_folder), PresaSource.name, PresaSection)
             if (

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from experiments.section import Positive, Probability, Rate, Section
+from experiments.section import Alpha, Positive, Probability, Rate, Section, Whole
 from experiments.task_policies.interface import TaskPolicySource
 from sport_ray.errors import UserError
 from sport_ray.policies import GaussianNetwork
@@ -47,7 +47,7 @@ class ScpoSection(Section):
     """
 
     iterations: Positive = 20
-    dimension: Annotated[int, Field(ge=1, le=64)] = 8
+    dimension: Annotated[int, Whole, Field(ge=1, le=64)] = 8
     max_violation: Probability | None = None
     beta: Probability = 1e-7
     num_scenarios: Positive = 3_000
@@ -57,7 +57,7 @@ class ScpoSection(Section):
     probe_radius: Rate = 0.15
     error_factor: Rate = 1.0
     smoothness: Rate | None = None
-    smoothness_margin: Annotated[float, Field(ge=1.0, allow_inf_nan=False)] = 1.0
+    smoothness_margin: Alpha = 1.0
 
     @model_validator(mode="after")
     def _enough(self) -> ScpoSection:

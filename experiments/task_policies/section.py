@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from experiments.mistakes import explained, nearest, shown
 from experiments.section import Section
 from experiments.task_policies import SOURCES
 from sport_ray.policies import GaussianNetwork
@@ -29,55 +29,44 @@ def checked_sources(given: Any) -> dict[str, Section]:
     if isinstance(given, list):
         for index, name in enumerate(given):
             if name in given[:index]:
-                raise ValueError(f"holds {name!r} twice")
+                raise ValueError(f"holds {shown(name)} twice")
         given = {name: None for name in map(_as_name, given)}
     if not isinstance(given, Mapping) or not given:
         known = ", ".join(sorted(SOURCES))
         raise ValueError(
-            f"{given!r}: give a list of names, or a mapping from names to settings; known: {known}"
+            f"{shown(given)}: give a list of names, or a mapping from names to settings; known: "
+            f"{known}"
         )
     return {name: _checked(name, settings) for name, settings in given.items()}
 
 
 def _as_name(entry: Any) -> str:
     if not isinstance(entry, str):
-        raise ValueError(f"holds {entry!r}: a list holds names; for settings give a mapping")
+        raise ValueError(f"holds {shown(entry)}: a list holds names; for settings give a mapping")
     return entry
 
 
 def _checked(name: Any, given: Any) -> Section:
     source = SOURCES.get(name) if isinstance(name, str) else None
     if source is None:
-        near = difflib.get_close_matches(str(name), SOURCES, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(SOURCES))}"
-        raise ValueError(f"holds {name!r}, which is unknown; {hint}")
+        near = nearest(str(name), SOURCES, 0.6)
+        hint = f"did you mean {near!r}?" if near else f"known: {', '.join(sorted(SOURCES))}"
+        raise ValueError(f"holds {shown(name)}, which is unknown; {hint}")
     if isinstance(given, source.settings):
         return given
     if given is not None and not isinstance(given, Mapping):
-        raise ValueError(f"{name} = {given!r}: give a mapping of settings, or {{}} for none")
+        raise ValueError(f"{name} = {shown(given)}: give a mapping of settings, or {{}} for none")
     try:
         return source.settings.model_validate(dict(given or {}))
     except ValidationError as error:
-        problems = [_explain(name, source.settings, one) for one in error.errors()]
-        raise ValueError("; ".join(problems)) from None
+        raise ValueError(_explained(name, source.settings, error)) from None
 
 
-def _explain(name: str, settings: type[Section], problem: Any) -> str:
-    location = ".".join([name, *(str(part) for part in problem["loc"])])
-    if problem["type"] == "extra_forbidden":
-        known = list(settings.model_fields)
-        near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1, cutoff=0.5)
-        if near:
-            return f"unknown key {location!r}; did you mean {near[0]!r}?"
-        if name in PPO_SECTIONS:
-            return f"unknown key {location!r}; its settings are in the section {PPO_SECTIONS[name]}"
-        return f"unknown key {location!r}; known keys: {', '.join(known) or 'none'}"
-    if problem["type"] == "missing":
-        return f"{location} is missing"
-    message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "value_error":
-        return f"{location}: {message}"
-    return f"{location} = {problem['input']!r}: {message[0].lower()}{message[1:]}"
+def _explained(name: str, settings: type[Section], error: ValidationError) -> str:
+    told = explained(error, settings, name)
+    if name in PPO_SECTIONS and not settings.model_fields:
+        return f"{told}; its settings are in the section {PPO_SECTIONS[name]}"
+    return told
 
 
 def settled_sources(sources: Mapping[str, Section], study_folder: Path) -> dict[str, Section]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from sport_ray.bounded import read_arrays
 from sport_ray.errors import UserError
 from sport_ray.policies.observations import Normalization
 
@@ -22,11 +23,10 @@ def read_npz_file(path: Path) -> dict[str, NDArray]:
     """The arrays of an npz file, without pickle.
 
     Raises:
-        UserError: nothing there, or not such a file.
+        UserError: nothing there, not such a file, or one that claims to be very large.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+        return read_arrays(path)
     except FileNotFoundError:
         raise UserError(f"npz file {path} does not exist") from None
     except Exception as error:  # zipfile's, zlib's and numpy's own: damaged in any way

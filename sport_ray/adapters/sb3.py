@@ -14,7 +14,9 @@ from sport_ray.policies.network import GaussianNetwork
 from sport_ray.policies.observations import Normalization
 
 
-def from_sb3(model: Any, vecnormalize: Any = None) -> GaussianNetwork:
+def from_sb3(
+    model: Any, vecnormalize: Any = None, *, raw_observations: bool = False
+) -> GaussianNetwork:
     """The same distribution over actions as the model's, as a :class:`GaussianNetwork`.
 
     The mean and std are the same functions of the observation with the same float32 weights; a
@@ -24,6 +26,8 @@ def from_sb3(model: Any, vecnormalize: Any = None) -> GaussianNetwork:
     Args:
         model: of ``PPO``, ``A2C`` or ``SAC``, with ``MlpPolicy`` and actions in a ``Box``.
         vecnormalize: the ``VecNormalize`` that the model's observations go through.
+        raw_observations: the policy saw them as they are, though it was trained behind a
+            ``VecNormalize`` (``norm_obs=False``) that is no longer there.
 
     Raises:
         UserError: anything but a diagonal Gaussian of an MLP, with the reason; a model whose
@@ -79,7 +83,7 @@ def from_sb3(model: Any, vecnormalize: Any = None) -> GaussianNetwork:
         next(iter(activations), None),
         low,
         high,
-        _normalization(source, model, vecnormalize),
+        _normalization(source, model, vecnormalize, raw_observations),
     )
     return actor_.network(source)
 
@@ -98,13 +102,25 @@ def _box(
     return tuple(low), tuple(high)
 
 
-def _normalization(source: str, model: Any, vecnormalize: Any) -> Normalization | None:
+def _normalization(
+    source: str, model: Any, vecnormalize: Any, raw_observations: bool
+) -> Normalization | None:
     own = model.get_vec_normalize_env()
     if vecnormalize is None:
         if own is not None and own.norm_obs:
             raise UserError(
                 f"{source}: its observations go through VecNormalize: pass "
                 "vecnormalize=model.get_vec_normalize_env()"
+            )
+        # A model that was loaded has lost its VecNormalize, and remembers an observation before it;
+        # of SAC, one without VecNormalize remembers one, too.
+        lost = own is None and getattr(model, "_last_original_obs", None) is not None
+        sure = model.get_env() is not None and type(model.policy).__name__ == "SACPolicy"
+        if lost and not sure and not raw_observations:
+            raise UserError(
+                f"{source}: it was loaded, and may have been trained behind VecNormalize: pass "
+                "vecnormalize=VecNormalize.load(…), or raw_observations=True if observations were "
+                "not normalised"
             )
         return None
     if not vecnormalize.norm_obs:

@@ -21,6 +21,7 @@ import torch
 
 from sport_ray.adapters.parts import require_float_actions
 from sport_ray.adapters.sb3_weights import GSDE, actor_from_weights
+from sport_ray.bounded import UNREADABLE, read_member, require_small
 from sport_ray.errors import UserError
 from sport_ray.policies.network import ACTIVATIONS, GaussianNetwork
 from sport_ray.policies.observations import Normalization
@@ -29,6 +30,8 @@ POLICIES = {
     "stable_baselines3.common.policies": "tanh",  # PPO, A2C: the activation by default
     "stable_baselines3.sac.policies": "relu",
 }
+LARGEST_DATA = 2**26
+"""Bytes of a model's JSON; what it holds of buffers makes it megabytes."""
 HARMLESS = {
     "net_arch", "activation_fn", "log_std_init", "ortho_init", "optimizer_class",
     "optimizer_kwargs", "share_features_extractor", "n_critics", "normalize_images",
@@ -42,6 +45,7 @@ def read_sb3(
     *,
     activation: str | None = None,
     normalization: Normalization | None = None,
+    raw_observations: bool = False,
     action_space: Any = None,
 ) -> GaussianNetwork:
     """The actor of a model saved by ``model.save``; PPO, A2C or SAC is seen from its weights.
@@ -49,7 +53,10 @@ def read_sb3(
     Args:
         path: the .zip.
         activation: of the hidden layers, where the file does not tell.
-        normalization: of observations; the file does not say whether there was one.
+        normalization: of observations. The file does not hold it, and mostly says whether there was
+            one (``_last_original_obs``).
+        raw_observations: the policy saw them as they are, whatever the file says (``VecNormalize``
+            with ``norm_obs=False``).
         action_space: a ``Box`` with the bounds of actions; by default as the file's text has them.
 
     Raises:
@@ -80,6 +87,8 @@ def read_sb3(
             tuple(bound.astype(np.float64).tolist())
             for bound in (action_space.low, action_space.high)
         )
+    if normalization is None and not raw_observations:
+        _require_raw(source, data, weights)
     actor = actor_from_weights(source, weights, found or activation, low, high, normalization)
     return actor.network(source)
 
@@ -87,11 +96,14 @@ def read_sb3(
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     try:
         with zipfile.ZipFile(path) as archive:
-            data = json.loads(archive.read("data"))
-            stored = io.BytesIO(archive.read("policy.pth"))
+            data = json.loads(read_member(archive, "data", LARGEST_DATA))
+            stored = io.BytesIO(read_member(archive, "policy.pth"))
+        with zipfile.ZipFile(stored) as tensors_in:
+            require_small(tensors_in)
+        stored.seek(0)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, RecursionError) as error:
+    except (KeyError, ValueError, OSError, RecursionError, *UNREADABLE) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path} is not a model of Stable-Baselines3: {reason}") from None
     try:
@@ -104,7 +116,29 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     )
     if not isinstance(data, dict) or not tensors:
         raise UserError(f"{path} is not a model of Stable-Baselines3")
+    for name, value in weights.items():
+        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise UserError(f"{path}: the weight {name!r} claims more numbers than there are")
     return data, dict(weights)
+
+
+def _require_raw(source: str, data: dict[str, Any], weights: dict[str, torch.Tensor]) -> None:
+    """Refuse a model that may need VecNormalize's statistics, which lie elsewhere.
+
+    ``_last_original_obs`` is set by VecNormalize alone for PPO and A2C, also by training for SAC.
+    """
+    if data.get("_last_original_obs") is None:
+        return
+    remedy = "or --raw-observations if they were not normalised"
+    if "actor.mu.weight" in weights:
+        raise UserError(
+            f"{source}: the file does not tell whether observations went through VecNormalize: "
+            f"give its statistics (--normalization), {remedy}"
+        )
+    raise UserError(
+        f"{source}: it was trained behind VecNormalize, whose statistics are part of the policy: "
+        f"give them (--normalization), {remedy} (norm_obs=False)"
+    )
 
 
 def _account(data: dict[str, Any], name: str) -> dict[str, Any]:

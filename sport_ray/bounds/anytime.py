@@ -7,7 +7,7 @@ import math
 from scipy.optimize import brentq
 from scipy.special import betainc, betaincc
 
-from sport_ray.bounds.arguments import require_integer, require_open_unit
+from sport_ray.bounds.arguments import require_beta, require_integer
 
 # Shape of the bets: u ~ Beta(shape, 1). A small shape favours runs without violations, a large
 # one runs with many. Bound over fixed-N bound at beta = 1e-7, N = 10,000 (k = 0, 3, 10, 100):
@@ -115,7 +115,7 @@ def _checked(num_scenarios: int, num_violations: int, beta: float) -> tuple[int,
         )
     # A + C = N terms, each a logarithm of a quotient that is off by a few units in its last place.
     error = 1e-9 + 2.0**-48 * n
-    return n, k, error - math.log(require_open_unit("beta", beta))
+    return n, k, error - math.log(require_beta("beta", beta))
 
 
 def _log_wealth(n: int, k: int, p: float, q: float) -> float:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+import sys
 from numbers import Integral, Real
 
 LARGEST_INTEGER = 2**53
 """Up to here every integer is a float64; beyond, a bound would be computed for another count."""
+
+
+SMALLEST_BETA = sys.float_info.min
+"""Below are the subnormal numbers, with few digits or one: a tail is not known there."""
 
 
 def require_real(name: str, value: float) -> float:
@@ -38,6 +43,14 @@ def require_open_unit(name: str, value: float) -> float:
     return number
 
 
+def require_beta(name: str, value: float) -> float:
+    """A β in [SMALLEST_BETA, 1), or a ValueError naming the argument."""
+    number = require_open_unit(name, value)
+    if number < SMALLEST_BETA:
+        raise ValueError(f"{name} must be at least {SMALLEST_BETA!r}, got {value!r}")
+    return number
+
+
 def require_reachable(
     eps_max: float, least: float, name: str = "eps_base", where: str = ""
 ) -> None:
@@ -56,7 +69,7 @@ def require_reachable(
 def require_target(eps_base: float, eps_max: float) -> tuple[float, float]:
     """0 < eps_base ≤ eps_max < 1 as floats, or a ValueError naming the argument."""
     eps_base = require_open_unit("eps_base", eps_base)
-    eps_max = require_open_unit("eps_max", eps_max)
+    eps_max = require_beta("eps_max", eps_max)
     require_reachable(eps_max, eps_base)
     return eps_base, eps_max
 

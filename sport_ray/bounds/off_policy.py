@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sport_ray.bounds.arguments import require_open_unit, require_real
+from sport_ray.bounds.arguments import require_beta, require_real
 
 _ULP = 2.0**-52
 _STAKES = np.array([0.001, 0.004, 0.012, 0.03, 0.07, 0.15, 0.3, 0.6, 0.9, 0.99, 0.999])
@@ -88,7 +88,7 @@ def off_policy_bound(
         raise ValueError(f"violated must have shape {ratios.shape}, got {flags.shape}")
     if not np.isin(flags, (0, 1)).all():
         raise ValueError("violated must hold 0 or 1 only")
-    beta = require_open_unit("beta", beta)
+    beta = require_beta("beta", beta)
     floor = require_real("min_effective_sample_size", min_effective_sample_size)
     hedges = np.zeros(1)
     largest = math.inf

@@ -6,6 +6,7 @@ import math
 from typing import Literal
 
 from sport_ray.bounds.arguments import (
+    require_beta,
     require_integer,
     require_open_unit,
     require_probability,
@@ -109,7 +110,7 @@ def max_alpha(
             raise ValueError("alpha_mu and alpha_p must be 1 with bound='gauss_renyi'")
         return gauss_renyi_max_alpha(eps_base, eps_max, horizon)
     eps_base = require_open_unit("eps_base", eps_base)
-    eps_max = require_open_unit("eps_max", eps_max)
+    eps_max = require_beta("eps_max", eps_max)
     horizon = require_integer("horizon", horizon, 1)
     worlds = {"alpha_mu": _ratio("alpha_mu", alpha_mu), "alpha_p": _ratio("alpha_p", alpha_p)}
     base_policy = ratio_bound(eps_base, 1.0, horizon, **worlds)

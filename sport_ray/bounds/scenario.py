@@ -7,7 +7,7 @@ import math
 from scipy.special import betaincc
 from scipy.stats import beta as beta_distribution
 
-from sport_ray.bounds.arguments import require_integer, require_open_unit
+from sport_ray.bounds.arguments import require_beta, require_integer
 
 _ULP = 2.0**-52
 
@@ -40,7 +40,7 @@ def scenario_bound(num_scenarios: int, num_violations: int, beta: float) -> floa
         raise ValueError(
             f"num_violations must be at most num_scenarios ({n}), got {num_violations!r}"
         )
-    beta = require_open_unit("beta", beta)
+    beta = require_beta("beta", beta)
     if k == n:
         return 1.0
     if k == 0:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.bounds.arguments import (
+    require_beta,
     require_integer,
-    require_open_unit,
     require_probability,
     require_real,
 )
@@ -104,7 +104,7 @@ def violation_time_bound_from_counts(
     k = sum(counts)
     if k > n:
         raise ValueError(f"counts_by_step must sum to at most num_scenarios ({n}), got {k}")
-    beta = require_open_unit("beta", beta)
+    beta = require_beta("beta", beta)
     highest = scenario_bound(n, k, beta / 2.0)
     plain = ratio_bound(highest, alpha, horizon)
     scale = ratio_bound(1.0, alpha, horizon)

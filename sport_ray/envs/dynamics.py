@@ -21,9 +21,11 @@ from __future__ import annotations
 
 import math
 
+import numba
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from sport_ray.compiled import njit
 
 STATE_SIZE = 8
 
@@ -60,12 +62,12 @@ _IMPLICIT_DETERMINANT = _IMPLICIT_MASS * _IMPLICIT_INERTIA - MASS_OFFSET**2
 _DETERMINANT = MASS * INERTIA - MASS_OFFSET**2
 
 
-@njit(inline="always")
+@numba.njit(inline="always")
 def _clip(value, limit):  # type: ignore[no-untyped-def]
     return min(max(value, -limit), limit)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def advance(
     state: NDArray[np.float64], slots: NDArray[np.int64], actions: NDArray[np.float64]
 ) -> None:

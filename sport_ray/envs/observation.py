@@ -11,8 +11,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from sport_ray.compiled import njit
 
 OBSERVATION_SIZE = 44
 LIDAR_BINS = 16
@@ -26,7 +27,7 @@ _FULL_TURN = 2.0 * math.pi
 _BIN_SIZE = _FULL_TURN / LIDAR_BINS
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _lidar(out, start, dx, dy, distance, cos, sin):  # type: ignore[no-untyped-def]
     """Write one centre into 16 bins, counter-clockwise from the heading.
 
@@ -49,7 +50,7 @@ def _lidar(out, start, dx, dy, distance, cos, sin):  # type: ignore[no-untyped-d
     out[start + (index + LIDAR_BINS - 1) % LIDAR_BINS] = (1.0 - fraction) * value
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def observe(
     state: NDArray[np.float64],
     goals: NDArray[np.float64],

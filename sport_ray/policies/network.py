@@ -31,7 +31,12 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 Activation = Literal["relu", "tanh", "elu", "silu", "leaky_relu", "sigmoid"]
 StdHead = Literal["bounded", "clamped", "constant"]
-Width = Annotated[int, Field(ge=1)]
+WIDEST = 100_000
+"""Observations, actions and units of a layer."""
+MOST_LAYERS = 100
+MOST_PARAMETERS = 50_000_000
+"""Weights of a policy: 200 MB. A file that claims more is refused before memory is taken."""
+Width = Annotated[int, Field(ge=1, le=WIDEST)]
 Bound = Annotated[float, Field(allow_inf_nan=False)]
 LogStd = Annotated[float, Field(ge=-30.0, le=30.0)]
 """Nats; the std and its square then stay normal float32 numbers."""
@@ -55,7 +60,7 @@ class PolicySpec(BaseModel):
 
     observation_size: Width
     action_size: Width
-    hidden: tuple[Width, ...] = (256, 256)
+    hidden: Annotated[tuple[Width, ...], Field(max_length=MOST_LAYERS)] = (256, 256)
     activation: Activation = "relu"
     log_std_min: LogStd = -5.0
     log_std_max: LogStd = 2.0
@@ -77,6 +82,28 @@ class PolicySpec(BaseModel):
     def action_mapping(self) -> ActionMapping:
         """What turns a sample into the environment's action."""
         return ActionMapping(self.squash, self.action_low, self.action_high)
+
+    @property
+    def layer_sizes(self) -> tuple[int, ...]:
+        """Inputs and outputs of the linear layers."""
+        outputs = self.action_size if self.std_head == "constant" else 2 * self.action_size
+        return (self.observation_size, *self.hidden, outputs)
+
+    @property
+    def num_parameters(self) -> int:
+        """How many weights a network of this architecture has."""
+        layers = itertools.pairwise(self.layer_sizes)
+        constant = self.action_size if self.std_head == "constant" else 0
+        return sum((fan_in + 1) * fan_out for fan_in, fan_out in layers) + constant
+
+    @model_validator(mode="after")
+    def _small_enough(self) -> PolicySpec:
+        if self.num_parameters > MOST_PARAMETERS:
+            raise ValueError(
+                f"a network of {self.num_parameters} weights is beyond {MOST_PARAMETERS}: use "
+                "fewer or narrower hidden layers"
+            )
+        return self
 
     @model_validator(mode="after")
     def _bounds(self) -> PolicySpec:
@@ -151,10 +178,8 @@ class GaussianNetwork(nn.Module):
     def __init__(self, spec: PolicySpec) -> None:
         super().__init__()
         self.spec = spec
-        constant = spec.std_head == "constant"
-        outputs = spec.action_size if constant else 2 * spec.action_size
-        self.body = mlp((spec.observation_size, *spec.hidden, outputs), spec.activation)
-        if constant:
+        self.body = mlp(spec.layer_sizes, spec.activation)
+        if spec.std_head == "constant":
             self.log_std = nn.Parameter(torch.zeros(spec.action_size))
         self._normalizer = None if spec.normalization is None else Normalizer(spec.normalization)
 

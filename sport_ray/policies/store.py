@@ -12,13 +12,17 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from sport_ray.bounded import read_bytes
 from sport_ray.canonical import digest, write_atomic, write_json
 from sport_ray.errors import UserError
-from sport_ray.policies.network import GaussianNetwork, PolicySpec
+from sport_ray.policies.network import MOST_PARAMETERS, GaussianNetwork, PolicySpec
 
 SCHEMA = "sport-ray/policy/1"
 WEIGHTS = "policy.safetensors"
 MANIFEST = "policy.json"
+LARGEST_MANIFEST = 2**24
+LARGEST_WEIGHTS = 4 * MOST_PARAMETERS + 2**20
+"""Bytes."""
 
 
 class PolicyFile(NamedTuple):
@@ -37,6 +41,8 @@ def network_to_bytes(network: GaussianNetwork) -> bytes:
 
 def network_from_bytes(spec: PolicySpec, data: bytes) -> GaussianNetwork:
     """The network with these weights; RuntimeError or SafetensorError where they do not fit."""
+    if 4 * spec.num_parameters > len(data):
+        raise RuntimeError(f"{spec.num_parameters} weights are claimed, in {len(data)} bytes")
     network = GaussianNetwork(spec)
     weights = load(data)
     for name, value in weights.items():
@@ -94,11 +100,11 @@ def load_policy(folder: Path) -> PolicyFile:
                 "`sport-ray train-base` or `sport-ray import-base`"
             )
     try:
-        manifest = json.loads(manifest_path.read_text())
+        manifest = json.loads(read_bytes(manifest_path, LARGEST_MANIFEST))
         identity = {key: manifest[key] for key in ("schema", "spec", "weights_sha256")}
         claimed = manifest["digest"]
         computed = digest(identity)
-        weights = weights_path.read_bytes()
+        weights = read_bytes(weights_path, LARGEST_WEIGHTS)
     except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
         raise UserError(f"policy file {manifest_path} is damaged: {error!r}") from None
     if identity["schema"] != SCHEMA:

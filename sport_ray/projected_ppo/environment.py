@@ -11,7 +11,6 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 from gymnasium.wrappers import TimeLimit
 
-import sport_ray  # registers the ids in a fresh worker process
 from sport_ray.constraints import constraint_from_json
 from sport_ray.envs.making import (
     environment_spec,
@@ -23,8 +22,6 @@ from sport_ray.envs.squash import MappedActions, MappedVectorActions
 from sport_ray.envs.vector_stepping import VectorStepping
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.projected_ppo.budget_environment import BudgetVectorEnv
-
-assert sport_ray
 
 
 class CountingViolations(VectorWrapper):

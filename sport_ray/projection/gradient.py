@@ -20,10 +20,11 @@ does not move.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from sport_ray.compiled import njit
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def pull_back(mean_base, std_base, mean_task, std_task, lam_all, w_all,
               grad_mean, grad_std, out_mean, out_std):  # fmt: skip
     """Vector-Jacobian product of rows solved by project_rows; all arrays (N, D), lam (N,).
@@ -87,7 +88,7 @@ def pull_back(mean_base, std_base, mean_task, std_task, lam_all, w_all,
             out_std[k, i] = (explicit - up * (phi / by_b[i]) + up_lam * lam_x) / s
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _upstream(s, w, e, lt2_over_q, grad_mean, grad_std):
     """Gradient with respect to B: delta_B = d lam t^2 / q^2, std = s sqrt(1 - B)."""
     return s * grad_mean * e * lt2_over_q - 0.5 * s * grad_std * np.sqrt(1.0 + w)

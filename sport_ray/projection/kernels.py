@@ -41,7 +41,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from sport_ray.compiled import njit
 
 _U = 2.0**-53
 _ROOM = 64.0 * _U  # smallest 1 - std / std_base that a dimension with a shift gets
@@ -50,7 +51,7 @@ NOT_FLOAT32 = 8  # added to the argument's number when the base is not represent
 LAM_BASE = -1.0  # value of ``lam`` for rows where the base itself is returned
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def log_ratio_term(mean, std, mean_base, std_base):
     """One dimension of max_a log(N(mean, std) / N(mean_base, std_base)), within 8 ulp."""
     if std >= std_base:
@@ -61,7 +62,7 @@ def log_ratio_term(mean, std, mean_base, std_base):
     return log_part + 0.5 * (offset / gap) * (offset / std_base) / (1.0 + std / std_base)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _solve_w(lam, f0, k, lt2, r0, w):
     """Root w > 0 of (1+lam) w + k h(z(w)) = f0; ``w`` is a guess, or <= 0 for none."""
     p = 1.0 + lam
@@ -106,7 +107,7 @@ def _solve_w(lam, f0, k, lt2, r0, w):
     return w
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _solve(d, t, am1, c, c0, w_out, lam_i, dw):
     """Multiplier and w of one row whose constraint binds; am1 = 1/t^2 - 1; -1 if it fails."""
     dims = d.shape[0]
@@ -188,7 +189,7 @@ def _solve(d, t, am1, c, c0, w_out, lam_i, dw):
     return top / (1.0 + y)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _leave_margin(lam, d, t, s, c, w, dw):
     """Move the solution along its path, to first order, so that ``err`` has room under c."""
     err = 0.0
@@ -214,12 +215,12 @@ def _leave_margin(lam, d, t, s, c, w, dw):
     return lam * (1.0 + move)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _narrow(x, single):
     return np.float64(np.float32(x)) if single else x
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _towards(x, goal, single):
     """The next representable number from x towards goal."""
     if single:
@@ -227,7 +228,7 @@ def _towards(x, goal, single):
     return np.nextafter(x, goal)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _evaluate(mean, std, m, s):
     """(ratio, err): the float64 ratio of these numbers, a bound on any evaluation's error."""
     total = 0.0
@@ -242,7 +243,7 @@ def _evaluate(mean, std, m, s):
     return total, _U * (err + (m.shape[0] + 2.0) * total)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _round_std(w, shift, m, s, c, inwards, keep, single, std):
     """Round s (1 + w)^(-keep / 2), to nearest or inwards; (log part, mean part, err) of it."""
     logs = 0.0
@@ -276,7 +277,7 @@ def _round_std(w, shift, m, s, c, inwards, keep, single, std):
     return logs, means, _U * (err + (s.shape[0] + 2.0) * c)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _solve_means(lam, d, t, m, s, std, room):
     """(lam', scale): delta = scale d B / (B + lam' t^2) is best for these stds, if it fits.
 
@@ -303,7 +304,7 @@ def _solve_means(lam, d, t, m, s, std, room):
     return lam, math.sqrt(room / h) if h > room else 1.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _use_up(slack, lam, t, m, s, mean, std, new):
     """Stds in ``new`` that use up the slack left by rounded means, at least cost to first order.
 
@@ -324,7 +325,7 @@ def _use_up(slack, lam, t, m, s, mean, std, new):
         new[i] = std[i] + step if step != 0.0 else std[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _round_inwards(lam, w, shift, d, t, m, s, mt, c, single, mean, std, spare):
     """Representable (mean, std) near the solution with ratio <= c - err; the ratio, -1 if none.
 
@@ -380,7 +381,7 @@ def _round_inwards(lam, w, shift, d, t, m, s, mt, c, single, mean, std, spare):
     return -1.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _free_share(mean, std, m, s, slack):
     """Derivative of delta by d where nothing binds; for the gradient only.
 
@@ -394,7 +395,7 @@ def _free_share(mean, std, m, s, slack):
     return a / (a + (1.0 - a) / (2.0 * slack)) if slack > 0.0 else 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _bad(m, s, mt, st, single):
     """0 if these four numbers are usable, else 1 + the number of the argument at fault."""
     if not math.isfinite(m):
@@ -413,7 +414,7 @@ def _bad(m, s, mt, st, single):
     return 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def project_rows(mean_base, std_base, mean_task, std_task, log_alpha, single,
                  mean, std, ratio, lam, w_all):  # fmt: skip
     """Project every row of the (N, D) arrays; (code, row, dim), code 0 if all arguments are good.
@@ -485,7 +486,7 @@ def project_rows(mean_base, std_base, mean_task, std_task, log_alpha, single,
     return 0, 0, 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def log_ratio_rows(mean, std, mean_base, std_base, ratio):
     """max log ratio of every row into ``ratio`` (N,); (code, row, dim) as in project_rows."""
     rows, dims = mean.shape

@@ -8,9 +8,9 @@ import math
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
+from sport_ray.compiled import njit
 from sport_ray.projection.arrays import as_limits, as_rows, raise_bad
 
 _U = 2.0**-53
@@ -49,7 +49,7 @@ def project_mean_shift(
     return result, std_base.detach().to(dtype).expand(shape).clone()
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _length(mean, m, s):
     """Euclidean norm of (mean - m) / s, scaled against overflow; within (D + 8) u of exact."""
     top = 0.0
@@ -64,7 +64,7 @@ def _length(mean, m, s):
     return top * math.sqrt(total)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _shift_rows(m, s, mt, radius, single, mean):
     rows, dims = m.shape
     for k in range(rows):

@@ -26,6 +26,7 @@ from experiments.hyperparameters import (
     with_values,
 )
 from experiments.study import Study, load_study
+from experiments.study_file import study_values
 from experiments.training_sections import TrainingSection
 from sport_ray.certificates import Certificate, load_certificate
 from sport_ray.errors import UserError
@@ -111,9 +112,26 @@ def test_whole_numbers_leave_out_the_upper_end():
 
 def test_numbers_that_yaml_takes_for_text_are_numbers():
     """YAML 1.1 reads 5e-5 as text: there is no dot in it."""
-    assert checked_axes({"lr": ["5e-5", 1]}, sampled=True) == {"lr": [5e-5, 1.0]}
-    wide = checked_axes({"lr": {"loguniform": ["1e-5", "1e-3"], "samples": 2}}, sampled=True)
+    text = b"lr: [5e-5, 1]\nwide: {loguniform: [1e-5, 1e-3], samples: 2}\ncount: [1e3]"
+    given = study_values(text, "axes")
+    assert checked_axes({"lr": given["lr"]}, sampled=True) == {"lr": [5e-5, 1.0]}
+    wide = checked_axes({"lr": given["wide"]}, sampled=True)
     assert wide == {"lr": {"loguniform": [1e-5, 1e-3], "samples": 2}}
+    counts = checked_axes({"train_batch_size": given["count"]}, sampled=True)
+    assert counts == {"train_batch_size": [1000]} and type(counts["train_batch_size"][0]) is int
+
+
+@pytest.mark.parametrize("value", ["5e-5", True, None, [1e-3]])
+def test_what_is_no_number_is_refused(value):
+    for axis in ([value], {"uniform": [value, 1.0], "samples": 2}):
+        with pytest.raises(ValueError, match=r"lr(:| =).*expected (a|two) number"):
+            checked_axes({"lr": axis}, sampled=True)
+
+
+def test_too_many_combinations_are_refused_before_they_are_made():
+    draws = {"uniform": [0.1, 0.2], "samples": 200}
+    with pytest.raises(ValueError, match="40000 combinations"):
+        points({"lr": draws, "clip": draws}, 0)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +151,7 @@ def test_numbers_that_yaml_takes_for_text_are_numbers():
         ({"lr": {"uniform": [0.2, 0.1], "samples": 1}}, "the smaller one"),
         ({"lr": {"uniform": [0.1], "samples": 1}}, "expected [low, high]"),
         ({"lr": {"uniform": [0.1, "many"], "samples": 1}}, "expected two numbers"),
-        ({"lr": {"uniform": [0.1, math.inf], "samples": 1}}, "the smaller one"),
+        ({"lr": {"uniform": [0.1, math.inf], "samples": 1}}, "expected two numbers"),
         ({"gamma": {"uniform": [0.5, 1.5], "samples": 1}}, "gamma = 1.5"),
         ({"gae_lambda": {"loguniform": [0.0, 0.9], "samples": 1}}, "numbers above 0"),
         ({"num_epochs": {"uniform": [1, 4], "samples": 1}}, "use randint"),
@@ -155,7 +173,7 @@ def test_a_mistake_is_one_line_of_the_study(small_study, tmp_path, axes, fragmen
 
 
 def test_a_study_with_axes_round_trips(small_study):
-    study = study_with(small_study, {"gamma": GAMMA | {"samples": 2}, "lr": ["1e-4", 1e-3]})
+    study = study_with(small_study, {"gamma": GAMMA | {"samples": 2}, "lr": [1e-4, 1e-3]})
     again = Study.model_validate(json.loads(json.dumps(study.model_dump(mode="json"))))
     assert again == study
     assert again.sweep.points == study.sweep.points

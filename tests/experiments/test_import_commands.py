@@ -88,3 +88,37 @@ def test_a_checkpoint_of_rllib_is_read_only_on_trust(tmp_path):
     call("rllib", tmp_path / "checkpoint", "--trust", "--clip-actions", "--out", tmp_path / "c")
     assert load_policy(tmp_path / "c").network.spec.squash == "clip"
     assert all(torch.isfinite(value).all() for value in base.network.parameters())
+
+
+def refused(*words: object) -> str:
+    """The one line of a command that is refused."""
+    with pytest.raises(UserError) as caught:
+        call(*words)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_checkpoint_with_a_filter_before_the_module_is_refused_without_its_statistics(tmp_path):
+    """RLlib's MeanStdFilter: its folder tells, and nothing is unpickled to see it."""
+    from gymnasium.spaces import Box
+    from ray.rllib.connectors.env_to_module import EnvToModulePipeline, MeanStdFilter
+
+    module = tmp_path / "algorithm" / "learner_group" / "learner" / "rl_module" / "default_policy"
+    module.mkdir(parents=True)
+    spaces = {"input_observation_space": Box(-1, 1, (3,)), "input_action_space": Box(-1, 1, (1,))}
+    running = MeanStdFilter()
+    running.input_observation_space = spaces["input_observation_space"]
+    for connectors, seen in (([], False), ([running], True)):
+        pipeline = EnvToModulePipeline(**spaces, connectors=connectors)
+        pipeline.save_to_path(tmp_path / "algorithm" / "env_runner" / "env_to_module_connector")
+        said = refused("rllib", module, "--trust", "--out", tmp_path / "base")
+        assert ("went through MeanStdFilter" in said) == seen
+        assert ("--raw-observations" in said) == seen
+    said = refused("rllib", module, "--trust", "--raw-observations", "--out", tmp_path / "base")
+    assert "went through" not in said
+
+
+def test_contradicting_words_on_observations_are_refused(tmp_path):
+    both = ("--raw-observations", "--normalization", "x.npz", "--out", tmp_path / "b")
+    assert "contradict each other" in refused("sb3", "x.zip", *both)
+    assert "says itself" in refused("npz", "x.npz", "--raw-observations", "--out", tmp_path / "b")

@@ -115,3 +115,50 @@ def test_a_ray_of_ones_own_listens_on_loopback_alone() -> None:
     assert (total, nodes) == (1e6, ["127.0.0.1"])
     assert len(found) >= 7  # Ray has at least so many servers
     assert all(ipaddress.ip_address(each).is_loopback for each in found), found
+
+
+TOKEN = """
+import os, sys
+os.umask(0o022)
+from experiments.runtime import keep_token_private
+keep_token_private()
+"""
+
+
+def token_of(home: Path, **given: str) -> Path:
+    """Where the token is, once a process with that home folder has looked after it."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith("RAY_AUTH")}
+    env |= {"HOME": str(home), "PYTHONPATH": str(Path(__file__).parents[2]), **given}
+    subprocess.run([sys.executable, "-c", TOKEN], env=env, check=True)
+    return home / ".ray" / "auth_token"
+
+
+def test_the_token_that_lets_others_run_code_is_for_its_owner_alone(tmp_path):
+    token = token_of(tmp_path / "new")
+    assert len(token.read_text()) == 64 and token.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in token.parent.iterdir()] == ["auth_token"]
+    text = token.read_text()
+    token.chmod(0o644)  # as Ray itself has written it before
+    assert token_of(tmp_path / "new").stat().st_mode & 0o777 == 0o600
+    assert token.read_text() == text
+    assert not token_of(tmp_path / "off", RAY_AUTH_MODE="disabled").exists()
+    own = tmp_path / "own"
+    own.write_text("0" * 64)
+    own.chmod(0o640)
+    assert not token_of(tmp_path / "given", RAY_AUTH_TOKEN_PATH=str(own)).exists()
+    assert own.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.slow
+def test_ray_takes_that_token(tmp_path):
+    script = """
+import os
+os.umask(0o022)
+from experiments.runtime import ray_session
+with ray_session(num_cpus=1):
+    pass
+"""
+    env = {key: value for key, value in os.environ.items() if not key.startswith("RAY_AUTH")}
+    env |= {"HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
+    subprocess.run([sys.executable, "-c", script], env=env, check=True)
+    assert (tmp_path / ".ray" / "auth_token").stat().st_mode & 0o777 == 0o600

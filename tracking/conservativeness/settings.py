@@ -10,7 +10,6 @@ import pandas as pd
 from tracking.bootstrap import estimate, interquartile_mean
 from tracking.conservativeness.decomposition import PARTS
 from tracking.conservativeness.rungs import RUNGS
-from tracking.conservativeness.spending import SPENDING
 from tracking.statistics import SETTING, interval_text
 
 SHARES = ("mean_allowed_share", "max_allowed_share", "mean_realised_share", "path_share")
@@ -80,7 +79,6 @@ def _spent(used: pd.DataFrame) -> dict[str, float]:
         name: float(used[name].max() if name.startswith(("max", "path")) else used[name].mean())
         for name in SHARES
     }
-    assert set(shares) <= set(SPENDING)
     return shares | {
         "log10_granted": float(used["log10_granted"].max()),
         "log10_unused": float(used["log10_unused"].min()),

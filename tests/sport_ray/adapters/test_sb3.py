@@ -16,7 +16,7 @@ from gymnasium import spaces
 from gymnasium.wrappers import FlattenObservation
 from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
 from stable_baselines3.common.distributions import SquashedDiagGaussianDistribution
-from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
+from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack, VecNormalize
 
 from sport_ray.adapters import from_sb3, read_normalization, read_sb3
 from sport_ray.adapters.parts import box_mapping
@@ -238,6 +238,64 @@ def test_a_normalised_model_without_its_statistics_is_refused():
     assert from_sb3(model, vecnormalize=vector).spec.normalization is not None
     rewards_only, vector = normalized("ppo", norm_obs=False)
     assert from_sb3(rewards_only, vecnormalize=vector).spec.normalization is None
+
+
+def trained(kind: str, env: Any, tmp_path: Path) -> tuple[Any, Path]:
+    algorithm, arguments = KINDS[kind]
+    more = {"buffer_size": 50, "learning_starts": 5} if algorithm is SAC else {"n_steps": 8}
+    model = algorithm("MlpPolicy", env, device="cpu", seed=0, policy_kwargs=arguments, **more)
+    model.learn(16)
+    model.save(tmp_path / "model")
+    return model, tmp_path / "model.zip"
+
+
+@pytest.mark.parametrize("kind", ["ppo", "a2c"])
+def test_a_file_tells_that_it_was_trained_behind_vecnormalize(kind, tmp_path):
+    """C25: imported as if it saw observations as they are, it is another policy."""
+    plain, path = trained(kind, DummyVecEnv([Box]), tmp_path)
+    assert policy_digest(read_sb3(path)) == policy_digest(from_sb3(plain))
+    vector = VecNormalize(DummyVecEnv([Box]))
+    model, path = trained(kind, vector, tmp_path)
+    with pytest.raises(UserError, match=r"VecNormalize.*--normalization.*--raw-observations") as e:
+        read_sb3(path)
+    assert "\n" not in str(e.value)
+    rms = vector.obs_rms
+    arrays = {"mean": rms.mean, "var": rms.var, "epsilon": vector.epsilon, "clip": vector.clip_obs}
+    np.savez(tmp_path / "obs.npz", **arrays)
+    with_them = read_sb3(path, normalization=read_normalization(tmp_path / "obs.npz"))
+    assert policy_digest(with_them) == policy_digest(from_sb3(model, vector))
+    loaded = type(model).load(path, device="cpu")  # has lost its VecNormalize
+    with pytest.raises(UserError, match=r"loaded.*vecnormalize=.*raw_observations=True"):
+        from_sb3(loaded)
+    assert policy_digest(from_sb3(loaded, vector)) == policy_digest(with_them)
+
+
+def test_normalised_rewards_alone_change_nothing_and_the_user_says_so(tmp_path):
+    model, path = trained("ppo", VecNormalize(DummyVecEnv([Box]), norm_obs=False), tmp_path)
+    with pytest.raises(UserError, match="norm_obs=False"):
+        read_sb3(path)
+    raw = read_sb3(path, raw_observations=True)
+    assert raw.spec.normalization is None and policy_digest(raw) == policy_digest(from_sb3(model))
+    loaded = PPO.load(path, device="cpu")
+    assert policy_digest(from_sb3(loaded, raw_observations=True)) == policy_digest(raw)
+
+
+@pytest.mark.parametrize("wrap", [lambda env: env, VecNormalize], ids=["plain", "normalised"])
+def test_sac_s_file_does_not_tell_and_is_asked_about(wrap, tmp_path):
+    model, path = trained("sac", wrap(DummyVecEnv([Box])), tmp_path)
+    with pytest.raises(UserError, match="does not tell whether observations went through"):
+        read_sb3(path)
+    raw = read_sb3(path, raw_observations=True)
+    if model.get_vec_normalize_env() is None:
+        assert policy_digest(from_sb3(model)) == policy_digest(raw)
+
+
+def test_what_else_changes_observations_changes_their_shape(tmp_path):
+    """VecFrameStack: the policy then sees more entries than the environment gives."""
+    stacked, path = trained("ppo", VecFrameStack(DummyVecEnv([Box]), 3), tmp_path)
+    assert (
+        read_sb3(path).spec.observation_size == from_sb3(stacked).spec.observation_size == 3 * OBS
+    )
 
 
 def test_actions_reach_the_environment_as_there():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import mpmath
 import numpy as np
@@ -107,11 +108,18 @@ def test_where_the_quantile_of_the_library_is_too_low():
         assert binomial_tail(n, k, bound) <= beta < binomial_tail(n, k, 0.9 * bound)
 
 
-@pytest.mark.parametrize("beta", [1e-16, 1e-20, 1e-300, 5e-324])
+@pytest.mark.parametrize("beta", [1e-16, 1e-20, 1e-300, 2.3e-308])
 def test_a_tiny_beta_still_gives_a_bound(beta):
     """1 − β rounds to 1, yet the bound must not."""
     assert 0.0 < scenario_bound(10**6, 3, beta) < 1e-3
     assert scenario_bound(2, 1, beta) == 1.0
+
+
+@pytest.mark.parametrize(("n", "k"), [(10, 0), (10_000, 0), (10_000, 7), (10**6, 300), (50, 49)])
+def test_the_smallest_beta_that_is_taken_still_holds(n, k):
+    beta = sys.float_info.min
+    with mpmath.workdps(60):
+        assert binomial_tail(n, k, scenario_bound(n, k, beta)) <= beta * (1 + 1e-12)
 
 
 def test_a_beta_beyond_one_half_may_lie_below_the_rate():

@@ -1,0 +1,88 @@
+"""What is wrong with a study, in one line: each key with its value and the remedy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+MOST = 5
+"""Problems in one line."""
+EXPECTED = {
+    "model_type": "expected a section of keys and values",
+    "dict_type": "expected a mapping of keys and values",
+    "mapping_type": "expected a mapping of keys and values",
+    "tuple_type": "expected a list",
+    "string_type": "expected text; put it in quotes if it is meant",
+    "bool_type": "expected true or false",
+}
+
+
+def explained(error: ValidationError, root: type[BaseModel], prefix: str = "") -> str:
+    """All problems of a validation of ``root``; ``prefix`` begins the place of each."""
+    problems = error.errors(include_url=False)
+    lines = [_explained(problem, root, prefix) for problem in problems[:MOST]]
+    if len(problems) > MOST:
+        lines.append(f"and {len(problems) - MOST} more")
+    return "; ".join(lines)
+
+
+def reason(error: ValidationError) -> str:
+    """The first problem's reason, without its place."""
+    return _reason(error.errors(include_url=False)[0])
+
+
+def shown(value: Any) -> str:
+    """A value as Python writes it, shortened."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "…"
+
+
+def place(location: str) -> str:
+    """Keys as they are told: a part of a line, and nothing that a terminal obeys."""
+    text = location if location.isprintable() else ascii(location)[1:-1]
+    return text if len(text) <= 120 else text[:117] + "…"
+
+
+def nearest(key: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:
+    """The known key that was meant, whatever its case and whether it has _ or -."""
+    plain = {one.lower().replace("-", "_"): one for one in known}
+    near = difflib.get_close_matches(key.lower().replace("-", "_"), list(plain), n=1, cutoff=cutoff)
+    return plain[near[0]] if near else None
+
+
+def _explained(problem: Any, root: type[BaseModel], prefix: str) -> str:
+    location = ".".join(str(part) for part in problem["loc"])
+    location = ".".join(part for part in (prefix, location) if part) or "study"
+    location = place(location)
+    if problem["type"] == "extra_forbidden":
+        known = list(_section(root, problem["loc"][:-1]).model_fields)
+        near = nearest(str(problem["loc"][-1]), known)
+        hint = f"did you mean {near!r}?" if near else f"known keys: {', '.join(known) or 'none'}"
+        return f"unknown key {location!r}; {hint}"
+    if problem["type"] == "missing":
+        return f"{location} is missing"
+    if problem["type"] == "value_error":
+        return f"{location}: {_reason(problem)}"
+    if problem["input"] is None:
+        return f"{location} is empty: give a value, or remove the key"
+    return f"{location} = {shown(problem['input'])}: {_reason(problem)}"
+
+
+def _reason(problem: Any) -> str:
+    message: str = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] in EXPECTED:
+        return EXPECTED[problem["type"]]
+    return message if problem["type"] == "value_error" else message[0].lower() + message[1:]
+
+
+def _section(root: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
+    """The section's class that a location inside a study points to."""
+    model = root
+    for part in location:
+        annotation = model.model_fields[str(part)].annotation
+        candidates = [annotation, *getattr(annotation, "__args__", ())]
+        model = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+    return model

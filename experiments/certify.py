@@ -44,6 +44,7 @@ def base_plan(folder: ResultFolder, purpose: Purpose) -> ScenarioPlan:
         horizon=study.certificate.max_horizon,
         root_seed=study.certificate.root_seed,
         purpose=purpose,
+        copies=study.environment.copies,
     )
 
 

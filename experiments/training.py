@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from experiments.copies import require_copies
 from experiments.hyperparameters import Point, with_values
 from experiments.study import Study
 from experiments.training_sections import PPOSection, TrainingSection
@@ -41,9 +42,11 @@ def ppo_config(
     warmup_env_steps: int,
     seed: int,
     gradient: Gradient = "paper",
+    cut_after: int | None = None,
 ) -> ProjectedPPOConfig:
     """The algorithm's configuration for a section of a study."""
     runners = study.resources.env_runners_per_cell
+    require_copies(study, "training", settings)
     return (
         ProjectedPPOConfig()
         .environment(study.environment.id, env_config={**study.environment.kwargs, **env_kwargs})
@@ -60,6 +63,7 @@ def ppo_config(
             critic_lr=settings.critic_lr,
             warmup_env_steps=warmup_env_steps,
             gradient=gradient,
+            cut_after=cut_after,
             train_batch_size=settings.train_batch_size,
             minibatch_size=settings.minibatch_size,
             num_epochs=settings.num_epochs,
@@ -191,6 +195,7 @@ def task_config(
         warmup_env_steps=shared.warmup_env_steps,
         seed=seed,
         gradient=shared.gradient,
+        cut_after=training_cut(study, horizon),
     ).learners(num_gpus_per_learner=study.resources.gpus_per_cell)
 
 
@@ -198,16 +203,25 @@ def training_kwargs(study: Study, horizon: int, reward: str, margin: float = 0.0
     """Environment arguments of a training run, beyond the study's own.
 
     ``reward`` and ``margin`` are the point robot's; any other environment has one reward, which
-    its arguments may change.
+    its arguments may change, and is made for the certificate's T_max as everywhere else: episodes
+    of ``horizon`` steps are cut from outside (:func:`training_cut`). The robot's horizon only ends
+    its episodes, so it is given.
     """
     if study.environment.id != POINT_REACH_AVOID:
-        return horizon_arguments(study.environment.id, horizon)
+        longest = max(study.certificate.max_horizon, horizon)
+        return horizon_arguments(study.environment.id, longest)
     return {
         "horizon": horizon,
         "reward": reward,
         "end_on_violation": reward != "task",
         "margin": margin,
     }
+
+
+def training_cut(study: Study, horizon: int) -> int | None:
+    """Steps after which training cuts an episode short of the environment's own limit, or None."""
+    own = study.environment.id == POINT_REACH_AVOID or horizon >= study.certificate.max_horizon
+    return None if own else horizon
 
 
 def check_spaces(network: GaussianNetwork, observation: int, action: int, env_id: str) -> None:

@@ -238,6 +238,8 @@ def feedback_plan(study: Study, horizon: int, root_seed: int, seed: int) -> Scen
         horizon=horizon,
         root_seed=int(mixed.generate_state(1, np.uint64)[0]),
         purpose="presa",
+        environment_horizon=study.certificate.max_horizon,
+        copies=study.environment.copies,
     )
 
 

@@ -171,6 +171,8 @@ def training_plan(study: Study, horizon: int, seed: int) -> ScenarioPlan:
         horizon=horizon,
         root_seed=seed,
         purpose="scpo",
+        environment_horizon=study.certificate.max_horizon,
+        copies=study.environment.copies,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 
 import ray
 import torch
@@ -60,7 +60,9 @@ def _stream(
 ) -> Generator[tuple[Outcomes, Tally], None, None]:
     task = ray.remote(_run_chunk)
     shared = ray.put(behaviour)
-    window = AHEAD * max(int(ray.cluster_resources().get("CPU", 1)), 1)
+    # Where copies of the environment are limited, one process has them all.
+    cpus = max(int(ray.cluster_resources().get("CPU", 1)), 1)
+    window = AHEAD * cpus if plan.copies is None else 1
     firsts = iter(range(0, count, chunk))
     pending: dict[ray.ObjectRef, int] = {}
     waiting: dict[int, tuple[Outcomes, Tally]] = {}
@@ -111,6 +113,15 @@ def run_in_turn_on_ray(
     except ray.exceptions.RayTaskError as error:
         raise error.cause from error
     return rows
+
+
+def counting(
+    stream: Iterable[tuple[Outcomes, Tally]], tally: Tally
+) -> Generator[Outcomes, None, None]:
+    """The outcomes of a stream, whose tallies are added to ``tally`` as they come."""
+    for outcomes, counted in stream:
+        tally.add(counted)
+        yield outcomes
 
 
 def run_scenarios_on_ray(

@@ -6,6 +6,7 @@ instances live through a few episodes each, and a deployed one lives through tho
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -42,17 +43,17 @@ def require_no_memory(plan: ScenarioPlan, behaviour: Behaviour, table: Path) -> 
     """
     count = num_rows(table)
     lives, chosen = _which(plan, table, count)
-    environment = plan.environment(1)
     stranger = plan.model_copy(update={"purpose": "age"})
-    for _ in run_in_turn(stranger, behaviour, range(LIVED - len(lives)), environment):
-        pass
     order = [*lives, *chosen, *reversed(chosen)]
     was = read_rows(table, order)
-    for age, row in enumerate(
-        run_in_turn(plan, behaviour, order, environment), start=LIVED - len(lives)
-    ):
-        _compare(plan, row, was, f"on an instance that had lived through {age} other episodes")
-    del environment
+    with closing(plan.environment(1)) as environment:
+        strangers = range(LIVED - len(lives))
+        for _ in run_in_turn(stranger, behaviour, strangers, environment):
+            pass
+        rows = run_in_turn(plan, behaviour, order, environment)
+        for age, row in enumerate(rows, start=len(strangers)):
+            where = f"on an instance that had lived through {age} other episodes"
+            _compare(plan, row, was, where)
     first = max(count - NEIGHBOURS, 0)
     beside = run_scenarios(plan, behaviour, first, count - first, slots=SLOTS)
     was = read_rows(table, range(first, count))

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 import gymnasium
+import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.envs.bridges import bridged
@@ -62,6 +63,7 @@ class Stepping(gymnasium.Wrapper[Observation, Any, Observation, Any]):
         self.booleans = {} if booleans is None else booleans
         self.place: str | None = None
         self._copy = copy
+        self._action_dtype: np.dtype[Any] = np.dtype(env.action_space.dtype)
         self._episode = 0
         self._steps = 0
 
@@ -77,7 +79,7 @@ class Stepping(gymnasium.Wrapper[Observation, Any, Observation, Any]):
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """One step."""
         self._steps += 1
-        given = as_action(action, self.env.action_space.dtype)
+        given = as_action(action, self._action_dtype)
         if given.shape != self.env.action_space.shape:
             raise self.fault(
                 f"it takes actions of shape {self.env.action_space.shape}, the policy gives "

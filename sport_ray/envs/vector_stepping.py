@@ -37,7 +37,7 @@ class VectorStepping(VectorWrapper):
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, **kwargs: Any
-    ) -> tuple[NDArray[Any], dict[str, Any]]:
+    ) -> tuple[Any, dict[str, Any]]:
         """Start an episode in every copy."""
         self._steps = 0
         if isinstance(seed, int | np.integer):
@@ -50,10 +50,10 @@ class VectorStepping(VectorWrapper):
             raise self._fault(what_happened(error)) from error
         return self._seen(observation), info
 
-    def step(self, actions: Any) -> tuple[NDArray[Any], Any, Any, Any, dict[str, Any]]:
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """One step of every copy."""
         self._steps += 1
-        given = as_action(actions, self.env.single_action_space.dtype)
+        given = as_action(actions, np.dtype(self.env.single_action_space.dtype))
         try:
             observation, reward, terminated, truncated, info = self.env.step(given)
         except UserError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 
 from sport_ray.rollouts.behaviour import Behaviour
 from sport_ray.rollouts.environment import ScenarioEnvironment
@@ -24,6 +25,8 @@ def run_in_turn(
         what ``run_scenarios`` raises.
     """
     if environment is None:
-        environment = plan.environment(1)
+        with closing(plan.environment(1)) as made:
+            yield from run_in_turn(plan, behaviour, scenarios, made)
+        return
     for scenario in scenarios:
         yield run_scenarios(plan, behaviour, scenario, 1, environment=environment)

@@ -88,8 +88,7 @@ def run_scenarios(
     its action noise from its own generators, and neither the environment nor the policies mix
     rows, so the table does not depend on ``slots`` or on how scenarios are split over calls.
     ``tally`` counts starts and ends as they happen, and keeps what the signals were like.
-    ``environment``: one of the plan's that has lived already and has slots enough, instead of a
-    new one.
+    ``environment``: one of the plan's that has lived already, instead of a new one; it stays open.
 
     Raises:
         ValueError: ``first`` below 0, or ``count`` or ``slots`` below 1.

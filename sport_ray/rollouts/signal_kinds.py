@@ -38,7 +38,7 @@ class SignalKinds:
         self.formula = formula
         for name, values in signals.items():
             inside = values[np.arange(values.shape[1]) < lengths[:, None]]
-            found = {"Boolean"} if name in booleans else _kinds(inside)
+            found: set[Kind] = {"Boolean"} if name in booleans else _kinds(inside)
             self.kinds.setdefault(name, set()).update(found)
 
     def add(self, other: SignalKinds) -> None:

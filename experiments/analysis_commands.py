@@ -27,12 +27,16 @@ def conservativeness_command(
     rate in powers of ten, the parts of that gap, and how much of the log budget was used. Reads
     the folder alone and runs nothing.
     """
+    from experiments.alarm import alarm_in, end_with, print_alarm
     from experiments.status import locate
     from tracking.conservativeness.page import write_conservativeness
 
     folder, _ = locate(study_path, results)
     page = write_conservativeness(folder)
+    refuted = alarm_in(folder)
+    print_alarm(Console(), refuted)
     Console().print(f"conservativeness: {page}", soft_wrap=True)
+    end_with(refuted)
 
 
 def compare_command(

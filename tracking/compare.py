@@ -74,7 +74,7 @@ def compare_studies(first: ResultFolder, second: ResultFolder) -> Comparison:
 
     Every interval is pointwise: of many settings some will miss.
     """
-    frames = [_keyed(results_table(one.records)) for one in (first, second)]
+    frames = [_keyed(results_table(one.records, one.planned)) for one in (first, second)]
     name = _performance(*frames)
     groups = [{key: rows for key, rows in frame.groupby(_KEY, sort=False)} for frame in frames]
     matched = [key for key in groups[0] if key in groups[1]]

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from sport_ray.errors import UserError
+from tracking.refutation import planned_cells
 from tracking.schema import describe_problem
 
 CERTIFICATE_FIELDS = ("base_digest", "env_id", "num_scenarios", "beta", "table", "digest")
@@ -27,12 +28,14 @@ class ResultFolder:
     """What a sweep left on disk: `records` in the order of cell ids, plain JSON values.
 
     `certificate` is None where the folder has none; `study` then holds at least its name.
+    `planned`: cells that the study asks for, 0 where that is not written down.
     """
 
     path: Path
     study: dict[str, Any]
     certificate: dict[str, Any] | None
     records: tuple[dict[str, Any], ...]
+    planned: int = 0
 
     @property
     def name(self) -> str:
@@ -86,7 +89,8 @@ def read_results(path: str | Path, *, may_be_empty: bool = False) -> ResultFolde
                 f"{file} belongs to study {record['study']!r}, the folder to {study['name']!r}: "
                 "move one of them to a folder of its own"
             )
-    return ResultFolder(folder, study, _read_certificate(folder / "certificate.json"), records)
+    certificate = _read_certificate(folder / "certificate.json")
+    return ResultFolder(folder, study, certificate, records, planned_cells(folder))
 
 
 def _planned(folder: Path, files: list[Path]) -> list[Path]:

@@ -29,7 +29,7 @@ def write_report(results_dir: str | Path) -> Path:
     holds no results or a damaged file.
     """
     folder = read_results(results_dir)
-    frame = results_table(folder.records)
+    frame = results_table(folder.records, folder.planned)
     settings = aggregate(frame)
     tables = Tables(
         frame,

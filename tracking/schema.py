@@ -138,6 +138,9 @@ def describe_problem(record: object) -> str | None:
         for name in REQUIRED_WHEN_FINISHED:
             if record.get(name) is None:
                 return f"is finished but has no {name}"
+        scenarios, violations = record["num_scenarios"], record["num_violations"]
+        if scenarios < 1 or not 0 <= violations <= scenarios:
+            return f"counts {violations!r} violations in {scenarios!r} scenarios"
     return None
 
 

@@ -62,8 +62,11 @@ def speedup_table(folder: ResultFolder, frame: pd.DataFrame) -> pd.DataFrame:
         interval of the ratio (Fieller's theorem, paired by seed); NaN where it is unbounded.
     prior_bound: what is certified: at most ε_max. worst_…: of the worst seed.
 
-    Empty if the study has no base cell (α = 1), no unconstrained cell, or no ε_max.
+    Empty if the study has no base cell (α = 1), no unconstrained cell, or no ε_max, and where the
+    data refute a promise: then nothing was bought at a certified risk.
     """
+    if bool(frame["refuted"].any()):
+        return pd.DataFrame(columns=COLUMNS)
     done = frame[(frame["status"] == "finished") & frame["mean_task_steps"].notna()]
     rows: list[dict[str, Any]] = []
     for part in parts_of(done):

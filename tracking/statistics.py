@@ -95,7 +95,7 @@ def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
     - prior_bound (the largest; seeds share it), posterior_bound (the worst policy's),
       min_posterior_bound; NaN if one is missing;
     - mean_steps_to_reach: of an unconstrained policy, violations ignored; otherwise NaN;
-    - certified: every finished seed is;
+    - certified: every finished seed is; refuted: some seed is;
     - for each of `MEASURES`, m: mean_m (over seeds, with mean_m_low, mean_m_high) and iqm_m, the
       interquartile mean, with iqm_m_low, iqm_m_high: 95% bootstrap over seeds, pointwise. Below 3
       seeds there is no interval (NaN), below 4 the iqm is the mean; seeds_interval says which.
@@ -152,6 +152,7 @@ def _summarise(group: pd.DataFrame) -> dict[str, object]:
         "min_posterior_bound": done["posterior_bound"].min(skipna=False),
         "mean_steps_to_reach": done["mean_steps_to_reach"].astype(float).mean(skipna=False),
         "certified": bool(len(done)) and bool(done["certified"].all()),
+        "refuted": "refuted" in done and bool(done["refuted"].any()),
         **_over_seeds_of(done),
     }
 

@@ -50,9 +50,10 @@ def compare_command(
 ) -> None:
     """What differs between two studies, and by how much their results do, with intervals.
 
-    Settings are matched by method, constraint, α or ε_max, T and swept parameters; differences
-    (second minus first) have bootstrap intervals over training seeds, paired where both studies
-    have 3 seeds or more in common.
+    One number and a verdict: the mean performance over the settings that both have (the same
+    constraint, α or ε_max, T and swept parameters), second minus first, with Welch's t-interval
+    over training seeds. Studies of different environments, properties or worlds are refused, and
+    so are different base policies unless cells are derived from the same ε_max.
     """
     from experiments.status import locate
     from tracking.compare import compare_studies, write_compare_csv

@@ -245,7 +245,7 @@ def _print_report(console: Console, path: Path) -> None:
     print_pareto(console, table)
     print_speedup(console, results, table)
     if not table["refuted"].any():  # the alarm has been shown: there is no answer
-        answer = answer_study(aggregate(table), results.certificate)
+        answer = answer_study(aggregate(table), results.certificate, results.base_at)
         console.print(answer.sentence, highlight=False)
     console.print(f"report: {path}", soft_wrap=True)
 

@@ -57,8 +57,8 @@ def _summary(steps: np.ndarray) -> BaseSteps | None:
 
 
 def _digest_of(certificate: dict[str, Any]) -> str | None:
-    outcomes = certificate.get("outcomes_sha256")
-    return None if outcomes is None else str(outcomes)
+    outcomes = certificate.get("outcomes")
+    return str(outcomes["sha256"]) if isinstance(outcomes, dict) and "sha256" in outcomes else None
 
 
 def _satisfied_at(file: Path, sha256: str | None) -> np.ndarray | None:

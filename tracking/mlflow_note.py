@@ -30,7 +30,9 @@ def answer_text(folder: ResultFolder) -> str:
     refuted = headline(find_refutations(folder.records, folder.planned))
     if refuted:
         return f"**{refuted}**"
-    answer = answer_study(aggregate(results_table(folder.records, folder.planned)), folder.certificate)
+    answer = answer_study(
+        aggregate(results_table(folder.records, folder.planned)), folder.certificate, folder.base_at
+    )
     parts = [f"**{answer.sentence}**", answer.detail, *answer.notes]
     return "\n\n".join(part for part in parts if part)
 

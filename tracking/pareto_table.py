@@ -30,7 +30,11 @@ def print_pareto(console: Console, results: pd.DataFrame) -> None:
         chosen = [row for row in rows if row["risk_kind"] == kind]
         if not chosen:
             refuted = kind == "prior_bound" and bool(results["refuted"].any())
-            why = "none: the data refute the promises" if refuted else "no setting has a bound below 1"
+            why = (
+                "none: the data refute the promises"
+                if refuted
+                else "no setting has a bound below 1"
+            )
             console.print(f"{title}: {why}")
             continue
         console.print(_table(title, chosen, measure, console.width - NUMBERS))

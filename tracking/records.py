@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from sport_ray.errors import UserError
+from tracking.base_steps import BaseSteps, base_steps
 from tracking.refutation import planned_cells
 from tracking.schema import describe_problem
 
@@ -41,6 +42,10 @@ class ResultFolder:
     def name(self) -> str:
         """The study's name."""
         return str(self.study["name"])
+
+    def base_at(self, horizon: int) -> BaseSteps | None:
+        """The base's own time to goal at this T, from its certification scenarios, if known."""
+        return base_steps(self.path, self.certificate, horizon)
 
     def samples(self, cell_id: str) -> dict[str, np.ndarray] | None:
         """The recorded policies of a cell, or None where none were kept.

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import binomtest
+from tracking.bootstrap import estimate
 
 from tracking import load_results
-from tracking.bootstrap import estimate
 from tracking.statistics import aggregate
 from tracking.table import write_csv_if_any
 from tracking.task_policy_table import (

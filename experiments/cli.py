@@ -236,6 +236,7 @@ def _print_report(console: Console, path: Path) -> None:
     from tracking.answer import answer_study
     from tracking.pareto_table import print_pareto
     from tracking.records import read_results
+    from tracking.refutation import is_refuted
     from tracking.speedup_table import print_speedup
     from tracking.statistics import aggregate
     from tracking.table import results_table
@@ -244,7 +245,7 @@ def _print_report(console: Console, path: Path) -> None:
     table = results_table(results.records, results.planned)
     print_pareto(console, table)
     print_speedup(console, results, table)
-    if not table["refuted"].any():  # the alarm has been shown: there is no answer
+    if not is_refuted(table):  # the alarm has been shown: there is no answer
         answer = answer_study(aggregate(table), results.certificate, results.base_at)
         console.print(answer.sentence, highlight=False)
     console.print(f"report: {path}", soft_wrap=True)

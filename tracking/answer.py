@@ -24,6 +24,7 @@ from tracking.intervals import CONFIDENCE, MIN_SEEDS, Estimate, holm, with_error
 from tracking.kinds import is_base, is_reference, is_unconstrained
 from tracking.pareto import candidates
 from tracking.performance import STEPS, Performance, performance_of
+from tracking.refutation import is_refuted
 from tracking.representatives import representatives
 from tracking.task_policies import TITLES, parts_of_series, series_of, series_of_row
 from tracking.wording import bound_text, constraint_text, method_text, seeds_text, setting_text
@@ -31,7 +32,7 @@ from tracking.wording import bound_text, constraint_text, method_text, seeds_tex
 HEADLINE_LEVEL = 0.1
 LEVELS = (0.025, 0.1, 1.0)
 SIGNIFICANCE = 0.04
-"""Level of all tests of a study together. Below the 5% that is promised: seeds are only nearly normal."""
+"""Of all tests of a study together; below the 5% promised, as seeds are only nearly normal."""
 PRIMARY_WEIGHT = 0.9
 """Share of it for the setting that leads; the other settings divide the rest (Holm, weighted)."""
 BUDGETS_GIVE_UP = (
@@ -156,8 +157,8 @@ def answer_study(
 
     base_at: the base's time to goal at a T (`ResultFolder.base_at`), for a study without α = 1.
     """
-    refuted = int(settings["refuted"].sum()) if "refuted" in settings else 0
-    if refuted:
+    if is_refuted(settings):
+        refuted = int(settings["refuted"].sum())
         return Answer(REFUTED.format(refuted, len(settings)), "", (), ())
     targets = {float(t) for t in settings["eps_max"].dropna()}
     certified = candidates(settings, "prior_bound")

@@ -13,9 +13,9 @@ from tracking.pareto_table import in_two_lines, narrow_table
 from tracking.table import plain_rows
 
 NOTE = (
-    "Setting by setting: second minus first. Brackets: 95% t-intervals over training seeds, each on "
-    "its own (pointwise), so of many some will miss, and no verdict rests on them; without brackets "
-    "there is one seed."
+    "Setting by setting: second minus first. Brackets: 95% t-intervals over training seeds, each "
+    "on its own (pointwise), so of many some will miss, and no verdict rests on them; without "
+    "brackets there is one seed."
 )
 _LONGEST = 44
 

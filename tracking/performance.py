@@ -107,7 +107,8 @@ STEPS = Performance(
     left_out=" Scenarios that fail are not in the mean: read it with the risk.",
     front_note=(
         "A front is picked by the very means that it shows, so its points are flattered; what is "
-        "shown to beat the base is in the answer above. Steps are means over scenarios that reach the goal. The front runs over methods, "
+        "shown to beat the base is in the answer above. "
+        "Steps are means over scenarios that reach the goal. The front runs over methods, "
         "constraints and T: a smaller T promises an earlier arrival."
     ),
 )
@@ -141,7 +142,8 @@ RETURN = Performance(
     left_out=" Scenarios that violate the property are in the mean: read it with the risk.",
     front_note=(
         "A front is picked by the very means that it shows, so its points are flattered; what is "
-        "shown to beat the base is in the answer above. Returns are means over all evaluation scenarios, undiscounted. The front runs over "
+        "shown to beat the base is in the answer above. "
+        "Returns are means over all evaluation scenarios, undiscounted. The front runs over "
         "methods and constraints, for each T by itself: returns over different T are different "
         "sums."
     ),

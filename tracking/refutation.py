@@ -115,6 +115,11 @@ def find_refutations(
     )
 
 
+def is_refuted(table: Any) -> bool:
+    """Whether any row of a results table, or of its `aggregate`, is refuted."""
+    return "refuted" in table and bool(table["refuted"].any())
+
+
 def headline(refuted: Sequence[Refutation]) -> str:
     """One line for the top of console and page; "" where nothing is refuted."""
     if not refuted:

@@ -20,6 +20,7 @@ from tracking.intervals import CONFIDENCE, MIN_SEEDS, estimate
 from tracking.kinds import is_reference, is_unconstrained
 from tracking.parameters import parts_of
 from tracking.records import ResultFolder
+from tracking.refutation import is_refuted
 from tracking.task_policies import parts_of_series, series_of, series_text
 from tracking.wording import kind_text
 
@@ -65,7 +66,7 @@ def speedup_table(folder: ResultFolder, frame: pd.DataFrame) -> pd.DataFrame:
     Empty if the study has no base cell (α = 1), no unconstrained cell, or no ε_max, and where the
     data refute a promise: then nothing was bought at a certified risk.
     """
-    if bool(frame["refuted"].any()):
+    if is_refuted(frame):
         return pd.DataFrame(columns=COLUMNS)
     done = frame[(frame["status"] == "finished") & frame["mean_task_steps"].notna()]
     rows: list[dict[str, Any]] = []

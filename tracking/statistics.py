@@ -22,6 +22,7 @@ from tracking.intervals import (
     interval_text,
     standard_error,
 )
+from tracking.refutation import is_refuted
 
 SETTING = [
     "method",
@@ -140,7 +141,7 @@ def _summarise(group: pd.DataFrame) -> dict[str, object]:
         "posterior_bound": done["posterior_bound"].max(skipna=False),
         "min_posterior_bound": done["posterior_bound"].min(skipna=False),
         "certified": bool(len(done)) and bool(done["certified"].all()),
-        "refuted": "refuted" in done and bool(done["refuted"].any()),
+        "refuted": is_refuted(done),
         **_over_seeds_of(done),
     }
 

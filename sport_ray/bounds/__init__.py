@@ -1,11 +1,12 @@
 """Bounds on the probability of violating a property: pure functions of a few numbers.
 
 From counts of rollouts (statistics): ``scenario_bound``, ``anytime_bound`` for looking after every
-rollout, and ``scenario_lower_bound``, which refutes promises. From the base policy to a task policy, before any rollout of it: ``ratio_bound`` for
-every policy within a density ratio, ``gauss_renyi_bound`` for Gaussian ones, ``pathwise_bound`` and
-``gaussian_tradeoff_bound`` for budgets over the whole path, ``violation_time_bound`` by when the
-base violates; ``gaussian_max_ratio`` for perturbed worlds. From the base's own rollouts, for one
-task policy: ``off_policy_bound``. ``max_alpha`` inverts. Proofs: docs/bounds.md.
+rollout, and ``scenario_lower_bound``, which refutes promises. From the base policy to a task
+policy, before any rollout of it: ``ratio_bound`` for every policy within a density ratio,
+``gauss_renyi_bound`` for Gaussian ones, ``pathwise_bound`` and ``gaussian_tradeoff_bound`` for
+budgets over the whole path, ``violation_time_bound`` by when the base violates;
+``gaussian_max_ratio`` for perturbed worlds. From the base's own rollouts, for one task policy:
+``off_policy_bound``. ``max_alpha`` inverts. Proofs: docs/bounds.md.
 """
 
 from sport_ray.bounds.anytime import anytime_bound, anytime_lower_bound

@@ -23,6 +23,7 @@ from tracking.figures.style import (
 from tracking.kinds import kind_of
 from tracking.pareto import candidates, front_groups, front_mask
 from tracking.performance import Performance, performance_of
+from tracking.refutation import is_refuted
 from tracking.table import plain_rows
 from tracking.task_policies import series_of
 from tracking.wording import point_text, seeds_text, series_and_kind_text
@@ -42,7 +43,7 @@ def draw_pareto(settings: pd.DataFrame, folder: Path) -> Drawn | None:
     figure, grid = new_figure(9.8, 4.6, 1, 2, sharey=True)
     for axes, (kind, points) in zip(grid[0], chosen.items(), strict=True):
         title, label = PANELS[kind]
-        refuted = kind == "prior_bound" and bool(settings["refuted"].any())
+        refuted = kind == "prior_bound" and is_refuted(settings)
         title = "Promised before any rollout" if refuted else title
         axes.set_title(title)
         axes.set_xlabel(label)
@@ -61,7 +62,7 @@ def draw_pareto(settings: pd.DataFrame, folder: Path) -> Drawn | None:
         "which runs over methods, constraints and T" if measure.across_horizons else "of its own T"
     )
     say_few_seeds(figure, seeds)
-    together = "" if settings["refuted"].any() else "All certified points hold together. "
+    together = "" if is_refuted(settings) else "All certified points hold together. "
     caption = (
         f"Each point a setting, mean over {seeds_text(seeds)}; labels: the constraint{many}. "
         f"Filled: on the front, {runs}; hollow: dominated. {together}"

@@ -167,11 +167,11 @@ def answer_study(
         for level in sorted({*LEVELS, *targets})
         for _, row in representatives(certified, level).iterrows()
     ]
-    best = _judged(best)
+    best = judged(best)
     return Answer(*_sentence(best, settings), _notes(best, settings), tuple(best))
 
 
-def _judged(best: list[Best]) -> list[Best]:
+def judged(best: list[Best]) -> list[Best]:
     """With p-values by Holm's method over the settings that speak, each counted once."""
     family = list({one.setting: one for one in best if math.isfinite(one.p_value)}.values())
     lead = _primary(best)

@@ -85,6 +85,11 @@ def with_error(
     return Estimate(value, value - half, value + half)
 
 
+def within_unit(one: Estimate) -> Estimate:
+    """The interval of a probability, cut to 0 … 1: nothing is lost, no probability lies outside."""
+    return Estimate(one.value, *(min(max(end, 0.0), 1.0) if end == end else end for end in one[1:]))
+
+
 def standard_error(values: Array) -> float:
     """s/√n of the mean over seeds; NaN from fewer than two."""
     if values.size < MIN_SEEDS or not np.isfinite(values).all():

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from sport_ray.bounds import scenario_bound
-from tracking.intervals import estimate
+from tracking.intervals import estimate, within_unit
 from tracking.published import published_text
 from tracking.records import ResultFolder
 
@@ -68,7 +68,7 @@ def _row(published: pd.Series, frame: pd.DataFrame) -> dict[str, Any] | None:
         return None
     # A seed that never reached the goal has no time to it: leaving it out would flatter.
     steps = estimate(ours["mean_steps_to_goal"])
-    rate = estimate(ours["empirical_violation_rate"])
+    rate = within_unit(estimate(ours["empirical_violation_rate"]))
     return {
         "method": published["method"],
         "alpha": float(published["alpha"]),

@@ -21,6 +21,7 @@ from tracking.intervals import (
     interquartile_mean,
     interval_text,
     standard_error,
+    within_unit,
 )
 from tracking.refutation import is_refuted
 
@@ -151,7 +152,9 @@ def _over_seeds_of(done: pd.DataFrame) -> dict[str, object]:
     for measure, column in MEASURES.items():
         values = done[column] if column in done else pd.Series(np.nan, index=done.index)
         seeds = values.to_numpy(np.float64)
-        found |= _columns(f"mean_{measure}", estimate(seeds))
+        one = estimate(seeds)
+        one = within_unit(one) if measure == "violation_rate" else one
+        found |= _columns(f"mean_{measure}", one)
         found[f"iqm_{measure}"] = interquartile_mean(seeds)
     return found
 

@@ -228,7 +228,7 @@ def _interval(row: pd.Series, measure: Performance) -> str:
 def _spread(row: Mapping[str, Any], measure: Performance, axis: ValueAxis) -> tuple[float, float]:
     """The ends of the stroke over seeds; a point of its own where there is no interval."""
     ends = (row[measure.low], row[measure.high])
-    low, high = (row[measure.mean] if end is None else end for end in ends)
+    low, high = (row[measure.mean] if pd.isna(end) else end for end in ends)
     return axis.place(low), axis.place(high)
 
 

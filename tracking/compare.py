@@ -100,6 +100,7 @@ def compare_studies(first: ResultFolder, second: ResultFolder) -> Comparison:
     compared = [key for key in matched if _is_compared(groups[0][key], same_base)]
     if not compared:
         raise UserError(_nothing_compared(first, second, same_base))
+    compared = _complete(groups, compared)
     sides = [_by_seed(side, compared, name) for side in groups]
     found = estimate_difference(*sides) if all(map(len, sides)) else UNKNOWN
     what = "at equal certified risk" if not same_base else "at equal constraint and T"
@@ -126,6 +127,20 @@ def _is_compared(rows: pd.DataFrame, same_base: bool) -> bool:
     """
     promised = not bool((is_base(rows) | is_unconstrained(rows)).any())
     return promised and (same_base or bool(rows["eps_max"].notna().all()))
+
+
+def _complete(groups: list[dict[Any, pd.DataFrame]], keys: list[Any]) -> list[Any]:
+    """The settings that every seed finished, in both studies; all of them where there is none.
+
+    One failed cell then costs its setting, on both sides, and not a whole seed.
+    """
+    seeds = [{seed for key in keys for seed in side[key]["seed"]} for side in groups]
+    whole = [
+        key
+        for key in keys
+        if all(set(side[key]["seed"]) == all_ for side, all_ in zip(groups, seeds, strict=True))
+    ]
+    return whole or keys
 
 
 def _by_seed(side: dict[Any, pd.DataFrame], keys: list[Any], name: str) -> np.ndarray:

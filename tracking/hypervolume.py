@@ -50,6 +50,8 @@ def staircase_gain(risks: np.ndarray, choose: np.ndarray, show: np.ndarray) -> f
     >>> staircase_gain(np.array([0.5, 0.75]), np.array([1.0, 2.0]), np.array([1.0, 4.0]))
     1.25
     """
+    if not len(risks):
+        return 0.0
     order = np.argsort(risks, kind="stable")
     risks, choose, show = (
         np.asarray(one, dtype=np.float64)[order] for one in (risks, choose, show)

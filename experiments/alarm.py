@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from experiments.results import read_record
+from sport_ray.errors import UserError
 
 
 def alarm_of(records: Iterable[dict[str, Any]], planned: int) -> str | None:
@@ -19,13 +20,21 @@ def alarm_of(records: Iterable[dict[str, Any]], planned: int) -> str | None:
     A record that reports would call damaged raises no alarm here; they stop at it.
     """
     records = list(records)
-    if not records:
-        return None
-    from tracking.refutation import find_refutations, headline  # scipy takes half a second
-    from tracking.schema import describe_problem
+    if not any(_above_its_promise(record) for record in records):
+        return None  # no lower limit lies above the rate; and scipy takes half a second
+    from tracking.refutation import find_refutations, headline, is_sound
 
-    whole = [record for record in records if describe_problem(record) is None]
-    return headline(find_refutations(whole, planned)) or None
+    sound = [record for record in records if is_sound(record)]
+    return headline(find_refutations(sound, max(planned, len(records)))) or None
+
+
+def _above_its_promise(record: dict[str, Any]) -> bool:
+    try:
+        rate = record["num_violations"] / record["num_scenarios"]
+        promises = (record.get(name) for name in ("prior_bound", "off_policy_bound"))
+        return any(promise is not None and promise < rate for promise in promises)
+    except (KeyError, TypeError, ZeroDivisionError):
+        return False
 
 
 def alarm_in(root: Path) -> str | None:
@@ -36,6 +45,17 @@ def alarm_in(root: Path) -> str | None:
         planned = sorted(path.parent.name for path in root.glob("cells/*/record.json"))
     found = (read_record(root, str(cell)) for cell in planned)
     return alarm_of((record for record in found if record is not None), len(planned))
+
+
+def require_no_alarm(root: Path, what: str) -> None:
+    """Refuse to do `what` with a study that its own data refute.
+
+    Raises:
+        UserError: naming the cell, what was promised and what was seen.
+    """
+    text = alarm_in(root)
+    if text:
+        raise UserError(f"{what}: {text}")
 
 
 def print_alarm(console: Console, text: str | None) -> None:

@@ -1,7 +1,7 @@
 """The paper's gradient against the gradient through the projection, on the quickstart problem.
 
 For each α and seed both are trained with the quickstart's settings and evaluated on the same
-2,000 fresh scenarios. Prints means over seeds, 95% bootstrap intervals over seeds, and the
+2,000 fresh scenarios. Prints means over seeds, 95% t-intervals over seeds, and the
 interval of the paired difference: ``python benchmarks/gradient_study.py``.
 """
 
@@ -25,7 +25,7 @@ from experiments.training import train_task_policy
 from sport_ray.constraints import RatioConstraint
 from sport_ray.policies import FrozenGaussian, load_policy
 from sport_ray.rollouts import ProjectedBehaviour, run_scenarios
-from tracking.statistics import bootstrap_mean_interval
+from tracking.intervals import estimate
 
 QUICKSTART = Path(__file__).parents[1] / "experiments" / "quickstart.yaml"
 GRADIENTS = ("paper", "through_projection")
@@ -47,8 +47,8 @@ def run(study: Study, alpha: float, horizon: int, seed: int) -> tuple[float, flo
 
 
 def interval(values: np.ndarray) -> str:
-    """Mean and 95% bootstrap interval over seeds."""
-    low, high = bootstrap_mean_interval(values, 0.95, 0)
+    """Mean and 95% t-interval over seeds."""
+    _, low, high = estimate(values)
     return f"{values.mean():.4g} [{low:.4g}, {high:.4g}]"
 
 

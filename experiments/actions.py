@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from experiments.alarm import print_alarm
 from experiments.certify import load_matching
 from experiments.runtime import ray_session
 from experiments.stages import (
@@ -83,6 +84,7 @@ def run_study(context: Context) -> SweepSummary:
 
 
 def _told(context: Context, summary: SweepSummary) -> SweepSummary:
+    print_alarm(context.console, summary.refuted)
     line = f"{summary.finished} of {summary.planned} cells finished"
     if summary.failed:
         line += f", {summary.failed} failed (reasons in the report and in cells/*/error.txt)"

@@ -27,12 +27,16 @@ def conservativeness_command(
     rate in powers of ten, the parts of that gap, and how much of the log budget was used. Reads
     the folder alone and runs nothing.
     """
+    from experiments.alarm import alarm_in, end_with, print_alarm
     from experiments.status import locate
     from tracking.conservativeness.page import write_conservativeness
 
     folder, _ = locate(study_path, results)
     page = write_conservativeness(folder)
+    refuted = alarm_in(folder)
+    print_alarm(Console(), refuted)
     Console().print(f"conservativeness: {page}", soft_wrap=True)
+    end_with(refuted)
 
 
 def compare_command(
@@ -46,9 +50,10 @@ def compare_command(
 ) -> None:
     """What differs between two studies, and by how much their results do, with intervals.
 
-    Settings are matched by method, constraint, α or ε_max, T and swept parameters; differences
-    (second minus first) have bootstrap intervals over training seeds, paired where both studies
-    have 3 seeds or more in common.
+    One number and a verdict: the mean performance over the settings that both have (the same
+    constraint, α or ε_max, T and swept parameters), second minus first, with Welch's t-interval
+    over training seeds. Studies of different environments, properties or worlds are refused, and
+    so are different base policies unless cells are derived from the same ε_max.
     """
     from experiments.status import locate
     from tracking.compare import compare_studies, write_compare_csv

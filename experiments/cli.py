@@ -139,11 +139,13 @@ def sweep(
 
     Needs a certificate (see certify) for exactly this base, environment and property. Cells that
     are finished already are kept; run the command again to resume after an interruption. Ctrl-C
-    stops within seconds; watch from another terminal with `sport-ray status`.
+    stops within seconds; watch from another terminal with `sport-ray status`. Exit status 3: the
+    cells are there, and one of them refutes what was promised of it; so of `report` and `run`.
     """
     from experiments.actions import sweep_study
+    from experiments.alarm import end_with
 
-    sweep_study(_context(study_path, results, address))
+    end_with(sweep_study(_context(study_path, results, address)).refuted)
 
 
 @app.command()
@@ -182,12 +184,16 @@ def report(
     ] = False,
 ) -> None:
     """Write report.html, cells.csv, pareto.csv and the figures from a result folder."""
+    from experiments.alarm import alarm_in, end_with, print_alarm
     from tracking import write_report
 
     context = None if study_path.is_dir() else _context(study_path, results)
     folder = study_path if context is None else context.folder.root
     console = Console()
-    _print_report(console, write_report(folder))
+    page = write_report(folder)
+    refuted = alarm_in(folder)
+    print_alarm(console, refuted)
+    _print_report(console, page)
     if track:
         from experiments.study import Study
         from tracking import log_sweep
@@ -196,6 +202,7 @@ def report(
         # What lies in the folder has no credentials; the study file may.
         study = context.study if context else Study.model_validate(read_results(folder).study)
         console.print(f"MLflow: {log_sweep(folder, study.tracking.uri)}")
+    end_with(refuted)
 
 
 @app.command()
@@ -209,15 +216,18 @@ def run(
     nothing that is finished is repeated.
     """
     from experiments.actions import run_study
+    from experiments.alarm import end_with, print_alarm
     from experiments.reporting import write_pages
     from tracking.uris import mask_uri
 
     context = _context(study_path, results, address)
-    run_study(context)
+    summary = run_study(context)
     page = write_pages(context.folder.root, context.study.tracking.uri, context.console)
+    print_alarm(context.console, summary.refuted)
     _print_report(context.console, page)
     store = context.study.tracking.uri or f"sqlite:///{context.folder.root / 'mlflow.db'}"
     context.console.print(f"MLflow store: {mask_uri(store)}", soft_wrap=True)
+    end_with(summary.refuted)
 
 
 app.command("conservativeness")(conservativeness_command)
@@ -238,15 +248,18 @@ def _print_report(console: Console, path: Path) -> None:
     from tracking.answer import answer_study
     from tracking.pareto_table import print_pareto
     from tracking.records import read_results
+    from tracking.refutation import is_refuted
     from tracking.speedup_table import print_speedup
     from tracking.statistics import aggregate
     from tracking.table import results_table
 
     results = read_results(path.parent)
-    table = results_table(results.records)
+    table = results_table(results.records, results.planned)
     print_pareto(console, table)
     print_speedup(console, results, table)
-    console.print(answer_study(aggregate(table), results.certificate).sentence, highlight=False)
+    if not is_refuted(table):  # the alarm has been shown: there is no answer
+        answer = answer_study(aggregate(table), results.certificate, results.base_at)
+        console.print(answer.sentence, highlight=False)
     console.print(f"report: {path}", soft_wrap=True)
 
 

@@ -113,8 +113,10 @@ def export_of(root: Path, cell_id: str) -> Any:
     """All that a bundle of a cell is made of.
 
     Raises:
-        UserError: a cell that is not finished, or that the study in the folder does not have.
+        UserError: a cell that is not finished, or that the study in the folder does not have; a
+            study of which any promise is refuted by its own data.
     """
+    from experiments.alarm import require_no_alarm
     from experiments.deployment import deployment_kwargs, perturbation
     from experiments.results import read_record
     from sport_ray.certificates import load_certificate
@@ -127,6 +129,7 @@ def export_of(root: Path, cell_id: str) -> Any:
         raise UserError(f"cell {cell_id} has no record that can be read: run the study again")
     if record["status"] != "finished":
         raise UserError(f"cell {cell_id} failed ({record['reason']}): only finished cells go out")
+    require_no_alarm(root, f"cell {cell_id} is not exported")
     certificate = load_certificate(root / "certificate.json")
     task = root / "policies" / str(record["policy_digest"])[:16]
     trained = load_policy(task)

@@ -108,7 +108,7 @@ def evaluate_cell(
     samples.save(samples_path, outcomes, scene(plan), free)
     return {
         **cell_numbers(study, cell, certificate, outcomes),
-        **task_numbers(cell, free),
+        **task_numbers(free),
         **off_policy_numbers(study, cell, plan, behaviour),
         "eval_seconds": time.monotonic() - started,
     }
@@ -134,20 +134,18 @@ def run_on_through_violations(
     return run_scenarios(free, behaviour, 0, count)
 
 
-def task_numbers(cell: Cell, free: Outcomes | None) -> dict[str, float | None]:
+def task_numbers(free: Outcomes | None) -> dict[str, float | None]:
     """Steps of the task itself, hazard or no hazard; an episode without the goal takes T.
 
-    ``mean_task_steps`` is an expectation over all episodes, so a policy that plays another with
-    probability p has p of its gain; ``mean_steps_to_reach`` is over those that arrive.
+    An expectation over all episodes, of every policy alike, so a policy that plays another with
+    probability p has p of its gain. ``mean_steps_to_goal`` is over the episodes that satisfied the
+    property, of every policy alike.
     """
     if free is None:
-        return {"mean_task_steps": None, "std_task_steps": None, "mean_steps_to_reach": None}
-    reached = free.satisfied_at[free.satisfied_at != NEVER]
-    wanted = cell.is_free and reached.size > 0
+        return {"mean_task_steps": None, "std_task_steps": None}
     return {
         "mean_task_steps": float(free.length.mean()),
         "std_task_steps": float(free.length.std()),
-        "mean_steps_to_reach": float(reached.mean()) if wanted else None,
     }
 
 

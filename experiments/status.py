@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from experiments.alarm import alarm_of
 from experiments.identity import is_alive
 from experiments.ledger import read_ledger
 from experiments.public import public_mapping
@@ -36,7 +37,10 @@ class SweepState:
 
 @dataclass
 class Status:
-    """Cells of the plan by state; records decide what is done, the ledger what is running."""
+    """Cells of the plan by state; records decide what is done, the ledger what is running.
+
+    refuted: one line, where a cell's evaluation contradicts its promise (`tracking.refutation`).
+    """
 
     folder: str
     study: str
@@ -51,6 +55,7 @@ class Status:
     outside_plan: list[str] = field(default_factory=list)
     study_changed: bool = False
     damaged_ledger_lines: list[int] = field(default_factory=list)
+    refuted: str | None = None
     cells_per_hour: float | None = None
     seconds_left: float | None = None
 
@@ -112,11 +117,13 @@ def read_status(folder: Path, study_changed: bool = False, now: datetime | None 
         damaged_ledger_lines=history.damaged,
     )
     at_work = _at_work(entries) if sweep.state.startswith("running") else {}
+    records: list[dict[str, Any]] = []
     told = {e["cell_id"] for e in history.entries if e["event"] == "cell finished"}
     for cell_id in planned:
         record = read_record(folder, cell_id)
         if record is not None and record["status"] == "finished":
             status.done.append(cell_id)
+            records.append(record)
         elif cell_id in at_work:
             status.running.append(cell_id)
         elif record is not None:
@@ -127,6 +134,7 @@ def read_status(folder: Path, study_changed: bool = False, now: datetime | None 
                 status.damaged_records.append(cell_id)
             elif cell_id in told:
                 status.lost_records.append(cell_id)
+    status.refuted = alarm_of(records, len(planned))
     _estimate(status, plan, history.entries, entries, at_work, now)
     return status
 

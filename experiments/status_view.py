@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from experiments.alarm import print_alarm
 from experiments.results import LEDGER
 from experiments.status import Status, SweepState
 
@@ -17,6 +18,7 @@ def print_status(console: Console, status: Status) -> None:
     def line(text: str) -> None:
         console.print(text, highlight=False, overflow="ellipsis", no_wrap=True)
 
+    print_alarm(console, status.refuted)
     line(f"[bold]{escape(status.study)}[/]: {_sweep_line(status.sweep)}")
     line(
         f"  {status.planned} planned: [green]{len(status.done)} done[/], "

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import ray
 from ray import tune
 
+from experiments.alarm import alarm_in
 from experiments.cells import Cell, Job
 from experiments.copies import concurrent_trials
 from experiments.disk import DiskFull, is_disk_full, no_room, require_space
@@ -36,11 +37,15 @@ class SweepEvent(NamedTuple):
 
 
 class SweepSummary(NamedTuple):
-    """Cells of the plan by their state after the sweep."""
+    """Cells of the plan by their state after the sweep.
+
+    refuted: one line, where a cell's evaluation contradicts its promise: nothing is certified then.
+    """
 
     planned: int
     finished: int
     failed: int
+    refuted: str | None = None
 
 
 Listener = Callable[[SweepEvent], None]
@@ -185,7 +190,7 @@ def summarise(folder: ResultFolder, certificate: Certificate, jobs: list[Job]) -
                 finished += 1
             else:
                 failed += 1
-    return SweepSummary(finished + failed, finished, failed)
+    return SweepSummary(finished + failed, finished, failed, alarm_in(folder.root))
 
 
 def _bundles(folder: ResultFolder) -> list[dict[str, float]]:

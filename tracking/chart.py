@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -148,8 +149,7 @@ def _panel(
         Point(
             xs[i],
             ys[i],
-            y_axis.place(row[measure.low]),
-            y_axis.place(row[measure.high]),
+            *_spread(row, measure, y_axis),
             x_axis.place(left[i]),
             x_axis.place(right[i]),
             series_of_row(row),
@@ -210,14 +210,26 @@ def _lines(row: pd.Series, measure: Performance, cells: Sequence[str]) -> tuple[
     more = "" if len(cells) <= _MAX_CELLS_NAMED else f" and {len(cells) - _MAX_CELLS_NAMED} more"
     return (
         f"{setting_text(row)}, T = {row['horizon']}",
-        f"{_with_name(row, measure)} "
-        f"({measure.text(row[measure.low])} to {measure.text(row[measure.high])}: "
-        f"{row[measure.interval]})",
+        f"{_with_name(row, measure)} ({_interval(row, measure)})",
         f"prior bound {bound_text(row['prior_bound'])}",
         f"posterior bound {bound_text(row['posterior_bound'])}, "
         f"observed {rate_text(row['empirical_violation_rate'])}",
         *([f"cell{'s' if len(cells) > 1 else ''} {named}{more}"] if len(cells) else []),
     )
+
+
+def _interval(row: pd.Series, measure: Performance) -> str:
+    text = str(row[measure.interval])
+    if pd.isna(row[measure.low]):
+        return text
+    return f"{measure.text(row[measure.low])} to {measure.text(row[measure.high])}: {text}"
+
+
+def _spread(row: Mapping[str, Any], measure: Performance, axis: ValueAxis) -> tuple[float, float]:
+    """The ends of the stroke over seeds; a point of its own where there is no interval."""
+    ends = (row[measure.low], row[measure.high])
+    low, high = (row[measure.mean] if pd.isna(end) else end for end in ends)
+    return axis.place(low), axis.place(high)
 
 
 def _with_name(row: pd.Series, measure: Performance) -> str:

@@ -1,4 +1,11 @@
-"""Two studies side by side: what differs between them, and by how much their results do."""
+"""Two studies side by side: one number for how their results differ, a verdict, and the settings.
+
+The number: at equal settings of constraint and T (the same α, or the same certified risk ε_max),
+the mean performance over all settings that both studies have, second minus first. Each seed gives
+one number, its mean over these settings, since its cells at different α are no independent runs;
+the interval is Welch's over the seeds of either study. Studies whose results are no measurements of
+one thing are refused.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +19,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tracking.bootstrap import MIN_SEEDS, Estimate, estimate, estimate_difference
+from sport_ray.errors import UserError
 from tracking.files import write_atomically
-from tracking.kinds import kind_of
+from tracking.intervals import MIN_SEEDS, UNKNOWN, Estimate, estimate, estimate_difference
+from tracking.kinds import is_base, is_unconstrained, kind_of
 from tracking.records import ResultFolder
+from tracking.refutation import require_unrefuted
 from tracking.table import plain_rows, results_table
-from tracking.task_policies import series_of_row
 from tracking.wording import setting_text
 
 PERFORMANCES = {
@@ -34,7 +42,7 @@ COMPARED = {
     "pairing": "paired by the seeds that both have, unpaired, or why there is no interval",
     "performance": "what is compared: task steps, steps to the goal or return",
     "performance_a, …_b": "means over the seeds that are compared",
-    "performance_difference, …_low, …_high": "second minus first; 95% bootstrap over seeds, "
+    "performance_difference, …_low, …_high": "second minus first; 95% t-interval over seeds, "
     "pointwise",
     "rate_a, rate_b, rate_difference, …": "the same of the observed violation rate",
     "prior_a, prior_b": "the promised bounds (the largest of the seeds)",
@@ -47,34 +55,39 @@ _KEY = ["method", "kind", "level", "horizon", "hyperparameters", "task_policy"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """What differs in the studies' parameters, matched settings, and the others by name.
+    """One number and what it says, what differs in parameters, matched settings, and the others.
 
+    estimand: what `difference` is of, in words; verdict: what it says, in a sentence.
     parameters: (name, value in the first, value in the second), where they are not the same.
-    overall: per method (and source of task policies) and kind of constraint over all matched
-        settings; see `compare_studies`.
     """
 
+    estimand: str
+    difference: Estimate
+    verdict: str
     warning: str | None
     parameters: tuple[tuple[str, str, str], ...]
     table: pd.DataFrame
-    overall: pd.DataFrame
     only_first: tuple[str, ...]
     only_second: tuple[str, ...]
 
 
 def compare_studies(first: ResultFolder, second: ResultFolder) -> Comparison:
-    """Second minus first, setting by setting, with intervals over seeds.
+    """Second minus first: one number, and setting by setting, with t-intervals over seeds.
 
-    Seeds that both studies have are paired if they are 3 or more: they had the same training seed
-    and, with the same ``evaluation.root_seed``, the same evaluation scenarios. Otherwise the two
-    sides are resampled apart; with fewer than 3 seeds on a side there is no interval.
+    Setting by setting, seeds that both studies have are paired if they are 2 or more: they had the
+    same training seed and, with the same ``evaluation.root_seed``, the same evaluation scenarios.
+    Otherwise the interval is Welch's; with one seed on a side there is none. Those intervals are
+    pointwise: of many settings some will miss. The verdict rests on the one number alone.
 
-    `overall` averages, within each paired seed, over all matched settings of a method and kind,
-    and resamples seeds within each T: cells of one seed at different α are no independent runs.
-
-    Every interval is pointwise: of many settings some will miss.
+    Raises:
+        UserError: naming what differs, for studies that measure different things (environment,
+            property, world of deployment, performance); other base policies, where no setting is
+            at the same certified risk; promises that their data refute; no setting in common.
     """
-    frames = [_keyed(results_table(one.records)) for one in (first, second)]
+    for one in (first, second):
+        require_unrefuted(one.path, f"{one.name} is not compared")
+    _require_alike(first, second)
+    frames = [_keyed(results_table(one.records, one.planned)) for one in (first, second)]
     name = _performance(*frames)
     groups = [{key: rows for key, rows in frame.groupby(_KEY, sort=False)} for frame in frames]
     matched = [key for key in groups[0] if key in groups[1]]
@@ -83,13 +96,115 @@ def compare_studies(first: ResultFolder, second: ResultFolder) -> Comparison:
         tuple(_name(groups[i][key].iloc[0]) for key in groups[i] if key not in groups[1 - i])
         for i in (0, 1)
     ]
+    same_base = _of(first, "base_digest") == _of(second, "base_digest")
+    compared = [key for key in matched if _is_compared(groups[0][key], same_base)]
+    if not compared:
+        raise UserError(_nothing_compared(first, second, same_base))
+    compared = _complete(groups, compared)
+    sides = [_by_seed(side, compared, name) for side in groups]
+    found = estimate_difference(*sides) if all(map(len, sides)) else UNKNOWN
+    what = "at equal certified risk" if not same_base else "at equal constraint and T"
+    estimand = (
+        f"mean {PERFORMANCES[name]} {what}, over {len(compared)} settings that both have, "
+        f"{second.name} minus {first.name}"
+    )
     return Comparison(
-        _warning(first, second),
+        estimand,
+        found,
+        _verdict(found, name, (first.name, second.name), [len(side) for side in sides]),
+        _warning(same_base),
         tuple(_parameter_differences(first, second)),
         pd.DataFrame(rows),
-        _overall(groups[0], groups[1], matched, name),
         *missing,
     )
+
+
+def _is_compared(rows: pd.DataFrame, same_base: bool) -> bool:
+    """Whether a setting's cells say something of the study's policies under a promise.
+
+    The base itself (α = 1) and policies without a constraint do not; with different bases the same
+    α promises different risks, and only settings that were derived from the same risk are alike.
+    """
+    promised = not bool((is_base(rows) | is_unconstrained(rows)).any())
+    return promised and (same_base or bool(rows["eps_max"].notna().all()))
+
+
+def _complete(groups: list[dict[Any, pd.DataFrame]], keys: list[Any]) -> list[Any]:
+    """The settings that every seed finished, in both studies; all of them where there is none.
+
+    One failed cell then costs its setting, on both sides, and not a whole seed.
+    """
+    seeds = [{seed for key in keys for seed in side[key]["seed"]} for side in groups]
+    whole = [
+        key
+        for key in keys
+        if all(set(side[key]["seed"]) == all_ for side, all_ in zip(groups, seeds, strict=True))
+    ]
+    return whole or keys
+
+
+def _by_seed(side: dict[Any, pd.DataFrame], keys: list[Any], name: str) -> np.ndarray:
+    """The mean over these settings of each seed that has all of them, (seeds,)."""
+    table = pd.DataFrame({i: side[key].set_index("seed")[name] for i, key in enumerate(keys)})
+    return table.astype(float).dropna().mean(axis=1).to_numpy()
+
+
+def _verdict(found: Estimate, name: str, studies: tuple[str, str], seeds: list[int]) -> str:
+    if not math.isfinite(found.value):
+        return (
+            "Nothing can be said: no seed finished all of the settings in common in both studies."
+        )
+    if math.isnan(found.low):
+        return (
+            f"Nothing can be said of other seeds: {seeds[0]} and {seeds[1]} seeds finished all "
+            f"settings in common, {MIN_SEEDS} or more are needed in both."
+        )
+    if found.low <= 0.0 <= found.high:
+        return "No difference can be shown."
+    more = name == "mean_return"
+    better = studies[1] if (found.value > 0) == more else studies[0]
+    amount = f"{abs(found.value):.3g}"
+    return (
+        f"{better} is better by a return of {amount}."
+        if more
+        else (f"{better} is faster by {amount} steps.")
+    )
+
+
+def _nothing_compared(first: ResultFolder, second: ResultFolder, same_base: bool) -> str:
+    if same_base:
+        return (
+            f"{first.name} and {second.name} have no setting in common beside the base and "
+            "policies without a constraint: compare studies with the same α or ε_max, at the same T"
+        )
+    return (
+        f"{first.name} and {second.name} have different base policies, and no setting at the same "
+        "certified risk: compare cells derived from the same eps_max, at the same T"
+    )
+
+
+def _require_alike(first: ResultFolder, second: ResultFolder) -> None:
+    differing = [
+        f"{label} ({_short(_of(first, name))} and {_short(_of(second, name))})"
+        for label, name in (
+            ("property", "property"),
+            ("environment", "env_id"),
+            ("environment arguments", "env_kwargs"),
+        )
+        if _of(first, name) != _of(second, name)
+    ]
+    if (first.study.get("deployment") or None) != (second.study.get("deployment") or None):
+        differing.append("world of deployment")
+    if differing:
+        raise UserError(
+            f"{first.name} and {second.name} cannot be compared, they differ in "
+            f"{' and '.join(differing)}: a difference of results would be no one thing's"
+        )
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 def write_compare_csv(comparison: Comparison, path: Path) -> Path:
@@ -159,44 +274,7 @@ def _row(first: pd.DataFrame, second: pd.DataFrame, name: str) -> dict[str, Any]
 
 def difference(first: np.ndarray, second: np.ndarray, *, paired: bool) -> Estimate:
     """Mean of second − first with its interval; pairs in the same order, if they are pairs."""
-    return estimate([second - first]) if paired else estimate_difference([first], [second])
-
-
-def _overall(
-    first: dict[Any, pd.DataFrame], second: dict[Any, pd.DataFrame], matched: list[Any], name: str
-) -> pd.DataFrame:
-    pairs = []
-    for key in matched:
-        a, b = (side[key].set_index("seed") for side in (first, second))
-        for seed in sorted(set(a.index) & set(b.index)):
-            pairs.append(
-                {
-                    "method": series_of_row({"method": key[0], "task_policy": key[5]}),
-                    "kind": key[1],
-                    "horizon": key[3],
-                    "setting": key,
-                    "seed": seed,
-                    "performance": float(b.loc[seed, name]) - float(a.loc[seed, name]),
-                    "rate": float(b.loc[seed, RATE]) - float(a.loc[seed, RATE]),
-                }
-            )
-    table = pd.DataFrame(pairs)
-    rows = []
-    for (method, kind), group in table.groupby(["method", "kind"], sort=False) if pairs else ():
-        row: dict[str, Any] = {
-            "method": method,
-            "kind": kind,
-            "settings": group["setting"].nunique(),
-            "seeds": int(group.groupby("horizon")["seed"].nunique().min()),
-        }
-        for label in ("performance", "rate"):
-            strata = [
-                at.groupby("seed")[label].mean().to_numpy() for _, at in group.groupby("horizon")
-            ]
-            one = estimate(strata)
-            row |= {label: one.value, f"{label}_low": one.low, f"{label}_high": one.high}
-        rows.append(row)
-    return pd.DataFrame(rows)
+    return estimate(second - first) if paired else estimate_difference(first, second)
 
 
 def _name(row: pd.Series) -> str:
@@ -205,22 +283,12 @@ def _name(row: pd.Series) -> str:
     return f"{setting_text(plain)}, T = {plain['horizon']}"
 
 
-def _warning(first: ResultFolder, second: ResultFolder) -> str | None:
-    differing = [
-        label
-        for label, name in (
-            ("base policies", "base_digest"),
-            ("properties", "property"),
-            ("environments", "env_id"),
-            ("environment arguments", "env_kwargs"),
-        )
-        if _of(first, name) != _of(second, name)
-    ]
-    if not differing:
+def _warning(same_base: bool) -> str | None:
+    if same_base:
         return None
     return (
-        f"The studies have different {' and '.join(differing)}: a difference of results below is "
-        "not one of constraints or methods alone."
+        "The studies have different base policies: only settings at the same certified risk are "
+        "compared, and what differs is base and method together."
     )
 
 

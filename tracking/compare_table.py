@@ -11,18 +11,19 @@ from rich.console import Console
 from tracking.compare import Comparison
 from tracking.pareto_table import in_two_lines, narrow_table
 from tracking.table import plain_rows
-from tracking.wording import kind_text, method_text
 
 NOTE = (
-    "Differences: second minus first. Brackets: 95% bootstrap over training seeds, each on its own "
-    "(pointwise), so of many some will miss; without brackets there are fewer than 3 seeds. ∗: the "
-    "interval excludes 0."
+    "Setting by setting: second minus first. Brackets: 95% t-intervals over training seeds, each "
+    "on its own (pointwise), so of many some will miss, and no verdict rests on them; without "
+    "brackets there is one seed."
 )
 _LONGEST = 44
 
 
 def print_comparison(console: Console, comparison: Comparison, first: str, second: str) -> None:
-    """Print what differs, the matched settings, the methods over all of them, and the rest."""
+    """Print the verdict and its number, what differs, the matched settings, and the rest."""
+    console.print(comparison.verdict, style="bold", highlight=False)
+    console.print(_number_with_interval(comparison), highlight=False, soft_wrap=True)
     if comparison.warning:
         console.print(comparison.warning, style="bold yellow", highlight=False)
     else:
@@ -32,7 +33,6 @@ def print_comparison(console: Console, comparison: Comparison, first: str, secon
         console.print("No setting is in both studies.")
     else:
         _settings(console, comparison.table, first)
-        _overall(console, comparison.overall)
         console.print(NOTE, style="dim", highlight=False)
     for name, only in ((first, comparison.only_first), (second, comparison.only_second)):
         if only:
@@ -70,25 +70,12 @@ def _settings(console: Console, rows: pd.DataFrame, first: str) -> None:
     console.print(f"{measure} and rate: of {first}.", style="dim", highlight=False)
 
 
-def _overall(console: Console, rows: pd.DataFrame) -> None:
-    if rows.empty:
-        return
-    table = narrow_table("Over all matched settings, seeds resampled within each T")
-    for name in ("method", "constraint"):
-        table.add_column(name)
-    for name in ("settings", "seeds", "performance", "rate"):
-        table.add_column(name, justify="right")
-    for row in plain_rows(rows):
-        named = {f"{label}_difference": row[label] for label in ("performance", "rate")}
-        table.add_row(
-            method_text(row["method"]),
-            kind_text(row["kind"]),
-            str(row["settings"]),
-            str(row["seeds"]),
-            _difference(row | named, "performance", 2),
-            _difference(row | named, "rate", 4),
-        )
-    console.print(table)
+def _number_with_interval(comparison: Comparison) -> str:
+    value, low, high = comparison.difference
+    if math.isnan(value):
+        return f"Not known: {comparison.estimand}."
+    interval = "no interval" if math.isnan(low) else f"95% t-interval {low:+.3g} to {high:+.3g}"
+    return f"{value:+.3g} ({interval}): {comparison.estimand}."
 
 
 def _difference(row: dict[str, Any], label: str, digits: int) -> str:
@@ -97,8 +84,7 @@ def _difference(row: dict[str, Any], label: str, digits: int) -> str:
         return "–"
     if low is None or high is None or math.isnan(low):
         return f"{value:+.{digits}f}"
-    mark = " ∗" if low > 0 or high < 0 else ""
-    return f"{value:+.{digits}f}{mark}\n[{low:+.{digits}f}, {high:+.{digits}f}]"
+    return f"{value:+.{digits}f}\n[{low:+.{digits}f}, {high:+.{digits}f}]"
 
 
 def _number(value: float | None, digits: int) -> str:

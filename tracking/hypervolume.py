@@ -1,22 +1,27 @@
-"""Hypervolume of a Pareto front: one number for how good a whole set of policies is.
+"""Hypervolume of a study: one number for how good a whole set of policies is.
 
-In two dimensions it is an area: of all (risk, cost) that some point of the set dominates, up to a
-reference point. With the reference (1, c) it is the mean of what is saved against c when the
-allowed risk is drawn evenly from 0 to 1.
+The mean of what is saved against the base when the allowed risk is drawn evenly from 0 to 1 and
+the best policy within it is played. 'The best' must not be picked by the numbers that it is then
+credited with: the largest of many noisy means is above the truth, and the more so the more settings
+there are. So it is cross-fitted over training seeds: at each allowed risk the other seeds choose
+the setting, the seed left out says what was saved, and the mean is over the seeds left out. Where
+nothing is gained it is 0 on average, however many settings there are, and may be below.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from tracking.base_steps import BaseSteps
 from tracking.files import write_atomically
 from tracking.kinds import is_base, kind_of
 from tracking.pareto import RISK_KINDS, candidates
-from tracking.performance import STEPS, performance_of
+from tracking.performance import STEPS, Performance, performance_of
 from tracking.task_policies import sources_of
 
 REFERENCE_RISK = 1.0
@@ -35,41 +40,32 @@ COLUMNS = [
 ]
 
 
-def hypervolume(points: np.ndarray, reference: tuple[float, float]) -> float:
-    """Area that `points` (n, 2) dominate up to `reference`, both coordinates minimised.
+def staircase_gain(risks: np.ndarray, choose: np.ndarray, show: np.ndarray) -> float:
+    """∫₀¹ of the shown gain of the setting that is chosen at each allowed risk.
 
-    The measure of {z : z <= reference and some point <= z in both coordinates}; exact but for
-    rounding, O(n log n). Points not below the reference in both coordinates add nothing; no points
-    have area 0, a point at -inf an infinite one. Dominated and repeated points change nothing.
+    risks, choose, show (n,): a setting's risk, the gain by which it is chosen, the gain that it is
+    credited with. Below the smallest risk nothing may be played and nothing is gained; settings at
+    a risk of 1 or more count nowhere.
 
-    Raises ValueError if `points` has another shape, or if anything is NaN.
-
-    Source: Zitzler and Thiele, PPSN 1998.
-
-    >>> hypervolume(np.array([[1.0, 2.0], [2.0, 1.0]]), (3.0, 3.0))
-    3.0
+    >>> staircase_gain(np.array([0.5, 0.75]), np.array([1.0, 2.0]), np.array([1.0, 4.0]))
+    1.25
     """
-    points = np.asarray(points, dtype=np.float64)
-    if points.ndim != 2 or points.shape[1] != 2:
-        raise ValueError(f"points: expected shape (n, 2), got {points.shape}")
-    if np.isnan(points).any():
-        raise ValueError("points: expected numbers, got NaN")
-    if np.isnan(reference).any():
-        raise ValueError(f"reference: expected numbers, got {reference}")
-    inside = points[(points < reference).all(axis=1)]
-    if not len(inside):
+    if not len(risks):
         return 0.0
-    inside = inside[np.lexsort((inside[:, 1], inside[:, 0]))]
-    # From each point's first coordinate to the next one's the best so far counts.
-    width = np.diff(np.append(inside[:, 0], reference[0]))
-    height = reference[1] - np.minimum.accumulate(inside[:, 1])
-    # Of equal first coordinates only the last has a width, and 0 * inf is not nothing here.
-    wide = width > 0
-    return float(np.sum(width[wide] * height[wide]))
+    order = np.argsort(risks, kind="stable")
+    risks, choose, show = (
+        np.asarray(one, dtype=np.float64)[order] for one in (risks, choose, show)
+    )
+    best, total = -1, 0.0
+    ends = np.minimum(np.append(risks[1:], REFERENCE_RISK), REFERENCE_RISK)
+    for here, end in enumerate(ends):
+        best = here if best < 0 or choose[here] > choose[best] else best
+        total += max(float(end - risks[here]), 0.0) * float(show[best])
+    return total
 
 
 def hypervolume_table(
-    settings: pd.DataFrame, certificate: dict[str, Any] | None = None
+    settings: pd.DataFrame, base_at: Callable[[int], BaseSteps | None] | None = None
 ) -> pd.DataFrame:
     """Hypervolumes of a study's settings (`aggregate`), against the base policy; columns `COLUMNS`.
 
@@ -78,18 +74,21 @@ def hypervolume_table(
     The reference risk is 1, so that the number is steps saved, or return gained, on average over
     allowed risks from 0 to 1. The reference performance is the base's own: at the longest T of the
     study, over all T together (``horizon`` missing), or, where performance at different T cannot
-    be compared, at each T. It comes from α = 1, else from the certificate, else it is T itself
-    (nobody takes longer); a return without α = 1 has no reference and no rows.
+    be compared, at each T. It comes from α = 1 (for a seed that is left out, its own base run),
+    else from the certificate's scenarios at T (``base_at``), else it is T itself (nobody takes
+    longer); a return without α = 1 has no reference and no rows.
 
-    Computed from means over seeds: no intervals.
+    NaN where fewer than two seeds have all of the settings: there is nothing to choose on. A mean
+    over seeds left out, without an interval.
     """
     measure = performance_of(settings)
     horizons = [None] if measure.across_horizons else sorted(settings["horizon"].unique())
     rows: list[dict[str, Any]] = []
     for horizon in horizons:
-        reference, source = _reference(settings, horizon, certificate)
+        reference, source = _reference(settings, horizon, base_at)
         if not np.isfinite(reference):
             continue
+        own = _base_by_seed(settings, horizon, measure)
         for risk_kind in RISK_KINDS:
             chosen = candidates(settings, risk_kind)
             if horizon is not None:
@@ -102,10 +101,6 @@ def hypervolume_table(
                 kind, method, made_by = map(str, key)
                 groups.append((kind, method, made_by, chosen[mask]))
             for kind, method, made_by, some in groups:
-                both = np.column_stack(
-                    [some["risk"].to_numpy(np.float64), measure.cost(some[measure.mean])]
-                )
-                worst = (REFERENCE_RISK, float(measure.cost(reference)))
                 rows.append(
                     {
                         "risk_kind": risk_kind,
@@ -117,27 +112,64 @@ def hypervolume_table(
                         "reference_risk": REFERENCE_RISK,
                         "reference_performance": reference,
                         "reference_source": source,
-                        "hypervolume": hypervolume(both, worst),
+                        "hypervolume": _cross_fitted(some, measure, reference, own),
                     }
                 )
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def _cross_fitted(
+    points: pd.DataFrame, measure: Performance, reference: float, own: dict[int, float]
+) -> float:
+    """The hypervolume of these settings, each seed in turn left out of the choice."""
+    values = [dict(one) for one in points[measure.by_seed]]
+    seeds = sorted(set.intersection(*map(set, values))) if values else []
+    if len(seeds) < 2:
+        return np.nan
+    gains = np.array([[own.get(seed, reference) - one[seed] for seed in seeds] for one in values])
+    gains = measure.sign * gains
+    costs = measure.cost([[one[seed] for seed in seeds] for one in values])
+    risks = points["risk"].to_numpy(np.float64)
+    found = []
+    for i in range(len(seeds)):
+        others = np.delete(costs, i, axis=1).mean(axis=1)
+        found.append(staircase_gain(risks, -others, gains[:, i]))
+    return float(np.mean(found))
+
+
+def _base_rows(settings: pd.DataFrame, horizon: int | None, measure: Performance) -> pd.DataFrame:
+    last = int(settings["horizon"].max() if horizon is None else horizon)
+    base = settings[is_base(settings) & (settings["horizon"] == last)]
+    return base[np.isfinite(base[measure.mean])]
+
+
+def _base_by_seed(
+    settings: pd.DataFrame, horizon: int | None, measure: Performance
+) -> dict[int, float]:
+    """What the base itself did in each seed's scenarios, at the reference's T."""
+    found: dict[int, list[float]] = {}
+    for row in _base_rows(settings, horizon, measure)[measure.by_seed]:
+        for seed, value in row:
+            found.setdefault(seed, []).append(value)
+    return {seed: float(np.mean(values)) for seed, values in found.items()}
+
+
 def _reference(
-    settings: pd.DataFrame, horizon: int | None, certificate: dict[str, Any] | None
+    settings: pd.DataFrame,
+    horizon: int | None,
+    base_at: Callable[[int], BaseSteps | None] | None,
 ) -> tuple[float, str]:
     """The base's own performance, and where it comes from."""
     measure = performance_of(settings)
     last = int(settings["horizon"].max() if horizon is None else horizon)
-    base = settings[is_base(settings) & (settings["horizon"] == last)][measure.mean]
-    base = base[np.isfinite(base)].drop_duplicates()
+    base = _base_rows(settings, horizon, measure)[measure.mean].drop_duplicates()
     if len(base):
         return float(base.mean()), f"the base (α = 1) at T = {last}"
     if measure is not STEPS:
         return np.nan, "unknown"
-    steps = None if certificate is None else certificate.get("mean_steps_to_goal")
-    if steps is not None:
-        return float(steps), "the base in its certification scenarios"
+    found = None if base_at is None else base_at(last)
+    if found is not None:
+        return found.mean, f"the base in its certification scenarios, cut at T = {last}"
     return float(last), f"T = {last} itself"
 
 

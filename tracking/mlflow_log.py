@@ -37,6 +37,7 @@ from tracking.mlflow_store import (
     unreachable,
 )
 from tracking.records import ResultFolder, read_results
+from tracking.refutation import find_refutations, headline
 from tracking.task_policies import source_of
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 SWEEP_TAG, CELL_TAG = "sport_ray.sweep_id", "sport_ray.cell_id"
 RECORD_TAG = "sport_ray.record_digest"
+REFUTED_TAG, REFUTATION_TAG = "sport_ray.refuted", "sport_ray.refutation"
 TASK_POLICY_TAG = "sport_ray.task_policy"
 NOT_FINITE_TAG, VACUOUS_TAG = "sport_ray.not_finite", "sport_ray.vacuous"
 PARENT_TAG = "mlflow.parentRunId"  # what MLflow's own UI nests by
@@ -246,8 +248,23 @@ class Sweep:
         elif status is not None:
             ended = None if ended is None else max(ended, parent.info.start_time)
             self.client.set_terminated(self.parent_id, status, ended)
+        self._mark_refuted(folder, parent)
         send_sweep_files(self.client, parent, folder.path)
         write_note(self.client, parent, folder, answer_text(folder))
+
+    def _mark_refuted(self, folder: ResultFolder, parent: Any) -> None:
+        """Tag the cells whose evaluation refutes their promise, and the sweep with them."""
+        found = find_refutations(folder.records, folder.planned)
+        refuted = {one.cell_id: one.text for one in found}
+        runs = [(parent, headline(found) if found else None)]
+        runs += [(run, refuted.get(cell)) for cell, run in self._runs.items()]
+        for run, text in runs:
+            wanted = {} if text is None else {REFUTED_TAG: "true", REFUTATION_TAG: text}
+            for name in (REFUTED_TAG, REFUTATION_TAG):
+                if name in wanted and run.data.tags.get(name) != wanted[name]:
+                    self.client.set_tag(run.info.run_id, name, wanted[name])
+                elif name not in wanted and name in run.data.tags:  # of an earlier evaluation
+                    self.client.delete_tag(run.info.run_id, name)
 
 
 def _cell_of(run: Any) -> str | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracking.mlflow_artefacts import sweep_files
 from tracking.records import ResultFolder
+from tracking.refutation import find_refutations, headline
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,7 +27,12 @@ def answer_text(folder: ResultFolder) -> str:
     from tracking.statistics import aggregate
     from tracking.table import results_table
 
-    answer = answer_study(aggregate(results_table(folder.records)), folder.certificate)
+    refuted = headline(find_refutations(folder.records, folder.planned))
+    if refuted:
+        return f"**{refuted}**"
+    answer = answer_study(
+        aggregate(results_table(folder.records, folder.planned)), folder.certificate, folder.base_at
+    )
     parts = [f"**{answer.sentence}**", answer.detail, *answer.notes]
     return "\n\n".join(part for part in parts if part)
 

@@ -33,6 +33,7 @@ from tracking.page_rows import (
 from tracking.pareto import RISK_KINDS
 from tracking.performance import performance_of
 from tracking.records import ResultFolder
+from tracking.refutation import find_refutations, headline
 from tracking.schema import COLUMNS
 from tracking.speedup_table import interval_text, levels_of
 from tracking.statistics import MIN_SEEDS_FOR_INTERVAL
@@ -101,6 +102,7 @@ def render_page(
     tried = settings.loc[settings["seeds"] > 0, "seeds"]
     return environment.get_template("report.html.j2").render(
         study=folder.name,
+        refuted=headline(find_refutations(folder.records, folder.planned)),
         paper=PAPER,
         measure=measure,
         answer=answer,

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from tracking.pareto import pareto_rows
 from tracking.performance import Performance, performance_of
+from tracking.refutation import is_refuted
 from tracking.wording import bound_text, rate_text, setting_text
 
 NUMBERS = 44
@@ -29,7 +30,13 @@ def print_pareto(console: Console, results: pd.DataFrame) -> None:
         title = f"{risk} against {measure.name}"
         chosen = [row for row in rows if row["risk_kind"] == kind]
         if not chosen:
-            console.print(f"{title}: no setting has a bound below 1")
+            refuted = kind == "prior_bound" and is_refuted(results)
+            why = (
+                "none: the data refute the promises"
+                if refuted
+                else "no setting has a bound below 1"
+            )
+            console.print(f"{title}: {why}")
             continue
         console.print(_table(title, chosen, measure, console.width - NUMBERS))
 

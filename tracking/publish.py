@@ -12,6 +12,7 @@ import pandas as pd
 from sport_ray.errors import UserError
 from tracking.files import write_atomically
 from tracking.records import ResultFolder, read_results
+from tracking.refutation import require_unrefuted
 
 TABLES = (
     "cells.csv",
@@ -35,8 +36,8 @@ def publish(results: Path, out: Path, versions: Mapping[str, str], made_by: str)
     Returns what was written.
 
     Raises:
-        UserError: no results, no report yet, cells that are not finished, or an ``out`` that
-            holds other files.
+        UserError: no results, no report yet, cells that are not finished, promises that the data
+            refute, or an ``out`` that holds other files.
     """
     folder = read_results(results)
     if not (folder.path / "cells.csv").exists():
@@ -48,6 +49,7 @@ def publish(results: Path, out: Path, versions: Mapping[str, str], made_by: str)
     if out.exists() and any(out.iterdir()) and not written_by_us:
         raise UserError(f"{out} holds files that are no published results: give another folder")
     _require_whole(folder)
+    require_unrefuted(folder.path, f"{results} is not published")
     out.mkdir(parents=True, exist_ok=True)
     for old in (*(out / name for name in KEPT), *(out / "figures").glob("*.png")):
         old.unlink(missing_ok=True)

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from sport_ray.errors import UserError
+from tracking.base_steps import BaseSteps, base_steps
+from tracking.refutation import planned_cells
 from tracking.schema import describe_problem
 
 CERTIFICATE_FIELDS = ("base_digest", "env_id", "num_scenarios", "beta", "table", "digest")
@@ -27,17 +29,23 @@ class ResultFolder:
     """What a sweep left on disk: `records` in the order of cell ids, plain JSON values.
 
     `certificate` is None where the folder has none; `study` then holds at least its name.
+    `planned`: cells that the study asks for, 0 where that is not written down.
     """
 
     path: Path
     study: dict[str, Any]
     certificate: dict[str, Any] | None
     records: tuple[dict[str, Any], ...]
+    planned: int = 0
 
     @property
     def name(self) -> str:
         """The study's name."""
         return str(self.study["name"])
+
+    def base_at(self, horizon: int) -> BaseSteps | None:
+        """The base's own time to goal at this T, from its certification scenarios, if known."""
+        return base_steps(self.path, self.certificate, horizon)
 
     def samples(self, cell_id: str) -> dict[str, np.ndarray] | None:
         """The recorded policies of a cell, or None where none were kept.
@@ -86,7 +94,8 @@ def read_results(path: str | Path, *, may_be_empty: bool = False) -> ResultFolde
                 f"{file} belongs to study {record['study']!r}, the folder to {study['name']!r}: "
                 "move one of them to a folder of its own"
             )
-    return ResultFolder(folder, study, _read_certificate(folder / "certificate.json"), records)
+    certificate = _read_certificate(folder / "certificate.json")
+    return ResultFolder(folder, study, certificate, records, planned_cells(folder))
 
 
 def _planned(folder: Path, files: list[Path]) -> list[Path]:

@@ -29,20 +29,20 @@ def write_report(results_dir: str | Path) -> Path:
     holds no results or a damaged file.
     """
     folder = read_results(results_dir)
-    frame = results_table(folder.records)
+    frame = results_table(folder.records, folder.planned)
     settings = aggregate(frame)
     tables = Tables(
         frame,
         settings,
         pareto_table(settings),
-        hypervolume_table(settings, folder.certificate),
+        hypervolume_table(settings, folder.base_at),
         speedup_table(folder, frame),
         side_by_side(folder, frame),
         trend_table(frame),
         task_policy_table(frame, settings),
     )
     figures, skipped = draw_figures(folder, frame, settings, tables.speedup, tables.sources)
-    answer = answer_study(settings, folder.certificate)
+    answer = answer_study(settings, folder.certificate, folder.base_at)
     animation = animate(folder, frame, settings, answer)
     write_cells_csv(frame, folder.path / "cells.csv")
     write_cells_parquet(frame, folder.path / "cells.parquet")

@@ -73,9 +73,8 @@ COLUMNS: tuple[Column, ...] = (
     _c("empirical_violation_rate", "float", True, "probability", "num_violations / num_scenarios"),
     _c("posterior_bound", "float", True, "probability", "Clopper-Pearson bound of this one policy"),
     _c("posterior_beta", "float", True, "probability", "the posterior bound fails with this much"),
-    _c("mean_steps_to_goal", "float", True, "steps", "mean over successful scenarios"),
-    _c("std_steps_to_goal", "float", True, "steps", "standard deviation over successful scenarios"),
-    _c("mean_steps_to_reach", "float", True, "steps", "unconstrained only: mean, hazard ignored"),
+    _c("mean_steps_to_goal", "float", True, "steps", "mean where the property was satisfied"),
+    _c("std_steps_to_goal", "float", True, "steps", "standard deviation over the same scenarios"),
     _c("mean_task_steps", "float", True, "steps", "mean steps, hazard ignored, at most T"),
     _c("std_task_steps", "float", True, "steps", "its standard deviation over scenarios"),
     _c("mean_return", "float", True, "", "mean undiscounted return of the evaluation scenarios"),
@@ -138,6 +137,9 @@ def describe_problem(record: object) -> str | None:
         for name in REQUIRED_WHEN_FINISHED:
             if record.get(name) is None:
                 return f"is finished but has no {name}"
+        scenarios, violations = record["num_scenarios"], record["num_violations"]
+        if scenarios < 1 or not 0 <= violations <= scenarios:
+            return f"counts {violations!r} violations in {scenarios!r} scenarios"
     return None
 
 

@@ -16,13 +16,14 @@ import pandas as pd
 from scipy import stats
 
 from sport_ray.bounds import ratio_bound
+from tracking.intervals import CONFIDENCE, MIN_SEEDS, estimate
 from tracking.kinds import is_reference, is_unconstrained
 from tracking.parameters import parts_of
 from tracking.records import ResultFolder
+from tracking.refutation import is_refuted
 from tracking.task_policies import parts_of_series, series_of, series_text
 from tracking.wording import kind_text
 
-CONFIDENCE = 0.95
 COIN_FLIP, CEILING = "coin flip", "ceiling for pathwise ratio ≤ A"
 KINDS = {
     ("projected_ppo", "ratio"): "fixed α (paper)",
@@ -57,13 +58,16 @@ COLUMNS = [
 def speedup_table(folder: ResultFolder, frame: pd.DataFrame) -> pd.DataFrame:
     """One row per horizon, ε_max and kind, with coin flip and ceiling; columns ``COLUMNS``.
 
-    share, low, high: mean over seeds, t-interval at 95% over seeds (NaN below 3 seeds).
+    share, low, high: ratio of means over seeds, Fieller's interval at 95% (NaN from one seed).
     gain_over_paper: mean share over that of the paper's fixed α at the same ε_max, with the
         interval of the ratio (Fieller's theorem, paired by seed); NaN where it is unbounded.
     prior_bound: what is certified: at most ε_max. worst_…: of the worst seed.
 
-    Empty if the study has no base cell (α = 1), no unconstrained cell, or no ε_max.
+    Empty if the study has no base cell (α = 1), no unconstrained cell, or no ε_max, and where the
+    data refute a promise: then nothing was bought at a certified risk.
     """
+    if is_refuted(frame):
+        return pd.DataFrame(columns=COLUMNS)
     done = frame[(frame["status"] == "finished") & frame["mean_task_steps"].notna()]
     rows: list[dict[str, Any]] = []
     for part in parts_of(done):
@@ -76,6 +80,7 @@ def speedup_table(folder: ResultFolder, frame: pd.DataFrame) -> pd.DataFrame:
         if not slowest > fastest:
             continue
         there_is = slowest - fastest
+        all_there_is = base["mean_task_steps"] - free.groupby("seed")["mean_task_steps"].mean()
         targeted = group[group["eps_max"].notna() & ~is_unconstrained(group)]
         targeted = targeted.assign(series=series_of(targeted))
         for eps_max in sorted(float(one) for one in targeted["eps_max"].unique()):
@@ -100,7 +105,7 @@ def speedup_table(folder: ResultFolder, frame: pd.DataFrame) -> pd.DataFrame:
                         "horizon": horizon,
                         "eps_max": eps_max,
                         "kind": _name(key) + part.suffix,
-                        **_interval(share),
+                        **_interval(share * there_is, all_there_is.dropna(), there_is),
                         **_gain(share, paper if key != ("projected_ppo", "ratio") else None),
                         "prior_bound": cells["prior_bound"].max(),
                         "worst_violation_rate": cells["empirical_violation_rate"].max(),
@@ -130,13 +135,41 @@ def _name(key: tuple[str, str]) -> str:
     return KINDS.get(key, name)
 
 
-def _interval(share: pd.Series) -> dict[str, float]:
-    values = share.to_numpy(np.float64)
-    mean, count = float(values.mean()), len(values)
-    if count < 3:
-        return {"share": mean, "low": math.nan, "high": math.nan, "seeds": count}
-    half = stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1) * values.std(ddof=1) / math.sqrt(count)
-    return {"share": mean, "low": mean - half, "high": mean + half, "seeds": count}
+def _interval(gained: pd.Series, all_there_is: pd.Series, there_is: float) -> dict[str, float]:
+    """Mean of what was gained over what there is to gain, both of which the seeds leave uncertain.
+
+    Fieller's interval where the seeds have both; with other seeds the denominator is taken as
+    known and the interval is the numerator's.
+    """
+    share = {"share": float(gained.mean()) / there_is, "seeds": len(gained)}
+    both = pd.concat([gained, all_there_is], axis=1, join="inner").to_numpy(np.float64)
+    if len(both) == len(gained):
+        low, high = fieller(both[:, 0], both[:, 1])
+    else:
+        _, low, high = estimate(gained.to_numpy(np.float64) / there_is)
+    return {**share, "low": low, "high": high}
+
+
+def fieller(top: np.ndarray, bottom: np.ndarray) -> tuple[float, float]:
+    """95% interval of mean(top) / mean(bottom) over paired seeds, by Fieller's theorem (1954).
+
+    The ratios r at which mean(top) − r mean(bottom) is within t standard errors of 0. NaN from one
+    seed, and where `bottom` cannot be told from 0 (then no interval is bounded).
+    """
+    nothing = (math.nan, math.nan)
+    if len(top) < MIN_SEEDS:
+        return nothing
+    covariance = np.cov(top, bottom, ddof=1) / len(top)
+    above, below = float(np.mean(top)), float(np.mean(bottom))
+    t2 = stats.t.ppf(0.5 + CONFIDENCE / 2, len(top) - 1) ** 2
+    a = below**2 - t2 * covariance[1, 1]
+    b = above * below - t2 * covariance[0, 1]
+    c = above**2 - t2 * covariance[0, 0]
+    square = b * b - a * c
+    if a <= 0 or square < -1e-12 * b * b:
+        return nothing
+    root = math.sqrt(max(square, 0.0))  # 0 but for rounding, where all seeds have one ratio
+    return float((b - root) / a), float((b + root) / a)
 
 
 def _gain(share: pd.Series, paper: pd.Series | None) -> dict[str, float]:
@@ -147,20 +180,9 @@ def _gain(share: pd.Series, paper: pd.Series | None) -> dict[str, float]:
     both = pd.concat([share, paper], axis=1, join="inner").to_numpy(np.float64)
     if not len(both) or not both[:, 1].mean() > 0:
         return nothing
-    top, bottom = both.mean(axis=0)
-    found = nothing | {"gain_over_paper": float(top / bottom)}
-    if len(both) < 3:
-        return found
-    covariance = np.cov(both.T, ddof=1) / len(both)
-    t2 = stats.t.ppf(0.5 + CONFIDENCE / 2, len(both) - 1) ** 2
-    # The ratios r at which mean(share) − r mean(paper) is within t standard errors of 0.
-    a = bottom**2 - t2 * covariance[1, 1]
-    b = top * bottom - t2 * covariance[0, 1]
-    c = top**2 - t2 * covariance[0, 0]
-    if a <= 0 or b * b < a * c:  # the paper's share cannot be told from 0: no bounded interval
-        return found
-    root = math.sqrt(b * b - a * c)
-    return found | {"gain_low": float((b - root) / a), "gain_high": float((b + root) / a)}
+    low, high = fieller(both[:, 0], both[:, 1])
+    ratio = float(both[:, 0].mean() / both[:, 1].mean())
+    return {"gain_over_paper": ratio, "gain_low": low, "gain_high": high}
 
 
 def _references(

@@ -17,9 +17,9 @@ TITLE = "Share of the unconstrained policy's speed-up, by certified risk ε_max"
 NUMBERS = {False: 43, True: 55}
 """Columns of the terminal that the numbers of a row need, without intervals and with them."""
 NOTE = (
-    "Intervals: 95%, over seeds, from 3 seeds on. Gain: over the paper's fixed α. Budgets "
-    "(pathwise, mean shift) promise the risk of a whole episode only: they give up the bound "
-    "on every step."
+    "Intervals: 95%, over seeds (Fieller's, of a ratio), none from one seed. Gain: over the "
+    "paper's fixed α. Budgets (pathwise, mean shift) promise the risk of a whole episode only: "
+    "they give up the bound on every step."
 )
 
 

@@ -13,15 +13,17 @@ import numpy as np
 import pandas as pd
 
 from sport_ray.bounds import scenario_bound
-from tracking.bootstrap import (
+from tracking.intervals import (
     CONFIDENCE,
     MIN_SEEDS,
-    RESAMPLES,
     Estimate,
     estimate,
     interquartile_mean,
-    percentile_interval,
+    interval_text,
+    standard_error,
+    within_unit,
 )
+from tracking.refutation import is_refuted
 
 SETTING = [
     "method",
@@ -41,23 +43,6 @@ MEASURES = {
     "violation_rate": "empirical_violation_rate",
 }
 """What is summarised over seeds by mean and interquartile mean, and the cells' column of it."""
-
-
-def bootstrap_mean_interval(
-    values: np.ndarray, confidence: float = INTERVAL_CONFIDENCE, seed: int = 0
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean over seeds, reproducible by `seed`.
-
-    `values`: one number per seed. Raises ValueError for fewer than 3, where resampling seeds
-    says nothing, and for numbers that are not finite.
-    """
-    values = np.asarray(values, dtype=np.float64)
-    if values.ndim != 1 or values.size < MIN_SEEDS_FOR_INTERVAL:
-        raise ValueError(f"values: expected at least 3 seeds in one dimension, got {values.shape}")
-    if not np.isfinite(values).all():
-        raise ValueError(f"values: expected finite numbers, got {values}")
-    draws = np.random.default_rng(seed).integers(values.size, size=(RESAMPLES, values.size))
-    return percentile_interval(values[draws].mean(axis=1), confidence)
 
 
 def rate_interval(
@@ -84,21 +69,23 @@ def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
     - seeds, failed_seeds: finished and failed cells;
     - mean_steps_to_goal, median_steps_to_goal, min_..., max_...: over seeds, of the cells' means
       (NaN if a finished seed never reached the goal: leaving it out would flatter the setting);
-    - steps_low, steps_high, steps_interval: from 3 seeds on a bootstrap interval of the mean,
-      below that the range, and a text that says which;
+    - steps_low, steps_high, steps_interval: 95% t-interval of the mean over seeds (NaN from one
+      seed), and a text that says which;
     - std_steps_to_goal: over all successful scenarios of all seeds;
     - steps_standard_error: of the mean, from scenarios alone (seeds taken as given);
-    - mean_return, return_low, return_high, return_interval, return_standard_error: the same of
-      the undiscounted return, over all evaluation scenarios;
+    - steps_seed_error: of the mean, from the spread over seeds, which has the scenarios' in it;
+    - steps_by_seed: (seed, mean) of each finished seed;
+    - mean_return, return_low, return_high, return_interval, return_standard_error,
+      return_seed_error, return_by_seed: the same of the undiscounted return, over all evaluation
+      scenarios;
     - num_scenarios, num_violations, empirical_violation_rate: pooled over seeds, no interval;
       min_/max_empirical_violation_rate: over seeds;
     - prior_bound (the largest; seeds share it), posterior_bound (the worst policy's),
       min_posterior_bound; NaN if one is missing;
-    - mean_steps_to_reach: of an unconstrained policy, violations ignored; otherwise NaN;
-    - certified: every finished seed is;
+    - certified: every finished seed is; refuted: some seed is;
     - for each of `MEASURES`, m: mean_m (over seeds, with mean_m_low, mean_m_high) and iqm_m, the
-      interquartile mean, with iqm_m_low, iqm_m_high: 95% bootstrap over seeds, pointwise. Below 3
-      seeds there is no interval (NaN), below 4 the iqm is the mean; seeds_interval says which.
+      interquartile mean (below 4 seeds the mean; it has no interval). The interval is the 95%
+      t-interval over seeds, pointwise, NaN from one seed; seeds_interval says which.
     """
     keys = [frame[name] for name in SETTING]
     rows = [
@@ -137,11 +124,15 @@ def _summarise(group: pd.DataFrame) -> dict[str, object]:
         "steps_interval": interval,
         "std_steps_to_goal": deviation,
         "steps_standard_error": error,
+        "steps_seed_error": standard_error(steps),
+        "steps_by_seed": _by_seed(done, "mean_steps_to_goal"),
         "mean_return": _over_seeds(np.mean, returns),
         "return_low": return_low,
         "return_high": return_high,
         "return_interval": return_interval,
         "return_standard_error": return_error,
+        "return_seed_error": standard_error(returns),
+        "return_by_seed": _by_seed(done, "mean_return"),
         "num_scenarios": scenarios,
         "num_violations": violations,
         "empirical_violation_rate": violations / scenarios if scenarios else np.nan,
@@ -150,8 +141,8 @@ def _summarise(group: pd.DataFrame) -> dict[str, object]:
         "prior_bound": done["prior_bound"].max(skipna=False),
         "posterior_bound": done["posterior_bound"].max(skipna=False),
         "min_posterior_bound": done["posterior_bound"].min(skipna=False),
-        "mean_steps_to_reach": done["mean_steps_to_reach"].astype(float).mean(skipna=False),
         "certified": bool(len(done)) and bool(done["certified"].all()),
+        "refuted": is_refuted(done),
         **_over_seeds_of(done),
     }
 
@@ -160,22 +151,16 @@ def _over_seeds_of(done: pd.DataFrame) -> dict[str, object]:
     found: dict[str, object] = {"seeds_interval": interval_text(len(done))}
     for measure, column in MEASURES.items():
         values = done[column] if column in done else pd.Series(np.nan, index=done.index)
-        seeds = [values.to_numpy(np.float64)]
-        for name, one in (("mean", estimate(seeds)), ("iqm", estimate(seeds, interquartile_mean))):
-            found |= _columns(f"{name}_{measure}", one)
+        seeds = values.to_numpy(np.float64)
+        one = estimate(seeds)
+        one = within_unit(one) if measure == "violation_rate" else one
+        found |= _columns(f"mean_{measure}", one)
+        found[f"iqm_{measure}"] = interquartile_mean(seeds)
     return found
 
 
 def _columns(name: str, one: Estimate) -> dict[str, float]:
     return {name: one.value, f"{name}_low": one.low, f"{name}_high": one.high}
-
-
-def interval_text(seeds: int) -> str:
-    """What an interval over so many seeds is, to be said beside it."""
-    if seeds < MIN_SEEDS_FOR_INTERVAL:
-        plural = "" if seeds == 1 else "s"
-        return f"no interval: {seeds} seed{plural}, fewer than {MIN_SEEDS_FOR_INTERVAL}"
-    return f"{INTERVAL_CONFIDENCE:.0%} bootstrap over {seeds} seeds, pointwise"
 
 
 def _over_seeds(statistic: object, values: np.ndarray) -> float:
@@ -185,15 +170,15 @@ def _over_seeds(statistic: object, values: np.ndarray) -> float:
 def _interval(values: np.ndarray) -> tuple[float, float, str]:
     if not values.size or not np.isfinite(values).all():
         return np.nan, np.nan, "none"
-    if values.size < MIN_SEEDS_FOR_INTERVAL:
-        plural = "s" if values.size > 1 else ""
-        return (
-            float(values.min()),
-            float(values.max()),
-            f"range of {values.size} seed{plural}, too few for an interval",
-        )
-    _, low, high = estimate([values])
+    _, low, high = estimate(values)
     return low, high, interval_text(values.size)
+
+
+def _by_seed(done: pd.DataFrame, column: str) -> tuple[tuple[int, float], ...]:
+    return tuple(
+        (int(seed), float(value))
+        for seed, value in zip(done["seed"], done[column].astype(float), strict=True)
+    )
 
 
 def _pooled_deviation(

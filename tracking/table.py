@@ -12,15 +12,19 @@ from tracking.files import write_atomically
 from tracking.kinds import ORDER, constraint_held
 from tracking.parameters import order_of
 from tracking.records import read_results
+from tracking.refutation import find_refutations
 from tracking.schema import COLUMN_NAMES, COLUMNS, METHODS
 from tracking.task_policies import TITLES, sources_of
 
 SCHEMA_NAME = "sport-ray/cells/1"
 DERIVED = {
     "constraint_held": "finished, and kept to its constraint in all of its evaluation",
-    "certified": "constraint_held, and the prior bound is below 1",
+    "certified": "constraint_held, the prior bound is below 1, and no cell of the study is refuted",
+    "refuted": "the cell's own evaluation contradicts what was promised of it (the alarm)",
 }
 """Columns that `load_results` adds to those of the records, booleans."""
+REFUTATION = "refutation"
+"""A column of texts, where a cell is refuted: what was promised and what was seen."""
 SORT_KEYS = [
     "horizon",
     "method",
@@ -40,26 +44,36 @@ def load_results(path: str | Path) -> pd.DataFrame:
     Columns, units and meanings: `tracking.schema.COLUMNS`; what does not apply is missing (NaN,
     <NA>): an unconstrained cell has no alpha, and neither has one under a budget
     (`tracking.kinds` tells them apart). Failed cells are rows like any other: filter on `status`.
-    Two further boolean columns are derived: `constraint_held`, the finished cell kept to its
-    constraint in evaluation (`tracking.kinds.constraint_held` says what that means for each
-    kind), and `certified`, it did and its prior bound is below 1, so that the bound says something.
+    Three boolean columns are derived: `constraint_held`, the finished cell kept to its constraint
+    in evaluation (`tracking.kinds.constraint_held` says what that means for each kind);
+    `certified`, it did and its prior bound is below 1, so that the bound says something; and
+    `refuted`, its evaluation contradicts its promise (`tracking.refutation`). One refuted cell
+    leaves no cell of its study certified, and has a further column, `refutation`, say why.
 
     Raises UserError if the folder holds no results or a damaged record.
     """
-    return results_table(read_results(path).records)
+    found = read_results(path)
+    return results_table(found.records, found.planned)
 
 
-def results_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """The table of records that were read already; see `load_results`."""
+def results_table(records: Sequence[dict[str, Any]], planned: int | None = None) -> pd.DataFrame:
+    """The table of records that were read already; see `load_results`.
+
+    planned: cells of the whole study, by which the alarm's level is split.
+    """
     frame = pd.DataFrame.from_records(list(records))
-    extra = sorted(set(frame.columns) - set(COLUMN_NAMES))
+    extra = sorted(set(frame.columns) - {*COLUMN_NAMES, *DERIVED, REFUTATION})
     frame = frame.reindex(columns=[*COLUMN_NAMES, *extra])
     for column in COLUMNS:
         frame[column.name] = frame[column.name].astype(_DTYPES[column.kind])
     # In a record from before there were other sources it follows from the method.
     frame["task_policy"] = sources_of(frame).astype(_DTYPES["str"])
     frame["constraint_held"] = constraint_held(frame)
-    frame["certified"] = frame["constraint_held"] & (frame["prior_bound"] < 1)
+    refuted = {one.cell_id: one.text for one in find_refutations(plain_rows(frame), planned)}
+    frame["certified"] = frame["constraint_held"] & (frame["prior_bound"] < 1) & (not refuted)
+    frame["refuted"] = frame["cell_id"].isin(set(refuted))
+    if refuted:
+        frame[REFUTATION] = frame["cell_id"].map(refuted).astype(_DTYPES["str"])
     orders: dict[Any, dict[str, int]] = {
         "method": {name: rank for rank, name in enumerate(METHODS)},
         "task_policy": _order_of_sources(frame["task_policy"]),

@@ -1,11 +1,12 @@
 """Bounds on the probability of violating a property: pure functions of a few numbers.
 
-From counts of rollouts (statistics): ``scenario_bound``, and ``anytime_bound`` for looking after
-every rollout. From the base policy to a task policy, before any rollout of it: ``ratio_bound`` for
-every policy within a density ratio, ``gauss_renyi_bound`` for Gaussian ones, ``pathwise_bound`` and
-``gaussian_tradeoff_bound`` for budgets over the whole path, ``violation_time_bound`` by when the
-base violates; ``gaussian_max_ratio`` for perturbed worlds. From the base's own rollouts, for one
-task policy: ``off_policy_bound``. ``max_alpha`` inverts. Proofs: docs/bounds.md.
+From counts of rollouts (statistics): ``scenario_bound``, ``anytime_bound`` for looking after every
+rollout, and ``scenario_lower_bound``, which refutes promises. From the base policy to a task
+policy, before any rollout of it: ``ratio_bound`` for every policy within a density ratio,
+``gauss_renyi_bound`` for Gaussian ones, ``pathwise_bound`` and ``gaussian_tradeoff_bound`` for
+budgets over the whole path, ``violation_time_bound`` by when the base violates;
+``gaussian_max_ratio`` for perturbed worlds. From the base's own rollouts, for one task policy:
+``off_policy_bound``. ``max_alpha`` inverts. Proofs: docs/bounds.md.
 """
 
 from sport_ray.bounds.anytime import anytime_bound, anytime_lower_bound
@@ -14,7 +15,7 @@ from sport_ray.bounds.off_policy import effective_sample_size, off_policy_bound
 from sport_ray.bounds.pathwise import pathwise_bound, pathwise_log_budget
 from sport_ray.bounds.perturbation import gaussian_max_ratio
 from sport_ray.bounds.ratio import max_alpha, ratio_bound
-from sport_ray.bounds.scenario import scenario_bound
+from sport_ray.bounds.scenario import excess_p_value, scenario_bound, scenario_lower_bound
 from sport_ray.bounds.tradeoff import gaussian_tradeoff_bound, max_mu
 from sport_ray.bounds.violation_time import violation_time_bound
 
@@ -22,6 +23,7 @@ __all__ = [
     "anytime_bound",
     "anytime_lower_bound",
     "effective_sample_size",
+    "excess_p_value",
     "gauss_renyi_bound",
     "gaussian_max_ratio",
     "gaussian_tradeoff_bound",
@@ -32,5 +34,6 @@ __all__ = [
     "pathwise_log_budget",
     "ratio_bound",
     "scenario_bound",
+    "scenario_lower_bound",
     "violation_time_bound",
 ]

@@ -1,10 +1,10 @@
-"""The scenario bound: from counts of violations to a bound on the violation probability."""
+"""From counts of violations to bounds on the violation probability, above and below."""
 
 from __future__ import annotations
 
 import math
 
-from scipy.special import betaincc
+from scipy.special import betainc, betaincc
 from scipy.stats import beta as beta_distribution
 
 from sport_ray.bounds.arguments import require_beta, require_integer
@@ -34,12 +34,7 @@ def scenario_bound(num_scenarios: int, num_violations: int, beta: float) -> floa
     >>> round(scenario_bound(10_000, 0, 1e-7), 6)
     0.001611
     """
-    n = require_integer("num_scenarios", num_scenarios, 1)
-    k = require_integer("num_violations", num_violations, 0)
-    if k > n:
-        raise ValueError(
-            f"num_violations must be at most num_scenarios ({n}), got {num_violations!r}"
-        )
+    n, k = _counts(num_scenarios, num_violations)
     beta = require_beta("beta", beta)
     if k == n:
         return 1.0
@@ -59,3 +54,61 @@ def scenario_bound(num_scenarios: int, num_violations: int, beta: float) -> floa
         bound = min(bound * (1.0 + step), 1.0)
         step *= 2.0
     return bound
+
+
+def scenario_lower_bound(num_scenarios: int, num_violations: int, level: float) -> float:
+    """Lower bound on a violation probability from N independent, complete, sampled rollouts.
+
+    The ε with P(Bin(N, ε) ≥ k) = level, i.e. the `level` quantile of Beta(k, N−k+1); for k = 0 it
+    is 0. With probability at least 1 − level over the rollouts, the true violation probability is
+    at least the returned value: a promise below it is refuted. Rounded downwards: the tail at the
+    returned value, as evaluated, is at most `level`.
+
+    Args:
+        num_scenarios: N ≥ 1, fixed before looking at the data.
+        num_violations: k, 0 ≤ k ≤ N.
+        level: probability that the bound fails, in (0, 1).
+
+    Raises:
+        ValueError: an argument out of range, by name.
+
+    Source: Clopper & Pearson 1934; proof: docs/bounds.md, section 1.
+
+    >>> round(scenario_lower_bound(500, 320, 1e-6), 3)
+    0.534
+    """
+    n, k = _counts(num_scenarios, num_violations)
+    level = require_beta("level", level)
+    if k == 0:
+        return 0.0
+    bound = float(beta_distribution.ppf(level, k, n - k + 1))
+    if math.isnan(bound):  # 0 is always a bound
+        return 0.0
+    # As in `scenario_bound`, but downwards: the library's tail is better than its quantile.
+    step = _ULP
+    while bound > 0.0 and not betainc(k, n - k + 1, bound) <= level:
+        bound = max(bound * (1.0 - step), 0.0)
+        step *= 2.0
+    return bound
+
+
+def excess_p_value(num_scenarios: int, num_violations: int, promised: float) -> float:
+    """P(Bin(N, promised) ≥ k): so many violations or more, were the risk what was promised.
+
+    >>> excess_p_value(10, 0, 0.1), round(excess_p_value(10, 5, 0.1), 6)
+    (1.0, 0.001635)
+    """
+    n, k = _counts(num_scenarios, num_violations)
+    if not 0.0 <= promised <= 1.0:
+        raise ValueError(f"promised must be a probability, got {promised!r}")
+    return 1.0 if k == 0 else float(betainc(k, n - k + 1, promised))
+
+
+def _counts(num_scenarios: int, num_violations: int) -> tuple[int, int]:
+    n = require_integer("num_scenarios", num_scenarios, 1)
+    k = require_integer("num_violations", num_violations, 0)
+    if k > n:
+        raise ValueError(
+            f"num_violations must be at most num_scenarios ({n}), got {num_violations!r}"
+        )
+    return n, k

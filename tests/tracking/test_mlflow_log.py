@@ -288,3 +288,29 @@ def test_a_run_whose_answer_was_lost_is_not_there_twice(small: Path) -> None:
     assert {c: run.info.run_id for c, run in kept.items()} == {
         c: run.info.run_id for c, run in cells.items()
     }
+
+
+def test_refuted_cells_and_their_sweep_are_tagged(make_results) -> None:
+    """And no longer, once the cell has been run again and its promise holds."""
+    from tests.tracking.test_refutation import windy
+
+    folder = make_results(horizons=(21,), alphas=(1.0, 1.1), seeds=(0,), change=windy)
+    log_sweep(folder)
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("quickstart")
+    runs = client.search_runs([experiment.experiment_id])
+    tagged = [run for run in runs if run.data.tags.get("sport_ray.refuted") == "true"]
+    assert len(tagged) == 2
+    for run in tagged:
+        assert "640 of 1,000" in run.data.tags["sport_ray.refutation"]
+    [parent] = [run for run in tagged if "sport_ray.sweep_id" in run.data.tags]
+    note = parent.data.tags["mlflow.note.content"]
+    assert note.startswith("**REFUTED") and "certified risk" not in note
+    for file in folder.glob("cells/*/record.json"):
+        record = json.loads(file.read_text())
+        if record.get("num_violations") == 640:
+            again = {"num_violations": 4, "num_hazard": 4, "empirical_violation_rate": 0.004}
+            file.write_text(json.dumps(record | again))
+    log_sweep(folder)
+    runs = client.search_runs([experiment.experiment_id])
+    assert not any("sport_ray.refuted" in run.data.tags for run in runs)

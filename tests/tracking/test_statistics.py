@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binomtest, norm
+from scipy.stats import binomtest, sem, ttest_1samp
 
 from tracking import load_results
 from tracking.performance import STEPS
-from tracking.statistics import MEASURES, aggregate, bootstrap_mean_interval, rate_interval
+from tracking.statistics import aggregate, rate_interval
 
 
 def pick(settings: pd.DataFrame, method: str, alpha: float, horizon: int) -> pd.Series:
@@ -40,8 +40,8 @@ def test_a_setting_summarises_its_seeds(results: Path) -> None:
     ]
     means = cells["mean_steps_to_goal"].to_numpy()
     assert row["mean_steps_to_goal"] == pytest.approx(means.mean(), rel=1e-15)
-    assert (row["steps_low"], row["steps_high"]) == (means.min(), means.max())
-    assert row["steps_interval"] == "range of 2 seeds, too few for an interval"
+    assert (row["min_steps_to_goal"], row["max_steps_to_goal"]) == (means.min(), means.max())
+    assert row["steps_interval"] == "95% t-interval over 2 seeds, pointwise"
     assert row["num_violations"] == cells["num_violations"].sum()
     assert row["empirical_violation_rate"] == cells["num_violations"].sum() / 20_000
     assert row["posterior_bound"] == cells["posterior_bound"].max()
@@ -67,7 +67,7 @@ def test_the_pooled_deviation_is_that_of_all_scenarios() -> None:
             "empirical_violation_rate": [1 / 6, 1 / 4],
             "mean_steps_to_goal": [s.mean() for s in samples],
             "std_steps_to_goal": [s.std() for s in samples],
-            "mean_steps_to_reach": np.nan,
+            "seed": [0, 1],
             "mean_return": np.nan,
             "std_return": np.nan,
             "prior_bound": 0.5,
@@ -81,12 +81,17 @@ def test_the_pooled_deviation_is_that_of_all_scenarios() -> None:
     assert row["steps_standard_error"] == pytest.approx(error, rel=1e-12)
 
 
-def test_from_three_seeds_on_there_is_an_interval(make_results) -> None:
+def test_from_two_seeds_on_there_is_students_interval(make_results) -> None:
     folder = make_results(alphas=(1.0, 1.5), horizons=(21,), seeds=(0, 1, 2, 3))
-    row = pick(aggregate(load_results(folder)), "projected_ppo", 1.5, 21)
-    assert row["steps_interval"] == "95% bootstrap over 4 seeds, pointwise"
-    assert row["min_steps_to_goal"] <= row["steps_low"] < row["mean_steps_to_goal"]
-    assert row["mean_steps_to_goal"] < row["steps_high"] <= row["max_steps_to_goal"]
+    frame = load_results(folder)
+    row = pick(aggregate(frame), "projected_ppo", 1.5, 21)
+    cells = frame[(frame["method"] == "projected_ppo") & (frame["alpha"] == 1.5)]
+    values = cells["mean_steps_to_goal"].to_numpy()
+    assert row["steps_interval"] == "95% t-interval over 4 seeds, pointwise"
+    expected = ttest_1samp(values, 0.0).confidence_interval(0.95)
+    assert (row["steps_low"], row["steps_high"]) == pytest.approx((expected.low, expected.high))
+    assert row["steps_seed_error"] == pytest.approx(sem(values))
+    assert row["steps_by_seed"] == tuple(zip(cells["seed"], values, strict=True))
 
 
 def test_a_seed_that_never_reaches_the_goal_is_not_left_out(make_results) -> None:
@@ -126,33 +131,16 @@ def test_one_uncertified_seed_uncertifies_its_setting(make_results) -> None:
     assert pick(settings, "projected_ppo", 1.25, 21)["certified"]
 
 
-def test_bootstrap_is_reproducible_and_near_the_normal_interval() -> None:
-    values = np.random.default_rng(0).normal(5, 1, 400)
-    low, high = bootstrap_mean_interval(values)
-    assert (low, high) == bootstrap_mean_interval(values)
-    error = values.std() / values.size**0.5
-    assert low == pytest.approx(values.mean() + norm.ppf(0.025) * error, abs=0.2 * error)
-    assert high == pytest.approx(values.mean() + norm.ppf(0.975) * error, abs=0.2 * error)
-
-
-@pytest.mark.parametrize("values", [[1.0, 2.0], [1.0, 2.0, np.nan], [[1.0, 2.0, 3.0]]])
-def test_bootstrap_refuses_what_it_cannot_use(values: list) -> None:
-    with pytest.raises(ValueError, match="values: expected"):
-        bootstrap_mean_interval(np.array(values))
-
-
-def test_what_an_unconstrained_policy_reaches_ignores_violations() -> None:
+def test_an_unconstrained_policy_is_measured_as_all_others_are() -> None:
     settings = pd.DataFrame(
         {
             "method": ["projected_ppo", "unconstrained", "unconstrained"],
             "constraint": ["ratio", None, "unconstrained"],
             "alpha": [1.5, np.nan, np.nan],
             "mean_steps_to_goal": [13.0, 18.5, 16.0],
-            "mean_steps_to_reach": [np.nan, 11.5, np.nan],
         }
     )
-    assert STEPS.unconstrained(settings) == 11.5
-    assert STEPS.unconstrained(settings.iloc[[2]]) == 16.0  # not measured: among successes
+    assert STEPS.unconstrained(settings) == 16.0
     assert np.isnan(STEPS.unconstrained(settings.iloc[[0]]))
 
 
@@ -167,7 +155,7 @@ def test_budgets_of_other_risks_and_kinds_are_settings_of_their_own(make_kinds) 
     assert budgets["alpha"].isna().all()
 
 
-def test_mean_and_interquartile_mean_over_seeds_have_intervals_of_their_own(make_results) -> None:
+def test_mean_over_seeds_with_its_interval_and_interquartile_mean(make_results) -> None:
     folder = make_results(alphas=(1.0, 1.5), horizons=(21,), seeds=(0, 1, 2, 3, 4))
     frame = load_results(folder)
     row = pick(aggregate(frame), "projected_ppo", 1.5, 21)
@@ -175,21 +163,20 @@ def test_mean_and_interquartile_mean_over_seeds_have_intervals_of_their_own(make
     values = np.sort(cells["empirical_violation_rate"].to_numpy())
     assert row["mean_violation_rate"] == pytest.approx(values.mean(), rel=1e-14)
     assert row["iqm_violation_rate"] == pytest.approx(values[1:4].mean(), rel=1e-14)
-    for name in ("mean_violation_rate", "iqm_violation_rate"):
-        assert values[0] <= row[f"{name}_low"] <= row[name] <= row[f"{name}_high"] <= values[4]
-    assert row["seeds_interval"] == "95% bootstrap over 5 seeds, pointwise"
+    expected = ttest_1samp(values, 0.0).confidence_interval(0.95)
+    found = (row["mean_violation_rate_low"], row["mean_violation_rate_high"])
+    assert found == pytest.approx((expected.low, expected.high))
+    assert row["seeds_interval"] == "95% t-interval over 5 seeds, pointwise"
     # What these made-up cells do not have has no summary either.
     assert np.isnan(row["iqm_task_steps"]) and np.isnan(row["mean_task_steps_low"])
 
 
-def test_two_seeds_have_a_mean_and_no_interval_and_it_says_so(results: Path) -> None:
-    settings = aggregate(load_results(results))
-    assert settings[[f"iqm_{m}_low" for m in MEASURES]].isna().all(axis=None)
-    assert settings["iqm_steps_to_goal"].notna().all()
-    assert set(settings["seeds_interval"]) == {
-        "no interval: 2 seeds, fewer than 3",
-        "no interval: 1 seed, fewer than 3",
-    }
+def test_one_seed_has_a_mean_and_no_interval_and_it_says_so(make_results) -> None:
+    settings = aggregate(load_results(make_results(seeds=(0,))))
+    assert settings[["steps_low", "mean_steps_to_goal_low"]].isna().all(axis=None)
+    assert settings["mean_steps_to_goal"].notna().all()
+    assert set(settings["seeds_interval"]) == {"no interval: 1 seed"}
+    assert set(settings["steps_interval"]) == {"no interval: 1 seed"}
 
 
 @pytest.mark.parametrize(("scenarios", "violations"), [(500, 0), (500, 7), (20, 20), (10_000, 91)])

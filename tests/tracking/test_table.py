@@ -27,7 +27,7 @@ from tracking.table import (
 def test_one_row_per_cell_with_documented_columns(results: Path) -> None:
     frame = load_results(results)
     assert len(frame) == 52
-    assert list(frame.columns) == [*COLUMN_NAMES, "constraint_held", "certified"]
+    assert list(frame.columns) == [*COLUMN_NAMES, "constraint_held", "certified", "refuted"]
     assert frame["horizon"].dtype == "Int64"
     assert frame["alpha"].dtype == "float64"
 
@@ -86,7 +86,13 @@ def test_certified_needs_a_bound_below_one_and_the_constraint_held(results: Path
 def test_further_fields_follow_the_documented_columns(make_results) -> None:
     folder = make_results(change=lambda record: record | {"renyi_bound": 0.25, "a_note": "x"})
     frame = load_results(folder)
-    assert list(frame.columns[-4:]) == ["a_note", "renyi_bound", "constraint_held", "certified"]
+    assert list(frame.columns[-5:]) == [
+        "a_note",
+        "renyi_bound",
+        "constraint_held",
+        "certified",
+        "refuted",
+    ]
     assert (frame["renyi_bound"] == 0.25).all()
 
 

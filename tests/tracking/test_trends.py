@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from tracking.trends import COLUMNS, holm, sign_flip_p_value, trend_table
+from tracking.intervals import holm
+from tracking.trends import COLUMNS, page_p_value, sign_flip_p_value, trend_table
 
 ALPHAS = (1.0, 2.0, 5.0, 10.0, 100.0)
 
@@ -120,3 +121,23 @@ def test_holm_is_monotone_and_between_p_and_bonferroni(values: list[float]) -> N
     assert (adjusted >= raw).all() and (adjusted <= np.minimum(raw * len(raw), 1.0) + 1e-12).all()
     order = np.argsort(raw, kind="stable")
     assert (np.diff(adjusted[order]) >= 0.0).all()
+
+
+@pytest.mark.parametrize(("seeds", "alphas", "rate"), [(3, 3, 0.3), (5, 5, 0.05), (5, 8, 1.0)])
+def test_pages_p_value_keeps_its_level_where_rates_tie(
+    seeds: int, alphas: int, rate: float
+) -> None:
+    """Counts of violations without a trend: mostly 0, so most of a row is one tie."""
+    rng = np.random.default_rng(0)
+    found = np.array([page_p_value(rng.poisson(rate, (seeds, alphas))) for _ in range(250)])
+    for level in (0.05, 0.2):
+        above = stats.binomtest(int((found <= level).sum()), 250, level, alternative="greater")
+        assert above.pvalue > 0.005
+
+
+def test_pages_p_value_is_scipys_without_ties_and_one_where_all_tie() -> None:
+    values = np.random.default_rng(1).normal(size=(4, 5)) + np.arange(5)
+    assert page_p_value(values) == stats.page_trend_test(values).pvalue
+    assert page_p_value(np.zeros((5, 4))) == 1.0
+    tied = values.round()
+    assert page_p_value(tied) < 0.01 and page_p_value(-tied) > 0.9

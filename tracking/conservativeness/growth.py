@@ -2,7 +2,7 @@
 
 A seed's cells at different α are no independent runs: they share their evaluation scenarios, and
 some methods the trained policy. So a line is fitted to each seed by itself; the slope is the mean
-over seeds, its interval a bootstrap over their slopes.
+over seeds, its interval a t-interval of their slopes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tracking.bootstrap import Estimate, estimate
+from tracking.intervals import UNKNOWN, estimate
 from tracking.statistics import SETTING
 
 TARGETS = ("posterior", "empirical")
@@ -22,7 +22,7 @@ GROWTH = {
     "along": "α: per tenfold α, at one T; T: per step, at one α; both: per power of ten of α^T",
     "at": "the T or α that is held, if any",
     "slope": "powers of ten of the gap per unit of `along`",
-    "low": "95% bootstrap over seeds, pointwise; empty below 3 seeds",
+    "low": "95% t-interval over seeds, pointwise; empty from one seed",
     "high": "the same, upper end",
     "prior_slope": "slope of the prior bound itself: the gap's would be this if the risk stood "
     "still",
@@ -75,7 +75,7 @@ def _slope(cells: pd.DataFrame, x: str, along: str, at: float) -> dict[str, Any]
         by_seed.append(fitted_slope(rows[x].to_numpy(float), rows["gap"].to_numpy(float)))
         prior.append(fitted_slope(rows[x].to_numpy(float), rows["log10"].to_numpy(float)))
         used += len(rows)
-    one = estimate([by_seed]) if by_seed else Estimate(math.nan, math.nan, math.nan)
+    one = estimate(by_seed) if by_seed else UNKNOWN
     return {
         "along": along,
         "at": at,

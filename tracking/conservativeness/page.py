@@ -28,6 +28,7 @@ from tracking.figures.style import look
 from tracking.files import write_atomically
 from tracking.inline_svg import inline_svg
 from tracking.records import ResultFolder, read_results
+from tracking.refutation import find_refutations, headline
 from tracking.table import plain_rows, results_table
 from tracking.task_policies import series_of_row
 from tracking.templating import page_environment
@@ -68,7 +69,7 @@ def write_conservativeness(results_dir: str | Path) -> Path:
         UserError: no results, a damaged file, or no finished cell that is promised anything.
     """
     folder = read_results(results_dir)
-    tables = study_tables(folder, results_table(folder.records))
+    tables = study_tables(folder, results_table(folder.records, folder.planned))
     if tables.settings.empty:
         raise UserError(
             f"no finished cell in {folder.path} has a prior bound, so there is no gap to study: "
@@ -114,6 +115,7 @@ def render(folder: ResultFolder, tables: Tables) -> str:
     rungs = [name for name in RUNGS if name in set(tables.ladder["rung"])]
     return environment.get_template("conservativeness.html.j2").render(
         study=folder.name,
+        refuted=headline(find_refutations(folder.records, folder.planned)),
         summary=summarise(tables.settings, tables.growth),
         settings=plain_rows(tables.settings),
         growth=plain_rows(tables.growth),

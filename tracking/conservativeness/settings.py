@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tracking.bootstrap import estimate, interquartile_mean
 from tracking.conservativeness.decomposition import PARTS
 from tracking.conservativeness.rungs import RUNGS
-from tracking.statistics import SETTING, interval_text
+from tracking.intervals import estimate, interquartile_mean, interval_text
+from tracking.statistics import SETTING
 
 SHARES = ("mean_allowed_share", "max_allowed_share", "mean_realised_share", "path_share")
 
@@ -45,7 +45,7 @@ def setting_table(
 
 
 def _summary(parts: pd.DataFrame, lines: pd.DataFrame) -> dict[str, Any]:
-    totals = [parts["total"].to_numpy(np.float64)]
+    totals = parts["total"].to_numpy(np.float64)
     gap = estimate(totals)
     rate = lines[lines["rung"] == "empirical"]
     stated = lines[lines["stated"]]
@@ -66,7 +66,7 @@ def _summary(parts: pd.DataFrame, lines: pd.DataFrame) -> dict[str, Any]:
         "gap": gap.value,
         "gap_low": gap.low,
         "gap_high": gap.high,
-        "gap_iqm": estimate(totals, interquartile_mean).value,
+        "gap_iqm": interquartile_mean(totals),
         "gap_is_limit": bool(parts["rate_is_limit"].any()),
         **{name: float(parts[name].mean(skipna=False)) for name in PARTS},
     }

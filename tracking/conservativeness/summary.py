@@ -196,9 +196,9 @@ def _growth(growth: pd.DataFrame) -> list[str]:
             )
     few = growth["seeds"].max() < MIN_SEEDS_FOR_INTERVAL
     said.append(
-        f"Fewer than {MIN_SEEDS_FOR_INTERVAL} seeds: slopes have no interval."
+        "One seed: slopes have no interval."
         if few
-        else "Brackets: 95% bootstrap over seeds, each slope on its own (pointwise)."
+        else "Brackets: 95% t-intervals over seeds, each slope on its own (pointwise)."
     )
     return said
 

@@ -23,6 +23,7 @@ from tracking.figures.style import (
 from tracking.kinds import kind_of
 from tracking.pareto import candidates, front_groups, front_mask
 from tracking.performance import Performance, performance_of
+from tracking.refutation import is_refuted
 from tracking.table import plain_rows
 from tracking.task_policies import series_of
 from tracking.wording import point_text, seeds_text, series_and_kind_text
@@ -42,10 +43,13 @@ def draw_pareto(settings: pd.DataFrame, folder: Path) -> Drawn | None:
     figure, grid = new_figure(9.8, 4.6, 1, 2, sharey=True)
     for axes, (kind, points) in zip(grid[0], chosen.items(), strict=True):
         title, label = PANELS[kind]
+        refuted = kind == "prior_bound" and is_refuted(settings)
+        title = "Promised before any rollout" if refuted else title
         axes.set_title(title)
         axes.set_xlabel(label)
         if points.empty:
-            axes.text(0.5, 0.5, "no bound below 1", transform=axes.transAxes, ha="center",
+            why = "refuted by the data" if refuted else "no bound below 1"
+            axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center",
                       color=MUTED)  # fmt: skip
         else:
             _panel(axes, points, measure)
@@ -58,10 +62,11 @@ def draw_pareto(settings: pd.DataFrame, folder: Path) -> Drawn | None:
         "which runs over methods, constraints and T" if measure.across_horizons else "of its own T"
     )
     say_few_seeds(figure, seeds)
+    together = "" if is_refuted(settings) else "All certified points hold together. "
     caption = (
         f"Each point a setting, mean over {seeds_text(seeds)}; labels: the constraint{many}. "
-        f"Filled: on the front, {runs}; hollow: dominated. All certified points hold together; "
-        "posterior bounds hold one by one, and the best of many is drawn here."
+        f"Filled: on the front, {runs}; hollow: dominated. {together}"
+        "Posterior bounds hold one by one, and the best of many is drawn here."
     )
     title = f"Pareto front: risk against {measure.name}"
     return Drawn("pareto", title, caption, save(figure, folder, "pareto"))

@@ -21,6 +21,7 @@ from tracking.figures.style import (
     save,
     say_few_seeds,
 )
+from tracking.intervals import MIN_SEEDS
 from tracking.speedup import CEILING, COIN_FLIP, KINDS
 from tracking.wording import seeds_text
 
@@ -78,7 +79,7 @@ def draw_speedup(table: pd.DataFrame, folder: Path) -> Drawn | None:
         "Share of what the unconstrained policy gains over the base in mean steps of the task "
         "(violations ignored, an episode without the goal takes T), at the same certified risk, "
         f"known before any rollout. Mean over {seeds_text(seeds)} per point"
-        + ("; bands: 95% t-intervals over seeds. " if (seeds >= 3).all() else ". ")
+        + ("; bands: 95% t-intervals over seeds. " if (seeds >= MIN_SEEDS).all() else ". ")
         + "Coin flip: the unconstrained policy with the probability that the same certificate "
         "allows. Ceiling: the fastest ε_base/ε_max share of the base's own episodes."
     )

@@ -34,10 +34,7 @@ LEVELS = (1.0, 0.1, 0.025)
 def draw_steps(settings: pd.DataFrame, folder: Path) -> Drawn | None:
     """One panel per T and choice of training parameters; None if no setting reached the goal."""
     measure = performance_of(settings)
-    known = settings[measure.mean]
-    if measure.sign > 0:
-        known = known.fillna(settings["mean_steps_to_reach"])
-    done = settings[np.isfinite(known)]
+    done = settings[np.isfinite(settings[measure.mean])]
     done = done[is_paper(done) | is_unconstrained(done)]
     bounded = done[is_paper(done)]
     if bounded.empty:

@@ -137,7 +137,7 @@ def new_panels(count: int, height: float) -> tuple[Figure, list[Axes]]:
 
 
 def say_few_seeds(figure: Figure, counts: Iterable[int]) -> None:
-    """On the figure itself, for whoever sees it without its caption: fewer than 3 seeds."""
+    """On the figure itself, for whoever sees it without its caption: a single seed."""
     known = [int(count) for count in counts]
     if not known or min(known) >= MIN_SEEDS_FOR_INTERVAL:
         return

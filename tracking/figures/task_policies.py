@@ -51,9 +51,9 @@ def draw_task_policies(table: pd.DataFrame, measure: Performance, folder: Path) 
     caption = (
         f"Each point a setting, mean over {seeds_text(known['seeds'])}. Large and hollow: a policy "
         "as its source made it, with no prior bound; small and filled: projected, under some α or "
-        "budget. Strokes: up and down the performance (95% bootstrap "
-        "over seeds, below 3 seeds the range), to left and right the violation rate (95% "
-        "bootstrap over seeds, below 3 seeds Clopper–Pearson of the worst seed's policy), each "
+        "budget. Strokes: up and down the performance (95% t-interval "
+        "over seeds, none from one), to left and right the violation rate (95% t-interval over "
+        "seeds, from one seed Clopper–Pearson of its policy), each "
         "pointwise. Observed rates promise nothing."
     )
     return Drawn(NAME, TITLE, caption, save(figure, folder, NAME))
@@ -72,8 +72,9 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
         for row in plain_rows(some):
             left, right = _ends(row)
             axes.plot([left, right], [row["value"]] * 2, color=colour, linewidth=1.1, alpha=0.6)
-            axes.plot([row["rate"]] * 2, [row["value_low"], row["value_high"]], color=colour,
-                      linewidth=1.1, alpha=0.6)  # fmt: skip
+            if row["value_low"] is not None:
+                axes.plot([row["rate"]] * 2, [row["value_low"], row["value_high"]], color=colour,
+                          linewidth=1.1, alpha=0.6)  # fmt: skip
         axes.plot(some["rate"], some["value"], marker, color=colour, linestyle="none",
                   markerfacecolor="none" if free else colour, markersize=10 if free else 6,
                   label=method_text(series))  # fmt: skip

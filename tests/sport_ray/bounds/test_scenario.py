@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from sport_ray.bounds import scenario_bound
+from sport_ray.bounds import excess_p_value, scenario_bound, scenario_lower_bound
 
 betas = st.floats(-30.0, -0.01).map(lambda exponent: 10.0**exponent)
 
@@ -153,3 +153,46 @@ def test_seven_nines_need_this_many_scenarios():
     """N ≥ log β / log(1 − ε) without a violation, the textbook sample size."""
     n = math.ceil(math.log(1e-7) / math.log1p(-0.001))
     assert scenario_bound(n, 0, 1e-7) <= 0.001 < scenario_bound(n - 1, 0, 1e-7)
+
+
+@given(nk=counts(), level=betas)
+def test_the_lower_bound_is_the_root_of_the_upper_tail(nk, level):
+    n, k = nk
+    bound = scenario_lower_bound(n, k, level)
+    if k == 0:
+        assert bound == 0.0
+        return
+    assert 0.0 <= bound <= 1.0
+    # At most the level, to the rounding of an independent evaluation; and no smaller than it need.
+    assert stats.binom.sf(k - 1, n, bound) <= level * (1.0 + 1e-9)
+    assert stats.binom.sf(k - 1, n, min(bound * (1.0 + 1e-7), 1.0)) >= level * (1.0 - 1e-9)
+    if level < 0.5:
+        assert bound <= scenario_bound(n, k, level)
+
+
+@pytest.mark.parametrize(("n", "k", "level"), [(20, 3, 0.05), (10_001, 37, 1e-7), (500, 320, 1e-9)])
+def test_the_lower_bound_against_exact_arithmetic(n, k, level):
+    with mpmath.workdps(60):
+        bound = mpmath.mpf(scenario_lower_bound(n, k, level))
+        assert 1 - binomial_tail(n, k - 1, bound) <= level * (1 + 1e-12)
+        assert 1 - binomial_tail(n, k - 1, bound * (1 + mpmath.mpf(10) ** -7)) > level
+
+
+def test_published_lower_limits():
+    # Newcombe 1998, Table I, method 5, as above.
+    for n, k, lower in [(263, 81, 0.2527), (148, 15, 0.0578), (29, 1, 0.0009)]:
+        assert scenario_lower_bound(n, k, 0.025) == pytest.approx(lower, abs=5e-5)
+
+
+def test_a_tiny_level_still_gives_a_lower_bound():
+    assert 0.0 <= scenario_lower_bound(10**6, 10**5, 1e-300) < 0.1
+    assert scenario_lower_bound(10, 10, 1e-20) == pytest.approx(0.01)
+
+
+def test_the_p_value_is_the_upper_tail():
+    assert excess_p_value(100, 64, 0.231) == pytest.approx(stats.binom.sf(63, 100, 0.231))
+    assert excess_p_value(100, 0, 0.0) == 1.0 and excess_p_value(100, 1, 0.0) == 0.0
+    with pytest.raises(ValueError, match="promised"):
+        excess_p_value(10, 1, 1.5)
+    with pytest.raises(ValueError, match="num_violations"):
+        scenario_lower_bound(10, 11, 0.1)

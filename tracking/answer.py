@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tracking.completeness import nothing_certified
 from tracking.kinds import is_base, is_paper, is_reference, is_unconstrained
 from tracking.pareto import candidates
 from tracking.performance import STEPS, Performance, performance_of
@@ -162,10 +163,7 @@ def _best(
 def _sentence(best: list[Best], settings: pd.DataFrame) -> tuple[str, str]:
     """The lead sentence and its detail."""
     if not best:
-        return (
-            "No setting has a prior bound below 1, so nothing is certified before it is run: "
-            "choose α closer to 1 or a T with a smaller base risk."
-        ), ""
+        return nothing_certified(settings), ""
     tight = _leader([b for b in best if b.level == HEADLINE_LEVEL])
     loose = _leader([b for b in best if b.level == 1.0])
     assert loose is not None  # certified means a prior bound below 1

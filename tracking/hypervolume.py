@@ -84,6 +84,8 @@ def hypervolume_table(
     Computed from means over seeds: no intervals.
     """
     measure = performance_of(settings)
+    if not (settings["seeds"] > 0).any():  # an area of 0 would call it bad
+        return pd.DataFrame(columns=COLUMNS)
     horizons = [None] if measure.across_horizons else sorted(settings["horizon"].unique())
     rows: list[dict[str, Any]] = []
     for horizon in horizons:

@@ -9,8 +9,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tracking.pareto import pareto_rows
+from tracking.completeness import why_none
+from tracking.pareto import pareto_table
 from tracking.performance import Performance, performance_of
+from tracking.statistics import aggregate
+from tracking.table import plain_rows
 from tracking.wording import bound_text, rate_text, setting_text
 
 NUMBERS = 44
@@ -23,13 +26,14 @@ _TITLES = {
 
 def print_pareto(console: Console, results: pd.DataFrame) -> None:
     """Print both fronts of a results table, or say of an empty one why it is empty."""
-    rows = pareto_rows(results)
+    settings = aggregate(results)
+    rows = plain_rows(pareto_table(settings))
     measure = performance_of(results)
     for kind, risk in _TITLES.items():
         title = f"{risk} against {measure.name}"
         chosen = [row for row in rows if row["risk_kind"] == kind]
         if not chosen:
-            console.print(f"{title}: no setting has a bound below 1")
+            console.print(f"{title}: {why_none(settings, kind)}", highlight=False)
             continue
         console.print(_table(title, chosen, measure, console.width - NUMBERS))
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,9 +47,13 @@ def load_results(path: str | Path) -> pd.DataFrame:
     constraint in evaluation (`tracking.kinds.constraint_held` says what that means for each
     kind), and `certified`, it did and its prior bound is below 1, so that the bound says something.
 
-    Raises UserError if the folder holds no results or a damaged record.
+    A record that cannot be read is left out, with a warning (``UserWarning``) that names it.
+    Raises UserError if the folder holds no results or its plan or certificate is damaged.
     """
-    return results_table(read_results(path).records)
+    folder = read_results(path)
+    for one in folder.unreadable:
+        warnings.warn(f"left out of the table: {one.text}", UserWarning, stacklevel=2)
+    return results_table(folder.records)
 
 
 def results_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -56,6 +63,8 @@ def results_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
     frame = frame.reindex(columns=[*COLUMN_NAMES, *extra])
     for column in COLUMNS:
         frame[column.name] = frame[column.name].astype(_DTYPES[column.kind])
+    for name in extra:
+        frame[name] = _settled(frame[name])
     # In a record from before there were other sources it follows from the method.
     frame["task_policy"] = sources_of(frame).astype(_DTYPES["str"])
     frame["constraint_held"] = constraint_held(frame)
@@ -74,6 +83,22 @@ def results_table(records: Sequence[dict[str, Any]]) -> pd.DataFrame:
         kind="stable",
     )
     return frame.reset_index(drop=True)
+
+
+def _settled(values: pd.Series) -> pd.Series:
+    """A further column in one type, which every file format takes: of mixed values their texts."""
+    if values.dtype != object:
+        return values
+    known = [value for value in values if not (isinstance(value, float) and math.isnan(value))]
+    kinds = {type(value) for value in known if value is not None}
+    if kinds <= {bool} or kinds <= {str}:
+        return values
+    texts = {
+        index: value if isinstance(value, str) else json.dumps(value, default=str)
+        for index, value in values.items()
+        if isinstance(value, (list, dict)) or not pd.isna(value)
+    }
+    return pd.Series(texts, index=values.index, dtype=_DTYPES["str"])
 
 
 def _order_of_sources(sources: pd.Series) -> dict[str, int]:

@@ -66,7 +66,7 @@ def without_credentials(uri: str) -> str:
 
 def _first_of_rest(uri: str) -> str:
     """What a path ends at; in that of a file, '#' and ';' are letters."""
-    return r"\?" if "://" not in uri and _is_path(uri) or ":///" in uri else "[?#;]"
+    return r"\?" if ("://" not in uri and _is_path(uri)) or ":///" in uri else "[?#;]"
 
 
 def _is_path(uri: str) -> bool:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from sport_ray.errors import UserError
 from tracking import wording
+from tracking.completeness import completeness_of
 from tracking.conservativeness.decomposition import PARTS, decompose
 from tracking.conservativeness.figures import (
     draw_growth,
@@ -47,6 +48,10 @@ class Tables:
     settings: pd.DataFrame
 
 
+class NothingToStudy(UserError):
+    """No finished cell that is promised anything."""
+
+
 def study_tables(folder: ResultFolder, frame: pd.DataFrame) -> Tables:
     """All tables of the study, from a result folder and its results table."""
     ladder = ladder_table(frame, folder.certificate)
@@ -65,14 +70,16 @@ def write_conservativeness(results_dir: str | Path) -> Path:
     give the same bytes.
 
     Raises:
-        UserError: no results, a damaged file, or no finished cell that is promised anything.
+        UserError: no results, or a damaged certificate or plan.
+        NothingToStudy: no finished cell that is promised anything.
     """
     folder = read_results(results_dir)
     tables = study_tables(folder, results_table(folder.records))
     if tables.settings.empty:
-        raise UserError(
+        remedy = "finish the sweep with `sport-ray sweep STUDY.yaml`"
+        raise NothingToStudy(
             f"no finished cell in {folder.path} has a prior bound, so there is no gap to study: "
-            "finish the sweep with `sport-ray sweep STUDY.yaml`"
+            f"{completeness_of(folder).sentence or remedy}"
         )
     used = tables.spending.drop(
         columns=[c for c in tables.parts if c != "cell_id"], errors="ignore"
@@ -114,6 +121,7 @@ def render(folder: ResultFolder, tables: Tables) -> str:
     rungs = [name for name in RUNGS if name in set(tables.ladder["rung"])]
     return environment.get_template("conservativeness.html.j2").render(
         study=folder.name,
+        incomplete=completeness_of(folder).sentence,
         summary=summarise(tables.settings, tables.growth),
         settings=plain_rows(tables.settings),
         growth=plain_rows(tables.growth),

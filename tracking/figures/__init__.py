@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from sport_ray.errors import UserError
 from tracking.answer import Answer
+from tracking.completeness import why_none
 from tracking.figures.animation import NAME, Animation, draw_animation
 from tracking.figures.certificate import draw_max_log_alpha, draw_prior_bound
 from tracking.figures.pareto import draw_pareto
@@ -68,7 +70,7 @@ def draw_figures(
             lambda: draw_task_policies(compared, measure, out),
             "the study has no source of task policies beside PPO",
         ),
-        "pareto": (lambda: draw_pareto(settings, out), "no setting has a bound below 1"),
+        "pareto": (lambda: draw_pareto(settings, out), why_none(settings, "posterior_bound")),
         "max_log_alpha": (
             lambda: draw_max_log_alpha(certificate, settings, out) if certificate else None,
             "the folder has no certificate" if not certificate else "the base's own bound is 1",
@@ -90,7 +92,10 @@ def draw_figures(
     skipped: dict[str, str] = {}
     with look():
         for name, (draw, reason) in plans.items():
-            figure = draw()
+            try:
+                figure = draw()
+            except UserError as error:  # samples of one cell that cannot be read
+                figure, reason = None, str(error)
             if figure is not None:
                 drawn[name] = figure
                 continue
@@ -105,7 +110,10 @@ def animate(
     """Draw the animation into ``figures/``, or remove an older one and return None."""
     out = folder.path / "figures"
     with look():
-        animation = draw_animation(folder, frame, settings, answer, out)
+        try:
+            animation = draw_animation(folder, frame, settings, answer, out)
+        except UserError:  # samples that cannot be read, which `draw_figures` has named
+            animation = None
     if animation is None:
         for suffix in ("gif", "png"):
             (out / f"{NAME}.{suffix}").unlink(missing_ok=True)

@@ -37,6 +37,7 @@ from experiments.tuning_section import TuningSection
 from sport_ray.errors import UserError
 from sport_ray.policies.network import PolicySpec
 from sport_ray.properties import parse_property
+from tracking.uris import absolute_uri, mask_text
 
 if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
@@ -228,7 +229,8 @@ def load_study(path: Path) -> Study:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"study file {path} cannot be read: {error}") from None
     except yaml.YAMLError as error:
-        raise UserError(f"study file {path} is not YAML: {' '.join(str(error).split())}") from None
+        problem = mask_text(" ".join(str(error).split()))  # which quotes the line
+        raise UserError(f"study file {path} is not YAML: {problem}") from None
     if not isinstance(raw, dict):
         raise UserError(f"study file {path} must hold a mapping of sections, such as 'name: …'")
     return parse_study(raw, f"study file {path}", path.parent)
@@ -237,7 +239,8 @@ def load_study(path: Path) -> Study:
 def parse_study(raw: Mapping[str, Any], where: str, folder: Path = Path()) -> Study:
     """A study from its sections, as a file holds them; ``where`` begins the line of an error.
 
-    folder: what relative paths of task policies start from; default the working directory.
+    folder: what relative paths of task policies and of ``tracking.uri`` start from; default the
+        working directory.
 
     Raises:
         UserError: see ``load_study``.
@@ -245,7 +248,12 @@ def parse_study(raw: Mapping[str, Any], where: str, folder: Path = Path()) -> St
     try:
         study = Study.model_validate(raw)
     except ValidationError as error:
-        raise UserError(f"{where}: {_explain(error)}") from None
+        raise UserError(mask_text(f"{where}: {_explain(error)}")) from None
+    if study.tracking.uri is not None:
+        uri = absolute_uri(study.tracking.uri, folder)
+        study = study.model_copy(
+            update={"tracking": study.tracking.model_copy(update={"uri": uri})}
+        )
     if study.task_policies is None:
         return study
     from experiments.task_policies.section import settled_sources
@@ -276,7 +284,9 @@ def _explain_one(problem: Any) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "value_error":
         return f"{location}: {message}"
-    return f"{location} = {problem['input']!r}: {message[0].lower()}{message[1:]}"
+    secret = location.partition(".")[0] == "tracking"  # whatever stands where the URI should
+    given = "***" if secret else repr(problem["input"])
+    return f"{location} = {given}: {message[0].lower()}{message[1:]}"
 
 
 def _section(location: tuple[int | str, ...]) -> type[BaseModel]:

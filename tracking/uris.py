@@ -7,7 +7,9 @@ secret but its scheme.
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
 
 HIDDEN = "***"
@@ -67,6 +69,38 @@ def without_credentials(uri: str) -> str:
 def _first_of_rest(uri: str) -> str:
     """What a path ends at; in that of a file, '#' and ';' are letters."""
     return r"\?" if ("://" not in uri and _is_path(uri)) or ":///" in uri else "[?#;]"
+
+
+def absolute_uri(uri: str, folder: Path) -> str:
+    """The URI with a relative path in it, of a database or a folder, made absolute from `folder`.
+
+    >>> absolute_uri("sqlite:///mlflow.db", Path("/studies"))
+    'sqlite:////studies/mlflow.db'
+    >>> absolute_uri("file:mlruns", Path("/studies"))
+    'file:///studies/mlruns'
+    """
+    found = re.match(r"(sqlite(?:\+\w+)?:///)(?!/|:memory:|file:)([^?]+)(.*)", uri, re.DOTALL)
+    if found:
+        scheme, path, query = found.groups()
+        anchored = _anchored(path, folder)
+        if set(str(folder.absolute())) & set("%?#"):  # the path is in a URI, the folder is not
+            scheme = "sqlite+pysqlite:///"
+            anchored = quote(str(folder.absolute())) + "/" + os.path.normpath(path)
+        return f"{scheme}{anchored}{query}"
+    if uri.startswith("file:") and not uri.startswith("file://"):
+        return Path(_anchored(unquote(uri.removeprefix("file:")), folder)).as_uri()
+    if uri.startswith(("./", "../", "~")) or uri in (".", ".."):
+        return Path(_anchored(uri, folder)).as_uri()
+    return uri
+
+
+def _anchored(path: str, folder: Path) -> str:
+    return os.path.normpath(os.path.join(folder.absolute(), os.path.expanduser(path)))
+
+
+def is_folder(uri: str) -> bool:
+    """Whether MLflow would take it for a folder of its old file store."""
+    return uri.startswith(("file:", "/", "./", "../"))
 
 
 def _is_path(uri: str) -> bool:

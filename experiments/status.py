@@ -69,7 +69,7 @@ def locate(path: Path, results: Path | None) -> tuple[Path, bool]:
     if path.is_dir():
         return path, False
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         study = yaml.safe_load(text)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: give a study file or a result folder") from None
@@ -84,10 +84,17 @@ def locate(path: Path, results: Path | None) -> tuple[Path, bool]:
     return folder, has_changed(folder, study)
 
 
+def tracking_uri(folder: Path) -> str | None:
+    """Where the study that lies in a folder is logged; without credentials, which are not there."""
+    tracking = (_object(folder / "study.json") or {}).get("tracking")
+    uri = tracking.get("uri") if isinstance(tracking, dict) else None
+    return uri if isinstance(uri, str) else None
+
+
 def has_changed(folder: Path, study: dict[str, Any]) -> bool:
     """Whether a study, as its file holds it, is not the folder's; False where that is not known."""
     try:
-        kept = yaml.safe_load((folder / "study.yaml").read_text()) or {}
+        kept = yaml.safe_load((folder / "study.yaml").read_text(encoding="utf-8")) or {}
         return public_mapping(kept) != public_mapping(study)
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return False
@@ -139,10 +146,10 @@ def read_status(folder: Path, study_changed: bool = False, now: datetime | None 
 
 def _object(path: Path) -> dict[str, Any] | None:
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is damaged: {error}; run `sport-ray sweep` again") from None
     if not isinstance(content, dict) or not isinstance(content.get("cells", []), list):
         raise UserError(f"{path} is damaged: not what was written; run `sport-ray sweep` again")

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from tracking.bootstrap import MIN_SEEDS, Estimate, estimate, estimate_difference
+from tracking.csv_text import csv_text
 from tracking.files import write_atomically
 from tracking.kinds import kind_of
 from tracking.records import ResultFolder
@@ -94,7 +95,7 @@ def compare_studies(first: ResultFolder, second: ResultFolder) -> Comparison:
 
 def write_compare_csv(comparison: Comparison, path: Path) -> Path:
     """Write the matched settings to ``path`` atomically."""
-    return write_atomically(path, comparison.table.to_csv(index=False, lineterminator="\n"))
+    return write_atomically(path, csv_text(comparison.table))
 
 
 def _keyed(frame: pd.DataFrame) -> pd.DataFrame:

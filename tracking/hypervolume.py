@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tracking.csv_text import csv_text
 from tracking.files import write_atomically
 from tracking.kinds import is_base, kind_of
 from tracking.pareto import RISK_KINDS, candidates
@@ -145,4 +146,4 @@ def _reference(
 
 def write_hypervolume_csv(table: pd.DataFrame, path: Path) -> Path:
     """Write the table to `path` atomically."""
-    return write_atomically(path, table.to_csv(index=False, lineterminator="\n"))
+    return write_atomically(path, csv_text(table))

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tracking.completeness import why_none
+from tracking.console import say, shown
 from tracking.pareto import pareto_table
 from tracking.performance import Performance, performance_of
 from tracking.statistics import aggregate
@@ -33,7 +34,7 @@ def print_pareto(console: Console, results: pd.DataFrame) -> None:
         title = f"{risk} against {measure.name}"
         chosen = [row for row in rows if row["risk_kind"] == kind]
         if not chosen:
-            console.print(f"{title}: {why_none(settings, kind)}", highlight=False)
+            say(console, f"{title}: {why_none(settings, kind)}")
             continue
         console.print(_table(title, chosen, measure, console.width - NUMBERS))
 
@@ -47,7 +48,7 @@ def _table(title: str, rows: list[dict[str, Any]], measure: Performance, width: 
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
-            in_two_lines(setting_text(row), width),
+            shown(in_two_lines(setting_text(row), width)),
             str(row["horizon"]),
             bound_text(row["prior_bound"]),
             bound_text(row["posterior_bound"]),

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from tracking.csv_text import csv_text
 from tracking.files import write_atomically
 from tracking.kinds import ORDER, constraint_held
 from tracking.parameters import order_of
@@ -117,7 +118,7 @@ def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def cells_csv(frame: pd.DataFrame) -> str:
     """The table as CSV: shortest decimal that reads back to the same float64, empty if missing."""
-    return frame.to_csv(index=False, lineterminator="\n")
+    return csv_text(frame)
 
 
 def write_cells_csv(frame: pd.DataFrame, path: Path) -> Path:
@@ -156,4 +157,4 @@ def write_csv_if_any(table: pd.DataFrame, path: Path) -> Path | None:
     if table.empty:
         path.unlink(missing_ok=True)
         return None
-    return write_atomically(path, table.to_csv(index=False, lineterminator="\n"))
+    return write_atomically(path, csv_text(table))

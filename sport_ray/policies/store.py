@@ -94,7 +94,7 @@ def load_policy(folder: Path) -> PolicyFile:
                 "`sport-ray train-base` or `sport-ray import-base`"
             )
     try:
-        manifest = json.loads(manifest_path.read_text())
+        manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
         identity = {key: manifest[key] for key in ("schema", "spec", "weights_sha256")}
         claimed = manifest["digest"]
         computed = digest(identity)

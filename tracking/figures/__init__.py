@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from sport_ray.errors import UserError
+from tracking import drawing as drawing  # before matplotlib
 from tracking.answer import Answer
 from tracking.completeness import why_none
 from tracking.figures.animation import NAME, Animation, draw_animation
@@ -38,14 +39,15 @@ def draw_figures(
     settings: pd.DataFrame,
     speedup: pd.DataFrame | None = None,
     sources: pd.DataFrame | None = None,
+    target: Path | None = None,
 ) -> tuple[dict[str, Drawn], dict[str, str]]:
-    """Draw all figures into the result folder's ``figures/``.
+    """Draw all figures into ``figures/`` of `target`, by default the result folder.
 
     `frame`: the results table; `settings`: its `aggregate`; `speedup`: its `speedup_table`,
     `sources`: its `task_policy_table`, made here if they are not given. Returns the figures by
     name, and for each that could not be drawn the reason.
     """
-    out = folder.path / "figures"
+    out = (target or folder.path) / "figures"
     if speedup is None:
         speedup = speedup_table(folder, frame)
     compared = task_policy_table(frame, settings) if sources is None else sources
@@ -105,10 +107,14 @@ def draw_figures(
 
 
 def animate(
-    folder: ResultFolder, frame: pd.DataFrame, settings: pd.DataFrame, answer: Answer
+    folder: ResultFolder,
+    frame: pd.DataFrame,
+    settings: pd.DataFrame,
+    answer: Answer,
+    target: Path | None = None,
 ) -> Animation | None:
     """Draw the animation into ``figures/``, or remove an older one and return None."""
-    out = folder.path / "figures"
+    out = (target or folder.path) / "figures"
     with look():
         try:
             animation = draw_animation(folder, frame, settings, answer, out)

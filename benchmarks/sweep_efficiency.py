@@ -56,7 +56,7 @@ def study(cells: int, env_steps: int, batch: int, scenarios: int) -> dict[str, A
 def certified(root: Path, content: dict[str, Any]) -> Path:
     """A study file with a result folder beside it that holds a certificate."""
     path = root / "study.yaml"
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
     _run([sys.executable, "-m", "experiments.cli", "certify", path, "--results", root / "results"])
     return path
 
@@ -78,7 +78,10 @@ def ours(cells: int, env_steps: int, scenarios: int) -> tuple[float, float]:
         wall, _ = _run(
             [sys.executable, "-m", "experiments.cli", "sweep", path, "--results", root / "results"]
         )
-        records = [json.loads(p.read_text()) for p in root.glob("results/cells/*/record.json")]
+        records = [
+            json.loads(p.read_text(encoding="utf-8"))
+            for p in root.glob("results/cells/*/record.json")
+        ]
     if [record["status"] for record in records] != ["finished"] * cells:
         raise SystemExit("not all cells finished")
     return sum(record["train_seconds"] + record["eval_seconds"] for record in records), wall
@@ -185,7 +188,9 @@ def growth(counts: list[int]) -> None:
             wall, out = _run(driver)
             entries = [
                 json.loads(line)
-                for line in (root / "results" / "ledger.jsonl").read_text().splitlines()
+                for line in (root / "results" / "ledger.jsonl")
+                .read_text(encoding="utf-8")
+                .splitlines()
             ]
             ended = [_seconds(e) for e in entries if e["event"] == "cell finished"]
             first = min(ended) - _seconds(entries[0])

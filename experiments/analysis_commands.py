@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from tracking.console import PlainConsole, say
 
 StudyOrResults = Annotated[
     Path, typer.Argument(metavar="STUDY.yaml|RESULTS", help="Study file or result folder.")
@@ -19,6 +20,9 @@ def conservativeness_command(
         Path | None,
         typer.Option("--results", help="Result folder (default: results/<name of the study>)."),
     ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to write (default: into the result folder).")
+    ] = None,
 ) -> None:
     """How far promised risks lie above what was seen, where that comes from, and how it grows.
 
@@ -29,13 +33,18 @@ def conservativeness_command(
     """
     from experiments.alarm import alarm_in, end_with, print_alarm
     from experiments.status import locate
+    from tracking.completeness import completeness_of
     from tracking.conservativeness.page import write_conservativeness
+    from tracking.records import read_results
 
     folder, _ = locate(study_path, results)
-    page = write_conservativeness(folder)
+    page = write_conservativeness(folder, out)
+    console = PlainConsole()
     refuted = alarm_in(folder)
-    print_alarm(Console(), refuted)
-    Console().print(f"conservativeness: {page}", soft_wrap=True)
+    print_alarm(console, refuted)
+    if incomplete := completeness_of(read_results(folder)).sentence:
+        say(console, incomplete, style="bold yellow")
+    say(console, f"conservativeness: {page}")
     end_with(refuted)
 
 
@@ -58,16 +67,22 @@ def compare_command(
     from experiments.status import locate
     from tracking.compare import compare_studies, write_compare_csv
     from tracking.compare_table import print_comparison
+    from tracking.completeness import completeness_of
+    from tracking.files import writing
     from tracking.records import read_results
 
     folders = [read_results(locate(path, None)[0]) for path in (first, second)]
     comparison = compare_studies(*folders)
-    console = Console()
+    console = PlainConsole()
     names = [folder.name for folder in folders]
     if names[0] == names[1]:
         names = [f"{folder.name} ({folder.path})" for folder in folders]
+    for name, folder in zip(names, folders, strict=True):
+        if incomplete := completeness_of(folder).sentence:
+            say(console, f"{name}: {incomplete}", style="bold yellow")
     print_comparison(console, comparison, *names)
-    console.print(f"table: {write_compare_csv(comparison, out)}", soft_wrap=True)
+    with writing(out.absolute().parent, "name another file with --out"):
+        say(console, f"table: {write_compare_csv(comparison, out)}")
 
 
 def publish_command(
@@ -77,6 +92,10 @@ def publish_command(
         Path | None,
         typer.Option("--results", help="Result folder (default: results/<name of the study>)."),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="Where the report was written, if not into that folder."),
+    ] = None,
 ) -> None:
     """Copy what is small and worth keeping: certificate, study, tables, figures, versions.
 
@@ -84,11 +103,13 @@ def publish_command(
     """
     from experiments.status import locate
     from sport_ray.versions import versions
+    from tracking.files import writing
     from tracking.publish import publish
 
     folder, _ = locate(study_path, results)
     # Of a result folder, the study that is copied along: where the folder lay helps nobody.
     command = f"sport-ray run {'study.yaml' if study_path.is_dir() else study_path}"
-    written = publish(folder, out, versions(), command)
+    with writing(out):
+        written = publish(folder, out, versions(), command, report)
     size = sum(path.stat().st_size for path in written)
-    Console().print(f"{len(written)} files, {size / 1e6:.1f} MB: {out}", soft_wrap=True)
+    say(PlainConsole(), f"{len(written)} files, {size / 1e6:.1f} MB: {out}")

@@ -184,6 +184,7 @@ def plan_command(
     from experiments.plan import plan_frame, plan_rows, plan_table
     from sport_ray.canonical import write_atomic
     from sport_ray.certificates import load_certificate
+    from tracking.csv_text import csv_text
     from tracking.figures.certificate import draw_max_log_alpha
     from tracking.figures.style import look
 
@@ -195,7 +196,7 @@ def plan_command(
     console.print(plan_table(loaded, rows))
     folder = out or path.parent
     frame = plan_frame(rows)
-    write_atomic(folder / "plan.csv", frame.to_csv(index=False).encode())
+    write_atomic(folder / "plan.csv", csv_text(frame).encode())
     with look():
         drawn = draw_max_log_alpha(
             loaded.body(), pd.DataFrame({"horizon": []}), folder, tuple(rows), **world

@@ -112,7 +112,7 @@ def load_choice(folder: ResultFolder, plan: ScenarioPlan) -> Choice | None:
 def read_choice(path: Path) -> Choice | None:
     """A choice from its file; None where there is none."""
     try:
-        return Choice.model_validate(json.loads(path.read_text()))
+        return Choice.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, ValidationError) as error:

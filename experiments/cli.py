@@ -27,7 +27,10 @@ from experiments.import_commands import import_base_command
 from experiments.paths import expanded_argument
 from experiments.presa_commands import presa_app
 from experiments.scpo_commands import scpo_command
+from experiments.streams import forgiving_streams
 from sport_ray.errors import UserError
+from tracking.console import PlainConsole, say
+from tracking.uris import mask_text
 
 if TYPE_CHECKING:  # Ray and torch take seconds: a mistake in a study is told before
     from experiments.stages import Context
@@ -66,6 +69,9 @@ ResultsOption = Annotated[
     Path | None,
     typer.Option("--results", help="Result folder (default: results/<name of the study>)."),
 ]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", help="Where to write (default: into the result folder).")
+]
 AddressOption = Annotated[
     str | None, typer.Option("--address", help="Join this Ray cluster instead of starting Ray.")
 ]
@@ -78,7 +84,7 @@ def _context(study_path: Path, results: Path | None, address: str | None = None)
 
     study = load_study(study_path)
     folder = ResultFolder(results or Path("results") / study.name, study)
-    return Context(study, study_path, folder, Console(), address)
+    return Context(study, study_path, folder, PlainConsole(), address)
 
 
 @app.command("train-base")
@@ -170,7 +176,7 @@ def status(
     if as_json:
         sys.stdout.write(json.dumps(found.to_json(), indent=1) + "\n")
     else:
-        print_status(Console(), found)
+        print_status(PlainConsole(), found)
 
 
 @app.command()
@@ -182,26 +188,30 @@ def report(
     track: Annotated[
         bool, typer.Option("--track", help="Also send to MLflow what was not logged yet.")
     ] = False,
+    out: OutOption = None,
 ) -> None:
-    """Write report.html, cells.csv, pareto.csv and the figures from a result folder."""
+    """Write report.html, cells.csv, pareto.csv and the figures from a result folder.
+
+    --track sends to tracking.uri of the study, else to MLFLOW_TRACKING_URI, else to mlflow.db in
+    the result folder.
+    """
     from experiments.alarm import alarm_in, end_with, print_alarm
     from tracking import write_report
 
     context = None if study_path.is_dir() else _context(study_path, results)
     folder = study_path if context is None else context.folder.root
-    console = Console()
-    page = write_report(folder)
+    console = PlainConsole()
+    page = write_report(folder, out)
     refuted = alarm_in(folder)
     print_alarm(console, refuted)
-    _print_report(console, page)
+    _print_report(console, folder, page)
     if track:
-        from experiments.study import Study
+        from experiments.status import tracking_uri
         from tracking import log_sweep
-        from tracking.records import read_results
 
         # What lies in the folder has no credentials; the study file may.
-        study = context.study if context else Study.model_validate(read_results(folder).study)
-        console.print(f"MLflow: {log_sweep(folder, study.tracking.uri)}")
+        uri = context.study.tracking.uri if context else tracking_uri(folder)
+        console.print(f"MLflow: {log_sweep(folder, uri)}")
     end_with(refuted)
 
 
@@ -218,14 +228,15 @@ def run(
     from experiments.actions import run_study
     from experiments.alarm import end_with, print_alarm
     from experiments.reporting import write_pages
+    from tracking.mlflow_store import store_uri
     from tracking.uris import mask_uri
 
     context = _context(study_path, results, address)
     summary = run_study(context)
     page = write_pages(context.folder.root, context.study.tracking.uri, context.console)
     print_alarm(context.console, summary.refuted)
-    _print_report(context.console, page)
-    store = context.study.tracking.uri or f"sqlite:///{context.folder.root / 'mlflow.db'}"
+    _print_report(context.console, context.folder.root, page)
+    store = store_uri(context.study.tracking.uri, context.folder.root)
     context.console.print(f"MLflow store: {mask_uri(store)}", soft_wrap=True)
     end_with(summary.refuted)
 
@@ -244,8 +255,9 @@ app.command("scpo")(scpo_command)
 app.add_typer(presa_app, name="presa")
 
 
-def _print_report(console: Console, path: Path) -> None:
+def _print_report(console: Console, folder: Path, path: Path) -> None:
     from tracking.answer import answer_study
+    from tracking.completeness import completeness_of
     from tracking.pareto_table import print_pareto
     from tracking.records import read_results
     from tracking.refutation import is_refuted
@@ -253,8 +265,10 @@ def _print_report(console: Console, path: Path) -> None:
     from tracking.statistics import aggregate
     from tracking.table import results_table
 
-    results = read_results(path.parent)
+    results = read_results(folder)
     table = results_table(results.records, results.planned)
+    if incomplete := completeness_of(results).sentence:
+        say(console, incomplete, style="bold yellow")
     print_pareto(console, table)
     print_speedup(console, results, table)
     if not is_refuted(table):  # the alarm has been shown: there is no answer
@@ -268,16 +282,13 @@ def main() -> None:
 
     A sweep that Ctrl-C ended is such a line too, with exit status 130.
     """
-    try:
-        app(standalone_mode=True)
-    except UserError as error:
-        from tracking.uris import mask_text
-
-        message = mask_text(" ".join(str(error).split()))
-        Console(stderr=True, soft_wrap=True, highlight=False).print(
-            f"sport-ray: {message}", markup=False
-        )
-        sys.exit(getattr(error, "exit_status", 2))
+    with forgiving_streams():
+        try:
+            app(standalone_mode=True)
+        except UserError as error:
+            message = mask_text(" ".join(str(error).split()))
+            say(PlainConsole(stderr=True), f"sport-ray: {message}")
+            sys.exit(getattr(error, "exit_status", 2))
 
 
 if __name__ == "__main__":

@@ -240,7 +240,7 @@ def _study(root: Path) -> Study:
     from experiments.study import Study
 
     try:
-        return Study.model_validate_json((root / "study.json").read_text())
+        return Study.model_validate_json((root / "study.json").read_text(encoding="utf-8"))
     except (OSError, ValidationError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"study {root / 'study.json'} cannot be read: {reason}") from None

@@ -27,8 +27,10 @@ def is_alive(entry: dict[str, Any]) -> bool | None:
 def _began(pid: int) -> str | None:
     """Boot and clock ticks at which a process began; None where that cannot be known."""
     try:
-        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:8]
+        after_name = (
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        )
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()[:8]
     except (OSError, IndexError):
         return None
     return None if after_name[0] == "Z" else f"{boot}:{after_name[19]}"

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from sport_ray.errors import UserError
+from tracking.console import PlainConsole
 
 if TYPE_CHECKING:  # torch takes seconds, which --help should not
     from sport_ray.policies import GaussianNetwork, Normalization
@@ -79,7 +79,7 @@ def import_base_command(
     else:
         network = _from_rllib(path, trust, clip_actions, statistics, raw_observations)
     digest = save_policy(out, network, _provenance(kind, path))
-    console, spec = Console(), network.spec
+    console, spec = PlainConsole(), network.spec
     seen = "normalised" if spec.normalization else "as they are"
     if spec.normalization is None and kind is not Source.NPZ and not raw_observations:
         seen += " (if it was trained on normalised ones, give --normalization)"
@@ -161,7 +161,9 @@ def _from_rllib(
 
     from sport_ray.adapters import from_rllib
 
-    Console(stderr=True).print(f"--trust: unpickling {path}, which runs whatever code it holds")
+    PlainConsole(stderr=True).print(
+        f"--trust: unpickling {path}, which runs whatever code it holds"
+    )
     try:
         module: Any = RLModule.from_checkpoint(str(path.absolute()))
     except Exception as error:  # whatever unpickling and building raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from ray.exceptions import RayError, RayTaskError
 from experiments.cells import Cell, Job
 from experiments.disk import is_disk_full
 from experiments.evaluation import evaluate_cell
+from experiments.failures import reason_of, traceback_text
 from experiments.results import ResultFolder
 from experiments.task_policies import SOURCES
 from experiments.task_policies.interface import require_alike
@@ -156,10 +156,10 @@ def write_failure(
     if is_finished(folder, certificate, cell):
         return  # another worker was quicker: what is finished stays
     record = header(folder, certificate, cell)
-    reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    trace = "".join(traceback.format_exception(error))
-    write_atomic(folder.cells / record["cell_id"] / "error.txt", trace.encode())
-    write_json(folder.record(record["cell_id"]), record | {"status": "failed", "reason": reason})
+    trace = traceback_text(error).encode("utf-8", "backslashreplace")
+    write_atomic(folder.cells / record["cell_id"] / "error.txt", trace)
+    failed = {"status": "failed", "reason": reason_of(error)}
+    write_json(folder.record(record["cell_id"]), record | failed)
 
 
 def save_trained(folder: ResultFolder, job: Job, trained: Trained) -> str:

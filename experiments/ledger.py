@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from experiments.failures import reason_of
 from experiments.identity import process_identity
 from experiments.lock import FolderLock
 from sport_ray.canonical import digest
@@ -157,8 +158,7 @@ def sweep_ledger(
             ledger.append("sweep ended", outcome="interrupted")
             raise
         except Exception as error:
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            ledger.append("sweep ended", outcome="failed", reason=reason)
+            ledger.append("sweep ended", outcome="failed", reason=reason_of(error))
             raise
         except BaseException:  # SystemExit: Ray turns SIGTERM into it
             ledger.append("sweep ended", outcome="killed")

@@ -136,7 +136,7 @@ class FolderLock:
 def _read(path: Path) -> dict[str, Any] | None:
     """Who is at work, as written there; None where nobody is, or where it cannot be read."""
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     whole = isinstance(found, dict) and isinstance(found.get("pid"), int)

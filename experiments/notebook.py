@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from tracking.console import PlainConsole
+
 if TYPE_CHECKING:
     from experiments.stages import Context
 
@@ -35,8 +37,10 @@ def default_console() -> Console:
         # Ray and tqdm ask for it, too, as soon as they are imported.
         logging.getLogger("ray.widgets").setLevel(logging.ERROR)
         warnings.filterwarnings("ignore", message="IProgress not found")
-        return Console(force_jupyter=False, force_terminal=True, color_system=None, width=WIDTH)
-    return Console()
+        return PlainConsole(
+            force_jupyter=False, force_terminal=True, color_system=None, width=WIDTH
+        )
+    return PlainConsole()
 
 
 @contextmanager

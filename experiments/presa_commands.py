@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+
+from tracking.console import PlainConsole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +51,7 @@ def ablation_command(
     from sport_ray.canonical import write_atomic
     from sport_ray.errors import UserError
     from sport_ray.policies import load_policy
+    from tracking.csv_text import csv_text
 
     ablation = Ablation(seeds=seeds, horizon=horizon, num_scenarios=scenarios)
     if horizon < max(ablation.segment_lengths):
@@ -60,12 +62,12 @@ def ablation_command(
     if steps is not None:
         ablation = replace(ablation, alignment=replace(ablation.alignment, steps=steps))
     base = load_policy(BUNDLED / "point_reach_avoid").network
-    console = Console()
+    console = PlainConsole()
     with Progress(console=console) as bar:
         task = bar.add_task("policies", total=ablation.num_policies)
         frame = run_ablation(ablation, base, lambda: bar.advance(task))
     path = Path(out) / "ablation.csv"
-    write_atomic(path, frame.to_csv(index=False).encode())
+    write_atomic(path, csv_text(frame).encode())
     console.print(ablation_table(frame))
     console.print(f"table: {path}", soft_wrap=True)
 

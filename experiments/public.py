@@ -22,11 +22,26 @@ def public_study(study: Study) -> dict[str, Any]:
 
 
 def public_mapping(study: dict[str, Any]) -> dict[str, Any]:
-    """A study as read from YAML or JSON; everything but ``tracking.uri`` is as it was."""
+    """A study as read from YAML or JSON, as it was but for ``tracking.uri``.
+
+    Where the same URI stands elsewhere, as an anchor in a section of its own, it is cut there too.
+    """
     tracking = study.get("tracking")
     if not isinstance(tracking, dict) or not isinstance(tracking.get("uri"), str):
         return study
-    return {**study, "tracking": {**tracking, "uri": without_credentials(tracking["uri"])}}
+    uri = tracking["uri"]
+    cut = without_credentials(uri)
+    return study if cut == uri else {name: _cut(value, uri, cut) for name, value in study.items()}
+
+
+def _cut(value: Any, uri: str, cut: str) -> Any:
+    if isinstance(value, str):
+        return value.replace(uri, cut)
+    if isinstance(value, list):
+        return [_cut(one, uri, cut) for one in value]
+    if isinstance(value, dict):
+        return {name: _cut(one, uri, cut) for name, one in value.items()}
+    return value
 
 
 def public_text(text: bytes) -> bytes:

@@ -7,25 +7,30 @@ from pathlib import Path
 from rich.console import Console
 
 from sport_ray.errors import UserError
+from tracking.console import say
 
 
 def write_pages(folder: Path, uri: str | None, console: Console) -> Path:
     """Write report and conservativeness page and send what is new to MLflow; the report.
 
-    uri: where to; None for the store beside the results. A store that does not answer costs the
-    copy and nothing else: one line says how to send it later.
+    uri: where to; None for ``MLFLOW_TRACKING_URI``, else the store beside the results. A store
+    that does not answer costs the copy and nothing else: one line says how to send it later.
     """
     from tracking import log_sweep, write_report
-    from tracking.conservativeness.page import write_conservativeness
+    from tracking.conservativeness.page import NothingToStudy, write_conservativeness
+    from tracking.mlflow_store import report_command
 
     page = write_report(folder)
-    write_conservativeness(folder)
+    try:
+        write_conservativeness(folder)
+    except NothingToStudy as error:
+        say(console, f"no conservativeness page: {error}")
     try:
         log_sweep(folder, uri)
     except UserError as error:
-        console.print(
+        say(
+            console,
             f"the report was not sent to MLflow ({error}); send it later with: "
-            f"sport-ray report {folder} --track",
-            soft_wrap=True,
+            f"{report_command(folder)}",
         )
     return page

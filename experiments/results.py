@@ -52,7 +52,7 @@ class ResultFolder:
         if not path.is_file():
             return None
         try:
-            return str(json.loads(path.read_text())["name"])
+            return str(json.loads(path.read_text(encoding="utf-8"))["name"])
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path} is damaged: {error!r}") from None
 
@@ -186,8 +186,9 @@ def places(root: Path) -> tuple[Path, ...]:
 def read_record(root: Path, cell_id: str) -> dict[str, Any] | None:
     """A cell's record in a result folder, or None where there is none that can be read."""
     try:
-        record = json.loads((root / "cells" / cell_id / "record.json").read_text())
-    except (OSError, ValueError):
+        path = root / "cells" / cell_id / "record.json"
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return None
     whole = isinstance(record, dict) and record.get("status") in ("finished", "failed")
     return record if whole and record.get("cell_id") == cell_id else None

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from experiments.limits import LARGEST_SEED
 from sport_ray.errors import UserError
+from tracking.console import PlainConsole
 
 if TYPE_CHECKING:  # torch and pandas take seconds, which --help should not
     from rich.table import Table
@@ -41,6 +41,7 @@ def scpo_command(
     import pandas as pd
 
     from sport_ray.scpo.examples import EXPERIMENTS
+    from tracking.csv_text import csv_text
     from tracking.figures.scpo import draw_scpo
     from tracking.files import write_atomically
 
@@ -48,9 +49,9 @@ def scpo_command(
     runs = {"scpo": made.constrained(), "unconstrained": made.unconstrained()}
     rows = pd.DataFrame([{"run": name, **row} for name, run in runs.items() for row in run.rows()])
     name = f"scpo-{experiment}"
-    table = write_atomically(out / f"{name}.csv", rows.to_csv(index=False))
+    table = write_atomically(out / f"{name}.csv", csv_text(rows))
     draw_scpo(rows, made.title, made.objective, out, name)
-    console = Console()
+    console = PlainConsole()
     console.print(_summary(made.title, runs))
     known = made.smoothness is not None and made.smoothness.source == "given"
     console.print(

@@ -33,7 +33,7 @@ from sport_ray.errors import UserError
 from sport_ray.policies import PolicyFile
 from sport_ray.rollouts import OutcomeTotals
 from sport_ray.text import plain
-from tracking.mlflow_store import check_reachable
+from tracking.mlflow_store import check_reachable, default_uri, report_command, store_uri
 from tracking.sweep_logger import SweepLogger
 from tracking.wording import bound_text
 
@@ -61,9 +61,9 @@ class Context(NamedTuple):
 
 
 def require_tracking(context: Context) -> None:
-    """Fail now, not after hours, if the study's tracking server does not answer."""
-    uri = context.study.tracking.uri
-    if uri is not None:
+    """Fail now, not after hours, if the study's tracking server (or MLflow's own) is away."""
+    uri = store_uri(context.study.tracking.uri, context.folder.root)
+    if uri != default_uri(context.folder.root):
         check_reachable(uri, context.folder.root)
 
 
@@ -276,7 +276,7 @@ def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> Sw
         reason = next(iter(opened.pending.values()))
         context.console.print(
             f"MLflow took all but {len(opened.pending)} cells ({reason}); "
-            f"send them later with: sport-ray report {folder.root} --track",
+            f"send them later with: {report_command(folder.root)}",
             soft_wrap=True,
         )
     return summary

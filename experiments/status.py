@@ -83,6 +83,13 @@ def locate(path: Path, results: Path | None) -> tuple[Path, bool]:
     return folder, has_changed(folder, study)
 
 
+def tracking_uri(folder: Path) -> str | None:
+    """Where the study that lies in a folder is logged; without credentials, which are not there."""
+    tracking = (_object(folder / "study.json") or {}).get("tracking")
+    uri = tracking.get("uri") if isinstance(tracking, dict) else None
+    return uri if isinstance(uri, str) else None
+
+
 def has_changed(folder: Path, study: dict[str, Any]) -> bool:
     """Whether a study, as its file holds it, is not the folder's; False where that is not known."""
     try:
@@ -141,10 +148,10 @@ def read_status(folder: Path, study_changed: bool = False, now: datetime | None 
 
 def _object(path: Path) -> dict[str, Any] | None:
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is damaged: {error}; run `sport-ray sweep` again") from None
     if not isinstance(content, dict) or not isinstance(content.get("cells", []), list):
         raise UserError(f"{path} is damaged: not what was written; run `sport-ray sweep` again")

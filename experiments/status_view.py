@@ -5,25 +5,36 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from experiments.alarm import print_alarm
 from experiments.results import LEDGER
 from experiments.status import Status, SweepState
+from sport_ray.text import plain
 
 
 def print_status(console: Console, status: Status) -> None:
     """Show it: one line per fact and per failed cell, within the console's width."""
 
-    def line(text: str) -> None:
-        console.print(text, highlight=False, overflow="ellipsis", no_wrap=True)
+    def line(*parts: str | tuple[str, str]) -> None:
+        """Each text, or text with its style."""
+        told = [one if isinstance(one, tuple) else (one, "") for one in parts]
+        console.print(
+            Text.assemble(*((plain(text), style) for text, style in told)),
+            overflow="ellipsis",
+            no_wrap=True,
+        )
 
     print_alarm(console, status.refuted)
-    line(f"[bold]{escape(status.study)}[/]: {_sweep_line(status.sweep)}")
+    line((status.study, "bold"), f": {_sweep_line(status.sweep)}")
     line(
-        f"  {status.planned} planned: [green]{len(status.done)} done[/], "
-        f"[cyan]{len(status.running)} running[/], [red]{len(status.failed)} failed[/], "
-        f"{len(status.not_started)} not started"
+        f"  {status.planned} planned: ",
+        (f"{len(status.done)} done", "green"),
+        ", ",
+        (f"{len(status.running)} running", "cyan"),
+        ", ",
+        (f"{len(status.failed)} failed", "red"),
+        f", {len(status.not_started)} not started",
     )
     if status.cells_per_hour is not None:
         line(f"  {status.cells_per_hour:g} cells per hour in this sweep")
@@ -31,11 +42,12 @@ def print_status(console: Console, status: Status) -> None:
         ahead = "" if status.sweep.state.startswith("running") else " once it is resumed"
         line(f"  about {_duration(status.seconds_left)} left{ahead}")
     for cell in status.failed:
-        alpha = "" if cell["alpha"] is None else f" α={cell['alpha']:g}"
+        known = isinstance(cell["alpha"], (int, float))  # a record is shown as it is
+        alpha = f" α={float(cell['alpha']):g}" if known else ""
         made = _made_by(cell)
         where = f"{cell['cell_id']} {made}{alpha} T={cell['horizon']} s={cell['seed']}"
-        line(f"  [red]failed[/] {escape(where)}")
-        line(f"    {escape(' '.join(str(cell['reason']).split()))}")
+        line("  ", ("failed", "red"), f" {where}")
+        line(f"    {' '.join(str(cell['reason']).split())}")
     for count, text in (
         (len(status.damaged_records), "records are damaged: those cells will be run again"),
         (len(status.lost_records), "records are gone: those cells will be run again"),
@@ -57,17 +69,15 @@ def _made_by(cell: dict[str, Any]) -> str:
 
 def _sweep_line(sweep: SweepState) -> str:
     who = f"process {sweep.pid} on {sweep.host}"
-    return escape(
-        {
-            "running": f"running ({who})",
-            "running elsewhere": f"running on host {sweep.host} (process {sweep.pid}), if alive",
-            "finished": "the last sweep came to its end",
-            "failed": f"the last sweep failed: {sweep.reason}",
-            "interrupted": "interrupted; `sport-ray sweep` resumes",
-            "killed": "killed; `sport-ray sweep` resumes",
-            "died": f"{who} died; `sport-ray sweep` resumes",
-        }.get(sweep.state, "no history of a sweep")
-    )
+    return {
+        "running": f"running ({who})",
+        "running elsewhere": f"running on host {sweep.host} (process {sweep.pid}), if alive",
+        "finished": "the last sweep came to its end",
+        "failed": f"the last sweep failed: {sweep.reason}",
+        "interrupted": "interrupted; `sport-ray sweep` resumes",
+        "killed": "killed; `sport-ray sweep` resumes",
+        "died": f"{who} died; `sport-ray sweep` resumes",
+    }.get(sweep.state, "no history of a sweep")
 
 
 def _duration(seconds: float) -> str:

@@ -37,6 +37,7 @@ from experiments.tuning_section import TuningSection
 from sport_ray.errors import UserError
 from sport_ray.policies.network import PolicySpec
 from sport_ray.properties import parse_property
+from tracking.uris import absolute_uri, mask_text
 
 if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
@@ -241,7 +242,8 @@ def load_study(path: Path) -> Study:
 def parse_study(raw: Mapping[str, Any], where: str, folder: Path = Path()) -> Study:
     """A study from its sections, as a file holds them; ``where`` begins the line of an error.
 
-    folder: what relative paths of task policies start from; default the working directory.
+    folder: what relative paths of task policies and of ``tracking.uri`` start from; default the
+        working directory.
 
     Raises:
         UserError: see ``load_study``.
@@ -249,9 +251,14 @@ def parse_study(raw: Mapping[str, Any], where: str, folder: Path = Path()) -> St
     try:
         study = Study.model_validate(plain(raw))
     except ValidationError as error:
-        raise UserError(f"{where}: {explained(error, Study)}") from None
+        raise UserError(mask_text(f"{where}: {explained(error, Study)}")) from None
     except ValueError as error:
-        raise UserError(f"{where}: {error}") from None
+        raise UserError(mask_text(f"{where}: {error}")) from None
+    if study.tracking.uri is not None:
+        uri = absolute_uri(study.tracking.uri, folder)
+        study = study.model_copy(
+            update={"tracking": study.tracking.model_copy(update={"uri": uri})}
+        )
     if study.task_policies is None:
         return study
     from experiments.task_policies.section import settled_sources

@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 import ray
 from ray import tune
+from ray.exceptions import RayTaskError
 
 from experiments.alarm import alarm_in
 from experiments.cells import Cell, Job
 from experiments.copies import concurrent_trials
 from experiments.disk import DiskFull, is_disk_full, no_room, require_space
+from experiments.failures import reason_of
 from experiments.grid import plan_jobs
 from experiments.jobs import is_finished, write_failure
 from experiments.public import public_study
@@ -85,8 +87,7 @@ class _Announce(tune.Callback):
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         if self._stops_on_full_disk(trial):
             return
-        error = trial.get_error()
-        self._tell("died", trial, type(error).__name__ if error is not None else None)
+        self._tell("died", trial, _why(trial.get_error()))
 
     def _stops_on_full_disk(self, trial: Any) -> bool:
         """Tune's own writing fails as a trial's error, and would fail the next one as well."""
@@ -170,6 +171,13 @@ def _write_failure(
     """As ``write_failure``; where even that cannot be written the cell is failed without it."""
     with suppress(OSError):
         write_failure(folder, certificate, cell, _death(reason))
+
+
+def _why(error: BaseException | None) -> str | None:
+    """What a trial raised, with its cause; of a process that was lost, in which way."""
+    if error is None:
+        return None
+    return reason_of(error) if isinstance(error, RayTaskError) else type(error).__name__
 
 
 def _death(reason: str | None) -> RuntimeError:

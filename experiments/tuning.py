@@ -154,7 +154,7 @@ class TrialStore:
         found = []
         for path in sorted(self.root.glob("*.json")):
             try:
-                record = TrialRecord.model_validate(json.loads(path.read_text()))
+                record = TrialRecord.model_validate(json.loads(path.read_text(encoding="utf-8")))
             except (OSError, ValueError, ValidationError):
                 continue
             if record.status != "failed" and path == self.path(record.parameters):
@@ -223,7 +223,7 @@ def read_tuning(folder: ResultFolder, task: Task) -> Tuning | None:
     """
     path = folder.root / FILE
     try:
-        found = Tuning.model_validate(json.loads(path.read_text()))
+        found = Tuning.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, ValidationError) as error:

@@ -13,6 +13,7 @@ import numpy as np
 from ray import tune
 
 from experiments.copies import concurrent_trials
+from experiments.failures import reason_in
 from experiments.hyperparameters import KINDS
 from experiments.public import public_study
 from experiments.results import ResultFolder
@@ -103,14 +104,15 @@ class _Keep(tune.Callback):
 
 
 def _reason(trial: Any) -> str:
-    """What a trial raised: the last line of the traceback, as Tune has just written it down here.
+    """What a trial raised, from its traceback as Tune has just written it down here.
 
     Its ``get_error`` looks in the storage, where the file comes later.
     """
     try:
-        return str(Path(trial.error_file).read_text().strip().splitlines()[-1])
-    except (OSError, TypeError, IndexError):
-        return "the worker died"
+        trace = Path(trial.error_file).read_text(encoding="utf-8", errors="replace")
+    except (OSError, TypeError):
+        trace = ""
+    return reason_in(trace) or "the worker died"
 
 
 def require_search(study: Study) -> None:

@@ -20,6 +20,7 @@ import pandas as pd
 from scipy import stats
 
 from tracking.base_steps import BaseSteps
+from tracking.completeness import nothing_certified
 from tracking.intervals import CONFIDENCE, MIN_SEEDS, Estimate, holm, with_error
 from tracking.kinds import is_base, is_reference, is_unconstrained
 from tracking.pareto import candidates
@@ -238,10 +239,7 @@ def _base_there(
 def _sentence(best: list[Best], settings: pd.DataFrame) -> tuple[str, str]:
     """The lead sentence and its detail."""
     if not best:
-        return (
-            "No setting has a prior bound below 1, so nothing is certified before it is run: "
-            "choose α closer to 1 or a T with a smaller base risk."
-        ), ""
+        return nothing_certified(settings), ""
     tight = _leader([b for b in best if b.level == HEADLINE_LEVEL])
     loose = _leader([b for b in best if b.level == 1.0])
     assert loose is not None  # certified means a prior bound below 1

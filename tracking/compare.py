@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from sport_ray.errors import UserError
+from tracking.csv_text import csv_text
 from tracking.files import write_atomically
 from tracking.intervals import MIN_SEEDS, UNKNOWN, Estimate, estimate, estimate_difference
 from tracking.kinds import is_base, is_unconstrained, kind_of
@@ -209,7 +210,7 @@ def _short(value: Any) -> str:
 
 def write_compare_csv(comparison: Comparison, path: Path) -> Path:
     """Write the matched settings to ``path`` atomically."""
-    return write_atomically(path, comparison.table.to_csv(index=False, lineterminator="\n"))
+    return write_atomically(path, csv_text(comparison.table))
 
 
 def _keyed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from tracking.base_steps import BaseSteps
+from tracking.csv_text import csv_text
 from tracking.files import write_atomically
 from tracking.kinds import is_base, kind_of
 from tracking.pareto import RISK_KINDS, candidates
@@ -82,6 +83,8 @@ def hypervolume_table(
     over seeds left out, without an interval.
     """
     measure = performance_of(settings)
+    if not (settings["seeds"] > 0).any():  # an area of 0 would call it bad
+        return pd.DataFrame(columns=COLUMNS)
     horizons = [None] if measure.across_horizons else sorted(settings["horizon"].unique())
     rows: list[dict[str, Any]] = []
     for horizon in horizons:
@@ -175,4 +178,4 @@ def _reference(
 
 def write_hypervolume_csv(table: pd.DataFrame, path: Path) -> Path:
     """Write the table to `path` atomically."""
-    return write_atomically(path, table.to_csv(index=False, lineterminator="\n"))
+    return write_atomically(path, csv_text(table))

@@ -29,13 +29,9 @@ def sweep_id(folder: ResultFolder) -> str:
 def is_incomplete(folder: ResultFolder) -> bool:
     """Whether cells that the study asks for have no record: its sweep was stopped before its end.
 
-    `read_results` has checked the plan; a folder without one asks for what it has.
+    So it is with a record that cannot be read: its cell is run again.
     """
-    plan = folder.path / "plan.json"
-    if not plan.exists():
-        return False
-    wanted = set(json.loads(plan.read_text(encoding="utf-8"))["cells"])
-    return bool(wanted - {record["cell_id"] for record in folder.records})
+    return bool(folder.missing or folder.unreadable)
 
 
 def sweep_params(folder: ResultFolder) -> dict[str, str]:

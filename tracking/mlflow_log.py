@@ -34,6 +34,7 @@ from tracking.mlflow_store import (
     is_refusal,
     mask_uri,
     patient_client,
+    store_uri,
     unreachable,
 )
 from tracking.records import ResultFolder, read_results
@@ -73,14 +74,15 @@ def log_sweep(
 ) -> LogSummary:
     """Log all cells of a result folder that the store does not have yet, oldest first.
 
-    `uri`: any MLflow tracking URI; by default the SQLite store beside the results. `status` of the
+    `uri`: any MLflow tracking URI; by default ``MLFLOW_TRACKING_URI``, else the SQLite store
+    beside the results. `status` of the
     parent run: FINISHED, FAILED, KILLED or RUNNING; by default KILLED if cells that were planned
     are missing, FAILED if a cell failed, else FINISHED. Raises UserError if the store does not
     answer, the results are damaged, or another process logs them; a store that goes away in
     between leaves its cells in `failed`, to be logged by another call.
     """
     with LoggingLock(results_dir):
-        return log_folder(read_results(results_dir), uri or default_uri(results_dir), status)
+        return log_folder(read_results(results_dir), store_uri(uri, results_dir), status)
 
 
 def log_folder(folder: ResultFolder, uri: str, status: str | None = None) -> LogSummary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, Any
 
 from tracking.mlflow_artefacts import sweep_files
@@ -19,22 +20,33 @@ _MAX_CHARACTERS = 8000
 
 
 def answer_text(folder: ResultFolder) -> str:
-    """The study's question answered, in Markdown; says so where no cell has finished."""
-    if not any(record["status"] == "finished" for record in folder.records):
-        return "No cell has finished yet."
+    """The study's question answered, in Markdown; what is not there is said first of all."""
     # Not at the top: whoever only runs a sweep's cells needs no pandas for that.
+    from tracking.completeness import completeness_of
+
+    state = completeness_of(folder)
+    if not state.planned:
+        return "No cell has finished yet."
+    if not state.finished:
+        return f"**{_markdown(state.sentence)}**"
     from tracking.answer import answer_study
     from tracking.statistics import aggregate
     from tracking.table import results_table
 
     refuted = headline(find_refutations(folder.records, folder.planned))
     if refuted:
-        return f"**{refuted}**"
+        return f"**{_markdown(refuted)}**"
     answer = answer_study(
         aggregate(results_table(folder.records, folder.planned)), folder.certificate, folder.base_at
     )
-    parts = [f"**{answer.sentence}**", answer.detail, *answer.notes]
+    first = [f"**{_markdown(state.sentence)}**"] if state.sentence else []
+    parts = [*first, f"**{answer.sentence}**", answer.detail, *answer.notes]
     return "\n\n".join(part for part in parts if part)
+
+
+def _markdown(text: str) -> str:
+    """Foreign text in Markdown: nothing in it is a link, an image or HTML."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", text)
 
 
 def write_note(client: MlflowClient, run: Any, folder: ResultFolder, answer: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sport_ray.errors import UserError
-from tracking.uris import mask_uri, secrets_of
+from sport_ray.text import plain
+from tracking.uris import absolute_uri, hidden, is_folder, mask_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,6 +28,8 @@ _SETTINGS = {
     # Two lines per run otherwise, with the address and what secrets it may hold.
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
+_TRUE = ("true", "1")
+_MEANT = "%?#&=+;@'\"\\\n\t"
 _NOISY = {
     "alembic": logging.WARNING,
     "mlflow": logging.WARNING,
@@ -34,9 +38,42 @@ _NOISY = {
 }
 
 
+TRACKING_URI = "MLFLOW_TRACKING_URI"
+
+
+def store_uri(uri: str | None, results_dir: str | Path) -> str:
+    """Where results are logged: `uri`, that of the study; else MLflow's own variable; else beside.
+
+    A relative path in ``MLFLOW_TRACKING_URI`` starts from the working directory, as in MLflow.
+    """
+    if uri is not None:
+        return uri
+    asked = os.environ.get(TRACKING_URI, "").strip()
+    return absolute_uri(asked, Path()) if asked else default_uri(results_dir)
+
+
 def default_uri(results_dir: str | Path) -> str:
-    """The store beside the results: SQLite at an absolute path."""
-    return f"sqlite:///{Path(results_dir).resolve() / 'mlflow.db'}"
+    """The store beside the results: SQLite at an absolute path, whatever the folder's name.
+
+    In a URI '?' begins a query and '%' a code. Where the name holds what has a meaning there it is
+    written as SQLAlchemy reads it, and the driver named: at a bare ``sqlite:///`` MLflow would make
+    folders of the codes.
+
+    Raises:
+        UserError: a name that the installed SQLAlchemy cannot be told.
+    """
+    path = str(Path(results_dir).resolve() / "mlflow.db")
+    if not set(path) & set(_MEANT):
+        return f"sqlite:///{path}"
+    from sqlalchemy.engine import URL, make_url
+
+    uri = URL.create("sqlite+pysqlite", database=path).render_as_string()
+    if make_url(uri).database != path:
+        raise UserError(
+            f"no database URI can name {path}: rename the folder, or set tracking.uri or "
+            f"{TRACKING_URI}"
+        )
+    return uri
 
 
 def artifact_folder(results_dir: str | Path, uri: str) -> str | None:
@@ -44,7 +81,7 @@ def artifact_folder(results_dir: str | Path, uri: str) -> str | None:
 
     A store without a server would otherwise put them into the current directory.
     """
-    if urlsplit(uri).scheme in ("http", "https"):
+    if _scheme(uri) in ("http", "https", "databricks", "uc"):
         return None
     return (Path(results_dir).resolve() / "mlartifacts").as_uri()
 
@@ -107,7 +144,12 @@ def check_reachable(uri: str, results_dir: str | Path = "RESULTS") -> None:
     Creates the database of an SQLite store that does not exist yet. `results_dir` is named in the
     message as the place where the results stay.
     """
-    if not urlsplit(uri).scheme:
+    if is_folder(uri) and os.environ.get("MLFLOW_ALLOW_FILE_STORE", "").lower() not in _TRUE:
+        raise UserError(
+            f"tracking URI {mask_uri(uri)!r} names a folder, which MLflow no longer writes to: use "
+            "a database, e.g. sqlite:///mlflow.db (`mlflow migrate-filestore` moves what is there)"
+        )
+    if not _scheme(uri):
         raise UserError(
             f"tracking URI {mask_uri(uri)!r} has no scheme: "
             "use e.g. sqlite:////abs/mlflow.db or http://host:5000"
@@ -119,6 +161,20 @@ def check_reachable(uri: str, results_dir: str | Path = "RESULTS") -> None:
         raise unreachable(uri, results_dir, error) from None
 
 
+def _scheme(uri: str) -> str:
+    try:
+        return urlsplit(uri).scheme or ("databricks" if uri in ("databricks", "uc") else "")
+    except ValueError:  # such as a host with half a bracket: MLflow says what is wrong
+        return uri.partition(":")[0]
+
+
+def report_command(results_dir: str | Path) -> str:
+    """The command that logs a result folder, as a shell reads it, whatever the folder's name."""
+    folder = str(results_dir)
+    folder = f"./{folder}" if folder.startswith("-") else folder
+    return shlex.join(["sport-ray", "report", folder, "--track"])
+
+
 class StoreUnreachable(UserError):
     """A store that does not answer; it may be back in a moment."""
 
@@ -127,8 +183,7 @@ def unreachable(uri: str, results_dir: str | Path, error: BaseException) -> Stor
     """The one-line error of a store that does not answer, credentials masked."""
     return StoreUnreachable(
         f"tracking server URI does not answer: {mask_uri(uri)} ({describe(error, uri)}); "
-        f"results stay in {results_dir}; log later with "
-        f"`sport-ray report {results_dir} --track`"
+        f"results stay in {results_dir}; log later with `{report_command(results_dir)}`"
     )
 
 
@@ -146,7 +201,5 @@ def describe(error: BaseException, uri: str) -> str:
 
     Of our own errors all of it: their cause stands behind an address of any length.
     """
-    text = " ".join(str(error).replace(uri, mask_uri(uri)).split())
-    for secret in secrets_of(uri):
-        text = text.replace(secret, "***")
+    text = " ".join(plain(hidden(str(error), uri)).split())
     return text if isinstance(error, UserError) else f"{type(error).__name__}: {text[:160]}"

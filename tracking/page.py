@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tracking.answer import Answer
 from tracking.chart import build_charts
 from tracking.chart_axes import HEIGHT, LEFT, LOWEST, RIGHT, TOP, WIDTH
 from tracking.checks import run_checks
+from tracking.completeness import completeness_of, fewer_seeds, why_none
 from tracking.figures import Animation, Drawn
 from tracking.inline_svg import inline_svg
 from tracking.kinds import kind_of
@@ -105,6 +107,9 @@ def render_page(
         refuted=headline(find_refutations(folder.records, folder.planned)),
         paper=PAPER,
         measure=measure,
+        completeness=completeness_of(folder),
+        fewer_seeds=fewer_seeds(settings),
+        why_none=partial(why_none, settings),
         answer=answer,
         best=without_repeats(answer.best),
         charts=build_charts(settings, ids_by_setting(cells)),

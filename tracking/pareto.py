@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tracking.csv_text import csv_text
 from tracking.files import write_atomically
 from tracking.kinds import is_base
 from tracking.performance import STEPS, Performance, performance_of
@@ -133,4 +134,4 @@ def pareto_rows(results: pd.DataFrame) -> list[dict[str, Any]]:
 
 def write_pareto_csv(table: pd.DataFrame, path: Path) -> Path:
     """Write the fronts to `path` atomically."""
-    return write_atomically(path, table.to_csv(index=False, lineterminator="\n"))
+    return write_atomically(path, csv_text(table))

@@ -9,9 +9,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tracking.pareto import pareto_rows
+from tracking.completeness import why_none
+from tracking.console import say, shown
+from tracking.pareto import pareto_table
 from tracking.performance import Performance, performance_of
 from tracking.refutation import is_refuted
+from tracking.statistics import aggregate
+from tracking.table import plain_rows
 from tracking.wording import bound_text, rate_text, setting_text
 
 NUMBERS = 44
@@ -24,19 +28,16 @@ _TITLES = {
 
 def print_pareto(console: Console, results: pd.DataFrame) -> None:
     """Print both fronts of a results table, or say of an empty one why it is empty."""
-    rows = pareto_rows(results)
+    settings = aggregate(results)
+    rows = plain_rows(pareto_table(settings))
     measure = performance_of(results)
     for kind, risk in _TITLES.items():
         title = f"{risk} against {measure.name}"
         chosen = [row for row in rows if row["risk_kind"] == kind]
         if not chosen:
             refuted = kind == "prior_bound" and is_refuted(results)
-            why = (
-                "none: the data refute the promises"
-                if refuted
-                else "no setting has a bound below 1"
-            )
-            console.print(f"{title}: {why}")
+            why = "none: the data refute the promises" if refuted else why_none(settings, kind)
+            say(console, f"{title}: {why}")
             continue
         console.print(_table(title, chosen, measure, console.width - NUMBERS))
 
@@ -50,7 +51,7 @@ def _table(title: str, rows: list[dict[str, Any]], measure: Performance, width: 
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
-            in_two_lines(setting_text(row), width),
+            shown(in_two_lines(setting_text(row), width)),
             str(row["horizon"]),
             bound_text(row["prior_bound"]),
             bound_text(row["posterior_bound"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,36 +28,48 @@ MARK = "Published by sport-ray."
 KEPT = ("certificate.json", "study.yaml", *TABLES)
 
 
-def publish(results: Path, out: Path, versions: Mapping[str, str], made_by: str) -> list[Path]:
+def publish(
+    results: Path,
+    out: Path,
+    versions: Mapping[str, str],
+    made_by: str,
+    report: Path | None = None,
+) -> list[Path]:
     """Copy certificate, study, tables and figures (PNG) of a finished report to ``out``.
 
     Writes a README.md beside them: the command, the versions, the digests, what each file is.
-    Returns what was written.
+    report: where the report was written, if not into the result folder. Returns what was written.
 
     Raises:
         UserError: no results, no report yet, cells that are not finished, promises that the data
             refute, or an ``out`` that holds other files.
     """
     folder = read_results(results)
-    if not (folder.path / "cells.csv").exists():
-        raise UserError(f"{results} has no report yet: sport-ray report {results}")
+    report = folder.path if report is None else report
+    if not (report / "cells.csv").exists():
+        raise UserError(
+            f"{report} has no report yet: sport-ray report {results} (where that folder may only "
+            "be read, with --out DIR, and then publish with --report DIR)"
+        )
     failed = sum(record["status"] != "finished" for record in folder.records)
     if failed:
         raise UserError(f"{failed} cells of {results} failed: run them again before publishing")
-    written_by_us = (out / "README.md").exists() and MARK in (out / "README.md").read_text()
+    readme = out / "README.md"
+    written_by_us = readme.exists() and MARK in readme.read_text(encoding="utf-8")
     if out.exists() and any(out.iterdir()) and not written_by_us:
         raise UserError(f"{out} holds files that are no published results: give another folder")
-    _require_whole(folder)
+    _require_whole(folder, report)
     require_unrefuted(folder.path, f"{results} is not published")
     out.mkdir(parents=True, exist_ok=True)
     for old in (*(out / name for name in KEPT), *(out / "figures").glob("*.png")):
         old.unlink(missing_ok=True)
     written = []
     for name in KEPT:
-        if (folder.path / name).exists():
-            written.append(Path(shutil.copyfile(folder.path / name, out / name)))
+        source = (report if name in TABLES else folder.path) / name
+        if source.exists():
+            written.append(Path(shutil.copyfile(source, out / name)))
     (out / "figures").mkdir(exist_ok=True)
-    for figure in sorted((folder.path / "figures").glob("*.png")):
+    for figure in sorted((report / "figures").glob("*.png")):
         if figure.stat().st_size > LARGEST_FIGURE:
             continue
         written.append(Path(shutil.copyfile(figure, out / "figures" / figure.name)))
@@ -80,22 +91,20 @@ def publish(results: Path, out: Path, versions: Mapping[str, str], made_by: str)
     return [*written, write_atomically(out / "README.md", "\n".join(lines))]
 
 
-def _require_whole(folder: ResultFolder) -> None:
+def _require_whole(folder: ResultFolder, report: Path) -> None:
     """Refuse results of which cells are missing, or whose table is not of these records.
 
     Raises:
         UserError: naming how many, and what to run.
     """
-    records = {record["cell_id"] for record in folder.records}
-    plan = folder.path / "plan.json"
-    planned = set(json.loads(plan.read_text())["cells"]) if plan.exists() else records
-    if planned - records:
+    lost = len(folder.missing) + len(folder.unreadable)
+    if lost:
         raise UserError(
-            f"{len(planned - records)} of {len(planned)} cells of {folder.path} are not finished: "
+            f"{lost} of {len(folder.records) + lost} cells of {folder.path} are not finished: "
             "run the study again before publishing"
         )
-    table = set(pd.read_csv(folder.path / "cells.csv", usecols=["cell_id"])["cell_id"])
+    records = {record["cell_id"] for record in folder.records}
+    cells = pd.read_csv(report / "cells.csv", usecols=["cell_id"], dtype=str)
+    table = set(cells["cell_id"])
     if table != records:
-        raise UserError(
-            f"{folder.path}/cells.csv is older than the records: sport-ray report first"
-        )
+        raise UserError(f"{report}/cells.csv is older than the records: sport-ray report first")

@@ -10,18 +10,32 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sport_ray.errors import UserError
+from sport_ray.text import plain
 from tracking.base_steps import BaseSteps, base_steps
-from tracking.refutation import planned_cells
 from tracking.schema import describe_problem
 
 CERTIFICATE_FIELDS = ("base_digest", "env_id", "num_scenarios", "beta", "table", "digest")
 SAMPLE_ARRAYS = ("poses", "goal", "hazard", "goal_radius", "hazard_radius")
 POLICY_ARRAYS = ("mean", "std", "base_mean", "base_std", "task_mean", "task_std")
+LARGEST_RECORD = 16 * 2**20
+"""Bytes; a record has a few thousand."""
+
+
+class Unreadable(NamedTuple):
+    """A record that cannot be believed, and what is wrong with it."""
+
+    cell_id: str
+    problem: str
+
+    @property
+    def text(self) -> str:
+        """As it is told: 'cells/ID/record.json has no field …'."""
+        return f"cells/{self.cell_id}/record.json {self.problem}"
 
 
 @dataclass(frozen=True)
@@ -30,6 +44,8 @@ class ResultFolder:
 
     `certificate` is None where the folder has none; `study` then holds at least its name.
     `planned`: cells that the study asks for, 0 where that is not written down.
+    `unreadable`: records that are there and left out, to be named wherever results are shown.
+    `missing`: cells of the plan without a record. No text holds a control character.
     """
 
     path: Path
@@ -37,6 +53,8 @@ class ResultFolder:
     certificate: dict[str, Any] | None
     records: tuple[dict[str, Any], ...]
     planned: int = 0
+    unreadable: tuple[Unreadable, ...] = ()
+    missing: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -71,55 +89,76 @@ class ResultFolder:
 def read_results(path: str | Path, *, may_be_empty: bool = False) -> ResultFolder:
     """Read a result folder.
 
-    Raises UserError if there is no such folder, if it holds no results (unless it `may_be_empty`,
-    as when a sweep has only begun), or, naming the file, if a file is damaged: a record that
-    cannot be trusted must not vanish from a table.
+    A record that cannot be trusted is left out and named in `unreadable`: one cell must not
+    take the others with it, and none may vanish. Raises UserError if there is no such folder, if
+    it holds no results (unless it `may_be_empty`, as when a sweep has only begun), or, naming the
+    file, if study, plan or certificate are damaged.
     """
     folder = Path(path)
     if not folder.is_dir():
         raise UserError(f"no result folder {folder}: make one with `sport-ray sweep STUDY.yaml`")
-    files = _planned(folder, sorted(folder.glob("cells/*/record.json")))
+    files = sorted(folder.glob("cells/*/record.json"))
+    plan = _planned(folder)
+    if plan is not None:
+        files = [file for file in files if file.parent.name in plan]
     study = _read_optional(folder / "study.json") or {}
     if not files and not (may_be_empty and "name" in study):
+        asked = f", of {len(plan)} cells that are planned" if plan else ""
         raise UserError(
-            f"no results in {folder} (no cells/*/record.json): "
+            f"no results in {folder} (no cells/*/record.json{asked}): "
             "run `sport-ray sweep STUDY.yaml` first"
         )
-    records = tuple(_read_record(file) for file in files)
-    if records:
-        study.setdefault("name", records[0]["study"])
-    for file, record in zip(files, records, strict=True):
-        if record["study"] != study["name"]:
-            raise UserError(
-                f"{file} belongs to study {record['study']!r}, the folder to {study['name']!r}: "
-                "move one of them to a folder of its own"
-            )
+    records, unreadable = [], []
+    for file in files:
+        found = _read_record(file, study)
+        if isinstance(found, Unreadable):
+            unreadable.append(found)
+        else:
+            study.setdefault("name", found["study"])
+            records.append(found)
+    study.setdefault("name", plain(folder.resolve().name))
+    known = {file.parent.name for file in files}
+    missing = tuple(plain(cell) for cell in sorted((plan or set()) - known))
     certificate = _read_certificate(folder / "certificate.json")
-    return ResultFolder(folder, study, certificate, records, planned_cells(folder))
+    return ResultFolder(
+        folder,
+        study,
+        certificate,
+        tuple(records),
+        len(plan or ()),
+        tuple(unreadable),
+        missing,
+    )
 
 
-def _planned(folder: Path, files: list[Path]) -> list[Path]:
-    """The records that the study asks for as it is now; all of them where no plan was written.
+def _planned(folder: Path) -> set[str] | None:
+    """The cells that the study asks for as it is now; None where no plan was written.
 
     A cell of an earlier grid or of other training parameters stays on disk and out of tables.
     """
     plan = _read_optional(folder / "plan.json")
     if plan is None:
-        return files
+        return None
     wanted = plan.get("cells")
-    if not isinstance(wanted, list):
-        raise UserError(_damaged(folder / "plan.json", "has no list 'cells'"))
-    return [file for file in files if file.parent.name in set(wanted)]
+    if not isinstance(wanted, list) or not all(isinstance(cell, str) for cell in wanted):
+        raise UserError(_damaged(folder / "plan.json", "has no list 'cells' of cell ids"))
+    return set(wanted)
 
 
-def _read_record(file: Path) -> dict[str, Any]:
-    record = _read_json(file)
-    problem = describe_problem(record)
-    if problem is None and record["cell_id"] != file.parent.name:
-        problem = f"says cell {record['cell_id']!r}"
-    if problem:
-        raise UserError(_damaged(file, problem))
-    return without_nan(record)
+def _read_record(file: Path, study: dict[str, Any]) -> dict[str, Any] | Unreadable:
+    """A record of this study (of any, where its name is not known), or why there is none."""
+    cell = file.parent.name
+    try:
+        record = _read_json(file)
+    except UserError as error:
+        problem: str | None = str(error.__cause__ or error)
+    else:
+        problem = describe_problem(record)
+        if problem is None and record["cell_id"] != cell:
+            problem = f"says cell {record['cell_id']!r}"
+        if problem is None and record["study"] != study.get("name", record["study"]):
+            problem = f"belongs to study {record['study']!r}, not to {study['name']!r}"
+    return without_nan(record) if problem is None else Unreadable(plain(cell), plain(problem))
 
 
 def _read_certificate(file: Path) -> dict[str, Any] | None:
@@ -146,10 +185,24 @@ def _read_optional(file: Path) -> dict[str, Any] | None:
 
 
 def _read_json(file: Path) -> Any:
+    """A file's content, its texts `plain`: whoever shows them need not think of it."""
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        size = file.stat().st_size
+        if size > LARGEST_RECORD and file.name == "record.json":
+            raise ValueError(f"has {size:,} bytes, more than the {LARGEST_RECORD:,} of any record")
+        return _seen(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(_damaged(file, str(error))) from error
+
+
+def _seen(value: Any) -> Any:
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, list):
+        return [_seen(one) for one in value]
+    if isinstance(value, dict):
+        return {plain(name): _seen(one) for name, one in value.items()}
+    return value
 
 
 def _damaged(

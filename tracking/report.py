@@ -6,11 +6,11 @@ from pathlib import Path
 
 from tracking.answer import answer_study
 from tracking.figures import animate, draw_figures
-from tracking.files import write_atomically
+from tracking.files import write_atomically, writing
 from tracking.hypervolume import hypervolume_table, write_hypervolume_csv
 from tracking.page import Tables, render_page
 from tracking.pareto import pareto_table, write_pareto_csv
-from tracking.records import read_results
+from tracking.records import ResultFolder, read_results
 from tracking.side_by_side import side_by_side
 from tracking.speedup import speedup_table
 from tracking.statistics import aggregate
@@ -19,16 +19,24 @@ from tracking.task_policy_table import task_policy_table
 from tracking.trends import trend_table
 
 
-def write_report(results_dir: str | Path) -> Path:
+def write_report(results_dir: str | Path, out: str | Path | None = None) -> Path:
     """Write ``report.html``, ``figures/`` and the tables: cells, fronts, hypervolumes, speed-up.
 
     The tables: ``cells.csv`` and ``cells.parquet``, ``pareto.csv``, ``hypervolume.csv``,
     ``speedup.csv``, ``task_policies.csv``, ``side_by_side.csv`` and ``trends.csv`` (not where
     nothing can be compared). Returns the page. Everything is made anew from the records, the
-    certificate and the samples; the same files give the same bytes. Raises UserError if the folder
-    holds no results or a damaged file.
+    certificate and the samples; the same files give the same bytes. `out`: where to, by default
+    into the result folder. A record that cannot be read is named on the page and left out. Raises
+    UserError if the folder holds no results, its certificate or plan is damaged, or `out` cannot
+    be written to.
     """
     folder = read_results(results_dir)
+    target = folder.path if out is None else Path(out)
+    with writing(target):
+        return _write(folder, target)
+
+
+def _write(folder: ResultFolder, target: Path) -> Path:
     frame = results_table(folder.records, folder.planned)
     settings = aggregate(frame)
     tables = Tables(
@@ -41,16 +49,16 @@ def write_report(results_dir: str | Path) -> Path:
         trend_table(frame),
         task_policy_table(frame, settings),
     )
-    figures, skipped = draw_figures(folder, frame, settings, tables.speedup, tables.sources)
+    figures, skipped = draw_figures(folder, frame, settings, tables.speedup, tables.sources, target)
     answer = answer_study(settings, folder.certificate, folder.base_at)
-    animation = animate(folder, frame, settings, answer)
-    write_cells_csv(frame, folder.path / "cells.csv")
-    write_cells_parquet(frame, folder.path / "cells.parquet")
-    write_pareto_csv(tables.front, folder.path / "pareto.csv")
-    write_hypervolume_csv(tables.hypervolume, folder.path / "hypervolume.csv")
-    write_csv_if_any(tables.speedup, folder.path / "speedup.csv")
-    write_csv_if_any(tables.sources, folder.path / "task_policies.csv")
-    write_csv_if_any(tables.published, folder.path / "side_by_side.csv")
-    write_csv_if_any(tables.trends, folder.path / "trends.csv")
+    animation = animate(folder, frame, settings, answer, target)
+    write_cells_csv(frame, target / "cells.csv")
+    write_cells_parquet(frame, target / "cells.parquet")
+    write_pareto_csv(tables.front, target / "pareto.csv")
+    write_hypervolume_csv(tables.hypervolume, target / "hypervolume.csv")
+    write_csv_if_any(tables.speedup, target / "speedup.csv")
+    write_csv_if_any(tables.sources, target / "task_policies.csv")
+    write_csv_if_any(tables.published, target / "side_by_side.csv")
+    write_csv_if_any(tables.trends, target / "trends.csv")
     page = render_page(folder, tables, answer, figures, skipped, animation)
-    return write_atomically(folder.path / "report.html", page)
+    return write_atomically(target / "report.html", page)

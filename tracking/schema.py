@@ -96,6 +96,13 @@ COLUMNS: tuple[Column, ...] = (
     _c("finished_at", "str", True, "", "when the cell ended, ISO 8601"),
 )
 COLUMN_NAMES = tuple(column.name for column in COLUMNS)
+LARGEST_INT = 2**63 - 1
+"""What a column of whole numbers can hold."""
+LARGEST_HORIZON = 10**9
+FINITE = ("alpha", "log_alpha", "eps_max", "log_budget", "mu", "alpha_mu", "alpha_p")
+"""What defines a cell; what was measured of it may be infinite."""
+COUNTED = ("steps", "scenarios", "episodes", "s", "share")
+"""Units of numbers that are not negative."""
 PROBABILITIES = ("eps_base", "beta", "empirical_violation_rate", "posterior_bound")
 # A finished cell without these would silently drop out of every figure.
 REQUIRED_WHEN_FINISHED = (
@@ -123,9 +130,11 @@ def describe_problem(record: object) -> str | None:
         if problem:
             return problem
     if record["method"] not in METHODS:
-        return f"has the unknown method {record['method']!r}"
+        return f"has the unknown method {_repr(record['method'])}"
     if record["status"] not in STATUSES:
-        return f"has the unknown status {record['status']!r}"
+        return f"has the unknown status {_repr(record['status'])}"
+    if not 1 <= record["horizon"] <= LARGEST_HORIZON:
+        return f"has horizon = {record['horizon']!r}, expected 1 to {LARGEST_HORIZON}"
     alpha = record.get("alpha")
     if alpha is not None and not alpha >= 1:
         return f"has alpha = {alpha!r}, expected at least 1"
@@ -149,7 +158,27 @@ def _describe_value(column: Column, value: Any) -> str | None:
     # bool is an int in Python, and never what a record means.
     accepted: tuple[type, ...] = {"str": (str,), "int": (int,), "float": (int, float)}[column.kind]
     if isinstance(value, bool) or not isinstance(value, accepted):
-        return f"has {column.name} = {value!r}, expected {column.kind}"
-    if isinstance(value, float) and math.isnan(value) and not column.nullable:
-        return f"has {column.name} = NaN"
+        return f"has {column.name} = {_repr(value)}, expected {column.kind}"
+    if isinstance(value, str):
+        return None
+    if isinstance(value, float) and math.isnan(value):
+        return None if column.nullable else f"has {column.name} = NaN"
+    if isinstance(value, int) and abs(value) > LARGEST_INT:
+        return f"has {column.name} = {_short(value)}, more than 64 bits"
+    if math.isinf(value) and column.name in FINITE:
+        return f"has {column.name} = {value!r}, expected a finite number"
+    if value < 0 and column.unit in COUNTED:
+        return f"has {column.name} = {value!r}, expected none below 0"
     return None
+
+
+def _repr(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _short(value)
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def _short(value: int) -> str:
+    digits = str(value) if value.bit_length() < 1_000 else f"{value:#x}"
+    return digits if len(digits) <= 30 else f"{digits[:12]}… ({len(digits)} digits)"

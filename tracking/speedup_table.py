@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
+from tracking.console import shown
 from tracking.pareto_table import in_two_lines, narrow_table
 from tracking.records import ResultFolder
 from tracking.speedup import CEILING, COIN_FLIP, speedup_table
@@ -64,7 +65,7 @@ def print_speedup(console: Console, folder: ResultFolder, frame: pd.DataFrame) -
             reference = row["kind"] in (COIN_FLIP, CEILING)
             printed.add_row(
                 risk,
-                in_two_lines(kind, room),
+                shown(in_two_lines(kind, room)),
                 interval_text(row["share"], row["low"], row["high"]),
                 "–" if gain is None else f"{gain:.2f}×",
                 bound_text(row["prior_bound"]),

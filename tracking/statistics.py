@@ -92,7 +92,10 @@ def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
         {**dict(zip(SETTING, setting, strict=True)), **_summarise(group)}
         for setting, group in frame.groupby(keys, dropna=False, sort=False)
     ]
-    return pd.DataFrame(rows)
+    if rows:
+        return pd.DataFrame(rows)
+    none = frame.iloc[:0]  # columns and their types are there, also of no setting
+    return none[SETTING].join(pd.DataFrame([_summarise(none)]).iloc[:0])
 
 
 def _summarise(group: pd.DataFrame) -> dict[str, object]:

@@ -21,10 +21,10 @@ from tracking.mlflow_log import LogSummary, Sweep, log_folder
 from tracking.mlflow_store import (
     StoreUnreachable,
     check_reachable,
-    default_uri,
     describe,
     is_refusal,
     patient_client,
+    store_uri,
     unreachable,
 )
 from tracking.records import read_results, without_nan
@@ -52,7 +52,7 @@ class SweepLogger:
         patience: float = PATIENCE_SECONDS,
     ) -> None:
         self.results_dir = Path(results_dir)
-        self.uri = uri or default_uri(results_dir)
+        self.uri = store_uri(uri, results_dir)
         self.patience = patience
         self.pending: dict[str, str] = {}
         self._away = False

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from tracking.csv_text import csv_text
 from tracking.files import write_atomically
 from tracking.kinds import ORDER, constraint_held
 from tracking.parameters import order_of
@@ -50,10 +54,13 @@ def load_results(path: str | Path) -> pd.DataFrame:
     `refuted`, its evaluation contradicts its promise (`tracking.refutation`). One refuted cell
     leaves no cell of its study certified, and has a further column, `refutation`, say why.
 
-    Raises UserError if the folder holds no results or a damaged record.
+    A record that cannot be read is left out, with a warning (``UserWarning``) that names it.
+    Raises UserError if the folder holds no results or its plan or certificate is damaged.
     """
-    found = read_results(path)
-    return results_table(found.records, found.planned)
+    folder = read_results(path)
+    for one in folder.unreadable:
+        warnings.warn(f"left out of the table: {one.text}", UserWarning, stacklevel=2)
+    return results_table(folder.records, folder.planned)
 
 
 def results_table(records: Sequence[dict[str, Any]], planned: int | None = None) -> pd.DataFrame:
@@ -66,6 +73,8 @@ def results_table(records: Sequence[dict[str, Any]], planned: int | None = None)
     frame = frame.reindex(columns=[*COLUMN_NAMES, *extra])
     for column in COLUMNS:
         frame[column.name] = frame[column.name].astype(_DTYPES[column.kind])
+    for name in extra:
+        frame[name] = _settled(frame[name])
     # In a record from before there were other sources it follows from the method.
     frame["task_policy"] = sources_of(frame).astype(_DTYPES["str"])
     frame["constraint_held"] = constraint_held(frame)
@@ -90,6 +99,22 @@ def results_table(records: Sequence[dict[str, Any]], planned: int | None = None)
     return frame.reset_index(drop=True)
 
 
+def _settled(values: pd.Series) -> pd.Series:
+    """A further column in one type, which every file format takes: of mixed values their texts."""
+    if values.dtype != object:
+        return values
+    known = [value for value in values if not (isinstance(value, float) and math.isnan(value))]
+    kinds = {type(value) for value in known if value is not None}
+    if kinds <= {bool} or kinds <= {str}:
+        return values
+    texts = {
+        index: value if isinstance(value, str) else json.dumps(value, default=str)
+        for index, value in values.items()
+        if isinstance(value, (list, dict)) or not pd.isna(value)
+    }
+    return pd.Series(texts, index=values.index, dtype=_DTYPES["str"])
+
+
 def _order_of_sources(sources: pd.Series) -> dict[str, int]:
     """The known ones first, others by name."""
     others = sorted(set(sources.dropna()) - set(TITLES))
@@ -106,7 +131,7 @@ def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def cells_csv(frame: pd.DataFrame) -> str:
     """The table as CSV: shortest decimal that reads back to the same float64, empty if missing."""
-    return frame.to_csv(index=False, lineterminator="\n")
+    return csv_text(frame)
 
 
 def write_cells_csv(frame: pd.DataFrame, path: Path) -> Path:
@@ -145,4 +170,4 @@ def write_csv_if_any(table: pd.DataFrame, path: Path) -> Path | None:
     if table.empty:
         path.unlink(missing_ok=True)
         return None
-    return write_atomically(path, table.to_csv(index=False, lineterminator="\n"))
+    return write_atomically(path, csv_text(table))

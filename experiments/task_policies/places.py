@@ -14,7 +14,7 @@ Settings = TypeVar("Settings", bound=Section)
 def settled_before(folder: Path, source: str, section: type[Settings]) -> Settings | None:
     """A source's settings in a result folder's study.json; None where the folder is none."""
     try:
-        study = json.loads((folder / "study.json").read_text())
+        study = json.loads((folder / "study.json").read_text(encoding="utf-8"))
         return section.model_validate(study["task_policies"][source])
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -89,7 +89,7 @@ def check_signature(certificate: Path, public_key: Path) -> None:
         raise UserError(f"key {public_key} is not an Ed25519 key")
     path = signature_path(certificate)
     try:
-        document = json.loads(path.read_text())
+        document = json.loads(path.read_text(encoding="utf-8"))
         if document["algorithm"] != ALGORITHM:
             raise ValueError(f"algorithm {document['algorithm']!r}")
         signature = base64.b64decode(document["signature"], validate=True)

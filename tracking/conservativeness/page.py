@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from sport_ray.errors import UserError
 from tracking import wording
+from tracking.completeness import completeness_of
 from tracking.conservativeness.decomposition import PARTS, decompose
 from tracking.conservativeness.figures import (
     draw_growth,
@@ -24,8 +25,9 @@ from tracking.conservativeness.rungs import RUNGS
 from tracking.conservativeness.settings import setting_table
 from tracking.conservativeness.spending import SPENDING, spending_table
 from tracking.conservativeness.summary import number_text, summarise
+from tracking.csv_text import csv_text
 from tracking.figures.style import look
-from tracking.files import write_atomically
+from tracking.files import write_atomically, writing
 from tracking.inline_svg import inline_svg
 from tracking.records import ResultFolder, read_results
 from tracking.refutation import find_refutations, headline
@@ -48,6 +50,10 @@ class Tables:
     settings: pd.DataFrame
 
 
+class NothingToStudy(UserError):
+    """No finished cell that is promised anything."""
+
+
 def study_tables(folder: ResultFolder, frame: pd.DataFrame) -> Tables:
     """All tables of the study, from a result folder and its results table."""
     ladder = ladder_table(frame, folder.certificate)
@@ -57,41 +63,49 @@ def study_tables(folder: ResultFolder, frame: pd.DataFrame) -> Tables:
     return Tables(ladder, parts, spending, growth, setting_table(ladder, parts, spending))
 
 
-def write_conservativeness(results_dir: str | Path) -> Path:
+def write_conservativeness(results_dir: str | Path, out: str | Path | None = None) -> Path:
     """Write ``conservativeness.html``, ``conservativeness*.csv`` and figures; returns the page.
 
     The tables: ``conservativeness.csv`` (a row per cell and rung, `LADDER`),
     ``conservativeness_cells.csv`` (parts of the gap and what was spent, per cell),
     ``conservativeness_growth.csv`` (slopes) and ``conservativeness_settings.csv``. The same files
-    give the same bytes.
+    give the same bytes. ``out``: where to, by default into the result folder.
 
     Raises:
-        UserError: no results, a damaged file, or no finished cell that is promised anything.
+        UserError: no results, or a damaged certificate or plan.
+        NothingToStudy: no finished cell that is promised anything.
     """
     folder = read_results(results_dir)
+    target = folder.path if out is None else Path(out)
     tables = study_tables(folder, results_table(folder.records, folder.planned))
     if tables.settings.empty:
-        raise UserError(
+        remedy = "finish the sweep with `sport-ray sweep STUDY.yaml`"
+        raise NothingToStudy(
             f"no finished cell in {folder.path} has a prior bound, so there is no gap to study: "
-            "finish the sweep with `sport-ray sweep STUDY.yaml`"
+            f"{completeness_of(folder).sentence or remedy}"
         )
     used = tables.spending.drop(
         columns=[c for c in tables.parts if c != "cell_id"], errors="ignore"
     )
+    with writing(target):
+        return _write(folder, tables, used, target)
+
+
+def _write(folder: ResultFolder, tables: Tables, used: pd.DataFrame, target: Path) -> Path:
     for name, table in {
         "conservativeness": tables.ladder,
         "conservativeness_cells": tables.parts.merge(used, on="cell_id", how="left"),
         "conservativeness_growth": tables.growth,
         "conservativeness_settings": tables.settings,
     }.items():
-        text = table.to_csv(index=False, lineterminator="\n")
-        write_atomically(folder.path / f"{name}.csv", text)
-    return write_atomically(folder.path / "conservativeness.html", render(folder, tables))
+        text = csv_text(table)
+        write_atomically(target / f"{name}.csv", text)
+    return write_atomically(target / "conservativeness.html", render(folder, tables, target))
 
 
-def render(folder: ResultFolder, tables: Tables) -> str:
-    """The page as text, and its figures into the folder's ``figures/``."""
-    out = folder.path / "figures"
+def render(folder: ResultFolder, tables: Tables, target: Path) -> str:
+    """The page as text, and its figures into ``figures/`` of ``target``."""
+    out = target / "figures"
     with look():
         drawn = {
             "ladder": draw_ladder(tables.settings, tables.ladder, out),
@@ -116,6 +130,7 @@ def render(folder: ResultFolder, tables: Tables) -> str:
     return environment.get_template("conservativeness.html.j2").render(
         study=folder.name,
         refuted=headline(find_refutations(folder.records, folder.planned)),
+        incomplete=completeness_of(folder).sentence,
         summary=summarise(tables.settings, tables.growth),
         settings=plain_rows(tables.settings),
         growth=plain_rows(tables.growth),

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from sport_ray.errors import UserError
+from tracking import drawing as drawing  # before matplotlib
 from tracking.answer import Answer
+from tracking.completeness import why_none
 from tracking.figures.animation import NAME, Animation, draw_animation
 from tracking.figures.certificate import draw_max_log_alpha, draw_prior_bound
 from tracking.figures.pareto import draw_pareto
@@ -36,14 +39,15 @@ def draw_figures(
     settings: pd.DataFrame,
     speedup: pd.DataFrame | None = None,
     sources: pd.DataFrame | None = None,
+    target: Path | None = None,
 ) -> tuple[dict[str, Drawn], dict[str, str]]:
-    """Draw all figures into the result folder's ``figures/``.
+    """Draw all figures into ``figures/`` of `target`, by default the result folder.
 
     `frame`: the results table; `settings`: its `aggregate`; `speedup`: its `speedup_table`,
     `sources`: its `task_policy_table`, made here if they are not given. Returns the figures by
     name, and for each that could not be drawn the reason.
     """
-    out = folder.path / "figures"
+    out = (target or folder.path) / "figures"
     if speedup is None:
         speedup = speedup_table(folder, frame)
     compared = task_policy_table(frame, settings) if sources is None else sources
@@ -68,7 +72,7 @@ def draw_figures(
             lambda: draw_task_policies(compared, measure, out),
             "the study has no source of task policies beside PPO",
         ),
-        "pareto": (lambda: draw_pareto(settings, out), "no setting has a bound below 1"),
+        "pareto": (lambda: draw_pareto(settings, out), why_none(settings, "posterior_bound")),
         "max_log_alpha": (
             lambda: draw_max_log_alpha(certificate, settings, out) if certificate else None,
             "the folder has no certificate" if not certificate else "the base's own bound is 1",
@@ -90,7 +94,10 @@ def draw_figures(
     skipped: dict[str, str] = {}
     with look():
         for name, (draw, reason) in plans.items():
-            figure = draw()
+            try:
+                figure = draw()
+            except UserError as error:  # samples of one cell that cannot be read
+                figure, reason = None, str(error)
             if figure is not None:
                 drawn[name] = figure
                 continue
@@ -100,12 +107,19 @@ def draw_figures(
 
 
 def animate(
-    folder: ResultFolder, frame: pd.DataFrame, settings: pd.DataFrame, answer: Answer
+    folder: ResultFolder,
+    frame: pd.DataFrame,
+    settings: pd.DataFrame,
+    answer: Answer,
+    target: Path | None = None,
 ) -> Animation | None:
     """Draw the animation into ``figures/``, or remove an older one and return None."""
-    out = folder.path / "figures"
+    out = (target or folder.path) / "figures"
     with look():
-        animation = draw_animation(folder, frame, settings, answer, out)
+        try:
+            animation = draw_animation(folder, frame, settings, answer, out)
+        except UserError:  # samples that cannot be read, which `draw_figures` has named
+            animation = None
     if animation is None:
         for suffix in ("gif", "png"):
             (out / f"{NAME}.{suffix}").unlink(missing_ok=True)

@@ -7,6 +7,7 @@ of risk by line style, so that no figure depends on colour alone.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from tracking.figures.powers import label_powers_plainly
 from tracking.files import write_atomically
 from tracking.statistics import MIN_SEEDS_FOR_INTERVAL
 from tracking.task_policies import AS_IT_IS, parts_of_series
@@ -51,7 +53,10 @@ KIND_COLOURS = {
 # Light to dark: readable in print, ordered without a legend.
 SEQUENCE = (SKY, BLUE, GREEN, GOLD, VERMILLION, PURPLE, WINE)
 
+_KEPT = ("backend", "backend_fallback")
+"""Not about the look: figures here choose their canvas themselves."""
 _RC: dict[Any, Any] = {
+    "text.parse_math": False,  # names from files may hold a '$'
     "font.family": "DejaVu Sans",
     "font.size": 10.5,
     "axes.titlesize": 11.5,
@@ -109,8 +114,18 @@ class Drawn:
 
 @contextmanager
 def look() -> Iterator[None]:
-    """Draw and save inside this context: the look is matplotlib's defaults, changed here only."""
-    with mpl.rc_context(_RC):
+    """Draw and save inside this context: the look is matplotlib's defaults, changed here only.
+
+    Whatever the user's settings, style sheets or ``rcParams`` say; they are as before afterwards.
+    """
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", mpl.MatplotlibDeprecationWarning)
+        mpl.rcParams.update(
+            {name: mpl.rcParamsDefault[name] for name in mpl.rcParamsDefault if name not in _KEPT}
+        )
+        mpl.rcParams.update(_RC)
+        # A name in a script that DejaVu lacks is a box in the PNG, and itself in the SVG.
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
         yield
 
 
@@ -158,6 +173,7 @@ def _in_the_corner(figure: Figure, text: str) -> None:
 
 def save(figure: Figure, folder: Path, name: str) -> str:
     """Write NAME.png and NAME.svg, byte for byte the same from the same data; return the SVG."""
+    label_powers_plainly(figure)
     for suffix, options in (("png", {"dpi": 160}), ("svg", {"metadata": {"Date": None}})):
         buffer = io.BytesIO()
         figure.savefig(buffer, format=suffix, **options)

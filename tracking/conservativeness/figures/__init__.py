@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tracking import drawing as drawing  # before matplotlib
 from tracking.conservativeness.figures.growth import draw_growth
 from tracking.conservativeness.figures.ladder import draw_ladder
 from tracking.conservativeness.figures.parts import draw_parts

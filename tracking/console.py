@@ -1,0 +1,39 @@
+"""Printing what files hold: on a terminal it is text, and commands nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from sport_ray.text import plain
+
+
+class PlainConsole(Console):
+    """A console to which every string, also in tables, is text: no markup, no control characters.
+
+    Styles are given beside a string (``style=``) or by ``rich.text.Text``.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """As rich, of what can be seen of the text."""
+        return super().render_str(plain_lines(text), **options)
+
+
+def say(console: Console, text: str, style: str = "") -> None:
+    """One line of text on any console, neither cut nor broken."""
+    console.print(Text(plain(text), style=style), soft_wrap=True)
+
+
+def shown(text: object, style: str = "") -> Text:
+    """Text for a cell of a table on any console, in as many lines as it has."""
+    return Text(plain_lines(str(text)), style=style)
+
+
+def plain_lines(text: str) -> str:
+    """`plain`, line by line."""
+    return "\n".join(plain(line) for line in text.split("\n"))

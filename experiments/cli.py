@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -39,7 +39,7 @@ if TYPE_CHECKING:  # Ray and torch take seconds: a mistake in a study is told be
 class _Commands(TyperGroup):
     """The commands; what begins with ~ or a variable is a path, in ``--out=~/x`` as well."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Arguments with such paths expanded."""
         return super().parse_args(ctx, [expanded_argument(argument) for argument in args])
 

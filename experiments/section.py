@@ -21,10 +21,12 @@ def whole(value: Any) -> Any:
         raise PydanticCustomError("number", "expected a whole number, not a truth value")
     if isinstance(value, Integral):
         return int(value)
-    if isinstance(value, Real) and abs(value) <= 2.0**53 and float(value).is_integer():
-        return int(value)
+    if isinstance(value, Real):
+        number = real(value)
+        if abs(number) <= 2.0**53 and number.is_integer():
+            return int(number)
     quotes = ", without quotes" if isinstance(value, str) else ""
-    raise PydanticCustomError("number", f"expected a whole number{quotes}")  # type: ignore[arg-type]
+    raise PydanticCustomError("number", f"expected a whole number{quotes}")
 
 
 def real(value: Any) -> Any:
@@ -33,7 +35,7 @@ def real(value: Any) -> Any:
         raise PydanticCustomError("number", "expected a number, not a truth value")
     if not isinstance(value, Real):
         quotes = ", without quotes" if isinstance(value, str) else ""
-        raise PydanticCustomError("number", f"expected a number{quotes}")  # type: ignore[arg-type]
+        raise PydanticCustomError("number", f"expected a number{quotes}")
     try:
         return float(value) + 0.0
     except OverflowError:

@@ -119,7 +119,7 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-_Dumper.add_implicit_resolver("!not-text", re.compile(rf"(?:{NOT_TEXT.pattern})\Z"), None)  # type: ignore[no-untyped-call]
+_Dumper.add_implicit_resolver("!not-text", re.compile(rf"(?:{NOT_TEXT.pattern})\Z"), None)
 
 
 def _decoded(data: bytes, where: str) -> str:
@@ -156,7 +156,7 @@ class _Value(NamedTuple):
     """A value, how many values and keys it is made of, and the line where it begins."""
 
     value: Any
-    count: int
+    size: int
     line: int
     plain: bool = False
 
@@ -231,19 +231,20 @@ class _Reader:
         if not isinstance(found, _Value):
             self._refuse(event, f"'*{event.anchor}' stands inside what it means: remove it")
         self.unused.pop(event.anchor, None)
-        self.count += found.count
+        self.count += found.size
         if self.count > LARGEST_COUNT:
             self._refuse(event, f"aliases expand to more than {LARGEST_COUNT} values")
         return found._replace(value=copy.deepcopy(found.value), line=event.start_mark.line + 1)
 
     def _sequence(self, line: int) -> _Value:
-        entries, count = [], 1
+        entries: list[Any] = []
+        count = 1
         while not self.loader.check_event(yaml.SequenceEndEvent):
             self.place.append(str(len(entries)))
             entry = self._value()
             self.place.pop()
             entries.append(entry.value)
-            count += entry.count
+            count += entry.size
         self.loader.get_event()
         return _Value(entries, count, line)
 
@@ -280,7 +281,7 @@ class _Reader:
             else:
                 own[name] = entry.value
             self.place.pop()
-            count += key.count + entry.count
+            count += key.size + entry.size
         self.loader.get_event()
         for source in merged:  # what comes first wins, and what is written here before all
             for name, value in source.items():

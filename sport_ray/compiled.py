@@ -44,7 +44,7 @@ def _tell_once() -> None:
 
 def _tolerate_a_full_disk(dispatcher: Any) -> None:
     """What cannot be kept is compiled all the same: a call must not fail for it."""
-    cache = getattr(dispatcher, "_cache", None)
+    cache: Any = getattr(dispatcher, "_cache", None)
     if not hasattr(cache, "save_overload"):
         return
     save = cache.save_overload

@@ -29,12 +29,14 @@ ConstraintField = Annotated[
 class Cell(BaseModel):
     """One policy under one constraint, evaluated at one horizon.
 
+    id: content hash (16 hex digits) of all that its numbers depend on; names its folder.
     hyperparameters: values of training parameters that are an axis of the sweep.
     task_policy: the source of the task policy; None for one by PPO, which the method tells.
     """
 
     model_config = ConfigDict(frozen=True)
 
+    id: str
     method: CellMethod
     constraint: ConstraintField
     eps_max: float | None
@@ -42,6 +44,19 @@ class Cell(BaseModel):
     seed: int
     hyperparameters: Point = ()
     task_policy: str | None = None
+
+    @classmethod
+    def of(cls, study: Study, certificate: Certificate, **axes: Any) -> Cell:
+        """The cell at a point of the grid, with its id."""
+        cell = cls(id="", **axes)
+        return cell.model_copy(update={"id": cell._hash(study, certificate)})
+
+    def is_of(self, study: Study, certificate: Certificate) -> bool:
+        """Whether the id is the one that this study and certificate give the cell."""
+        return self.id == self._hash(study, certificate)
+
+    def _hash(self, study: Study, certificate: Certificate) -> str:
+        return digest(self.identity(study, certificate))[:16]
 
     @property
     def source(self) -> str:
@@ -103,10 +118,6 @@ class Cell(BaseModel):
             "env_runners": study.resources.env_runners_per_cell,
             **more,
         }
-
-    def cell_id(self, study: Study, certificate: Certificate) -> str:
-        """Content hash (16 hex digits) of the identity."""
-        return digest(self.identity(study, certificate))[:16]
 
 
 def _identity_of(cell: Cell, study: Study) -> dict[str, Any]:

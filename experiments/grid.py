@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 from experiments.cells import Cell, CellMethod, Job
 from experiments.constraint_axis import constraints_for
@@ -35,7 +34,7 @@ def plan_jobs(study: Study, certificate: Certificate) -> list[Job]:
         deployed = constraints_for(study, certificate, horizon, trained=False)
         for source, seed in itertools.product(sources, study.sweep.seeds):
             if source not in PPO:
-                others.append(_job_of(source, deployed, horizon, seed))
+                others.append(_job_of(study, certificate, source, deployed, horizon, seed))
         for point, seed in itertools.product(study.sweep.points, study.sweep.seeds):
 
             def cell(
@@ -46,7 +45,9 @@ def plan_jobs(study: Study, certificate: Certificate) -> list[Job]:
                 seed: int = seed,
                 point: Point = point,
             ) -> Cell:
-                return Cell(
+                return Cell.of(
+                    study,
+                    certificate,
                     method=method,
                     constraint=constraint,
                     eps_max=eps_max,
@@ -70,15 +71,29 @@ def plan_jobs(study: Study, certificate: Certificate) -> list[Job]:
 
 
 def _job_of(
-    source: str, constraints: list[tuple[Constraint, float | None]], horizon: int, seed: int
+    study: Study,
+    certificate: Certificate,
+    source: str,
+    constraints: list[tuple[Constraint, float | None]],
+    horizon: int,
+    seed: int,
 ) -> Job:
     """The job of a source that knows of no constraint: its policy as it is, and projected."""
-    about: dict[str, Any] = {"horizon": horizon, "seed": seed, "task_policy": source}
-    free = Cell(method="unprojected", constraint=Unconstrained(), eps_max=None, **about)
-    projected = [
-        Cell(method="projected_at_deployment", constraint=constraint, eps_max=eps_max, **about)
-        for constraint, eps_max in constraints
-    ]
+
+    def cell(method: CellMethod, constraint: Constraint, eps_max: float | None) -> Cell:
+        return Cell.of(
+            study,
+            certificate,
+            method=method,
+            constraint=constraint,
+            eps_max=eps_max,
+            horizon=horizon,
+            seed=seed,
+            task_policy=source,
+        )
+
+    free = cell("unprojected", Unconstrained(), None)
+    projected = [cell("projected_at_deployment", *one) for one in constraints]
     return Job(kind=source, cells=(free, *projected))
 
 

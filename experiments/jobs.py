@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from experiments.task_policies.ppo import PPOSource
 from experiments.training import Trained
 from sport_ray.canonical import write_atomic, write_json
 from sport_ray.certificates import Certificate, load_certificate
+from sport_ray.errors import UserError
 from sport_ray.policies import (
     FrozenGaussian,
     GaussianNetwork,
@@ -44,10 +46,11 @@ def run_job(folder: ResultFolder, job: Job) -> dict[str, int]:
     study = folder.study
     certificate = load_certificate(folder.certificate)
     counts = {"finished": 0, "failed": 0}
-    missing = [cell for cell in job.cells if not is_finished(folder, certificate, cell)]
+    missing = [cell for cell in job.cells if not folder.is_finished(cell.id)]
     if not missing:
         return counts
     try:
+        _require_planned(missing, folder, certificate)
         base_file = load_policy(folder.base)
         trained = train(folder, job, base_file.network, certificate)
         trained_digest = save_trained(folder, job, trained)
@@ -60,7 +63,7 @@ def run_job(folder: ResultFolder, job: Job) -> dict[str, int]:
         return {"finished": 0, "failed": len(missing)}
     for cell in missing:
         try:
-            samples = folder.samples(cell.cell_id(study, certificate))
+            samples = folder.samples(cell.id)
             numbers = evaluate_cell(study, cell, certificate, base, task, samples)
         except Exception as error:
             if is_of_the_machine(error):
@@ -86,8 +89,8 @@ def run_job(folder: ResultFolder, job: Job) -> dict[str, int]:
             "train_seconds": trained.seconds,
         }
         # A node that was taken for lost may have gone on: the first record stays.
-        if not is_finished(folder, certificate, cell):
-            write_json(folder.record(record["cell_id"]), record)
+        if not folder.is_finished(cell.id):
+            write_json(folder.record(cell.id), record)
         counts["finished"] += 1
     return counts
 
@@ -120,17 +123,25 @@ def is_of_the_machine(error: BaseException) -> bool:
     return lost or is_disk_full(error)
 
 
-def is_finished(folder: ResultFolder, certificate: Certificate, cell: Cell) -> bool:
-    """Whether the cell has a finished record under its content hash."""
-    record = folder.read_record(cell.cell_id(folder.study, certificate))
-    return record is not None and record.get("status") == "finished"
+def _require_planned(cells: Iterable[Cell], folder: ResultFolder, certificate: Certificate) -> None:
+    """Refuse cells whose ids, given to them by the driver, are not of the files that are here.
+
+    Raises:
+        UserError: naming the first.
+    """
+    for cell in cells:
+        if not cell.is_of(folder.study, certificate):
+            raise UserError(
+                f"cell {cell.id} is not of the certificate in {folder.certificate}: it was "
+                "replaced while the sweep ran; run the study again"
+            )
 
 
 def header(folder: ResultFolder, certificate: Certificate, cell: Cell) -> dict[str, Any]:
     """The identifying half of a record."""
     constraint = cell.constraint
     return {
-        "cell_id": cell.cell_id(folder.study, certificate),
+        "cell_id": cell.id,
         "study": folder.study.name,
         "method": cell.method,
         "task_policy": cell.source,
@@ -153,7 +164,7 @@ def write_failure(
     folder: ResultFolder, certificate: Certificate, cell: Cell, error: Exception
 ) -> None:
     """Record that a cell failed and why; the traceback goes to a file beside the record."""
-    if is_finished(folder, certificate, cell):
+    if folder.is_finished(cell.id):
         return  # another worker was quicker: what is finished stays
     record = header(folder, certificate, cell)
     reason = f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -51,11 +51,11 @@ def test_cells_trained_on_a_gpu_are_their_own(small_study):
     def ids(gpus: float) -> set[str]:
         study = with_gpus(small_study, gpus)
         jobs = plan_jobs(study, certificate)
-        return {cell.cell_id(study, certificate) for job in jobs for cell in job.cells}
+        return {cell.id for job in jobs for cell in job.cells}
 
     plain = Study.model_validate(small_study)
     jobs = plan_jobs(plain, certificate)
-    assert ids(0.0) == {cell.cell_id(plain, certificate) for job in jobs for cell in job.cells}
+    assert ids(0.0) == {cell.id for job in jobs for cell in job.cells}
     assert not ids(0.0) & ids(0.5)
     assert ids(0.5) == ids(1.0)  # a share says where it runs, not what comes of it
 

@@ -21,7 +21,7 @@ from experiments.study import Study
 from experiments.task_policies import SOURCES, TaskPolicySource
 from experiments.task_policies.ppo import PPOSource
 from experiments.training import Trained
-from sport_ray.certificates import save_certificate
+from sport_ray.certificates import load_certificate, save_certificate
 from sport_ray.constraints import Unconstrained
 from sport_ray.errors import UserError
 from sport_ray.policies import GaussianNetwork, load_policy, policy_digest, save_policy
@@ -150,14 +150,14 @@ def test_one_policy_per_horizon_and_seed_as_it_is_and_under_every_constraint(sma
         assert {cell.method for cell in projected} == {"projected_at_deployment"}
         assert len({(cell.constraint, cell.eps_max) for cell in projected}) == len(projected) == 4
         assert {cell.source for cell in projected} == {"toy"}
-    ids = [cell.cell_id(study, certificate()) for job in jobs for cell in job.cells]
+    ids = [cell.id for job in jobs for cell in job.cells]
     assert len(set(ids)) == len(ids)
 
 
 def test_a_sources_settings_name_its_cells_and_no_others(small_study, toy):
     def ids(study: Study, source: str) -> set[str]:
         cells = [cell for cell in cells_of(study) if cell.source == source]
-        return {cell.cell_id(study, certificate()) for cell in cells}
+        return {cell.id for cell in cells}
 
     one = study_of(small_study, toy={}, unconstrained={})
     other = study_of(small_study, toy={"shift": 0.2}, unconstrained={})
@@ -189,8 +189,7 @@ def folder(tmp_path: Path, small_study, toy) -> ResultFolder:
 
 def test_a_job_of_a_source_trains_once_and_writes_every_cell(folder):
     results = folder(shift=0.3)
-    found = certificate(base_digest=load_policy(results.base).digest)
-    [job] = plan_jobs(results.study, found)
+    [job] = plan_jobs(results.study, load_certificate(results.certificate))
     assert run_job(results, job) == {"finished": 3, "failed": 0}
     frame = load_results(results.root)
     assert set(frame["task_policy"]) == {"toy"}
@@ -208,9 +207,18 @@ def test_a_job_of_a_source_trains_once_and_writes_every_cell(folder):
     assert run_job(results, job) == {"finished": 0, "failed": 0}
 
 
+def test_cells_of_another_certificate_than_the_folders_are_never_run(folder):
+    """The driver gives cells their ids; a worker that finds other files must not use them."""
+    results = folder()
+    [job] = plan_jobs(results.study, certificate(base_digest="c" * 64))
+    assert run_job(results, job) == {"finished": 0, "failed": 3}
+    [reason] = set(load_results(results.root)["reason"])
+    assert "is not of the certificate in" in reason
+
+
 def test_a_policy_without_a_density_ratio_to_the_base_is_never_evaluated(folder):
     results = folder(other_actions=True)
-    [job] = plan_jobs(results.study, certificate())
+    [job] = plan_jobs(results.study, load_certificate(results.certificate))
     assert run_job(results, job) == {"finished": 0, "failed": 3}
     [reason] = set(load_results(results.root)["reason"])
     assert reason.startswith("UserError: the policy of toy maps samples to actions otherwise")
@@ -222,7 +230,7 @@ def test_a_policy_without_a_density_ratio_to_the_base_is_never_evaluated(folder)
 )
 def test_a_source_that_fails_leaves_cells_that_say_why(folder, fails, reason):
     results = folder(fails=fails)
-    [job] = plan_jobs(results.study, certificate())
+    [job] = plan_jobs(results.study, load_certificate(results.certificate))
     assert run_job(results, job) == {"finished": 0, "failed": 3}
     frame = load_results(results.root)
     assert set(frame["status"]) == {"failed"} and set(frame["reason"]) == {reason}

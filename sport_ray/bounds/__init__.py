@@ -5,11 +5,12 @@ every rollout. From the base policy to a task policy, before any rollout of it: 
 every policy within a density ratio, ``gauss_renyi_bound`` for Gaussian ones, ``pathwise_bound`` and
 ``gaussian_tradeoff_bound`` for budgets over the whole path, ``violation_time_bound`` by when the
 base violates; ``gaussian_max_ratio`` for perturbed worlds. From the base's own rollouts, for one
-task policy: ``off_policy_bound``. ``max_alpha`` inverts. Proofs: docs/bounds.md.
+task policy: ``off_policy_bound``. ``max_alpha`` and ``gauss_renyi_max_alpha`` invert. Proofs:
+docs/bounds.md.
 """
 
 from sport_ray.bounds.anytime import anytime_bound, anytime_lower_bound
-from sport_ray.bounds.gauss_renyi import gauss_renyi_bound
+from sport_ray.bounds.gauss_renyi import gauss_renyi_bound, gauss_renyi_max_alpha
 from sport_ray.bounds.off_policy import effective_sample_size, off_policy_bound
 from sport_ray.bounds.pathwise import pathwise_bound, pathwise_log_budget
 from sport_ray.bounds.perturbation import gaussian_max_ratio
@@ -23,6 +24,7 @@ __all__ = [
     "anytime_lower_bound",
     "effective_sample_size",
     "gauss_renyi_bound",
+    "gauss_renyi_max_alpha",
     "gaussian_max_ratio",
     "gaussian_tradeoff_bound",
     "max_alpha",

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, PlainSerializer
 
-from experiments.hyperparameters import Point, point_text, with_values
+from experiments.hyperparameters import Point, point_text
 from experiments.study import Study
-from experiments.training_sections import PPOSection
+from experiments.task_policies import SOURCES
 from sport_ray.canonical import digest
 from sport_ray.certificates import Certificate
 from sport_ray.constraints import Constraint, Unconstrained, constraint_from_json
@@ -53,7 +53,7 @@ class Cell(BaseModel):
 
     def is_of(self, study: Study, certificate: Certificate) -> bool:
         """Whether the id is the one that this study and certificate give the cell."""
-        return self.id == self._hash(study, certificate)
+        return self.source in SOURCES and self.id == self._hash(study, certificate)
 
     def _hash(self, study: Study, certificate: Certificate) -> str:
         return digest(self.identity(study, certificate))[:16]
@@ -79,13 +79,6 @@ class Cell(BaseModel):
         """The parameters as records have them, such as 'gamma=0.9, lr=0.0001'; None without."""
         return point_text(self.hyperparameters) or None
 
-    def training(self, study: Study) -> PPOSection:
-        """The section that the cell's policy is trained with, its own parameters in it."""
-        section: PPOSection = study.training
-        if self.method != "projected_ppo":
-            section = study.unconstrained_training or study.training
-        return with_values(section, self.hyperparameters)
-
     def identity(self, study: Study, certificate: Certificate) -> dict[str, Any]:
         """Everything that the cell's numbers depend on, and nothing about where it runs.
 
@@ -93,14 +86,7 @@ class Cell(BaseModel):
         stay valid. The parameters of axes are named beside the section that they are in: a record
         says by them what sets its cell apart, and that must not depend on what was run before.
         """
-        more: dict[str, Any] = {}
-        if self.task_policy is None:
-            more["training"] = self.training(study).model_dump(mode="json")
-            if study.tuning and "warmup_env_steps" in study.tuning.parameters:
-                # of sections without one
-                more["warmup_env_steps"] = study.training.warmup_env_steps
-        else:
-            more["task_policy"] = {"name": self.task_policy, **_identity_of(self, study)}
+        more = SOURCES[self.source]().cell_identity(study, self.hyperparameters)
         if self.hyperparameters:
             more["hyperparameters"] = dict(self.hyperparameters)
         if study.resources.gpus_per_cell:
@@ -118,14 +104,6 @@ class Cell(BaseModel):
             "env_runners": study.resources.env_runners_per_cell,
             **more,
         }
-
-
-def _identity_of(cell: Cell, study: Study) -> dict[str, Any]:
-    """What the cell's source says of its policy; nothing for one that the study has no more."""
-    from experiments.task_policies import SOURCES
-
-    settings = (study.task_policies or {}).get(cell.source)
-    return {} if settings is None else SOURCES[cell.source]().identity(settings)
 
 
 class Job(BaseModel):

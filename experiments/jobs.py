@@ -15,7 +15,6 @@ from experiments.evaluation import evaluate_cell
 from experiments.results import ResultFolder
 from experiments.task_policies import SOURCES
 from experiments.task_policies.interface import require_alike
-from experiments.task_policies.ppo import PPOSource
 from experiments.training import Trained
 from sport_ray.canonical import write_atomic, write_json
 from sport_ray.certificates import Certificate, load_certificate
@@ -105,11 +104,9 @@ def train(
             mapping are not the base's.
     """
     study, source, cell = folder.study, SOURCES[job.kind](), job.cells[0]
-    settings = (study.task_policies or {}).get(job.kind) or source.settings()
-    common = (study, settings, base, certificate, cell.horizon, cell.seed)
-    if isinstance(source, PPOSource):
-        return source.train(*common, cell.constraint, cell.hyperparameters)
-    trained = source.train(*common)
+    settings = source.settings_in(study, cell.hyperparameters)
+    task = study.task(cell.horizon, cell.seed, cell.constraint)
+    trained = source.train(task, settings, base, certificate)
     require_alike(trained.network, base, f"the policy of {job.kind}")
     return trained
 

@@ -237,7 +237,9 @@ def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> Sw
         folder.write_study(context.source)
         context.console.print("all cells are finished already")
         return run_sweep(folder, plan)
-    require_sources(folder.study, base.network)
+    shortest = min(cell.horizon for cell in plan.cells.values())
+    task = folder.study.task(shortest, folder.study.sweep.seeds[0])
+    require_sources(folder.study.task_policies or {}, task, base.network)
     study = digest(public_study(folder.study))
     logger: SweepLogger | None = None  # once it is open
     try:

@@ -32,8 +32,11 @@ from experiments.sections import (
     SweepSection,
     TrackingSection,
 )
+from experiments.task_policies.section import checked_sources, settled_sources
+from experiments.task_policies.task import Task
 from experiments.training_sections import BaseTrainingSection, PPOSection, TrainingSection
 from experiments.tuning_section import TuningSection
+from sport_ray.constraints import Constraint, Unconstrained
 from sport_ray.errors import UserError
 from sport_ray.policies.network import PolicySpec
 from sport_ray.properties import parse_property
@@ -42,15 +45,9 @@ if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
 
 
-def _sources(given: Any) -> dict[str, Section]:
-    from experiments.task_policies.section import checked_sources  # they import this module
-
-    return checked_sources(given)
-
-
 Sources = Annotated[
     dict[str, Any],  # of sections, each of the source's own class
-    BeforeValidator(_sources),
+    BeforeValidator(checked_sources),
     PlainSerializer(
         lambda sources: {name: one.model_dump(mode="json") for name, one in sources.items()},
         return_type=dict[str, Any],
@@ -205,6 +202,18 @@ class Study(Section):
             raise UserError("the study asks to choose a horizon; the certificate was made for none")
         return [certificate.choice.horizon]
 
+    def task(self, horizon: int, seed: int, constraint: Constraint | None = None) -> Task:
+        """What a policy is trained for at a point of the grid, by default without a constraint."""
+        return Task(
+            environment=self.environment,
+            property=self.property,
+            horizon=horizon,
+            max_horizon=self.certificate.max_horizon,
+            seed=seed,
+            constraint=constraint or Unconstrained(),
+            resources=self.resources,
+        )
+
     def base_spec(self, observation_size: int, action_size: int) -> PolicySpec:
         """Architecture of a base policy that is trained for this study."""
         training = self.base_training or BaseTrainingSection()
@@ -248,8 +257,6 @@ def parse_study(raw: Mapping[str, Any], where: str, folder: Path = Path()) -> St
         raise UserError(f"{where}: {_explain(error)}") from None
     if study.task_policies is None:
         return study
-    from experiments.task_policies.section import settled_sources
-
     try:
         return study.model_copy(
             update={"task_policies": settled_sources(study.task_policies, folder)}

@@ -13,6 +13,7 @@ from experiments.grid import plan_jobs
 from experiments.results import ResultFolder
 from experiments.study import Study
 from experiments.sweep import _bundles, require_room
+from experiments.task_policies.ppo import ProjectedPPOSource
 from experiments.training import task_config
 from sport_ray.certificates import load_certificate
 from sport_ray.constraints import RatioConstraint
@@ -32,7 +33,8 @@ def test_the_bundle_and_the_learner_have_them(small_study, tmp_path, gpus):
     assert runners == [{"CPU": 1.0}] * 2
     base = load_policy(BUNDLED / "point_reach_avoid").network
     constraint = RatioConstraint(alpha=1.5)
-    config = task_config(study, study.training, study.training, base, constraint, 25, 0)
+    settings = ProjectedPPOSource().settings_in(study, ())
+    config = task_config(study.task(25, 0, constraint), settings, base)
     config.validate()
     assert config.num_gpus_per_learner == gpus
     # The learner is in the cell's own process, and runners sample on the CPU.

@@ -26,6 +26,7 @@ from experiments.hyperparameters import (
     with_values,
 )
 from experiments.study import Study, load_study
+from experiments.task_policies import SOURCES
 from experiments.training_sections import TrainingSection
 from sport_ray.certificates import Certificate, load_certificate
 from sport_ray.errors import UserError
@@ -236,8 +237,8 @@ def test_what_a_free_policy_does_not_have_makes_no_further_runs(small_study, cer
         assert len(jobs) - len(free) == 8 * 2 * 2
         for job in free:
             assert len({cell.hyperparameters for cell in job.cells}) == 1
-            lr = dict(job.cells[0].hyperparameters)["lr"]
-            assert job.cells[0].training(study).lr == lr
+            point = job.cells[0].hyperparameters
+            assert SOURCES[job.kind]().settings_in(study, point).ppo.lr == dict(point)["lr"]
 
 
 def test_jobs_with_parameters_survive_the_way_through_tune(small_study, certificate):

@@ -37,7 +37,7 @@ def tiny() -> dict:
 def test_the_shipped_study_is_read_and_its_horizon_reaches_training():
     study = load_study(STUDY)
     assert environment_sizes(study) == (3, 1)
-    assert training_kwargs(study, 12, reward="task") == {"max_episode_steps": 12}
+    assert training_kwargs(study.task(12, 0), reward="task") == {"max_episode_steps": 12}
 
 
 def test_other_environments_have_no_default_arguments_and_arguments_of_their_own(tiny):

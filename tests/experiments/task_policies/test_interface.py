@@ -19,7 +19,6 @@ from experiments.results import ResultFolder
 from experiments.section import Section
 from experiments.study import Study
 from experiments.task_policies import SOURCES, TaskPolicySource
-from experiments.task_policies.ppo import PPOSource
 from experiments.training import Trained
 from sport_ray.certificates import load_certificate, save_certificate
 from sport_ray.constraints import Unconstrained
@@ -59,7 +58,7 @@ def toy() -> Iterator[type[TaskPolicySource]]:
         settings = ToySection
         promise = "none before it is evaluated"
 
-        def train(self, study, settings, base, certificate, horizon, seed) -> Trained:
+        def train(self, task, settings, base, certificate) -> Trained:
             if settings.fails == "user":
                 raise UserError("toy: nothing to play with")
             if settings.fails:
@@ -68,7 +67,7 @@ def toy() -> Iterator[type[TaskPolicySource]]:
                 spec = base.spec.model_copy(update={"squash": "none"})
                 return Trained(GaussianNetwork(spec), 0, 0.0, {})
             metrics = {"train_violations": 3, "train_episodes": 7, "toy_shift": settings.shift}
-            return Trained(moved(base, settings.shift, seed), 123, 0.5, metrics)
+            return Trained(moved(base, settings.shift, task.seed), 123, 0.5, metrics)
 
     yield ToySource
     del SOURCES["toy"]
@@ -107,7 +106,8 @@ def test_the_source_of_the_documentation_works_as_it_stands(small_study):
         source = SOURCES["copy"]()
         base = load_policy(BUNDLED / "point_reach_avoid").network
         study = study_of(small_study, copy={})
-        trained = source.train(study, study.task_policies["copy"], base, certificate(), 25, 0)
+        settings = source.settings_in(study, ())
+        trained = source.train(study.task(25, 0), settings, base, certificate())
         assert policy_digest(trained.network) == policy_digest(base)
     finally:
         del SOURCES["copy"]
@@ -115,11 +115,9 @@ def test_the_source_of_the_documentation_works_as_it_stands(small_study):
 
 def test_projected_ppo_needs_a_constraint_to_train_under(small_study):
     base = load_policy(BUNDLED / "point_reach_avoid").network
-    source = SOURCES["projected_ppo"]()
-    assert isinstance(source, PPOSource)
-    study = Study.model_validate(small_study)
-    with pytest.raises(ValueError, match="constraint = None"):
-        source.train(study, source.settings(), base, certificate(), 25, 0)
+    source, study = SOURCES["projected_ppo"](), Study.model_validate(small_study)
+    with pytest.raises(ValueError, match="the task has no constraint"):
+        source.train(study.task(25, 0), source.settings_in(study, ()), base, certificate())
 
 
 def test_one_policy_per_horizon_and_seed_as_it_is_and_under_every_constraint(small_study, toy):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, PlainSerializer
 
@@ -16,8 +16,6 @@ from sport_ray.constraints import Constraint, Unconstrained, constraint_from_jso
 METHOD_VERSION = 2
 """Raised whenever the same parameters would give other numbers: old cells are then not reused."""
 
-CellMethod = Literal["projected_ppo", "projected_at_deployment", "unconstrained", "unprojected"]
-
 
 ConstraintField = Annotated[
     InstanceOf[Constraint],
@@ -27,23 +25,22 @@ ConstraintField = Annotated[
 
 
 class Cell(BaseModel):
-    """One policy under one constraint, evaluated at one horizon.
+    """One policy under one constraint, or as it is, evaluated at one horizon.
 
     id: content hash (16 hex digits) of all that its numbers depend on; names its folder.
-    hyperparameters: values of training parameters that are an axis of the sweep.
-    task_policy: the source of the task policy; None for one by PPO, which the method tells.
+    source: who makes the policy, by name. hyperparameters: values of training parameters that are
+    an axis of the sweep.
     """
 
     model_config = ConfigDict(frozen=True)
 
     id: str
-    method: CellMethod
+    source: str
     constraint: ConstraintField
     eps_max: float | None
     horizon: int
     seed: int
     hyperparameters: Point = ()
-    task_policy: str | None = None
 
     @classmethod
     def of(cls, study: Study, certificate: Certificate, **axes: Any) -> Cell:
@@ -59,15 +56,14 @@ class Cell(BaseModel):
         return digest(self.identity(study, certificate))[:16]
 
     @property
-    def source(self) -> str:
-        """The name of the source that makes the task policy."""
-        by_ppo = "projected_ppo" if self.method == "projected_ppo" else "unconstrained"
-        return self.task_policy or by_ppo
+    def projected(self) -> bool:
+        """Whether the policy is projected; deployed as it is, nothing is promised beforehand."""
+        return not isinstance(self.constraint, Unconstrained)
 
     @property
-    def is_free(self) -> bool:
-        """Whether the task policy is deployed as it is: nothing is promised beforehand."""
-        return isinstance(self.constraint, Unconstrained)
+    def method(self) -> str:
+        """What records call source and projection together."""
+        return SOURCES[self.source].method(self.projected)
 
     @property
     def alpha(self) -> float | None:
@@ -107,7 +103,10 @@ class Cell(BaseModel):
 
 
 class Job(BaseModel):
-    """One training run and the cells that come out of it; kind: the task policy's source."""
+    """One training run and the cells that come out of it; kind: the task policy's source.
+
+    It is trained under the first cell's constraint: that of its only cell, or none.
+    """
 
     model_config = ConfigDict(frozen=True)
 

@@ -144,9 +144,9 @@ def export_of(root: Path, cell_id: str) -> Any:
             "study": study.name,
             "cell_id": cell_id,
             "method": cell.method,
+            "task_policy": cell.source,
             "seed": cell.seed,
             "eps_max": cell.eps_max,
-            **({} if cell.task_policy is None else {"task_policy": cell.task_policy}),
         },
         evidence={name: record.get(name) for name in EVIDENCE},
     )

@@ -136,7 +136,7 @@ def task_numbers(cell: Cell, free: Outcomes | None) -> dict[str, float | None]:
     if free is None:
         return {"mean_task_steps": None, "std_task_steps": None, "mean_steps_to_reach": None}
     reached = free.satisfied_at[free.satisfied_at != NEVER]
-    wanted = cell.is_free and reached.size > 0
+    wanted = not cell.projected and reached.size > 0
     return {
         "mean_task_steps": float(free.length.mean()),
         "std_task_steps": float(free.length.std()),
@@ -154,7 +154,7 @@ def off_policy_numbers(
     """
     names = ("off_policy_bound", "off_policy_sample_size", "off_policy_refusal")
     count = study.evaluation.off_policy
-    if not count or cell.is_free:
+    if not count or not cell.projected:
         return dict.fromkeys(names)
     watched = plan.model_copy(
         update={"purpose": "off_policy", "env_kwargs": study.environment.kwargs}

@@ -32,6 +32,7 @@ from experiments.sections import (
     SweepSection,
     TrackingSection,
 )
+from experiments.task_policies import SOURCES
 from experiments.task_policies.section import checked_sources, settled_sources
 from experiments.task_policies.task import Task
 from experiments.training_sections import BaseTrainingSection, PPOSection, TrainingSection
@@ -83,8 +84,8 @@ class Study(Section):
         """The sources of task policies by name, whichever way they are asked for."""
         if self.task_policies is not None:
             return list(self.task_policies)
-        by_method = {"projected_ppo": "projected_ppo", "projected_at_deployment": "unconstrained"}
-        return [source for method, source in by_method.items() if method in self.sweep.methods]
+        asked: list[str] = [*self.sweep.methods]
+        return [name for name, source in SOURCES.items() if source.sweep_method in asked]
 
     @model_validator(mode="before")
     @classmethod
@@ -106,7 +107,8 @@ class Study(Section):
             return self
         if "methods" in self.sweep.model_fields_set:
             raise ValueError("sweep.methods and task_policies are given: remove sweep.methods")
-        if not {"projected_ppo", "unconstrained"} & set(self.task_policies):
+        by_ppo = [name for name, source in SOURCES.items() if source.sections]
+        if not set(by_ppo) & set(self.task_policies):
             for name, given in (
                 ("sweep.hyperparameters", self.sweep.hyperparameters),
                 ("tuning", self.tuning),
@@ -114,7 +116,7 @@ class Study(Section):
                 if given:
                     raise ValueError(
                         f"{name} is about PPO's parameters, and task_policies names no source by "
-                        "PPO (projected_ppo, unconstrained): remove one"
+                        f"PPO ({', '.join(by_ppo)}): remove one"
                     )
         return self
 

@@ -76,6 +76,12 @@ class TaskPolicySource(ABC):
     study, whose defaults are enough to run it. promise: which promise the policy carries by itself,
     one clause; what projection adds is the constraint's business.
 
+    under_constraint: whether a policy is trained under a cell's constraint, and is only ever used
+    projected onto it; otherwise one policy serves as it is and under every constraint. sections: of
+    a study with the source's settings, the most specific first, where they are not under its own
+    name. sweep_method: the entry of ``sweep.methods`` that asks for it in a study without
+    ``task_policies``.
+
     A source is made anew for every policy and keeps nothing. ``train`` is all that it must have.
     """
 
@@ -83,6 +89,9 @@ class TaskPolicySource(ABC):
     title: ClassVar[str]
     settings: ClassVar[type[Section]]
     promise: ClassVar[str]
+    under_constraint: ClassVar[bool] = False
+    sections: ClassVar[tuple[str, ...]] = ()
+    sweep_method: ClassVar[str | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -138,6 +147,15 @@ class TaskPolicySource(ABC):
             UserError: one line with the remedy.
         """
         return None  # nothing to refuse, unless a source knows of something
+
+    @classmethod
+    def method(cls, projected: bool) -> str:
+        """What records call the way in which its policy and a constraint met."""
+        return "projected_at_deployment" if projected else "unprojected"
+
+    def parameters(self, study: StudySections) -> set[str]:
+        """The axes of the sweep that its policy depends on, by name."""
+        return set()
 
     def settings_in(self, study: StudySections, point: Point) -> Section:
         """The study's settings of the source, at a point of the sweep's axes."""

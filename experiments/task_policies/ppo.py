@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from experiments.hyperparameters import Point, with_values
 from experiments.section import Section
 from experiments.task_policies.interface import NoSettings, StudySections, TaskPolicySource
-from experiments.training_sections import PPOSection, TaskTraining
+from experiments.training_sections import PPOSection, TaskTraining, TrainingSection
 from sport_ray.constraints import Unconstrained
 from sport_ray.policies import GaussianNetwork
 
@@ -64,6 +64,18 @@ class ProjectedPPOSource(PPOSource):
     name = "projected_ppo"
     title = "Projected PPO"
     promise = "its constraint's prior bound, as it is only ever used projected"
+    under_constraint = True
+    sections = ("training",)
+    sweep_method = "projected_ppo"
+
+    @classmethod
+    def method(cls, projected: bool) -> str:
+        """Its own name: no other policy is trained under the projection."""
+        return cls.name
+
+    def parameters(self, study: StudySections) -> set[str]:
+        """All that its section has."""
+        return set(TrainingSection.model_fields)
 
     def train(
         self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
@@ -80,6 +92,18 @@ class UnconstrainedSource(PPOSource):
     name = "unconstrained"
     title = "Unconstrained PPO"
     promise = "none before it is evaluated"
+    sections = ("unconstrained_training", "training")
+    sweep_method = "projected_at_deployment"
+
+    @classmethod
+    def method(cls, projected: bool) -> str:
+        """As it is, it is what studies have called unconstrained all along."""
+        return super().method(projected) if projected else cls.name
+
+    def parameters(self, study: StudySections) -> set[str]:
+        """PPO's own: not how to project. The warm-up is an axis only where its section has one."""
+        shared = {"warmup_env_steps"} if study.unconstrained_training is None else set()
+        return {*PPOSection.model_fields, *shared}
 
     def own_section(self, study: StudySections) -> PPOSection | None:
         """``unconstrained_training``, where the study has it."""

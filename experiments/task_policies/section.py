@@ -16,9 +16,6 @@ from sport_ray.policies import GaussianNetwork
 if TYPE_CHECKING:
     from experiments.task_policies.task import Task
 
-PPO_SECTIONS = {"projected_ppo": "training", "unconstrained": "unconstrained_training"}
-"""Sections of a study with the settings of the sources by PPO."""
-
 
 def checked_sources(given: Any) -> dict[str, Section]:
     """The settings of each source by name, from a list of names or a mapping to settings.
@@ -69,8 +66,8 @@ def _explain(name: str, settings: type[Section], problem: Any) -> str:
         near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1, cutoff=0.5)
         if near:
             return f"unknown key {location!r}; did you mean {near[0]!r}?"
-        if name in PPO_SECTIONS:
-            return f"unknown key {location!r}; its settings are in the section {PPO_SECTIONS[name]}"
+        if elsewhere := SOURCES[name].sections:
+            return f"unknown key {location!r}; its settings are in the section {elsewhere[0]}"
         return f"unknown key {location!r}; known keys: {', '.join(known) or 'none'}"
     if problem["type"] == "missing":
         return f"{location} is missing"

@@ -255,7 +255,7 @@ def test_jobs_with_parameters_survive_the_way_through_tune(small_study, certific
 def test_what_a_record_calls_them():
     assert point_text(()) == ""
     assert point_text((("gamma", 0.9), ("gradient", "paper"))) == "gamma=0.9, gradient=paper"
-    cell = {"method": "projected_ppo", "constraint": {"name": "ratio", "alpha": 1.5}}
+    cell = {"source": "projected_ppo", "constraint": {"name": "ratio", "alpha": 1.5}}
     made = Cell(id="", **cell, eps_max=None, horizon=20, seed=0)
     assert made.hyperparameters_text is None
     assert (

@@ -18,6 +18,7 @@ from experiments.jobs import run_job
 from experiments.results import ResultFolder
 from experiments.section import Section
 from experiments.study import Study
+from experiments.sweep_plan import Plan
 from experiments.task_policies import SOURCES, TaskPolicySource
 from experiments.training import Trained
 from sport_ray.certificates import load_certificate, save_certificate
@@ -144,12 +145,30 @@ def test_one_policy_per_horizon_and_seed_as_it_is_and_under_every_constraint(sma
             Unconstrained(),
             "toy",
         )
-        assert free.is_free
+        assert not free.projected and all(cell.projected for cell in projected)
         assert {cell.method for cell in projected} == {"projected_at_deployment"}
         assert len({(cell.constraint, cell.eps_max) for cell in projected}) == len(projected) == 4
         assert {cell.source for cell in projected} == {"toy"}
     ids = [cell.id for job in jobs for cell in job.cells]
     assert len(set(ids)) == len(ids)
+
+
+def test_a_source_that_trains_under_its_constraint_has_a_run_for_each(folder, toy, monkeypatch):
+    """Whoever it is: grid and jobs ask a source what it does, not who it is."""
+    seen = []
+    monkeypatch.setattr(toy, "under_constraint", True)
+    own = toy.train
+    monkeypatch.setattr(
+        toy,
+        "train",
+        lambda self, task, *rest: (seen.append(task.constraint), own(self, task, *rest))[1],
+    )
+    results = folder()
+    plan = Plan.of(results.study, load_certificate(results.certificate))
+    assert [len(job.cells) for job in plan.jobs] == [1, 1]
+    assert all(cell.projected and cell.source == "toy" for cell in plan.cells.values())
+    assert run_job(results, plan.jobs[1]) == {"finished": 1, "failed": 0}
+    assert seen == [plan.jobs[1].cells[0].constraint]
 
 
 def test_a_sources_settings_name_its_cells_and_no_others(small_study, toy):

@@ -237,8 +237,7 @@ def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> Sw
         folder.write_study(context.source)
         context.console.print("all cells are finished already")
         return run_sweep(folder, plan)
-    shortest = min(cell.horizon for cell in plan.cells.values())
-    task = folder.study.task(shortest, folder.study.sweep.seeds[0])
+    task = folder.study.task(plan.horizons[0], folder.study.sweep.seeds[0])
     require_sources(folder.study.task_policies or {}, task, base.network)
     study = digest(public_study(folder.study))
     logger: SweepLogger | None = None  # once it is open

@@ -39,3 +39,8 @@ class Plan:
     def cells(self) -> dict[str, Cell]:
         """Every cell by its id, in the order of the jobs."""
         return {cell.id: cell for job in self.jobs for cell in job.cells}
+
+    @property
+    def horizons(self) -> list[int]:
+        """Every T that has cells, shortest first."""
+        return sorted({cell.horizon for cell in self.cells.values()})

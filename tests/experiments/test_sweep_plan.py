@@ -140,6 +140,7 @@ def test_a_level_out_of_reach_at_one_horizon_is_told_and_has_no_cells_there(smal
     plan = Plan.of(Study.model_validate(small_study), found.model_copy(update={"table": table}))
     assert [(one.eps_max, one.horizon) for one in plan.out_of_reach] == [(0.1, 20)]
     assert {cell.horizon for cell in plan.cells.values() if cell.eps_max} == {25}
+    assert plan.horizons == [20, 25]  # the policy as it is has a cell at each
 
 
 def test_a_folder_says_by_the_id_what_is_finished_and_is_told_the_plan(small_study, tmp_path):

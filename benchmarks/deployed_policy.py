@@ -22,6 +22,7 @@ import torch
 
 from sport_ray.deploy.audit_log import AuditLog
 from sport_ray.deploy.bundle import Bundle
+from sport_ray.deploy.observations import Bounds
 from sport_ray.deploy.policy import DeployedPolicy
 from sport_ray.deploy.rules import rule_from_json
 from sport_ray.forward.heads import ToAction
@@ -48,10 +49,7 @@ def policy_of(width: int, constraint: dict[str, Any], log: Path | None) -> Deplo
             for name, value in network.state_dict().items()
         }
         rows.append(RowPolicy(spec.model_dump(mode="json"), weights))
-    manifest = {
-        "digest": "", "constraint": constraint, "promise": {},
-        "spaces": {"action": {"dtype": "float64"}},
-    }  # fmt: skip
+    manifest: dict[str, Any] = {"digest": "", "constraint": constraint, "promise": {}}
     bundle = Bundle(
         manifest,
         rows[0],
@@ -59,6 +57,8 @@ def policy_of(width: int, constraint: dict[str, Any], log: Path | None) -> Deplo
         rule_from_json(constraint),
         ToAction({"squash": "tanh"}),
         HORIZON,
+        Bounds.of_json({"low": [-1.0] * 44, "high": [1.0] * 44}, 44),
+        np.dtype(np.float64),
     )
     return DeployedPolicy(bundle, "raise", None if log is None else AuditLog(log))
 
@@ -66,8 +66,8 @@ def policy_of(width: int, constraint: dict[str, Any], log: Path | None) -> Deplo
 def time_calls(policy: DeployedPolicy, observations: np.ndarray) -> list[float]:
     """Seconds of each call in some episodes."""
     found = []
-    for episode in range(EPISODES):
-        policy.reset(episode)
+    for _ in range(EPISODES):
+        policy.reset()
         for observation in observations:
             start = time.perf_counter()
             policy.act(observation)

@@ -174,17 +174,18 @@ class Study:
     def verify(self, rerun: int = 0) -> list[Check]:
         """Recompute every number of the certificate from its table; the outcome of each check.
 
-        rerun: run so many scenarios again from their seeds. A check's ``passed`` is True, False,
-        or None where it could not be made.
+        rerun: run so many scenarios again from their seeds, with the study's own module. A
+        check's ``passed`` is True, False, or None where it could not be made.
         """
         from experiments.progress import counting
         from sport_ray.certificates.verify import verify_certificate
 
         path = self.results_dir / "certificate.json"
+        trust = [self.settings.environment.id.rpartition(":")[0]]
         if not rerun:
             return verify_certificate(path)
         with counting(self.console, "run again: scenarios", rerun) as advance:
-            return verify_certificate(path, rerun=rerun, progress=advance)
+            return verify_certificate(path, rerun=rerun, trust=trust, progress=advance)
 
     def plan(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from experiments.training import (
     check_spaces,
     ppo_config,
     run_training,
+    training_cut,
     training_kwargs,
 )
 from experiments.training_sections import BaseTrainingSection
 from sport_ray.canonical import write_atomic
+from sport_ray.envs.making import make_environment
 from sport_ray.errors import UserError
 from sport_ray.policies import GaussianNetwork, PolicyFile, load_policy, save_policy
 from sport_ray.policies.store import MANIFEST, WEIGHTS
@@ -78,17 +81,9 @@ def environment_sizes(study: Study) -> tuple[int, int]:
 
 
 def _spaces(study: Study) -> tuple[gym.spaces.Space[Any], gym.spaces.Space[Any]]:
-    env_id, kwargs = study.environment.id, study.environment.kwargs
-    try:
-        environment = gym.make(env_id, **kwargs)
-    except (gym.error.Error, TypeError, ValueError, ImportError) as error:
-        raise UserError(f"environment {env_id!r} with {kwargs} cannot be made: {error}") from None
-    spaces = (environment.observation_space, environment.action_space)
-    environment.close()
-    for space in spaces:
-        if not isinstance(space, gym.spaces.Box) or len(space.shape) != 1:
-            raise UserError(f"environment {env_id!r} has the space {space}; vectors are needed")
-    return spaces
+    asked = study.environment
+    with closing(make_environment(asked.id, asked.kwargs, study.certificate.max_horizon)) as made:
+        return made.observation_space, made.action_space
 
 
 def install_base(folder: ResultFolder, study_path: Path | None, name: str) -> PolicyFile:
@@ -138,6 +133,7 @@ def train_base(study: Study, progress: Progress | None = None) -> Trained:
         base=None,
         start=network,
         warmup_env_steps=0,
+        cut_after=training_cut(task),
     )
     return run_training(config, settings.env_steps, progress)
 
@@ -147,7 +143,7 @@ def save_base(path: Path, study: Study, trained: Trained, command: str) -> str:
     settings = study.base_training or BaseTrainingSection()
     provenance: dict[str, Any] = {
         "command": command,
-        "environment": study.environment.model_dump(mode="json"),
+        "environment": study.environment.model_dump(mode="json", exclude={"copies"}),
         "training": settings.model_dump(mode="json"),
         "env_steps": trained.env_steps,
     }

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from sport_ray.errors import UserError
+from sport_ray.text import plain
 
 if TYPE_CHECKING:  # torch takes seconds, which --help should not
     from sport_ray.certificates.verify import Check
@@ -19,6 +21,8 @@ CertificatePath = Annotated[
     typer.Argument(metavar="CERT", help="certificate.json, or a folder that holds one."),
 ]
 MARKS = {True: "[green]passed[/]", False: "[bold red]FAILED[/]", None: "[yellow]not checked[/]"}
+MISSING = "[bold red]MISSING[/]"
+MANIFEST = "manifest.json"
 
 
 def certificate_file(path: Path) -> Path:
@@ -26,8 +30,22 @@ def certificate_file(path: Path) -> Path:
     return path / "certificate.json" if path.is_dir() else path
 
 
+def bundle_folder(path: Path) -> Path | None:
+    """The folder of the bundle that a path means: a folder with a manifest, or with a task policy
+    to which one belongs; or the manifest itself. None for a certificate."""
+    if path.name == MANIFEST:
+        return path.parent
+    is_bundle = (path / MANIFEST).exists() or (path / "task").is_dir()
+    return path if is_bundle else None
+
+
 def verify_command(
-    certificate: CertificatePath,
+    certificate: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CERT", help="certificate.json, a folder that holds one, or a bundle."
+        ),
+    ],
     base: Annotated[
         Path | None,
         typer.Option("--base", help="Folder of the base policy (default: beside CERT)."),
@@ -36,6 +54,14 @@ def verify_command(
         int,
         typer.Option("--rerun", min=0, help="Run so many scenarios again, spread over all."),
     ] = 0,
+    trust: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trust-module",
+            metavar="MODULE",
+            help="With --rerun: this module, which the certificate's environment names, may run.",
+        ),
+    ] = None,
     public_key: Annotated[
         Path | None,
         typer.Option("--public-key", help="Require a signature (CERT.sig) by this key's holder."),
@@ -44,30 +70,55 @@ def verify_command(
     """Recompute every number of a certificate from its outcome table; exit status 1 if one fails.
 
     Checks the file byte for byte, the table's bytes and numbers, every count and bound, that
-    the table's columns agree with each other, and the base policy's digest. With --rerun, also
-    runs scenarios again from their seeds: they must give the same rows to the bit.
+    the table's columns agree with each other, and the base policy's digest; of a bundle every
+    file and its promise, too. With --rerun, also runs scenarios again from their seeds: they must
+    give the same rows to the bit. Nothing that a file names is run unless --trust-module says so.
     """
     from experiments.progress import counting
     from sport_ray.certificates.verify import verify_certificate
 
     console = Console()
-    path = certificate_file(certificate)
+    folder = bundle_folder(certificate)
+    path = certificate_file(folder or certificate)
+    checks: list[Any] = [] if folder is None else _bundle(folder)
+    options: dict[str, Any] = {"base": base, "trust": trust or ()}
     if rerun:
         with counting(console, "run again: scenarios", rerun) as advance:
-            checks = verify_certificate(path, base=base, rerun=rerun, progress=advance)
+            checks += verify_certificate(path, rerun=rerun, progress=advance, **options)
     else:
-        checks = verify_certificate(path, base=base)
+        checks += verify_certificate(path, **options)
     if public_key is not None:
         checks.append(_signature(path, public_key))
     table = Table("check", "", "", box=None, pad_edge=False)
-    for check in checks:
-        table.add_row(check.name, MARKS[check.passed], check.detail)
+    for check in checks:  # what a file says may be anything: neither codes nor markup
+        mark = MISSING if getattr(check, "missing", False) else MARKS[check.passed]
+        table.add_row(check.name, mark, escape(plain(check.detail)))
     console.print(table)
-    failed = [check.name for check in checks if check.passed is False]
+    name = escape(plain(path if folder is None else folder))
+    failed = [check for check in checks if check.passed is False]
+    lost = [check.name for check in failed if getattr(check, "missing", False)]
+    wrong = [check.name for check in failed if check.name not in lost]
+    if wrong:
+        console.print(f"[bold red]{name} does not hold[/]: {', '.join(wrong)}", soft_wrap=True)
+    if lost:
+        console.print(
+            f"[bold red]{name} cannot be verified[/], a file is missing: {', '.join(lost)}",
+            soft_wrap=True,
+        )
     if failed:
-        console.print(f"[bold red]{path} does not hold[/]: {', '.join(failed)}", soft_wrap=True)
         raise typer.Exit(1)
-    console.print(f"{path} holds", soft_wrap=True)
+    console.print(f"{name} holds", soft_wrap=True)
+
+
+def _bundle(folder: Path) -> list[Any]:
+    """The checks of a bundle as such."""
+    from sport_ray.certificates.verify import Check
+    from sport_ray.deploy.verify import verify_bundle
+
+    manifest = folder / MANIFEST
+    if not manifest.exists():
+        return [Check("manifest", False, f"{manifest} does not exist", missing=True)]
+    return list(verify_bundle(folder))
 
 
 def _signature(path: Path, public_key: Path) -> Check:
@@ -89,7 +140,7 @@ def sign_command(
     from sport_ray.certificates.signing import sign_certificate
 
     target = sign_certificate(certificate_file(certificate), key)
-    Console().print(f"signature written to {target}", soft_wrap=True)
+    Console().print(f"signature written to {escape(str(target))}", soft_wrap=True)
 
 
 def new_key_command(
@@ -99,7 +150,7 @@ def new_key_command(
     from sport_ray.certificates.signing import new_key
 
     new_key(path)
-    Console().print(f"private key {path}, public key {path}.pub", soft_wrap=True)
+    Console().print(escape(f"private key {path}, public key {path}.pub"), soft_wrap=True)
 
 
 def plan_command(
@@ -150,4 +201,4 @@ def plan_command(
             loaded.body(), pd.DataFrame({"horizon": []}), folder, tuple(rows), **world
         )
     figure = "" if drawn is None else f" and {folder / 'max_log_alpha'}.png, .svg"
-    console.print(f"written: {folder / 'plan.csv'}{figure}", soft_wrap=True)
+    console.print(escape(f"written: {folder / 'plan.csv'}{figure}"), soft_wrap=True)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 
-import numpy as np
-
 from experiments.choose import load_choice
 from experiments.results import ResultFolder
+from experiments.world import require_sources_unchanged, unchanged_since
 from sport_ray.certificates import (
     AnytimeSampling,
     Certificate,
@@ -16,6 +15,8 @@ from sport_ray.certificates import (
     load_certificate,
     save_certificate,
 )
+from sport_ray.certificates.memory import require_no_memory
+from sport_ray.certificates.recount import require_counted
 from sport_ray.errors import UserError
 from sport_ray.policies import FrozenGaussian, PolicyFile
 from sport_ray.rollouts import (
@@ -23,16 +24,14 @@ from sport_ray.rollouts import (
     OutcomeTotals,
     ScenarioPlan,
     Tally,
-    run_scenarios,
 )
 from sport_ray.rollouts.seeding import Purpose
-from sport_ray.rollouts.table_file import OutcomeWriter, file_sha256, read_outcomes
+from sport_ray.rollouts.table_file import OutcomeWriter, file_sha256
 from sport_ray.rollouts.workers import stream_scenarios_on_ray
-from sport_ray.versions import source_digests, versions
+from sport_ray.sources import environment_sources
+from sport_ray.versions import versions
 
 Look = Callable[[OutcomeTotals], None]
-REPEATED = 20
-"""Scenarios that are run twice, to see that the environment repeats itself."""
 
 
 def base_plan(folder: ResultFolder, purpose: Purpose) -> ScenarioPlan:
@@ -45,6 +44,7 @@ def base_plan(folder: ResultFolder, purpose: Purpose) -> ScenarioPlan:
         horizon=study.certificate.max_horizon,
         root_seed=study.certificate.root_seed,
         purpose=purpose,
+        copies=study.environment.copies,
     )
 
 
@@ -66,6 +66,7 @@ def certify(
             f"{folder.choice} chose another base policy than is there now: choose another folder "
             "with --results"
         )
+    before = environment_sources(plan.env_id, plan.env_kwargs)
     # From here on the old certificate has no table: it must not survive if anything goes wrong.
     folder.certificate.unlink(missing_ok=True)
     settings = folder.study.certificate
@@ -90,7 +91,8 @@ def certify(
                 each = settings.beta / plan.horizon
                 if sampling.verdict(totals.num_scenarios, violations, each) != "go on":
                     break
-    require_reproducible(plan, behaviour, folder)
+    require_no_memory(plan, behaviour, folder.outcomes)
+    sources = unchanged_since(before, environment_sources(plan.env_id, plan.env_kwargs))
     certificate = build_certificate(
         plan,
         totals,
@@ -100,57 +102,30 @@ def certify(
         base_digest=base.digest,
         outcomes_file=folder.outcomes.name,
         outcomes_sha256=file_sha256(folder.outcomes),
-        versions=versions(),
-        code=source_digests(plan.env_id),
+        versions=versions(sources.distributions),
+        code=sources.code,
         choice=choice,
     )
     save_certificate(folder.certificate, certificate)
     return certificate
 
 
-def require_reproducible(
-    plan: ScenarioPlan, behaviour: BaseBehaviour, folder: ResultFolder
-) -> None:
-    """Run a few scenarios again, elsewhere and in other company: they must give the same rows.
-
-    An environment that draws from outside ``reset(seed=)``, or that remembers earlier episodes,
-    has no independent scenarios, and then no bound on anything holds.
-
-    Raises:
-        UserError: other rows; the table that was written is of no use.
-    """
-    table = next(read_outcomes(folder.outcomes))
-    first = max(table.num_scenarios // 2 - REPEATED // 2, 0)
-    count = min(REPEATED, table.num_scenarios - first)
-    again = run_scenarios(plan, behaviour, first, count, slots=7).to_arrays()
-    was = table.rows(slice(first, first + count)).to_arrays()
-    if not all(np.array_equal(again[name], was[name]) for name in was):
-        raise UserError(
-            f"environment {plan.env_id!r} does not repeat itself: the same scenarios, run again, "
-            "gave other outcomes. It must draw only from what reset(seed=) seeds and remember "
-            "nothing of earlier episodes"
-        )
-
-
 def load_matching(folder: ResultFolder, base: PolicyFile) -> Certificate:
     """The folder's certificate, if it is for this base, environment, property and section.
 
+    Every number of it is counted again from its table, and every source that it names must be
+    unchanged. Other versions of packages are not refused here: see ``experiments.world``.
+
     Raises:
-        UserError: none there, altered, or for something else.
+        UserError: none there, altered, for something else, or not what its table gives.
     """
     certificate = load_certificate(folder.certificate)
     study = folder.study
-    if folder.outcomes.exists() and file_sha256(folder.outcomes) != certificate.outcomes.sha256:
-        raise UserError(
-            f"outcome table {folder.outcomes} is not the one that the certificate rests on: run "
-            "`sport-ray certify` again"
-        )
     certificate.require_match(
         base_digest=base.digest,
         env_id=study.environment.id,
         env_kwargs=study.environment.kwargs,
         property_=study.property,
-        code=source_digests(study.environment.id),
     )
     certificate.require_settings(
         sampling=study.certificate.sampling,
@@ -159,4 +134,6 @@ def load_matching(folder: ResultFolder, base: PolicyFile) -> Certificate:
         root_seed=study.certificate.root_seed,
         choice=load_choice(folder, base_plan(folder, "choose")),
     )
+    require_counted(certificate, folder.outcomes)
+    require_sources_unchanged(certificate)
     return certificate

@@ -16,8 +16,8 @@ from sport_ray.certificates import Candidate, Choice
 from sport_ray.certificates.choice import choose_horizon
 from sport_ray.errors import UserError
 from sport_ray.policies import FrozenGaussian, PolicyFile
-from sport_ray.rollouts import BaseBehaviour, ScenarioPlan
-from sport_ray.rollouts.workers import stream_scenarios_on_ray
+from sport_ray.rollouts import BaseBehaviour, ScenarioPlan, Tally
+from sport_ray.rollouts.workers import counting, stream_scenarios_on_ray
 
 
 def choose(
@@ -41,9 +41,11 @@ def choose(
     for name, base in candidates.items():
         behaviour = BaseBehaviour(FrozenGaussian(base.network))
         stream = stream_scenarios_on_ray(plan, behaviour, asked.num_scenarios, progress=progress)
+        tally = Tally()
         horizon, log_alpha = choose_horizon(
-            (outcomes for outcomes, _ in stream), plan.horizon, settings.beta, asked.eps_max
+            counting(stream, tally), plan.horizon, settings.beta, asked.eps_max
         )
+        tally.require_complete(asked.num_scenarios)
         tried.append(
             Candidate(base=name, base_digest=base.digest, horizon=horizon, log_alpha=log_alpha)
         )

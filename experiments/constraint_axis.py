@@ -8,9 +8,7 @@ from experiments.deployment import world_factor
 from experiments.study import Study
 from sport_ray.certificates import Certificate
 from sport_ray.constraints import CONSTRAINTS, Constraint
-from sport_ray.envs.making import takes_horizon
 from sport_ray.errors import UserError
-from sport_ray.rollouts.environment import POINT_REACH_AVOID
 
 
 def constraints_for(
@@ -25,7 +23,6 @@ def constraints_for(
         UserError: an ε_max below what the base policy itself is certified for at every horizon of
             the study, or a kind that cannot be had from what the study gives.
     """
-    require_same_horizon(certificate, horizon)
     evidence = certificate.evidence(horizon)
     world = world_factor(study, horizon)
     beyond = [one.eps_max for one in out_of_reach(study, certificate) if one.horizon == horizon]
@@ -88,19 +85,3 @@ def out_of_reach(study: Study, certificate: Certificate) -> list[OutOfReach]:
 def _level(eps_max: float, world: float) -> float:
     """What is left of ε_max in the certificate's world, inwards by more than the rounding."""
     return eps_max if world == 1.0 else eps_max / world * (1.0 - 1e-12)
-
-
-def require_same_horizon(certificate: Certificate, horizon: int) -> None:
-    """Refuse T < T_max where the environment is told its horizon and may act on it.
-
-    ε_base(T) is read off episodes that were run with T_max. The point robot's horizon only ends
-    its episodes (tested); of other environments nobody knows.
-    """
-    if certificate.env_id == POINT_REACH_AVOID or horizon == certificate.max_horizon:
-        return
-    if takes_horizon(certificate.env_id):
-        raise UserError(
-            f"environment {certificate.env_id!r} has an argument horizon and may behave otherwise "
-            f"under T = {horizon} than under the certificate's {certificate.max_horizon}: set "
-            f"certificate.max_horizon to {horizon}, or remove the argument from the environment"
-        )

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from experiments.certificate_commands import MARKS
+from sport_ray.canonical import canonical_json
 from sport_ray.errors import UserError
+from sport_ray.text import plain
 
 if TYPE_CHECKING:  # torch takes seconds, which --help should not
     from experiments.cells import Cell
     from experiments.study import Study
     from sport_ray.certificates import Certificate
 
-EVIDENCE = (
-    "num_scenarios", "num_violations", "posterior_bound", "posterior_beta", "max_log_ratio",
-    "max_prefix_log_ratio",
+COUNTED = (
+    "num_scenarios", "num_violations", "posterior_beta", "max_log_ratio", "max_prefix_log_ratio",
 )  # fmt: skip
+"""What a record has from its scenarios themselves; the rest is computed from these."""
 
 
 def export_command(
@@ -38,7 +42,7 @@ def export_command(
     The folder holds both policies (safetensors), the constraint, the certificate with its table,
     and a manifest with the sha256 of each: load it with sport_ray.deploy.load.
     """
-    from sport_ray.deploy.bundle import MANIFEST
+    from sport_ray.deploy.bundle_files import MANIFEST
     from sport_ray.deploy.export import write_bundle
 
     root, cell_id = locate_cell(cell, results)
@@ -69,15 +73,15 @@ def audit_command(
 
     checks = audit_log(log, None if bundle is None else read_bundle(bundle), expect)
     table = Table("check", "", "", box=None, pad_edge=False)
-    for check in checks:
-        table.add_row(check.name, MARKS[check.passed], check.detail)
-    console = Console(soft_wrap=True)
+    for check in checks:  # a log's own words may be anything: neither codes nor markup
+        table.add_row(check.name, MARKS[check.passed], escape(plain(check.detail)))
+    console, name = Console(soft_wrap=True), escape(plain(log))
     console.print(table)
     failed = [check.name for check in checks if check.passed is False]
     if failed:
-        console.print(f"[bold red]{log} does not hold[/]: {', '.join(failed)}")
+        console.print(f"[bold red]{name} does not hold[/]: {', '.join(failed)}")
         raise typer.Exit(1)
-    console.print(f"{log} holds")
+    console.print(f"{name} holds")
 
 
 def locate_cell(given: str, results: Path | None) -> tuple[Path, str]:
@@ -112,10 +116,10 @@ def export_of(root: Path, cell_id: str) -> Any:
         UserError: a cell that is not finished, or that the study in the folder does not have.
     """
     from experiments.deployment import deployment_kwargs, perturbation
-    from experiments.evaluation import prior_bound
     from experiments.results import read_record
     from sport_ray.certificates import load_certificate
     from sport_ray.deploy.export import Export
+    from sport_ray.deploy.world import promised
     from sport_ray.policies import load_policy
 
     record = read_record(root, cell_id)
@@ -129,8 +133,19 @@ def export_of(root: Path, cell_id: str) -> Any:
     if trained.digest != record["policy_digest"]:
         raise UserError(f"cell {cell_id}: {task} holds another policy than its record names")
     study = _study(root)
+    require_same_world(study, certificate, root)
     cell = _cell(study, certificate, cell_id, trained.provenance)
-    bound = prior_bound(study, cell, certificate)
+    require_certified(study, certificate, root, cell.horizon)
+    world = perturbation(study)._asdict()
+    bound = promised(certificate, cell.constraint, cell.horizon, **world)
+    stated = record.get("prior_bound", bound)
+    if bound is not None and not (
+        isinstance(stated, int | float) and math.isclose(stated, bound, rel_tol=1e-6)
+    ):
+        raise UserError(
+            f"cell {cell_id}: its record says prior_bound = {plain(stated)}, certificate and "
+            f"constraint give {bound:.6g}: the record was altered; run the study again"
+        )
     return Export(
         base=root / "base",
         task=task,
@@ -139,7 +154,7 @@ def export_of(root: Path, cell_id: str) -> Any:
         horizon=cell.horizon,
         bound=bound,
         env_kwargs=deployment_kwargs(study),
-        **perturbation(study)._asdict(),
+        **world,
         source={
             "study": study.name,
             "cell_id": cell_id,
@@ -148,8 +163,72 @@ def export_of(root: Path, cell_id: str) -> Any:
             "seed": cell.seed,
             "eps_max": cell.eps_max,
         },
-        evidence={name: record.get(name) for name in EVIDENCE},
+        evidence=evidence_of(record, cell_id),
     )
+
+
+def require_same_world(study: Study, certificate: Certificate, root: Path) -> None:
+    """Refuse a study that names another world or property than its certificate.
+
+    Raises:
+        UserError: says which of them.
+    """
+    for name, mine, its in (
+        ("environment.id", study.environment.id, certificate.env_id),
+        ("environment.kwargs", study.environment.kwargs, certificate.env_kwargs),
+        ("property", study.property, certificate.property),
+    ):
+        if canonical_json(mine) != canonical_json(its):
+            raise UserError(
+                f"{root / 'study.json'} has {name} = {plain(mine)[:200]}, its certificate is for "
+                f"{plain(its)[:200]}: run the study again"
+            )
+
+
+def evidence_of(record: dict[str, Any], cell_id: str) -> dict[str, Any]:
+    """What a cell's evaluation found: its counts, and the bound that they give, computed anew.
+
+    Raises:
+        UserError: counts that are none, or a bound in the record that they do not give.
+    """
+    from sport_ray.bounds import scenario_bound
+
+    found = {name: record.get(name) for name in COUNTED}
+    given: Any = [found[name] for name in ("num_scenarios", "num_violations", "posterior_beta")]
+    stated = record.get("posterior_bound")
+    if None in given:
+        return {**found, "posterior_bound": None}
+    try:
+        bound = scenario_bound(*given)
+        same = stated is None or math.isclose(stated, bound, rel_tol=1e-6)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"cell {cell_id}: its record has impossible counts ({plain(error)}): run the study "
+            "again"
+        ) from None
+    if not same:
+        raise UserError(
+            f"cell {cell_id}: its record says posterior_bound = {plain(stated)}, "
+            f"{given[1]} violations in {given[0]} scenarios give {bound:.6g}: the record was "
+            "altered; run the study again"
+        )
+    return {**found, "posterior_bound": bound}
+
+
+def require_certified(study: Study, certificate: Certificate, root: Path, horizon: int) -> None:
+    """Refuse to export from a certificate that its table, its sources or this world belie.
+
+    Raises:
+        UserError: says which, see ``experiments.world``.
+    """
+    from experiments.world import require_sources_unchanged, require_world
+    from sport_ray.certificates.recount import require_counted
+    from sport_ray.policies import load_policy
+
+    table = root / certificate.outcomes.file
+    require_counted(certificate, table)
+    require_sources_unchanged(certificate)
+    require_world(study, certificate, table, load_policy(root / "base"), [horizon])
 
 
 def _study(root: Path) -> Study:

@@ -19,7 +19,7 @@ from sport_ray.canonical import write_atomic
 from sport_ray.certificates import Certificate
 from sport_ray.policies import FrozenGaussian
 from sport_ray.properties import NEVER, parse_property
-from sport_ray.rollouts import Outcomes, ProjectedBehaviour, ScenarioPlan, run_scenarios
+from sport_ray.rollouts import Outcomes, ProjectedBehaviour, ScenarioPlan, Tally, run_scenarios
 from sport_ray.rollouts.behaviour import BaseBehaviour, Step
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 from sport_ray.rollouts.shadow import watched_scenarios
@@ -70,7 +70,10 @@ class Samples:
 
 
 def evaluation_plan(study: Study, horizon: int, seed: int) -> ScenarioPlan:
-    """Scenarios of a cell: fresh (their own purpose), the same for every α of one (T, seed)."""
+    """Scenarios of a cell: fresh (their own purpose), the same for every α of one (T, seed).
+
+    The environment is made for the T_max of the certificate, whatever T: it is the same world.
+    """
     mixed = np.random.SeedSequence([study.evaluation.root_seed, seed])
     return ScenarioPlan(
         env_id=study.environment.id,
@@ -79,6 +82,8 @@ def evaluation_plan(study: Study, horizon: int, seed: int) -> ScenarioPlan:
         horizon=horizon,
         root_seed=int(mixed.generate_state(1, np.uint64)[0]),
         purpose="evaluate",
+        environment_horizon=study.certificate.max_horizon,
+        copies=study.environment.copies,
     )
 
 
@@ -96,7 +101,9 @@ def evaluate_cell(
     behaviour = ProjectedBehaviour(base, task, cell.constraint)
     samples = Samples(cell.horizon, base.spec.action_size)
     count = study.evaluation.num_scenarios
-    outcomes = run_scenarios(plan, behaviour, 0, count, observer=samples)
+    tally = Tally()
+    outcomes = run_scenarios(plan, behaviour, 0, count, observer=samples, tally=tally)
+    tally.require_complete(count)
     free = run_on_through_violations(plan, behaviour, count)
     samples.save(samples_path, outcomes, scene(plan), free)
     return {
@@ -227,9 +234,9 @@ def prior_bound(study: Study, cell: Cell, certificate: Certificate) -> float | N
 
 def scene(plan: ScenarioPlan) -> dict[str, Any]:
     """Goal and hazard of a fixed layout, for pictures; empty where there is none."""
-    simulator = getattr(plan.environment(1), "simulator", None)
-    if simulator is None or plan.env_kwargs.get("layout", "fixed") != "fixed":
+    if plan.env_id != POINT_REACH_AVOID or plan.env_kwargs.get("layout", "fixed") != "fixed":
         return {}
+    simulator = plan.environment(1).simulator  # type: ignore[attr-defined]  # the robot's
     simulator.reset(np.array([0]), [np.random.default_rng(0)])
     return {
         "goal": simulator.goals[0],

@@ -28,10 +28,13 @@ class Environment(Section):
     """A gymnasium id and keyword arguments; the horizon is the study's business.
 
     ``module:id`` imports the module that registers the id, in every process that needs it.
+    copies: how many of it can exist at a time, over all processes (a simulator with one port); by
+    default as many as help.
     """
 
     id: str = POINT_REACH_AVOID
     kwargs: dict[str, Any] = Field(default_factory=lambda given: _default_kwargs(given.get("id")))
+    copies: Positive | None = None
 
     @model_validator(mode="after")
     def _no_horizon(self) -> Environment:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
+from rich.markup import escape
 
 from experiments.base import find_base, install_base, load_base, save_base, train_base
 from experiments.cells import Job
@@ -25,11 +26,13 @@ from experiments.sweep import SweepSummary, pending_jobs, run_sweep
 from experiments.sweep_plan import Plan
 from experiments.task_policies.section import require_sources
 from experiments.training_sections import BaseTrainingSection
+from experiments.world import other_versions, require_world
 from sport_ray.canonical import digest
 from sport_ray.certificates import AnytimeSampling, Certificate
 from sport_ray.errors import UserError
 from sport_ray.policies import PolicyFile
 from sport_ray.rollouts import OutcomeTotals
+from sport_ray.text import plain
 from tracking.mlflow_store import check_reachable
 from tracking.sweep_logger import SweepLogger
 from tracking.wording import bound_text
@@ -220,8 +223,9 @@ def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> Sw
     """Run the missing cells with live progress, logging each to MLflow as it ends.
 
     Raises:
-        UserError: a tracking server that does not answer, or a task policy that does not fit the
-            base, before anything runs; a sweep of the same folder that is running already.
+        UserError: a tracking server that does not answer, a task policy that does not fit the
+            base, or certified scenarios that come out otherwise here, before anything runs; a
+            sweep of the same folder that is running already.
         Interrupted: Ctrl-C or SIGTERM; what is finished is kept.
     """
     folder = context.folder
@@ -247,15 +251,16 @@ def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> Sw
             folder.write_study(context.source)
             _set_aside(context, missing, ledger)  # before anything reads records
             folder.write_plan(plan)
-            opened = SweepLogger(folder.root, context.study.tracking.uri)
-            opened.start()
-            logger = opened
-            with (
-                ray_session(context.address),
-                SweepProgress(context.console, folder, plan, missing, logger.log_cell) as progress,
-            ):
-                history = SweepHistory(ledger, folder)
-                summary = run_sweep(folder, plan, history, progress)
+            with ray_session(context.address):
+                _require_world(context, base, plan)
+                opened = SweepLogger(folder.root, context.study.tracking.uri)
+                opened.start()
+                logger = opened
+                with SweepProgress(
+                    context.console, folder, plan, missing, logger.log_cell
+                ) as progress:
+                    history = SweepHistory(ledger, folder)
+                    summary = run_sweep(folder, plan, history, progress)
     except (KeyboardInterrupt, SystemExit) as error:  # Ray, too, turns SIGTERM into SystemExit
         _finish_log(logger, "KILLED", STOP_SECONDS)
         raise interrupted(context, "sweep", "what is finished is kept", error) from None
@@ -276,6 +281,20 @@ def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> Sw
             soft_wrap=True,
         )
     return summary
+
+
+def _require_world(context: Context, base: PolicyFile, plan: Plan) -> None:
+    """Certified scenarios come out again here, at each T; says so.
+
+    Raises:
+        UserError: one that does not.
+    """
+    certificate, table = plan.certificate, context.folder.outcomes
+    if changed := other_versions(certificate):
+        context.console.print(escape(plain(changed)), soft_wrap=True)
+    horizons = set(plan.horizons)
+    told = require_world(context.study, certificate, table, base, horizons, on_ray=True)
+    context.console.print(told, soft_wrap=True, highlight=False)
 
 
 def _set_aside(context: Context, missing: list[Job], ledger: Ledger) -> None:

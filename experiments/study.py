@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from experiments.copies import require_copies
 from experiments.hyperparameters import restricted, with_values
 from experiments.section import Section
 from experiments.sections import (
@@ -176,6 +177,14 @@ class Study(Section):
             )
         if horizon is None and len(self.sweep.horizons or [0]) > 1:
             raise ValueError("tuning.horizon is missing, and the sweep has several: name one")
+        return self
+
+    @model_validator(mode="after")
+    def _copies(self) -> Study:
+        for name in ("training", "unconstrained_training", "base_training"):
+            section = getattr(self, name)
+            if section is not None:
+                require_copies(self.environment, self.resources, name, section)
         return self
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ import ray
 from ray import tune
 
 from experiments.cells import Cell, Job
+from experiments.copies import concurrent_trials
 from experiments.disk import DiskFull, is_disk_full, no_room, require_space
 from experiments.jobs import write_failure
 from experiments.public import public_study
@@ -259,7 +260,9 @@ def _tuner(folder: ResultFolder, jobs: list[Job]) -> tune.Tuner:
         tune.with_resources(CellTrial, tune.PlacementGroupFactory(_bundles(folder))),
         param_space=space,
         tune_config=tune.TuneConfig(
-            reuse_actors=True, trial_dirname_creator=lambda trial: f"job-{trial.trial_id}"
+            reuse_actors=True,
+            max_concurrent_trials=concurrent_trials(folder.study.environment),
+            trial_dirname_creator=lambda trial: f"job-{trial.trial_id}",
         ),
         run_config=tune.RunConfig(
             name="tune",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
+from experiments.copies import require_copies
 from experiments.training_sections import PPOSection, TaskTraining
 from sport_ray.envs.making import horizon_arguments
 from sport_ray.errors import UserError
@@ -39,9 +40,11 @@ def ppo_config(
     start: GaussianNetwork,
     warmup_env_steps: int,
     gradient: Gradient = "paper",
+    cut_after: int | None = None,
 ) -> ProjectedPPOConfig:
     """The algorithm's configuration for a section of a study; start: where training begins."""
     runners = task.resources.env_runners_per_cell
+    require_copies(task.environment, task.resources, "training", settings)
     return (
         ProjectedPPOConfig()
         .environment(task.environment.id, env_config={**task.environment.kwargs, **env_kwargs})
@@ -58,6 +61,7 @@ def ppo_config(
             critic_lr=settings.critic_lr,
             warmup_env_steps=warmup_env_steps,
             gradient=gradient,
+            cut_after=cut_after,
             train_batch_size=settings.train_batch_size,
             minibatch_size=settings.minibatch_size,
             num_epochs=settings.num_epochs,
@@ -163,6 +167,7 @@ def task_config(task: Task, settings: TaskTraining, base: GaussianNetwork) -> Pr
         start=base,
         warmup_env_steps=settings.warmup_env_steps,
         gradient=settings.gradient,
+        cut_after=training_cut(task),
     ).learners(num_gpus_per_learner=task.resources.gpus_per_cell)
 
 
@@ -170,16 +175,25 @@ def training_kwargs(task: Task, reward: str, margin: float = 0.0) -> dict[str, A
     """Environment arguments of a training run, beyond the task's own.
 
     ``reward`` and ``margin`` are the point robot's; any other environment has one reward, which
-    its arguments may change.
+    its arguments may change, and is made for the certificate's T_max as everywhere else: episodes
+    of ``horizon`` steps are cut from outside (:func:`training_cut`). The robot's horizon only ends
+    its episodes, so it is given.
     """
     if task.environment.id != POINT_REACH_AVOID:
-        return horizon_arguments(task.environment.id, task.horizon)
+        longest = max(task.max_horizon, task.horizon)
+        return horizon_arguments(task.environment.id, longest)
     return {
         "horizon": task.horizon,
         "reward": reward,
         "end_on_violation": reward != "task",
         "margin": margin,
     }
+
+
+def training_cut(task: Task) -> int | None:
+    """Steps after which training cuts an episode short of the environment's own limit, or None."""
+    own = task.environment.id == POINT_REACH_AVOID or task.horizon >= task.max_horizon
+    return None if own else task.horizon
 
 
 def check_spaces(network: GaussianNetwork, observation: int, action: int, env_id: str) -> None:

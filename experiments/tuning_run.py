@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from ray import tune
 
+from experiments.copies import concurrent_trials
 from experiments.hyperparameters import KINDS
 from experiments.public import public_study
 from experiments.results import ResultFolder
@@ -211,6 +212,7 @@ def _tuner(
             search_alg=search,
             scheduler=_scheduler(tuning.scheduler, tuning.judgements),
             reuse_actors=True,
+            max_concurrent_trials=concurrent_trials(folder.study.environment),
             trial_dirname_creator=lambda trial: f"trial-{trial.trial_id}",
         ),
         run_config=tune.RunConfig(

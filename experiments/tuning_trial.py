@@ -58,6 +58,8 @@ def tuning_plan(study: Study, horizon: int) -> ScenarioPlan:
         horizon=horizon,
         root_seed=study.tuning.seed,
         purpose="tune",
+        environment_horizon=study.certificate.max_horizon,
+        copies=study.environment.copies,
     )
 
 

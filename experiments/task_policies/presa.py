@@ -231,6 +231,8 @@ def feedback_plan(task: Task, root_seed: int) -> ScenarioPlan:
         horizon=task.horizon,
         root_seed=int(mixed.generate_state(1, np.uint64)[0]),
         purpose="presa",
+        environment_horizon=task.max_horizon,
+        copies=task.environment.copies,
     )
 
 

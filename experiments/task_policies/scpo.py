@@ -165,6 +165,8 @@ def training_plan(task: Task) -> ScenarioPlan:
         horizon=task.horizon,
         root_seed=task.seed,
         purpose="scpo",
+        environment_horizon=task.max_horizon,
+        copies=task.environment.copies,
     )
 
 

@@ -138,12 +138,8 @@ class Certificate(Frozen):
         env_id: str,
         env_kwargs: dict[str, Any],
         property_: str,
-        code: dict[str, str],
     ) -> None:
         """Refuse to stand for another base policy, environment or property.
-
-        ``code``: digests of what is installed here; of them only the environment's must match,
-        since sport_ray's own changes with every version and has its tests.
 
         Raises:
             UserError: naming what differs.
@@ -153,7 +149,6 @@ class Certificate(Frozen):
             ("environment", self.env_id, env_id),
             ("environment arguments", self.env_kwargs, env_kwargs),
             ("property", self.property, property_),
-            ("environment code", self.code.get("environment"), code.get("environment")),
         ):
             # As JSON: (1, 2) is [1, 2] once it is written, but True is not 1.
             if canonical_json(mine) != canonical_json(wanted):

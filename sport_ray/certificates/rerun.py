@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -10,20 +10,21 @@ import numpy as np
 
 from sport_ray.certificates.certificate import Certificate
 from sport_ray.certificates.choice import Choice, choose_horizon
+from sport_ray.certificates.comparison import contradicts, same_bits
+from sport_ray.certificates.recount import CheckFailed, certified_plan
+from sport_ray.errors import UserError
 from sport_ray.policies import FrozenGaussian, PolicyFile
 from sport_ray.rollouts import BaseBehaviour, Outcomes, ScenarioPlan, run_scenarios
-from sport_ray.rollouts.seeding import Purpose
-from sport_ray.rollouts.table_file import read_outcomes
+from sport_ray.rollouts.table_file import num_rows, read_outcomes, read_rows
 
 BLOCK = 50
 """Scenarios run again in one piece; the pieces are drawn at random from the table."""
 
+SAMPLE = 20
+"""Scenarios run again before anything is built upon a certificate."""
+
 PORTION = 1_000
 """Scenarios of a choice that are held at a time."""
-
-
-class CheckFailed(Exception):
-    """A check that came out wrong."""
 
 
 def run_again(
@@ -54,7 +55,7 @@ def run_again(
                 if held is None:
                     raise CheckFailed("the table ends before the scenarios that were to run again")
                 at = first + row - int(held.index[0])
-                if not _same_row(fresh, row, held, at):
+                if not same_bits(fresh.rows(slice(row, row + 1)), held.rows(slice(at, at + 1))):
                     differ.append(first + row)
             done += count
             if progress is not None:
@@ -65,6 +66,52 @@ def run_again(
             "on another processor or with other versions the last bits may differ"
         )
     return f"{done} scenarios run again from their seeds gave the same rows, to the bit"
+
+
+Runner = Callable[[ScenarioPlan, list[int]], Iterable[Outcomes]]
+"""Runs scenarios of a plan and gives the row of each."""
+
+
+def sample(table: Path) -> Outcomes:
+    """SAMPLE rows of a table, drawn afresh: whoever changes something must not know which."""
+    count = num_rows(table)
+    drawn = np.random.default_rng().choice(count, min(SAMPLE, count), replace=False)
+    return read_rows(table, drawn.tolist())
+
+
+def require_same_world(rows: Outcomes, plans: Iterable[ScenarioPlan], run: Runner) -> str:
+    """Run certified scenarios again, here and now, and refuse another outcome; words for the rest.
+
+    rows: of the certificate's table. plans: how the scenarios are run, one for each T; an episode
+    of T steps must be the certified one cut at T. Verdicts by step, lengths and times of decision
+    must be the same; robustness and reward may differ in their last bits, as they do on another
+    processor or with other versions.
+
+    Raises:
+        UserError: naming the scenario, and what differs.
+    """
+    scenarios = rows.index.tolist()
+    horizons, other_bits = [], 0
+    for plan in plans:
+        horizons.append(plan.horizon)
+        for at, fresh in enumerate(run(plan, scenarios)):
+            certified = rows.rows(slice(at, at + 1))
+            found = contradicts(fresh, certified, plan.horizon)
+            if found is not None:
+                raise UserError(
+                    f"environment {plan.env_id!r} is not the one that was certified: scenario "
+                    f"{scenarios[at]}, run again here for {plan.horizon} steps, is another: "
+                    f"{found}. Restore what changed (code, data, packages), or run `sport-ray "
+                    "certify` again"
+                )
+            whole = certified.length[0] <= plan.horizon
+            other_bits += whole and not (
+                np.array_equal(fresh.robustness, certified.robustness)
+                and np.array_equal(fresh.total_reward, certified.total_reward)
+            )
+    text = ", ".join(str(horizon) for horizon in horizons)
+    bits = f"; {other_bits} differ in the last bits of a number" if other_bits else ""
+    return f"{len(scenarios)} certified scenarios run again at T = {text}: as certified{bits}"
 
 
 def choose_again(certificate: Certificate, choice: Choice, base: PolicyFile) -> str:
@@ -95,11 +142,6 @@ def choose_again(certificate: Certificate, choice: Choice, base: PolicyFile) -> 
     return f"T = {horizon} chosen again on {choice.num_scenarios} scenarios of their own"
 
 
-def _same_row(one: Outcomes, row: int, other: Outcomes, at: int) -> bool:
-    mine, theirs = one.to_arrays(), other.to_arrays()
-    return all(np.array_equal(mine[name][row], theirs[name][at]) for name in mine)
-
-
 def _blocks(total: int, wanted: int) -> list[tuple[int, int]]:
     """(first, count) of ``wanted`` scenarios in pieces of at most BLOCK, in order.
 
@@ -114,17 +156,3 @@ def _blocks(total: int, wanted: int) -> list[tuple[int, int]]:
         first, count = pieces[piece]
         chosen.append((first, min(count, missing)))
     return sorted(chosen)
-
-
-def certified_plan(
-    certificate: Certificate, purpose: Purpose = "certify", root_seed: int | None = None
-) -> ScenarioPlan:
-    """The scenarios that the certificate rests on, or those of another purpose and seed."""
-    return ScenarioPlan(
-        env_id=certificate.env_id,
-        env_kwargs=certificate.env_kwargs,
-        property=certificate.property,
-        horizon=certificate.max_horizon,
-        root_seed=certificate.root_seed if root_seed is None else root_seed,
-        purpose=purpose,
-    )

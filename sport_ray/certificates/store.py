@@ -15,6 +15,9 @@ from sport_ray.canonical import digest, readable_json, write_json
 from sport_ray.certificates.certificate import Certificate
 from sport_ray.errors import UserError
 
+LARGEST = 64 * 2**20
+"""Bytes of a file that is read: ten times a certificate of a hundred thousand steps."""
+
 
 def save_certificate(path: Path, certificate: Certificate) -> None:
     """Write the certificate and its digest as readable JSON."""
@@ -29,6 +32,8 @@ def load_certificate(path: Path) -> Certificate:
     """
     path = Path(path)
     try:
+        if path.is_file() and path.stat().st_size > LARGEST:
+            raise UserError(f"{path} is larger than any certificate ({LARGEST // 2**20} MiB)")
         data = path.read_bytes()
         document = json.loads(data)
         body = {key: value for key, value in document.items() if key != "digest"}
@@ -39,7 +44,9 @@ def load_certificate(path: Path) -> Certificate:
         raise UserError(
             f"certificate {path} does not exist: make one with `sport-ray certify`"
         ) from None
-    except (ValueError, KeyError, AttributeError, RecursionError, OSError) as error:
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError, OSError) as error:
+        if isinstance(error, UserError):
+            raise
         raise UserError(f"certificate {path} is damaged: {error!r}") from None
     if not unchanged:
         raise UserError(f"certificate {path} was altered: its digest does not match its content")
@@ -49,3 +56,5 @@ def load_certificate(path: Path) -> Certificate:
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"]) or "the whole"
         raise UserError(f"certificate {path} is not valid at {where}: {problem['msg']}") from None
+    except ArithmeticError as error:  # numbers that no computation takes
+        raise UserError(f"certificate {path} is not valid: {error}") from None

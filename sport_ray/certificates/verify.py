@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from sport_ray.certificates.build import build_certificate
 from sport_ray.certificates.certificate import Certificate
-from sport_ray.certificates.consistency import contradiction
-from sport_ray.certificates.rerun import CheckFailed, certified_plan, choose_again, run_again
+from sport_ray.certificates.recount import (
+    CheckFailed,
+    check_bytes,
+    check_numbers,
+    check_rows,
+)
+from sport_ray.certificates.rerun import choose_again, run_again
 from sport_ray.certificates.store import load_certificate
 from sport_ray.errors import UserError
 from sport_ray.policies import PolicyFile, load_policy
-from sport_ray.properties import parse_property
-from sport_ray.rollouts import OutcomeTotals, Tally
-from sport_ray.rollouts.table_file import file_sha256, read_outcomes
-from sport_ray.versions import source_digests, versions
+from sport_ray.sources import (
+    OURS,
+    changed_sources,
+    installed_versions,
+    is_named,
+    own_digest,
+)
+from sport_ray.versions import versions
+
+OF_TABLE = ("table file", "table rows", "numbers", "rerun")
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was checked; ``passed`` is None where it could not be."""
+    """One thing that was checked; ``passed`` is None where it could not be.
+
+    missing: it failed because a file is not there, as opposed to one that was altered.
+    """
 
     name: str
     passed: bool | None
     detail: str
+    missing: bool = False
 
 
 def verify_certificate(
@@ -34,6 +48,7 @@ def verify_certificate(
     *,
     base: Path | None = None,
     rerun: int = 0,
+    trust: Collection[str] = (),
     progress: Callable[[int], None] | None = None,
 ) -> list[Check]:
     """Recompute every number of a certificate from its outcome table, and check the table.
@@ -45,10 +60,16 @@ def verify_certificate(
     ``rerun`` scenarios, drawn at random, are run again from their seeds and must give the
     same rows to the bit.
 
+    trust: modules that may be run if the certificate's environment names them (``module:id``).
+    Whoever sends a certificate chooses that name, so without it nothing of theirs runs.
+
     What this cannot find: a table that was made up whole, by someone who also rewrote the
     certificate, unless ``rerun`` covers a forged row; whose work it is says only a signature.
     """
     path = Path(path)
+    if not path.exists():
+        told = f"certificate {path} does not exist: make one with `sport-ray certify`"
+        return [Check("file", False, told, missing=True)]
     try:
         certificate = load_certificate(path)
     except UserError as error:
@@ -66,90 +87,52 @@ def verify_certificate(
     ]
     table = path.parent / certificate.outcomes.file
     steps: list[tuple[str, Callable[[], str]]] = [
-        ("table file", lambda: _check_bytes(certificate, table)),
-        ("table rows", lambda: _check_rows(certificate, table)),
-        ("numbers", lambda: _check_numbers(certificate, table)),
+        ("table file", lambda: check_bytes(certificate, table)),
+        ("table rows", lambda: check_rows(certificate, table)),
+        ("numbers", lambda: check_numbers(certificate, table)),
     ]
     folder = _base_folder(path, base)
+    stranger = _stranger(certificate.env_id, trust) if rerun else None
+    refused = None
     if folder is None:
-        missing = "the policy is not beside the certificate: name its folder with --base"
-        checks_after = [Check("base policy", None, missing)]
-        if rerun:  # asked for and not possible: no pass
-            checks_after.append(Check("rerun", False, missing))
+        refused = "the policy is not beside the certificate: name its folder with --base"
+        checks_after = [Check("base policy", None, refused)]
     else:
         checks_after = []
         load = cache(load_policy)  # once for all checks; one that fails does so in each
         steps.append(("base policy", lambda: _check_base(certificate, folder, load(folder))))
-        if rerun:
+        if stranger is not None:
+            refused = (
+                f"it would run the module {stranger!r}, which the certificate names: read it, and "
+                f"add --trust-module {stranger} if you trust it"
+            )
+        elif rerun:
             steps.append(
                 ("rerun", lambda: run_again(certificate, table, load(folder), rerun, progress))
             )
             if (choice := certificate.choice) is not None:
                 steps.append(("choice", lambda: choose_again(certificate, choice, load(folder))))
+    if rerun and refused is not None:  # asked for and not possible: no pass
+        checks_after.append(Check("rerun", False, refused))
     for name, step in steps:
         try:
             checks.append(Check(name, True, step()))
-        except (CheckFailed, UserError, ValueError, ArithmeticError, LookupError) as error:
-            checks.append(Check(name, False, " ".join(str(error).split())))
-    if certificate.choice is not None and (folder is None or not rerun):
+        except (
+            CheckFailed, UserError, ValueError, ArithmeticError, LookupError, RecursionError
+        ) as error:  # fmt: skip
+            told = " ".join(str(error).split())
+            checks.append(Check(name, False, told, missing=name in OF_TABLE and not table.exists()))
+    if certificate.choice is not None and (refused is not None or not rerun):
         checks_after.append(Check("choice", None, "believed, not made again: use --rerun"))
     return [*checks, *checks_after, _code(certificate), _versions(certificate)]
 
 
-def _check_bytes(certificate: Certificate, table: Path) -> str:
-    try:
-        found = file_sha256(table)
-    except OSError:
-        raise CheckFailed(f"outcome table {table} cannot be read") from None
-    if found != certificate.outcomes.sha256:
-        raise CheckFailed(
-            f"{table.name} was altered: sha256 {found[:16]}… is not the one certified"
-        )
-    return f"{table.name}: sha256 {found[:16]}…"
-
-
-def _check_rows(certificate: Certificate, table: Path) -> str:
-    prop = parse_property(certificate.property)
-    count = 0
-    for part in read_outcomes(table):
-        if (found := contradiction(part, certificate.max_horizon)) is not None:
-            raise CheckFailed(found)
-        count += part.num_scenarios
-    return f"{count} rows, each verdict agrees with its robustness and times ({prop.formula})"
-
-
-def _check_numbers(certificate: Certificate, table: Path) -> str:
-    """Build the certificate anew from the table and compare whole documents."""
-    totals, tally = OutcomeTotals(certificate.max_horizon), Tally()
-    for part in read_outcomes(table):
-        totals.add(part)
-        tally.add(Tally(part.num_scenarios, part.num_scenarios, 0))
-    anew = build_certificate(
-        certified_plan(certificate),
-        totals,
-        tally,
-        sampling=certificate.sampling,
-        beta=certificate.beta,
-        base_digest=certificate.base_digest,
-        outcomes_file=certificate.outcomes.file,
-        outcomes_sha256=certificate.outcomes.sha256,
-        versions=certificate.versions,
-        code=certificate.code,
-        choice=certificate.choice,
-    )
-    mine, theirs = anew.body(), certificate.body()
-    for name, value in mine.items():
-        if name == "table":  # another version of SciPy may differ in the last digits of a bound
-            same = all(
-                column == theirs["table"][key]
-                for key, column in mine["table"].items()
-                if not key.startswith("eps_base")
-            )
-        else:
-            same = value == theirs[name]
-        if not same:
-            raise CheckFailed(f"{name} does not follow from the outcome table")
-    return "every count, bound and mean recomputed from the table"
+def _stranger(env_id: str, trust: Collection[str]) -> str | None:
+    """The module that making the environment would run, if it is neither ours nor trusted."""
+    module = env_id.rpartition(":")[0]
+    if not module or module in trust or module.partition(".")[0] in OURS:
+        return None
+    return module
 
 
 def _check_base(certificate: Certificate, folder: Path, base: PolicyFile) -> str:
@@ -172,20 +155,26 @@ def _base_folder(path: Path, base: Path | None) -> Path | None:
 
 
 def _code(certificate: Certificate) -> Check:
-    """Whether the environment's code is the one that was certified."""
-    try:
-        here = source_digests(certificate.env_id)
-    except UserError as error:
-        return Check("code", None, str(error))
-    other = [name for name, value in certificate.code.items() if here.get(name) != value]
-    if not other:
-        return Check("code", True, "of sport_ray and of the environment: as when certified")
-    return Check("code", None, f"of {' and '.join(other)}: not the same as when certified")
+    """Whether the files that the certificate names are here, unchanged; of others it says nothing.
+
+    Files are found by the names of their modules and read, never run.
+    """
+    named = [name for name in certificate.code if name != "sport_ray"]
+    other = list(changed_sources(certificate.code).values())
+    if certificate.code.get("sport_ray") != own_digest():
+        other.append("sport_ray is another version")
+    module = certificate.env_id.rpartition(":")[0]
+    if module and not is_named(module, certificate.code):
+        other.append(f"no source of {module} is named")
+    if other:
+        return Check("code", None, f"{'; '.join(other)}: --rerun tells whether it matters")
+    listed = ", ".join(["sport_ray", *named])
+    return Check("code", True, f"unchanged, of the files that it names (no others): {listed}")
 
 
 def _versions(certificate: Certificate) -> Check:
     """Informative: with other versions a number may differ in its last digits."""
-    here = versions()
+    here = installed_versions(certificate.versions) | versions()
     other = {k: v for k, v in certificate.versions.items() if here.get(k) != v}
     if not other:
         return Check("versions", True, "made with the versions that are installed here")

@@ -6,6 +6,7 @@ The one module of this package that needs the whole of sport_ray (pydantic, scip
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import secrets
 import shutil
@@ -17,16 +18,21 @@ import gymnasium
 import numpy as np
 
 from sport_ray.canonical import digest, readable_json, write_atomic
-from sport_ray.certificates import load_certificate
+from sport_ray.certificates import Certificate, load_certificate
 from sport_ray.constraints import Constraint
-from sport_ray.deploy.bundle import CERTIFICATE, MANIFEST, POLICY_FILES, SCHEMA, read_bundle
+from sport_ray.deploy.bundle import read_bundle
+from sport_ray.deploy.bundle_files import CERTIFICATE, MANIFEST, POLICY_FILES, SCHEMA
 from sport_ray.deploy.promise import THEOREMS, statement
 from sport_ray.deploy.rules import SUPPORTED
+from sport_ray.deploy.world import promised, require_near
 from sport_ray.envs.making import make_environment
 from sport_ray.errors import UserError
 from sport_ray.policies import load_policy
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 from sport_ray.versions import versions
+
+ROUNDING = 1e-9
+"""Relative: another version of a library may round a bound otherwise, by far less."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +40,10 @@ class Export:
     """What a bundle is made of.
 
     base, task: folders of policies. certificate: the file; its table and signature beside it are
-    taken along. bound: the promise, which covers the world's α_μ and α_p. env_kwargs: of the world
-    that the policy is for. source: where it came from. evidence: what its evaluation found.
+    taken along. bound: what is expected to be promised, which covers the world's α_μ and α_p; the
+    promise itself is computed from certificate, constraint, horizon and world. env_kwargs: of the
+    world that the policy is for: the certificate's, or one within the ratios α_μ, α_p of it.
+    source: where it came from. evidence: what its evaluation found.
     """
 
     base: Path
@@ -68,15 +76,28 @@ def write_bundle(out: Path, export: Export) -> str:
             f"constraint {name!r} cannot be deployed, {reason}: choose one of "
             f"{', '.join(SUPPORTED)}"
         )
+    certificate = load_certificate(export.certificate)
     if export.bound is None or not export.bound < 1.0:
         raise UserError(
             f"this cell promises nothing (prior bound {export.bound}): choose one with a smaller "
             "α or budget, or a shorter horizon"
         )
+    require_near(
+        certificate.env_id, certificate.env_kwargs, export.env_kwargs,
+        export.alpha_mu, export.alpha_p,
+    )  # fmt: skip
+    bound = promised(
+        certificate, export.constraint, export.horizon, export.alpha_mu, export.alpha_p
+    )
+    if bound is None or not math.isclose(bound, export.bound, rel_tol=ROUNDING):
+        raise UserError(
+            f"the promise {export.bound} does not follow: certificate, constraint and world give "
+            f"{bound}"
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{secrets.token_hex(8)}.tmp")
     try:
-        manifest = _write_files(temporary, export)
+        manifest = _write_files(temporary, export, certificate, bound)
         manifest["digest"] = digest(manifest)
         write_atomic(temporary / MANIFEST, readable_json(manifest))
         read_bundle(temporary)
@@ -86,9 +107,10 @@ def write_bundle(out: Path, export: Export) -> str:
     return str(manifest["digest"])
 
 
-def _write_files(folder: Path, export: Export) -> dict[str, Any]:
+def _write_files(
+    folder: Path, export: Export, certificate: Certificate, bound: float
+) -> dict[str, Any]:
     """Copy the files; the manifest without its digest."""
-    certificate = load_certificate(export.certificate)
     base, task = load_policy(export.base), load_policy(export.task)
     copied = {
         f"{who}/{name}": source / name
@@ -120,15 +142,13 @@ def _write_files(folder: Path, export: Export) -> dict[str, Any]:
             "certified_kwargs": certificate.env_kwargs,
         },
         "promise": {
-            "bound": export.bound,
+            "bound": bound,
             "beta": certificate.beta,
             "eps_base": certificate.eps_base(export.horizon),
             "alpha_mu": export.alpha_mu,
             "alpha_p": export.alpha_p,
             "theorem": THEOREMS[export.constraint.name],
-            "statement": statement(
-                certificate.property, export.horizon, export.bound, certificate.beta
-            ),
+            "statement": statement(certificate.property, export.horizon, bound, certificate.beta),
         },
         "source": export.source,
         "evidence": export.evidence,

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sport_ray.deploy.observations import Bounds, NoObservation, Observer
 from sport_ray.forward.row import RowPolicy
 
 Array = NDArray[np.float64]
 OnBreach = Literal["raise", "base"]
-_LARGEST = float(np.finfo(np.float32).max)
+OnOutside = Literal["refuse", "base"]
 
 
 class BeyondPromise(RuntimeError):
     """An action was asked for that no promise covers, or an observation that is none."""
+
+
+class GuardState(NamedTuple):
+    """What a guard knows: steps of the episode, of T; what was wrong in it; whether it goes on."""
+
+    steps: int
+    horizon: int
+    breach: str | None
+    running: bool
+    on_breach: OnBreach
+    outside: OnOutside
 
 
 class Guard:
@@ -24,47 +36,56 @@ class Guard:
     on_breach: "raise" refuses to act; "base" lets the base policy act instead (for which, beyond T
         steps, nothing is promised either). An observation that is no observation (another shape,
         NaN) is refused in both: no policy can act on it. A breach lasts until the next reset.
+    outside: what an observation outside of the observation space is: "refuse": none; "base": a
+        breach, and the base policy acts on it and for the rest of the episode, up to T.
     """
 
-    def __init__(self, horizon: int, observation_size: int, on_breach: OnBreach) -> None:
+    def __init__(
+        self, horizon: int, bounds: Bounds, on_breach: OnBreach, outside: OnOutside = "refuse"
+    ) -> None:
         if on_breach not in ("raise", "base"):
             raise ValueError(f"on_breach must be 'raise' or 'base', got {on_breach!r}")
+        if outside not in ("refuse", "base"):
+            raise ValueError(f"outside must be 'refuse' or 'base', got {outside!r}")
         self.horizon = horizon
-        self.observation_size = observation_size
         self.on_breach = on_breach
+        self.outside = outside
         self.steps = 0
         self.breach: str | None = None
         self.running = False
-        self._started = False
+        self.started = False
+        self._observer = Observer(bounds)
+        self._base_acts = False  # although a breach would raise
 
     def start(self) -> None:
         """A new episode."""
-        self.steps, self.breach = 0, None
-        self.running = self._started = True
+        self.steps, self.breach, self._base_acts = 0, None, False
+        self.running = self.started = True
+
+    def stop(self) -> None:
+        """No episode has begun: nothing acts before the next start."""
+        self.running = self.started = False
 
     def end(self) -> None:
         """The episode is over: the next action belongs to another one."""
         self.running = False
 
     def observe(self, observation: Any) -> Array:
-        """The observation as float64 (O,).
+        """The observation as float32 numbers in float64 (O,).
 
         Raises:
-            BeyondPromise: another shape or type, or a number that is not finite in float32.
+            BeyondPromise: another shape or type, a number that is not finite in float32, or one
+                outside of the observation space where that is refused.
         """
         try:
-            seen = np.asarray(observation)
-            if seen.dtype.kind not in "fiu":
-                raise TypeError(f"numbers of type {seen.dtype}")
-            seen = seen.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise self.refuse(f"the observation is not an array of numbers: {error}") from None
-        if seen.shape != (self.observation_size,):
-            raise self.refuse(
-                f"the observation has shape {seen.shape}, expected ({self.observation_size},)"
-            )
-        if not (seen.min() >= -_LARGEST and seen.max() <= _LARGEST):  # NaN is neither
-            raise self.refuse("the observation has an entry that is not finite in float32")
+            seen, outside = self._observer.see(observation)
+        except NoObservation as error:
+            raise self.refuse(str(error)) from None
+        if outside is not None:
+            if self.outside == "refuse":
+                raise self.refuse(outside)
+            if self.breach is None:
+                self.breach, self._base_acts = outside, True
         return seen
 
     def admit(self) -> bool:
@@ -73,14 +94,19 @@ class Guard:
         Raises:
             BeyondPromise: neither may.
         """
-        if not self._started:
+        if not self.started:
             raise BeyondPromise("no episode has begun: call reset(seed) first")
-        if self.breach is None and not self.running:
-            self.breach = "the episode has ended: call reset(seed) before another one"
-        if self.breach is None and self.steps >= self.horizon:
-            self.breach = f"the promise covers {self.horizon} steps, which have been taken"
-        if self.breach is not None and self.on_breach == "raise":
-            raise BeyondPromise(self.breach)
+        over = None
+        if not self.running:
+            over = "the episode has ended: call reset(seed) before another one"
+        elif self.steps >= self.horizon:
+            over = f"the promise covers {self.horizon} steps, which have been taken"
+        if self.breach is None:
+            self.breach = over
+        if self.on_breach == "raise":
+            reason = over if self._base_acts else self.breach
+            if reason is not None:
+                raise BeyondPromise(reason)
         return self.breach is None
 
     def trust(self, base: RowPolicy, seen: Array) -> tuple[Array, Array]:
@@ -98,4 +124,11 @@ class Guard:
         """What to raise for this reason; the breach lasts until the next reset."""
         if self.breach is None:
             self.breach = f"a step was refused earlier in this episode ({reason})"
+        self._base_acts = False
         return BeyondPromise(reason)
+
+    def state(self) -> GuardState:
+        """What it knows now; writing into it changes nothing."""
+        return GuardState(
+            self.steps, self.horizon, self.breach, self.running, self.on_breach, self.outside
+        )

@@ -2,135 +2,217 @@
 
 from __future__ import annotations
 
-import math
-import threading
+import sys
+import warnings
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, NoReturn
+from types import FrameType
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.deploy.audit_log import SCHEMA, AuditLog
 from sport_ray.deploy.bundle import Bundle, read_bundle
-from sport_ray.deploy.guard import BeyondPromise, Guard, OnBreach
-from sport_ray.deploy.rules import Gaussians, realised_log_ratio
+from sport_ray.deploy.guard import BeyondPromise, Guard, GuardState, OnBreach, OnOutside
+from sport_ray.deploy.rules import Gaussians
+from sport_ray.deploy.seeds import Seed, seed_words, stream
+from sport_ray.deploy.step import StepRecord, base_step, task_step
+from sport_ray.deploy.turn import Turn
+from sport_ray.errors import UserError
+from sport_ray.text import plain
 
 Array = NDArray[np.float64]
-Seed = int | np.random.SeedSequence | None
-
-
-class StepRecord(NamedTuple):
-    """What a step did: which policy played, how far it may and did go, what is left (or inf)."""
-
-    step: int
-    played: Literal["task", "base"]
-    limit: float
-    reached: float
-    cost: float
-    left: float
-    gaussians: Gaussians
-    drawn: Array  # before the action mapping
+CUT = "a call was cut short"
 
 
 class DeployedPolicy:
     """A task policy under its constraint, as it was evaluated; see :func:`load`.
 
     ``reset(seed)`` begins an episode, ``act(observation)`` gives its next action, ``end()`` says
-    that it is over. ``last`` is the record of the last step. Threads take turns; a copy would
-    spend the same budget, and draw the same noise, twice, so there is none.
+    that it is over. ``last`` is the record of the last step. Threads take turns; a copy or a forked
+    process would spend the same budget, and draw the same noise, twice, so there is none. What its
+    attributes give is read-only or a copy.
+
+    A call that was cut short (an interrupt, a full disk) gave no action. The episode is then in
+    breach: the next call takes back what there is of a line, writes the breach, and only then acts
+    on; what it draws comes from a stream of its own, since nobody knows what was drawn.
     """
 
-    def __init__(self, bundle: Bundle, on_breach: OnBreach, log: AuditLog | None) -> None:
-        self.bundle = bundle
-        self.guard = Guard(bundle.horizon, bundle.base.observation_size, on_breach)
-        self.last: StepRecord | None = None
+    def __init__(
+        self, bundle: Bundle, on_breach: OnBreach, log: AuditLog | None,
+        outside: OnOutside = "refuse",
+    ) -> None:  # fmt: skip
+        self._bundle = bundle
+        self._guard = Guard(bundle.horizon, bundle.bounds, on_breach, outside)
+        self._last: StepRecord | None = None
         self._log = log
         self._left = bundle.rule.total
-        self._dtype = np.dtype(bundle.manifest["spaces"]["action"]["dtype"])
-        self._episode = 0
-        self._turn = threading.RLock()
+        self._words: tuple[int, ...] = ()
+        self._used: set[int] = set()
+        self._stream = 0
+        self._owed: str | None = None  # a breach that is to be written before anything acts
+        self._ended = False
+        self._turn = Turn()
         if log is not None:
             log.write("open", schema=SCHEMA, bundle=bundle.digest, horizon=bundle.horizon,
-                      constraint=bundle.manifest["constraint"],
-                      promise=bundle.manifest["promise"], on_breach=on_breach,
-                      damage=bundle.damage)  # fmt: skip
+                      constraint=bundle.manifest["constraint"], promise=bundle.promise,
+                      on_breach=on_breach, outside=outside, damage=bundle.damage)  # fmt: skip
+
+    @property
+    def bundle(self) -> Bundle:
+        """What it was loaded from; read-only."""
+        return self._bundle
 
     @property
     def promise(self) -> dict[str, Any]:
-        """What is promised of one episode: bound, β, theorem, and for which world."""
-        return dict(self.bundle.manifest["promise"])
+        """What is promised of one episode: bound, β, theorem, and for which world; a copy."""
+        return self._bundle.promise
 
     @property
     def left(self) -> float:
         """What is left of the episode's budget; inf for a constraint without one."""
         return self._left
 
+    @property
+    def guard(self) -> GuardState:
+        """What the guard knows now."""
+        state = self._guard.state()
+        if state.running and state.breach is None and self._turn.was_cut():
+            return state._replace(breach=CUT)
+        return state
+
+    @property
+    def last(self) -> StepRecord | None:
+        """The last step of this episode, in copies."""
+        if self._last is None:
+            return None
+        gaussians = Gaussians(*(x.copy() for x in self._last.gaussians))
+        return self._last._replace(gaussians=gaussians, drawn=self._last.drawn.copy())
+
+    @property
+    def _closed(self) -> bool:
+        return self._ended or (self._log is not None and self._log.closed)
+
     def reset(self, seed: Seed = None) -> None:
-        """Begin an episode: a whole budget, and actions drawn from a generator of this seed.
+        """Begin an episode: a whole budget, and actions drawn from a stream of this seed alone.
 
         None takes fresh entropy of the operating system, which is what the promise is about: a
-        seed used twice, or picked by looking at what it does, is no random draw.
+        seed used twice, or picked by looking at what it does, is no random draw. The seed may be
+        the environment's: a spawn key keeps the two streams apart. The episode before ends, too if
+        the seed is refused.
+
+        Raises:
+            UserError: a seed that is none.
+            BeyondPromise: in a forked process, from within another call, or after ``close``.
+            OSError: the log cannot be written; then no episode has begun.
         """
-        sequence = _sequence(seed)
-        with self._turn:
+        self._turn.require_process()
+        with self._turn.lock:
+            self._begin(sys._getframe())
+            self._guard.stop()
             self._finish("reset")
+            try:
+                words = seed_words(seed)
+            except UserError:
+                self._turn.done()
+                raise
             if self._log is not None:
-                self._log.write("reset", episode=self._episode + 1, entropy=sequence.entropy,
-                                spawn_key=list(sequence.spawn_key))  # fmt: skip
-            self._random = np.random.default_rng(sequence)
-            self._left = self.bundle.rule.total
-            self._episode += 1
-            self.last = None
-            self.guard.start()
+                self._log.write("reset", episode=self._log.episode + 1, seed=list(words))
+            self._words, self._stream, self._random = words, 0, stream(words, 0)
+            self._left, self._last = self._bundle.rule.total, None
+            self._guard.start()
+            again = seed is not None and hash(words) in self._used
+            if seed is not None:
+                self._used.add(hash(words))
+            self._turn.done()
+        if again:
+            warnings.warn(
+                "reset: this seed began an episode before, whose noise is drawn again: no fresh "
+                "draw, which the promise is about; reset() takes fresh entropy",
+                stacklevel=2,
+            )
 
     def act(self, observation: Any) -> NDArray[Any]:
-        """The next action (D,), as the plain environment's ``step`` takes it.
+        """The next action (D,), as the plain environment's ``step`` takes it; a fresh array.
 
         Raises:
             BeyondPromise: more than T steps, another episode without ``reset``, an observation
-                that is not finite or has another shape, or a drawn action whose charge the budget
-                does not cover; with ``on_breach="base"`` the base policy acts in the first two
-                cases.
+                that is not finite, has another shape or lies outside of the observation space, a
+                drawn action whose charge the budget does not cover, or a log that cannot be
+                written; with ``on_breach="base"`` the base policy acts in the first two cases, with
+                ``outside="base"`` on an observation that lies outside.
         """
-        with self._turn:
-            return self._act(observation)
+        self._turn.require_process()
+        with self._turn.lock:
+            self._begin(sys._getframe())
+            try:
+                action = self._act(observation)
+            except BeyondPromise:
+                self._turn.done()
+                raise
+            except OSError as error:
+                # The turn is not done: a breach, which is owed to the log.
+                raise BeyondPromise(
+                    f"{plain(error)}: no action without its line; make room and call reset()"
+                ) from None
+            self._turn.done()
+            return action
 
     def _act(self, observation: Any) -> NDArray[Any]:
-        guard = self.guard
+        guard, bundle = self._guard, self._bundle
         try:
             seen = guard.observe(observation)
-            may_task = guard.admit() and self.bundle.task is not None
-            base = guard.trust(self.bundle.base, seen)
+            may_task = guard.admit() and bundle.task is not None
+            base = guard.trust(bundle.base, seen)
         except BeyondPromise as error:
-            self._note("breach", reason=str(error))
+            self._write_breach(str(error))
             raise
-        noise = self._random.standard_normal(self.bundle.base.action_size)
-        limit = self.bundle.rule.limit(self._left, guard.steps) if guard.breach is None else 0.0
+        noise = self._random.standard_normal(bundle.base.action_size)
+        limit = bundle.rule.limit(self._left, guard.steps) if guard.breach is None else 0.0
+        given = seen, base, noise, limit, self._left
         try:
-            record = self._task_step(seen, base, noise, limit) if may_task else None
-        except BeyondPromise as error:
-            self._note("breach", reason=str(error), drew=True)  # or a replay would lag behind
-            raise
-        if record is None:
-            step = Gaussians(*base, *base)
-            drawn = base[0] + base[1] * noise
-            record = StepRecord(guard.steps, "base", limit, 0.0, 0.0, self._left, step, drawn)
-        guard.steps += 1
-        self._left, self.last = record.left, record
+            record = task_step(bundle, guard.steps, *given) if may_task else None
+            if record is None:
+                record = base_step(guard.steps, *given[1:])
+            action = bundle.action(record.drawn)
+            line = {} if self._log is None else record.fields(seen)
+        except ArithmeticError as error:
+            self._next_stream()  # what was drawn has had its say
+            refused = guard.refuse(f"the step drawn cannot be charged: {error}")
+            self._write_breach(str(refused))
+            raise refused from None
         if self._log is not None:
-            self._write_step(seen, record)
-        return self.bundle.to_action(record.drawn).astype(self._dtype)
+            breach = {} if guard.breach is None else {"breach": guard.breach}
+            self._log.write("step", episode=self._log.episode, **line, **breach)
+        self._left, self._last = record.left, record
+        guard.steps += 1
+        return action
 
     def end(self) -> None:
         """Say that the episode is over, so that acting on is refused."""
-        with self._turn:
+        self._turn.require_process()
+        with self._turn.lock:
+            self._begin(sys._getframe())
+            self._guard.end()
             self._finish("end")
+            self._turn.done()
 
     def close(self) -> str | None:
-        """End the episode and the log; returns the log's digest."""
-        with self._turn:
-            self._finish("close")
-            return None if self._log is None else self._log.close()
+        """End the episode and the log; returns the log's digest. Nothing acts from then on.
+
+        Raises:
+            OSError: the log cannot be written; make room and close it again.
+        """
+        self._turn.require_process()
+        with self._turn.lock:
+            if not self._closed:
+                self._begin(sys._getframe())
+                self._guard.stop()
+                self._finish("close")
+            found = None if self._log is None else self._log.close()
+            self._ended = True
+            self._turn.done()
+            return found
 
     def __copy__(self) -> NoReturn:
         raise TypeError("a deployed policy cannot be copied or pickled: load its bundle again")
@@ -141,81 +223,53 @@ class DeployedPolicy:
     def __reduce__(self) -> NoReturn:
         self.__copy__()
 
-    def _task_step(
-        self, seen: Array, base: tuple[Array, Array], noise: Array, limit: float
-    ) -> StepRecord | None:
-        """A step of the projected task policy; None where it cannot be shown to be within.
+    def _begin(self, frame: FrameType) -> None:
+        """A call begins: what was cut short before becomes a breach, and is written down.
 
         Raises:
-            BeyondPromise: the action that was drawn costs more than there is, or no number.
+            BeyondPromise: from within another call, after ``close``, or where the log still
+                cannot be written.
         """
-        rule, task = self.bundle.rule, self.bundle.task
-        assert task is not None
-        entries = seen
-        if task.observation_size > len(seen):
-            entries = np.concatenate((seen, rule.seen(limit, self._left)))
-        try:
-            mean, std = rule.project(base, task.distribution(entries), limit)
-            step = Gaussians(np.array(mean), np.array(std), *base)
-            reached = rule.reached(step)
-        except ArithmeticError:
-            return None
-        if not reached <= limit:
-            return None
-        drawn = step.mean + step.std * noise
-        # From here on the noise has had its say: the base policy with the same noise, or another
-        # draw, would no longer be a sample of it. What cannot be charged is not played at all.
-        try:
-            cost = rule.cost(step, drawn)
-            left = rule.spend(self._left, cost)
-        except ArithmeticError as error:
-            raise self.guard.refuse(f"the step drawn cannot be charged: {error}") from None
-        return StepRecord(self.guard.steps, "task", limit, reached, cost, left, step, drawn)
+        cut, guard = self._turn.begin(frame), self._guard
+        if cut and (guard.running or guard.breach is not None):  # else there was nothing to breach
+            guard.refuse(f"{CUT}, and gave no action")
+            self._owed = CUT
+            self._next_stream()
+            if self._log is not None:
+                guard.steps = self._log.step  # its line may be there
+        if self._closed:
+            self._turn.done()
+            raise BeyondPromise("the policy was closed: load the bundle again")
+        if self._owed is not None:
+            try:
+                self._write_breach(self._owed)
+            except OSError as error:
+                raise BeyondPromise(
+                    f"{plain(error)}: a breach has to be written before anything else; make room"
+                ) from None
+            self._owed = None
+
+    def _next_stream(self) -> None:
+        self._stream += 1
+        self._random = stream(self._words, self._stream)
 
     def _finish(self, reason: str) -> None:
-        if self.guard.running:
-            self._note("end", reason=reason)
-            self.guard.end()
+        """The last line of an episode, where one is running in the log."""
+        if self._log is not None and self._log.running:
+            self._log.write("end", episode=self._log.episode, step=self._log.step, reason=reason)
 
-    def _note(self, kind: str, **fields: Any) -> None:
-        if self._log is not None:
-            self._log.write(kind, episode=self._episode, step=self.guard.steps, **fields)
-
-    def _write_step(self, seen: Array, record: StepRecord) -> None:
-        assert self._log is not None
-        mean, std, base_mean, base_std = (x.tolist() for x in record.gaussians)
-        fields: dict[str, Any] = {}
-        if record.played == "task":
-            fields = {"mean": mean, "std": std}
-        if self.guard.breach is not None:
-            fields["breach"] = self.guard.breach
-        self._log.write(
-            "step", episode=self._episode, step=record.step, played=record.played,
-            observation=seen.astype("<f4").tobytes().hex(), base_mean=base_mean, base_std=base_std,
-            drawn=record.drawn.tolist(), limit=record.limit, reached=record.reached,
-            log_ratio=realised_log_ratio(record.gaussians, record.drawn), cost=record.cost,
-            left=None if math.isinf(record.left) else record.left, **fields,
-        )  # fmt: skip
-
-
-def _sequence(seed: Seed) -> np.random.SeedSequence:
-    """The seed as a log can hold it: plain integers, and numpy's pool of four words.
-
-    Raises:
-        ValueError: a SeedSequence with another pool, which a log could not name.
-    """
-    given = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
-    if given.pool_size != 4:
-        raise ValueError(f"seed has pool_size {given.pool_size}: use numpy's default, 4")
-    entropy: Any = given.entropy
-    plain = int(entropy) if np.ndim(entropy) == 0 else [int(word) for word in entropy]
-    return np.random.SeedSequence(plain, spawn_key=tuple(int(key) for key in given.spawn_key))
+    def _write_breach(self, reason: str) -> None:
+        log = self._log
+        if log is not None:
+            log.write("breach", episode=log.episode, step=log.step, reason=plain(reason)[:1000],
+                      stream=self._stream)  # fmt: skip
 
 
 def load(
     path: str | Path,
     *,
     on_breach: OnBreach = "raise",
+    outside: OnOutside = "refuse",
     log: str | Path | None = None,
     expect: str | None = None,
 ) -> DeployedPolicy:
@@ -229,6 +283,8 @@ def load(
         path: the folder that ``sport-ray export`` wrote.
         on_breach: what to do outside of the promise: "raise", or "base" to let the base policy
             act; then a bundle of which only the task policy is damaged is played as its base.
+        outside: what to do with an observation outside of the environment's observation space, as
+            the manifest has it: "refuse", or "base" to let the base policy act, which is a breach.
         log: where to write an audit log (a new file), which ``sport-ray audit`` checks.
         expect: the bundle's digest, known from elsewhere.
 
@@ -236,4 +292,13 @@ def load(
         UserError: files that are missing, altered, or that do not fit together.
     """
     bundle = read_bundle(Path(path), expect=expect, base_only=on_breach == "base")
-    return DeployedPolicy(bundle, on_breach, None if log is None else AuditLog(Path(log)))
+    if log is None:
+        return DeployedPolicy(bundle, on_breach, None, outside)
+    opened = AuditLog(Path(log))
+    try:
+        return DeployedPolicy(bundle, on_breach, opened, outside)
+    except BaseException as error:
+        opened.discard()  # nothing was logged in it
+        if not isinstance(error, OSError):
+            raise
+        raise UserError(f"{plain(error)}: make room or choose another log") from None

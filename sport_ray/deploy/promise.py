@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Any
 
-from sport_ray.canonical import digest, readable_json
+from sport_ray.canonical import canonical_json, digest, readable_json
 from sport_ray.errors import UserError
+from sport_ray.text import plain
 
 CERTIFICATE = "sport-ray/certificate/2"
 TOLERANCE = 1e-6
@@ -119,6 +120,23 @@ def require_promise(
         raise UserError(
             f"the promise {stated} does not follow from ε_base({horizon}) = {eps_base} and "
             f"{constraint['name']!r}: they give {math.exp(min(log_bound, 700.0)):.6g}"
+        )
+
+
+def require_world(
+    certificate: Mapping[str, Any], env_kwargs: Any, promise: Mapping[str, Any]
+) -> None:
+    """Refuse another world than the certificate's where no ratio stands between the two.
+
+    Raises:
+        UserError: other arguments of the environment, and α_μ = α_p = 1.
+    """
+    same = canonical_json(env_kwargs) == canonical_json(certificate["env_kwargs"])
+    if not same and promise["alpha_mu"] == promise["alpha_p"] == 1.0:
+        raise UserError(
+            f"the world {plain(env_kwargs)[:200]} is not the certified one, "
+            f"{plain(certificate['env_kwargs'])[:200]}, and α_μ = α_p = 1 says that it is: certify "
+            "it, or claim ratios in the study's deployment section"
         )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sport_ray.deploy.bundle import Bundle
 from sport_ray.deploy.rules import Gaussians
+from sport_ray.deploy.seeds import stream
 
 Array = NDArray[np.float64]
 NEAR, UNITS = 1e-5, 8.0 * 2.0**-23
@@ -21,14 +22,14 @@ class Replay:
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
 
-    def reset(self, entropy: int | list[int], spawn_key: list[int]) -> None:
+    def reset(self, words: list[int]) -> None:
         """The generator of an episode."""
-        sequence = np.random.SeedSequence(entropy, spawn_key=tuple(spawn_key))
-        self._random = np.random.default_rng(sequence)
+        self._words = tuple(words)
+        self.go_on(0)
 
-    def skip(self) -> None:
-        """A draw that was refused."""
-        self._random.standard_normal(self.bundle.base.action_size)
+    def go_on(self, number: int) -> None:
+        """The generator after a draw of which no action came."""
+        self._random = stream(self._words, number)
 
     def check(
         self, record: dict[str, Any], step: Gaussians, drawn: Array, left: float, limit: float,
@@ -44,6 +45,9 @@ class Replay:
         observation = np.frombuffer(bytes.fromhex(record["observation"]), "<f4").astype(np.float64)
         if observation.shape != (self.bundle.base.observation_size,):
             return "its observation has another size"
+        outside = (observation < self.bundle.bounds.low) | (observation > self.bundle.bounds.high)
+        if outside.any() and "breach" not in record:
+            return "its observation is outside of the observation space and it does not say so"
         base = self.bundle.base.distribution(observation)
         if not _near(base, (step.base_mean, step.base_std), base):
             return "its base policy is not the bundle's"

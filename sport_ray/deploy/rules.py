@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.deploy.interpreted import log_ratio_row, project_kl_row, project_shift_row
+from sport_ray.sealed import Sealed
 
 Array = NDArray[np.float64]
 # As in sport_ray.constraints.budget and sport_ray.bounds.tradeoff.
@@ -45,7 +46,7 @@ def _terms(step: Gaussians, action: Array) -> tuple[Array, Array, Array]:
     return np.log(step.base_std / step.std), far, near
 
 
-class Rule(ABC):
+class Rule(Sealed, ABC):
     """A constraint: what is left of a budget is one number, inf where there is none."""
 
     features: ClassVar[int] = 0
@@ -109,7 +110,7 @@ class _Budget(Rule):
     features = 2
 
     def __init__(self, steps_left: Any) -> None:
-        self.steps_left = [max(_number("steps_left", value, 0.0), 1.0) for value in steps_left]
+        self.steps_left = tuple(max(_number("steps_left", value, 0.0), 1.0) for value in steps_left)
         if not self.steps_left:
             raise ValueError("steps_left is empty")
 
@@ -207,8 +208,8 @@ def rule_from_json(constraint: Mapping[str, Any]) -> Rule:
     if set(values) != _PARAMETERS[name]:
         raise ValueError(f"constraint {name!r} has the parameters {sorted(values)}")
     if name in _CONSTANT:
-        return ConstantRatio(**values)
-    return Pathwise(**values) if name in _PATHWISE else MeanShift(**values)
+        return ConstantRatio(**values).seal()
+    return (Pathwise(**values) if name in _PATHWISE else MeanShift(**values)).seal()
 
 
 def _number(name: str, value: Any, least: float) -> float:

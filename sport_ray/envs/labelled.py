@@ -7,20 +7,24 @@ from typing import Any
 
 import gymnasium
 
-Signal = Callable[[Any], float]
-"""A proposition: a function of the observation, positive where it holds."""
+from sport_ray.envs.values import proposition
+
+Signal = Callable[[Any], Any]
+"""A proposition: a function of the observation, True or positive where it holds."""
 
 
 class Labelled(gymnasium.Wrapper):
     """An environment that also says, in every state, what holds there: ``info["signals"]``.
 
-    ``signals`` maps each proposition's name to a function of the observation: a float that is
-    positive where the proposition holds and negative where it does not, in any unit (the
-    property's robustness is in the same). Signals that the environment gives itself are kept,
-    but for those of the same name. A signal that is NaN is refused where scenarios are judged.
+    ``signals`` maps each proposition's name to a function of the observation: a Boolean, or a
+    number that is positive where the proposition holds and negative where it does not, in any
+    unit (the property's robustness is in the same; a Boolean's is +1 or −1). Signals that the
+    environment gives itself are kept, but for those of the same name. A signal that is NaN is
+    refused where scenarios are judged.
 
     Raises:
         ValueError: no signals, or one that is not callable.
+        UserError: at reset and step, a signal that is neither a Boolean nor one number.
 
     >>> env = Labelled(gymnasium.make("Pendulum-v1"), {"fast": lambda seen: abs(seen[2]) - 6.0})
     >>> _, info = env.reset(seed=0)
@@ -48,5 +52,7 @@ class Labelled(gymnasium.Wrapper):
         return observation, reward, terminated, truncated, self._label(observation, info)
 
     def _label(self, observation: Any, info: dict[str, Any]) -> dict[str, Any]:
-        values = {name: float(signal(observation)) for name, signal in self.signals.items()}
+        values = {
+            name: proposition(name, signal(observation)) for name, signal in self.signals.items()
+        }
         return {**info, "signals": {**info.get("signals", {}), **values}}

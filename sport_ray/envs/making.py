@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import gymnasium
-import numpy as np
-from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 
+from sport_ray.envs.stepping import Stepping, only, what_happened
 from sport_ray.errors import UserError
 
 
@@ -34,30 +33,21 @@ def horizon_arguments(env_id: str, horizon: int) -> dict[str, Any]:
 
     gymnasium's own limit replaces the one that the id was registered with (an episode that it cut
     shorter would be cut off undecided); an environment with an argument ``horizon`` is told, too.
+
+    Raises:
+        UserError: an id that is not registered, or whose module cannot be imported.
     """
     arguments: dict[str, Any] = {"max_episode_steps": horizon}
-    if takes_horizon(env_id):
-        arguments["horizon"] = horizon
+    with telling_what_failed(env_id):
+        if takes_horizon(env_id):
+            arguments["horizon"] = horizon
     return arguments
 
 
 def takes_horizon(env_id: str) -> bool:
-    """Whether the environment has an argument ``horizon``, and so may behave otherwise under
-    another one."""
+    """Whether the environment has an argument ``horizon``."""
     creator = _creator(env_id)
     return creator is not None and "horizon" in inspect.signature(creator).parameters
-
-
-def entry_file(env_id: str) -> Path | None:
-    """The file that defines the environment's entry point, where there is one."""
-    try:
-        creator = _creator(env_id)
-        return None if creator is None else Path(inspect.getfile(creator)).resolve()
-    except (gymnasium.error.Error, ImportError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"environment {env_id!r} is not known: {reason}") from error
-    except TypeError:  # built in
-        return None
 
 
 def _creator(env_id: str) -> Any:
@@ -65,39 +55,59 @@ def _creator(env_id: str) -> Any:
     return load_env_creator(entry) if isinstance(entry, str) else entry
 
 
-def make_environment(env_id: str, kwargs: Mapping[str, Any], horizon: int) -> gymnasium.Env:
-    """A gymnasium environment whose episodes last up to ``horizon`` steps.
+def make_environment(env_id: str, kwargs: Mapping[str, Any], horizon: int) -> Stepping:
+    """A gymnasium environment whose episodes last up to ``horizon`` steps, behind our layer.
 
     Raises:
-        UserError: an id that is not registered, or arguments that it does not take.
+        UserError: an id that is not registered, arguments that it does not take, whatever else
+            its making raised (kept as ``__cause__``), or spaces that are not vectors.
     """
+    return made_with(env_id, {**kwargs, **horizon_arguments(env_id, horizon)})
+
+
+def made_with(
+    env_id: str,
+    arguments: Mapping[str, Any],
+    *,
+    copy: int | None = None,
+    booleans: dict[str, bool] | None = None,
+) -> Stepping:
+    """As :func:`make_environment`, with exactly these arguments; the rest is ``Stepping``'s."""
+    with telling_what_failed(env_id):
+        # gymnasium's checker warns of, or dies of, what our layer reads or tells by name.
+        made = gymnasium.make(env_id, disable_env_checker=True, **arguments)
     try:
-        return gymnasium.make(env_id, **{**kwargs, **horizon_arguments(env_id, horizon)})
-    except (gymnasium.error.Error, TypeError, ImportError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"environment {env_id!r} cannot be made: {reason}") from error
+        return Stepping(made, env_id, copy=copy, booleans=booleans)
+    except UserError:
+        made.close()
+        raise
 
 
-def require_unit_actions(env_id: str, space: spaces.Space[Any]) -> None:
-    """Refuse bounded actions in another range than [−1, 1], which is what tanh gives.
-
-    A policy would use a part of a wider range, or leave a narrower one, and nothing would tell.
-    Actions without bounds are the environment's own affair.
+def make_copies(env_id: str, arguments: Mapping[str, Any], count: int) -> list[Stepping]:
+    """``count`` copies of an environment, which share what is known of its signals.
 
     Raises:
-        UserError: other bounds; says what to do.
+        UserError: as :func:`made_with`; where a first copy could be made and a further one could
+            not, with the remedy.
     """
-    if not isinstance(space, spaces.Box):
-        return  # refused elsewhere
-    low, high = np.unique(space.low), np.unique(space.high)
-    if np.isinf(low).all() and np.isinf(high).all():
-        return
-    if not ((low == -1.0).all() and (high == 1.0).all()):
-        raise UserError(
-            f"environment {env_id!r} takes actions from {_text(low)} to {_text(high)}, the policy "
-            "gives -1 to 1 (tanh): register it with gymnasium.wrappers.RescaleAction(env, -1, 1)"
-        )
+    booleans: dict[str, bool] = {}
+    copies: list[Stepping] = []
+    try:
+        for index in range(count):
+            copies.append(made_with(env_id, arguments, copy=index, booleans=booleans))
+    except UserError as error:
+        for one in copies:
+            one.close()
+        if not copies:
+            raise
+        raise UserError(f"{error} ({only(len(copies))})") from error.__cause__
+    return copies
 
 
-def _text(values: np.ndarray) -> str:
-    return ", ".join(f"{value:g}" for value in values)
+@contextmanager
+def telling_what_failed(env_id: str) -> Iterator[None]:
+    """Turn what the making of an environment raises into one line that names it."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        raise UserError(f"environment {env_id!r} cannot be made: {what_happened(error)}") from error

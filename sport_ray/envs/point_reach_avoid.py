@@ -16,6 +16,7 @@ from sport_ray.envs.perturbation import Numbers
 from sport_ray.envs.rendering import check_render_mode, draw_scene
 from sport_ray.envs.reset_options import parse_reset_options
 from sport_ray.envs.simulator import PointReachAvoidSimulator, RewardName
+from sport_ray.streams import stream
 
 _SLOT = np.zeros(1, dtype=np.int64)
 
@@ -26,11 +27,22 @@ def observation_space() -> spaces.Box:
 
 
 def action_space() -> spaces.Box:
-    """(push, turn), both in [-1, 1]; the simulator clips."""
-    return spaces.Box(-1.0, 1.0, (2,), dtype=np.float32)
+    """(push, turn), both in [-1, 1]; the simulator clips.
+
+    In float64: that is what it takes, in training, in scenarios and at deployment alike.
+    """
+    return spaces.Box(-1.0, 1.0, (2,), dtype=np.float64)
 
 
-class PointReachAvoidEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]]):
+def robot_generator(seed: int | None) -> np.random.Generator:
+    """The randomness of a robot's world for a seed that somebody gave; fresh for None.
+
+    A stream of its own: a policy that is seeded with the same integer draws other numbers.
+    """
+    return stream(seed, "sport_ray/PointReachAvoid")
+
+
+class PointReachAvoidEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float64]]):
     """Reach the goal, avoid the hazard: (!hazard) U goal (arXiv 2504.06386).
 
     >>> import gymnasium, sport_ray
@@ -89,6 +101,7 @@ class PointReachAvoidEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]]
         self.observation_space = observation_space()
         self.action_space = action_space()
         self._trail: list[NDArray[np.float64]] = []
+        self._rng: np.random.Generator | None = None
         self._started = False
 
     def reset(
@@ -97,7 +110,9 @@ class PointReachAvoidEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]]
         """Start an episode; ``seed`` determines all random layouts until the next seed."""
         given = parse_reset_options(options)
         super().reset(seed=seed)
-        obs, signals = self.simulator.reset(_SLOT, [self.np_random])
+        if seed is not None or self._rng is None:
+            self._rng = robot_generator(seed)
+        obs, signals = self.simulator.reset(_SLOT, [self._rng])
         if given:
             self.simulator.set_state(0, **given)
             obs, signals = self.simulator.observe(_SLOT)

@@ -7,21 +7,25 @@ from typing import Any
 
 import numpy as np
 from gymnasium.error import ResetNeeded
-from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
 from sport_ray.envs.layouts import LayoutName
 from sport_ray.envs.perturbation import Numbers
-from sport_ray.envs.point_reach_avoid import PointReachAvoidEnv, action_space, observation_space
+from sport_ray.envs.point_reach_avoid import (
+    PointReachAvoidEnv,
+    action_space,
+    observation_space,
+    robot_generator,
+)
 from sport_ray.envs.rendering import check_render_mode, draw_scene
 from sport_ray.envs.reset_options import parse_reset_options
 from sport_ray.envs.simulator import PointReachAvoidSimulator, RewardName, positive_int
 from sport_ray.errors import UserError
 
 
-class PointReachAvoidVectorEnv(VectorEnv[NDArray[np.float64], NDArray[np.float32], NDArray[Any]]):
+class PointReachAvoidVectorEnv(VectorEnv[NDArray[np.float64], NDArray[np.float64], NDArray[Any]]):
     """``num_envs`` copies of :class:`PointReachAvoidEnv`, equal to them bit for bit.
 
     Autoreset is NEXT_STEP, the only mode that RLlib handles: the step after an end ignores that
@@ -145,7 +149,7 @@ class PointReachAvoidVectorEnv(VectorEnv[NDArray[np.float64], NDArray[np.float32
         for slot in slots.tolist():
             rng = self._rngs[slot]
             if rng is None:
-                rng = self._rngs[slot] = seeding.np_random(None)[0]
+                rng = self._rngs[slot] = robot_generator(None)
             rngs.append(rng)
             self._trails[slot].clear()
         self.simulator.reset(slots, rngs)
@@ -161,7 +165,7 @@ class PointReachAvoidVectorEnv(VectorEnv[NDArray[np.float64], NDArray[np.float32
             raise ValueError(f"seed: expected {self.num_envs} seeds, got {len(seeds)}")
         for slot in slots.tolist():
             if seeds[slot] is not None:
-                self._rngs[slot] = seeding.np_random(seeds[slot])[0]
+                self._rngs[slot] = robot_generator(seeds[slot])
 
     def _reset_mask(self, mask: object) -> NDArray[np.bool_]:
         if mask is None:

@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sport_ray.sealed import Sealed
+
 Array = NDArray[np.float64]
 _U = 2.0**-53
 
@@ -54,14 +56,20 @@ TORCH_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+def _fixed(values: Any) -> Array:
+    """A copy in float64 that nobody can write into."""
+    found = np.array(values, dtype=np.float64)
+    found.setflags(write=False)
+    return found
+
+
 class Normalize:
     """o ↦ clip((o − mean) / scale) of the first entries, rounded to float32; None: as they are."""
 
     def __init__(self, given: Mapping[str, Any] | None) -> None:
         self.given = given is not None
         if given is not None:
-            self.mean = np.asarray(given["mean"], dtype=np.float64)
-            self.scale = np.asarray(given["scale"], dtype=np.float64)
+            self.mean, self.scale = _fixed(given["mean"]), _fixed(given["scale"])
             self.clip = np.inf if given.get("clip") is None else float(given["clip"])
 
     def __call__(self, observation: Array) -> Array:
@@ -90,7 +98,7 @@ class LogStd:
         self.outputs = self.size if constant else 2 * self.size
         self.shapes = {"log_std": (self.size,)} if constant else {}
         if constant and parameter is not None:
-            self.fixed = np.clip(parameter.astype(np.float64), self.low, self.high)
+            self.fixed = _fixed(np.clip(parameter.astype(np.float64), self.low, self.high))
         self.rounding = 16.0 * _U * (2.0 + abs(self.low) + abs(self.high))
 
     def of_row(self, raw: Array, error: Array) -> tuple[Array, Array]:
@@ -105,7 +113,7 @@ class LogStd:
     def of_block(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log std, (n, D) each, as GaussianNetwork has them."""
         if self.kind == "constant":
-            return rows, torch.from_numpy(self.fixed).expand_as(rows)
+            return rows, torch.tensor(self.fixed).expand_as(rows)
         mean, raw = rows.chunk(2, dim=-1)
         if self.kind == "clamped":
             return mean, raw.clamp(self.low, self.high)
@@ -113,7 +121,7 @@ class LogStd:
         return mean, self.low + half * (torch.tanh(raw) + 1.0)
 
 
-class ToAction:
+class ToAction(Sealed):
     """From a Gaussian sample to what the environment is given, entry by entry, in float64.
 
     As ``sport_ray.policies.actions.ActionMapping``.
@@ -131,7 +139,7 @@ class ToAction:
         if self.squash in ("clip", "unit_clip") and not self.bounded:
             raise ValueError(f"squash {self.squash!r} needs action_low and action_high")
         if self.bounded:
-            self.low, self.high = np.asarray(low, np.float64), np.asarray(high, np.float64)
+            self.low, self.high = _fixed(low), _fixed(high)
 
     def __call__(self, drawn: Array) -> Array:
         """The environment's action (D,) for a sample (D,)."""

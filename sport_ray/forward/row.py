@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from sport_ray.forward.heads import ROW_ACTIVATIONS, TORCH_ACTIVATIONS, LogStd, Normalize
+from sport_ray.sealed import Sealed
 
 Array = NDArray[np.float64]
 BLOCK = 64
@@ -27,7 +28,7 @@ has exactly this shape (the last one padded): a row then does not depend on its 
 _U = 2.0**-53
 
 
-class RowPolicy:
+class RowPolicy(Sealed):
     """A diagonal Gaussian policy with fixed weights, one observation at a time.
 
     spec: architecture as in ``policy.json``. weights: float32, by the names that
@@ -71,8 +72,12 @@ class RowPolicy:
             gamma = (matrix.shape[1] + 8.0) * _U
             norms = np.linalg.norm(matrix, axis=1) * (1.0 + 1e-6)
             self._layers.append((matrix, bias, norms, gamma, gamma * np.abs(bias)))
-        self.blocks = 0
+        self._count = [0]
+
+    @property
+    def blocks(self) -> int:
         """How often a block was needed."""
+        return self._count[0]
 
     def distribution(self, observation: NDArray[np.floating]) -> tuple[Array, Array]:
         """Mean and std, each (D,), at an observation (O,): float32 numbers in float64 arrays.
@@ -120,7 +125,7 @@ class RowPolicy:
 
     def _block(self, x: Array) -> NDArray[np.float32]:
         """Mean and std as FrozenGaussian computes them."""
-        self.blocks += 1
+        self._count[0] += 1
         rows = torch.zeros((BLOCK, self.observation_size), dtype=torch.float64)
         rows[:] = torch.from_numpy(self._normalize(np.zeros(self.observation_size)))
         rows[0] = torch.from_numpy(x)

@@ -23,8 +23,10 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
 
-from sport_ray.envs.making import require_unit_actions
+from sport_ray.envs.spaces import as_action, require_unit_actions
 from sport_ray.errors import UserError
+
+__all__ = ["ActionMapping", "as_action"]
 
 Squash = Literal["tanh", "none", "clip", "unit_clip"]
 Bounds = tuple[float, ...]

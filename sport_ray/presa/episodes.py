@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from sport_ray.errors import UserError
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.presa.behaviours import Gaussian
 from sport_ray.properties import NEVER, parse_property
+from sport_ray.rollouts.environment import ScenarioEnvironment
 from sport_ray.rollouts.scenarios import SLOTS, ScenarioPlan
 from sport_ray.rollouts.seeding import scenario_generators
 
@@ -68,18 +70,24 @@ def collect(
         UserError: signals that the property needs and the environment lacks, or actions that do
             not fit.
     """
-    parts = [
-        _lockstep(plan, gaussian, mapping, start, min(SLOTS, first + count - start))
-        for start in range(first, first + count, SLOTS)
-    ]
+    slots = min(SLOTS, plan.copies or SLOTS)
+    parts = []
+    for start in range(first, first + count, slots):
+        together = min(slots, first + count - start)
+        with closing(plan.environment(together)) as environment:
+            parts.append(_lockstep(plan, environment, gaussian, mapping, start, together))
     return Episodes.concatenate(parts)
 
 
 def _lockstep(
-    plan: ScenarioPlan, gaussian: Gaussian, mapping: ActionMapping, first: int, count: int
+    plan: ScenarioPlan,
+    environment: ScenarioEnvironment,
+    gaussian: Gaussian,
+    mapping: ActionMapping,
+    first: int,
+    count: int,
 ) -> Episodes:
     """As many slots as scenarios, all stepped together until the last one ends."""
-    environment = plan.environment(count)
     prop = parse_property(plan.property)
     missing = [name for name in prop.signal_names if name not in environment.signal_names]
     if missing:
@@ -93,7 +101,8 @@ def _lockstep(
         scenario_generators(plan.root_seed, plan.purpose, first + i) for i in range(count)
     ]
     live = np.arange(count)
-    seen, signals = environment.reset(live, [layout for layout, _ in generators])
+    numbers = range(first, first + count)
+    seen, signals = environment.reset(live, [layout for layout, _ in generators], numbers)
     size = gaussian(seen)[0].shape[1]
     noise = np.stack([action.standard_normal((plan.horizon, size)) for _, action in generators])
 

@@ -59,6 +59,7 @@ class ProjectedPPOConfig(PPOConfig):
         self.sampling: Sampling = "arrays"
         self.critic_lr = 3e-4
         self.warmup_env_steps = 2_500
+        self.cut_after: int | None = None
         # The paper's, where RLlib's PPO differs. A KL loss would drag the task policy to its
         # own projection.
         self.lr = 5e-5
@@ -98,6 +99,7 @@ class ProjectedPPOConfig(PPOConfig):
         sampling: Sampling = NotProvided,
         critic_lr: float = NotProvided,
         warmup_env_steps: int = NotProvided,
+        cut_after: int | None = NotProvided,
         **kwargs: Any,
     ) -> Self:
         """Set the method's own parameters; the rest goes to ``PPOConfig.training``.
@@ -114,6 +116,7 @@ class ProjectedPPOConfig(PPOConfig):
                 (RLlib's own runner and learner pipeline). Both are the same algorithm.
             critic_lr: learning rate of the critic.
             warmup_env_steps: steps during which only the critic learns.
+            cut_after: steps after which episodes are cut without the environment's knowledge.
 
         Raises:
             UserError: α < 1, both ``alpha`` and ``constraint``, or a base that cannot be read.
@@ -147,6 +150,8 @@ class ProjectedPPOConfig(PPOConfig):
             self.critic_lr = critic_lr
         if warmup_env_steps is not NotProvided:
             self.warmup_env_steps = warmup_env_steps
+        if cut_after is not NotProvided:
+            self.cut_after = cut_after
         return self
 
     def validate(self) -> None:
@@ -172,6 +177,7 @@ class ProjectedPPOConfig(PPOConfig):
                 "kwargs": dict(self.env_config),
                 **start.spec.action_mapping.to_json(),
                 "constraint": self.constraint.to_json(),
+                "cut_after": self.cut_after,
             }
             self.env = TrainingEnvironment
         elif self.env is TrainingEnvironment:  # validated before; the constraint may be new since
@@ -179,6 +185,7 @@ class ProjectedPPOConfig(PPOConfig):
                 **self.env_config,
                 **start.spec.action_mapping.to_json(),
                 "constraint": self.constraint.to_json(),
+                "cut_after": self.cut_after,
             }
         if self.sampling == "arrays" and not self.in_evaluation:
             self._refuse_what_arrays_ignore()

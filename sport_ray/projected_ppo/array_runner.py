@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ray.rllib.core.columns import Columns
 from ray.rllib.env.env_runner import ENV_STEP_FAILURE
 from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
+from ray.rllib.utils.metrics import ENV_STEP_TIMER
 from torch import Tensor
 
 from sport_ray.errors import UserError
@@ -74,6 +75,15 @@ class ArrayRunner(SingleAgentEnvRunner):
         self._log_env_steps(metric=self._metrics_num_env_steps_sampled, num_steps=len(fragment))
         self._increase_sampled_metrics(len(fragment), len(self._finished) - finished)
         return [fragment]
+
+    def _try_env_step(self, actions: Any) -> Any:
+        """As RLlib's, without its wrapper: a ``RuntimeError`` that does not say what happened."""
+        if self.config.restart_failed_sub_environments:
+            return super()._try_env_step(actions)
+        with self.metrics.log_time(ENV_STEP_TIMER):
+            results = self.env.step(actions)
+        self._log_env_steps(metric=self._metrics_num_try_env_step, num_steps=1)
+        return results
 
     def _restart(self) -> None:
         seed = self._seed if self._needs_initial_reset else None

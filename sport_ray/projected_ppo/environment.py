@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
+from gymnasium.wrappers import TimeLimit
 
 import sport_ray  # registers the ids in a fresh worker process
 from sport_ray.constraints import constraint_from_json
-from sport_ray.envs.making import environment_spec
+from sport_ray.envs.making import (
+    environment_spec,
+    made_with,
+    make_copies,
+    telling_what_failed,
+)
 from sport_ray.envs.squash import MappedActions, MappedVectorActions
+from sport_ray.envs.vector_stepping import VectorStepping
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.projected_ppo.budget_environment import BudgetVectorEnv
 
@@ -62,43 +70,88 @@ def take_violations(env: gym.Env | VectorEnv) -> int | None:
     return layer.take()
 
 
+class CostAlone(gym.Wrapper[Any, Any, Any, Any]):
+    """Drops all infos but a ``cost`` that is a number: gymnasium would merge them over copies."""
+
+    def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        """Reset; of the infos the cost alone."""
+        observation, info = self.env.reset(**kwargs)
+        return observation, _cost_of(info)
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Step; of the infos the cost alone."""
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        return observation, reward, terminated, truncated, _cost_of(info)
+
+
+def _cost_of(info: dict[str, Any]) -> dict[str, Any]:
+    cost = info.get("cost")
+    return {"cost": cost} if isinstance(cost, float) else {}
+
+
 class TrainingEnvironment:
     """What RLlib calls to make its environments; the call gives an environment, not this class.
 
     A class because RLlib takes either that or a name in Tune's registry. The context holds
     ``env_id`` (a gymnasium id), ``kwargs`` (its arguments), the action mapping (``squash`` and,
-    where there are bounds, ``action_low`` and ``action_high``) and, where RLlib wants a vector
-    environment, ``num_envs``.
+    where there are bounds, ``action_low`` and ``action_high``), ``cut_after`` (steps after which
+    an episode is cut without the environment's knowledge; None for never) and, where RLlib wants
+    a vector environment, ``num_envs``.
 
     The sample is what the distribution, the learner and every density ratio know; it is mapped on
-    its way into the environment.
+    its way into the environment, and meets it through the same layer as scenarios do.
     """
 
     def __new__(cls, context: Mapping[str, Any]) -> gym.Env | VectorEnv:  # type: ignore[misc]
         """A vector environment when RLlib asks for ``num_envs``, else a single one."""
-        env_id, kwargs = context["env_id"], dict(context["kwargs"])
-        mapping = ActionMapping.from_json(context)
-        native = environment_spec(env_id).vector_entry_point is not None
+        env_id, mapping = context["env_id"], ActionMapping.from_json(context)
         if "num_envs" not in context:
-            single = gym.make(env_id, **kwargs)
+            single = _cut(made_with(env_id, context["kwargs"]), context.get("cut_after"))
             mapping.require_fits(env_id, single.action_space)
             return single if mapping.squash == "none" else MappedActions(single, mapping)
-        if native and "horizon" in kwargs:
-            kwargs.pop("max_episode_steps", None)  # a TimeLimit's; it keeps its horizon itself
-        vector = gym.make_vec(
-            env_id,
-            num_envs=context["num_envs"],
-            vectorization_mode="vector_entry_point" if native else "sync",
-            **kwargs,
-        )
-        mode = vector.metadata.get("autoreset_mode")
-        if mode is not AutoresetMode.NEXT_STEP:
-            raise ValueError(
-                f"{env_id} resets by {mode}; RLlib is right only with AutoresetMode.NEXT_STEP"
-            )
+        vector: VectorEnv = VectorStepping(_vector(context), env_id)
         mapping.require_fits(env_id, vector.single_action_space)
         if mapping.squash != "none":
             vector = MappedVectorActions(vector, mapping)
         counted = CountingViolations(vector)
         constraint = constraint_from_json(context.get("constraint", {"name": "unconstrained"}))
         return BudgetVectorEnv(counted, constraint) if constraint.state_size else counted
+
+
+def _vector(context: Mapping[str, Any]) -> VectorEnv:
+    """The author's own vector environment, or copies of the single one.
+
+    Copies, too, where episodes are cut: only they can be cut without being told.
+    """
+    env_id, kwargs, count = context["env_id"], dict(context["kwargs"]), context["num_envs"]
+    cut_after = context.get("cut_after")
+    with telling_what_failed(env_id):
+        native = environment_spec(env_id).vector_entry_point is not None
+    if not native or cut_after is not None:
+        copies = make_copies(env_id, kwargs, count)
+        return SyncVectorEnv([partial(_cut, one, cut_after, CostAlone) for one in copies])
+    if "horizon" in kwargs:
+        kwargs.pop("max_episode_steps", None)  # a TimeLimit's; it keeps its horizon itself
+    with telling_what_failed(env_id):
+        vector = gym.make_vec(
+            env_id, num_envs=count, vectorization_mode="vector_entry_point", **kwargs
+        )
+    mode = vector.metadata.get("autoreset_mode")
+    if mode is not AutoresetMode.NEXT_STEP:
+        raise ValueError(
+            f"{env_id} resets by {mode}; RLlib is right only with AutoresetMode.NEXT_STEP"
+        )
+    return vector
+
+
+def _cut(
+    env: gym.Env[Any, Any],
+    cut_after: int | None,
+    *around: Callable[[gym.Env[Any, Any]], gym.Env[Any, Any]],
+) -> gym.Env[Any, Any]:
+    """Truncate from outside: the environment sees the limit that it was made with, not this one."""
+    if cut_after is not None:
+        env = TimeLimit(env, cut_after)
+    for wrap in around:
+        env = wrap(env)
+    return env

@@ -80,6 +80,17 @@ class Property:
         return _tree(self.formula).names()
 
     @property
+    def literals(self) -> frozenset[tuple[str, bool]]:
+        """The propositions with their signs, once negations are moved inwards to them.
+
+        >>> sorted(parse_property("!(hazard & !goal)").literals)
+        [('goal', True), ('hazard', False)]
+        """
+        form = NormalForm()
+        nodes = [form.nodes[index] for index in form.below(form.add(_tree(self.formula)))]
+        return frozenset((node.name, node.positive) for node in nodes if node.op == "literal")
+
+    @property
     def eventual_goal(self) -> str | None:
         """For exactly the form ``(!a) U b`` the name b: what "time to goal" is the time to.
 
@@ -109,8 +120,8 @@ class Property:
         """Judge n trajectories at once.
 
         Args:
-            signals: for each proposition its values, shape (n, L) or (L,), state 0 first, positive
-                where the proposition holds; infinite values are allowed.
+            signals: for each proposition its values, shape (n, L) or (L,), state 0 first: positive
+                where the proposition holds, infinite values are allowed; or Booleans (+1 and −1).
             lengths: number of states of each trajectory, shape (n,), 1 … L; default all L. What
                 lies beyond is ignored.
 

@@ -13,15 +13,17 @@ def checked_signals(
 ) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.int64]]:
     """The named signals as float64 (n, L), 0 beyond each trajectory's end, and lengths (n,).
 
+    True is +1 and False −1: as 0 a proposition that is False would hold.
+
     Raises:
-        ValueError: a missing signal, shapes that differ, lengths out of range, or a NaN inside a
-            trajectory (a NaN has no verdict).
+        ValueError: a missing signal, one that mixes Booleans with numbers, shapes that differ,
+            lengths out of range, or a NaN inside a trajectory (a NaN has no verdict).
     """
     arrays: dict[str, NDArray[np.float64]] = {}
     for name in names:
         if name not in signals:
             raise ValueError(f"signal {name!r} is missing; got {sorted(signals)}")
-        arrays[name] = np.atleast_2d(np.asarray(signals[name], dtype=np.float64))
+        arrays[name] = np.atleast_2d(_robustness(name, signals[name]))
     shapes = {array.shape for array in arrays.values()}
     shape = next(iter(shapes))
     if len(shapes) > 1 or len(shape) != 2 or shape[1] < 1:
@@ -41,3 +43,17 @@ def checked_signals(
         if np.isnan(arrays[name]).any():
             raise ValueError(f"signal {name!r} holds NaN inside a trajectory")
     return arrays, ends.astype(np.int64)
+
+
+def _robustness(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Numbers as they are, True as +1 and False as −1."""
+    listed = isinstance(values, list | tuple)
+    given = np.asarray(values, dtype=object) if listed else np.asarray(values)
+    if given.dtype == object:  # a list of Booleans and numbers would all become numbers
+        booleans = [isinstance(value, bool | np.bool_) for value in given.ravel()]
+        if any(booleans) and not all(booleans):
+            raise ValueError(f"signal {name!r} mixes Booleans with numbers: give the one or other")
+        given = given.astype(np.bool_ if booleans and booleans[0] else np.float64)
+    if given.dtype == np.bool_:
+        return np.where(given, 1.0, -1.0)
+    return given.astype(np.float64)

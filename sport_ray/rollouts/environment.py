@@ -9,8 +9,8 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from sport_ray.envs.making import make_environment
-from sport_ray.errors import UserError
+from sport_ray.envs.making import horizon_arguments, make_copies, telling_what_failed
+from sport_ray.envs.stepping import Stepping
 
 Slots = NDArray[np.int64]
 POINT_REACH_AVOID = "sport_ray/PointReachAvoid-v0"
@@ -32,10 +32,21 @@ class ScenarioEnvironment(Protocol):
     signal_names: tuple[str, ...]
     action_space: gymnasium.spaces.Space[Any]
 
+    @property
+    def boolean_signals(self) -> frozenset[str]:
+        """The signals that are given as Booleans, as far as was seen."""
+        ...
+
     def reset(
-        self, slots: Slots, generators: Sequence[np.random.Generator]
+        self,
+        slots: Slots,
+        generators: Sequence[np.random.Generator],
+        scenarios: Sequence[int] | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Start an episode in each slot; observations (m, O) and signals (m, K)."""
+        """Start an episode in each slot; observations (m, O) and signals (m, K).
+
+        scenarios: their numbers, for messages alone.
+        """
         ...
 
     def step(self, slots: Slots, actions: NDArray[np.float64]) -> Transition:
@@ -46,6 +57,10 @@ class ScenarioEnvironment(Protocol):
         """(x, y, heading) per slot where the environment has them, else None."""
         ...
 
+    def close(self) -> None:
+        """Let go of what the environment holds."""
+        ...
+
 
 class PointReachAvoidScenarios:
     """The point robot on its array simulator: hundreds of slots at the cost of a few."""
@@ -54,18 +69,17 @@ class PointReachAvoidScenarios:
         from sport_ray.envs.point_reach_avoid import action_space
         from sport_ray.envs.simulator import PointReachAvoidSimulator
 
-        try:
+        with telling_what_failed(POINT_REACH_AVOID):
             self.simulator = PointReachAvoidSimulator(num_slots, **kwargs)
-        except TypeError as error:  # an argument that it does not take
-            reason = str(error).removeprefix("PointReachAvoidSimulator.__init__() ")
-            raise UserError(
-                f"environment {POINT_REACH_AVOID!r} cannot be made: {reason}"
-            ) from error
         self.signal_names: tuple[str, ...] = self.simulator.signal_names
         self.action_space: gymnasium.spaces.Space[Any] = action_space()
+        self.boolean_signals: frozenset[str] = frozenset()  # metres
 
     def reset(
-        self, slots: Slots, generators: Sequence[np.random.Generator]
+        self,
+        slots: Slots,
+        generators: Sequence[np.random.Generator],
+        scenarios: Sequence[int] | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Start episodes, each layout drawn from its slot's own generator."""
         return self.simulator.reset(slots, generators)
@@ -79,12 +93,15 @@ class PointReachAvoidScenarios:
         """(x, y, heading), (m, 3), metres and radians."""
         return self.simulator.poses(slots)
 
+    def close(self) -> None:
+        """Nothing to let go of."""
+
 
 class GymnasiumScenarios:
     """Any gymnasium environment that puts its signals in ``info["signals"]``: one per slot.
 
     It must be reproducible from ``reset(seed=)``; observations and actions are one-dimensional
-    boxes.
+    boxes. What it does otherwise than gymnasium asks is :class:`Stepping`'s affair.
 
     Raises:
         UserError: an environment that cannot be made or does not keep to this.
@@ -93,48 +110,47 @@ class GymnasiumScenarios:
     def __init__(
         self, num_slots: int, env_id: str, kwargs: Mapping[str, Any], horizon: int
     ) -> None:
-        self.env_id = env_id
-        self.environments = [make_environment(env_id, kwargs, horizon) for _ in range(num_slots)]
-        for name in ("observation_space", "action_space"):
-            space = getattr(self.environments[0], name)
-            if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
-                raise UserError(
-                    f"environment {env_id!r} has {name} {space}: expected a Box of one dimension"
-                )
-        self.action_space = self.environments[0].action_space
-        _, info = self.environments[0].reset(seed=0)
-        self.signal_names = tuple(sorted(self._signals(info)))
+        arguments = {**kwargs, **horizon_arguments(env_id, horizon)}
+        self.environments = make_copies(env_id, arguments, num_slots)
+        self.action_space: gymnasium.spaces.Space[Any] = self.environments[0].action_space
+        try:
+            _, info = self.environments[0].reset(seed=0)
+            self.signal_names = tuple(sorted(_signals(self.environments[0], info)))
+        except BaseException:
+            self.close()
+            raise
 
-    def _signals(self, info: Mapping[str, Any]) -> Mapping[str, float]:
-        if "signals" not in info:
-            raise UserError(
-                f'environment {self.env_id!r} gives no info["signals"]: it must name its '
-                "propositions, each a number that is positive where it holds"
-            )
-        return info["signals"]
+    @property
+    def boolean_signals(self) -> frozenset[str]:
+        """The signals that are given as Booleans; all copies keep one book of them."""
+        return frozenset(name for name, is_one in self.environments[0].booleans.items() if is_one)
 
-    def _row(self, info: Mapping[str, Any]) -> list[float]:
-        signals = self._signals(info)
-        row = [float(signals.get(name, np.nan)) for name in self.signal_names]
+    def _row(self, environment: Stepping, info: Mapping[str, Any]) -> list[float]:
+        signals = _signals(environment, info)
+        row = [signals.get(name, np.nan) for name in self.signal_names]
         for name, value in zip(self.signal_names, row, strict=True):
             if np.isnan(value):
                 given = "NaN" if name in signals else "missing"
-                raise UserError(
-                    f"environment {self.env_id!r}: signal {name!r} is {given}; every state must "
-                    "have a number for each signal"
+                raise environment.fault(
+                    f"signal {name!r} is {given}; every state must have a number or a Boolean for "
+                    "each signal"
                 )
         return row
 
     def reset(
-        self, slots: Slots, generators: Sequence[np.random.Generator]
+        self,
+        slots: Slots,
+        generators: Sequence[np.random.Generator],
+        scenarios: Sequence[int] | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Start episodes, each with a seed drawn from its slot's own generator."""
         observations, signals = [], []
-        for slot, generator in zip(slots, generators, strict=True):
-            seed = int(generator.integers(2**31))
-            observation, info = self.environments[slot].reset(seed=seed)
-            observations.append(np.asarray(observation, dtype=np.float64))
-            signals.append(self._row(info))
+        for row, (slot, generator) in enumerate(zip(slots, generators, strict=True)):
+            environment = self.environments[slot]
+            environment.place = None if scenarios is None else f"scenario {scenarios[row]}"
+            observation, info = environment.reset(seed=int(generator.integers(2**31)))
+            observations.append(observation.astype(np.float64))
+            signals.append(self._row(environment, info))
         return np.stack(observations), np.asarray(signals)
 
     def step(self, slots: Slots, actions: NDArray[np.float64]) -> Transition:
@@ -142,26 +158,34 @@ class GymnasiumScenarios:
         observations, signals, rewards, ends = [], [], [], []
         for slot, action in zip(slots, actions, strict=True):
             environment = self.environments[slot]
-            if action.shape != environment.action_space.shape:
-                raise UserError(
-                    f"environment {self.env_id!r} takes actions of shape "
-                    f"{environment.action_space.shape}, the policy gives {action.shape}"
-                )
-            observation, reward, terminated, truncated, info = environment.step(
-                action.astype(environment.action_space.dtype)
-            )
-            observations.append(np.asarray(observation, dtype=np.float64))
-            signals.append(self._row(info))
-            rewards.append(float(reward))
-            ends.append((bool(terminated), bool(truncated)))
-        terminated, truncated = np.asarray(ends, dtype=bool).T
+            observation, reward, terminated, truncated, info = environment.step(action)
+            observations.append(observation.astype(np.float64))
+            signals.append(self._row(environment, info))
+            rewards.append(reward)
+            ends.append((terminated, truncated))
+        over, cut = np.asarray(ends, dtype=bool).T
         return Transition(
-            np.stack(observations), np.asarray(signals), np.asarray(rewards), terminated, truncated
+            np.stack(observations), np.asarray(signals), np.asarray(rewards), over, cut
         )
 
     def poses(self, slots: Slots) -> None:
         """None: a general environment has no pose."""
         return None
+
+    def close(self) -> None:
+        """Close every copy."""
+        for environment in self.environments:
+            environment.close()
+
+
+def _signals(environment: Stepping, info: Mapping[str, Any]) -> Mapping[str, float]:
+    if "signals" not in info:
+        raise environment.fault(
+            'it gives no info["signals"]: it must name its propositions, each a Boolean or a '
+            "number that is positive where it holds"
+        )
+    signals: Mapping[str, float] = info["signals"]
+    return signals
 
 
 def make_scenario_environment(

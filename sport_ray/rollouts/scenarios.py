@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sport_ray.errors import UserError
 from sport_ray.projection import kl_divergence, realised_log_ratio
@@ -23,7 +24,13 @@ SLOTS = 256
 
 
 class ScenarioPlan(BaseModel):
-    """What scenarios are: all that their outcomes depend on, beside the behaviour."""
+    """What scenarios are: all that their outcomes depend on, beside the behaviour.
+
+    A scenario is cut after ``horizon`` steps. The environment is made for ``environment_horizon``
+    steps (None: for as many) and never learns of the cut: a policy that is judged at T meets the
+    world that its base was certified in at T_max. ``copies`` limits how many of the environment
+    exist at a time; nothing depends on it, so it is in no dump.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,10 +40,22 @@ class ScenarioPlan(BaseModel):
     horizon: int = Field(ge=1)
     root_seed: int = Field(ge=0)
     purpose: Purpose
+    environment_horizon: int | None = Field(default=None, ge=1)
+    copies: int | None = Field(default=None, ge=1, exclude=True)
+
+    @model_validator(mode="after")
+    def _cut_within_the_environment(self) -> ScenarioPlan:
+        if self.environment_horizon is not None and self.environment_horizon < self.horizon:
+            raise ValueError(
+                f"environment_horizon {self.environment_horizon} lies below the horizon "
+                f"{self.horizon}"
+            )
+        return self
 
     def environment(self, num_slots: int) -> ScenarioEnvironment:
-        """The environment with the horizon that is planned, in slots."""
-        return make_scenario_environment(self.env_id, self.env_kwargs, self.horizon, num_slots)
+        """The environment with the limit that is planned, in slots."""
+        limit = self.environment_horizon or self.horizon
+        return make_scenario_environment(self.env_id, self.env_kwargs, limit, num_slots)
 
 
 Observer = Callable[
@@ -60,6 +79,7 @@ def run_scenarios(
     observer: Observer | None = None,
     on_end: Ended | None = None,
     tally: Tally | None = None,
+    environment: ScenarioEnvironment | None = None,
 ) -> Outcomes:
     """Run scenarios ``first`` … ``first + count − 1`` to their ends and judge each.
 
@@ -67,7 +87,9 @@ def run_scenarios(
     first: all that start finish and all that are planned start. Scenario i draws its layout and
     its action noise from its own generators, and neither the environment nor the policies mix
     rows, so the table does not depend on ``slots`` or on how scenarios are split over calls.
-    ``tally`` counts starts and ends as they happen.
+    ``tally`` counts starts and ends as they happen, and keeps what the signals were like.
+    ``environment``: one of the plan's that has lived already and has slots enough, instead of a
+    new one.
 
     Raises:
         ValueError: ``first`` below 0, or ``count`` or ``slots`` below 1.
@@ -79,8 +101,24 @@ def run_scenarios(
     for name, value, least in (("first", first, 0), ("count", count, 1), ("slots", slots, 1)):
         if value < least:
             raise ValueError(f"{name} must be at least {least}, got {value}")
-    slots = min(slots, count)
-    environment = plan.environment(slots)
+    slots = min(slots, count, plan.copies or slots)
+    if environment is not None:
+        return _run(plan, behaviour, environment, first, count, slots, observer, on_end, tally)
+    with closing(plan.environment(slots)) as made:
+        return _run(plan, behaviour, made, first, count, slots, observer, on_end, tally)
+
+
+def _run(
+    plan: ScenarioPlan,
+    behaviour: Behaviour,
+    environment: ScenarioEnvironment,
+    first: int,
+    count: int,
+    slots: int,
+    observer: Observer | None,
+    on_end: Ended | None,
+    tally: Tally | None,
+) -> Outcomes:
     prop = parse_property(plan.property)
     missing = [name for name in prop.signal_names if name not in environment.signal_names]
     if missing:
@@ -119,7 +157,9 @@ def run_scenarios(
             noise[slot] = action.standard_normal((plan.horizon, actions))
             scenario[slot] = upcoming
             upcoming += 1
-        start_observation, signals = environment.reset(chosen, generators)
+        start_observation, signals = environment.reset(
+            chosen, generators, scenario[chosen].tolist()
+        )
         if start_observation.shape[1] != observation.shape[1]:
             raise UserError(
                 f"{plan.env_id} gives observations of {start_observation.shape[1]} entries, "
@@ -138,6 +178,7 @@ def run_scenarios(
     def finish(done: NDArray[np.int64], cut: NDArray[np.bool_]) -> None:
         signals = {name: trace[done, :, k] for k, name in enumerate(prop.signal_names)}
         verdict = prop.evaluate(signals, step[done] + 1)
+        counted.signals.see(plan.property, signals, step[done] + 1, environment.boolean_signals)
         undecided = cut & (verdict.satisfied_at == NEVER) & (verdict.violated_at == NEVER)
         if undecided.any():
             counted.aborted += int(undecided.sum())
@@ -193,7 +234,7 @@ def run_scenarios(
                 observer(scenario[done], step[done], None, environment.poses(done))
             finish(done, ~transition.terminated[ended] & ~late[ended])
             start(done)
-    counted.require_complete(count)
+    counted.require_counts(count)
     if tally is not None:
         tally.add(counted)
     return Outcomes.concatenate(parts)

@@ -6,7 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-Purpose = Literal["certify", "evaluate", "base", "choose", "off_policy", "tune", "presa", "scpo"]
+Purpose = Literal[
+    "certify", "evaluate", "base", "choose", "off_policy", "tune", "presa", "scpo", "age"
+]
 
 _PURPOSES: dict[Purpose, int] = {
     "certify": 0,
@@ -17,6 +19,7 @@ _PURPOSES: dict[Purpose, int] = {
     "tune": 5,
     "presa": 6,
     "scpo": 7,
+    "age": 8,
 }
 
 

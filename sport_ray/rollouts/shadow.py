@@ -14,6 +14,7 @@ from sport_ray.projection import realised_log_ratio
 from sport_ray.rollouts.behaviour import Array, BaseBehaviour, ProjectedBehaviour, Step
 from sport_ray.rollouts.outcomes import Outcomes
 from sport_ray.rollouts.scenarios import ScenarioPlan, run_scenarios
+from sport_ray.rollouts.tally import Tally
 
 
 class Shadowed:
@@ -55,11 +56,15 @@ def watched_scenarios(
         The table, and (count,) Σ_t log π(a_t|s_t)/π_base(a_t|s_t) up to each scenario's end, nats.
 
     Raises:
-        what ``run_scenarios`` raises.
+        what ``run_scenarios`` raises, and ``Tally.require_complete`` of the whole set.
     """
     ratios = np.full(count, np.nan)
 
     def ended(index: NDArray[np.int64], state: Array) -> None:
         ratios[index] = state[:, -1]
 
-    return run_scenarios(plan, Shadowed(base, watcher), 0, count, on_end=ended), ratios
+    tally = Tally()
+    behaviour = Shadowed(base, watcher)
+    outcomes = run_scenarios(plan, behaviour, 0, count, on_end=ended, tally=tally)
+    tally.require_complete(count)
+    return outcomes, ratios

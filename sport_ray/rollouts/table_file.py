@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,10 @@ from sport_ray.errors import UserError
 from sport_ray.rollouts.outcomes import Outcomes
 
 ROWS_PER_GROUP = 10_000
+_MOST_METADATA = 64 * 2**20
+"""Bytes, and entries, of what the file says about itself: of ten million rows a thousandth."""
+_MOST_VERDICTS = 125_000
+"""Bytes of verdicts in a row: a million steps."""
 
 
 class OutcomeWriter:
@@ -112,21 +117,103 @@ def from_arrow(table: pa.Table | pa.RecordBatch) -> Outcomes:
     return Outcomes(**arrays)
 
 
-def read_outcomes(path: Path) -> Generator[Outcomes, None, None]:
+def read_outcomes(
+    path: Path, *, most: int | None = None, horizon: int | None = None
+) -> Generator[Outcomes, None, None]:
     """The table in portions of at most ROWS_PER_GROUP rows.
+
+    most, horizon: how many scenarios and steps it may have, where that is known. What the file
+    says of its own sizes is checked before memory is taken for it.
 
     Raises:
         UserError: no such file, or not an outcome table.
     """
+    with _opened(path, most, horizon) as file:
+        for group in range(file.num_row_groups):
+            yield from_arrow(file.read_row_group(group))
+
+
+def read_rows(path: Path, scenarios: Iterable[int]) -> Outcomes:
+    """The rows of these scenarios, in the order of their index; one portion is held at a time.
+
+    Raises:
+        UserError: no such file, not an outcome table, or one that ends before.
+    """
+    wanted = np.unique(np.fromiter(scenarios, dtype=np.int64))
+    with _opened(path) as file:
+        parts, first = [], 0
+        for group in range(file.num_row_groups):
+            after = first + file.metadata.row_group(group).num_rows
+            here = wanted[(wanted >= first) & (wanted < after)]
+            if here.size:
+                parts.append(from_arrow(file.read_row_group(group)).rows(here - first))
+            first = after
+    found = Outcomes.concatenate(parts) if parts else None
+    if found is None or not np.array_equal(found.index, wanted):
+        raise UserError(f"outcome table {path} has no scenario {wanted[-1]}, or not in its place")
+    return found
+
+
+def num_rows(path: Path) -> int:
+    """How many scenarios the table has.
+
+    Raises:
+        UserError: no such file, or not an outcome table.
+    """
+    with _opened(path) as file:
+        return int(file.metadata.num_rows)
+
+
+@contextmanager
+def _opened(
+    path: Path, most: int | None = None, horizon: int | None = None
+) -> Generator[pq.ParquetFile, None, None]:
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            for batch in file.iter_batches(ROWS_PER_GROUP):
-                yield from_arrow(batch)
+        with pq.ParquetFile(
+            path,
+            page_checksum_verification=True,
+            thrift_string_size_limit=_MOST_METADATA,
+            thrift_container_size_limit=_MOST_METADATA,
+        ) as file:
+            _require_sizes(file, most, horizon)
+            yield file
     except FileNotFoundError:
         raise UserError(f"outcome table {path} does not exist") from None
     except (pa.ArrowException, ValueError, OSError) as error:
+        if isinstance(error, UserError):
+            raise
         reason = " ".join(str(error).split())
         raise UserError(f"outcome table {path} is damaged: {reason}") from None
+
+
+def _require_sizes(file: pq.ParquetFile, most: int | None, horizon: int | None) -> None:
+    """Refuse columns of other kinds or widths, and groups that are larger than we write.
+
+    Raises:
+        ValueError: says which.
+    """
+    schema = file.schema_arrow
+    wanted = [field.name for field in fields(Outcomes)]
+    if sorted(schema.names) != sorted(wanted):
+        raise ValueError(f"expected the columns {wanted}, got {schema.names[:20]}")
+    width = schema.field("verdicts").type
+    if not pa.types.is_fixed_size_binary(width) or not 1 <= width.byte_width <= _MOST_VERDICTS:
+        raise ValueError(f"verdicts are of the type {width}")
+    if horizon is not None and width.byte_width != -(-horizon // 8):
+        raise ValueError(f"verdicts are of {width.byte_width} bytes, for {horizon} steps")
+    for name in wanted:
+        if name != "verdicts" and schema.field(name).type not in (pa.int64(), pa.float64()):
+            raise ValueError(f"column {name!r} is of the type {schema.field(name).type}")
+    metadata = file.metadata
+    if most is not None and metadata.num_rows > most:
+        raise ValueError(f"{metadata.num_rows} rows, where {most} scenarios were run")
+    row = 8 * (len(wanted) - 1) + width.byte_width
+    for group in range(metadata.num_row_groups):
+        part = metadata.row_group(group)
+        if part.num_rows > ROWS_PER_GROUP or part.total_byte_size > 2 * row * ROWS_PER_GROUP:
+            raise ValueError(
+                f"group {group} declares {part.num_rows} rows of {part.total_byte_size} bytes"
+            )
 
 
 def file_sha256(path: Path) -> str:

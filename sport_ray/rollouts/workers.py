@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 
 import ray
 import torch
 
 from sport_ray.rollouts.behaviour import Behaviour
 from sport_ray.rollouts.outcomes import Outcomes
+from sport_ray.rollouts.repeat import run_in_turn
 from sport_ray.rollouts.scenarios import ScenarioPlan, run_scenarios
 from sport_ray.rollouts.tally import Tally
 
@@ -59,7 +60,9 @@ def _stream(
 ) -> Generator[tuple[Outcomes, Tally], None, None]:
     task = ray.remote(_run_chunk)
     shared = ray.put(behaviour)
-    window = AHEAD * max(int(ray.cluster_resources().get("CPU", 1)), 1)
+    # Where copies of the environment are limited, one process has them all.
+    cpus = max(int(ray.cluster_resources().get("CPU", 1)), 1)
+    window = AHEAD * cpus if plan.copies is None else 1
     firsts = iter(range(0, count, chunk))
     pending: dict[ray.ObjectRef, int] = {}
     waiting: dict[int, tuple[Outcomes, Tally]] = {}
@@ -89,6 +92,36 @@ def _stream(
     finally:
         for reference in pending:
             ray.cancel(reference)
+
+
+def counting(
+    stream: Iterable[tuple[Outcomes, Tally]], tally: Tally
+) -> Generator[Outcomes, None, None]:
+    """The outcomes of a stream, whose tallies are added to ``tally`` as they come."""
+    for outcomes, counted in stream:
+        tally.add(counted)
+        yield outcomes
+
+
+def _run_in_turn(plan: ScenarioPlan, behaviour: Behaviour, scenarios: list[int]) -> list[Outcomes]:
+    torch.set_num_threads(1)
+    return list(run_in_turn(plan, behaviour, scenarios))
+
+
+def run_in_turn_on_ray(
+    plan: ScenarioPlan, behaviour: Behaviour, scenarios: list[int]
+) -> list[Outcomes]:
+    """As :func:`sport_ray.rollouts.repeat.run_in_turn`, in one Ray task.
+
+    Raises:
+        what ``run_scenarios`` raises in a worker.
+    """
+    task = ray.remote(_run_in_turn).remote(plan, behaviour, scenarios)
+    try:
+        rows: list[Outcomes] = ray.get(task)
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from error
+    return rows
 
 
 def run_scenarios_on_ray(

@@ -20,6 +20,7 @@ from sport_ray.scpo.policy_rollouts import CountedRollouts, Episodes
 from sport_ray.scpo.safe_region import SafeRegion
 from sport_ray.scpo.smoothness import Smoothness
 from sport_ray.scpo.subspace import OutputSubspace
+from sport_ray.streams import stream
 
 Array = NDArray[np.float64]
 
@@ -94,7 +95,7 @@ def search(
             f"{verdict.upper_bound:.4g}, above max_violation ({tests.max_violation:g}): raise "
             "max_violation or num_scenarios, take longer episodes, or a safer base"
         )
-    rng = np.random.default_rng(settings.seed)
+    rng = stream(settings.seed, "scpo probes")
     best = network, verdict.upper_bound, here
     start_objective = float(here.objective.mean())
     smoothness = settings.smoothness

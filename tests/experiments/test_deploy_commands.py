@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,19 @@ from experiments.cells import Cell
 from experiments.cli import app
 from experiments.grid import plan_jobs
 from experiments.study import Study
+from sport_ray.bounds import ratio_bound, scenario_bound
 from sport_ray.canonical import write_json
-from sport_ray.certificates import FixedSampling, build_certificate, save_certificate
+from sport_ray.certificates import (
+    FixedSampling,
+    build_certificate,
+    load_certificate,
+    save_certificate,
+)
 from sport_ray.deploy import load
 from sport_ray.errors import UserError
 from sport_ray.policies import FrozenGaussian, load_policy, save_policy
 from sport_ray.rollouts import BaseBehaviour, OutcomeTotals, ScenarioPlan, Tally, run_scenarios
+from sport_ray.rollouts.table_file import OutcomeWriter, file_sha256
 
 BASE = Path(experiments.__file__).parent / "bases" / "point_reach_avoid"
 STUDY = {
@@ -53,10 +62,14 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     digest = save_policy(root / "base", base.network, {})
     save_policy(root / "policies" / digest[:16], base.network, {})
     totals = OutcomeTotals(20)
-    totals.add(run_scenarios(plan, BaseBehaviour(FrozenGaussian(base.network)), 0, 300))
+    outcomes = run_scenarios(plan, BaseBehaviour(FrozenGaussian(base.network)), 0, 300)
+    totals.add(outcomes)
+    with OutcomeWriter(root / "table.parquet") as writer:
+        writer.add(outcomes)
     certificate = build_certificate(
         plan, totals, Tally(300, 300, 0), sampling=FixedSampling(num_scenarios=300), beta=1e-3,
-        base_digest=base.digest, outcomes_file="none.parquet", outcomes_sha256="cd" * 32,
+        base_digest=base.digest, outcomes_file="table.parquet",
+        outcomes_sha256=file_sha256(root / "table.parquet"),
         versions={}, code={},
     )  # fmt: skip
     save_certificate(root / "certificate.json", certificate)
@@ -85,7 +98,8 @@ def wanted(results: Path, name: str, **fields: Any) -> str:
     for record in records(results):
         constraint = record["cell"]["constraint"]
         same = all(constraint.get(key) == value for key, value in fields.items())
-        if record["status"] == "finished" and constraint["name"] == name and same:
+        least = constraint.get("alpha", 1.02) == fields.get("alpha", 1.02)  # promises something
+        if record["status"] == "finished" and constraint["name"] == name and same and least:
             return str(record["cell_id"])
     raise AssertionError(name)
 
@@ -156,3 +170,75 @@ def test_a_cell_of_other_settings_than_the_study_has_now_is_refused(
     write_json(tmp_path / "study.json", study.model_dump(mode="json"))
     status, output = run("export", cell_id, "--results", tmp_path, "--out", tmp_path / "out")
     assert status == 2 and "other settings" in output
+
+
+def spoiled(results: Path, into: Path, file: str, change: Callable[[dict[str, Any]], Any]) -> Path:
+    """A copy of the result folder of which one JSON file was edited by hand."""
+    shutil.copytree(results, into)
+    document = json.loads((into / file).read_text())
+    change(document)
+    write_json(into / file, document)
+    return into
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda s: s["environment"]["kwargs"].update(layout="random"), "environment.kwargs"),
+        (lambda s: s["environment"]["kwargs"].update(actuation_noise=0.3), "environment.kwargs"),
+        (lambda s: s["environment"].update(id="sport_ray/Other-v0"), "environment.id"),
+        (lambda s: s.update(property="F goal"), "property"),
+        (lambda s: s.update(deployment={"kwargs": {"actuation_noise": 0.3}}), "deployment"),
+    ],
+)
+def test_the_world_that_goes_out_is_the_certificates(
+    change: Callable[[dict[str, Any]], Any], reason: str, results: Path, tmp_path: Path
+) -> None:
+    root = spoiled(results, tmp_path / "results", "study.json", change)
+    given = ("export", wanted(results, "ratio"), "--results", root, "--out", tmp_path / "out")
+    status, output = run(*given)
+    assert (status, reason in output) == (2, True), output
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"prior_bound": 1e-9}, "prior_bound"),
+        ({"prior_bound": None}, "prior_bound"),
+        ({"posterior_bound": 1e-9}, "posterior_bound"),
+        ({"num_violations": 0, "posterior_bound": 0.06}, "posterior_bound"),
+        ({"num_violations": 900}, "impossible counts"),
+        ({"num_scenarios": "many"}, "impossible counts"),
+    ],
+)
+def test_no_derived_number_of_a_record_goes_out(
+    change: dict[str, Any], reason: str, results: Path, tmp_path: Path
+) -> None:
+    cell_id = wanted(results, "ratio")
+    counts = {"num_scenarios": 200, "num_violations": 1, "posterior_beta": 0.01}
+
+    def edit(record: dict[str, Any]) -> None:
+        record.update(counts)
+        record.update(change)
+
+    root = spoiled(results, tmp_path / "results", f"cells/{cell_id}/record.json", edit)
+    given = ("export", cell_id, "--results", root, "--out", tmp_path / "out")
+    status, output = run(*given)
+    assert (status, reason in output) == (2, True), output
+    assert "run the study again" in output
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_a_record_derives_is_computed_for_the_bundle(results: Path, tmp_path: Path) -> None:
+    cell_id = wanted(results, "ratio", alpha=1.02)
+    counts = {"num_scenarios": 200, "num_violations": 1, "posterior_beta": 0.01}
+    root = spoiled(
+        results, tmp_path / "r", f"cells/{cell_id}/record.json", lambda r: r.update(counts)
+    )
+    status, output = run("export", cell_id, "--results", root, "--out", tmp_path / "out")
+    assert status == 0, output
+    bundle = load(tmp_path / "out").bundle
+    assert bundle.manifest["evidence"]["posterior_bound"] == scenario_bound(200, 1, 0.01)
+    certificate = load_certificate(root / "certificate.json")
+    assert bundle.promise["bound"] == ratio_bound(certificate.eps_base(20), 1.02, 20)

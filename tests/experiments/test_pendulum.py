@@ -12,7 +12,7 @@ import yaml
 
 from experiments.base import environment_sizes, train_base
 from experiments.study import Study, load_study
-from experiments.training import training_kwargs
+from experiments.training import training_cut, training_kwargs
 from sport_ray.errors import UserError
 from tests.experiments.test_cli import one_line, sport_ray
 
@@ -37,7 +37,12 @@ def tiny() -> dict:
 def test_the_shipped_study_is_read_and_its_horizon_reaches_training():
     study = load_study(STUDY)
     assert environment_sizes(study) == (3, 1)
-    assert training_kwargs(study.task(12, 0), reward="task") == {"max_episode_steps": 12}
+    longest = study.certificate.max_horizon
+    for horizon in (12, longest, longest + 5):
+        task = study.task(horizon, 0)
+        made = training_kwargs(task, reward="task")
+        assert made == {"max_episode_steps": max(longest, horizon)}
+        assert training_cut(task) == (horizon if horizon < longest else None)
 
 
 def test_other_environments_have_no_default_arguments_and_arguments_of_their_own(tiny):

@@ -45,7 +45,6 @@ def test_arguments_that_json_cannot_tell_apart_still_match(path, certificate):
             env_id=one.env_id,
             env_kwargs={"start": (0.0, 1.5)},
             property_=one.property,
-            code=one.code,
         )
 
 
@@ -133,3 +132,21 @@ def test_a_missing_file_names_the_command(tmp_path):
         load_certificate(tmp_path / "certificate.json")
     with pytest.raises(UserError, match="damaged"):
         load_certificate(tmp_path)
+
+
+def test_a_file_that_is_too_large_is_not_read(path, certificate, monkeypatch):
+    save_certificate(path, certificate)
+    monkeypatch.setattr("sport_ray.certificates.store.LARGEST", path.stat().st_size - 1)
+    with pytest.raises(UserError, match="is larger than any certificate"):
+        load_certificate(path)
+
+
+@pytest.mark.parametrize("huge", [10**400, 2**70])
+def test_numbers_that_no_computation_takes_are_one_line(path, certificate, huge):
+    body = certificate.body()
+    body["num_scenarios"] = body["sampling"]["num_scenarios"] = huge
+    body["counts"] = {"planned": huge, "started": huge, "finished": huge, "aborted": 0}
+    write_json(path, {**body, "digest": digest(body)})
+    with pytest.raises(UserError, match="is not valid") as caught:
+        load_certificate(path)
+    assert "\n" not in str(caught.value)

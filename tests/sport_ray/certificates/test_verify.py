@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -189,3 +190,79 @@ def test_a_table_that_was_made_up_does_not_run_again(folder):
     checks = forge(folder, painted_over)
     assert failed(checks) == {"rerun"}
     assert next(c for c in checks if c.name == "rerun").detail.startswith("1 of 260 scenarios")
+
+
+def rewrite(folder: Path, **changes) -> Path:
+    """Change fields of the certificate and repair its digest."""
+    path = folder / "certificate.json"
+    body = {k: v for k, v in json.loads(path.read_text()).items() if k != "digest"} | changes
+    write_json(path, {**body, "digest": digest(body)})
+    return path
+
+
+@pytest.mark.parametrize("module", ["verify_trap", "verify_trap.inner", "this"])
+def test_no_module_that_a_file_names_is_run(module, folder, tmp_path, monkeypatch, capsys):
+    trap = tmp_path / "verify_trap"
+    trap.mkdir()
+    for name in ("__init__", "inner"):
+        (trap / f"{name}.py").write_text("open('ran', 'w'); raise SystemExit('ran')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    path = rewrite(folder, env_id=f"{module}:evil/Walk-v0")
+    checks = {c.name: c for c in verify_certificate(path, rerun=10)}
+    assert not (tmp_path / "ran").exists() and capsys.readouterr().out == ""
+    assert not {"verify_trap", "this"} & set(sys.modules)
+    assert checks["rerun"].passed is False and f"--trust-module {module}" in checks["rerun"].detail
+    assert checks["code"].passed is None and f"no source of {module}" in checks["code"].detail
+    assert failed(verify_certificate(path)) == set()
+    other = {c.name: c for c in verify_certificate(path, rerun=10, trust=["other"])}
+    assert other["rerun"].passed is False and not (tmp_path / "ran").exists()
+
+
+def test_a_trusted_module_is_run(folder, tmp_path, monkeypatch):
+    (tmp_path / "verify_mine.py").write_text("import sport_ray.envs\nopen('ran', 'w')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    path = rewrite(folder, env_id="verify_mine:sport_ray/PointReachAvoid-v0")
+    verify_certificate(path, rerun=10, trust=["verify_mine"])
+    assert (tmp_path / "ran").exists()
+    sys.modules.pop("verify_mine", None)
+
+
+def test_it_says_of_which_files_it_knows(folder, tmp_path, monkeypatch):
+    (tmp_path / "verify_law.py").write_text("GAIN = 1")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    code = {**source_digests(PLAN.env_id), "verify_law": file_sha256(tmp_path / "verify_law.py")}
+    [check] = [c for c in verify_certificate(rewrite(folder, code=code)) if c.name == "code"]
+    assert check.passed and "no others" in check.detail and "verify_law" in check.detail
+    (tmp_path / "verify_law.py").write_text("GAIN = 2")
+    [check] = [c for c in verify_certificate(rewrite(folder, code=code)) if c.name == "code"]
+    assert check.passed is None and "verify_law" in check.detail and "changed" in check.detail
+
+
+def test_missing_is_not_altered(folder):
+    path = folder / "certificate.json"
+    table = (folder / TABLE).read_bytes()
+    (folder / TABLE).unlink()
+    lost = [c for c in verify_certificate(path) if c.passed is False]
+    assert lost and all(c.missing and "does not exist" in c.detail for c in lost)
+    (folder / TABLE).write_bytes(table[:-200])
+    assert not any(c.missing for c in verify_certificate(path))
+    path.unlink()
+    [check] = verify_certificate(path)
+    assert check.missing and "does not exist" in check.detail
+
+
+def test_a_table_of_absurd_size_is_not_read(folder, monkeypatch):
+    """A forger's table with ten rows more than were certified, and a certificate to fit."""
+    rows = Outcomes.concatenate(list(read_outcomes(folder / TABLE)))
+    more = Outcomes.concatenate(
+        [rows, dataclasses.replace(rows, index=rows.index + COUNT).rows(slice(0, 10))]
+    )
+    with OutcomeWriter(folder / TABLE) as writer:
+        writer.add(more)
+    body = json.loads((folder / "certificate.json").read_text())["outcomes"]
+    path = rewrite(folder, outcomes={**body, "sha256": file_sha256(folder / TABLE)})
+    checks = {c.name: c for c in verify_certificate(path)}
+    assert "270 rows, where 260 scenarios were run" in checks["numbers"].detail
+    assert checks["table rows"].passed is False and not checks["table rows"].missing

@@ -125,12 +125,18 @@ def test_a_changed_byte_in_any_file_is_found(name: str, bundle: Path) -> None:
         (lambda m: m["world"].update(certified_kwargs={}), "another env_kwargs"),
         (lambda m: m["certificate"].update(digest="00"), "not the one that the manifest"),
         (lambda m: m["task"].update(digest="00"), "task policy is not the one"),
-        (lambda m: m.update(schema="sport-ray/bundle/2"), "schema"),
+        (lambda m: m.update(schema="sport-ray/bundle/1"), "schema"),
         (lambda m: m["files"].pop("task/policy.json"), "is not in its manifest"),
         (lambda m: m.pop("world"), "not valid"),
         (lambda m: m.update(files=[]), "damaged"),
         (lambda m: m["files"].update({"../certificate.json": "00"}), "not a file of the bundle"),
         (lambda m: m["files"].update({"/etc/hostname": "00"}), "not a file of the bundle"),
+        (lambda m: m["files"].update({"a\x1b[2J": "00"}), "not a file of the bundle"),
+        (lambda m: m["world"].update(env_kwargs={"layout": "random"}), "not the certified one"),
+        (lambda m: m["base"].update(spec={}), "describes another base policy"),
+        (lambda m: m["spaces"]["observation"]["low"].pop(), "no list of 44"),
+        (lambda m: m["spaces"]["observation"]["low"].__setitem__(3, "0"), "no list of 44"),
+        (lambda m: m["spaces"]["observation"].update(low=[1.0] * 44, high=[0.0] * 44), "above"),
     ],
 )
 def test_what_was_sealed_anew_but_does_not_follow_is_refused(
@@ -183,6 +189,9 @@ def test_parts_that_do_not_fit_are_found_before_the_first_step(bundle: Path) -> 
     )
     path.write_text(json.dumps(document))
     sealed(bundle, lambda m: m["task"].update(digest=document["digest"]))
+    with pytest.raises(UserError, match="describes another task policy"):
+        load(bundle)
+    sealed(bundle, lambda m: m["task"].update(spec=document["spec"]))
     with pytest.raises(UserError, match="not valid"):
         load(bundle)
     path.write_text("[" * 100_000)

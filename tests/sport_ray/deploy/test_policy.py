@@ -6,6 +6,7 @@ import copy
 import pickle
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,11 +16,13 @@ import pytest
 from sport_ray.constraints import constraint_from_json
 from sport_ray.deploy import BeyondPromise, DeployedPolicy, audit_log, load, read_bundle
 from sport_ray.deploy.export import Export, write_bundle
+from sport_ray.deploy.seeds import seed_words, stream
 from sport_ray.policies import FrozenGaussian, load_policy
 from sport_ray.properties import parse_property
 from sport_ray.rollouts import Outcomes, ProjectedBehaviour, ScenarioPlan, run_scenarios
 
 SCENARIOS = 60
+from tests.sport_ray.deploy.test_bundle import sealed
 
 
 def evaluated(folder: Path) -> ProjectedBehaviour:
@@ -38,7 +41,7 @@ def deployed_outcomes(
     lengths, robustness = np.zeros(count, dtype=int), np.zeros(count)
     slot = np.array([0])
     for index in range(count):
-        # The streams of scenario_generators, of which reset takes the seed.
+        # The seeds of scenario_generators.
         sequence = np.random.SeedSequence(plan.root_seed, spawn_key=(1, index))
         world, actions = sequence.spawn(2)
         observation, signals = environment.reset(slot, [np.random.default_rng(world)])
@@ -68,8 +71,17 @@ def deployed_outcomes(
     ],
 )
 def test_scenarios_come_out_as_in_rollouts(
-    name: str, task: str, export_of: Callable[..., Export], plan: ScenarioPlan, tmp_path: Path
-) -> None:
+    name: str, task: str, export_of: Callable[..., Export], plan: ScenarioPlan, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def streams(
+        root: int, purpose: str, index: int
+    ) -> tuple[np.random.Generator, np.random.Generator]:
+        """Those of scenarios, but for the actions': the ones of a deployed policy."""
+        world, actions = np.random.SeedSequence(root, spawn_key=(1, index)).spawn(2)
+        return np.random.default_rng(world), stream(seed_words(actions), 0)
+
+    monkeypatch.setattr("sport_ray.rollouts.scenarios.scenario_generators", streams)
     write_bundle(tmp_path / "bundle", export_of(name, task))
     fresh = plan.model_copy(update={"purpose": "evaluate", "root_seed": 8})
     table: Outcomes = run_scenarios(fresh, evaluated(tmp_path / "bundle"), 0, SCENARIOS)
@@ -89,7 +101,7 @@ def test_each_step_samples_from_the_evaluated_gaussians(
     for chunk in observations.reshape(-1, 10, observations.shape[1]):
         policy.reset(5)
         state = behaviour.start(1)
-        noise = np.random.default_rng(5).standard_normal((10, 2))
+        noise = stream(seed_words(5), 0).standard_normal((10, 2))
         for step, observation in enumerate(chunk):
             expected = behaviour.step(observation[None], state)
             action = policy.act(observation)
@@ -110,7 +122,9 @@ def test_a_seed_determines_an_episode_and_none_is_fresh(
     policy = load(bundle)
 
     def episode(seed: int | None) -> np.ndarray:
-        policy.reset(seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            policy.reset(seed)
         return np.array([policy.act(row) for row in observations[:10]])
 
     np.testing.assert_array_equal(episode(4), episode(4))
@@ -140,6 +154,32 @@ def test_actions_have_the_type_that_the_environment_was_given(
     assert action.dtype == np.float64 and action.shape == (2,) and (np.abs(action) <= 1.0).all()
 
 
+def test_an_action_is_cast_as_evaluation_casts_it_and_is_nobody_elses(
+    bundle: Path, observations: np.ndarray
+) -> None:
+    sealed(bundle, lambda m: m["spaces"]["action"].update(dtype="float32"))
+    policy = load(bundle)
+    policy.reset(0)
+    first, second = policy.act(observations[0]), policy.act(observations[0])
+    assert first.dtype == second.dtype == np.float32 and first.flags.owndata
+    assert policy.last is not None
+    np.testing.assert_array_equal(second, np.tanh(policy.last.drawn).astype(np.float32))
+    assert not np.shares_memory(first, second)
+
+
+def test_an_action_without_a_finite_number_is_refused(
+    bundle: Path, observations: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed(bundle, lambda m: m["spaces"]["action"].update(dtype="float32"))
+    policy = load(bundle)
+    policy.reset(0)
+    monkeypatch.setattr(type(policy.bundle.to_action), "__call__", lambda self, drawn: 1e39 * drawn)
+    with pytest.raises(BeyondPromise, match="not finite in float32"):
+        policy.act(observations[0])
+    with pytest.raises(BeyondPromise, match="refused earlier"):
+        policy.act(observations[0])
+
+
 def test_a_step_that_cannot_be_shown_to_be_within_is_the_base_policys(
     bundle: Path, observations: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,9 +192,9 @@ def test_a_step_that_cannot_be_shown_to_be_within_is_the_base_policys(
     def broken(base, task, limit):
         raise ArithmeticError("no solution")
 
-    for wrong in (beyond, broken):
-        monkeypatch.setattr(rule, "project", wrong)
-        policy.reset(0)
+    for seed, wrong in enumerate((beyond, broken)):
+        monkeypatch.setattr(type(rule), "project", staticmethod(wrong))
+        policy.reset(seed)
         policy.act(observations[0])
         assert policy.last.played == "base" and policy.last.reached == 0.0
         np.testing.assert_array_equal(policy.last.gaussians.mean, policy.last.gaussians.base_mean)
@@ -175,14 +215,13 @@ def test_an_action_that_cannot_be_charged_is_not_played_nor_drawn_again(
     policy.reset(0)
     policy.act(observations[0])
     with monkeypatch.context() as patched:
-        patched.setattr(rule, "spend", overspent)
+        patched.setattr(type(rule), "spend", staticmethod(overspent))
         with pytest.raises(BeyondPromise, match="cannot be charged: a step overspent"):
             policy.act(observations[1])
     assert policy.guard.steps == 1
     policy.act(observations[1])  # for the rest of the episode: the base policy
     assert policy.last.played == "base"
-    random = np.random.default_rng(np.random.SeedSequence(0))
-    noise = [random.standard_normal(2) for _ in range(3)][2]  # not the one that was refused
+    noise = stream(seed_words(0), 1).standard_normal(2)  # not the one that was refused
     step = policy.last.gaussians
     np.testing.assert_array_equal(policy.last.drawn, step.base_mean + step.base_std * noise)
     policy.close()

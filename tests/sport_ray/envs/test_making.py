@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from sport_ray.envs.making import horizon_arguments, make_environment, require_unit_actions
+from sport_ray.envs.making import horizon_arguments, make_environment
+from sport_ray.envs.spaces import require_unit_actions
 from sport_ray.errors import UserError
 
 EXAMPLE = "experiments.examples.pendulum:sport_ray_examples/SafePendulum-v0"

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
+from gymnasium.utils.seeding import np_random
 
 from sport_ray.envs.layouts import FIXED_LAYOUT
-from sport_ray.envs.point_reach_avoid import PointReachAvoidEnv
+from sport_ray.envs.point_reach_avoid import PointReachAvoidEnv, robot_generator
+from sport_ray.envs.vector import PointReachAvoidVectorEnv
 from sport_ray.errors import UserError
+from sport_ray.rollouts.seeding import scenario_generators
 
 ENV_ID = "sport_ray/PointReachAvoid-v0"
 
@@ -90,6 +93,26 @@ def test_reset_leaves_no_trace_of_the_last_episode():
         return [env.reset()[0], *(env.step(a)[0] for a in actions)]
 
     np.testing.assert_array_equal(episode(), episode())
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**40])
+def test_the_worlds_numbers_are_nobody_elses_under_the_same_integer(seed):
+    """A policy that draws from any plain generator with the world's seed is independent of it."""
+    world = robot_generator(seed).standard_normal(64)
+    env = PointReachAvoidEnv(actuation_noise=0.2)
+    env.reset(seed=seed)
+    env.step(np.zeros(2))
+    noise = env.simulator._disturbances._noise[0].ravel()
+    np.testing.assert_array_equal(noise, world)
+    vector = PointReachAvoidVectorEnv(2, actuation_noise=0.2)
+    vector.reset(seed=[seed, seed + 1])
+    vector.step(np.zeros((2, 2)))
+    np.testing.assert_array_equal(vector.simulator._disturbances._noise[0].ravel(), world)
+    others = [np.random.default_rng(seed), np.random.default_rng([seed]), np_random(seed)[0]]
+    others += [np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0]), env.np_random]
+    others += scenario_generators(seed, "evaluate", 0)
+    for other in others:
+        assert not np.intersect1d(other.standard_normal(64), world).size
 
 
 def test_float64_actions_are_not_rounded():

@@ -8,6 +8,8 @@ import gymnasium
 import numpy as np
 import pytest
 
+from sport_ray.envs.spaces import as_action
+from sport_ray.envs.vector_stepping import training_seeds
 from sport_ray.errors import UserError
 from sport_ray.policies import ActionMapping, GaussianNetwork, PolicySpec
 from sport_ray.projected_ppo import ProjectedPPOConfig
@@ -30,14 +32,14 @@ def test_samples_are_mapped_on_their_way_in(mapping):
     assert np.isinf(vector.single_action_space.high).all()
     vector.reset(seed=5)
     seen, reward, *_ = vector.step(drawn)
-    for index in range(3):
+    for index, seed in enumerate(training_seeds(5, 3)):
         single = gymnasium.make("Pendulum-v1")
-        single.reset(seed=5 + index)
-        want, its, *_ = single.step(mapping(drawn[index]))
+        single.reset(seed=seed)
+        want, its, *_ = single.step(as_action(mapping(drawn[index]), np.float32))
         np.testing.assert_array_equal(seen[index], want)
         assert reward[index] == its
     alone = TrainingEnvironment(context(mapping))
-    alone.reset(seed=5)
+    alone.reset(seed=training_seeds(5, 1)[0])
     np.testing.assert_array_equal(alone.step(drawn[0])[0], seen[0])
 
 

@@ -253,7 +253,10 @@ def test_nothing_to_run_is_refused(walk_plan, walk_behaviour, change, message):
         ({"env_kwargs": {"spoil": "signal goes"}}, "signal 'goal' is missing"),
         ({"env_kwargs": {"spoil": "NaN signal"}}, "signal 'hazard' is NaN"),
         ({"env_kwargs": {"spoil": "NaN observation"}}, r"observation \d+ is nan at entry 1"),
-        ({"env_kwargs": {"spoil": "wide observation"}}, "observations of 3 entries.*expects 2"),
+        (
+            {"env_kwargs": {"spoil": "wide observation"}},
+            r"has shape \(3,\), its obs.*\(2,\)",
+        ),
         ({"env_kwargs": {"spoil": "discrete"}}, "has action_space Discrete.*expected a Box"),
         ({"env_kwargs": {"spoil": "two actions"}}, r"actions of shape \(2,\).*gives \(1,\)"),
         ({"env_kwargs": {"spoilt": 1}}, "cannot be made.*'spoilt'"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sport_ray.errors import UserError
@@ -12,7 +14,10 @@ from sport_ray.rollouts.table_file import (
     ROWS_PER_GROUP,
     OutcomeWriter,
     file_sha256,
+    num_rows,
     read_outcomes,
+    read_rows,
+    to_arrow,
 )
 
 COUNT = 2 * ROWS_PER_GROUP + 345
@@ -86,3 +91,50 @@ def test_a_damaged_table_is_one_clear_line(tmp_path, table, damage):
     with pytest.raises(UserError, match=r"outcome table .*t\.parquet (does not|is damaged)") as e:
         list(read_outcomes(path))
     assert "\n" not in str(e.value)
+
+
+def test_rows_from_anywhere(tmp_path, table):
+    path = write(tmp_path / "t.parquet", table, [])
+    assert num_rows(path) == COUNT
+    wanted = [COUNT - 1, 3, ROWS_PER_GROUP, 3]
+    rows = read_rows(path, wanted)
+    assert rows.index.tolist() == [3, ROWS_PER_GROUP, COUNT - 1]
+    assert rows.robustness.tolist() == table.robustness[rows.index].tolist()
+    with pytest.raises(UserError, match=f"has no scenario {COUNT}"):
+        read_rows(path, [0, COUNT])
+
+
+def declared(path, table, **changes):
+    """A file of our columns with other types, or in larger groups."""
+    arrow = to_arrow(table)
+    group = changes.pop("group", ROWS_PER_GROUP)
+    for name, values in changes.items():
+        arrow = arrow.set_column(arrow.schema.names.index(name), name, values)
+    pq.write_table(arrow, path, row_group_size=group, compression="zstd")
+    return path
+
+
+@pytest.mark.parametrize("kind", ["group", "wide", "text", "list", "more", "steps"])
+def test_sizes_are_checked_before_memory_is_taken(kind, tmp_path, table, monkeypatch):
+    path, options = tmp_path / "t.parquet", {}
+    if kind == "group":
+        declared(path, table, group=COUNT)
+    elif kind == "wide":
+        few = table.rows(slice(0, 20))
+        wide = pa.array([bytes(200_000)] * 20, type=pa.binary(200_000))
+        declared(path, few, verdicts=wide)
+    elif kind == "text":
+        declared(path, table.rows(slice(0, 2)), robustness=pa.array(["x" * 10**6] * 2))
+    elif kind == "list":
+        declared(path, table.rows(slice(0, 2)), length=pa.array([[1] * 10**6] * 2))
+    else:
+        write(path, table, [])
+        options = {"more": {"most": COUNT - 1}, "steps": {"horizon": 105}}[kind]
+
+    def nothing_is_read(self, *args, **kwargs):
+        raise AssertionError("read")
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", nothing_is_read)
+    with pytest.raises(UserError, match=r"outcome table .* is damaged: ") as caught:
+        list(read_outcomes(path, **options))
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 500

@@ -1,0 +1,68 @@
+"""What a cell's record must say, computed again from its counts and the certificate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from sport_ray.bounds import ratio_bound, scenario_bound
+from sport_ray.certificates.certificate import Certificate
+from sport_ray.constraints import constraint_from_json
+from sport_ray.errors import UserError
+
+PARAMETERS = ("alpha", "log_budget", "mu")
+ROUNDING = 1e-6
+"""Relative: another version of a library may round otherwise."""
+
+
+def derived_numbers(record: Mapping[str, Any], certificate: Certificate) -> dict[str, float | None]:
+    """eps_base, beta, prior_bound, empirical_violation_rate and posterior_bound of a record.
+
+    From its constraint, T, (α_μ, α_p), counts and posterior β alone; None for a prior bound where
+    nothing is promised (or no float is large enough), as in records.
+
+    Raises:
+        UserError: a record that lacks one of these, or has something impossible for it.
+    """
+    try:
+        horizon = record["horizon"]
+        count, violations = record["num_scenarios"], record["num_violations"]
+        given = {name: record[name] for name in PARAMETERS if record.get(name) is not None}
+        constraint = constraint_from_json({"name": record["constraint"], **given})
+        world = {name: record[name] for name in ("alpha_mu", "alpha_p")}
+        prior = constraint.prior_bound(certificate.evidence(horizon))
+        factor = ratio_bound(1.0, 1.0, horizon, **world)
+        posterior = scenario_bound(count, violations, record["posterior_beta"])
+    except KeyError as error:
+        raise UserError(f"the record has no {error.args[0]!r}") from None
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise UserError(f"the record is not possible: {' '.join(str(error).split())}") from None
+    if prior is not None and factor != 1.0:
+        prior = math.nextafter(prior * factor, math.inf)
+    return {
+        "eps_base": certificate.eps_base(horizon),
+        "beta": certificate.beta,
+        "prior_bound": prior if prior is not None and math.isfinite(prior) else None,
+        "empirical_violation_rate": violations / count,
+        "posterior_bound": posterior,
+    }
+
+
+def altered_numbers(record: Mapping[str, Any], certificate: Certificate) -> list[str]:
+    """Names of the derived numbers of a record that are not what they must be; [] is good.
+
+    Raises:
+        UserError: as :func:`derived_numbers`.
+    """
+    wrong = []
+    for name, wanted in derived_numbers(record, certificate).items():
+        said = record.get(name)
+        number = isinstance(said, int | float) and not isinstance(said, bool)
+        if said is None or wanted is None:
+            same = said is wanted
+        else:
+            same = number and math.isclose(said, wanted, rel_tol=ROUNDING)
+        if not same:
+            wrong.append(name)
+    return wrong

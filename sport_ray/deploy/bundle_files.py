@@ -1,0 +1,89 @@
+"""The files of a bundle, each with the sha256 that the manifest states; sizes are limited."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from sport_ray.canonical import digest, readable_json
+from sport_ray.errors import UserError
+from sport_ray.text import plain
+
+SCHEMA = "sport-ray/bundle/2"
+MANIFEST = "manifest.json"
+CERTIFICATE = "certificate.json"
+POLICY_FILES = ("policy.json", "policy.safetensors")
+REQUIRED = (CERTIFICATE, *(f"{who}/{name}" for who in ("base", "task") for name in POLICY_FILES))
+LARGEST_JSON, LARGEST_WEIGHTS = 2**26, 2**31
+"""Bytes; nothing larger is taken into memory."""
+
+
+class TaskDamaged(UserError):
+    """All but the task policy is intact: the base policy could be played."""
+
+
+def read_manifest(folder: Path, expect: str | None = None) -> dict[str, Any]:
+    """The manifest, byte for byte what its content and digest make it.
+
+    Raises:
+        UserError: none there, damaged, altered, or of another schema; or not the one expected.
+    """
+    path = folder / MANIFEST
+    if not path.exists():
+        raise UserError(f"{path} does not exist: make a bundle with `sport-ray export`")
+    data = _read(path, str(path), LARGEST_JSON)
+    try:
+        document = json.loads(data)
+        body = {key: value for key, value in document.items() if key != "digest"}
+        unchanged = digest(body) == document["digest"] and readable_json(document) == data
+        if document["schema"] != SCHEMA:
+            shown = plain(document["schema"])[:80]
+            raise UserError(f"{path} has schema {shown!r}, expected {SCHEMA!r}: export it again")
+        if not isinstance(document["files"], dict):
+            raise TypeError("files must be an object")
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{path} is damaged: {plain(error)[:200]}") from None
+    if not unchanged:
+        raise UserError(f"{path} was altered: its digest does not match its content")
+    if expect is not None and document["digest"] != expect:
+        raise UserError(f"{path} is another bundle: its digest is {plain(document['digest'])[:80]}")
+    return document
+
+
+def read_file(folder: Path, name: str, expected: str) -> bytes:
+    """A file of the manifest, with the sha256 that it states there.
+
+    Raises:
+        ValueError: a name that leads out of the folder.
+        UserError: it does not exist, cannot be read, is too large, or was altered.
+    """
+    parts = PurePosixPath(name)
+    if parts.is_absolute() or ".." in parts.parts or "\\" in name or plain(name) != name:
+        raise ValueError(f"{plain(name)[:200]!r} is not a file of the bundle")
+    kind = TaskDamaged if name.startswith("task/") else UserError
+    try:
+        data = _read(
+            folder / name, name, LARGEST_JSON if name.endswith(".json") else LARGEST_WEIGHTS
+        )
+    except UserError as error:
+        raise kind(str(error)) from None
+    if hashlib.sha256(data).hexdigest() != expected:
+        raise kind(f"{name} was altered: its sha256 is not the one in {MANIFEST}")
+    return data
+
+
+def _read(path: Path, name: str, most: int) -> bytes:
+    try:
+        if not path.is_file():  # a pipe would be waited for, a device never ends
+            raise FileNotFoundError if not path.exists() else OSError(0, "it is no file")
+        if path.stat().st_size > most:
+            raise UserError(f"{name} has more than {most} bytes, which no file of a bundle has")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{name} does not exist: the bundle is not whole") from None
+    except OSError as error:
+        raise UserError(f"{name} cannot be read: {error.strerror}") from None

@@ -1,0 +1,187 @@
+"""Check a whole bundle: every file, the certificate in it, and the promise that follows from it.
+
+Needs the whole of sport_ray (pydantic, scipy), as ``sport-ray verify`` does. No environment is
+made, and no module that the bundle names is imported here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sport_ray.bounds import scenario_bound
+from sport_ray.certificates import Certificate, load_certificate
+from sport_ray.certificates.verify import Check, verify_certificate
+from sport_ray.constraints import constraint_from_json
+from sport_ray.deploy.bundle import read_bundle
+from sport_ray.deploy.bundle_files import CERTIFICATE, MANIFEST, REQUIRED, read_file, read_manifest
+from sport_ray.deploy.world import promised, require_near
+from sport_ray.errors import UserError
+from sport_ray.text import plain
+from sport_ray.versions import versions
+
+ROUNDING = 1e-9
+"""Relative: another version of a library may round a bound otherwise, by far less."""
+LATER = {f"{CERTIFICATE}.sig"}
+"""What may be there although no manifest names it: a signature, which is made afterwards."""
+_WRONG = (
+    UserError, KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError,
+    OSError,
+)  # fmt: skip
+
+
+def verify_bundle(path: Path) -> list[Check]:
+    """Check everything that a bundle's promise rests on, from the manifest to the outcome table.
+
+    Manifest (its digest, byte for byte), every file's sha256 (missing is told from altered), files
+    that nobody names, that all fits together and can be loaded, the certificate's own checks
+    (recounted from its table where that is in the bundle), the promise recomputed from
+    certificate, constraint and world, and the evidence from its counts. What cannot be known from
+    the folder is a check that was not made.
+    """
+    folder = Path(path)
+    manifest, first = _manifest(folder)
+    if manifest is None:
+        return [first]
+    checks = [first, *_files(folder, manifest), _check("loads", lambda: _loads(folder))]
+    checks += _certificate(folder, manifest)
+    try:
+        certificate = load_certificate(folder / CERTIFICATE)
+    except UserError:
+        checks += [Check(name, None, "there is no certificate to compute it from")
+                   for name in ("promise", "world")]  # fmt: skip
+    else:
+        checks.append(_check("promise", lambda: _promise(certificate, manifest)))
+        checks.append(_world(certificate, manifest))
+    checks.append(_evidence(manifest))
+    believed = "observation bounds and type of actions: as the manifest has them"
+    return [*checks, Check("spaces", None, believed), _versions(manifest)]
+
+
+def _check(name: str, find: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, find())
+    except _WRONG as error:
+        return Check(name, False, _told(error))
+
+
+def _told(error: Exception) -> str:
+    text = str(error) if isinstance(error, UserError | OSError) else f"damaged ({error!r})"
+    return plain(text)[:400]
+
+
+def _manifest(folder: Path) -> tuple[dict[str, Any] | None, Check]:
+    try:
+        manifest = read_manifest(folder)
+    except _WRONG as error:
+        return None, Check("manifest", False, _told(error))
+    return manifest, Check("manifest", True, f"as written; digest {manifest['digest'][:16]}…")
+
+
+def _files(folder: Path, manifest: Mapping[str, Any]) -> list[Check]:
+    named, wrong = manifest["files"], []
+    for name in (*REQUIRED, *(n for n in named if n not in REQUIRED)):
+        if name not in named:
+            wrong.append(f"{name} is not in {MANIFEST}")
+            continue
+        try:
+            read_file(folder, name, named[name])
+        except _WRONG as error:
+            wrong.append(_told(error))
+    found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()}
+    more = sorted(plain(name) for name in found - set(named) - {MANIFEST} - LATER)
+    return [
+        Check("files", not wrong, "; ".join(wrong) or f"sha256 of {len(named)} as the manifest's"),
+        Check("nothing else", not more, _listed(more) if more else "no other file is there"),
+    ]
+
+
+def _listed(names: list[str]) -> str:
+    rest = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"{', '.join(names[:5])}{rest}: not of the bundle, move it elsewhere"
+
+
+def _loads(folder: Path) -> str:
+    bundle = read_bundle(folder)
+    return f"policies, certificate, constraint and promise fit together, T = {bundle.horizon}"
+
+
+def _certificate(folder: Path, manifest: Mapping[str, Any]) -> list[Check]:
+    """The certificate's own checks; without its table those that need none."""
+    path = folder / CERTIFICATE
+    if not path.exists():
+        return [Check("certificate", False, f"{CERTIFICATE} does not exist")]
+    found = verify_certificate(path, base=folder / "base")
+    try:
+        table = load_certificate(path).outcomes.file
+        without = table not in manifest["files"] and not (folder / table).exists()
+    except UserError:
+        without = False
+    if without:
+        missing = f"{plain(table)} is not in the bundle: counts are as the certificate states them"
+        of_table = ("table file", "table rows", "numbers")
+        found = [Check(c.name, None, missing) if c.name in of_table else c for c in found]
+    return [Check(f"certificate: {c.name}", c.passed, plain(c.detail)) for c in found]
+
+
+def _promise(certificate: Certificate, manifest: Mapping[str, Any]) -> str:
+    promise, horizon = manifest["promise"], manifest["horizon"]
+    constraint = constraint_from_json(manifest["constraint"])
+    bound = promised(
+        certificate, constraint, horizon, promise["alpha_mu"], promise["alpha_p"]
+    )  # fmt: skip
+    stated = promise["bound"]
+    if bound is None or not math.isclose(stated, bound, rel_tol=ROUNDING):
+        raise UserError(f"{stated} is promised; certificate, constraint and world give {bound}")
+    if promise["eps_base"] != certificate.eps_base(horizon):
+        raise UserError(
+            f"ε_base is stated as {promise['eps_base']}, which is not the certificate's"
+        )
+    return f"{bound:.6g} within {horizon} steps: from certificate, {constraint.name} and world"
+
+
+def _world(certificate: Certificate, manifest: Mapping[str, Any]) -> Check:
+    try:
+        promise, world = manifest["promise"], manifest["world"]
+        how = require_near(
+            certificate.env_id, certificate.env_kwargs, world["env_kwargs"],
+            promise["alpha_mu"], promise["alpha_p"],
+        )  # fmt: skip
+    except _WRONG as error:
+        return Check("world", False, _told(error))
+    return Check("world", None if "claimed" in how else True, how)
+
+
+def _evidence(manifest: Mapping[str, Any]) -> Check:
+    """The posterior bound of the evaluation from its counts; they themselves are believed."""
+    try:
+        found = manifest["evidence"]
+        given = [found.get(n) for n in ("num_scenarios", "num_violations", "posterior_beta")]
+        if None in given:
+            return Check("evidence", None, "the manifest has no counts of an evaluation")
+        bound = scenario_bound(*given)
+        if not math.isclose(found["posterior_bound"], bound, rel_tol=1e-6):
+            raise UserError(
+                f"posterior_bound is {found['posterior_bound']}, {given[1]} violations in "
+                f"{given[0]} scenarios give {bound:.6g}"
+            )
+    except _WRONG as error:
+        return Check("evidence", False, _told(error))
+    told = (
+        f"{given[1]} of {given[0]} scenarios violated, as the manifest states: at most {bound:.4g}"
+    )
+    return Check("evidence", True, told)
+
+
+def _versions(manifest: Mapping[str, Any]) -> Check:
+    """Informative: with other versions a number may differ in its last digits."""
+    here, stated = versions(), manifest.get("versions")
+    if not isinstance(stated, dict):
+        return Check("versions", False, "the manifest has none")
+    other = [f"{name} {value}" for name, value in stated.items() if here.get(name) != value]
+    if not other:
+        return Check("versions", True, "exported with the versions that are installed here")
+    listed = plain(", ".join(other))[:300]
+    return Check("versions", None, f"exported with others than are installed here: {listed}")

@@ -1,0 +1,62 @@
+"""The world of a bundle beside the certificate's, and the promise that follows for it.
+
+Needs the whole of sport_ray, as export and verify do; ``load`` has the same rules in short.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from sport_ray.bounds import ratio_bound
+from sport_ray.canonical import canonical_json
+from sport_ray.certificates import Certificate
+from sport_ray.constraints import Constraint
+from sport_ray.envs.perturbation import perturbation_ratios
+from sport_ray.errors import UserError
+from sport_ray.rollouts.environment import POINT_REACH_AVOID
+
+
+def promised(
+    certificate: Certificate, constraint: Constraint, horizon: int, alpha_mu: float, alpha_p: float
+) -> float | None:
+    """The prior bound times α_μ α_p^T, rounded up; None where nothing is promised.
+
+    Raises:
+        UserError: a horizon that the certificate does not cover.
+    """
+    bound = constraint.prior_bound(certificate.evidence(horizon))
+    factor = ratio_bound(1.0, 1.0, horizon, alpha_mu=alpha_mu, alpha_p=alpha_p)
+    if bound is None or factor == 1.0:
+        return bound
+    return math.nextafter(bound * factor, math.inf)
+
+
+def require_near(
+    env_id: str, certified: Mapping[str, Any], deployed: Mapping[str, Any], alpha_mu: float,
+    alpha_p: float,
+) -> str:  # fmt: skip
+    """Refuse a world of which the ratios α_μ, α_p to the certified one are known to be untrue.
+
+    Returns how they are known, in words: the worlds are one, they are computed, or claimed.
+
+    Raises:
+        UserError: other arguments, and α_μ = α_p = 1; or ratios below those of the noise laws.
+    """
+    if canonical_json(deployed) == canonical_json(certified):
+        return "the certified world itself"
+    if alpha_mu == alpha_p == 1.0:
+        raise UserError(
+            f"the world {dict(deployed)} is not the certified one, {dict(certified)}: certify it, "
+            "or claim its ratios in the study's deployment section"
+        )
+    if env_id != POINT_REACH_AVOID:
+        return "α_μ and α_p are claimed: nothing here can show them"
+    for name, least, given in zip(
+        ("alpha_mu", "alpha_p"), perturbation_ratios(certified, deployed), (alpha_mu, alpha_p),
+        strict=True,
+    ):  # fmt: skip
+        if not given >= least:
+            raise UserError(f"{name} = {given} is below the ratio of the noise laws, {least:.6g}")
+    return "α_μ and α_p are at least the ratios of the noise laws"

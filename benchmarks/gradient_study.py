@@ -21,6 +21,7 @@ from experiments.base import BUNDLED
 from experiments.evaluation import evaluation_plan
 from experiments.runtime import quiet_ray, ray_session
 from experiments.study import Study, load_study
+from experiments.task_policies.ppo import ProjectedPPOSource
 from experiments.training import train_task_policy
 from sport_ray.constraints import RatioConstraint
 from sport_ray.policies import FrozenGaussian, load_policy
@@ -38,8 +39,9 @@ def run(study: Study, alpha: float, horizon: int, seed: int) -> tuple[float, flo
     quiet_ray()
     base = load_policy(BUNDLED / study.base).network
     constraint = RatioConstraint(alpha=alpha)
-    task = train_task_policy(study, base, constraint, horizon, seed).network
-    behaviour = ProjectedBehaviour(FrozenGaussian(base), FrozenGaussian(task), constraint)
+    settings = ProjectedPPOSource().settings_in(study, ())
+    trained = train_task_policy(study.task(horizon, seed, constraint), settings, base).network
+    behaviour = ProjectedBehaviour(FrozenGaussian(base), FrozenGaussian(trained), constraint)
     plan = evaluation_plan(study, horizon, seed)
     outcomes = run_scenarios(plan, behaviour, 0, study.evaluation.num_scenarios)
     reached = outcomes.satisfied_by(horizon)

@@ -122,15 +122,14 @@ def plain_tuner(path: Path) -> None:
         torch.set_num_threads(1)
         cell = Cell.model_validate(config["cell"])
         base = load_policy(ResultFolder(results, content).base).network
+        task = content.task(cell.horizon, cell.seed, cell.constraint)
         algorithm = ppo_config(
-            content,
+            task,
             content.training,
-            env_kwargs=training_kwargs(content, cell.horizon, reward="task"),
+            env_kwargs=training_kwargs(task, reward="task"),
             base=base,
-            task=base,
-            constraint=cell.constraint,
+            start=base,
             warmup_env_steps=0,
-            seed=cell.seed,
         ).build_algo()
         work, sampled = 0.0, 0
         while sampled < content.training.env_steps:
@@ -141,9 +140,9 @@ def plain_tuner(path: Path) -> None:
             # Not the whole result: Tune refuses the tensors in it.
             numbers = result["env_runners"] | result["learners"]["default_policy"]
             tune.report({k: float(v) for k, v in numbers.items() if not isinstance(v, dict)})
-        task = FrozenGaussian(algorithm.task_policy())
+        trained = FrozenGaussian(algorithm.task_policy())
         samples = path.parent / f"{cell.constraint.log_ratio_limit}-{cell.seed}.npz"
-        found = evaluate_cell(content, cell, certificate, FrozenGaussian(base), task, samples)
+        found = evaluate_cell(content, cell, certificate, FrozenGaussian(base), trained, samples)
         tune.report({"work": work + found["eval_seconds"]})
         algorithm.stop()
 

@@ -24,7 +24,6 @@ from experiments.training import (
 )
 from experiments.training_sections import BaseTrainingSection
 from sport_ray.canonical import write_atomic
-from sport_ray.constraints import Unconstrained
 from sport_ray.envs.making import make_environment
 from sport_ray.errors import UserError
 from sport_ray.policies import GaussianNetwork, PolicyFile, load_policy, save_policy
@@ -123,17 +122,16 @@ def train_base(study: Study, progress: Progress | None = None) -> Trained:
     spec = study.base_spec(*environment_sizes(study))
     spec.action_mapping.require_fits(study.environment.id, _spaces(study)[1])
     network = GaussianNetwork(spec)
-    own = training_kwargs(study, settings.horizon, reward="guided", margin=settings.margin)
+    task = study.task(settings.horizon, settings.seed)
+    own = training_kwargs(task, reward="guided", margin=settings.margin)
     config = ppo_config(
-        study,
+        task,
         settings,
         env_kwargs={**own, **settings.kwargs},
         base=None,
-        task=network,
-        constraint=Unconstrained(),
+        start=network,
         warmup_env_steps=0,
-        seed=settings.seed,
-        cut_after=training_cut(study, settings.horizon),
+        cut_after=training_cut(task),
     )
     return run_training(config, settings.env_steps, progress)
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, PlainSerializer
 
-from experiments.hyperparameters import Point, point_text, with_values
+from experiments.hyperparameters import Point, point_text
 from experiments.study import Study
-from experiments.training_sections import PPOSection
+from experiments.task_policies import SOURCES
 from sport_ray.canonical import digest
 from sport_ray.certificates import Certificate
 from sport_ray.constraints import Constraint, Unconstrained, constraint_from_json
 
 METHOD_VERSION = 2
 """Raised whenever the same parameters would give other numbers: old cells are then not reused."""
-
-CellMethod = Literal["projected_ppo", "projected_at_deployment", "unconstrained", "unprojected"]
 
 
 ConstraintField = Annotated[
@@ -27,32 +25,45 @@ ConstraintField = Annotated[
 
 
 class Cell(BaseModel):
-    """One policy under one constraint, evaluated at one horizon.
+    """One policy under one constraint, or as it is, evaluated at one horizon.
 
-    hyperparameters: values of training parameters that are an axis of the sweep.
-    task_policy: the source of the task policy; None for one by PPO, which the method tells.
+    id: content hash (16 hex digits) of all that its numbers depend on; names its folder.
+    source: who makes the policy, by name. hyperparameters: values of training parameters that are
+    an axis of the sweep.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    method: CellMethod
+    id: str
+    source: str
     constraint: ConstraintField
     eps_max: float | None
     horizon: int
     seed: int
     hyperparameters: Point = ()
-    task_policy: str | None = None
+
+    @classmethod
+    def of(cls, study: Study, certificate: Certificate, **axes: Any) -> Cell:
+        """The cell at a point of the grid, with its id."""
+        cell = cls(id="", **axes)
+        return cell.model_copy(update={"id": cell._hash(study, certificate)})
+
+    def is_of(self, study: Study, certificate: Certificate) -> bool:
+        """Whether the id is the one that this study and certificate give the cell."""
+        return self.source in SOURCES and self.id == self._hash(study, certificate)
+
+    def _hash(self, study: Study, certificate: Certificate) -> str:
+        return digest(self.identity(study, certificate))[:16]
 
     @property
-    def source(self) -> str:
-        """The name of the source that makes the task policy."""
-        by_ppo = "projected_ppo" if self.method == "projected_ppo" else "unconstrained"
-        return self.task_policy or by_ppo
+    def projected(self) -> bool:
+        """Whether the policy is projected; deployed as it is, nothing is promised beforehand."""
+        return not isinstance(self.constraint, Unconstrained)
 
     @property
-    def is_free(self) -> bool:
-        """Whether the task policy is deployed as it is: nothing is promised beforehand."""
-        return isinstance(self.constraint, Unconstrained)
+    def method(self) -> str:
+        """What records call source and projection together."""
+        return SOURCES[self.source].method(self.projected)
 
     @property
     def alpha(self) -> float | None:
@@ -64,13 +75,6 @@ class Cell(BaseModel):
         """The parameters as records have them, such as 'gamma=0.9, lr=0.0001'; None without."""
         return point_text(self.hyperparameters) or None
 
-    def training(self, study: Study) -> PPOSection:
-        """The section that the cell's policy is trained with, its own parameters in it."""
-        section: PPOSection = study.training
-        if self.method != "projected_ppo":
-            section = study.unconstrained_training or study.training
-        return with_values(section, self.hyperparameters)
-
     def identity(self, study: Study, certificate: Certificate) -> dict[str, Any]:
         """Everything that the cell's numbers depend on, and nothing about where it runs.
 
@@ -78,14 +82,7 @@ class Cell(BaseModel):
         stay valid. The parameters of axes are named beside the section that they are in: a record
         says by them what sets its cell apart, and that must not depend on what was run before.
         """
-        more: dict[str, Any] = {}
-        if self.task_policy is None:
-            more["training"] = self.training(study).model_dump(mode="json")
-            if study.tuning and "warmup_env_steps" in study.tuning.parameters:
-                # of sections without one
-                more["warmup_env_steps"] = study.training.warmup_env_steps
-        else:
-            more["task_policy"] = {"name": self.task_policy, **_identity_of(self, study)}
+        more = SOURCES[self.source]().cell_identity(study, self.hyperparameters)
         if self.hyperparameters:
             more["hyperparameters"] = dict(self.hyperparameters)
         if study.resources.gpus_per_cell:
@@ -104,21 +101,12 @@ class Cell(BaseModel):
             **more,
         }
 
-    def cell_id(self, study: Study, certificate: Certificate) -> str:
-        """Content hash (16 hex digits) of the identity."""
-        return digest(self.identity(study, certificate))[:16]
-
-
-def _identity_of(cell: Cell, study: Study) -> dict[str, Any]:
-    """What the cell's source says of its policy; nothing for one that the study has no more."""
-    from experiments.task_policies import SOURCES
-
-    settings = (study.task_policies or {}).get(cell.source)
-    return {} if settings is None else SOURCES[cell.source]().identity(settings)
-
 
 class Job(BaseModel):
-    """One training run and the cells that come out of it; kind: the task policy's source."""
+    """One training run and the cells that come out of it; kind: the task policy's source.
+
+    It is trained under the first cell's constraint: that of its only cell, or none.
+    """
 
     model_config = ConfigDict(frozen=True)
 

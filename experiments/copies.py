@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from experiments.sections import Environment, ResourcesSection
 from experiments.training_sections import PPOSection
 from sport_ray.errors import UserError
 
-if TYPE_CHECKING:
-    from experiments.study import Study
 
-
-def require_copies(study: Study, name: str, section: PPOSection) -> None:
+def require_copies(
+    environment: Environment, resources: ResourcesSection, name: str, section: PPOSection
+) -> None:
     """Refuse a training that steps more environments side by side than can exist.
+
+    name: of the section, begins the line of the error.
 
     Raises:
         UserError: naming both numbers.
     """
-    limit = study.environment.copies
-    runners = max(study.resources.env_runners_per_cell, 1)
+    limit = environment.copies
+    runners = max(resources.env_runners_per_cell, 1)
     if limit is None or section.num_envs * runners <= limit:
         return
     many = f"{name}.num_envs = {section.num_envs}"
@@ -30,6 +30,6 @@ def require_copies(study: Study, name: str, section: PPOSection) -> None:
     )
 
 
-def concurrent_trials(study: Study) -> int | None:
+def concurrent_trials(environment: Environment) -> int | None:
     """How many Tune trials may run at a time: one where copies are limited, None for no limit."""
-    return None if study.environment.copies is None else 1
+    return None if environment.copies is None else 1

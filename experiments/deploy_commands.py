@@ -162,9 +162,9 @@ def export_of(root: Path, cell_id: str) -> Any:
             "study": study.name,
             "cell_id": cell_id,
             "method": cell.method,
+            "task_policy": cell.source,
             "seed": cell.seed,
             "eps_max": cell.eps_max,
-            **({} if cell.task_policy is None else {"task_policy": cell.task_policy}),
         },
         evidence=evidence_of(record, cell_id),
     )
@@ -249,12 +249,13 @@ def _study(root: Path) -> Study:
 def _cell(study: Study, certificate: Certificate, cell_id: str, provenance: dict[str, Any]) -> Cell:
     """The cell with this id: planned by the study now, or when its policy was trained."""
     from experiments.cells import Cell
-    from experiments.grid import plan_jobs
+    from experiments.sweep_plan import Plan
 
-    planned = [cell for job in plan_jobs(study, certificate) for cell in job.cells]
-    trained = [Cell.model_validate(one) for one in provenance.get("job", {}).get("cells", [])]
-    for cell in (*planned, *trained):
-        if cell.cell_id(study, certificate) == cell_id:
+    if found := Plan.of(study, certificate).cells.get(cell_id):
+        return found
+    for one in provenance.get("job", {}).get("cells", []):
+        cell = Cell.model_validate(one)
+        if cell.id == cell_id and cell.is_of(study, certificate):
             return cell
     raise UserError(
         f"cell {cell_id} is of other settings or another certificate than {study.name!r} has now: "

@@ -159,7 +159,7 @@ def off_policy_numbers(
     """
     names = ("off_policy_bound", "off_policy_sample_size", "off_policy_refusal")
     count = study.evaluation.off_policy
-    if not count or cell.is_free:
+    if not count or not cell.projected:
         return dict.fromkeys(names)
     watched = plan.model_copy(
         update={"purpose": "off_policy", "env_kwargs": study.environment.kwargs}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,10 +15,10 @@ from experiments.failures import reason_of, traceback_text
 from experiments.results import ResultFolder
 from experiments.task_policies import SOURCES
 from experiments.task_policies.interface import require_alike
-from experiments.task_policies.ppo import PPOSource
 from experiments.training import Trained
 from sport_ray.canonical import write_atomic, write_json
 from sport_ray.certificates import Certificate, load_certificate
+from sport_ray.errors import UserError
 from sport_ray.policies import (
     FrozenGaussian,
     GaussianNetwork,
@@ -44,10 +45,11 @@ def run_job(folder: ResultFolder, job: Job) -> dict[str, int]:
     study = folder.study
     certificate = load_certificate(folder.certificate)
     counts = {"finished": 0, "failed": 0}
-    missing = [cell for cell in job.cells if not is_finished(folder, certificate, cell)]
+    missing = [cell for cell in job.cells if not folder.is_finished(cell.id)]
     if not missing:
         return counts
     try:
+        _require_planned(missing, folder, certificate)
         base_file = load_policy(folder.base)
         trained = train(folder, job, base_file.network, certificate)
         trained_digest = save_trained(folder, job, trained)
@@ -60,7 +62,7 @@ def run_job(folder: ResultFolder, job: Job) -> dict[str, int]:
         return {"finished": 0, "failed": len(missing)}
     for cell in missing:
         try:
-            samples = folder.samples(cell.cell_id(study, certificate))
+            samples = folder.samples(cell.id)
             numbers = evaluate_cell(study, cell, certificate, base, task, samples)
         except Exception as error:
             if is_of_the_machine(error):
@@ -86,8 +88,8 @@ def run_job(folder: ResultFolder, job: Job) -> dict[str, int]:
             "train_seconds": trained.seconds,
         }
         # A node that was taken for lost may have gone on: the first record stays.
-        if not is_finished(folder, certificate, cell):
-            write_json(folder.record(record["cell_id"]), record)
+        if not folder.is_finished(cell.id):
+            write_json(folder.record(cell.id), record)
         counts["finished"] += 1
     return counts
 
@@ -102,11 +104,9 @@ def train(
             mapping are not the base's.
     """
     study, source, cell = folder.study, SOURCES[job.kind](), job.cells[0]
-    settings = (study.task_policies or {}).get(job.kind) or source.settings()
-    common = (study, settings, base, certificate, cell.horizon, cell.seed)
-    if isinstance(source, PPOSource):
-        return source.train(*common, cell.constraint, cell.hyperparameters)
-    trained = source.train(*common)
+    settings = source.settings_in(study, cell.hyperparameters)
+    task = study.task(cell.horizon, cell.seed, cell.constraint)
+    trained = source.train(task, settings, base, certificate)
     require_alike(trained.network, base, f"the policy of {job.kind}")
     return trained
 
@@ -120,17 +120,25 @@ def is_of_the_machine(error: BaseException) -> bool:
     return lost or is_disk_full(error)
 
 
-def is_finished(folder: ResultFolder, certificate: Certificate, cell: Cell) -> bool:
-    """Whether the cell has a finished record under its content hash."""
-    record = folder.read_record(cell.cell_id(folder.study, certificate))
-    return record is not None and record.get("status") == "finished"
+def _require_planned(cells: Iterable[Cell], folder: ResultFolder, certificate: Certificate) -> None:
+    """Refuse cells whose ids, given to them by the driver, are not of the files that are here.
+
+    Raises:
+        UserError: naming the first.
+    """
+    for cell in cells:
+        if not cell.is_of(folder.study, certificate):
+            raise UserError(
+                f"cell {cell.id} is not of the certificate in {folder.certificate}: it was "
+                "replaced while the sweep ran; run the study again"
+            )
 
 
 def header(folder: ResultFolder, certificate: Certificate, cell: Cell) -> dict[str, Any]:
     """The identifying half of a record."""
     constraint = cell.constraint
     return {
-        "cell_id": cell.cell_id(folder.study, certificate),
+        "cell_id": cell.id,
         "study": folder.study.name,
         "method": cell.method,
         "task_policy": cell.source,
@@ -153,7 +161,7 @@ def write_failure(
     folder: ResultFolder, certificate: Certificate, cell: Cell, error: Exception
 ) -> None:
     """Record that a cell failed and why; the traceback goes to a file beside the record."""
-    if is_finished(folder, certificate, cell):
+    if folder.is_finished(cell.id):
         return  # another worker was quicker: what is finished stays
     record = header(folder, certificate, cell)
     trace = traceback_text(error).encode("utf-8", "backslashreplace")

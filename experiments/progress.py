@@ -19,7 +19,7 @@ from experiments.cells import Job
 from experiments.ledger import Ledger
 from experiments.results import ResultFolder
 from experiments.sweep import SweepEvent
-from sport_ray.certificates import Certificate
+from experiments.sweep_plan import Plan
 
 
 def _progress(console: Console, *columns: str) -> Progress:
@@ -67,15 +67,14 @@ class SweepProgress:
         self,
         console: Console,
         folder: ResultFolder,
-        certificate: Certificate,
-        jobs: list[Job],
+        plan: Plan,
         missing: list[Job],
         on_cell: Callable[[dict], None] | None = None,
     ) -> None:
-        self.folder, self.certificate = folder, certificate
+        self.folder = folder
         self.on_cell = on_cell
         self.running = self.failed = 0
-        total = sum(len(job.cells) for job in jobs)
+        total = len(plan.cells)
         done = total - sum(len(job.cells) for job in missing)
         self.progress = _progress(
             console, "[cyan]{task.fields[running]} running", "[red]{task.fields[failed]} failed"
@@ -97,8 +96,7 @@ class SweepProgress:
         self.running += cells if event.kind == "started" else -cells
         if event.kind in ("ended", "died"):
             for cell in event.job.cells:
-                cell_id = cell.cell_id(self.folder.study, self.certificate)
-                record = self.folder.read_record(cell_id)
+                record = self.folder.read_record(cell.id)
                 if record is None or record["status"] != "finished":
                     self.failed += 1
                 if record is not None and self.on_cell is not None:
@@ -110,16 +108,16 @@ class SweepProgress:
 class SweepHistory:
     """Writes down in the ledger what happens to cells; a listener of the sweep."""
 
-    def __init__(self, ledger: Ledger, folder: ResultFolder, certificate: Certificate) -> None:
-        self.ledger, self.folder, self.certificate = ledger, folder, certificate
+    def __init__(self, ledger: Ledger, folder: ResultFolder) -> None:
+        self.ledger, self.folder = ledger, folder
         self._begun: dict[str, tuple[float, list[str]]] = {}
 
     def __call__(self, event: SweepEvent) -> None:
         """Take an event; cells that were finished before their job started are not in it."""
-        ids = [cell.cell_id(self.folder.study, self.certificate) for cell in event.job.cells]
+        ids = [cell.id for cell in event.job.cells]
         about = {"kind": event.job.kind, "job": ids[0]}
         if event.kind == "started":
-            missing = [cell_id for cell_id in ids if not self._is_finished(cell_id)]
+            missing = [cell_id for cell_id in ids if not self.folder.is_finished(cell_id)]
             self._begun[ids[0]] = (time.monotonic(), missing)
             for cell_id in missing:
                 self.ledger.append("cell started", cell_id, **about)
@@ -130,13 +128,9 @@ class SweepHistory:
         for cell_id in missing:
             if event.kind == "retried":
                 self.ledger.append("cell retried", cell_id, **about)
-            elif self._is_finished(cell_id):
+            elif self.folder.is_finished(cell_id):
                 self.ledger.append("cell finished", cell_id, **about, seconds=share)
             else:
                 record = self.folder.read_record(cell_id) or {}
                 reason = str(record.get("reason") or "no record was written")
                 self.ledger.append("cell failed", cell_id, **about, reason=reason)
-
-    def _is_finished(self, cell_id: str) -> bool:
-        record = self.folder.read_record(cell_id)
-        return record is not None and record["status"] == "finished"

@@ -13,6 +13,7 @@ from sport_ray.errors import UserError
 
 if TYPE_CHECKING:  # torch takes seconds, which `sport-ray status` should not
     from experiments.study import Study
+    from experiments.sweep_plan import Plan
 
 LEDGER = "ledger.jsonl"
 
@@ -95,16 +96,10 @@ class ResultFolder:
         except OSError as error:
             raise UserError(f"{self.root} cannot be written: {error.strerror}") from None
 
-    def write_plan(self, jobs: list[tuple[str, list[str]]]) -> None:
-        """Write down which cells the study asks for; reports leave out what is not among them.
-
-        jobs: (kind, cell ids) of each.
-        """
-        plan = {
-            "cells": [cell_id for _, cells in jobs for cell_id in cells],
-            "jobs": [{"kind": kind, "cells": cells} for kind, cells in jobs],
-        }
-        write_json(self.root / "plan.json", plan)
+    def write_plan(self, plan: Plan) -> None:
+        """Write down which cells the study asks for; reports leave out what is not among them."""
+        jobs = [{"kind": job.kind, "cells": [cell.id for cell in job.cells]} for job in plan.jobs]
+        write_json(self.root / "plan.json", {"cells": list(plan.cells), "jobs": jobs})
 
     @property
     def study_file(self) -> Path:
@@ -162,6 +157,11 @@ class ResultFolder:
     def read_record(self, cell_id: str) -> dict[str, Any] | None:
         """A cell's record, or None where there is none that can be read."""
         return read_record(self.root, cell_id)
+
+    def is_finished(self, cell_id: str) -> bool:
+        """Whether the cell has a record that says so."""
+        record = self.read_record(cell_id)
+        return record is not None and record["status"] == "finished"
 
     def set_aside(self, cell_id: str) -> bool:
         """Move a record that cannot be read out of the way of its successor; whether there was one.

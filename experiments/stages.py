@@ -14,7 +14,6 @@ from experiments.base import find_base, install_base, load_base, save_base, trai
 from experiments.cells import Job
 from experiments.certify import base_plan, certify, load_matching
 from experiments.choose import choose, load_choice
-from experiments.constraint_axis import out_of_reach
 from experiments.disk import DiskFull, is_disk_full, no_room, require_space
 from experiments.ledger import Ledger, sweep_ledger
 from experiments.progress import Counter, SweepHistory, SweepProgress, counting
@@ -23,7 +22,8 @@ from experiments.results import ResultFolder, places
 from experiments.runtime import ray_session
 from experiments.stopping import TERMINATED
 from experiments.study import Study
-from experiments.sweep import SweepSummary, pending_jobs, run_sweep, write_plan
+from experiments.sweep import SweepSummary, pending_jobs, run_sweep
+from experiments.sweep_plan import Plan
 from experiments.task_policies.section import require_sources
 from experiments.training_sections import BaseTrainingSection
 from experiments.world import other_versions, require_world
@@ -229,37 +229,38 @@ def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> Sw
         Interrupted: Ctrl-C or SIGTERM; what is finished is kept.
     """
     folder = context.folder
-    for one in out_of_reach(folder.study, certificate):
+    plan = Plan.of(folder.study, certificate)
+    for one in plan.out_of_reach:
         context.console.print(
             f"eps_max = {one.eps_max:g} is out of reach at T = {one.horizon} (the base itself is "
             f"certified to {bound_text(one.certified)} there): no cells of it",
             soft_wrap=True,
         )
-    jobs, missing = pending_jobs(folder, certificate)
+    missing = pending_jobs(folder, plan)
     if not missing:
         folder.write_study(context.source)
         context.console.print("all cells are finished already")
-        return run_sweep(folder, certificate)
-    require_sources(folder.study, base.network)
+        return run_sweep(folder, plan)
+    task = folder.study.task(plan.horizons[0], folder.study.sweep.seeds[0])
+    require_sources(folder.study.task_policies or {}, task, base.network)
     study = digest(public_study(folder.study))
-    planned = sum(len(job.cells) for job in jobs)
     logger: SweepLogger | None = None  # once it is open
     try:
-        with sweep_ledger(folder.ledger, planned, study, folder.hold()) as ledger:
+        with sweep_ledger(folder.ledger, len(plan.cells), study, folder.hold()) as ledger:
             require_space(*places(folder.root))
             folder.write_study(context.source)
-            _set_aside(context, certificate, missing, ledger)  # before anything reads records
-            write_plan(folder, certificate, jobs)
+            _set_aside(context, missing, ledger)  # before anything reads records
+            folder.write_plan(plan)
             with ray_session(context.address):
-                _require_world(context, base, certificate, jobs)
+                _require_world(context, base, plan)
                 opened = SweepLogger(folder.root, context.study.tracking.uri)
                 opened.start()
                 logger = opened
                 with SweepProgress(
-                    context.console, folder, certificate, jobs, missing, logger.log_cell
+                    context.console, folder, plan, missing, logger.log_cell
                 ) as progress:
-                    history = SweepHistory(ledger, folder, certificate)
-                    summary = run_sweep(folder, certificate, history, progress)
+                    history = SweepHistory(ledger, folder)
+                    summary = run_sweep(folder, plan, history, progress)
     except (KeyboardInterrupt, SystemExit) as error:  # Ray, too, turns SIGTERM into SystemExit
         _finish_log(logger, "KILLED", STOP_SECONDS)
         raise interrupted(context, "sweep", "what is finished is kept", error) from None
@@ -282,33 +283,28 @@ def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> Sw
     return summary
 
 
-def _require_world(
-    context: Context, base: PolicyFile, certificate: Certificate, jobs: list[Job]
-) -> None:
+def _require_world(context: Context, base: PolicyFile, plan: Plan) -> None:
     """Certified scenarios come out again here, at each T; says so.
 
     Raises:
         UserError: one that does not.
     """
+    certificate, table = plan.certificate, context.folder.outcomes
     if changed := other_versions(certificate):
         context.console.print(escape(plain(changed)), soft_wrap=True)
-    horizons = {cell.horizon for job in jobs for cell in job.cells}
-    table = context.folder.outcomes
+    horizons = set(plan.horizons)
     told = require_world(context.study, certificate, table, base, horizons, on_ray=True)
     context.console.print(told, soft_wrap=True, highlight=False)
 
 
-def _set_aside(
-    context: Context, certificate: Certificate, missing: list[Job], ledger: Ledger
-) -> None:
+def _set_aside(context: Context, missing: list[Job], ledger: Ledger) -> None:
     """Make room where a crash or a full disk left half a record: the cell is run again."""
     for job in missing:
         for cell in job.cells:
-            cell_id = cell.cell_id(context.study, certificate)
-            if context.folder.set_aside(cell_id):
-                ledger.append("record set aside", cell_id)
+            if context.folder.set_aside(cell.id):
+                ledger.append("record set aside", cell.id)
                 context.console.print(
-                    f"the record of cell {cell_id} is damaged: set aside, to be run again",
+                    f"the record of cell {cell.id} is damaged: set aside, to be run again",
                     soft_wrap=True,
                 )
 

@@ -32,8 +32,12 @@ from experiments.sections import (
     TrackingSection,
 )
 from experiments.study_file import read_study_file
+from experiments.task_policies import SOURCES
+from experiments.task_policies.section import checked_sources, settled_sources
+from experiments.task_policies.task import Task
 from experiments.training_sections import BaseTrainingSection, PPOSection, TrainingSection
 from experiments.tuning_section import TuningSection
+from sport_ray.constraints import Constraint, Unconstrained
 from sport_ray.errors import UserError
 from sport_ray.policies.network import PolicySpec
 from sport_ray.properties import parse_property
@@ -43,15 +47,9 @@ if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
 
 
-def _sources(given: Any) -> dict[str, Section]:
-    from experiments.task_policies.section import checked_sources  # they import this module
-
-    return checked_sources(given)
-
-
 Sources = Annotated[
     dict[str, Any],  # of sections, each of the source's own class
-    BeforeValidator(_sources),
+    BeforeValidator(checked_sources),
     PlainSerializer(
         lambda sources: {name: one.model_dump(mode="json") for name, one in sources.items()},
         return_type=dict[str, Any],
@@ -87,8 +85,8 @@ class Study(Section):
         """The sources of task policies by name, whichever way they are asked for."""
         if self.task_policies is not None:
             return list(self.task_policies)
-        by_method = {"projected_ppo": "projected_ppo", "projected_at_deployment": "unconstrained"}
-        return [source for method, source in by_method.items() if method in self.sweep.methods]
+        asked: list[str] = [*self.sweep.methods]
+        return [name for name, source in SOURCES.items() if source.sweep_method in asked]
 
     @model_validator(mode="before")
     @classmethod
@@ -114,7 +112,8 @@ class Study(Section):
             return self
         if "methods" in self.sweep.model_fields_set:
             raise ValueError("sweep.methods and task_policies are given: remove sweep.methods")
-        if not {"projected_ppo", "unconstrained"} & set(self.task_policies):
+        by_ppo = [name for name, source in SOURCES.items() if source.sections]
+        if not set(by_ppo) & set(self.task_policies):
             for name, given in (
                 ("sweep.hyperparameters", self.sweep.hyperparameters),
                 ("tuning", self.tuning),
@@ -122,7 +121,7 @@ class Study(Section):
                 if given:
                     raise ValueError(
                         f"{name} is about PPO's parameters, and task_policies names no source by "
-                        "PPO (projected_ppo, unconstrained): remove one"
+                        f"PPO ({', '.join(by_ppo)}): remove one"
                     )
         return self
 
@@ -189,7 +188,7 @@ class Study(Section):
         for name in ("training", "unconstrained_training", "base_training"):
             section = getattr(self, name)
             if section is not None:
-                require_copies(self, name, section)
+                require_copies(self.environment, self.resources, name, section)
         return self
 
     @model_validator(mode="after")
@@ -217,6 +216,18 @@ class Study(Section):
         if certificate.choice is None:
             raise UserError("the study asks to choose a horizon; the certificate was made for none")
         return [certificate.choice.horizon]
+
+    def task(self, horizon: int, seed: int, constraint: Constraint | None = None) -> Task:
+        """What a policy is trained for at a point of the grid, by default without a constraint."""
+        return Task(
+            environment=self.environment,
+            property=self.property,
+            horizon=horizon,
+            max_horizon=self.certificate.max_horizon,
+            seed=seed,
+            constraint=constraint or Unconstrained(),
+            resources=self.resources,
+        )
 
     def base_spec(self, observation_size: int, action_size: int) -> PolicySpec:
         """Architecture of a base policy that is trained for this study."""
@@ -261,8 +272,6 @@ def parse_study(raw: Mapping[str, Any], where: str, folder: Path = Path()) -> St
         )
     if study.task_policies is None:
         return study
-    from experiments.task_policies.section import settled_sources
-
     try:
         return study.model_copy(
             update={"task_policies": settled_sources(study.task_policies, folder)}

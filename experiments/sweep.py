@@ -16,12 +16,12 @@ from experiments.cells import Cell, Job
 from experiments.copies import concurrent_trials
 from experiments.disk import DiskFull, is_disk_full, no_room, require_space
 from experiments.failures import reason_of
-from experiments.grid import plan_jobs
-from experiments.jobs import is_finished, write_failure
+from experiments.jobs import write_failure
 from experiments.public import public_study
 from experiments.results import ResultFolder, places
 from experiments.room import wait_for_room
 from experiments.stopping import ask_to_stop, raise_if_asked, stopping_between_steps
+from experiments.sweep_plan import Plan
 from experiments.trial import DISK_FULL, CellTrial
 from sport_ray.certificates import Certificate
 from sport_ray.errors import UserError
@@ -99,24 +99,12 @@ class _Announce(tune.Callback):
         return False
 
 
-def pending_jobs(folder: ResultFolder, certificate: Certificate) -> tuple[list[Job], list[Job]]:
-    """All jobs of the plan, and those with a cell that is not finished."""
-    jobs = plan_jobs(folder.study, certificate)
-    missing = [
-        job for job in jobs if not all(is_finished(folder, certificate, cell) for cell in job.cells)
-    ]
-    return jobs, missing
+def pending_jobs(folder: ResultFolder, plan: Plan) -> list[Job]:
+    """The jobs of the plan with a cell that is not finished."""
+    return [job for job in plan.jobs if not all(folder.is_finished(cell.id) for cell in job.cells)]
 
 
-def write_plan(folder: ResultFolder, certificate: Certificate, jobs: list[Job]) -> None:
-    """Write down which cells the study asks for now."""
-    study = folder.study
-    folder.write_plan(
-        [(job.kind, [cell.cell_id(study, certificate) for cell in job.cells]) for job in jobs]
-    )
-
-
-def run_sweep(folder: ResultFolder, certificate: Certificate, *listeners: Listener) -> SweepSummary:
+def run_sweep(folder: ResultFolder, plan: Plan, *listeners: Listener) -> SweepSummary:
     """Run what is missing of the study's grid; needs Ray.
 
     What is on disk already is kept and not repeated. A cell whose worker died for good is
@@ -129,8 +117,8 @@ def run_sweep(folder: ResultFolder, certificate: Certificate, *listeners: Listen
 
     After the last three what is finished is on disk and nothing is recorded as failed.
     """
-    jobs, missing = pending_jobs(folder, certificate)
-    write_plan(folder, certificate, jobs)
+    missing = pending_jobs(folder, plan)
+    folder.write_plan(plan)
     if missing:
         wait_for_room(
             lambda: _require_resources(folder),
@@ -141,7 +129,7 @@ def run_sweep(folder: ResultFolder, certificate: Certificate, *listeners: Listen
         def record_death(event: SweepEvent) -> None:
             if event.kind == "died":
                 for cell in event.job.cells:
-                    _write_failure(folder, certificate, cell, event.reason)
+                    _write_failure(folder, plan.certificate, cell, event.reason)
 
         heard = [record_death, *listeners]
         _listeners.extend(heard)
@@ -155,7 +143,7 @@ def run_sweep(folder: ResultFolder, certificate: Certificate, *listeners: Listen
         finally:
             for listener in heard:
                 _listeners.remove(listener)
-    return summarise(folder, certificate, jobs)
+    return summarise(folder, plan)
 
 
 def _blame_the_disk(folder: ResultFolder, error: Exception) -> None:
@@ -185,19 +173,18 @@ def _death(reason: str | None) -> RuntimeError:
     return RuntimeError(f"the worker died before the cell was done{named}")
 
 
-def summarise(folder: ResultFolder, certificate: Certificate, jobs: list[Job]) -> SweepSummary:
+def summarise(folder: ResultFolder, plan: Plan) -> SweepSummary:
     """Count the plan's cells; one without any record is recorded as failed."""
     finished = failed = 0
-    for job in jobs:
-        for cell in job.cells:
-            record = folder.read_record(cell.cell_id(folder.study, certificate))
-            if record is None:
-                _write_failure(folder, certificate, cell, None)
-                failed += 1
-            elif record["status"] == "finished":
-                finished += 1
-            else:
-                failed += 1
+    for cell in plan.cells.values():
+        record = folder.read_record(cell.id)
+        if record is None:
+            _write_failure(folder, plan.certificate, cell, None)
+            failed += 1
+        elif record["status"] == "finished":
+            finished += 1
+        else:
+            failed += 1
     return SweepSummary(finished + failed, finished, failed, alarm_in(folder.root))
 
 
@@ -287,7 +274,7 @@ def _tuner(folder: ResultFolder, jobs: list[Job]) -> tune.Tuner:
         param_space=space,
         tune_config=tune.TuneConfig(
             reuse_actors=True,
-            max_concurrent_trials=concurrent_trials(folder.study),
+            max_concurrent_trials=concurrent_trials(folder.study.environment),
             trial_dirname_creator=lambda trial: f"job-{trial.trial_id}",
         ),
         run_config=tune.RunConfig(

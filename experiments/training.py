@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
 from experiments.copies import require_copies
-from experiments.hyperparameters import Point, with_values
-from experiments.study import Study
-from experiments.training_sections import PPOSection, TrainingSection
-from sport_ray.constraints import Constraint, Unconstrained
+from experiments.training_sections import PPOSection, TaskTraining
 from sport_ray.envs.making import horizon_arguments
 from sport_ray.errors import UserError
 from sport_ray.policies import GaussianNetwork
 from sport_ray.projected_ppo import Gradient, ProjectedPPO, ProjectedPPOConfig
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
+
+if TYPE_CHECKING:
+    from experiments.task_policies.task import Task
 
 Progress = Callable[[int, dict[str, Any]], None]
 
@@ -32,24 +32,22 @@ class Trained(NamedTuple):
 
 
 def ppo_config(
-    study: Study,
+    task: Task,
     settings: PPOSection,
     *,
     env_kwargs: dict[str, Any],
     base: GaussianNetwork | None,
-    task: GaussianNetwork | None,
-    constraint: Constraint,
+    start: GaussianNetwork,
     warmup_env_steps: int,
-    seed: int,
     gradient: Gradient = "paper",
     cut_after: int | None = None,
 ) -> ProjectedPPOConfig:
-    """The algorithm's configuration for a section of a study."""
-    runners = study.resources.env_runners_per_cell
-    require_copies(study, "training", settings)
+    """The algorithm's configuration for a section of a study; start: where training begins."""
+    runners = task.resources.env_runners_per_cell
+    require_copies(task.environment, task.resources, "training", settings)
     return (
         ProjectedPPOConfig()
-        .environment(study.environment.id, env_config={**study.environment.kwargs, **env_kwargs})
+        .environment(task.environment.id, env_config={**task.environment.kwargs, **env_kwargs})
         .env_runners(
             num_env_runners=runners,
             num_envs_per_env_runner=settings.num_envs,
@@ -57,8 +55,8 @@ def ppo_config(
         )
         .training(
             base=base,
-            task=task,
-            constraint=constraint,
+            task=start,
+            constraint=task.constraint,
             lr=settings.lr,
             critic_lr=settings.critic_lr,
             warmup_env_steps=warmup_env_steps,
@@ -73,7 +71,7 @@ def ppo_config(
             entropy_coeff=settings.entropy_coeff,
             grad_clip=settings.grad_clip,
         )
-        .debugging(seed=seed, log_level="ERROR")
+        .debugging(seed=task.seed, log_level="ERROR")
         .reporting(metrics_num_episodes_for_smoothing=100)
     )
 
@@ -150,78 +148,52 @@ def _summary(result: dict[str, Any]) -> dict[str, float | int | None]:
     }
 
 
-def train_task_policy(
-    study: Study,
-    base: GaussianNetwork,
-    constraint: Constraint,
-    horizon: int,
-    seed: int,
-    hyperparameters: Point = (),
-) -> Trained:
-    """The task policy of a cell: the task reward, a horizon, a seed, a constraint, parameters.
+def train_task_policy(task: Task, settings: TaskTraining, base: GaussianNetwork) -> Trained:
+    """The task policy by PPO, from the base and on the task's reward.
 
     An episode goes on after a violation, as in the paper: the task reward knows nothing of the
     hazard, and ending there would teach the policy to run into it.
     """
-    own = study.unconstrained_training if isinstance(constraint, Unconstrained) else None
-    if own is not None:  # the warm-up is the study's all the same
-        settings, shared = with_values(own, hyperparameters), study.training
-    else:
-        settings = shared = with_values(study.training, hyperparameters)
-    config = task_config(study, settings, shared, base, constraint, horizon, seed)
-    return run_training(config, settings.env_steps)
+    return run_training(task_config(task, settings, base), settings.ppo.env_steps)
 
 
-def task_config(
-    study: Study,
-    settings: PPOSection,
-    shared: TrainingSection,
-    base: GaussianNetwork,
-    constraint: Constraint,
-    horizon: int,
-    seed: int,
-) -> ProjectedPPOConfig:
-    """The configuration of a task policy's training, from the base and on the task's reward.
-
-    settings: PPO's parameters; shared: the warm-up and the gradient.
-    """
+def task_config(task: Task, settings: TaskTraining, base: GaussianNetwork) -> ProjectedPPOConfig:
+    """The configuration of a task policy's training, from the base and on the task's reward."""
     return ppo_config(
-        study,
-        settings,
-        env_kwargs=training_kwargs(study, horizon, reward="task"),
+        task,
+        settings.ppo,
+        env_kwargs=training_kwargs(task, reward="task"),
         base=base,
-        task=base,
-        constraint=constraint,
-        warmup_env_steps=shared.warmup_env_steps,
-        seed=seed,
-        gradient=shared.gradient,
-        cut_after=training_cut(study, horizon),
-    ).learners(num_gpus_per_learner=study.resources.gpus_per_cell)
+        start=base,
+        warmup_env_steps=settings.warmup_env_steps,
+        gradient=settings.gradient,
+        cut_after=training_cut(task),
+    ).learners(num_gpus_per_learner=task.resources.gpus_per_cell)
 
 
-def training_kwargs(study: Study, horizon: int, reward: str, margin: float = 0.0) -> dict[str, Any]:
-    """Environment arguments of a training run, beyond the study's own.
+def training_kwargs(task: Task, reward: str, margin: float = 0.0) -> dict[str, Any]:
+    """Environment arguments of a training run, beyond the task's own.
 
     ``reward`` and ``margin`` are the point robot's; any other environment has one reward, which
     its arguments may change, and is made for the certificate's T_max as everywhere else: episodes
     of ``horizon`` steps are cut from outside (:func:`training_cut`). The robot's horizon only ends
     its episodes, so it is given.
     """
-    if study.environment.id != POINT_REACH_AVOID:
-        longest = max(study.certificate.max_horizon, horizon)
-        return horizon_arguments(study.environment.id, longest)
+    if task.environment.id != POINT_REACH_AVOID:
+        longest = max(task.max_horizon, task.horizon)
+        return horizon_arguments(task.environment.id, longest)
     return {
-        "horizon": horizon,
+        "horizon": task.horizon,
         "reward": reward,
         "end_on_violation": reward != "task",
         "margin": margin,
     }
 
 
-def training_cut(study: Study, horizon: int) -> int | None:
+def training_cut(task: Task) -> int | None:
     """Steps after which training cuts an episode short of the environment's own limit, or None."""
-    own = study.environment.id == POINT_REACH_AVOID or horizon >= study.certificate.max_horizon
-    return None if own else horizon
+    own = task.environment.id == POINT_REACH_AVOID or task.horizon >= task.max_horizon
+    return None if own else task.horizon
 
 
 def check_spaces(network: GaussianNetwork, observation: int, action: int, env_id: str) -> None:

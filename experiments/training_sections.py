@@ -59,6 +59,17 @@ class TrainingSection(PPOSection):
     gradient: Literal["paper", "through_projection"] = "paper"
 
 
+class TaskTraining(Section):
+    """What a task policy is trained with by PPO, values of the sweep's axes in it.
+
+    ppo: the section with PPO's own parameters; the rest is the study's, whichever section that is.
+    """
+
+    ppo: PPOSection
+    warmup_env_steps: int
+    gradient: Literal["paper", "through_projection"]
+
+
 class BaseTrainingSection(PPOSection):
     """How ``train-base`` makes a base policy: PPO from scratch, on a reward that shuns violations.
 

@@ -214,7 +214,7 @@ def _tuner(
             search_alg=search,
             scheduler=_scheduler(tuning.scheduler, tuning.judgements),
             reuse_actors=True,
-            max_concurrent_trials=concurrent_trials(folder.study),
+            max_concurrent_trials=concurrent_trials(folder.study.environment),
             trial_dirname_creator=lambda trial: f"trial-{trial.trial_id}",
         ),
         run_config=tune.RunConfig(

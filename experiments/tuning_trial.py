@@ -14,9 +14,10 @@ from ray import tune
 
 from experiments.deployment import deployment_kwargs
 from experiments.evaluation import run_on_through_violations
-from experiments.hyperparameters import Point, tidy, with_values
+from experiments.hyperparameters import Point, tidy
 from experiments.runtime import quiet_ray
 from experiments.study import Study
+from experiments.task_policies.ppo import ProjectedPPOSource
 from experiments.training import TrainingRun, task_config
 from sport_ray.constraints import Constraint, constraint_from_json
 from sport_ray.policies import FrozenGaussian, GaussianNetwork, load_policy
@@ -126,21 +127,13 @@ class TuningTrial(tune.Trainable):
         """Train the next portion and judge; an error ends the trial, and tuning goes on."""
         tuning = self.study.tuning
         assert tuning is not None
-        section = with_values(self.study.training, self.point)
+        settings = ProjectedPPOSource().settings_in(self.study, self.point)
         if self.run is None:
-            self.run = TrainingRun(
-                task_config(
-                    self.study,
-                    section,
-                    section,
-                    self.base,
-                    self.constraint,
-                    self.horizon,
-                    training_seed(self.study),
-                )
-            )
+            seed = training_seed(self.study)
+            task = self.study.task(self.horizon, seed, self.constraint)
+            self.run = TrainingRun(task_config(task, settings, self.base))
         self.judged += 1
-        self.run.advance(math.ceil(section.env_steps * self.judged / tuning.judgements))
+        self.run.advance(math.ceil(settings.ppo.env_steps * self.judged / tuning.judgements))
         found = judge(
             self.study,
             FrozenGaussian(self.base),

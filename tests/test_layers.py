@@ -6,11 +6,13 @@ import ast
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+OURS = ("sport_ray", "experiments", "tracking")
 PACKAGES = (
     "bounds", "projection", "properties", "policies", "envs", "certificates", "rollouts"
 )  # fmt: skip
@@ -68,6 +70,27 @@ def test_the_mathematics_does_without_ray(package):
 def test_tracking_knows_neither_ray_nor_the_experiments():
     forbidden = ("ray", "experiments", "sport_ray.rollouts.workers", "sport_ray.projected_ppo")
     assert offenders(sources("tracking"), forbidden) == []
+
+
+def needs() -> dict[str, set[str]]:
+    """Each module of ours, and the modules of ours that it imports anywhere in its file."""
+    files = {}
+    for path in (path for name in OURS for path in sources(name)):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+
+    def module(name: str) -> str | None:
+        return name if name in files else module(name.rpartition(".")[0]) if name else None
+
+    return {
+        name: {found for one in imports(path) if (found := module(one)) not in (None, name)}
+        for name, path in files.items()
+    }
+
+
+def test_no_module_needs_itself_by_a_circle():
+    """Not inside functions, nor for annotations: what needs each other is one thing."""
+    TopologicalSorter(needs()).prepare()  # raises CycleError, with the circle
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from sport_ray.errors import UserError
 from sport_ray.policies import GaussianNetwork, load_policy
 
 if TYPE_CHECKING:
-    from experiments.study import Study
+    from experiments.task_policies.task import Task
     from experiments.training import Trained
     from sport_ray.certificates import Certificate
 
@@ -65,7 +65,7 @@ class ImportedSource(TaskPolicySource):
         _require_same(settings, found)
         return ImportedSection(path=str(folder), digest=found)
 
-    def check(self, study: Study, settings: Section, base: GaussianNetwork) -> None:
+    def check(self, task: Task, settings: Section, base: GaussianNetwork) -> None:
         """Refuse a policy of other sizes than the base's, or with another action mapping."""
         assert isinstance(settings, ImportedSection)
         require_alike(load_policy(Path(settings.path)).network, base, _named(settings))
@@ -76,13 +76,7 @@ class ImportedSource(TaskPolicySource):
         return {"policy": settings.digest or load_policy(Path(settings.path)).digest}
 
     def train(
-        self,
-        study: Study,
-        settings: Section,
-        base: GaussianNetwork,
-        certificate: Certificate,
-        horizon: int,
-        seed: int,
+        self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
     ) -> Trained:
         """The policy as it lies in the folder.
 

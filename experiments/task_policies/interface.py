@@ -9,15 +9,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from experiments.section import Section
 from sport_ray.errors import UserError
 from sport_ray.policies import GaussianNetwork
 
 if TYPE_CHECKING:
-    from experiments.study import Study
+    from collections.abc import Mapping
+
+    from experiments.hyperparameters import Point
+    from experiments.task_policies.task import Task
     from experiments.training import Trained
+    from experiments.training_sections import PPOSection, TrainingSection
+    from experiments.tuning_section import TuningSection
     from sport_ray.certificates import Certificate
 
 SOURCES: dict[str, type[TaskPolicySource]] = {}
@@ -51,6 +56,19 @@ class NoSettings(Section):
     """For a source whose settings are elsewhere in the study, or that has none."""
 
 
+class StudySections(Protocol):
+    """The sections of a study that say how its sources make policies."""
+
+    @property
+    def training(self) -> TrainingSection: ...
+    @property
+    def unconstrained_training(self) -> PPOSection | None: ...
+    @property
+    def tuning(self) -> TuningSection | None: ...
+    @property
+    def task_policies(self) -> Mapping[str, Any] | None: ...
+
+
 class TaskPolicySource(ABC):
     """A way to make a task policy; subclasses are found by ``name``.
 
@@ -58,15 +76,22 @@ class TaskPolicySource(ABC):
     study, whose defaults are enough to run it. promise: which promise the policy carries by itself,
     one clause; what projection adds is the constraint's business.
 
+    under_constraint: whether a policy is trained under a cell's constraint, and is only ever used
+    projected onto it; otherwise one policy serves as it is and under every constraint. sections: of
+    a study with the source's settings, the most specific first, where they are not under its own
+    name. sweep_method: the entry of ``sweep.methods`` that asks for it in a study without
+    ``task_policies``.
+
     A source is made anew for every policy and keeps nothing. ``train`` is all that it must have.
-    The two sources by PPO are trained under a cell's constraint, and take two more arguments
-    (ppo.py); no other source is given them.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     settings: ClassVar[type[Section]]
     promise: ClassVar[str]
+    under_constraint: ClassVar[bool] = False
+    sections: ClassVar[tuple[str, ...]] = ()
+    sweep_method: ClassVar[str | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -82,15 +107,11 @@ class TaskPolicySource(ABC):
 
     @abstractmethod
     def train(
-        self,
-        study: Study,
-        settings: Section,
-        base: GaussianNetwork,
-        certificate: Certificate,
-        horizon: int,
-        seed: int,
+        self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
     ) -> Trained:
-        """The task policy for episodes of ``horizon`` steps, and what it took.
+        """The task policy for episodes of ``task.horizon`` steps, and what it took.
+
+        settings: see ``settings_in``.
 
         ``Trained.env_steps`` counts all environment steps that were run: data collection and safety
         rollouts included. ``Trained.metrics``, plain numbers or None, become fields of the record:
@@ -98,11 +119,12 @@ class TaskPolicySource(ABC):
         violated the property; ``train_return``; ``clip_fraction``; and others under the source's
         name, such as ``scpo_accepted``.
 
-        Everything random follows from ``seed``, and nothing decides what comes out that is not in
-        the cells' identity. Sizes and action mapping must be the base's (``require_alike``).
+        Everything random follows from ``task.seed``, and nothing decides what comes out that is
+        not in the cells' identity. Sizes and action mapping must be the base's
+        (``require_alike``).
 
         Raises:
-            UserError: a study or a certificate that the source cannot use.
+            UserError: a task or a certificate that the source cannot use.
             ArithmeticError: training that went wrong; the cells are recorded as failed.
         """
 
@@ -116,13 +138,39 @@ class TaskPolicySource(ABC):
         """
         return settings
 
-    def check(self, study: Study, settings: Section, base: GaussianNetwork) -> None:
+    def check(self, task: Task, settings: Section, base: GaussianNetwork) -> None:
         """Refuse, before anything runs, what can never be trained from this base.
+
+        task: that of the shortest episodes.
 
         Raises:
             UserError: one line with the remedy.
         """
         return None  # nothing to refuse, unless a source knows of something
+
+    @classmethod
+    def method(cls, projected: bool) -> str:
+        """What records call the way in which its policy and a constraint met."""
+        return "projected_at_deployment" if projected else "unprojected"
+
+    def parameters(self, study: StudySections) -> set[str]:
+        """The axes of the sweep that its policy depends on, by name."""
+        return set()
+
+    def settings_in(self, study: StudySections, point: Point) -> Section:
+        """The study's settings of the source, at a point of the sweep's axes."""
+        assert study.task_policies is not None
+        found: Section = study.task_policies[self.name]
+        return found
+
+    def cell_identity(self, study: StudySections, point: Point) -> dict[str, Any]:
+        """What the source adds to the identity of its cells.
+
+        Its name alone where the study has it no more: that is no cell of the study's.
+        """
+        settings = (study.task_policies or {}).get(self.name)
+        own = {} if settings is None else self.identity(settings)
+        return {"task_policy": {"name": self.name, **own}}
 
     def identity(self, settings: Section) -> dict[str, Any]:
         """What the policy depends on beside base, certificate, T and seed, as plain JSON values.

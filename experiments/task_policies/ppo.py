@@ -1,23 +1,22 @@
 """The two sources by PPO: under a cell's own constraint, and without any.
 
 Their settings are the study's sections ``training`` and ``unconstrained_training``; axes of the
-sweep (``sweep.hyperparameters``) are parameters of theirs, and of no other source. Beside what
-every source's ``train`` takes, theirs takes the ``constraint`` of the cell and the values of axes,
-``hyperparameters``.
+sweep (``sweep.hyperparameters``) are parameters of theirs, and of no other source.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from experiments.hyperparameters import Point
+from experiments.hyperparameters import Point, with_values
 from experiments.section import Section
-from experiments.task_policies.interface import NoSettings, TaskPolicySource
-from sport_ray.constraints import Constraint, Unconstrained
+from experiments.task_policies.interface import NoSettings, StudySections, TaskPolicySource
+from experiments.training_sections import PPOSection, TaskTraining, TrainingSection
+from sport_ray.constraints import Unconstrained
 from sport_ray.policies import GaussianNetwork
 
 if TYPE_CHECKING:
-    from experiments.study import Study
+    from experiments.task_policies.task import Task
     from experiments.training import Trained
     from sport_ray.certificates import Certificate
 
@@ -27,31 +26,36 @@ class PPOSource(TaskPolicySource):
 
     settings: ClassVar[type[Section]] = NoSettings
 
+    def own_section(self, study: StudySections) -> PPOSection | None:
+        """The section with its parameters, where that is not ``training``."""
+        return None
+
+    def settings_in(self, study: StudySections, point: Point) -> TaskTraining:
+        """Its section with the point's values; the warm-up of ``training`` in any case."""
+        own = self.own_section(study)
+        shared = study.training if own else with_values(study.training, point)
+        return TaskTraining(
+            ppo=with_values(own, point) if own else shared,
+            warmup_env_steps=shared.warmup_env_steps,
+            gradient=shared.gradient,
+        )
+
+    def cell_identity(self, study: StudySections, point: Point) -> dict[str, Any]:
+        """The section, and a tuned warm-up, which not every section holds."""
+        found = self.settings_in(study, point)
+        identity: dict[str, Any] = {"training": found.ppo.model_dump(mode="json")}
+        if study.tuning and "warmup_env_steps" in study.tuning.parameters:
+            identity["warmup_env_steps"] = study.training.warmup_env_steps
+        return identity
+
     def train(
-        self,
-        study: Study,
-        settings: Section,
-        base: GaussianNetwork,
-        certificate: Certificate,
-        horizon: int,
-        seed: int,
-        constraint: Constraint | None = None,
-        hyperparameters: Point = (),
+        self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
     ) -> Trained:
         """See ``experiments.training.train_task_policy``."""
         from experiments.training import train_task_policy  # Ray takes seconds
 
-        return train_task_policy(
-            study, base, constraint or Unconstrained(), horizon, seed, hyperparameters
-        )
-
-
-class UnconstrainedSource(PPOSource):
-    """PPO that knows of no bound; its policy may be projected at deployment."""
-
-    name = "unconstrained"
-    title = "Unconstrained PPO"
-    promise = "none before it is evaluated"
+        assert isinstance(settings, TaskTraining)
+        return train_task_policy(task, settings, base)
 
 
 class ProjectedPPOSource(PPOSource):
@@ -60,21 +64,47 @@ class ProjectedPPOSource(PPOSource):
     name = "projected_ppo"
     title = "Projected PPO"
     promise = "its constraint's prior bound, as it is only ever used projected"
+    under_constraint = True
+    sections = ("training",)
+    sweep_method = "projected_ppo"
+
+    @classmethod
+    def method(cls, projected: bool) -> str:
+        """Its own name: no other policy is trained under the projection."""
+        return cls.name
+
+    def parameters(self, study: StudySections) -> set[str]:
+        """All that its section has."""
+        return set(TrainingSection.model_fields)
 
     def train(
-        self,
-        study: Study,
-        settings: Section,
-        base: GaussianNetwork,
-        certificate: Certificate,
-        horizon: int,
-        seed: int,
-        constraint: Constraint | None = None,
-        hyperparameters: Point = (),
+        self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
     ) -> Trained:
-        """See ``experiments.training.train_task_policy``; the constraint must be given."""
-        if constraint is None:
-            raise ValueError("constraint = None: projected_ppo trains under a cell's constraint")
-        return super().train(
-            study, settings, base, certificate, horizon, seed, constraint, hyperparameters
-        )
+        """See ``experiments.training.train_task_policy``; the task must have a constraint."""
+        if isinstance(task.constraint, Unconstrained):
+            raise ValueError("the task has no constraint: projected_ppo trains under a cell's own")
+        return super().train(task, settings, base, certificate)
+
+
+class UnconstrainedSource(PPOSource):
+    """PPO that knows of no bound; its policy may be projected at deployment."""
+
+    name = "unconstrained"
+    title = "Unconstrained PPO"
+    promise = "none before it is evaluated"
+    sections = ("unconstrained_training", "training")
+    sweep_method = "projected_at_deployment"
+
+    @classmethod
+    def method(cls, projected: bool) -> str:
+        """As it is, it is what studies have called unconstrained all along."""
+        return super().method(projected) if projected else cls.name
+
+    def parameters(self, study: StudySections) -> set[str]:
+        """PPO's own: not how to project. The warm-up is an axis only where its section has one."""
+        shared = {"warmup_env_steps"} if study.unconstrained_training is None else set()
+        return {*PPOSection.model_fields, *shared}
+
+    def own_section(self, study: StudySections) -> PPOSection | None:
+        """``unconstrained_training``, where the study has it."""
+        return study.unconstrained_training

@@ -49,7 +49,7 @@ from sport_ray.rollouts import ScenarioPlan
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 
 if TYPE_CHECKING:
-    from experiments.study import Study
+    from experiments.task_policies.task import Task
     from experiments.training import Trained
     from sport_ray.certificates import Certificate
 
@@ -159,7 +159,7 @@ class PresaSource(TaskPolicySource):
         found = segments_digest(_load(str(path), settings.data_digest))
         return settings.model_copy(update={"data": str(path), "data_digest": found})
 
-    def check(self, study: Study, settings: Section, base: GaussianNetwork) -> None:
+    def check(self, task: Task, settings: Section, base: GaussianNetwork) -> None:
         """Refuse data that do not fit the base, or feedback that cannot be had.
 
         Raises:
@@ -175,13 +175,12 @@ class PresaSource(TaskPolicySource):
             except UserError as error:
                 raise UserError(f"task_policies.presa: {settings.data}: {error}") from None
             return
-        allowed = available_behaviours(study.environment.id, base.spec.action_mapping)
-        require_behaviours(settings.behaviours or allowed, allowed, study.environment.id)
-        shortest = min(study.sweep.horizons or [settings.segment_length])
-        if settings.segment_length > shortest:
+        allowed = available_behaviours(task.environment.id, base.spec.action_mapping)
+        require_behaviours(settings.behaviours or allowed, allowed, task.environment.id)
+        if settings.segment_length > task.horizon:
             raise UserError(
                 f"task_policies.presa: segment_length = {settings.segment_length} is longer than "
-                f"the episodes of horizon {shortest}: lower it"
+                f"the episodes of horizon {task.horizon}: lower it"
             )
 
     def identity(self, settings: Section) -> dict[str, Any]:
@@ -195,13 +194,7 @@ class PresaSource(TaskPolicySource):
         return {"settings": found}
 
     def train(
-        self,
-        study: Study,
-        settings: Section,
-        base: GaussianNetwork,
-        certificate: Certificate,
-        horizon: int,
-        seed: int,
+        self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
     ) -> Trained:
         """Make or read the feedback and learn from it; learning itself runs no episode.
 
@@ -217,11 +210,11 @@ class PresaSource(TaskPolicySource):
             segments = _load(settings.data, settings.data_digest)
             steps = episodes = violations = 0
         else:
-            plan = feedback_plan(study, horizon, settings.root_seed, seed)
+            plan = feedback_plan(task, settings.root_seed)
             feedback = synthetic_feedback(plan, FrozenGaussian(base), settings.feedback)
             segments, steps = feedback.segments, feedback.env_steps
             episodes, violations = feedback.num_episodes, feedback.num_violations
-        found = train_policy(base, segments, settings.alignment, seed)
+        found = train_policy(base, segments, settings.alignment, task.seed)
         constrained = settings.objective == "presa"
         metrics: dict[str, float | int | None] = {
             "train_violations": violations,
@@ -240,19 +233,19 @@ class PresaSource(TaskPolicySource):
         return Trained(found.network, steps, time.monotonic() - started, metrics)
 
 
-def feedback_plan(study: Study, horizon: int, root_seed: int, seed: int) -> ScenarioPlan:
+def feedback_plan(task: Task, root_seed: int) -> ScenarioPlan:
     """The episodes of synthetic feedback: with a purpose of their own, and through violations."""
-    mixed = np.random.SeedSequence([root_seed, seed])
-    through = {"end_on_violation": False} if study.environment.id == POINT_REACH_AVOID else {}
+    mixed = np.random.SeedSequence([root_seed, task.seed])
+    through = {"end_on_violation": False} if task.environment.id == POINT_REACH_AVOID else {}
     return ScenarioPlan(
-        env_id=study.environment.id,
-        env_kwargs={**study.environment.kwargs, **through},
-        property=study.property,
-        horizon=horizon,
+        env_id=task.environment.id,
+        env_kwargs={**task.environment.kwargs, **through},
+        property=task.property,
+        horizon=task.horizon,
         root_seed=int(mixed.generate_state(1, np.uint64)[0]),
         purpose="presa",
-        environment_horizon=study.certificate.max_horizon,
-        copies=study.environment.copies,
+        environment_horizon=task.max_horizon,
+        copies=task.environment.copies,
     )
 
 

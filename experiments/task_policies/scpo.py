@@ -29,7 +29,7 @@ from sport_ray.scpo.policy_search import SearchSettings, search
 from sport_ray.scpo.subspace import OutputSubspace
 
 if TYPE_CHECKING:
-    from experiments.study import Study
+    from experiments.task_policies.task import Task
     from experiments.training import Trained
     from sport_ray.certificates import Certificate
 
@@ -85,25 +85,19 @@ class ScpoSource(TaskPolicySource):
     )
 
     def train(
-        self,
-        study: Study,
-        settings: Section,
-        base: GaussianNetwork,
-        certificate: Certificate,
-        horizon: int,
-        seed: int,
+        self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
     ) -> Trained:
         """Search from the base; see the module."""
         from experiments.training import Trained
 
         assert isinstance(settings, ScpoSection)
         started = time.monotonic()
-        limit = max_violation(settings, certificate, horizon)
-        plan = training_plan(study, horizon, seed)
+        limit = max_violation(settings, certificate, task.horizon)
+        plan = training_plan(task)
         rollouts = CountedRollouts(plan, lambda outcomes: objective(plan, outcomes))
         found = search(
             rollouts,
-            OutputSubspace(base, settings.dimension, seed),
+            OutputSubspace(base, settings.dimension, task.seed),
             AcceptanceTests(limit, settings.beta, settings.iterations + 1),
             SearchSettings(
                 iterations=settings.iterations,
@@ -115,7 +109,7 @@ class ScpoSource(TaskPolicySource):
                 error_factor=settings.error_factor,
                 smoothness=settings.smoothness,
                 smoothness_margin=settings.smoothness_margin,
-                seed=seed,
+                seed=task.seed,
             ),
         )
         return Trained(
@@ -157,22 +151,22 @@ def max_violation(settings: ScpoSection, certificate: Certificate, horizon: int)
     return limit
 
 
-def training_plan(study: Study, horizon: int, seed: int) -> ScenarioPlan:
+def training_plan(task: Task) -> ScenarioPlan:
     """Scenarios of a purpose of their own, in the world of the certificate.
 
     The point robot goes on through a violation, which is judged all the same: an episode that
     ended there would look short, and the objective would ask for more of them.
     """
-    robot = study.environment.id == POINT_REACH_AVOID
+    robot = task.environment.id == POINT_REACH_AVOID
     return ScenarioPlan(
-        env_id=study.environment.id,
-        env_kwargs={**study.environment.kwargs, **({"end_on_violation": False} if robot else {})},
-        property=study.property,
-        horizon=horizon,
-        root_seed=seed,
+        env_id=task.environment.id,
+        env_kwargs={**task.environment.kwargs, **({"end_on_violation": False} if robot else {})},
+        property=task.property,
+        horizon=task.horizon,
+        root_seed=task.seed,
         purpose="scpo",
-        environment_horizon=study.certificate.max_horizon,
-        copies=study.environment.copies,
+        environment_horizon=task.max_horizon,
+        copies=task.environment.copies,
     )
 
 

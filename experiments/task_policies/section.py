@@ -14,10 +14,7 @@ from experiments.task_policies import SOURCES
 from sport_ray.policies import GaussianNetwork
 
 if TYPE_CHECKING:
-    from experiments.study import Study
-
-PPO_SECTIONS = {"projected_ppo": "training", "unconstrained": "unconstrained_training"}
-"""Sections of a study with the settings of the sources by PPO."""
+    from experiments.task_policies.task import Task
 
 
 def checked_sources(given: Any) -> dict[str, Section]:
@@ -64,8 +61,8 @@ def _checked(name: Any, given: Any) -> Section:
 
 def _explained(name: str, settings: type[Section], error: ValidationError) -> str:
     told = explained(error, settings, name)
-    if name in PPO_SECTIONS and not settings.model_fields:
-        return f"{told}; its settings are in the section {PPO_SECTIONS[name]}"
+    if (elsewhere := SOURCES[name].sections) and not settings.model_fields:
+        return f"{told}; its settings are in the section {elsewhere[0]}"
     return told
 
 
@@ -76,11 +73,13 @@ def settled_sources(sources: Mapping[str, Section], study_folder: Path) -> dict[
     }
 
 
-def require_sources(study: Study, base: GaussianNetwork) -> None:
+def require_sources(sources: Mapping[str, Section], task: Task, base: GaussianNetwork) -> None:
     """Refuse, before anything runs, a source that can do nothing with this base.
+
+    task: that of the shortest episodes.
 
     Raises:
         UserError: see ``TaskPolicySource.check``.
     """
-    for name, settings in (study.task_policies or {}).items():
-        SOURCES[name]().check(study, settings, base)
+    for name, settings in sources.items():
+        SOURCES[name]().check(task, settings, base)

@@ -6,11 +6,11 @@ policy, before any rollout of it: ``ratio_bound`` for every policy within a dens
 ``gauss_renyi_bound`` for Gaussian ones, ``pathwise_bound`` and ``gaussian_tradeoff_bound`` for
 budgets over the whole path, ``violation_time_bound`` by when the base violates;
 ``gaussian_max_ratio`` for perturbed worlds. From the base's own rollouts, for one task policy:
-``off_policy_bound``. ``max_alpha`` inverts. Proofs: docs/bounds.md.
+``off_policy_bound``. ``max_alpha`` and ``gauss_renyi_max_alpha`` invert. Proofs: docs/bounds.md.
 """
 
 from sport_ray.bounds.anytime import anytime_bound, anytime_lower_bound
-from sport_ray.bounds.gauss_renyi import gauss_renyi_bound
+from sport_ray.bounds.gauss_renyi import gauss_renyi_bound, gauss_renyi_max_alpha
 from sport_ray.bounds.off_policy import effective_sample_size, off_policy_bound
 from sport_ray.bounds.pathwise import pathwise_bound, pathwise_log_budget
 from sport_ray.bounds.perturbation import gaussian_max_ratio
@@ -25,6 +25,7 @@ __all__ = [
     "effective_sample_size",
     "excess_p_value",
     "gauss_renyi_bound",
+    "gauss_renyi_max_alpha",
     "gaussian_max_ratio",
     "gaussian_tradeoff_bound",
     "max_alpha",

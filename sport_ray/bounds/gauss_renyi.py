@@ -146,6 +146,8 @@ def gauss_renyi_max_alpha(eps_base: float, eps_max: float, horizon: int) -> floa
 
     >>> round(gauss_renyi_max_alpha(0.00928, 0.1, 21), 4)
     1.2062
+    >>> round(gauss_renyi_max_alpha(0.00017, 0.01, 10), 4)
+    1.5839
     """
     low = max_alpha(eps_base, eps_max, horizon)  # checks the arguments, too
     if float(eps_max) == float(eps_base):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 from sport_ray.bounds.arguments import (
     require_beta,
@@ -71,21 +70,18 @@ def max_alpha(
     eps_max: float,
     horizon: int,
     *,
-    bound: Literal["ratio", "gauss_renyi"] = "ratio",
     alpha_mu: float = 1.0,
     alpha_p: float = 1.0,
 ) -> float:
     """Largest α whose prior bound is at most ε_max: α = (ε_max / (ε_base α_μ))^{1/T} / α_p.
 
-    Rounded so that ``ratio_bound(eps_base, max_alpha(...), horizon, ...) <= eps_max`` as evaluated;
-    with ``bound="gauss_renyi"`` the largest α that ``gauss_renyi_bound`` permits to Gaussian
-    policies, which is larger.
+    Rounded so that ``ratio_bound(eps_base, max_alpha(...), horizon, ...) <= eps_max`` as evaluated.
+    For Gaussian policies ``gauss_renyi_max_alpha`` is larger.
 
     Args:
         eps_base: upper bound on the base policy's violation probability over T steps, in (0, 1).
         eps_max: largest acceptable violation probability, in (0, 1), at least the bound at α = 1.
         horizon: T ≥ 1, steps.
-        bound: "ratio" (any policy) or "gauss_renyi" (diagonal Gaussians, unperturbed worlds).
         alpha_mu: largest ratio of the initial laws, ≥ 1 or ``inf``.
         alpha_p: largest ratio of the transition laws, per step, ≥ 1 or ``inf``.
 
@@ -98,17 +94,7 @@ def max_alpha(
     1.503
     >>> round(max_alpha(0.00017, 0.01, 10, alpha_mu=1.5, alpha_p=1.1), 3)
     1.312
-    >>> round(max_alpha(0.00017, 0.01, 10, bound="gauss_renyi"), 4)
-    1.5839
     """
-    if bound not in ("ratio", "gauss_renyi"):
-        raise ValueError(f"bound must be 'ratio' or 'gauss_renyi', got {bound!r}")
-    if bound == "gauss_renyi":
-        from sport_ray.bounds.gauss_renyi import gauss_renyi_max_alpha  # it builds on this file
-
-        if (alpha_mu, alpha_p) != (1.0, 1.0):
-            raise ValueError("alpha_mu and alpha_p must be 1 with bound='gauss_renyi'")
-        return gauss_renyi_max_alpha(eps_base, eps_max, horizon)
     eps_base = require_open_unit("eps_base", eps_base)
     eps_max = require_beta("eps_max", eps_max)
     horizon = require_integer("horizon", horizon, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from sport_ray.bounds import gauss_renyi_bound, max_alpha
+from sport_ray.bounds import gauss_renyi_bound, gauss_renyi_max_alpha
 from sport_ray.constraints.evidence import Evidence
 from sport_ray.constraints.ratio import RatioConstraint
 
@@ -26,5 +26,4 @@ class GaussRenyiConstraint(RatioConstraint):
     @classmethod
     def for_target(cls, evidence: Evidence, eps_max: float, *, trained: bool = False) -> Self:
         """The largest α whose Gauss–Rényi bound is at most ε_max."""
-        alpha = max_alpha(evidence.eps_base, eps_max, evidence.horizon, bound="gauss_renyi")
-        return cls(alpha=alpha)
+        return cls(alpha=gauss_renyi_max_alpha(evidence.eps_base, eps_max, evidence.horizon))

@@ -22,14 +22,13 @@ from tests.experiments.known_certificate import certificate
 def test_what_changes_the_numbers_changes_the_identity(small_study, change):
     before, after = Study.model_validate(small_study), Study.model_validate(small_study | change)
     cell = plan_jobs(before, certificate())[-1].cells[0]
-    assert cell.cell_id(before, certificate()) != cell.cell_id(after, certificate())
+    assert cell.is_of(before, certificate()) and not cell.is_of(after, certificate())
 
 
 def test_another_base_or_certificate_changes_the_identity(small_study):
     study = Study.model_validate(small_study)
-    cell = plan_jobs(study, certificate())[0].cells[0]
     ids = {
-        cell.cell_id(study, certificate(**change))
+        plan_jobs(study, certificate(**change))[0].cells[0].id
         for change in ({}, {"base_digest": "c" * 64}, {"root_seed": 1})
     }
     assert len(ids) == 3
@@ -40,7 +39,7 @@ def test_placement_name_and_tracking_do_not_change_the_identity(small_study):
     moved = {"name": "other", "resources": {"cpus_per_cell": 2}, "tracking": {"uri": "http://x"}}
     after = Study.model_validate(small_study | moved)
     cell = plan_jobs(before, certificate())[0].cells[0]
-    assert cell.cell_id(before, certificate()) == cell.cell_id(after, certificate())
+    assert cell.is_of(before, certificate()) and cell.is_of(after, certificate())
 
 
 KNOWN_IDS = "bdc6da0e5b5eddb0f918b3b328b21a8d6db1daffd50739bcdf9a9b98c6323fdd"
@@ -57,4 +56,4 @@ def test_ids_of_studies_from_before_there_were_sources_stay(small_study):
     }
     study = Study.model_validate(small_study)
     cells = [cell for job in plan_jobs(study, certificate()) for cell in job.cells]
-    assert digest(sorted(cell.cell_id(study, certificate()) for cell in cells)) == KNOWN_IDS
+    assert digest(sorted(cell.id for cell in cells)) == KNOWN_IDS

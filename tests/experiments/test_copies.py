@@ -47,7 +47,8 @@ def test_plans_and_trials_keep_to_it(small_study, tmp_path):
     free = Study.model_validate(small_study)
     small_study["environment"] = {**small_study.get("environment", {}), "copies": 1}
     once = Study.model_validate(small_study)
-    assert concurrent_trials(free) is None and concurrent_trials(once) == 1
+    assert concurrent_trials(free.environment) is None
+    assert concurrent_trials(once.environment) == 1
     for study, copies in ((free, None), (once, 1)):
         plan = evaluation_plan(study, 3, 0)
         assert plan.copies == base_plan(ResultFolder(tmp_path, study), "certify").copies == copies

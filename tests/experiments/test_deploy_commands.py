@@ -75,7 +75,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_certificate(root / "certificate.json", certificate)
     cells = [cell for job in plan_jobs(study, certificate) for cell in job.cells]
     for number, cell in enumerate(cells):
-        cell_id = cell.cell_id(study, certificate)
+        cell_id = cell.id
         last = number == len(cells) - 1
         record = {
             "cell_id": cell_id,

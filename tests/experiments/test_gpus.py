@@ -13,6 +13,7 @@ from experiments.grid import plan_jobs
 from experiments.results import ResultFolder
 from experiments.study import Study
 from experiments.sweep import _bundles, require_room
+from experiments.task_policies.ppo import ProjectedPPOSource
 from experiments.training import task_config
 from sport_ray.certificates import load_certificate
 from sport_ray.constraints import RatioConstraint
@@ -32,7 +33,8 @@ def test_the_bundle_and_the_learner_have_them(small_study, tmp_path, gpus):
     assert runners == [{"CPU": 1.0}] * 2
     base = load_policy(BUNDLED / "point_reach_avoid").network
     constraint = RatioConstraint(alpha=1.5)
-    config = task_config(study, study.training, study.training, base, constraint, 25, 0)
+    settings = ProjectedPPOSource().settings_in(study, ())
+    config = task_config(study.task(25, 0, constraint), settings, base)
     config.validate()
     assert config.num_gpus_per_learner == gpus
     # The learner is in the cell's own process, and runners sample on the CPU.
@@ -51,11 +53,11 @@ def test_cells_trained_on_a_gpu_are_their_own(small_study):
     def ids(gpus: float) -> set[str]:
         study = with_gpus(small_study, gpus)
         jobs = plan_jobs(study, certificate)
-        return {cell.cell_id(study, certificate) for job in jobs for cell in job.cells}
+        return {cell.id for job in jobs for cell in job.cells}
 
     plain = Study.model_validate(small_study)
     jobs = plan_jobs(plain, certificate)
-    assert ids(0.0) == {cell.cell_id(plain, certificate) for job in jobs for cell in job.cells}
+    assert ids(0.0) == {cell.id for job in jobs for cell in job.cells}
     assert not ids(0.0) & ids(0.5)
     assert ids(0.5) == ids(1.0)  # a share says where it runs, not what comes of it
 

@@ -19,7 +19,7 @@ def test_the_grid_has_every_cell_once(small_study):
     jobs = plan_jobs(study, certificate())
     cells = [cell for job in jobs for cell in job.cells]
     assert len(cells) == len(set(cells)) == 2 * 2 * (3 + 3 + 1)
-    ids = {cell.cell_id(study, certificate()) for cell in cells}
+    ids = {cell.id for cell in cells}
     assert len(ids) == len(cells)
     assert [job.kind for job in jobs[:4]] == ["unconstrained"] * 4  # the longest first
 
@@ -42,7 +42,7 @@ def test_the_two_sources_by_ppo_have_the_cells_of_the_two_methods(small_study):
         {**small_study, "task_policies": ["unconstrained", "projected_ppo"]}
     )
     ids = [
-        [cell.cell_id(study, certificate()) for job in plan_jobs(study, certificate())
+        [cell.id for job in plan_jobs(study, certificate())
          for cell in job.cells]
         for study in (before, after)
     ]  # fmt: skip

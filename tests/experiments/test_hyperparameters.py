@@ -27,6 +27,7 @@ from experiments.hyperparameters import (
 )
 from experiments.study import Study, load_study
 from experiments.study_file import study_values
+from experiments.task_policies import SOURCES
 from experiments.training_sections import TrainingSection
 from sport_ray.certificates import Certificate, load_certificate
 from sport_ray.errors import UserError
@@ -202,9 +203,7 @@ def test_cells_without_axes_are_named_as_before_there_were_any(
 ):
     """Folders on users' disks stay valid, until METHOD_VERSION or that certificate changes."""
     found = load_study(ROOT / "experiments" / f"{study}.yaml")
-    ids = [
-        c.cell_id(found, certificate) for job in plan_jobs(found, certificate) for c in job.cells
-    ]
+    ids = [c.id for job in plan_jobs(found, certificate) for c in job.cells]
     assert (ids[0], ids[-1], len(ids)) == (first, last, count)
 
 
@@ -215,10 +214,10 @@ def test_a_cell_says_what_it_is_trained_with(small_study, certificate):
     before = [cell for job in plan_jobs(plain, certificate) for cell in job.cells]
     study = study_with(small_study, {"lr": [1e-3, 1e-4]})  # 1e-3 is the section's own
     cells = [cell for job in plan_jobs(study, certificate) for cell in job.cells]
-    ids = [cell.cell_id(study, certificate) for cell in cells]
+    ids = [cell.id for cell in cells]
     assert len(ids) == len(set(ids)) == 2 * 2 * (2 + 2 + 1)
     # Own cells, also where the value is the section's: their records call it by name.
-    assert not {cell.cell_id(plain, certificate) for cell in before} & set(ids)
+    assert not {cell.id for cell in before} & set(ids)
     identity = {text: None for text in ("lr=0.001", "lr=0.0001")}
     for cell in cells:
         if (cell.method, cell.seed, cell.alpha) == ("projected_ppo", 0, 1.5):
@@ -236,9 +235,7 @@ def test_a_cell_says_what_it_is_trained_with(small_study, certificate):
 def test_more_values_reuse_the_cells_that_are_there(small_study, certificate):
     def ids(axes):
         study = study_with(small_study, axes)
-        return {
-            c.cell_id(study, certificate) for j in plan_jobs(study, certificate) for c in j.cells
-        }
+        return {c.id for j in plan_jobs(study, certificate) for c in j.cells}
 
     few = {"gamma": GAMMA | {"samples": 2}}
     more = {"gamma": GAMMA | {"samples": 4}}
@@ -251,15 +248,15 @@ def test_what_a_free_policy_does_not_have_makes_no_further_runs(small_study, cer
     for own, runs in ((None, 4), ({"env_steps": 512}, 2)):
         study = study_with(small_study, axes, unconstrained_training=own)
         jobs = plan_jobs(study, certificate)
-        ids = [c.cell_id(study, certificate) for job in jobs for c in job.cells]
+        ids = [c.id for job in jobs for c in job.cells]
         assert len(ids) == len(set(ids))
         free = [job for job in jobs if job.kind == "unconstrained"]
         assert len(free) == runs * 2  # seeds
         assert len(jobs) - len(free) == 8 * 2 * 2
         for job in free:
             assert len({cell.hyperparameters for cell in job.cells}) == 1
-            lr = dict(job.cells[0].hyperparameters)["lr"]
-            assert job.cells[0].training(study).lr == lr
+            point = job.cells[0].hyperparameters
+            assert SOURCES[job.kind]().settings_in(study, point).ppo.lr == dict(point)["lr"]
 
 
 def test_jobs_with_parameters_survive_the_way_through_tune(small_study, certificate):
@@ -269,15 +266,15 @@ def test_jobs_with_parameters_survive_the_way_through_tune(small_study, certific
         again = Job.model_validate(json.loads(json.dumps(job.model_dump(mode="json"))))
         assert again == job
         for cell, same in zip(job.cells, again.cells, strict=True):
-            assert cell.cell_id(study, certificate) == same.cell_id(study, certificate)
+            assert same.is_of(study, certificate)
             assert cell.hyperparameters_text == same.hyperparameters_text
 
 
 def test_what_a_record_calls_them():
     assert point_text(()) == ""
     assert point_text((("gamma", 0.9), ("gradient", "paper"))) == "gamma=0.9, gradient=paper"
-    cell = {"method": "projected_ppo", "constraint": {"name": "ratio", "alpha": 1.5}}
-    made = Cell(**cell, eps_max=None, horizon=20, seed=0)
+    cell = {"source": "projected_ppo", "constraint": {"name": "ratio", "alpha": 1.5}}
+    made = Cell(id="", **cell, eps_max=None, horizon=20, seed=0)
     assert made.hyperparameters_text is None
     assert (
         made.model_copy(update={"hyperparameters": (("lr", 1e-4),)}).hyperparameters_text

@@ -39,9 +39,10 @@ def test_the_shipped_study_is_read_and_its_horizon_reaches_training():
     assert environment_sizes(study) == (3, 1)
     longest = study.certificate.max_horizon
     for horizon in (12, longest, longest + 5):
-        made = training_kwargs(study, horizon, reward="task")
+        task = study.task(horizon, 0)
+        made = training_kwargs(task, reward="task")
         assert made == {"max_episode_steps": max(longest, horizon)}
-        assert training_cut(study, horizon) == (horizon if horizon < longest else None)
+        assert training_cut(task) == (horizon if horizon < longest else None)
 
 
 def test_other_environments_have_no_default_arguments_and_arguments_of_their_own(tiny):

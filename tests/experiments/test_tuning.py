@@ -306,7 +306,7 @@ def test_the_sweep_trains_with_the_winner_s_parameters(tuning_study, certificate
         assert study_then.tuning == study.tuning
         found: dict[str, set[str]] = {}
         for job in plan_jobs(study_then, certificate):
-            cells = {cell.cell_id(study_then, certificate) for cell in job.cells}
+            cells = {cell.id for cell in job.cells}
             found.setdefault(job.kind, set()).update(cells)
         return found
 
@@ -328,7 +328,7 @@ def test_a_tuned_warm_up_is_in_the_identity_of_free_cells_too(small_study, certi
         record = TrialRecord(parameters={"warmup_env_steps": steps}, status="finished", score=1.0)
         then = tuned_study(study, conclude(study, task, [record]))
         cells = [cell for job in plan_jobs(then, certificate) for cell in job.cells]
-        ids.append({cell.cell_id(then, certificate) for cell in cells})
+        ids.append({cell.id for cell in cells})
     assert not ids[0] & ids[1]
 
 

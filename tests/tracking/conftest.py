@@ -22,6 +22,7 @@ from scipy.stats import norm
 
 from sport_ray.bounds import (
     gauss_renyi_bound,
+    gauss_renyi_max_alpha,
     gaussian_tradeoff_bound,
     max_alpha,
     max_mu,
@@ -199,7 +200,8 @@ def kind_cell(
     elif eps_max is None:
         alpha = 1.0
     elif kind in ("ratio", "gauss_renyi"):
-        alpha = max_alpha(eps_base, eps_max, horizon, bound=kind)
+        largest = max_alpha if kind == "ratio" else gauss_renyi_max_alpha
+        alpha = largest(eps_base, eps_max, horizon)
         bound = ratio_bound if kind == "ratio" else gauss_renyi_bound
         prior = bound(eps_base, alpha, horizon)
     elif kind == "mean_shift":

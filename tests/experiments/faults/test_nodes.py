@@ -57,6 +57,7 @@ import ray
 from experiments.results import ResultFolder
 from experiments.study import load_study
 from experiments.sweep import run_sweep
+from experiments.sweep_plan import Plan
 from sport_ray.certificates import load_certificate
 from sport_ray.errors import UserError
 
@@ -66,7 +67,7 @@ cluster.add_node(num_cpus=1)
 ray.init(address=cluster.address, log_to_driver=False)
 folder = ResultFolder(results, load_study(results.parent / "study.yaml"))
 try:
-    run_sweep(folder, load_certificate(folder.certificate))
+    run_sweep(folder, Plan.of(folder.study, load_certificate(folder.certificate)))
 except UserError as error:
     print("refused:", error)
 finally:

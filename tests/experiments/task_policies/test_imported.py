@@ -42,7 +42,7 @@ def study_file(tmp_path: Path, small_study, base) -> Path:
 
 def ids(study: Study) -> set[str]:
     jobs = plan_jobs(study, certificate())
-    return {cell.cell_id(study, certificate()) for job in jobs for cell in job.cells}
+    return {cell.id for job in jobs for cell in job.cells}
 
 
 def test_the_path_starts_at_the_study_file_and_the_policy_is_known_by_its_digest(study_file, base):
@@ -88,7 +88,7 @@ def test_the_policy_is_taken_as_it_is_at_no_cost(study_file, base):
     study = load_study(study_file)
     [settings] = study.task_policies.values()
     for seed in (0, 1):
-        trained = ImportedSource().train(study, settings, base, certificate(), 25, seed)
+        trained = ImportedSource().train(study.task(25, seed), settings, base, certificate())
         assert policy_digest(trained.network) == settings.digest
         assert (trained.env_steps, trained.seconds) == (0, 0.0)
         assert trained.metrics["train_violations"] is None
@@ -99,7 +99,7 @@ def test_another_policy_than_was_read_is_refused(study_file, base):
     [settings] = study.task_policies.values()
     save_policy(Path(settings.path), other(base.spec, seed=1), {})
     with pytest.raises(UserError, match=r"holds the policy \w{16}, expected \w{16}"):
-        ImportedSource().train(study, settings, base, certificate(), 25, 0)
+        ImportedSource().train(study.task(25, 0), settings, base, certificate())
     pinned = study_file.read_text().replace("mine", f"mine\n    digest: {settings.digest}")
     study_file.write_text(pinned)
     with pytest.raises(UserError, match="expected") as caught:
@@ -124,16 +124,16 @@ def test_a_policy_that_does_not_fit_the_base_is_refused(
     given = {**small_study, "task_policies": {"imported": {"path": str(tmp_path / "odd")}}}
     study = parse_study(given, "study")
     with pytest.raises(UserError, match=message) as caught:
-        require_sources(study, base)
+        require_sources(study.task_policies, study.task(25, 0), base)
     assert "\n" not in str(caught.value)
     settings = study.task_policies["imported"]
     with pytest.raises(UserError, match=message):
-        ImportedSource().train(study, settings, base, certificate(), 25, 0)
+        ImportedSource().train(study.task(25, 0), settings, base, certificate())
 
 
 def test_another_architecture_of_the_same_sizes_fits(tmp_path, base):
     spec = PolicySpec.model_validate({**base.spec.model_dump(), "hidden": (8,)})
     save_policy(tmp_path / "small", other(spec), {})
     section = ImportedSection(path=str(tmp_path / "small"))
-    trained = ImportedSource().train(None, section, base, certificate(), 25, 0)
+    trained = ImportedSource().train(None, section, base, certificate())
     assert trained.network.spec.hidden == (8,)

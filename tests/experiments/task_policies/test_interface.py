@@ -18,10 +18,10 @@ from experiments.jobs import run_job
 from experiments.results import ResultFolder
 from experiments.section import Section
 from experiments.study import Study
+from experiments.sweep_plan import Plan
 from experiments.task_policies import SOURCES, TaskPolicySource
-from experiments.task_policies.ppo import PPOSource
 from experiments.training import Trained
-from sport_ray.certificates import save_certificate
+from sport_ray.certificates import load_certificate, save_certificate
 from sport_ray.constraints import Unconstrained
 from sport_ray.errors import UserError
 from sport_ray.policies import GaussianNetwork, load_policy, policy_digest, save_policy
@@ -59,7 +59,7 @@ def toy() -> Iterator[type[TaskPolicySource]]:
         settings = ToySection
         promise = "none before it is evaluated"
 
-        def train(self, study, settings, base, certificate, horizon, seed) -> Trained:
+        def train(self, task, settings, base, certificate) -> Trained:
             if settings.fails == "user":
                 raise UserError("toy: nothing to play with")
             if settings.fails:
@@ -68,7 +68,7 @@ def toy() -> Iterator[type[TaskPolicySource]]:
                 spec = base.spec.model_copy(update={"squash": "none"})
                 return Trained(GaussianNetwork(spec), 0, 0.0, {})
             metrics = {"train_violations": 3, "train_episodes": 7, "toy_shift": settings.shift}
-            return Trained(moved(base, settings.shift, seed), 123, 0.5, metrics)
+            return Trained(moved(base, settings.shift, task.seed), 123, 0.5, metrics)
 
     yield ToySource
     del SOURCES["toy"]
@@ -107,7 +107,8 @@ def test_the_source_of_the_documentation_works_as_it_stands(small_study):
         source = SOURCES["copy"]()
         base = load_policy(BUNDLED / "point_reach_avoid").network
         study = study_of(small_study, copy={})
-        trained = source.train(study, study.task_policies["copy"], base, certificate(), 25, 0)
+        settings = source.settings_in(study, ())
+        trained = source.train(study.task(25, 0), settings, base, certificate())
         assert policy_digest(trained.network) == policy_digest(base)
     finally:
         del SOURCES["copy"]
@@ -115,11 +116,9 @@ def test_the_source_of_the_documentation_works_as_it_stands(small_study):
 
 def test_projected_ppo_needs_a_constraint_to_train_under(small_study):
     base = load_policy(BUNDLED / "point_reach_avoid").network
-    source = SOURCES["projected_ppo"]()
-    assert isinstance(source, PPOSource)
-    study = Study.model_validate(small_study)
-    with pytest.raises(ValueError, match="constraint = None"):
-        source.train(study, source.settings(), base, certificate(), 25, 0)
+    source, study = SOURCES["projected_ppo"](), Study.model_validate(small_study)
+    with pytest.raises(ValueError, match="the task has no constraint"):
+        source.train(study.task(25, 0), source.settings_in(study, ()), base, certificate())
 
 
 def test_one_policy_per_horizon_and_seed_as_it_is_and_under_every_constraint(small_study, toy):
@@ -146,18 +145,36 @@ def test_one_policy_per_horizon_and_seed_as_it_is_and_under_every_constraint(sma
             Unconstrained(),
             "toy",
         )
-        assert free.is_free
+        assert not free.projected and all(cell.projected for cell in projected)
         assert {cell.method for cell in projected} == {"projected_at_deployment"}
         assert len({(cell.constraint, cell.eps_max) for cell in projected}) == len(projected) == 4
         assert {cell.source for cell in projected} == {"toy"}
-    ids = [cell.cell_id(study, certificate()) for job in jobs for cell in job.cells]
+    ids = [cell.id for job in jobs for cell in job.cells]
     assert len(set(ids)) == len(ids)
+
+
+def test_a_source_that_trains_under_its_constraint_has_a_run_for_each(folder, toy, monkeypatch):
+    """Whoever it is: grid and jobs ask a source what it does, not who it is."""
+    seen = []
+    monkeypatch.setattr(toy, "under_constraint", True)
+    own = toy.train
+    monkeypatch.setattr(
+        toy,
+        "train",
+        lambda self, task, *rest: (seen.append(task.constraint), own(self, task, *rest))[1],
+    )
+    results = folder()
+    plan = Plan.of(results.study, load_certificate(results.certificate))
+    assert [len(job.cells) for job in plan.jobs] == [1, 1]
+    assert all(cell.projected and cell.source == "toy" for cell in plan.cells.values())
+    assert run_job(results, plan.jobs[1]) == {"finished": 1, "failed": 0}
+    assert seen == [plan.jobs[1].cells[0].constraint]
 
 
 def test_a_sources_settings_name_its_cells_and_no_others(small_study, toy):
     def ids(study: Study, source: str) -> set[str]:
         cells = [cell for cell in cells_of(study) if cell.source == source]
-        return {cell.cell_id(study, certificate()) for cell in cells}
+        return {cell.id for cell in cells}
 
     one = study_of(small_study, toy={}, unconstrained={})
     other = study_of(small_study, toy={"shift": 0.2}, unconstrained={})
@@ -189,8 +206,7 @@ def folder(tmp_path: Path, small_study, toy) -> ResultFolder:
 
 def test_a_job_of_a_source_trains_once_and_writes_every_cell(folder):
     results = folder(shift=0.3)
-    found = certificate(base_digest=load_policy(results.base).digest)
-    [job] = plan_jobs(results.study, found)
+    [job] = plan_jobs(results.study, load_certificate(results.certificate))
     assert run_job(results, job) == {"finished": 3, "failed": 0}
     frame = load_results(results.root)
     assert set(frame["task_policy"]) == {"toy"}
@@ -208,9 +224,18 @@ def test_a_job_of_a_source_trains_once_and_writes_every_cell(folder):
     assert run_job(results, job) == {"finished": 0, "failed": 0}
 
 
+def test_cells_of_another_certificate_than_the_folders_are_never_run(folder):
+    """The driver gives cells their ids; a worker that finds other files must not use them."""
+    results = folder()
+    [job] = plan_jobs(results.study, certificate(base_digest="c" * 64))
+    assert run_job(results, job) == {"finished": 0, "failed": 3}
+    [reason] = set(load_results(results.root)["reason"])
+    assert "is not of the certificate in" in reason
+
+
 def test_a_policy_without_a_density_ratio_to_the_base_is_never_evaluated(folder):
     results = folder(other_actions=True)
-    [job] = plan_jobs(results.study, certificate())
+    [job] = plan_jobs(results.study, load_certificate(results.certificate))
     assert run_job(results, job) == {"finished": 0, "failed": 3}
     [reason] = set(load_results(results.root)["reason"])
     assert reason.startswith("UserError: the policy of toy maps samples to actions otherwise")
@@ -222,7 +247,7 @@ def test_a_policy_without_a_density_ratio_to_the_base_is_never_evaluated(folder)
 )
 def test_a_source_that_fails_leaves_cells_that_say_why(folder, fails, reason):
     results = folder(fails=fails)
-    [job] = plan_jobs(results.study, certificate())
+    [job] = plan_jobs(results.study, load_certificate(results.certificate))
     assert run_job(results, job) == {"finished": 0, "failed": 3}
     frame = load_results(results.root)
     assert set(frame["status"]) == {"failed"} and set(frame["reason"]) == {reason}

@@ -44,7 +44,7 @@ def study(small_study: dict[str, Any]) -> Study:
 def train(study: Study, base: GaussianNetwork, seed: int = 0, **settings: Any):
     section = PresaSection(**{**SMALL, **settings})
     # Only the sources by PPO look at the certificate.
-    return PresaSource().train(study, section, base, None, 25, seed)  # type: ignore[arg-type]  # PreSa reads no certificate
+    return PresaSource().train(study.task(25, seed), section, base, None)  # type: ignore[arg-type]  # PreSa reads no certificate
 
 
 def some_segments(observation: int = 44, unsafe: tuple[int, ...] = (0, 1, 0, 1, 0, 0)):
@@ -96,7 +96,7 @@ def test_settings_out_of_range_are_refused(change, message):
 
 def test_training_reports_what_collecting_took(study, small_base):
     trained = train(study, small_base)
-    plan = feedback_plan(study, 25, 2, 0)
+    plan = feedback_plan(study.task(25, 0), 2)
     assert plan.purpose == "presa" and plan.env_kwargs["end_on_violation"] is False
     feedback = synthetic_feedback(plan, FrozenGaussian(small_base), PresaSection(**SMALL).feedback)
     assert trained.env_steps == feedback.env_steps
@@ -131,8 +131,8 @@ def test_a_users_own_data_cost_no_episode(study, small_base, tmp_path: Path):
     settings = PresaSection(data="mine.npz", clone_steps=3, steps=3)
     settled = source.settle(settings, tmp_path)
     assert Path(settled.data) == tmp_path / "mine.npz"
-    source.check(study, settled, small_base)
-    trained = source.train(study, settled, small_base, None, 25, 0)  # type: ignore[arg-type]  # PreSa reads no certificate
+    source.check(study.task(25, 0), settled, small_base)
+    trained = source.train(study.task(25, 0), settled, small_base, None)  # type: ignore[arg-type]  # PreSa reads no certificate
     assert trained.env_steps == 0
     assert trained.metrics["train_episodes"] == trained.metrics["train_violations"] == 0
     assert trained.metrics["presa_segments"] == 6
@@ -159,8 +159,8 @@ def test_data_that_changed_are_refused(study, small_base, tmp_path: Path):
     save_segments(path, some_segments(unsafe=(1, 1, 0, 1, 0, 0)))
     for attempt in (
         lambda: source.settle(settled, tmp_path),
-        lambda: source.check(study, settled, small_base),
-        lambda: source.train(study, settled, small_base, None, 25, 0),  # type: ignore[arg-type]  # PreSa reads no certificate
+        lambda: source.check(study.task(25, 0), settled, small_base),
+        lambda: source.train(study.task(25, 0), settled, small_base, None),  # type: ignore[arg-type]  # PreSa reads no certificate
     ):
         with pytest.raises(UserError, match=r"holds the segments .*, expected"):
             attempt()
@@ -186,7 +186,7 @@ def test_data_that_cannot_be_used_are_refused_before_anything_runs(
     source = PresaSource()
     settled = source.settle(PresaSection(data="mine.npz"), tmp_path)
     with pytest.raises(UserError, match=rf"mine\.npz: .*{message}"):
-        source.check(study, settled, small_base)
+        source.check(study.task(25, 0), settled, small_base)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_feedback_that_cannot_be_had_is_refused_before_anything_runs(
     study, small_base, change, message
 ):
     with pytest.raises(UserError, match=message):
-        PresaSource().check(study, PresaSection(**change), small_base)
+        PresaSource().check(study.task(25, 0), PresaSection(**change), small_base)
 
 
 TINY = Ablation(

@@ -52,7 +52,7 @@ def test_settings_are_checked():
 
 
 def test_scenarios_are_not_those_of_anyone_else():
-    plan = training_plan(STUDY, 27, 5)
+    plan = training_plan(STUDY.task(27, 5))
     assert (plan.purpose, plan.root_seed, plan.horizon) == ("scpo", 5, 27)
     assert plan.env_kwargs == {"layout": "fixed", "end_on_violation": False}
 
@@ -60,7 +60,7 @@ def test_scenarios_are_not_those_of_anyone_else():
 @pytest.mark.slow
 def test_it_trains_a_policy_of_the_bases_shape_that_keeps_its_promise(base, certificate):
     chosen = ScpoSection(iterations=3, num_scenarios=2000, probe_scenarios=200, dimension=6)
-    trained = [ScpoSource().train(STUDY, chosen, base, certificate, 27, 0) for _ in range(2)]
+    trained = [ScpoSource().train(STUDY.task(27, 0), chosen, base, certificate) for _ in range(2)]
     first, again = trained
     assert policy_digest(first.network) == policy_digest(again.network)
     assert first.network.spec == base.spec
@@ -75,7 +75,7 @@ def test_it_trains_a_policy_of_the_bases_shape_that_keeps_its_promise(base, cert
     assert 0 <= metrics["train_violations"] <= metrics["train_episodes"]
     assert first.env_steps <= 27 * metrics["train_episodes"]
     assert metrics["scpo_objective"] <= metrics["scpo_start_objective"]
-    plan = training_plan(STUDY, 27, 0).model_copy(update={"purpose": "evaluate"})
+    plan = training_plan(STUDY.task(27, 0)).model_copy(update={"purpose": "evaluate"})
     seen = run_scenarios(plan, BaseBehaviour(FrozenGaussian(first.network)), 0, 2000)
     assert seen.num_violations(27) / 2000 <= limit + 3 * np.sqrt(limit / 2000)
 
@@ -84,5 +84,5 @@ def test_it_trains_a_policy_of_the_bases_shape_that_keeps_its_promise(base, cert
 def test_an_unsafe_base_is_one_line(base, certificate):
     chosen = ScpoSection(max_violation=0.02, num_scenarios=2000)
     with pytest.raises(UserError, match="the start is not safe") as caught:
-        ScpoSource().train(STUDY, chosen, base, certificate, 15, 0)
+        ScpoSource().train(STUDY.task(15, 0), chosen, base, certificate)
     assert "\n" not in str(caught.value)

@@ -75,6 +75,9 @@ def _reason(problem: Any) -> str:
     message: str = problem["msg"].removeprefix("Value error, ")
     if problem["type"] in EXPECTED:
         return EXPECTED[problem["type"]]
+    bound = problem.get("ctx", {}).get("ge")
+    if isinstance(bound, float):  # pydantic writes 1e-200 with all its noughts
+        return f"input should be greater than or equal to {bound:g}"
     return message if problem["type"] == "value_error" else message[0].lower() + message[1:]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,29 @@ def sweep_with(**changes: object) -> dict:
         (sweep_with(horizons=[101]), ["101", "max_horizon", "100"]),
         (sweep_with(eps_max=[1.5]), ["sweep.eps_max.0", "1.5"]),
         (sweep_with(seeds=[-1]), ["sweep.seeds.0", "-1"]),
+        (sweep_with(seeds=[2**31]), ["sweep.seeds.0", "2147483648", "2147483647"]),
+        (sweep_with(seeds=[2**32, 10**20]), ["sweep.seeds.0", "sweep.seeds.1", "2147483647"]),
+        (sweep_with(seeds=[True]), ["sweep.seeds.0 = True", "not a truth value"]),
+        (sweep_with(seeds=["1"]), ["sweep.seeds.0 = '1'", "without quotes"]),
+        (sweep_with(alphas=[True]), ["sweep.alphas.0 = True", "not a truth value"]),
+        (sweep_with(alphas=["1.1"]), ["sweep.alphas.0 = '1.1'", "without quotes"]),
+        (sweep_with(alphas=1.1), ["sweep.alphas = 1.1", "expected a list"]),
+        (sweep_with(alphas=[[1.1]]), ["sweep.alphas.0 = [1.1]", "expected a number"]),
+        (sweep_with(horizons=None, alphas=[None]), ["sweep.alphas.0 is empty"]),
+        (with_(certificate=None), ["certificate is empty"]),
+        (with_(certificate=[1]), ["certificate = [1]", "expected a section"]),
+        (with_(certificate={"root_seed": 2**32}), ["certificate.root_seed", "2147483647"]),
+        (with_(evaluation={"root_seed": -1}), ["evaluation.root_seed", "-1"]),
+        (with_(base_training={"seed": 2**32}), ["base_training.seed", "2147483647"]),
+        (with_(base_training={"hidden": [10**9]}), ["base_training.hidden.0", "100000"]),
+        (with_(certificate={"beta": 5e-324}), ["certificate.beta", "1e-200"]),
+        (with_(evaluation={"beta": 1e-310}), ["evaluation.beta", "1e-200"]),
+        (sweep_with(eps_max=[5e-324]), ["sweep.eps_max.0", "1e-200"]),
+        (with_(environment={"kwargs": {"limit": float("nan")}}), ["environment.kwargs.limit"]),
+        (with_(environment=3), ["environment = 3", "expected a section"]),
+        (with_(Sweep={}), ["unknown key 'Sweep'", "'sweep'"]),
+        (with_(SWEEP={}), ["unknown key 'SWEEP'", "'sweep'"]),
+        (with_(name=3), ["name = 3", "expected text"]),
         (sweep_with(methods=["magic"]), ["sweep.methods.0", "'magic'"]),
         (with_(certificate={"beta": 0}), ["certificate.beta", "0"]),
         (with_(certificate={"beta": 1}), ["certificate.beta", "1"]),
@@ -175,6 +199,24 @@ def test_a_mistake_is_one_line_that_names_it(tmp_path, content, fragments):
     assert "\n" not in message
     for fragment in fragments:
         assert fragment in message
+
+
+def test_whole_numbers_with_an_exponent_are_whole(tmp_path):
+    """C13: 1e6 is text in YAML 1.1."""
+    text = "name: s\nsweep: {alphas: [1e0], horizons: [1e1]}\ntraining: {env_steps: 1e6}\n"
+    study = load_study(write(tmp_path, text))
+    found = (study.training.env_steps, study.sweep.horizons[0], study.sweep.alphas[0])
+    assert found == (10**6, 10, 1.0) and [type(one) for one in found] == [int, int, float]
+
+
+def test_an_environment_is_named_in_short(tmp_path):
+    short = load_study(write(tmp_path, with_(environment="walk:bugs/Walk-v0")))
+    assert short == load_study(write(tmp_path, with_(environment={"id": "walk:bugs/Walk-v0"})))
+
+
+def test_minus_zero_is_zero(tmp_path):
+    study = load_study(write(tmp_path, with_(resources={"gpus_per_cell": -0.0})))
+    assert math.copysign(1.0, study.resources.gpus_per_cell) == 1.0
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -37,23 +37,27 @@ def _above_its_promise(record: dict[str, Any]) -> bool:
         return False
 
 
-def alarm_in(root: Path) -> str | None:
-    """The same of a result folder: the cells of its plan, those that can be read."""
+def alarm_in(root: Path, also: str | None = None) -> str | None:
+    """The same of a result folder: the cells of its plan, those that can be read.
+
+    also: a cell that an earlier plan may have had.
+    """
     try:
         planned = json.loads((root / "plan.json").read_text(encoding="utf-8"))["cells"]
     except (OSError, ValueError, KeyError, TypeError):
         planned = sorted(path.parent.name for path in root.glob("cells/*/record.json"))
-    found = (read_record(root, str(cell)) for cell in planned)
+    cells = dict.fromkeys([*map(str, planned), *([also] if also else [])])
+    found = (read_record(root, cell) for cell in cells)
     return alarm_of((record for record in found if record is not None), len(planned))
 
 
-def require_no_alarm(root: Path, what: str) -> None:
-    """Refuse to do `what` with a study that its own data refute.
+def require_no_alarm(root: Path, what: str, also: str | None = None) -> None:
+    """Refuse to do `what` with a study that its own data refute, or with the cell `also`.
 
     Raises:
         UserError: naming the cell, what was promised and what was seen.
     """
-    text = alarm_in(root)
+    text = alarm_in(root, also)
     if text:
         raise UserError(f"{what}: {text}")
 

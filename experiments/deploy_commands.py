@@ -129,7 +129,7 @@ def export_of(root: Path, cell_id: str) -> Any:
         raise UserError(f"cell {cell_id} has no record that can be read: run the study again")
     if record["status"] != "finished":
         raise UserError(f"cell {cell_id} failed ({record['reason']}): only finished cells go out")
-    require_no_alarm(root, f"cell {cell_id} is not exported")
+    require_no_alarm(root, f"cell {cell_id} is not exported", cell_id)
     certificate = load_certificate(root / "certificate.json")
     task = root / "policies" / str(record["policy_digest"])[:16]
     trained = load_policy(task)

@@ -22,7 +22,7 @@ class BaseSteps(NamedTuple):
 
     mean: float
     error: float
-    count: int
+    scenarios: int
 
 
 def base_steps(folder: Path, certificate: dict[str, Any] | None, horizon: int) -> BaseSteps | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -225,7 +224,7 @@ def _interval(row: pd.Series, measure: Performance) -> str:
     return f"{measure.text(row[measure.low])} to {measure.text(row[measure.high])}: {text}"
 
 
-def _spread(row: Mapping[str, Any], measure: Performance, axis: ValueAxis) -> tuple[float, float]:
+def _spread(row: pd.Series, measure: Performance, axis: ValueAxis) -> tuple[float, float]:
     """The ends of the stroke over seeds; a point of its own where there is no interval."""
     ends = (row[measure.low], row[measure.high])
     low, high = (row[measure.mean] if pd.isna(end) else end for end in ends)

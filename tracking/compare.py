@@ -103,7 +103,7 @@ def compare_studies(first: ResultFolder, second: ResultFolder) -> Comparison:
         raise UserError(_nothing_compared(first, second, same_base))
     compared = _complete(groups, compared)
     sides = [_by_seed(side, compared, name) for side in groups]
-    found = estimate_difference(*sides) if all(map(len, sides)) else UNKNOWN
+    found = estimate_difference(sides[0], sides[1]) if all(map(len, sides)) else UNKNOWN
     what = "at equal certified risk" if not same_base else "at equal constraint and T"
     estimand = (
         f"mean {PERFORMANCES[name]} {what}, over {len(compared)} settings that both have, "

@@ -103,7 +103,9 @@ def judge(record: Mapping[str, Any], planned: int) -> Refutation | None:
 def is_sound(record: Mapping[str, Any]) -> bool:
     """Whether a record of unknown origin has what `judge` reads, as numbers that can be so."""
     scenarios, violations = record.get("num_scenarios"), record.get("num_violations")
-    counted = type(scenarios) is int and type(violations) is int and 0 <= violations <= scenarios
+    if type(scenarios) is not int or type(violations) is not int:
+        return False
+    counted = 0 <= violations <= scenarios
     known = all(record.get(name) is not None for name in ("cell_id", "method", "horizon", "seed"))
     promised = all(isinstance(record.get(name), int | float | None) for name in PROMISES)
     return counted and scenarios > 0 and known and promised

@@ -101,7 +101,6 @@ class PointReachAvoidEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float64]]
         self.observation_space = observation_space()
         self.action_space = action_space()
         self._trail: list[NDArray[np.float64]] = []
-        self._rng: np.random.Generator | None = None
         self._started = False
 
     def reset(
@@ -110,9 +109,9 @@ class PointReachAvoidEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float64]]
         """Start an episode; ``seed`` determines all random layouts until the next seed."""
         given = parse_reset_options(options)
         super().reset(seed=seed)
-        if seed is not None or self._rng is None:
-            self._rng = robot_generator(seed)
-        obs, signals = self.simulator.reset(_SLOT, [self._rng])
+        if seed is not None:  # in place of gymnasium's, which anybody's default_rng(seed) is, too
+            self._np_random = robot_generator(seed)
+        obs, signals = self.simulator.reset(_SLOT, [self.np_random])
         if given:
             self.simulator.set_state(0, **given)
             obs, signals = self.simulator.observe(_SLOT)

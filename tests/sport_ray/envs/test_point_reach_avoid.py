@@ -109,7 +109,7 @@ def test_the_worlds_numbers_are_nobody_elses_under_the_same_integer(seed):
     vector.step(np.zeros((2, 2)))
     np.testing.assert_array_equal(vector.simulator._disturbances._noise[0].ravel(), world)
     others = [np.random.default_rng(seed), np.random.default_rng([seed]), np_random(seed)[0]]
-    others += [np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0]), env.np_random]
+    others += [np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])]
     others += scenario_generators(seed, "evaluate", 0)
     for other in others:
         assert not np.intersect1d(other.standard_normal(64), world).size

@@ -154,7 +154,8 @@ def export_of(root: Path, cell_id: str) -> Any:
 
 
 def require_certified(study: Study, certificate: Certificate, root: Path, horizon: int) -> None:
-    """Refuse to export from a certificate that its table, its sources or this world belie.
+    """Refuse to export from a certificate for another study, or that its table, its sources or
+    this world belie.
 
     Raises:
         UserError: says which, see ``experiments.world``.
@@ -163,10 +164,16 @@ def require_certified(study: Study, certificate: Certificate, root: Path, horizo
     from sport_ray.certificates.recount import require_counted
     from sport_ray.policies import load_policy
 
-    table = root / certificate.outcomes.file
+    table, base = root / certificate.outcomes.file, load_policy(root / "base")
+    certificate.require_match(
+        base_digest=base.digest,
+        env_id=study.environment.id,
+        env_kwargs=study.environment.kwargs,
+        property_=study.property,
+    )
     require_counted(certificate, table)
     require_sources_unchanged(certificate)
-    require_world(study, certificate, table, load_policy(root / "base"), [horizon])
+    require_world(study, certificate, table, base, [horizon])
 
 
 def _study(root: Path) -> Study:

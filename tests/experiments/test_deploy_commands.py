@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -162,3 +163,37 @@ def test_a_cell_of_other_settings_than_the_study_has_now_is_refused(
     write_json(tmp_path / "study.json", study.model_dump(mode="json"))
     status, output = run("export", cell_id, "--results", tmp_path, "--out", tmp_path / "out")
     assert status == 2 and "other settings" in output
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "named"),
+    [
+        ("environment", {"id": "sport_ray/PointReachAvoid-v0", "kwargs": {"layout": "random"}},
+         "environment arguments"),
+        ("environment", {"id": "Pendulum-v1", "kwargs": {"layout": "fixed"}}, "environment"),
+        ("property", "F goal", "property"),
+    ],
+)  # fmt: skip
+def test_a_study_that_names_another_world_than_the_certificate_is_refused(
+    section: str, value: Any, named: str, results: Path, tmp_path: Path
+) -> None:
+    """study.json has no digest: whoever edits it must not choose the world of the promise."""
+    root = tmp_path / "results"
+    shutil.copytree(results, root)
+    study = json.loads((root / "study.json").read_text())
+    write_json(root / "study.json", {**study, section: value})
+    cell = wanted(results, "ratio")
+    status, output = run("export", cell, "--results", root, "--out", tmp_path / "out")
+    assert status == 2 and f"certificate is for another {named}" in output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_certificate_that_its_table_does_not_give_is_not_exported(
+    results: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "results"
+    shutil.copytree(results, root)
+    (root / "table.parquet").unlink()
+    cell = wanted(results, "ratio")
+    status, output = run("export", cell, "--results", root, "--out", tmp_path / "out")
+    assert status == 2 and "table.parquet does not exist" in output

@@ -12,7 +12,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from experiments.certificate_commands import MARKS
-from sport_ray.canonical import canonical_json
 from sport_ray.errors import UserError
 from sport_ray.text import plain
 
@@ -136,7 +135,12 @@ def export_of(root: Path, cell_id: str) -> Any:
     if trained.digest != record["policy_digest"]:
         raise UserError(f"cell {cell_id}: {task} holds another policy than its record names")
     study = _study(root)
-    require_same_world(study, certificate, root)
+    certificate.require_match(
+        base_digest=load_policy(root / "base").digest,
+        env_id=study.environment.id,
+        env_kwargs=study.environment.kwargs,
+        property_=study.property,
+    )
     cell = _cell(study, certificate, cell_id, trained.provenance)
     require_certified(study, certificate, root, cell.horizon)
     world = perturbation(study)._asdict()
@@ -168,24 +172,6 @@ def export_of(root: Path, cell_id: str) -> Any:
         },
         evidence=evidence_of(record, cell_id),
     )
-
-
-def require_same_world(study: Study, certificate: Certificate, root: Path) -> None:
-    """Refuse a study that names another world or property than its certificate.
-
-    Raises:
-        UserError: says which of them.
-    """
-    for name, mine, its in (
-        ("environment.id", study.environment.id, certificate.env_id),
-        ("environment.kwargs", study.environment.kwargs, certificate.env_kwargs),
-        ("property", study.property, certificate.property),
-    ):
-        if canonical_json(mine) != canonical_json(its):
-            raise UserError(
-                f"{root / 'study.json'} has {name} = {plain(mine)[:200]}, its certificate is for "
-                f"{plain(its)[:200]}: run the study again"
-            )
 
 
 def evidence_of(record: dict[str, Any], cell_id: str) -> dict[str, Any]:

@@ -184,9 +184,9 @@ def spoiled(results: Path, into: Path, file: str, change: Callable[[dict[str, An
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda s: s["environment"]["kwargs"].update(layout="random"), "environment.kwargs"),
-        (lambda s: s["environment"]["kwargs"].update(actuation_noise=0.3), "environment.kwargs"),
-        (lambda s: s["environment"].update(id="sport_ray/Other-v0"), "environment.id"),
+        (lambda s: s["environment"]["kwargs"].update(layout="random"), "environment arguments"),
+        (lambda s: s["environment"]["kwargs"].update(actuation_noise=0.3), "environment arguments"),
+        (lambda s: s["environment"].update(id="sport_ray/Other-v0"), "another environment"),
         (lambda s: s.update(property="F goal"), "property"),
         (lambda s: s.update(deployment={"kwargs": {"actuation_noise": 0.3}}), "deployment"),
     ],
@@ -242,3 +242,14 @@ def test_what_a_record_derives_is_computed_for_the_bundle(results: Path, tmp_pat
     assert bundle.manifest["evidence"]["posterior_bound"] == scenario_bound(200, 1, 0.01)
     certificate = load_certificate(root / "certificate.json")
     assert bundle.promise["bound"] == ratio_bound(certificate.eps_base(20), 1.02, 20)
+
+
+def test_a_certificate_that_its_table_does_not_give_is_not_exported(
+    results: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "results"
+    shutil.copytree(results, root)
+    (root / "table.parquet").unlink()
+    cell = wanted(results, "ratio")
+    status, output = run("export", cell, "--results", root, "--out", tmp_path / "out")
+    assert status == 2 and "table.parquet does not exist" in output

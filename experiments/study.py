@@ -223,7 +223,7 @@ def load_study(path: Path) -> Study:
     """
     path = Path(path)
     try:
-        raw = yaml.safe_load(path.read_text())
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"study file {path} does not exist") from None
     except (OSError, UnicodeDecodeError) as error:

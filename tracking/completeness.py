@@ -95,13 +95,14 @@ def fewer_seeds(settings: pd.DataFrame) -> str:
     settings: `tracking.statistics.aggregate`.
     """
     tried = settings[settings["seeds"] > 0]
-    most = tried.groupby(["method", "task_policy"], dropna=False)["seeds"].transform("max")
-    short = tried[tried["seeds"] < most]
+    alike = tried.groupby(["method", "task_policy"], dropna=False)
+    tried = tried.assign(most=alike["seeds"].transform("max"))
+    short = tried[tried["seeds"] < tried["most"]]
     if short.empty:
         return ""
     named = [
-        f"{setting_text(row)}, T = {row['horizon']} ({row['seeds']} of {most[index]})"
-        for index, row in short.iterrows()
+        f"{setting_text(row)}, T = {row['horizon']} ({row['seeds']} of {row['most']})"
+        for _, row in short.iterrows()
     ]
     more = f" and {len(named) - 3} more" if len(named) > 3 else ""
     return f"Fewer seeds than others of their method have: {'; '.join(named[:3])}{more}."

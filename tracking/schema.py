@@ -159,8 +159,10 @@ def _describe_value(column: Column, value: Any) -> str | None:
     accepted: tuple[type, ...] = {"str": (str,), "int": (int,), "float": (int, float)}[column.kind]
     if isinstance(value, bool) or not isinstance(value, accepted):
         return f"has {column.name} = {_repr(value)}, expected {column.kind}"
-    if isinstance(value, str):
-        return None
+    return None if isinstance(value, str) else _describe_number(column, value)
+
+
+def _describe_number(column: Column, value: float) -> str | None:
     if isinstance(value, float) and math.isnan(value):
         return None if column.nullable else f"has {column.name} = NaN"
     if isinstance(value, int) and abs(value) > LARGEST_INT:

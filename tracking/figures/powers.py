@@ -6,7 +6,6 @@ With them no figure needs its mathematical mode, in which a '$' of a name would 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -25,7 +24,7 @@ class PlainPowers(Formatter):
         """The label of one tick."""
         return plain_power(self.inner(x, pos))
 
-    def format_ticks(self, values: Iterable[float]) -> list[str]:
+    def format_ticks(self, values: list[float]) -> list[str]:
         """The labels of all ticks."""
         return [plain_power(label) for label in self.inner.format_ticks(values)]
 

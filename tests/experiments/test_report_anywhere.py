@@ -1,0 +1,180 @@
+"""Reports of any folder, in any locale, with any matplotlib settings, also where one may only read."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib import util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NOBODY = 65534
+CALL = [sys.executable, "-m", "experiments.cli"]
+
+
+def made_up() -> ModuleType:
+    """The made-up studies of the tracking tests."""
+    spec = util.spec_from_file_location("made_up", ROOT / "tests" / "tracking" / "conftest.py")
+    assert spec and spec.loader
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small study, one cell of which failed with a reason that wants to command a terminal."""
+    folder: Path = made_up().write_study(
+        tmp_path_factory.mktemp("study"), alphas=(1.0, 1.5), horizons=(21,), seeds=(0,)
+    )
+    record = sorted(folder.glob("cells/*/record.json"))[0]
+    content = json.loads(record.read_text()) | {"status": "failed"}
+    record.write_text(json.dumps(content | {"reason": "\x1b[2J[bold]α = ∞[/bold] \ud800"}))
+    return folder
+
+
+def sport_ray(
+    *arguments: object, cwd: Path, user: int | None = None, **environment: str
+) -> subprocess.CompletedProcess[bytes]:
+    kept = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    return subprocess.run(
+        [*CALL, *map(str, arguments)],
+        cwd=cwd,
+        user=user,
+        group=user,
+        extra_groups=None if user is None else [],
+        env=kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"} | environment,
+        capture_output=True,
+        timeout=300,
+    )
+
+
+def require_fine(ended: subprocess.CompletedProcess[bytes]) -> None:
+    assert ended.returncode == 0, ended.stderr.decode(errors="replace")
+    assert ended.stderr == b""
+
+
+ASCII = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "environment",
+    [ASCII, {"PYTHONIOENCODING": "latin-1"}, {"PYTHONIOENCODING": "cp1252:strict"}],
+    ids=["C", "latin-1", "cp1252"],
+)
+@pytest.mark.parametrize("command", ["report", "status"])
+def test_in_any_locale(study: Path, command: str, environment: dict[str, str]) -> None:
+    ended = sport_ray(command, study, cwd=study.parent, **environment)
+    require_fine(ended)
+    assert b"\x1b" not in ended.stdout
+    assert b"[2J[bold]" in ended.stdout
+    assert "α = ∞" in (study / "report.html").read_text("utf-8") or command == "status"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [["report"], ["status"], ["status", "--json"], ["--help"]])
+def test_a_reader_that_goes_away(study: Path, arguments: list[str]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    folder = [] if arguments == ["--help"] else [str(study)]
+    ended = subprocess.run(
+        [*CALL, *arguments, *folder],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        cwd=study.parent,
+        timeout=300,
+    )
+    os.close(write)
+    assert ended.stderr == b""
+    assert ended.returncode == 1
+
+
+SETTINGS = """text.usetex: True
+font.family: Times New Roman
+figure.dpi: 300
+savefig.bbox: tight
+svg.fonttype: path
+lines.linewidth: not a number
+no.such.key: 1
+"""
+
+
+@pytest.mark.slow
+def test_figures_are_the_same_whatever_the_settings(study: Path, tmp_path: Path) -> None:
+    require_fine(sport_ray("report", study, "--out", tmp_path / "plain", cwd=tmp_path))
+    (tmp_path / "matplotlibrc").write_text(SETTINGS)
+    nowhere = {"MPLBACKEND": "nonsense", "HOME": "/proc/none", "MPLCONFIGDIR": "/proc/none"}
+    require_fine(sport_ray("report", study, "--out", tmp_path / "odd", cwd=tmp_path, **nowhere))
+    drawn = sorted(path.name for path in (tmp_path / "plain" / "figures").iterdir())
+    assert any(name.endswith(".png") for name in drawn)
+    for name in drawn:
+        one, other = (tmp_path / where / "figures" / name for where in ("plain", "odd"))
+        assert one.read_bytes() == other.read_bytes(), name
+    (tmp_path / "matplotlibrc").write_bytes("font.family: Ä".encode("latin-1"))
+    ended = sport_ray("report", study, cwd=tmp_path)
+    assert ended.returncode == 2
+    assert f"settings file {tmp_path}/matplotlibrc".encode() in ended.stderr
+    assert b"Traceback" not in ended.stderr
+
+
+@pytest.fixture
+def read_only(study: Path) -> Iterator[Path]:
+    """A copy of the study that the commands' user may read and not write, in reach of anybody."""
+    parent = Path(tempfile.mkdtemp())
+    parent.chmod(0o755)
+    folder = parent / "results"
+    shutil.copytree(study, folder)
+    for name in ("report.html", "cells.csv"):
+        (folder / name).unlink(missing_ok=True)
+    (parent / "out").mkdir()
+    (parent / "out").chmod(0o777)
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    yield folder
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755)
+    shutil.rmtree(parent)
+
+
+@pytest.mark.slow
+def test_a_folder_that_may_only_be_read(read_only: Path) -> None:
+    user = NOBODY if os.geteuid() == 0 else None
+    out = read_only.parent / "out"
+    home = {"HOME": str(out), "MPLCONFIGDIR": str(out / "mpl")}
+    for command in ("report", "conservativeness"):
+        refused = sport_ray(command, read_only, cwd=out, user=user, **home)
+        assert refused.returncode == 2
+        assert b"cannot be written (Permission denied): give another folder with --out" in (
+            refused.stderr
+        )
+        assert b"Traceback" not in refused.stderr
+        require_fine(sport_ray(command, read_only, "--out", out, cwd=out, user=user, **home))
+        assert (out / f"{command}.html").is_file()
+    require_fine(sport_ray("status", read_only, cwd=out, user=user, **home))
+    compared = sport_ray("compare", read_only, read_only, cwd=out, user=user, **home)
+    require_fine(compared)
+    assert (out / "compare.csv").is_file()
+    refused = sport_ray("compare", read_only, read_only, cwd=read_only, user=user, **home)
+    assert refused.returncode == 2 and b"name another file with --out" in refused.stderr
+    published = sport_ray(
+        "publish", read_only, "--out", out / "kept", "--report", out, cwd=out, user=user, **home
+    )
+    assert b"1 cells of" in published.stderr and b"failed" in published.stderr
+    # to a store elsewhere also from here; the one beside the results cannot be made
+    store = {"MLFLOW_TRACKING_URI": f"sqlite:///{out}/m.db"}
+    tracked = sport_ray(
+        "report", read_only, "--out", out, "--track", cwd=out, user=user, **home, **store
+    )
+    assert tracked.returncode == 0, tracked.stderr
+    assert (out / "m.db").is_file()
+    assert sorted(path.name for path in read_only.iterdir() if path.name == "mlflow.db") == []

@@ -34,7 +34,7 @@ def give_all_samples(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return give_all_samples(write_kinds(tmp_path_factory.mktemp("animation"), seeds=(0,)))
+    return give_all_samples(write_kinds(tmp_path_factory.mktemp("animation"), seeds=(0, 1, 2)))
 
 
 @pytest.fixture(scope="module")

@@ -76,10 +76,10 @@ def test_saving_twice_gives_the_same_bytes_and_leaves_the_look_alone(tmp_path: P
 @pytest.mark.parametrize(
     ("counts", "said"),
     [
-        ([2, 2], "2 seeds: too few for an interval"),
+        ([2, 2], ""),
         ([1], "1 seed: too few for an interval"),
-        ([1, 2], "1 to 2 seeds: too few for an interval"),
-        ([2, 5], "2 to 5 seeds: too few for an interval, in places"),
+        ([1, 2], "1 to 2 seeds: too few for an interval, in places"),
+        ([2, 5], ""),
         ([3, 5], ""),
         ([], ""),
     ],

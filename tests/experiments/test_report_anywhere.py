@@ -1,4 +1,4 @@
-"""Reports of any folder, in any locale, with any matplotlib settings, also where one may only read."""
+"""Reports of any folder, in any locale, with any matplotlib settings, and of what is read-only."""
 
 from __future__ import annotations
 

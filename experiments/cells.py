@@ -13,7 +13,7 @@ from sport_ray.canonical import digest
 from sport_ray.certificates import Certificate
 from sport_ray.constraints import Constraint, Unconstrained, constraint_from_json
 
-METHOD_VERSION = 2
+METHOD_VERSION = 3
 """Raised whenever the same parameters would give other numbers: old cells are then not reused."""
 
 

@@ -162,7 +162,7 @@ def _describe_value(column: Column, value: Any) -> str | None:
     return None if isinstance(value, str) else _describe_number(column, value)
 
 
-def _describe_number(column: Column, value: float) -> str | None:
+def _describe_number(column: Column, value: Any) -> str | None:
     if isinstance(value, float) and math.isnan(value):
         return None if column.nullable else f"has {column.name} = NaN"
     if isinstance(value, int) and abs(value) > LARGEST_INT:

@@ -23,8 +23,6 @@ from experiments.certificate_commands import (
 )
 from experiments.deploy_commands import audit_command, export_command
 from experiments.import_commands import import_base_command
-from experiments.presa_commands import presa_app
-from experiments.scpo_commands import scpo_command
 from sport_ray.errors import UserError
 
 if TYPE_CHECKING:  # Ray and torch take seconds: a mistake in a study is told before
@@ -218,8 +216,6 @@ app.command("new-key")(new_key_command)
 app.command("export")(export_command)
 app.command("audit")(audit_command)
 app.command("import-base")(import_base_command)
-app.command("scpo")(scpo_command)
-app.add_typer(presa_app, name="presa")
 
 
 def _print_report(console: Console, path: Path) -> None:

@@ -54,10 +54,11 @@ def run_tuning(folder: ResultFolder, task: Task, listener: Listener) -> Tuning:
     began: dict[str, float] = {}
 
     def hear(event: TrialEvent) -> None:
+        now = time.monotonic()
         if event.kind == "started":
-            began[event.trial_id] = time.monotonic()
+            began[event.trial_id] = now
         elif event.kind == "died" or event.result:
-            seconds = time.monotonic() - began[event.trial_id]
+            seconds = now - began.get(event.trial_id, now)  # a worker may die before it starts
             records.append(_record(study, event, round(seconds, 3)))
             store.write(records[-1])
             listener(records[-1])

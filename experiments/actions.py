@@ -17,9 +17,9 @@ from experiments.stages import (
     require_tracking,
 )
 from experiments.sweep import SweepSummary
-from experiments.tuning import Tuning, read_tuning, tuning_task
+from experiments.tuning import Tuning
 from experiments.tuning_run import require_search
-from experiments.tuning_stage import tuned
+from experiments.tuning_stage import do_tuning, tuned, with_winner
 from sport_ray.certificates import Certificate
 from sport_ray.errors import UserError
 
@@ -57,9 +57,8 @@ def tune_study(context: Context) -> Tuning:
         where = context.source or f"study {context.study.name!r}"
         raise UserError(f"{where} has no section tuning: add one (docs/hyperparameters.md)")
     certificate = load_matching(context.folder, ensure_base(context))
-    tuned(context, certificate, run=True)
-    found = read_tuning(context.folder, tuning_task(context.study, certificate))
-    assert found is not None
+    found = do_tuning(context, certificate)
+    with_winner(context, found)
     return found
 
 

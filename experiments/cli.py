@@ -25,8 +25,6 @@ from experiments.certificate_commands import (
 from experiments.deploy_commands import audit_command, export_command
 from experiments.import_commands import import_base_command
 from experiments.paths import expanded_argument
-from experiments.presa_commands import presa_app
-from experiments.scpo_commands import scpo_command
 from experiments.streams import forgiving_streams
 from sport_ray.errors import UserError
 from tracking.console import PlainConsole, say
@@ -251,8 +249,6 @@ app.command("new-key")(new_key_command)
 app.command("export")(export_command)
 app.command("audit")(audit_command)
 app.command("import-base")(import_base_command)
-app.command("scpo")(scpo_command)
-app.add_typer(presa_app, name="presa")
 
 
 def _print_report(console: Console, folder: Path, path: Path) -> None:

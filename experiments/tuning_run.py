@@ -1,231 +1,113 @@
-"""The Tune run of a tuning: search algorithm, scheduler, and trials kept as they end."""
+"""The Tune run of a tuning: which parameters are tried, by which search and scheduler."""
 
 from __future__ import annotations
 
-import json
+import importlib.util
+import itertools
 import logging
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ray import tune
+from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, MedianStoppingRule
+from ray.tune.search import BasicVariantGenerator
 
-from experiments.copies import concurrent_trials
-from experiments.failures import reason_in
-from experiments.hyperparameters import KINDS
-from experiments.public import public_study
+from experiments.hyperparameters import KINDS, Point, drawn
 from experiments.results import ResultFolder
-from experiments.room import wait_for_room
-from experiments.runtime import quiet_ray
-from experiments.stopping import raise_if_asked, stopping_between_steps
 from experiments.study import Study
-from experiments.sweep import _bundles, _require_resources
-from experiments.tuning import (
-    Status,
-    Task,
-    TrialRecord,
-    TrialStore,
-    Tuning,
-    conclude,
-    random_points,
-    write_tuning,
-)
+from experiments.tune_driver import TrialEvent, run_trials
+from experiments.tuning import Status, TrialRecord, TrialStore, Tuning, conclude, write_tuning
+from experiments.tuning_section import TuningSection
+from experiments.tuning_task import TuningTask
 from experiments.tuning_trial import TuningTrial, point_of
 from sport_ray.errors import UserError
 
 Listener = Callable[[TrialRecord], None]
 
-_books: list[_Book] = []
-"""Outside the callback: Tune pickles callbacks, and a listener may hold locks and handles."""
 
-
-class _Book:
-    """What is known of the running trials; writes each down as it ends."""
-
-    def __init__(self, study: Study, store: TrialStore, listener: Listener | None) -> None:
-        self.study, self.store, self.listener = study, store, listener
-        self.ended: dict[str, TrialRecord] = {}
-        self._began: dict[str, float] = {}
-        self._reports: dict[str, list[dict[str, Any]]] = {}
-
-    def start(self, trial: Any) -> None:
-        self._began[trial.trial_id] = time.monotonic()
-
-    def report(self, trial: Any, result: dict[str, Any]) -> None:
-        kept = {name: result[name] for name in ("score", "error", "env_steps")}
-        self._reports.setdefault(trial.trial_id, []).append(kept)
-
-    def end(self, trial: Any, error: str | None = None) -> None:
-        reports = self._reports.get(trial.trial_id, [])
-        if trial.trial_id in self.ended or not (reports or error):
-            return
-        assert self.study.tuning is not None
-        whole = len(reports) >= self.study.tuning.judgements
-        status: Status = "failed" if error else "finished" if whole else "stopped early"
-        record = TrialRecord(
-            parameters=dict(point_of(self.study, trial.config)),
-            status=status,
-            reason=error,
-            reports=[(one["env_steps"], one["score"]) for one in reports],
-            seconds=round(time.monotonic() - self._began.get(trial.trial_id, time.monotonic()), 3),
-            **(reports[-1] if reports and not error else {}),
-        )
-        self.ended[trial.trial_id] = record
-        self.store.write(record)
-        if self.listener is not None:
-            self.listener(record)
-
-
-class _Keep(tune.Callback):
-    """Passes what Tune reports on to the book of this process, and Ctrl-C on to Tune."""
-
-    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        raise_if_asked()
-
-    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        for book in _books:
-            book.start(trial)
-
-    def on_trial_result(
-        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
-    ) -> None:
-        for book in _books:
-            book.report(trial, result)
-
-    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        for book in _books:
-            book.end(trial)
-
-    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        for book in _books:
-            book.end(trial, _reason(trial))
-
-
-def _reason(trial: Any) -> str:
-    """What a trial raised, from its traceback as Tune has just written it down here.
-
-    Its ``get_error`` looks in the storage, where the file comes later.
-    """
-    try:
-        trace = Path(trial.error_file).read_text(encoding="utf-8", errors="replace")
-    except (OSError, TypeError):
-        trace = ""
-    return reason_in(trace) or "the worker died"
-
-
-def require_search(study: Study) -> None:
-    """Refuse a search algorithm whose package is not installed.
-
-    Raises:
-        UserError: with what to install.
-    """
-    if study.tuning is None or study.tuning.search != "optuna":
-        return
-    try:
-        import optuna
-    except ImportError:
-        raise UserError(
-            "tuning.search = 'optuna', which is not installed: pip install 'sport-ray[tuning]', "
-            "or set it to random"
-        ) from None
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-
-def run_tuning(folder: ResultFolder, task: Task, listener: Listener | None = None) -> Tuning:
+def run_tuning(folder: ResultFolder, task: TuningTask, listener: Listener) -> Tuning:
     """Run the trials that are missing and write ``tuning.json``; needs Ray.
 
     Trials that have ended are kept as files and not run again; one that was running starts anew.
 
     Raises:
-        UserError: more resources asked for than any node has, a package that is missing, or no
-            trial that ended well.
+        UserError: more resources asked for than any node has, or no trial that ended well.
+        DiskFull: no room in the result folder.
         KeyboardInterrupt, Terminated: Ctrl-C and SIGTERM; trials that have ended are kept.
     """
-    study = folder.study
-    assert study.tuning is not None
-    require_search(study)
-    store = TrialStore(folder, task)
-    kept = store.read()
-    if study.tuning.search == "random":
-        wanted = [dict(point) for point in random_points(study)]
-        kept = [record for record in kept if record.parameters in wanted]
-        points = [one for one in wanted if one not in [record.parameters for record in kept]]
-        missing = len(points)
-    else:
-        points, missing = [], study.tuning.trials - len(kept)
-    for record in kept:
-        if listener is not None:
-            listener(record)
-    book = _Book(study, store, listener)
-    if missing > 0:
-        wait_for_room(
-            lambda: _require_resources(folder),
-            _bundles(folder),
-            study.resources.wait_for_nodes_seconds,
-        )
-        _books.append(book)
-        try:
-            quiet_ray()
-            logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # failures are in the table
-            with stopping_between_steps():
-                _tuner(folder, task, kept, points, missing).fit()
-            raise_if_asked()
-        finally:
-            _books.remove(book)
-    tuning = conclude(study, task, [*kept, *book.ended.values()])
-    write_tuning(folder, tuning)
-    return tuning
-
-
-def _tuner(
-    folder: ResultFolder,
-    task: Task,
-    kept: list[TrialRecord],
-    points: list[dict[str, Any]],
-    missing: int,
-) -> tune.Tuner:
-    tuning = folder.study.tuning
+    study, store = folder.study, TrialStore(folder, task)
+    tuning = study.tuning
     assert tuning is not None
-    # As text: Tune looks into mappings for search spaces of its own.
-    shared = json.dumps(
-        {
-            "study": public_study(folder.study),
-            "results": str(folder.root),
-            "constraint": task.constraint.to_json(),
-            "horizon": task.horizon,
-        }
-    )
-    space: dict[str, Any] = {"task": shared}
-    search = None
+    records = store.read()
     if tuning.search == "random":
-        space["point"] = tune.grid_search(points)
+        wanted = [dict(point) for point in random_points(tuning)]
+        records = [record for record in records if record.parameters in wanted]
+        kept = [record.parameters for record in records]
+        points = [point for point in wanted if point not in kept]
+        missing, search = len(points), BasicVariantGenerator(points_to_evaluate=points)
     else:
-        domains = {name: domain(axis) for name, axis in tuning.parameters.items()}
-        search = _optuna(domains, task, kept, tuning.seed)
-    return tune.Tuner(
-        tune.with_resources(TuningTrial, tune.PlacementGroupFactory(_bundles(folder))),
-        param_space=space,
-        tune_config=tune.TuneConfig(
+        missing, search = tuning.trials - len(records), _optuna(tuning, records)
+    for record in records:
+        listener(record)
+    began: dict[str, float] = {}
+
+    def hear(event: TrialEvent) -> None:
+        now = time.monotonic()
+        if event.kind == "started":
+            began[event.trial_id] = now
+        elif event.kind == "died" or event.result:
+            seconds = now - began.get(event.trial_id, now)  # a worker may die before it starts
+            records.append(_record(study, event, round(seconds, 3)))
+            store.write(records[-1])
+            listener(records[-1])
+
+    if missing > 0:
+        logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # failures are in the table
+        run_trials(
+            folder,
+            TuningTrial,
+            {name: domain(axis) for name, axis in tuning.parameters.items()},
+            hear,
+            name="tuning",
             metric="score",
             mode=task.mode,
-            num_samples=1 if search is None else missing,
+            num_samples=missing,
             search_alg=search,
-            scheduler=_scheduler(tuning.scheduler, tuning.judgements),
-            reuse_actors=True,
-            max_concurrent_trials=concurrent_trials(folder.study.environment),
-            trial_dirname_creator=lambda trial: f"trial-{trial.trial_id}",
-        ),
-        run_config=tune.RunConfig(
-            name="tuning",
-            storage_path=str(folder.root / ".tune"),
-            stop={"training_iteration": tuning.judgements},
-            failure_config=tune.FailureConfig(max_failures=0),
-            callbacks=[_Keep()],
-            verbose=0,
-        ),
-    )
+            scheduler=_scheduler(tuning),
+        )
+    found = conclude(tuning.trials, task, records)
+    write_tuning(folder, found)
+    return found
+
+
+def _record(study: Study, event: TrialEvent, seconds: float) -> TrialRecord:
+    """What is kept of a trial; of one that failed, what it reported before."""
+    assert study.tuning is not None
+    reports = event.result.get("reports", [])
+    about = {"parameters": dict(point_of(study, event.config)), "reports": reports}
+    if event.kind == "died":
+        reason = event.reason or "the worker died"
+        return TrialRecord(**about, status="failed", reason=reason, seconds=seconds)
+    status: Status = "finished" if len(reports) == study.tuning.judgements else "stopped early"
+    last = {name: event.result[name] for name in ("score", "error", "env_steps")}
+    return TrialRecord(**about, status=status, seconds=seconds, **last)
+
+
+def random_points(tuning: TuningSection) -> list[Point]:
+    """The points of a random search: different ones, the same for ever; more trials add to them.
+
+    Fewer than asked for where lists have no more combinations.
+    """
+    names = sorted(tuning.parameters)
+    streams = [drawn(tuning.seed, name, tuning.parameters[name]) for name in names]
+    found: dict[Point, None] = {}
+    for values in itertools.islice(zip(*streams, strict=True), 100 * tuning.trials + 10_000):
+        found.setdefault(tuple(zip(names, values, strict=True)))
+        if len(found) == tuning.trials:
+            break
+    return list(found)
 
 
 def domain(axis: Any) -> Any:
@@ -236,31 +118,42 @@ def domain(axis: Any) -> Any:
     return getattr(tune, kind)(low, high)
 
 
-def _scheduler(name: str, judgements: int) -> Any:
-    from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, MedianStoppingRule
-
-    if name == "asha":
-        return ASHAScheduler(grace_period=1, max_t=judgements, reduction_factor=2)
-    if name == "median":
+def _scheduler(tuning: TuningSection) -> Any:
+    if tuning.scheduler == "asha":
+        return ASHAScheduler(grace_period=1, max_t=tuning.judgements, reduction_factor=2)
+    if tuning.scheduler == "median":
         return MedianStoppingRule(
             time_attr="training_iteration", grace_period=1, min_samples_required=3
         )
     return FIFOScheduler()
 
 
-def _optuna(domains: dict[str, Any], task: Task, kept: list[TrialRecord], seed: int) -> Any:
+def require_search(study: Study) -> None:
+    """Refuse a search algorithm whose package is not installed.
+
+    Raises:
+        UserError: with what to install.
+    """
+    asked = study.tuning is not None and study.tuning.search == "optuna"
+    if asked and importlib.util.find_spec("optuna") is None:
+        raise UserError(
+            "tuning.search = 'optuna', which is not installed: pip install 'sport-ray[tuning]', "
+            "or set it to random"
+        )
+
+
+def _optuna(tuning: TuningSection, kept: list[TrialRecord]) -> Any:
     """Optuna through Tune, told of the trials that are kept.
 
     Its own generator would begin again with the points of those: the seed follows their number.
     """
+    import optuna
     from ray.tune.search.optuna import OptunaSearch
 
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     known = [record for record in kept if record.score is not None]
     return OptunaSearch(
-        space=OptunaSearch.convert_search_space(domains),
-        metric="score",
-        mode=task.mode,
-        seed=int(np.random.SeedSequence([seed, len(kept)]).generate_state(1)[0]),
+        seed=int(np.random.SeedSequence([tuning.seed, len(kept)]).generate_state(1)[0]),
         points_to_evaluate=[record.parameters for record in known] or None,
         evaluated_rewards=[record.score for record in known] or None,
     )

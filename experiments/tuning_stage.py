@@ -7,8 +7,9 @@ from experiments.hyperparameters import point_text
 from experiments.progress import counting
 from experiments.runtime import ray_session
 from experiments.stages import Context, interrupted
-from experiments.tuning import Tuning, read_tuning, tuned_study, tuning_task
+from experiments.tuning import Tuning, read_tuning, tuned_study
 from experiments.tuning_run import require_search, run_tuning
+from experiments.tuning_task import tuning_task
 from sport_ray.certificates import Certificate
 from sport_ray.errors import UserError
 
@@ -39,7 +40,7 @@ def do_tuning(context: Context, certificate: Certificate) -> Tuning:
             found = run_tuning(context.folder, task, lambda record: advance(1))
     except (KeyboardInterrupt, SystemExit) as error:
         raise interrupted(context, "tune", "trials that have ended are kept", error) from None
-    _print(context, found)
+    context.console.print(found.summary(), soft_wrap=True)
     return found
 
 
@@ -54,34 +55,21 @@ def tuned(context: Context, certificate: Certificate, *, run: bool) -> Context:
     if context.study.tuning is None:
         return context
     if run:
-        found = do_tuning(context, certificate)
+        found: Tuning | None = do_tuning(context, certificate)
     else:
-        stored = read_tuning(context.folder, tuning_task(context.study, certificate))
-        if stored is None:
-            raise UserError(
-                f"the study asks for tuning, and {context.folder.root} has none for its settings: "
-                "run `sport-ray tune`"
-            )
-        found = stored
-    study = tuned_study(context.study, found)
-    context.console.print(
-        f"training with the tuned {point_text(tuple(sorted(found.winner.items())))}",
-        soft_wrap=True,
-    )
+        found = read_tuning(context.folder, tuning_task(context.study, certificate))
+    if found is None:
+        raise UserError(
+            f"the study asks for tuning, and {context.folder.root} has none for its settings: "
+            "run `sport-ray tune`"
+        )
+    return with_winner(context, found)
+
+
+def with_winner(context: Context, tuning: Tuning) -> Context:
+    """The context, and its folder, with the winner's parameters in the study."""
+    study = tuned_study(context.study, tuning)
+    parameters = point_text(tuple(sorted(tuning.winner.items())))
+    context.console.print(f"training with the tuned {parameters}", soft_wrap=True)
     context.folder.study = study
     return context._replace(study=study)
-
-
-def _print(context: Context, tuning: Tuning) -> None:
-    counts = {name: 0 for name in ("finished", "stopped early", "failed")}
-    for record in tuning.trials:
-        counts[record.status] += 1
-    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    best = tuning.trials[0]
-    judged = tuning.settings["judged_on"]
-    context.console.print(
-        f"tuned: {told}. Best {judged['measure'].replace('_', ' ')} {best.score:.4g} "
-        f"± {best.error:.2g} (standard error over {judged['num_scenarios']} scenarios of its own "
-        "purpose, flattered by the choice)",
-        soft_wrap=True,
-    )

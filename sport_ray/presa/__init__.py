@@ -14,10 +14,14 @@ from sport_ray.presa.feedback import (
     feedback_on,
     synthetic_feedback,
 )
-from sport_ray.presa.losses import preference_loss, safety_loss, segment_log_ratio
-from sport_ray.presa.multiplier import Multiplier
-from sport_ray.presa.segment_file import load_segments, save_segments, segments_digest
-from sport_ray.presa.segments import Segments, make_segments
+from sport_ray.presa.losses import Multiplier, preference_loss, safety_loss, segment_log_ratio
+from sport_ray.presa.segments import (
+    Segments,
+    load_segments,
+    make_segments,
+    save_segments,
+    segments_digest,
+)
 from sport_ray.presa.settings import AlignmentSettings
 from sport_ray.presa.training import Aligned, History, align, clone, train_policy
 

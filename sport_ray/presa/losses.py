@@ -1,4 +1,4 @@
-"""The three losses: of a preference, of a safety label, of leaving the data; pure functions.
+"""The three losses, of a preference, a safety label and leaving the data, and the multiplier.
 
 Everything is in the log ratio of the policy to a fixed reference policy π₀, in nats per step:
 
@@ -8,6 +8,7 @@ Everything is in the log ratio of the policy to a fixed reference policy π₀, 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -68,3 +69,36 @@ def safety_loss(
     safe = -functional.logsigmoid(scale * (z[~unsafe] - margin)).mean()
     bad = -functional.logsigmoid(-scale * (z[unsafe] + margin)).mean()
     return safe_weight * safe + (1.0 - safe_weight) * bad
+
+
+@dataclass
+class Multiplier:
+    """ν ≥ 0 of min over policies, max over ν ≥ 0 of L_pref + ν · (L_safe − target).
+
+        ν ← min(max(ν + rate · (L_safe − target), 0), largest)
+
+    It rises while the constraint L_safe ≤ target is violated and falls while there is room.
+    ``largest`` keeps a target that cannot be reached from drowning the preferences for ever; a
+    run that ends there has not met its constraint.
+
+    >>> nu = Multiplier(value=1.0, rate=0.5, target=0.3, largest=10.0)
+    >>> nu.update(0.5), nu.update(0.1), nu.update(-9.0)
+    (1.1, 1.0, 0.0)
+    """
+
+    value: float
+    rate: float
+    target: float
+    largest: float
+
+    def update(self, loss: float) -> float:
+        """One step of ascent for a measured L_safe; the new ν.
+
+        Raises:
+            ArithmeticError: a loss that is not finite.
+        """
+        if not math.isfinite(loss):
+            raise ArithmeticError(f"the safety loss is {loss}: the multiplier cannot be updated")
+        moved = self.value + self.rate * (loss - self.target)
+        self.value = min(max(moved, 0.0), self.largest)
+        return self.value

@@ -23,8 +23,7 @@ from torch import Tensor
 
 from sport_ray.policies.network import GaussianNetwork
 from sport_ray.presa.batches import Batches, generator_of
-from sport_ray.presa.losses import log_density
-from sport_ray.presa.multiplier import Multiplier
+from sport_ray.presa.losses import Multiplier, log_density
 from sport_ray.presa.segments import Segments
 from sport_ray.presa.settings import AlignmentSettings
 

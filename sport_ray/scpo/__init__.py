@@ -7,7 +7,6 @@ from sport_ray.scpo.problem import Evaluation, Problem
 from sport_ray.scpo.record import Iteration, Run
 from sport_ray.scpo.safe_region import Projection, SafeRegion
 from sport_ray.scpo.smoothness import Smoothness, estimate_smoothness, given_smoothness
-from sport_ray.scpo.statistical import hoeffding_half_width
 
 __all__ = [
     "AcceptanceTests",
@@ -25,7 +24,6 @@ __all__ = [
     "estimate_smoothness",
     "fit_local_model",
     "given_smoothness",
-    "hoeffding_half_width",
     "optimise",
     "perturbations",
 ]

@@ -1,12 +1,25 @@
-"""Acceptance by fresh rollouts: which policies of a training run may be kept."""
+"""How a confidence is spent: in equal shares, on tests of which policies may be kept."""
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from sport_ray.bounds import scenario_bound
 from sport_ray.bounds.arguments import require_integer, require_open_unit
-from sport_ray.scpo.statistical import split
+
+
+def split(beta: float, parts: int) -> float:
+    """β / parts, rounded down: what each of ``parts`` statements may fail with (union bound).
+
+    Raises:
+        ValueError: an argument out of range, by name; or a share too small for a float64.
+    """
+    beta = require_open_unit("beta", beta)
+    share = math.nextafter(beta / require_integer("parts", parts, 1), 0.0)
+    if share <= 0.0:
+        raise ValueError(f"beta must be larger to be split into {parts} parts, got {beta!r}")
+    return share
 
 
 class Verdict(NamedTuple):

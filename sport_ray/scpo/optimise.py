@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from sport_ray.bounds.arguments import require_integer, require_open_unit, require_real
 from sport_ray.errors import UserError
+from sport_ray.scpo.acceptance import split
 from sport_ray.scpo.local_model import Design, fit_local_model, perturbations
 from sport_ray.scpo.problem import Evaluation, Problem
 from sport_ray.scpo.record import Iteration, Outcome, Run
 from sport_ray.scpo.safe_region import SafeRegion
 from sport_ray.scpo.smoothness import Smoothness, estimate_smoothness
-from sport_ray.scpo.statistical import split
 
 Array = NDArray[np.float64]
 _LEAST_STEP = 1e-12

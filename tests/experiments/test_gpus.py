@@ -10,9 +10,8 @@ import pytest
 
 from experiments.base import BUNDLED
 from experiments.grid import plan_jobs
-from experiments.results import ResultFolder
+from experiments.room import bundles, require_room
 from experiments.study import Study
-from experiments.sweep import _bundles, require_room
 from experiments.task_policies.ppo import ProjectedPPOSource
 from experiments.training import task_config
 from sport_ray.certificates import load_certificate
@@ -26,9 +25,9 @@ def with_gpus(small_study: dict, gpus: float, **more: int) -> Study:
 
 
 @pytest.mark.parametrize("gpus", [0.0, 0.25, 1.0])
-def test_the_bundle_and_the_learner_have_them(small_study, tmp_path, gpus):
+def test_the_bundle_and_the_learner_have_them(small_study, gpus):
     study = with_gpus(small_study, gpus, env_runners_per_cell=2, cpus_per_cell=3)
-    own, *runners = _bundles(ResultFolder(tmp_path, study))
+    own, *runners = bundles(study)
     assert own == {"CPU": 3.0} | ({"GPU": gpus} if gpus else {})
     assert runners == [{"CPU": 1.0}] * 2
     base = load_policy(BUNDLED / "point_reach_avoid").network

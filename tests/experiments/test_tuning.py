@@ -22,14 +22,13 @@ from experiments.tuning import (
     TrialRecord,
     TrialStore,
     conclude,
-    random_points,
     read_tuning,
     tuned_study,
-    tuning_task,
     write_tuning,
 )
-from experiments.tuning_run import domain, require_search
-from experiments.tuning_trial import judge, measure_of, training_seed, tuning_plan
+from experiments.tuning_run import domain, random_points, require_search
+from experiments.tuning_task import tuning_task
+from experiments.tuning_trial import judge
 from sport_ray.certificates import load_certificate
 from sport_ray.constraints import RatioConstraint
 from sport_ray.errors import UserError
@@ -124,35 +123,42 @@ def test_optuna_that_is_missing_is_one_line(tuning_study, monkeypatch):
 # What a trial is judged on
 
 
-def test_the_scenarios_are_none_that_are_reported(tuning_study):
+def test_the_scenarios_are_none_that_are_reported(tuning_study, certificate):
     """Own purpose: no stream of it is one of any other, under whatever root seed."""
     study = tuning_study()
-    plan = tuning_plan(study, 25)
-    assert plan.purpose == "tune"
+    task = tuning_task(study, certificate)
+    assert task.plan.purpose == "tune"
     assert evaluation_plan(study, 25, 0).purpose == "evaluate"
     firsts = {
         purpose: [g.integers(2**63) for g in scenario_generators(7, purpose, 3)]
         for purpose in ("certify", "evaluate", "base", "choose", "off_policy", "tune")
     }
     assert len({value for pair in firsts.values() for value in pair}) == 12
-    assert training_seed(study) not in study.sweep.seeds
-    assert training_seed(study) != training_seed(tuning_study(seed=1))
-    assert training_seed(study) + 10_000 < 2**32
+    assert task.seed not in study.sweep.seeds
+    assert task.seed != tuning_task(tuning_study(seed=1), certificate).seed
+    assert task.seed + 10_000 < 2**32
 
 
-def test_judged_by_task_steps_or_by_return(tuning_study, small_study):
-    assert measure_of(tuning_study()) == ("mean_task_steps", "min")
-    small_study["property"] = "G !hazard"
-    assert measure_of(tuning_study()) == ("mean_return", "max")
+@pytest.mark.parametrize(
+    ("formula", "measure", "mode"),
+    [("(!hazard) U goal", "mean_task_steps", "min"), ("G !hazard", "mean_return", "max")],
+)
+def test_judged_by_task_steps_or_by_return(
+    tuning_study, small_study, certificate, formula, measure, mode
+):
+    small_study["property"] = formula
+    task = tuning_task(tuning_study(), certificate)
+    assert (task.settings["judged_on"]["measure"], task.mode) == (measure, mode)
 
 
-def test_the_base_is_judged_as_what_it_is(tuning_study):
+def test_the_base_is_judged_as_what_it_is(tuning_study, certificate):
     """Under α = 1.0…1 the policy is the base: its mean task steps on those very scenarios."""
     study = tuning_study()
     network = load_policy(BUNDLED / "point_reach_avoid").network
     base = FrozenGaussian(network)
-    found = judge(study, base, network, RatioConstraint(alpha=2.0), 25)
-    plan = tuning_plan(study, 25)
+    task = tuning_task(study, certificate)
+    found = judge(task, base, network, 100)
+    plan = task.plan
     free = plan.model_copy(
         update={"env_kwargs": {**plan.env_kwargs, "end_on_violation": False}, "property": "F goal"}
     )
@@ -165,12 +171,12 @@ def test_the_base_is_judged_as_what_it_is(tuning_study):
 
 
 def test_more_trials_add_to_a_random_search(tuning_study):
-    few, more = random_points(tuning_study()), random_points(tuning_study(trials=9))
+    few, more = random_points(tuning_study().tuning), random_points(tuning_study(trials=9).tuning)
     assert len(few) == 4
     assert more[:4] == few
     assert len(set(more)) == 9
-    assert random_points(tuning_study(seed=1)) != few
-    lists = tuning_study(parameters={"gamma": [0.9, 0.95], "num_epochs": [2, 4]}, trials=9)
+    assert random_points(tuning_study(seed=1).tuning) != few
+    lists = tuning_study(parameters={"gamma": [0.9, 0.95], "num_epochs": [2, 4]}, trials=9).tuning
     assert len(set(random_points(lists))) == len(random_points(lists)) == 4
 
 
@@ -207,7 +213,7 @@ def test_the_one_constraint_is_that_of_a_cell(tuning_study, certificate):
     assert task.constraint == RatioConstraint(alpha=2.0)
     study = tuning_study(alpha=None, eps_max=0.1, horizon=None, constraint="pathwise")
     task = tuning_task(study, certificate)
-    assert task.horizon == 25
+    assert task.plan.horizon == 25
     assert task.constraint.prior_bound(certificate.evidence(25)) == pytest.approx(0.1)
     assert task.constraint.rule == "all"  # as where policies are trained under it
     with pytest.raises(UserError, match="cannot be reached"):
@@ -227,9 +233,9 @@ def test_the_one_constraint_is_that_of_a_cell(tuning_study, certificate):
     ],
 )
 def test_other_settings_are_another_tuning(tuning_study, certificate, change):
-    before = tuning_task(tuning_study(), certificate).settings_digest
-    assert tuning_task(tuning_study(**change), certificate).settings_digest != before
-    assert tuning_task(tuning_study(trials=99), certificate).settings_digest == before
+    before = tuning_task(tuning_study(), certificate).digest
+    assert tuning_task(tuning_study(**change), certificate).digest != before
+    assert tuning_task(tuning_study(trials=99), certificate).digest == before
 
 
 def test_trials_are_kept_for_these_settings_alone(tuning_study, certificate, tmp_path):
@@ -256,28 +262,28 @@ def test_the_winner_is_the_best_that_was_trained_to_its_end(tuning_study, certif
         trial(12.0, "stopped early", lr=1e-2),
         trial(None, "failed", lr=5e-3),
     ]
-    tuning = conclude(study, task, records)
+    tuning = conclude(4, task, records)
     assert tuning.winner == {"gamma": 0.9, "lr": 1e-4}
     assert [one.status for one in tuning.trials] == [
         "finished", "finished", "stopped early", "failed",
     ]  # fmt: skip
-    most = task.model_copy(update={"settings": task.settings | {"judged_on": {"mode": "max"}}})
-    assert conclude(study, most, records).winner == {"gamma": 0.9, "lr": 1e-3}
+    most = task._replace(settings=task.settings | {"judged_on": {"mode": "max"}})
+    assert conclude(4, most, records).winner == {"gamma": 0.9, "lr": 1e-3}
     broken = TrialRecord(
         parameters={"lr": 1e-3}, status="failed", reason="ArithmeticError: training diverged"
     )
     for none in ([], [broken], [broken, records[2]]):
         with pytest.raises(UserError, match="no trial of the tuning was trained to its end"):
-            conclude(study, task, none)
+            conclude(4, task, none)
     with pytest.raises(UserError, match=r"\(1 of 1 failed\); the first failure: ArithmeticErr"):
-        conclude(study, task, [broken])
+        conclude(4, task, [broken])
 
 
 def test_a_tuning_is_believed_for_its_settings_unaltered(tuning_study, certificate, tmp_path):
     study = tuning_study()
     folder, task = ResultFolder(tmp_path, study), tuning_task(study, certificate)
     assert read_tuning(folder, task) is None
-    tuning = conclude(study, task, [trial(14.0), trial(13.0, lr=1e-4)])
+    tuning = conclude(4, task, [trial(14.0), trial(13.0, lr=1e-4)])
     write_tuning(folder, tuning)
     assert read_tuning(folder, task) == tuning
     assert read_tuning(folder, tuning_task(tuning_study(alpha=3.0), certificate)) is None
@@ -300,7 +306,7 @@ def test_the_sweep_trains_with_the_winner_s_parameters(tuning_study, certificate
     task = tuning_task(study, certificate)
 
     def ids(lr: float) -> dict[str, set[str]]:
-        study_then = tuned_study(study, conclude(study, task, [trial(13.0, lr=lr)]))
+        study_then = tuned_study(study, conclude(4, task, [trial(13.0, lr=lr)]))
         assert (study_then.training.lr, study_then.training.gamma) == (lr, 0.9)
         assert study_then.unconstrained_training == study.unconstrained_training
         assert study_then.tuning == study.tuning
@@ -326,7 +332,7 @@ def test_a_tuned_warm_up_is_in_the_identity_of_free_cells_too(small_study, certi
     ids = []
     for steps in (0, 256):
         record = TrialRecord(parameters={"warmup_env_steps": steps}, status="finished", score=1.0)
-        then = tuned_study(study, conclude(study, task, [record]))
+        then = tuned_study(study, conclude(4, task, [record]))
         cells = [cell for job in plan_jobs(then, certificate) for cell in job.cells]
         ids.append({cell.id for cell in cells})
     assert not ids[0] & ids[1]
@@ -340,7 +346,7 @@ def test_an_axis_that_does_not_go_with_the_winner(small_study, certificate):
     task = tuning_task(study, certificate)
     record = TrialRecord(parameters={"train_batch_size": 64}, status="finished", score=1.0)
     with pytest.raises(UserError, match=r"minibatch_size \(128\) must not exceed train_batch"):
-        tuned_study(study, conclude(study, task, [record]))
+        tuned_study(study, conclude(4, task, [record]))
 
 
 # The command

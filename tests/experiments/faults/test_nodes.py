@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from experiments.sweep import require_room
+from experiments.room import require_room
 from sport_ray.errors import UserError
 from tests.experiments.faults.harness import (
     descendants,

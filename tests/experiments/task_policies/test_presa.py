@@ -8,16 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from typer.testing import CliRunner
 
-from experiments.cli import app
-from experiments.presa_ablation import Ablation, evaluate, run_ablation
-from experiments.presa_commands import ablation_table
 from experiments.study import Study
 from experiments.task_policies import SOURCES
 from experiments.task_policies.presa import PresaSection, PresaSource, feedback_plan
 from sport_ray.errors import UserError
-from sport_ray.policies import FrozenGaussian, GaussianNetwork, PolicySpec
+from sport_ray.policies import FrozenGaussian, GaussianNetwork
 from sport_ray.policies.store import policy_digest
 from sport_ray.presa import (
     AlignmentSettings,
@@ -201,51 +197,3 @@ def test_feedback_that_cannot_be_had_is_refused_before_anything_runs(
 ):
     with pytest.raises(UserError, match=message):
         PresaSource().check(study.task(25, 0), PresaSection(**change), small_base)
-
-
-TINY = Ablation(
-    unsafe_shares=(0.2,),
-    segment_lengths=(4,),
-    seeds=1,
-    num_scenarios=30,
-    feedback=FeedbackSettings(num_episodes=20, num_pairs=50),
-    alignment=AlignmentSettings(clone_steps=3, steps=3),
-)
-
-
-def test_an_ablation_has_a_row_for_every_policy(small_base):
-    calls: list[int] = []
-    frame = run_ablation(TINY, small_base, lambda: calls.append(1))
-    assert len(frame) == len(calls) == TINY.num_policies == 4
-    assert frame.objective.tolist() == ["base", "presa", "preference_only", "behaviour_cloning"]
-    assert (frame.num_violations == frame.num_hazard + frame.num_timeout).all()
-    assert (frame.rate_low <= frame.violation_rate).all()
-    assert (frame.violation_rate <= frame.rate_high).all()
-    assert frame.multiplier.notna().tolist() == [False, True, False, False]
-    assert ablation_table(frame).row_count == 4
-
-
-def test_the_evaluation_is_of_the_policy_and_the_same_again():
-    spec = PolicySpec(observation_size=44, action_size=2, hidden=(8,))
-    network = GaussianNetwork(spec)
-    row = evaluate(TINY, network)
-    assert row == evaluate(TINY, network)
-    assert row["num_timeout"] > 0  # an untrained one does not arrive
-    assert row["mean_task_steps"] <= TINY.horizon
-
-
-def test_a_horizon_below_the_segments_is_one_line(tmp_path: Path):
-    arguments = ["presa", "ablation", "--out", str(tmp_path), "--horizon", "3"]
-    done = CliRunner().invoke(app, arguments)
-    assert isinstance(done.exception, UserError)
-    assert "--horizon 3 is below the segment length" in str(done.exception)
-
-
-@pytest.mark.slow
-def test_the_command_writes_a_table(tmp_path: Path):
-    arguments = ["presa", "ablation", "--out", str(tmp_path / "new"), "--seeds", "1"]
-    done = CliRunner().invoke(app, [*arguments, "--scenarios", "20", "--steps", "2"])
-    assert done.exit_code == 0, done.output
-    table = (tmp_path / "new" / "ablation.csv").read_text().splitlines()
-    assert len(table) == 1 + 1 + 3 * 2 * 3
-    assert "behaviour_cloning" in done.output

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import binom
 
 from sport_ray.bounds import scenario_bound
 from sport_ray.scpo import AcceptanceTests
+from sport_ray.scpo.acceptance import split
 
 
 def test_candidates_chosen_by_earlier_results_are_accepted_wrongly_at_most_beta_of_the_time():
@@ -42,3 +47,14 @@ def test_no_more_tests_than_were_paid_for():
 def test_what_could_pass_at_best():
     tests = AcceptanceTests(0.05, 1e-3, 4)
     assert tests.best_possible(100) == scenario_bound(100, 0, tests.beta_each)
+
+
+@given(st.floats(1e-12, 0.5), st.integers(1, 100_000))
+def test_shares_never_add_up_to_more(beta, parts):
+    assert Fraction(split(beta, parts)) * parts <= Fraction(beta)
+
+
+@pytest.mark.parametrize(("beta", "name"), [(0.0, "beta"), (5e-324, "parts")])
+def test_what_cannot_be_shared_out_is_refused(beta, name):
+    with pytest.raises(ValueError, match=name):
+        split(beta, 3)

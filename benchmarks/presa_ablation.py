@@ -1,25 +1,35 @@
-"""What PreSa's parts are worth: objective × share of unsafe segments × segment length.
+"""What the parts of PreSa are worth: objective × share of unsafe segments × segment length.
 
-Every policy is judged on the same fresh scenarios, which go on after a violation: so that the time
-to the goal is that of the task alone, hazard or no hazard.
+Learns policies for the point robot from synthetic feedback of the shipped base and other
+behaviours, with and without the safety constraint. Every policy is judged on the same fresh
+scenarios, which go on after a violation: so that the time to the goal is that of the task alone,
+hazard or no hazard. Writes ablation.csv (one row per policy and seed) and prints a table. Some
+minutes on one core; docs/presa.md has the results.
+
+    python benchmarks/presa_ablation.py --out build/presa
 """
 
 from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, get_args
+from pathlib import Path
+from typing import Annotated, Any, get_args
 
 import numpy as np
 import pandas as pd
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
 
-from sport_ray.policies import FrozenGaussian, GaussianNetwork
+from experiments.base import BUNDLED
+from sport_ray.canonical import write_atomic
+from sport_ray.policies import FrozenGaussian, GaussianNetwork, load_policy
 from sport_ray.presa import (
-    Aligned,
     AlignmentSettings,
-    Feedback,
     FeedbackSettings,
     align,
     clone,
@@ -35,7 +45,6 @@ from tracking.statistics import rate_interval
 
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 CONFIDENCE = 0.95
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -60,22 +69,12 @@ class Ablation:
         return points * len(OBJECTIVES) + 1
 
 
-def run_ablation(
-    ablation: Ablation, base: GaussianNetwork, progress: Callable[[], None] = lambda: None
-) -> pd.DataFrame:
-    """One row per policy; the first is the base's. ``progress`` is called after each.
+def rows(ablation: Ablation, base: GaussianNetwork) -> Iterator[dict[str, Any]]:
+    """One row per policy; the first is the base's.
 
     Data of one seed are cut from the same episodes whatever the share and the length, and the
     clone with which objectives begin is the same for all of them: it is "behaviour_cloning".
     """
-    rows: list[Row] = []
-    for row in _rows(ablation, base):
-        rows.append(row)
-        progress()
-    return pd.DataFrame(rows)
-
-
-def _rows(ablation: Ablation, base: GaussianNetwork) -> Iterator[Row]:
     yield {"objective": "base", **evaluate(ablation, base)}
     frozen = FrozenGaussian(base)
     for seed in range(ablation.seeds):
@@ -95,23 +94,16 @@ def _rows(ablation: Ablation, base: GaussianNetwork) -> Iterator[Row]:
                     "segment_length": length,
                     "seed": seed,
                     **evaluate(ablation, found.network),
-                    **_fit(feedback, found, settings),
+                    "env_steps": feedback.env_steps,
+                    "train_violations": feedback.num_violations,
+                    "segments": feedback.segments.num_segments,
+                    "collected_unsafe_share": feedback.collected_unsafe_share,
+                    "preference_accuracy": found.preference_accuracy,
+                    "safety_loss": found.safety_loss,
+                    "safety_target": settings.safety_target if objective == "presa" else None,
+                    "multiplier": found.multiplier,
                     "seconds": time.monotonic() - started,
                 }
-
-
-def _fit(feedback: Feedback, found: Aligned, settings: AlignmentSettings) -> Row:
-    constrained = settings.objective == "presa"
-    return {
-        "env_steps": feedback.env_steps,
-        "train_violations": feedback.num_violations,
-        "segments": feedback.segments.num_segments,
-        "collected_unsafe_share": feedback.collected_unsafe_share,
-        "preference_accuracy": found.preference_accuracy,
-        "safety_loss": found.safety_loss,
-        "safety_target": settings.safety_target if constrained else None,
-        "multiplier": found.multiplier,
-    }
 
 
 def _plan(ablation: Ablation, purpose: Purpose, seed: int) -> ScenarioPlan:
@@ -126,7 +118,7 @@ def _plan(ablation: Ablation, purpose: Purpose, seed: int) -> ScenarioPlan:
     )
 
 
-def evaluate(ablation: Ablation, policy: GaussianNetwork) -> Row:
+def evaluate(ablation: Ablation, policy: GaussianNetwork) -> dict[str, Any]:
     """Violations (hazard, or out of time) with their interval, and steps of the task alone.
 
     mean_task_steps: over all episodes; one that does not arrive takes T.
@@ -147,3 +139,46 @@ def evaluate(ablation: Ablation, policy: GaussianNetwork) -> Row:
         "rate_high": high,
         "mean_task_steps": float(outcomes.length.mean()),
     }
+
+
+def table(frame: pd.DataFrame) -> Table:
+    """One row per setting: means over seeds, and the span of the seeds' 95 % intervals."""
+    found = Table(title="Violations within T, and steps of the task alone (means over seeds)")
+    for name in ("objective", "unsafe", "L"):
+        found.add_column(name, no_wrap=True)
+    for name in ("violations", "95 % intervals", "hazard", "steps"):
+        found.add_column(name, justify="right", no_wrap=True)
+    keys = ["unsafe_share", "segment_length", "objective"]
+    for (share, length, objective), group in frame.groupby(keys, dropna=False, sort=False):
+        found.add_row(
+            objective,
+            *("–" if np.isnan(value) else f"{value:g}" for value in (share, length)),  # the base's
+            f"{group.violation_rate.mean():.1%}",
+            f"{group.rate_low.min():.1%} … {group.rate_high.max():.1%}",
+            f"{(group.num_hazard / group.num_scenarios).mean():.1%}",
+            f"{group.mean_task_steps.mean():.1f}",
+        )
+    return found
+
+
+def main(
+    out: Annotated[Path, typer.Option(file_okay=False, help="Folder for ablation.csv.")],
+    seeds: Annotated[int, typer.Option(min=1, help="Training seeds.")] = 3,
+    horizon: Annotated[int, typer.Option(min=8, help="T, control steps; a segment has 8.")] = 27,
+    scenarios: Annotated[int, typer.Option(min=1, help="Fresh scenarios of every policy.")] = 300,
+    steps: Annotated[int, typer.Option(min=0, help="Gradient steps of each alignment.")] = 300,
+) -> None:
+    """Run the ablation."""
+    ablation = Ablation(seeds=seeds, horizon=horizon, num_scenarios=scenarios)
+    ablation = replace(ablation, alignment=replace(ablation.alignment, steps=steps))
+    base = load_policy(BUNDLED / "point_reach_avoid").network
+    console = Console()
+    made = track(rows(ablation, base), "policies", total=ablation.num_policies, console=console)
+    frame = pd.DataFrame(list(made))
+    write_atomic(out / "ablation.csv", frame.to_csv(index=False).encode())
+    console.print(table(frame))
+    console.print(f"table: {out / 'ablation.csv'}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)

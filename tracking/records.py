@@ -10,7 +10,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from sport_ray.errors import UserError
 from sport_ray.text import plain
 from tracking.base_steps import BaseSteps, base_steps
 from tracking.schema import describe_problem
+
+if TYPE_CHECKING:  # torch takes seconds
+    from sport_ray.certificates import Certificate
 
 CERTIFICATE_FIELDS = ("base_digest", "env_id", "num_scenarios", "beta", "table", "digest")
 SAMPLE_ARRAYS = ("poses", "goal", "hazard", "goal_radius", "hazard_radius")
@@ -120,6 +123,15 @@ def read_results(path: str | Path, *, may_be_empty: bool = False) -> ResultFolde
     known = {file.parent.name for file in files}
     missing = tuple(plain(cell) for cell in sorted((plan or set()) - known))
     certificate = _read_certificate(folder / "certificate.json")
+    whole = whole_certificate(folder / "certificate.json", certificate)
+    if whole is not None:
+        judged = [(record, _altered(record, whole)) for record in records]
+        records = [record for record, problem in judged if problem is None]
+        unreadable += [
+            Unreadable(plain(record["cell_id"]), problem)
+            for record, problem in judged
+            if problem is not None
+        ]
     return ResultFolder(
         folder,
         study,
@@ -159,6 +171,37 @@ def _read_record(file: Path, study: dict[str, Any]) -> dict[str, Any] | Unreadab
         if problem is None and record["study"] != study.get("name", record["study"]):
             problem = f"belongs to study {record['study']!r}, not to {study['name']!r}"
     return without_nan(record) if problem is None else Unreadable(plain(cell), plain(problem))
+
+
+def whole_certificate(file: Path, certificate: dict[str, Any] | None) -> Certificate | None:
+    """The certificate with all its own checks; None where there is none of the present schema.
+
+    Raises:
+        UserError: one that was altered.
+    """
+    from sport_ray.certificates.certificate import Certificate
+    from sport_ray.certificates.store import load_certificate
+
+    schema = Certificate.model_fields["schema_name"].default
+    return load_certificate(file) if certificate and certificate.get("schema") == schema else None
+
+
+def _altered(record: dict[str, Any], certificate: Certificate) -> str | None:
+    """Why a finished record is not shown: it does not follow from its counts and certificate."""
+    from sport_ray.certificates.derived import altered_numbers
+
+    if record["status"] != "finished":
+        return None
+    if record.get("certificate_digest") != certificate.digest:
+        return "is of another certificate than the folder's: run the sweep again"
+    try:
+        wrong = altered_numbers(record, certificate)
+    except UserError as error:
+        return plain(f"does not follow from its certificate: {error}")
+    if not wrong:
+        return None
+    said = ", ".join(f"{name} = {record.get(name)}" for name in wrong)
+    return plain(f"says {said}, which its counts and certificate do not give: it was altered")
 
 
 def _read_certificate(file: Path) -> dict[str, Any] | None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sport_ray.certificates import save_certificate
+from sport_ray.certificates.derived import derived_numbers
 from sport_ray.errors import UserError
+from tests.experiments.known_certificate import certificate
 from tracking.records import read_results
 
 
@@ -164,3 +168,48 @@ def test_damaged_samples_are_named(results: Path) -> None:
     (results / "cells" / cell / "samples.npz").write_bytes(b"PK not a zip")
     with pytest.raises(UserError, match=r"damaged file .*samples\.npz"):
         folder.samples(cell)
+
+
+@pytest.fixture
+def derived(results: Path) -> Path:
+    """A folder with a whole certificate, and records that follow from it."""
+    known = certificate(max_horizon=30)
+    save_certificate(results / "certificate.json", known)
+    for file in results.glob("cells/*/record.json"):
+        record = json.loads(file.read_text())
+        record |= {"alpha_mu": 1.0, "alpha_p": 1.0, "certificate_digest": known.digest}
+        record["constraint"] = record["constraint"] or "unconstrained"
+        if record["status"] == "finished":
+            record |= derived_numbers(record, known)
+        file.write_text(json.dumps(record))
+    return results
+
+
+def test_records_that_follow_from_their_certificate_are_shown(derived: Path) -> None:
+    assert read_results(derived).unreadable == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"prior_bound": 1e-9}, "prior_bound = 1e-09"),
+        ({"posterior_bound": 1e-9}, "posterior_bound = 1e-09"),
+        ({"num_violations": 0}, "empirical_violation_rate"),
+        ({"eps_base": 1e-9}, "eps_base = 1e-09"),
+        ({"alpha": 1.0001, "log_alpha": 0.0001}, "prior_bound"),
+        ({"certificate_digest": "0" * 64}, "another certificate"),
+    ],
+)
+def test_a_record_that_was_edited_is_named_and_left_out(
+    derived: Path, change: dict[str, Any], named: str
+) -> None:
+    """A promise is never shown as its record has it, but as certificate and counts give it."""
+    for file in sorted(derived.glob("cells/*/record.json")):
+        record = json.loads(file.read_text())
+        if record["status"] == "finished" and record["alpha"] == 1.5:
+            break
+    file.write_text(json.dumps(record | change))
+    found = read_results(derived)
+    assert [one.cell_id for one in found.unreadable] == [record["cell_id"]]
+    assert named in found.unreadable[0].text
+    assert record["cell_id"] not in {one["cell_id"] for one in found.records}

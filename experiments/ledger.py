@@ -21,7 +21,7 @@ from typing import Any, Literal, NamedTuple
 
 from experiments.failures import reason_of
 from experiments.identity import process_identity
-from experiments.lock import FolderLock
+from experiments.lock import FolderLock, open_ledger
 from sport_ray.canonical import digest
 from sport_ray.errors import UserError
 
@@ -111,11 +111,11 @@ class Ledger:
         self.lost = 0
         self._own = FolderLock(path) if lock is None else None
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-        except OSError as error:
+            self._file = open_ledger(path)
+        except UserError:
             if self._own is not None:
                 self._own.close()
-            raise UserError(f"the ledger {path} cannot be written: {error.strerror}") from None
+            raise
 
     def append(self, event: Event, cell_id: str | None = None, **more: Any) -> None:
         """Add one line with one write; the first and last of a sweep reach the device."""

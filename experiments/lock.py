@@ -8,6 +8,7 @@ the lock may be refused, or be a matter of each host alone, and no error tells.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -29,6 +30,20 @@ SETTLE_SECONDS = 2.0
 """Without locks: how long two that start at once wait to see which of them wrote last."""
 
 
+def open_ledger(path: Path) -> int:
+    """The file descriptor of a ledger, open for appending; made where there is none.
+
+    Raises:
+        UserError: it cannot be written to, or is a link: a folder from elsewhere must not decide
+            which file of this machine grows.
+    """
+    try:
+        return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    except OSError as error:
+        reason = "it is a link, remove it" if error.errno == errno.ELOOP else error.strerror
+        raise UserError(f"the ledger {path} cannot be written: {reason}") from None
+
+
 class FolderLock:
     """Held by the process that certifies or sweeps; let go by ``close``, or by its end.
 
@@ -42,9 +57,9 @@ class FolderLock:
         self.root = ledger.parent
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(ledger, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         except OSError as error:
             raise UserError(f"the ledger {ledger} cannot be written: {error.strerror}") from None
+        self._file = open_ledger(ledger)
         self._token = secrets.token_hex(8)
         self._over = threading.Event()
         try:

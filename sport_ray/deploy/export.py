@@ -135,11 +135,12 @@ def _write_files(
         "base": {"digest": base.digest, "spec": base.network.spec.model_dump(mode="json")},
         "task": {"digest": task.digest, "spec": task.network.spec.model_dump(mode="json")},
         "certificate": {"digest": certificate.digest},
-        "spaces": _spaces(certificate.env_id, export),
+        "spaces": _spaces(certificate, export),
         "world": {
             "env_id": certificate.env_id,
             "env_kwargs": export.env_kwargs,
             "certified_kwargs": certificate.env_kwargs,
+            "max_episode_steps": certificate.max_horizon,
         },
         "promise": {
             "bound": bound,
@@ -157,9 +158,10 @@ def _write_files(
     }
 
 
-def _spaces(env_id: str, export: Export) -> dict[str, Any]:
-    """Shapes, types and bounds of what goes in and out."""
-    environment = make_environment(env_id, export.env_kwargs, export.horizon)
+def _spaces(certificate: Certificate, export: Export) -> dict[str, Any]:
+    """Shapes, types and bounds of what goes in and out, of the environment as it was certified."""
+    env_id = certificate.env_id
+    environment = make_environment(env_id, export.env_kwargs, certificate.max_horizon)
     found = {}
     for name in ("observation", "action"):
         space = getattr(environment, f"{name}_space")

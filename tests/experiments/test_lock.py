@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from experiments import lock
+from experiments.ledger import Ledger
 from experiments.lock import DRIVER, STALE_SECONDS, FolderLock
 from sport_ray.errors import UserError
 
@@ -108,3 +109,15 @@ def test_a_driver_shows_that_it_is_alive(ledger: Path, monkeypatch: pytest.Monke
         assert time.monotonic() < end
         time.sleep(0.02)
     held.close()
+
+
+def test_a_link_is_not_followed(tmp_path):
+    """A result folder from elsewhere must not make a file of this machine grow."""
+    victim = tmp_path / "victim.txt"
+    victim.write_text("mine")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "ledger.jsonl").symlink_to(victim)
+    for opened in (FolderLock, Ledger):
+        with pytest.raises(UserError, match="it is a link, remove it"):
+            opened(tmp_path / "results" / "ledger.jsonl")
+    assert victim.read_text() == "mine"

@@ -159,7 +159,7 @@ def _describe_value(column: Column, value: Any) -> str | None:
     accepted: tuple[type, ...] = {"str": (str,), "int": (int,), "float": (int, float)}[column.kind]
     if isinstance(value, bool) or not isinstance(value, accepted):
         return f"has {column.name} = {_repr(value)}, expected {column.kind}"
-    return None if isinstance(value, str) else _describe_number(column, value)
+    return _describe_number(column, value) if isinstance(value, (int, float)) else None
 
 
 def _describe_number(column: Column, value: float) -> str | None:

@@ -77,15 +77,21 @@ class Study:
         Raises:
             UserError: see ``experiments.study.load_study``; a folder that holds no study.
         """
+        from experiments.status import tracking_uri
         from experiments.study import load_study
 
         source = user_path(path)
-        if source.is_dir():
-            results = source if results is None else results
-            source = source / "study.yaml"
-            if not source.is_file():
-                raise UserError(f"{path} holds no study: give a study file or a result folder")
-        return cls(load_study(source), results, source=source, address=address, console=console)
+        if not source.is_dir():
+            return cls(load_study(source), results, source=source, address=address, console=console)
+        results = source if results is None else results
+        file = source / "study.yaml"
+        if not file.is_file():
+            raise UserError(f"{path} holds no study: give a study file or a result folder")
+        settings = load_study(file)
+        if settings.tracking.uri is not None:  # a relative one starts from where the study was
+            tracking = settings.tracking.model_copy(update={"uri": tracking_uri(source)})
+            settings = settings.model_copy(update={"tracking": tracking})
+        return cls(settings, results, source=file, address=address, console=console)
 
     @classmethod
     def from_dict(
@@ -236,16 +242,18 @@ class Study:
 
         return pareto_table(aggregate(self.results()))
 
-    def report(self, track: bool = False) -> Path:
+    def report(self, track: bool = False, out: PathLike | None = None) -> Path:
         """Write report.html, the tables and ``figures/`` beside it; the page.
 
-        track: also send to MLflow what was not logged yet.
+        track: also send to MLflow what was not logged yet. out: where to write, by default into
+        the result folder.
         """
         from tracking import log_sweep, write_report
 
-        page = write_report(self.results_dir)
+        page = write_report(self.results_dir, out)
         if track:
-            self.console.print(f"MLflow: {log_sweep(page.parent, self.settings.tracking.uri)}")
+            sent = log_sweep(self.results_dir, self.settings.tracking.uri)
+            self.console.print(f"MLflow: {sent}")
         return page
 
     def export(self, cell: str, out: PathLike) -> str:

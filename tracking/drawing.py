@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from sport_ray.errors import UserError
 
 
 def _load() -> None:
-    """Import matplotlib, without its warnings about lines of a settings file.
+    """Import matplotlib, without its warnings about settings and about where it keeps its fonts.
 
     Raises:
         UserError: a settings file that it cannot read, by name.
@@ -26,13 +27,15 @@ def _load() -> None:
     logger.setLevel(logging.CRITICAL)
     backend = os.environ.get("MPLBACKEND")
     try:
-        importlib.import_module("matplotlib")
+        importlib.import_module("matplotlib.font_manager")
     except ValueError as error:
         if backend is None or isinstance(error, UnicodeError):
             raise _unreadable(error) from None
         del os.environ["MPLBACKEND"]  # a name that it does not know; nothing here asks for one
+        for half in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+            del sys.modules[half]
         try:
-            importlib.import_module("matplotlib")
+            importlib.import_module("matplotlib.font_manager")
         finally:
             os.environ["MPLBACKEND"] = backend
     except OSError as error:

@@ -101,6 +101,7 @@ LARGEST_INT = 2**63 - 1
 LARGEST_HORIZON = 10**9
 FINITE = ("alpha", "log_alpha", "eps_max", "log_budget", "mu", "alpha_mu", "alpha_p")
 """What defines a cell; what was measured of it may be infinite."""
+RATIOS = ("alpha", "alpha_mu", "alpha_p")
 COUNTED = ("steps", "scenarios", "episodes", "s", "share")
 """Units of numbers that are not negative."""
 PROBABILITIES = ("eps_base", "beta", "empirical_violation_rate", "posterior_bound")
@@ -135,9 +136,10 @@ def describe_problem(record: object) -> str | None:
         return f"has the unknown status {_repr(record['status'])}"
     if not 1 <= record["horizon"] <= LARGEST_HORIZON:
         return f"has horizon = {record['horizon']!r}, expected 1 to {LARGEST_HORIZON}"
-    alpha = record.get("alpha")
-    if alpha is not None and not alpha >= 1:
-        return f"has alpha = {alpha!r}, expected at least 1"
+    for name in RATIOS:
+        value = record.get(name)
+        if value is not None and not value >= 1:
+            return f"has {name} = {value!r}, expected at least 1"
     for name in PROBABILITIES:
         value = record.get(name)
         if value is not None and not 0 <= value <= 1:
@@ -159,7 +161,7 @@ def _describe_value(column: Column, value: Any) -> str | None:
     accepted: tuple[type, ...] = {"str": (str,), "int": (int,), "float": (int, float)}[column.kind]
     if isinstance(value, bool) or not isinstance(value, accepted):
         return f"has {column.name} = {_repr(value)}, expected {column.kind}"
-    return None if isinstance(value, str) else _describe_number(column, value)
+    return _describe_number(column, value) if isinstance(value, (int, float)) else None
 
 
 def _describe_number(column: Column, value: Any) -> str | None:

@@ -7,6 +7,15 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from tracking.console import plain_lines
+
+
+def _seen(value: Any) -> Any:
+    """Text without control characters, line by line; what was made for the page is left alone."""
+    return (
+        plain_lines(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+    )
+
 
 def page_environment(**filters: Callable[..., Any]) -> Environment:
     """Templates of ``tracking/templates``, with these filters."""
@@ -16,6 +25,7 @@ def page_environment(**filters: Callable[..., Any]) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_seen,
     )
     environment.filters.update(filters)
     return environment

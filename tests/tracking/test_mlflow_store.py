@@ -17,7 +17,10 @@ from tracking.mlflow_store import (
     describe,
     mask_uri,
     patient_client,
+    report_command,
+    store_uri,
 )
+from tracking.uris import absolute_uri
 
 
 @pytest.fixture
@@ -94,3 +97,47 @@ def test_a_new_store_is_created_in_silence(tmp_path: Path, capfd: pytest.Capture
     assert (folder / "mlflow.db").exists()
     captured = capfd.readouterr()
     assert captured.out + captured.err == ""
+
+
+NAMES = ["study?v=2", "a%20b", "x#y", "a&b=c", "ü ß", "-dash", "a:b", "quo'te", "uri=true"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_folder_of_any_name_holds_its_own_store(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    uri = default_uri(folder)
+    check_reachable(uri, folder)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (folder / "mlflow.db").is_file()
+    location = artifact_folder(folder, uri)
+    assert location is not None
+    with patient_client(uri) as client:
+        run = client.create_run(client.create_experiment("e", location))
+        (tmp_path / "a.txt").write_text("a")
+        client.log_artifact(run.info.run_id, str(tmp_path / "a.txt"))
+    assert [path.name for path in (folder / "mlartifacts").rglob("*.txt")] == ["a.txt"]
+
+
+def test_where_the_study_is_silent_mlflows_own_variable_speaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert store_uri(None, "results") == default_uri("results")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///here.db")
+    assert store_uri(None, "results") == f"sqlite:///{tmp_path}/here.db"
+    assert store_uri("http://of-the-study:5000", "results") == "http://of-the-study:5000"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", " ")
+    assert store_uri(None, "results") == default_uri("results")
+
+
+@pytest.mark.parametrize("uri", ["file:mlruns", "file:///abs/mlruns", "/abs/mlruns", "./mlruns"])
+def test_a_folder_is_no_store_and_the_line_says_what_is(uri: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"names a folder.* use a database, e\.g\. sqlite:///"):
+        check_reachable(absolute_uri(uri, tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_that_logs_later_is_one_that_a_shell_reads() -> None:
+    assert report_command("-my results") == "sport-ray report './-my results' --track"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -259,3 +260,41 @@ def test_an_old_comparison_goes_where_there_is_none(make_results) -> None:
     text = write_report(folder).read_text()
     assert not (folder / "speedup.csv").exists()
     assert 'id="speedup"' not in text and "#speedup" not in text
+
+
+ODD: dict[str, object] = {
+    "seed": 99999999999999999999,
+    "train_return": 10**400,
+    "reason": ["\ud800"],
+    "alpha": "1.5",
+    "horizon": None,
+    "alpha_p": 0.5,
+    "study": "another",
+}
+HARMLESS: dict[str, object] = {
+    "mean_return": float("-inf"),
+    "prior_bound": float("inf"),
+    "hyperparameters": "$\\frac{, =1+1 \x1b[2J",
+    "task_policy": "\u202e<script>$x^{",
+    "finished_at": "\x07 not a time",
+    "of a later version": {"any": ["thing"]},
+    "certified": "yes",
+    "train_seconds": 1e308,
+}
+
+
+def test_no_field_of_one_record_stops_a_report(make_results) -> None:
+    folder = make_results(samples=True, alphas=(1.0, 1.5), horizons=(21,), seeds=(0, 1, 2))
+    files = sorted(folder.glob("cells/*/record.json"))
+    assert len(files) == len(ODD) + len(HARMLESS)
+    for file, (name, value) in zip(files, [*ODD.items(), *HARMLESS.items()], strict=True):
+        file.write_text(json.dumps(json.loads(file.read_text()) | {name: value}))
+    sample = next(folder.glob("cells/*/samples.npz"))
+    sample.write_bytes(b"PK not a zip")
+    page = write_report(folder).read_text(encoding="utf-8")
+    assert f"{len(ODD)} have records that cannot be read" in page
+    assert len(read_results(folder).records) == len(HARMLESS)
+    assert not set(page) & {"\x1b", "\x07", "\u202e"}
+    assert "<script>$x" not in page
+    with pytest.warns(UserWarning, match="left out of the table"):
+        load_results(folder)

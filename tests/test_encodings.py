@@ -24,7 +24,8 @@ def without_encoding(file: Path) -> list[int]:
         )
         binary = any(isinstance(one, ast.Constant) and "b" in str(one.value) for one in call.args)
         of_the_system = isinstance(call.func, ast.Attribute) and (
-            getattr(call.func.value, "id", "") in ("os", "cls", "Sweep", "webbrowser", "Image")
+            getattr(call.func.value, "id", "")
+            in ("os", "cls", "Sweep", "webbrowser", "Image", "archive")
         )
         if name in ("read_text", "write_text") and not said:
             found.append(call.lineno)

@@ -28,7 +28,6 @@ from sport_ray.deploy.world import promised, require_near
 from sport_ray.envs.making import make_environment
 from sport_ray.errors import UserError
 from sport_ray.policies import load_policy
-from sport_ray.rollouts.environment import POINT_REACH_AVOID
 from sport_ray.versions import versions
 
 ROUNDING = 1e-9
@@ -173,7 +172,5 @@ def _spaces(certificate: Certificate, export: Export) -> dict[str, Any]:
             "low": [float(x) if abs(x) < float("inf") else None for x in space.low.ravel()],
             "high": [float(x) if abs(x) < float("inf") else None for x in space.high.ravel()],
         }
-    if env_id == POINT_REACH_AVOID:  # its simulator takes what the policy draws, unrounded
-        found["action"]["dtype"] = "float64"
     environment.close()
     return found

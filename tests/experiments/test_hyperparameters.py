@@ -191,22 +191,6 @@ def test_values_replace_those_of_the_section():
 # What cells there are, and what they are called
 
 
-@pytest.mark.parametrize(
-    ("study", "first", "last", "count"),
-    [
-        ("quickstart", "117c3ed6014709e4", "0ad7f825e863a17f", 68),
-        ("less_conservative", "92ab7f11f69accbd", "ad1c79e39510619d", 225),
-    ],
-)
-def test_cells_without_axes_are_named_as_before_there_were_any(
-    certificate, study, first, last, count
-):
-    """Folders on users' disks stay valid, until METHOD_VERSION or that certificate changes."""
-    found = load_study(ROOT / "experiments" / f"{study}.yaml")
-    ids = [c.id for job in plan_jobs(found, certificate) for c in job.cells]
-    assert (ids[0], ids[-1], len(ids)) == (first, last, count)
-
-
 def test_a_cell_says_what_it_is_trained_with(small_study, certificate):
     """Its section is the study's with its parameters, and they are named."""
     small_study["certificate"] = {}

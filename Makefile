@@ -29,7 +29,7 @@ $(INSTALLED): pyproject.toml
 	@touch $@
 
 run: $(INSTALLED) ## the quickstart study, to its report: about five minutes on two cores
-	$(BIN)/sport-ray run experiments/quickstart.yaml
+	$(BIN)/sport-ray run experiments/studies/quickstart.yaml
 
 test: lint ## lint, then the tests that CI runs, fast ones first
 	$(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadfile
@@ -39,8 +39,8 @@ test-all: test test-faults ## those, every fault, and what CI has no time for
 	$(BIN)/python -m pytest -q -m long -n 2 --dist loadfile
 
 test-faults: $(INSTALLED) ## every fault that is injected into sweeps (make test has a few)
-	$(BIN)/python -m pytest -q tests/cluster tests/experiments/faults tests/experiments/test_ledger.py \
-		tests/experiments/test_lock.py
+	$(BIN)/python -m pytest -q tests/cluster tests/experiments/faults tests/experiments/results/test_ledger.py \
+		tests/experiments/results/test_lock.py
 
 lint: $(INSTALLED) ## ruff, mypy, and the direction of imports
 	$(BIN)/ruff check .

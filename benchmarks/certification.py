@@ -18,7 +18,7 @@ from pathlib import Path
 import ray
 import torch
 
-from experiments.base import BUNDLED
+from sport_ray.experiments.stages.base import BUNDLED
 from sport_ray.policies import FrozenGaussian, load_policy
 from sport_ray.rollouts import BaseBehaviour, OutcomeTotals, ScenarioPlan, run_scenarios
 from sport_ray.rollouts.table_file import OutcomeWriter

@@ -17,18 +17,18 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from experiments.base import BUNDLED
-from experiments.evaluation import evaluation_plan
-from experiments.runtime import quiet_ray, ray_session
-from experiments.study import Study, load_study
-from experiments.task_policies.ppo import ProjectedPPOSource
-from experiments.training import train_task_policy
 from sport_ray.constraints import RatioConstraint
+from sport_ray.experiments.cluster.session import quiet_ray, ray_session
+from sport_ray.experiments.config.study import Study, load_study
+from sport_ray.experiments.stages.base import BUNDLED
+from sport_ray.experiments.sweep.evaluation import evaluation_plan
+from sport_ray.experiments.task_policies._training import train_task_policy
+from sport_ray.experiments.task_policies.ppo import ProjectedPPOSource
 from sport_ray.policies import FrozenGaussian, load_policy
 from sport_ray.rollouts import ProjectedBehaviour, run_scenarios
-from tracking.intervals import estimate
+from sport_ray.tracking.results.intervals import estimate
 
-QUICKSTART = Path(__file__).parents[1] / "experiments" / "quickstart.yaml"
+QUICKSTART = Path(__file__).parents[1] / "experiments" / "studies" / "quickstart.yaml"
 GRADIENTS = ("paper", "through_projection")
 
 

@@ -24,7 +24,7 @@ from sport_ray.constraints import RatioConstraint
 from sport_ray.policies import FrozenGaussian, load_policy
 from sport_ray.rollouts import ProjectedBehaviour, ScenarioPlan, run_scenarios
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
-from tracking.records import read_results
+from sport_ray.tracking.results.records import read_results
 
 assert sport_ray  # registers the environments
 

@@ -25,10 +25,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from experiments.base import BUNDLED
 from sport_ray.canonical import write_atomic
-from sport_ray.policies import FrozenGaussian, GaussianNetwork, load_policy
-from sport_ray.presa import (
+from sport_ray.comparators.presa import (
     AlignmentSettings,
     FeedbackSettings,
     align,
@@ -36,12 +34,14 @@ from sport_ray.presa import (
     collect_episodes,
     feedback_on,
 )
-from sport_ray.presa.settings import Objective
+from sport_ray.comparators.presa.settings import Objective
+from sport_ray.experiments.stages.base import BUNDLED
+from sport_ray.policies import FrozenGaussian, GaussianNetwork, load_policy
 from sport_ray.properties import NEVER
 from sport_ray.rollouts import BaseBehaviour, ScenarioPlan, run_scenarios
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 from sport_ray.rollouts.seeding import Purpose
-from tracking.statistics import rate_interval
+from sport_ray.tracking.results.statistics import rate_interval
 
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 CONFIDENCE = 0.95

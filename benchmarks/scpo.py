@@ -21,8 +21,17 @@ from rich.table import Table
 from scpo_experiments import EXPERIMENTS, Experiment
 
 from sport_ray.canonical import write_atomic
-from sport_ray.scpo import descend, optimise
-from tracking.figures.style import BLUE, INK, MUTED, PURPLE, legend_below, look, new_figure, save
+from sport_ray.comparators.scpo import descend, optimise
+from sport_ray.tracking.figures.style import (
+    BLUE,
+    INK,
+    MUTED,
+    PURPLE,
+    legend_below,
+    look,
+    new_figure,
+    save,
+)
 
 
 def draw(rows: pd.DataFrame, experiment: Experiment, folder: Path, name: str) -> None:

@@ -12,8 +12,14 @@ import numpy as np
 from scipy.linalg import solve_discrete_are
 from scipy.special import logsumexp
 
-from sport_ray.scpo import Evaluation, Problem, ScpoSettings, Smoothness, given_smoothness
-from sport_ray.scpo.problem import Array
+from sport_ray.comparators.scpo import (
+    Evaluation,
+    Problem,
+    ScpoSettings,
+    Smoothness,
+    given_smoothness,
+)
+from sport_ray.comparators.scpo.problem import Array
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,17 @@ def certified(root: Path, content: dict[str, Any]) -> Path:
     """A study file with a result folder beside it that holds a certificate."""
     path = root / "study.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
-    _run([sys.executable, "-m", "experiments.cli", "certify", path, "--results", root / "results"])
+    _run(
+        [
+            sys.executable,
+            "-m",
+            "sport_ray.experiments.cli.main",
+            "certify",
+            path,
+            "--results",
+            root / "results",
+        ]
+    )
     return path
 
 
@@ -76,7 +86,15 @@ def ours(cells: int, env_steps: int, scenarios: int) -> tuple[float, float]:
         root = Path(folder)
         path = certified(root, study(cells, env_steps, 512, scenarios))
         wall, _ = _run(
-            [sys.executable, "-m", "experiments.cli", "sweep", path, "--results", root / "results"]
+            [
+                sys.executable,
+                "-m",
+                "sport_ray.experiments.cli.main",
+                "sweep",
+                path,
+                "--results",
+                root / "results",
+            ]
         )
         records = [
             json.loads(p.read_text(encoding="utf-8"))
@@ -101,11 +119,11 @@ def plain_tuner(path: Path) -> None:
     import ray
     from ray import tune
 
-    from experiments.cells import Cell
-    from experiments.grid import plan_jobs
-    from experiments.results import ResultFolder
-    from experiments.study import load_study
     from sport_ray.certificates import load_certificate
+    from sport_ray.experiments.config.study import load_study
+    from sport_ray.experiments.results.folder import ResultFolder
+    from sport_ray.experiments.sweep.cell import Cell
+    from sport_ray.experiments.sweep.grid import plan_jobs
 
     content = load_study(path)
     results = path.parent / "results"
@@ -115,8 +133,8 @@ def plain_tuner(path: Path) -> None:
     def trial(config: dict[str, Any]) -> None:
         import torch
 
-        from experiments.evaluation import evaluate_cell
-        from experiments.training import ppo_config, training_kwargs
+        from sport_ray.experiments.sweep.evaluation import evaluate_cell
+        from sport_ray.experiments.task_policies._training import ppo_config, training_kwargs
         from sport_ray.policies import FrozenGaussian, load_policy
 
         torch.set_num_threads(1)
@@ -207,7 +225,7 @@ def _seconds(entry: dict[str, Any]) -> float:
 
 def driver(path: Path) -> None:
     """``sport-ray sweep`` in this process; prints its peak memory, MiB."""
-    from experiments.cli import app
+    from sport_ray.experiments.cli.main import app
 
     app(["sweep", str(path), "--results", str(path.parent / "results")], standalone_mode=False)
     print(math.ceil(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))

@@ -17,9 +17,9 @@ from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 from rich.console import Console
 from rich.table import Table
 
-from experiments.base import BUNDLED
-from experiments.runtime import ray_session
 from sport_ray.constraints import RatioConstraint
+from sport_ray.experiments.cluster.session import ray_session
+from sport_ray.experiments.stages.base import BUNDLED
 from sport_ray.policies import FrozenGaussian, load_policy
 from sport_ray.projected_ppo import ProjectedPPOConfig, Sampling, TrainingEnvironment
 from sport_ray.rollouts import BaseBehaviour, ProjectedBehaviour, ScenarioPlan, run_scenarios

@@ -1,280 +1,287 @@
-"""The study file: what a user writes down, checked before anything runs."""
+"""The command line in Python: a study as an object, for notebooks and scripts."""
 
 from __future__ import annotations
 
-import builtins
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    PlainSerializer,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-    field_validator,
-    model_serializer,
-    model_validator,
-)
+from rich.console import Console
 
-from experiments.copies import require_copies
-from experiments.hyperparameters import restricted, with_values
-from experiments.mistakes import explained
-from experiments.section import Name, Section, plain
-from experiments.sections import (
-    CertificateSection,
-    DeploymentSection,
-    Environment,
-    EvaluationSection,
-    ResourcesSection,
-    SweepSection,
-    TrackingSection,
-)
-from experiments.study_file import read_study_file
-from experiments.task_policies import SOURCES
-from experiments.task_policies.section import checked_sources, settled_sources
-from experiments.task_policies.task import Task
-from experiments.training_sections import BaseTrainingSection, PPOSection, TrainingSection
-from experiments.tuning_section import TuningSection
-from sport_ray.constraints import Constraint, Unconstrained
 from sport_ray.errors import UserError
-from sport_ray.policies.network import PolicySpec
-from sport_ray.properties import parse_property
-from tracking.uris import absolute_uri, mask_text
+from sport_ray.experiments.config.paths import user_path
+from sport_ray.experiments.notebook_view import at_work, default_console
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # Ray and torch take seconds: each method loads what it needs
+    import pandas as pd
+
     from sport_ray.certificates import Certificate
+    from sport_ray.certificates.verify import Check
+    from sport_ray.experiments.config.study import Study as Settings
+    from sport_ray.experiments.results.folder import ResultFolder
+    from sport_ray.experiments.results.status import Status
+    from sport_ray.experiments.stages.stages import Context
+    from sport_ray.experiments.sweep.driver import SweepSummary
+    from sport_ray.experiments.tuning.record import Tuning
+
+PathLike = str | Path
 
 
-Sources = Annotated[
-    dict[str, Any],  # of sections, each of the source's own class
-    BeforeValidator(checked_sources),
-    PlainSerializer(
-        lambda sources: {name: one.model_dump(mode="json") for name, one in sources.items()},
-        return_type=dict[str, Any],
-    ),
-]
+class Study:
+    """A study and its result folder. Each method does what the command of that name does.
 
+    Make one with ``Study.load`` (from a file or a result folder) or ``Study.from_dict``; the
+    command line goes on in the same folder, and the other way round. Between calls nothing is
+    held: not Ray (unless it ran before, then it is left alone), not the folder's lock.
 
-class Study(Section):
-    """A study: one base policy, one environment and property, one grid.
-
-    task_policies: where task policies come from (docs/task-policies.md), settings by name;
-    without it ``sweep.methods`` says which of the two by PPO.
-    """
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
-    environment: Environment = Environment()
-    property: str = "(!hazard) U goal"
-    base: Name = "point_reach_avoid"
-    base_training: BaseTrainingSection | None = None
-    certificate: CertificateSection = CertificateSection()
-    sweep: SweepSection
-    training: TrainingSection = TrainingSection()
-    unconstrained_training: PPOSection | None = None
-    evaluation: EvaluationSection = EvaluationSection()
-    deployment: DeploymentSection | None = None
-    resources: ResourcesSection = ResourcesSection()
-    tracking: TrackingSection = TrackingSection()
-    tuning: TuningSection | None = None
-    task_policies: Sources | None = None
-
-    @builtins.property  # a field has that name
-    def sources(self) -> list[str]:
-        """The sources of task policies by name, whichever way they are asked for."""
-        if self.task_policies is not None:
-            return list(self.task_policies)
-        asked: list[str] = [*self.sweep.methods]
-        return [name for name, source in SOURCES.items() if source.sweep_method in asked]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_form(cls, raw: Any) -> Any:
-        """``task_policy: scpo`` for ``task_policies: [scpo]``; ``environment: some/Id-v0``."""
-        if not isinstance(raw, Mapping):
-            return raw
-        if isinstance(raw.get("environment"), str):
-            raw = {**raw, "environment": {"id": raw["environment"]}}
-        if "task_policy" not in raw:
-            return raw
-        name = raw["task_policy"]
-        if "task_policies" in raw:
-            raise ValueError("task_policy and task_policies are given: remove one")
-        if not isinstance(name, str):
-            raise ValueError(f"task_policy = {name!r}: give one name, or task_policies for more")
-        rest = {key: value for key, value in raw.items() if key != "task_policy"}
-        return {**rest, "task_policies": [name]}
-
-    @model_validator(mode="after")
-    def _one_choice_of_sources(self) -> Study:
-        if self.task_policies is None:
-            return self
-        if "methods" in self.sweep.model_fields_set:
-            raise ValueError("sweep.methods and task_policies are given: remove sweep.methods")
-        by_ppo = [name for name, source in SOURCES.items() if source.sections]
-        if not set(by_ppo) & set(self.task_policies):
-            for name, given in (
-                ("sweep.hyperparameters", self.sweep.hyperparameters),
-                ("tuning", self.tuning),
-            ):
-                if given:
-                    raise ValueError(
-                        f"{name} is about PPO's parameters, and task_policies names no source by "
-                        f"PPO ({', '.join(by_ppo)}): remove one"
-                    )
-        return self
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """What was added since, and what it replaces, only where it says something."""
-        dumped: dict[str, Any] = handler(self)
-        if self.task_policies is None:
-            dumped.pop("task_policies", None)
-        elif isinstance(dumped.get("sweep"), dict):
-            dumped["sweep"].pop("methods", None)
-        return dumped
-
-    @builtins.property  # a field has that name
-    def bases(self) -> list[str]:
-        """The base policies that are named: the study's, and others to choose from."""
-        asked = self.certificate.choose
-        return [self.base, *(asked.bases if asked else [])]
-
-    @model_validator(mode="after")
-    def _choice(self) -> Study:
-        asked = self.certificate.choose is not None
-        if asked and self.sweep.horizons is not None:
-            raise ValueError(
-                "sweep.horizons is given, and certificate.choose asks to choose it: remove one"
-            )
-        if not asked and self.sweep.horizons is None:
-            raise ValueError("sweep.horizons is missing (or say in certificate.choose for what ε)")
-        if len(set(self.bases)) < len(self.bases):
-            raise ValueError("certificate.choose.bases names a policy twice")
-        return self
-
-    @model_validator(mode="after")
-    def _hyperparameters(self) -> Study:
-        for point in self.sweep.points:
-            with_values(self.training, point)
-            if self.unconstrained_training is not None:
-                known = set(PPOSection.model_fields)
-                with_values(self.unconstrained_training, restricted(point, known))
-        return self
-
-    @model_validator(mode="after")
-    def _tuning(self) -> Study:
-        if self.tuning is None:
-            return self
-        both = sorted(set(self.tuning.parameters) & set(self.sweep.hyperparameters))
-        if both:
-            raise ValueError(
-                f"{both[0]} is tuned and is an axis of the sweep: remove it from "
-                "tuning.parameters or from sweep.hyperparameters"
-            )
-        horizon = self.tuning.horizon
-        if horizon is not None and horizon > self.certificate.max_horizon:
-            raise ValueError(
-                f"tuning.horizon = {horizon} is beyond certificate.max_horizon "
-                f"({self.certificate.max_horizon})"
-            )
-        if horizon is None and len(self.sweep.horizons or [0]) > 1:
-            raise ValueError("tuning.horizon is missing, and the sweep has several: name one")
-        return self
-
-    @model_validator(mode="after")
-    def _copies(self) -> Study:
-        for name in ("training", "unconstrained_training", "base_training"):
-            section = getattr(self, name)
-            if section is not None:
-                require_copies(self.environment, self.resources, name, section)
-        return self
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Study:
-        longest = max(self.sweep.horizons or [0])
-        if longest > self.certificate.max_horizon:
-            raise ValueError(
-                f"sweep.horizons holds {longest}, beyond certificate.max_horizon "
-                f"({self.certificate.max_horizon})"
-            )
-        return self
-
-    @field_validator("property")
-    @classmethod
-    def _canonical_property(cls, text: str) -> str:
-        """One spelling per formula: certificates are compared by it."""
-        parsed = parse_property(text)
-        parsed.compile()  # one that is too large is refused now, not later
-        return parsed.formula
-
-    def horizons(self, certificate: Certificate) -> list[int]:
-        """The sweep's horizons: as written, or the one that was chosen before certifying."""
-        if self.sweep.horizons is not None:
-            return list(self.sweep.horizons)
-        if certificate.choice is None:
-            raise UserError("the study asks to choose a horizon; the certificate was made for none")
-        return [certificate.choice.horizon]
-
-    def task(self, horizon: int, seed: int, constraint: Constraint | None = None) -> Task:
-        """What a policy is trained for at a point of the grid, by default without a constraint."""
-        return Task(
-            environment=self.environment,
-            property=self.property,
-            horizon=horizon,
-            max_horizon=self.certificate.max_horizon,
-            seed=seed,
-            constraint=constraint or Unconstrained(),
-            resources=self.resources,
-        )
-
-    def base_spec(self, observation_size: int, action_size: int) -> PolicySpec:
-        """Architecture of a base policy that is trained for this study."""
-        training = self.base_training or BaseTrainingSection()
-        return PolicySpec(
-            observation_size=observation_size, action_size=action_size, hidden=training.hidden
-        )
-
-
-def load_study(path: Path) -> Study:
-    """Read a study file.
+    settings: the checked sections; results: the result folder, default results/<name>.
+    address: join this Ray cluster instead of starting Ray, or using one that runs in this process.
+    console: where progress goes; ``rich.console.Console(quiet=True)`` for nowhere.
 
     Raises:
-        UserError: one line per file, naming the key, the value and, for a misspelt key, the
-            nearest known one.
+        UserError: from every method, in one line, for a mistake of the user's. The options of the
+            command line that it may name are arguments here: ``--results`` is ``results=``.
+        KeyboardInterrupt: a stage that was interrupted. What is finished is kept: call again.
     """
-    path = Path(path)
-    values = read_study_file(path).values
-    sections = {name: value for name, value in values.items() if not name.startswith("x-")}
-    return parse_study(sections, f"study file {path}", path.parent)
 
+    def __init__(
+        self,
+        settings: Settings,
+        results: PathLike | None = None,
+        *,
+        source: PathLike | None = None,
+        address: str | None = None,
+        console: Console | None = None,
+    ) -> None:
+        self.settings = settings
+        self.source = None if source is None else Path(source).absolute()
+        self.address = address
+        self.console = console or default_console()
+        self.results_dir = user_path(results or Path("results") / settings.name).absolute()
+        # As it is now: the file may change while a notebook is open.
+        self._text = self._dump() if self.source is None else self.source.read_bytes()
+        self._folder()  # refuses that of another study
 
-def parse_study(raw: Mapping[str, Any], where: str, folder: Path = Path()) -> Study:
-    """A study from its sections, as a file holds them; ``where`` begins the line of an error.
+    @classmethod
+    def load(
+        cls,
+        path: PathLike,
+        results: PathLike | None = None,
+        *,
+        address: str | None = None,
+        console: Console | None = None,
+    ) -> Study:
+        """The study of a YAML file, or the one that a result folder holds.
 
-    folder: what relative paths of task policies and of ``tracking.uri`` start from; default the
-        working directory.
+        Raises:
+            UserError: see ``sport_ray.experiments.config.study.load_study``; a folder that holds no
+            study.
+        """
+        from sport_ray.experiments.config.study import load_study
+        from sport_ray.experiments.results.status import tracking_uri
 
-    Raises:
-        UserError: see ``load_study``.
-    """
-    try:
-        study = Study.model_validate(plain(raw))
-    except ValidationError as error:
-        raise UserError(mask_text(f"{where}: {explained(error, Study)}")) from None
-    except ValueError as error:
-        raise UserError(mask_text(f"{where}: {error}")) from None
-    if study.tracking.uri is not None:
-        uri = absolute_uri(study.tracking.uri, folder)
-        study = study.model_copy(
-            update={"tracking": study.tracking.model_copy(update={"uri": uri})}
+        source = user_path(path)
+        if not source.is_dir():
+            return cls(load_study(source), results, source=source, address=address, console=console)
+        results = source if results is None else results
+        file = source / "study.yaml"
+        if not file.is_file():
+            raise UserError(f"{path} holds no study: give a study file or a result folder")
+        settings = load_study(file)
+        if settings.tracking.uri is not None:  # a relative one starts from where the study was
+            tracking = settings.tracking.model_copy(update={"uri": tracking_uri(source)})
+            settings = settings.model_copy(update={"tracking": tracking})
+        return cls(settings, results, source=file, address=address, console=console)
+
+    @classmethod
+    def from_dict(
+        cls,
+        sections: Mapping[str, Any],
+        results: PathLike | None = None,
+        *,
+        address: str | None = None,
+        console: Console | None = None,
+    ) -> Study:
+        """A study from its sections as a mapping, with the keys of a study file.
+
+        The result folder's study.yaml is written from it. Folders of base policies are relative
+        to the working directory.
+
+        Raises:
+            UserError: naming the key, the value and the remedy.
+        """
+        from sport_ray.experiments.config.study import parse_study
+
+        return cls(parse_study(sections, "study"), results, address=address, console=console)
+
+    def __repr__(self) -> str:
+        return f"<Study {self.settings.name!r}, results in {self.results_dir}>"
+
+    def train_base(self, out: PathLike | None = None) -> Path:
+        """Train a base policy from scratch (default: into RESULTS/base); the folder it is in."""
+        from sport_ray.experiments.stages.run import train_base
+
+        with self._at_work() as context:
+            return train_base(context, None if out is None else user_path(out))
+
+    def certify(self) -> Certificate:
+        """Certify the base policy: independent complete scenarios, ε_base(T) for every T.
+
+        Always runs; the same settings give the same numbers. See ``certificate`` for what is
+        there already, and ``run``, which does what is missing.
+        """
+        from sport_ray.experiments.stages.run import certify_base
+
+        with self._at_work() as context:
+            return certify_base(context)
+
+    def tune(self) -> Tuning:
+        """Search training parameters, as the study's section tuning says; needs a certificate."""
+        from sport_ray.experiments.stages.run import tune_study
+
+        with self._at_work() as context:
+            return tune_study(context)
+
+    def sweep(self) -> SweepSummary:
+        """Train and evaluate the cells that are missing; needs a certificate.
+
+        Returns how many cells are planned, finished and failed; a cell that failed raises
+        nothing: see ``results()`` and ``status()`` for the reason.
+        """
+        from sport_ray.experiments.stages.run import sweep_study
+
+        with self._at_work() as context:
+            return sweep_study(context)
+
+    def run(self) -> SweepSummary:
+        """Every stage that is missing, then the pages to read."""
+        from sport_ray.experiments.stages.report import write_pages
+        from sport_ray.experiments.stages.run import run_study
+
+        with self._at_work() as context:
+            summary = run_study(context)
+        write_pages(self.results_dir, self.settings.tracking.uri, self.console)
+        return summary
+
+    @property
+    def certificate(self) -> Certificate:
+        """The certificate in the result folder; runs nothing.
+
+        Raises:
+            UserError: none there, altered, or for other settings than the study's.
+        """
+        from sport_ray.experiments.stages.certify import load_matching
+        from sport_ray.policies import load_policy
+
+        folder = self._folder()
+        if not folder.certificate.exists():
+            raise UserError(f"{folder.root} holds no certificate: call certify()")
+        return load_matching(folder, load_policy(folder.base))
+
+    def verify(self, rerun: int = 0) -> list[Check]:
+        """Recompute every number of the certificate from its table; the outcome of each check.
+
+        rerun: run so many scenarios again from their seeds, with the study's own module. A
+        check's ``passed`` is True, False, or None where it could not be made.
+        """
+        from sport_ray.certificates.verify import verify_certificate
+        from sport_ray.experiments.stages.progress import counting
+
+        path = self.results_dir / "certificate.json"
+        trust = [self.settings.environment.id.rpartition(":")[0]]
+        if not rerun:
+            return verify_certificate(path)
+        with counting(self.console, "run again: scenarios", rerun) as advance:
+            return verify_certificate(path, rerun=rerun, trust=trust, progress=advance)
+
+    def plan(
+        self,
+        eps_max: float | Sequence[float] | None = None,
+        horizon: int | None = None,
+        *,
+        alpha_mu: float = 1.0,
+        alpha_p: float = 1.0,
+    ) -> pd.DataFrame:
+        """The largest α for each acceptable risk and T, by the certificate; nothing is trained.
+
+        One row per ε_max and T: eps_max, horizon (steps), num_violations, eps_base, alpha and
+        log_alpha (nats per step; NaN where even the base exceeds ε_max), prior_bound. All rows
+        hold together with the certificate's confidence, so the best may be picked. alpha_mu,
+        alpha_p: density ratios of initial laws and dynamics, deployment over base.
+        """
+        from sport_ray.experiments.cli.plan import plan_frame, plan_rows
+
+        levels = [eps_max] if isinstance(eps_max, (int, float)) else eps_max
+        world = {"alpha_mu": alpha_mu, "alpha_p": alpha_p}
+        return plan_frame(plan_rows(self.certificate, levels, horizon, **world))
+
+    def status(self) -> Status:
+        """Which cells are done, running, failed and not started, and the time left."""
+        from sport_ray.experiments.config.study_file import study_values
+        from sport_ray.experiments.results.status import has_changed, read_status
+
+        if not self.results_dir.is_dir():
+            raise UserError(f"no result folder {self.results_dir}: make one with run()")
+        changed = has_changed(self.results_dir, study_values(self._text, "study"))
+        return read_status(self.results_dir, changed)
+
+    def results(self) -> pd.DataFrame:
+        """One row per cell; its columns: ``sport_ray.tracking.results.schema.COLUMNS``."""
+        from sport_ray.tracking import load_results
+
+        return load_results(self.results_dir)
+
+    def pareto(self) -> pd.DataFrame:
+        """The Pareto fronts of risk against performance, one for each kind of risk.
+
+        ``risk_kind``: prior_bound (certified before any rollout), posterior_bound, or
+        empirical_violation_rate (an estimate, no bound). Columns:
+        ``sport_ray.tracking.analysis.pareto``.
+        """
+        from sport_ray.tracking.analysis.pareto import pareto_table
+        from sport_ray.tracking.results.statistics import aggregate
+
+        return pareto_table(aggregate(self.results()))
+
+    def report(self, track: bool = False, out: PathLike | None = None) -> Path:
+        """Write report.html, the tables and ``figures/`` beside it; the page.
+
+        track: also send to MLflow what was not logged yet. out: where to write, by default into
+        the result folder.
+        """
+        from sport_ray.tracking import log_sweep, write_report
+
+        page = write_report(self.results_dir, out)
+        if track:
+            sent = log_sweep(self.results_dir, self.settings.tracking.uri)
+            self.console.print(f"MLflow: {sent}")
+        return page
+
+    def export(self, cell: str, out: PathLike) -> str:
+        """Write a finished cell's policy as a folder for ``sport_ray.deploy.load``; its digest.
+
+        cell: a cell's id (``cell_id`` in ``results()``) or its beginning.
+        """
+        from sport_ray.deploy.export import write_bundle
+        from sport_ray.experiments.cli.deployment import export_of, locate_cell
+
+        return write_bundle(user_path(out), export_of(*locate_cell(cell, self.results_dir)))
+
+    def _dump(self) -> bytes:
+        """A study file of what was given, which reads back as the same study."""
+        from sport_ray.experiments.config.study_file import dump_study
+
+        return dump_study(self.settings.model_dump(mode="json", exclude_unset=True))
+
+    def _folder(self) -> ResultFolder:
+        from sport_ray.experiments.results.folder import ResultFolder
+
+        return ResultFolder(self.results_dir, self.settings, self._text)
+
+    def _at_work(self) -> AbstractContextManager[Context]:
+        from sport_ray.experiments.stages.stages import Context
+
+        return at_work(
+            Context(self.settings, self.source, self._folder(), self.console, self.address)
         )
-    if study.task_policies is None:
-        return study
-    try:
-        return study.model_copy(
-            update={"task_policies": settled_sources(study.task_policies, folder)}
-        )
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from None

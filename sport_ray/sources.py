@@ -27,8 +27,10 @@ from gymnasium.envs.registration import load_env_creator
 from sport_ray.envs.making import environment_spec
 from sport_ray.errors import UserError
 
-OURS = ("sport_ray", "experiments", "tracking")
-PARTS = ("envs", "forward", "policies", "projection", "properties", "rollouts")
+OURS = "sport_ray"
+EXAMPLES = "sport_ray.experiments."
+"""Environments of ours that are not part of the method: recorded like a user's own."""
+PARTS = ("envs", "policies", "projection", "properties", "rollouts")
 """Of sport_ray: what a base policy's scenarios run through."""
 
 LARGEST = 2**30
@@ -72,9 +74,9 @@ def environment_sources(env_id: str, kwargs: Mapping[str, Any] | None = None) ->
         whose = owner(module, file)
         if whose == "python":
             continue
-        if whose in OURS and (whose == "sport_ray" or module not in roots):
+        if whose == OURS and not (module in roots and module.startswith(EXAMPLES)):
             continue
-        if whose is not None and whose not in OURS:
+        if whose is not None and whose != OURS:
             names.add(whose)
         elif (found := file_digest(file)) is not None:
             code[module] = found
@@ -200,12 +202,12 @@ def _spec(name: str, path: Any) -> Any:
 
 
 def owner(module: str, file: Path) -> str | None:
-    """Whose a module is: 'python', one of OURS, an installed distribution, or None: the user's own.
+    """Whose a module is: 'python', OURS, an installed distribution, or None: the user's own.
 
     Editable installs are the user's own: their files lie elsewhere.
     """
     top = module.partition(".")[0]
-    if top in OURS:
+    if top == OURS:
         return top
     installed = bool(_SITE & set(file.parts))
     if not installed:

@@ -38,7 +38,7 @@ def small_base(point_robot_spec: PolicySpec) -> GaussianNetwork:
 @pytest.fixture(scope="session")
 def local_ray() -> Iterator[None]:
     """Ray with two CPUs, started once per session and shut down after it."""
-    from experiments.runtime import ray_session
+    from sport_ray.experiments.cluster.session import ray_session
 
     with ray_session(num_cpus=2):
         yield

@@ -46,8 +46,8 @@ def test_an_assert_only_narrows_a_type(path):
 
 LOCK = """
 import pathlib, sys
-from experiments.results import ResultFolder
-from experiments.study import load_study
+from sport_ray.experiments.results.folder import ResultFolder
+from sport_ray.experiments.config.study import load_study
 folder = ResultFolder(pathlib.Path(sys.argv[2]), load_study(pathlib.Path(sys.argv[1])))
 folder.claim(None)
 print(sys.flags.optimize, folder._lock is not None, (folder.root / ".driver.json").exists())
@@ -61,7 +61,7 @@ def test_the_folder_is_locked_whatever_the_optimisation(level, tmp_path):
         sys.executable,
         "-c",
         LOCK,
-        str(ROOT / "experiments" / "quickstart.yaml"),
+        str(ROOT / "experiments" / "studies" / "quickstart.yaml"),
         str(tmp_path / "r"),
     ]
     env = {**os.environ, "PYTHONOPTIMIZE": level, "PYTHONPATH": str(ROOT)}

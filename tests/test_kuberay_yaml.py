@@ -20,7 +20,7 @@ from ray.autoscaler._private.kuberay.autoscaling_config import (
 )
 from ray.autoscaler._private.kuberay.utils import parse_quantity
 
-from experiments.study import load_study
+from sport_ray.experiments.config.study import load_study
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "cluster.md").read_text()

@@ -12,10 +12,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-OURS = ("sport_ray", "experiments", "tracking")
 PACKAGES = (
     "bounds", "projection", "properties", "policies", "envs", "certificates", "rollouts"
 )  # fmt: skip
+
+
+def dotted(path: Path) -> str:
+    """The name under which a file is imported: the three folders are one package."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts if parts[0] == "sport_ray" else ("sport_ray", *parts))
 
 
 def imports(path: Path) -> set[str]:
@@ -25,7 +30,7 @@ def imports(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            package = path.relative_to(ROOT).with_suffix("").parts[: -node.level or None]
+            package = dotted(path).split(".")[: -node.level or None]
             prefix = ".".join([*(package if node.level else ()), *filter(None, [node.module])])
             found |= {f"{prefix}.{alias.name}" for alias in node.names}
     return found
@@ -43,7 +48,10 @@ def offenders(files: list[Path], forbidden: tuple[str, ...]) -> list[str]:
 
 
 def sources(*parts: str) -> list[Path]:
-    return sorted(ROOT.joinpath(*parts).rglob("*.py"))
+    """Python files of a folder, without what the links in sport_ray/ lead to."""
+    links = [ROOT / "sport_ray" / name for name in ("experiments", "tracking")]
+    found = sorted(ROOT.joinpath(*parts).rglob("*.py"))
+    return [path for path in found if not any(link in path.parents for link in links)]
 
 
 def test_the_contracts_of_import_linter_hold():
@@ -57,7 +65,7 @@ def test_the_contracts_of_import_linter_hold():
 
 
 def test_the_method_knows_neither_the_experiments_nor_their_tools():
-    forbidden = ("ray.tune", "ray.train", "mlflow", "experiments", "tracking")
+    forbidden = ("ray.tune", "ray.train", "mlflow", "sport_ray.experiments", "sport_ray.tracking")
     assert offenders(sources("sport_ray"), forbidden) == []
 
 
@@ -68,16 +76,17 @@ def test_the_mathematics_does_without_ray(package):
 
 
 def test_tracking_knows_neither_ray_nor_the_experiments():
-    forbidden = ("ray", "experiments", "sport_ray.rollouts.workers", "sport_ray.projected_ppo")
+    forbidden = (
+        "ray", "sport_ray.experiments", "sport_ray.rollouts.workers", "sport_ray.projected_ppo"
+    )  # fmt: skip
     assert offenders(sources("tracking"), forbidden) == []
 
 
 def needs() -> dict[str, set[str]]:
     """Each module of ours, and the modules of ours that it imports anywhere in its file."""
     files = {}
-    for path in (path for name in OURS for path in sources(name)):
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    for folder in ("sport_ray", "experiments", "tracking"):
+        files |= {dotted(path).removesuffix(".__init__"): path for path in sources(folder)}
 
     def module(name: str) -> str | None:
         return name if name in files else module(name.rpartition(".")[0]) if name else None
@@ -114,9 +123,9 @@ def test_no_way_of_importing_is_missed(monkeypatch, tmp_path, statement, modules
 @pytest.mark.parametrize(
     ("modules", "absent"),
     [
-        (["sport_ray.bounds", "sport_ray.projection", "tracking"], ["ray", "mlflow"]),
-        ([f"sport_ray.{package}" for package in PACKAGES], ["ray", "mlflow", "tracking"]),
-        (["sport_ray"], ["ray", "torch", "numba", "scipy", "mlflow", "experiments"]),
+        (["sport_ray.bounds", "sport_ray.projection", "sport_ray.tracking"], ["ray", "mlflow"]),
+        ([f"sport_ray.{package}" for package in PACKAGES], ["ray", "mlflow", "sport_ray.tracking"]),
+        (["sport_ray"], ["ray", "torch", "numba", "scipy", "mlflow", "sport_ray.experiments"]),
     ],
     ids=["mathematics and tracking", "method", "top"],
 )

@@ -23,7 +23,7 @@ LOADERS = {
     "full_load": "yaml.full_load",
 }
 ALLOWED: dict[tuple[str, str], str] = {
-    ("experiments/import_commands.py", "Algorithm.from_checkpoint"): (
+    ("experiments/cli/policies.py", "Algorithm.from_checkpoint"): (
         "a checkpoint of the user's own, only after --trust, which says what it does"
     ),
     ("sport_ray/deploy/interpreted.py", "compile"): "the package's own source, from its own folder",

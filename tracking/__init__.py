@@ -1,7 +1,12 @@
 """What was found: results table, Pareto front, figures, report and MLflow logging.
 
-Reads result folders and nothing else; knows neither Ray nor how the results were made. The three
-entry points load their libraries on first use, so that a table is quick to get:
+- ``results``: reading result folders, the table of cells, statistics over seeds.
+- ``analysis``: the answer, Pareto fronts, comparisons, conservativeness. ``figures``: pictures.
+- ``report``: the page and what is published. ``mlflow``: runs that others can search.
+
+Imported as ``sport_ray.tracking``. Reads result folders and nothing else; knows neither Ray nor how
+the results were made. The three entry points load their libraries on first use, so that a table is
+quick to get:
 
 - ``load_results(path)``: a tidy pandas table, one row per cell.
 - ``write_report(path)``: ``report.html``, figures, ``cells.csv`` and ``pareto.csv``.
@@ -14,16 +19,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tracking.mlflow_log import log_sweep
-    from tracking.report import write_report
-    from tracking.table import load_results
+    from sport_ray.tracking.mlflow.log import log_sweep
+    from sport_ray.tracking.report.write import write_report
+    from sport_ray.tracking.results.table import load_results
 
 __all__ = ["load_results", "log_sweep", "write_report"]
 
 _HOMES = {
-    "load_results": "tracking.table",
-    "log_sweep": "tracking.mlflow_log",
-    "write_report": "tracking.report",
+    "load_results": "sport_ray.tracking.results.table",
+    "log_sweep": "sport_ray.tracking.mlflow.log",
+    "write_report": "sport_ray.tracking.report.write",
 }
 
 

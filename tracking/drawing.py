@@ -1,7 +1,8 @@
 """matplotlib, loaded so that no setting of the user's stops a figure or changes one.
 
 Import this before anything of matplotlib. What its settings say is overruled where figures are
-drawn (`tracking.figures.style.look`); here it is about settings with which it does not load at all.
+drawn (`sport_ray.tracking.figures.style.look`); here it is about settings with which it does not
+load at all.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """gymnasium's Pendulum-v1 with signals: swing up, but never faster than a limit.
 
 Importing this module registers ``sport_ray_examples/SafePendulum-v0``. Named with the module,
-``experiments.examples.pendulum:sport_ray_examples/SafePendulum-v0``, it is found in any process.
+``sport_ray.experiments.examples.pendulum:sport_ray_examples/SafePendulum-v0``, it is found in any
+process.
 """
 
 from __future__ import annotations

@@ -9,9 +9,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from experiments.task_policies.interface import SOURCES, TaskPolicySource
+from sport_ray.experiments.task_policies.source import SOURCES, TaskPolicySource
 
 for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
+    if not _module.name.startswith("_"):
+        importlib.import_module(f"{__name__}.{_module.name}")
 
 __all__ = ["SOURCES", "TaskPolicySource"]

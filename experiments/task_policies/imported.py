@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.paths import exists, user_path
-from experiments.section import Name, Section
-from experiments.task_policies.interface import TaskPolicySource, require_alike
-from experiments.task_policies.places import same_place, settled_before
 from sport_ray.errors import UserError
+from sport_ray.experiments.config.base import Name, Section
+from sport_ray.experiments.config.paths import exists, user_path
+from sport_ray.experiments.task_policies._paths import same_place, settled_before
+from sport_ray.experiments.task_policies.source import TaskPolicySource, require_alike
 from sport_ray.policies import GaussianNetwork, load_policy
 
 if TYPE_CHECKING:
-    from experiments.task_policies.task import Task
-    from experiments.training import Trained
     from sport_ray.certificates import Certificate
+    from sport_ray.experiments.task_policies._training import Trained
+    from sport_ray.experiments.task_policies.task import Task
 
 
 class ImportedSection(Section):
@@ -84,7 +84,7 @@ class ImportedSource(TaskPolicySource):
             UserError: no such policy, another one than when the study was read, or one that does
                 not fit the base.
         """
-        from experiments.training import Trained  # Ray takes seconds
+        from sport_ray.experiments.task_policies._training import Trained  # Ray takes seconds
 
         assert isinstance(settings, ImportedSection)
         policy = load_policy(Path(settings.path))

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from experiments.hyperparameters import Point, with_values
-from experiments.section import Section
-from experiments.task_policies.interface import NoSettings, StudySections, TaskPolicySource
-from experiments.training_sections import PPOSection, TaskTraining, TrainingSection
 from sport_ray.constraints import Unconstrained
+from sport_ray.experiments.config.axes import Point, with_values
+from sport_ray.experiments.config.base import Section
+from sport_ray.experiments.config.training import PPOSection, TaskTraining, TrainingSection
+from sport_ray.experiments.task_policies.source import NoSettings, StudySections, TaskPolicySource
 from sport_ray.policies import GaussianNetwork
 
 if TYPE_CHECKING:
-    from experiments.task_policies.task import Task
-    from experiments.training import Trained
     from sport_ray.certificates import Certificate
+    from sport_ray.experiments.task_policies._training import Trained
+    from sport_ray.experiments.task_policies.task import Task
 
 
 class PPOSource(TaskPolicySource):
@@ -51,8 +51,10 @@ class PPOSource(TaskPolicySource):
     def train(
         self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
     ) -> Trained:
-        """See ``experiments.training.train_task_policy``."""
-        from experiments.training import train_task_policy  # Ray takes seconds
+        """See ``sport_ray.experiments.task_policies._training.train_task_policy``."""
+        from sport_ray.experiments.task_policies._training import (
+            train_task_policy,  # Ray takes seconds
+        )
 
         assert isinstance(settings, TaskTraining)
         return train_task_policy(task, settings, base)
@@ -80,7 +82,7 @@ class ProjectedPPOSource(PPOSource):
     def train(
         self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
     ) -> Trained:
-        """See ``experiments.training.train_task_policy``; the task must have a constraint."""
+        """See ``_training.train_task_policy``; the task must have a constraint."""
         if isinstance(task.constraint, Unconstrained):
             raise ValueError("the task has no constraint: projected_ppo trains under a cell's own")
         return super().train(task, settings, base, certificate)

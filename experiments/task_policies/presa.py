@@ -1,8 +1,8 @@
 """PreSa: a task policy learned offline from preferences and safety labels of segments.
 
-The mathematics is in ``sport_ray.presa``; docs/presa.md says what is the paper's (arXiv 2512.20173)
-and what was filled in here. Without ``data`` the feedback is synthetic: episodes of known
-behaviours in the study's environment, with the study's property, at the cell's T.
+The mathematics is in ``sport_ray.comparators.presa``; docs/presa.md says what is the paper's (arXiv
+2512.20173) and what was filled in here. Without ``data`` the feedback is synthetic: episodes of
+known behaviours in the study's environment, with the study's property, at the cell's T.
 """
 
 from __future__ import annotations
@@ -14,9 +14,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field, model_validator
 
-from experiments.limits import LARGEST_COUNT
-from experiments.paths import exists, user_path
-from experiments.section import (
+from sport_ray.comparators.presa import (
+    AlignmentSettings,
+    FeedbackSettings,
+    Segments,
+    available_behaviours,
+    load_segments,
+    require_behaviours,
+    segments_digest,
+    synthetic_feedback,
+    train_policy,
+)
+from sport_ray.comparators.presa.settings import Objective
+from sport_ray.errors import UserError
+from sport_ray.experiments.config.base import (
     Name,
     Natural,
     NonNegative,
@@ -29,29 +40,18 @@ from experiments.section import (
     Share,
     Whole,
 )
-from experiments.task_policies.interface import TaskPolicySource
-from experiments.task_policies.places import same_place, settled_before
-from sport_ray.errors import UserError
+from sport_ray.experiments.config.limits import LARGEST_COUNT
+from sport_ray.experiments.config.paths import exists, user_path
+from sport_ray.experiments.task_policies._paths import same_place, settled_before
+from sport_ray.experiments.task_policies.source import TaskPolicySource
 from sport_ray.policies import FrozenGaussian, GaussianNetwork
-from sport_ray.presa import (
-    AlignmentSettings,
-    FeedbackSettings,
-    Segments,
-    available_behaviours,
-    load_segments,
-    require_behaviours,
-    segments_digest,
-    synthetic_feedback,
-    train_policy,
-)
-from sport_ray.presa.settings import Objective
 from sport_ray.rollouts import ScenarioPlan
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 
 if TYPE_CHECKING:
-    from experiments.task_policies.task import Task
-    from experiments.training import Trained
     from sport_ray.certificates import Certificate
+    from sport_ray.experiments.task_policies._training import Trained
+    from sport_ray.experiments.task_policies.task import Task
 
 _ALIGN, _FEEDBACK = AlignmentSettings(), FeedbackSettings()
 _FEEDBACK_FIELDS = {*FeedbackSettings.__dataclass_fields__, "root_seed"}
@@ -60,7 +60,7 @@ Discount = Annotated[float, Number, Field(gt=0.0, le=1.0)]
 
 
 class PresaSection(Section):
-    """Data and learning; see ``FeedbackSettings`` and ``AlignmentSettings`` in sport_ray.presa.
+    """Data and learning; see ``FeedbackSettings`` and ``AlignmentSettings``.
 
     data: an npz file of segments to learn from instead of synthetic feedback, relative to the study
     file; data_digest: its digest, another one is refused (filled in when the study is read).
@@ -202,7 +202,7 @@ class PresaSource(TaskPolicySource):
             UserError: data or feedback that cannot be used.
             ArithmeticError: losses or weights that are not finite.
         """
-        from experiments.training import Trained  # Ray takes seconds
+        from sport_ray.experiments.task_policies._training import Trained  # Ray takes seconds
 
         assert isinstance(settings, PresaSection)
         started = time.monotonic()

@@ -16,22 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from experiments.section import Alpha, Positive, Probability, Rate, Section, Whole
-from experiments.task_policies.interface import TaskPolicySource
+from sport_ray.comparators.scpo.acceptance import AcceptanceTests
+from sport_ray.comparators.scpo.policy_rollouts import CountedRollouts
+from sport_ray.comparators.scpo.policy_search import SearchSettings, search
+from sport_ray.comparators.scpo.subspace import OutputSubspace
 from sport_ray.errors import UserError
+from sport_ray.experiments.config.base import Alpha, Positive, Probability, Rate, Section, Whole
+from sport_ray.experiments.task_policies.source import TaskPolicySource
 from sport_ray.policies import GaussianNetwork
 from sport_ray.properties import parse_property
 from sport_ray.rollouts import Outcomes, ScenarioPlan
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
-from sport_ray.scpo.acceptance import AcceptanceTests
-from sport_ray.scpo.policy_rollouts import CountedRollouts
-from sport_ray.scpo.policy_search import SearchSettings, search
-from sport_ray.scpo.subspace import OutputSubspace
 
 if TYPE_CHECKING:
-    from experiments.task_policies.task import Task
-    from experiments.training import Trained
     from sport_ray.certificates import Certificate
+    from sport_ray.experiments.task_policies._training import Trained
+    from sport_ray.experiments.task_policies.task import Task
 
 LEAST_LIMIT = 0.03
 
@@ -42,8 +42,8 @@ class ScpoSection(Section):
     max_violation: the limit; left out: 3 times the base's certified ε_base(T), at least 0.03.
     beta: probability that any statement of the run fails. num_scenarios: fresh episodes of every
     test; probe_scenarios: episodes of every perturbation, the same random numbers for each.
-    dimension: parameters that are moved (sport_ray/scpo/subspace.py). smoothness: L of the
-    violation probability; left out: estimated from second differences, times smoothness_margin.
+    dimension: parameters that are moved (sport_ray/comparators/scpo/subspace.py). smoothness: L of
+    the violation probability; left out: estimated from second differences, times smoothness_margin.
     """
 
     iterations: Positive = 20
@@ -88,7 +88,7 @@ class ScpoSource(TaskPolicySource):
         self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
     ) -> Trained:
         """Search from the base; see the module."""
-        from experiments.training import Trained
+        from sport_ray.experiments.task_policies._training import Trained
 
         assert isinstance(settings, ScpoSection)
         started = time.monotonic()

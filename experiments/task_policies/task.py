@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from experiments.sections import Environment, ResourcesSection
 from sport_ray.constraints import Constraint
+from sport_ray.experiments.config.sections import Environment, ResourcesSection
 
 
 @dataclass(frozen=True)

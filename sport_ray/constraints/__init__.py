@@ -9,8 +9,8 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
+from sport_ray.constraints.constraint import CONSTRAINTS, Constraint, constraint_from_json
 from sport_ray.constraints.evidence import Evidence
-from sport_ray.constraints.interface import CONSTRAINTS, Constraint, constraint_from_json
 from sport_ray.constraints.ratio import RatioConstraint
 from sport_ray.constraints.unconstrained import Unconstrained
 

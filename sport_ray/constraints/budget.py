@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sport_ray.constraints.interface import Array, Constraint, float32_down
+from sport_ray.constraints.constraint import Array, Constraint, float32_down
 from sport_ray.errors import UserError
 
 SPENT = 1e-8

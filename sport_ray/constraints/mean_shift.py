@@ -12,8 +12,8 @@ from torch import Tensor
 
 from sport_ray.bounds.tradeoff import gaussian_tradeoff_bound, max_mu, mean_shift_cost
 from sport_ray.constraints.budget import RESERVED_SHARE, Budget, require_budget
+from sport_ray.constraints.constraint import Array
 from sport_ray.constraints.evidence import Evidence
-from sport_ray.constraints.interface import Array
 from sport_ray.errors import UserError
 from sport_ray.projection import project_mean_shift
 

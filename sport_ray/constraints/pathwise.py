@@ -16,8 +16,8 @@ from sport_ray.constraints.budget import (
     Budget,
     require_budget,
 )
+from sport_ray.constraints.constraint import Array
 from sport_ray.constraints.evidence import Evidence
-from sport_ray.constraints.interface import Array
 from sport_ray.errors import UserError
 from sport_ray.projection import log_ratio_terms, project_kl
 

@@ -9,8 +9,8 @@ from typing import ClassVar, Self
 from torch import Tensor
 
 from sport_ray.bounds import max_alpha, ratio_bound
+from sport_ray.constraints.constraint import Constraint, require_alpha
 from sport_ray.constraints.evidence import Evidence
-from sport_ray.constraints.interface import Constraint, require_alpha
 from sport_ray.projection import project_kl
 
 

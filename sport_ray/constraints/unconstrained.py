@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from sport_ray.constraints.interface import Constraint
+from sport_ray.constraints.constraint import Constraint
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.presa_ablation import Ablation, evaluate, rows, table
+from sport_ray.comparators.presa import AlignmentSettings, FeedbackSettings
 from sport_ray.policies import GaussianNetwork, PolicySpec
-from sport_ray.presa import AlignmentSettings, FeedbackSettings
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "presa_ablation.py"
 TINY = Ablation(

@@ -23,7 +23,7 @@ from benchmarks.scpo_experiments import (
     MaliciousImitation,
     backup_gain,
 )
-from sport_ray.scpo import descend, optimise
+from sport_ray.comparators.scpo import descend, optimise
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "scpo.py"
 

@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 RAY = [sys.executable, "-c", "from ray.scripts.scripts import main; main()"]
-SPORT_RAY = [sys.executable, "-m", "experiments.cli"]
+SPORT_RAY = [sys.executable, "-m", "sport_ray.experiments.cli.main"]
 TIMES = ("finished_at", "train_seconds", "eval_seconds")
 STUDY: dict[str, Any] = {
     "name": "cluster",

@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from experiments.base import environment_sizes, train_base
-from experiments.study import Study, load_study
-from experiments.training import training_cut, training_kwargs
 from sport_ray.errors import UserError
-from tests.experiments.test_cli import one_line, sport_ray
+from sport_ray.experiments.config.study import Study, load_study
+from sport_ray.experiments.stages.base import environment_sizes, train_base
+from sport_ray.experiments.task_policies._training import training_cut, training_kwargs
+from tests.experiments.cli.test_main import one_line, sport_ray
 
-STUDY = Path(__file__).parents[2] / "experiments" / "pendulum.yaml"
+STUDY = Path(__file__).parents[2] / "experiments" / "studies" / "pendulum.yaml"
 
 
 @pytest.fixture

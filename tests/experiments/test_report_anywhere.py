@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1  # linux/prctl.h, linux/capability.h
-CALL = [sys.executable, "-m", "experiments.cli"]
+CALL = [sys.executable, "-m", "sport_ray.experiments.cli.main"]
 
 
 def made_up() -> ModuleType:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments.base import BUNDLED
-from experiments.study import load_study
 from sport_ray.certificates import load_certificate
 from sport_ray.certificates.verify import verify_certificate
+from sport_ray.experiments.config.study import load_study
+from sport_ray.experiments.stages.base import BUNDLED
 from sport_ray.policies import FrozenGaussian, load_policy
 from sport_ray.rollouts import BaseBehaviour, ScenarioPlan, run_scenarios
 from sport_ray.rollouts.table_file import read_outcomes

@@ -1,224 +1,274 @@
-"""Study files: what is accepted, and one clear line for every mistake."""
+"""The Python API: a study as an object that does what the command line does."""
 
 from __future__ import annotations
 
 import json
-import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
+from rich.console import Console
 
-from experiments.study import Study, load_study
+from sport_ray import Study
 from sport_ray.errors import UserError
+from sport_ray.experiments.cluster.signals import TERMINATED
+from sport_ray.experiments.config.study import load_study
+from sport_ray.experiments.notebook_view import forget_frames, torch_as_found
+from sport_ray.experiments.results.lock import FolderLock
+from sport_ray.experiments.stages.stages import Interrupted
 
 ROOT = Path(__file__).parents[2]
-MINIMAL = {"name": "s", "sweep": {"alphas": [1.0, 2.0], "horizons": [10], "seeds": [0]}}
+STUDIES = sorted((ROOT / "experiments" / "studies").glob("*.yaml"))
 
 
-def write(tmp_path: Path, content: object) -> Path:
-    path = tmp_path / "study.yaml"
-    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
-    return path
+@pytest.fixture
+def at(tmp_path, monkeypatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
-STUDIES = sorted((ROOT / "experiments").glob("*.yaml"))
+def test_importing_loads_neither_ray_nor_torch():
+    script = (
+        "import sys\nfrom sport_ray import Study\n"
+        "print([n for n in ('ray', 'torch', 'pandas', 'scipy', 'mlflow') if n in sys.modules])"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    with pytest.raises(AttributeError, match="Studies"):
+        sport_ray.Studies  # noqa: B018
 
 
-@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.name)
-def test_shipped_studies_are_valid(path):
-    assert load_study(path).name == path.stem
+def test_making_a_study_writes_nothing(small_study, write_study, at):
+    assert Study.from_dict(small_study).results_dir == at / "results" / "small"
+    assert Study.load(write_study(small_study), "elsewhere").results_dir == at / "elsewhere"
+    assert [path.name for path in at.iterdir()] == ["study.yaml"]
 
 
-def test_the_quickstart_is_what_the_readme_promises():
-    study = load_study(ROOT / "experiments" / "quickstart.yaml")
-    assert study.sweep.alphas == [1, 1.1, 1.25, 1.5, 3, 10]
-    assert (len(study.sweep.horizons), len(study.sweep.seeds)) == (2, 2)
-    assert study.certificate.num_scenarios == 10_000
+def test_mistakes_are_one_line_and_name_the_key(small_study, at):
+    with pytest.raises(UserError, match=r"study file nothing.yaml does not exist"):
+        Study.load("nothing.yaml")
+    with pytest.raises(UserError, match="holds no study"):
+        Study.load(at)
+    small_study["sweep"]["alhpas"] = [1]
+    with pytest.raises(UserError, match=r"^study: unknown key 'sweep.alhpas'; did you mean 'alph"):
+        Study.from_dict(small_study)
 
 
-def test_a_study_round_trips_through_json(tmp_path):
-    study = load_study(write(tmp_path, MINIMAL))
-    assert Study.model_validate(study.model_dump(mode="json")) == study
+def test_asking_before_there_is_anything(small_study, at):
+    study = Study.from_dict(small_study)
+    for ask in (
+        study.status,
+        study.results,
+        study.pareto,
+        study.report,
+        study.plan,
+        study.sweep,
+        lambda: study.certificate,
+        lambda: study.export("ab", "bundle"),
+    ):
+        with pytest.raises(UserError) as caught:
+            ask()
+        assert "\n" not in str(caught.value)
+    assert not (at / "bundle").exists()
 
 
-@pytest.mark.parametrize(
-    "sources",
-    [["scpo", "projected_ppo"], {"scpo": {"iterations": 3}, "unconstrained": None, "presa": {}}],
-)
-def test_sources_of_task_policies_round_trip_with_their_settings(tmp_path, sources):
-    study = load_study(write(tmp_path, with_(task_policies=sources)))
-    assert sorted(study.sources) == sorted(sources)
-    dumped = json.loads(json.dumps(study.model_dump(mode="json")))
-    assert "methods" not in dumped["sweep"]
-    again = Study.model_validate(dumped)
-    assert again == study
-    assert Study.model_validate_json(json.dumps(dumped)) == study
-    assert type(again.task_policies["scpo"]) is type(study.task_policies["scpo"])
-    if isinstance(sources, dict):
-        assert again.task_policies["scpo"].iterations == 3
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_what_is_written_for_a_study_reads_back_as_the_same(path, at):
+    settings = load_study(path)
+    study = Study(settings)
+    with study._at_work() as context:
+        context.folder.claim(context.source)
+    kept = at / "results" / settings.name / "study.yaml"
+    assert load_study(kept) == settings
+    assert set(yaml.safe_load(kept.read_text())) == set(yaml.safe_load(path.read_text()))
+    assert Study.load(kept.parent).settings == settings
+    assert not study.status().study_changed
 
 
-def test_the_short_form_is_a_list_of_one(tmp_path):
-    short = load_study(write(tmp_path, with_(task_policy="scpo")))
-    assert short == load_study(write(tmp_path, with_(task_policies=["scpo"])))
+def test_a_file_that_changes_after_it_was_loaded(small_study, write_study, at):
+    path = write_study(small_study)
+    study = Study.load(path)
+    small_study["certificate"]["num_scenarios"] = 999
+    write_study(small_study)
+    with study._at_work() as context:
+        context.folder.claim(context.source)
+    kept = load_study(at / "results" / "small" / "study.yaml")
+    assert kept.certificate.num_scenarios == study.settings.certificate.num_scenarios == 300
+    assert not study.status().study_changed
+    assert Study.load(path).status().study_changed
 
 
-def test_without_sources_the_methods_tell_them_and_the_dump_is_as_before(tmp_path):
-    study = load_study(write(tmp_path, MINIMAL))
-    assert study.sources == ["projected_ppo", "unconstrained"]
-    dumped = study.model_dump(mode="json")
-    assert "task_policies" not in dumped
-    assert dumped["sweep"]["methods"] == ["projected_ppo", "projected_at_deployment"]
-    one = load_study(write(tmp_path, sweep_with(methods=["projected_at_deployment"])))
-    assert one.sources == ["unconstrained"]
+def test_no_secret_reaches_the_folder(small_study, at, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    small_study["tracking"] = {"uri": "http://user:hunter2@127.0.0.1:9"}
+    study = Study.from_dict(small_study)
+    with study._at_work() as context:
+        context.folder.claim(context.source)
+    for name in ("study.yaml", "study.json"):
+        assert "hunter2" not in (at / "results" / "small" / name).read_text()
+    with pytest.raises(UserError, match=r"127\.0\.0\.1:9") as caught:
+        study.sweep()
+    assert "hunter2" not in str(caught.value)
 
 
-def with_(**changes: object) -> dict:
-    return {**MINIMAL, **changes}
+def test_a_folder_of_another_study(small_study, at):
+    with Study.from_dict(small_study, "here")._at_work() as context:
+        context.folder.claim(None)
+    with pytest.raises(UserError, match="holds the study 'small', not 'other'"):
+        Study.from_dict(small_study | {"name": "other"}, "here")
 
 
-def sweep_with(**changes: object) -> dict:
-    return with_(sweep={**MINIMAL["sweep"], **changes})
+def test_the_folder_is_free_between_calls_and_taken_during_one(small_study, at):
+    study, same = Study.from_dict(small_study), Study.from_dict(small_study)
+    with study._at_work() as context:
+        context.folder.claim(None)
+        with pytest.raises(UserError, match="running already"), same._at_work() as other:
+            other.folder.claim(None)
+    with pytest.raises(ZeroDivisionError), study._at_work() as context:
+        context.folder.hold()
+        _ = 1 / 0
+    FolderLock(at / "results" / "small" / "ledger.jsonl").close()
 
 
-@pytest.mark.parametrize(
-    ("content", "fragments"),
-    [
-        (with_(sweeep={}), ["unknown key 'sweeep'", "'sweep'"]),
-        (sweep_with(alhpas=[1]), ["unknown key 'sweep.alhpas'", "'alphas'"]),
-        (with_(training={"learning": 1}), ["unknown key 'training.learning'"]),
-        (sweep_with(alphas=[0.9]), ["sweep.alphas.0", "0.9", "greater than or equal to 1"]),
-        (sweep_with(alphas=[float("inf")]), ["sweep.alphas.0", "finite"]),
-        (sweep_with(alphas=[float("nan")]), ["sweep.alphas.0"]),
-        (sweep_with(alphas=["two"]), ["sweep.alphas.0", "'two'"]),
-        (sweep_with(alphas=[2.0, 2.0]), ["alphas holds 2.0 twice"]),
-        (sweep_with(alphas=None), ["give alphas, or eps_max"]),
-        (sweep_with(horizons=[0]), ["sweep.horizons.0", "0"]),
-        (sweep_with(horizons=[2.5]), ["sweep.horizons.0", "2.5"]),
-        (sweep_with(horizons=[101]), ["101", "max_horizon", "100"]),
-        (sweep_with(eps_max=[1.5]), ["sweep.eps_max.0", "1.5"]),
-        (sweep_with(seeds=[-1]), ["sweep.seeds.0", "-1"]),
-        (sweep_with(seeds=[2**31]), ["sweep.seeds.0", "2147483648", "2147483647"]),
-        (sweep_with(seeds=[2**32, 10**20]), ["sweep.seeds.0", "sweep.seeds.1", "2147483647"]),
-        (sweep_with(seeds=[True]), ["sweep.seeds.0 = True", "not a truth value"]),
-        (sweep_with(seeds=["1"]), ["sweep.seeds.0 = '1'", "without quotes"]),
-        (sweep_with(alphas=[True]), ["sweep.alphas.0 = True", "not a truth value"]),
-        (sweep_with(alphas=["1.1"]), ["sweep.alphas.0 = '1.1'", "without quotes"]),
-        (sweep_with(alphas=1.1), ["sweep.alphas = 1.1", "expected a list"]),
-        (sweep_with(alphas=[[1.1]]), ["sweep.alphas.0 = [1.1]", "expected a number"]),
-        (sweep_with(horizons=None, alphas=[None]), ["sweep.alphas.0 is empty"]),
-        (with_(certificate=None), ["certificate is empty"]),
-        (with_(certificate=[1]), ["certificate = [1]", "expected a section"]),
-        (with_(certificate={"root_seed": 2**32}), ["certificate.root_seed", "2147483647"]),
-        (with_(evaluation={"root_seed": -1}), ["evaluation.root_seed", "-1"]),
-        (with_(base_training={"seed": 2**32}), ["base_training.seed", "2147483647"]),
-        (with_(base_training={"hidden": [10**9]}), ["base_training.hidden.0", "100000"]),
-        (with_(certificate={"beta": 5e-324}), ["certificate.beta", "1e-200"]),
-        (with_(evaluation={"beta": 1e-310}), ["evaluation.beta", "1e-200"]),
-        (sweep_with(eps_max=[5e-324]), ["sweep.eps_max.0", "1e-200"]),
-        (with_(environment={"kwargs": {"limit": float("nan")}}), ["environment.kwargs.limit"]),
-        (with_(environment=3), ["environment = 3", "expected a section"]),
-        (with_(Sweep={}), ["unknown key 'Sweep'", "'sweep'"]),
-        (with_(SWEEP={}), ["unknown key 'SWEEP'", "'sweep'"]),
-        (with_(name=3), ["name = 3", "expected text"]),
-        (sweep_with(methods=["magic"]), ["sweep.methods.0", "'magic'"]),
-        (with_(certificate={"beta": 0}), ["certificate.beta", "0"]),
-        (with_(certificate={"beta": 1}), ["certificate.beta", "1"]),
-        (with_(certificate={"num_scenarios": 0}), ["certificate.num_scenarios"]),
-        (with_(training={"minibatch_size": 1024}), ["minibatch_size (1024)"]),
-        (with_(environment={"kwargs": {"horizon": 5}}), ["horizon", "environment.kwargs"]),
-        (with_(property="G !hazard & ???"), ["property", "???"]),
-        (with_(name="../evil"), ["name", "'../evil'"]),
-        (with_(property="G hazard U"), ["property", "column 11"]),
-        (with_(certificate={"stop": {"horizon": 200, "target": 0.1}}), ["stop.horizon (200)"]),
-        (
-            with_(certificate={"num_scenarios": 1500, "stop": {"horizon": 5, "target": 0.1}}),
-            ["num_scenarios (1500) must be a multiple"],
-        ),
-        (
-            with_(certificate={"choose": {"eps_max": 0.1}}),
-            ["horizons is given"],
-        ),
-        (with_(certificate={"choose": {"eps_max": 1.5}}), ["certificate.choose.eps_max", "1.5"]),
-        (sweep_with(horizons=None), ["sweep.horizons is missing"]),
-        (
-            with_(
-                certificate={"choose": {"eps_max": 0.1, "bases": ["point_reach_avoid"]}},
-                sweep={"alphas": [1]},
-            ),
-            ["names a policy twice"],
-        ),
-        (with_(deployment={"alpha_p": 0.9}), ["deployment.alpha_p", "0.9"]),
-        (
-            with_(deployment={"initial_state": {"base": {"mean": [0], "std": [1, 1]}}}),
-            ["deployment.initial_state.base", "mean has 1 entries, std 2"],
-        ),
-        (with_(task_policies=["scpoo"]), ["task_policies", "'scpoo'", "did you mean 'scpo'?"]),
-        (with_(task_policy="nothing"), ["'nothing'", "known: imported, presa"]),
-        (with_(task_policies=["scpo", "scpo"]), ["holds 'scpo' twice"]),
-        (with_(task_policies=[]), ["task_policies", "give a list of names"]),
-        (with_(task_policies="scpo"), ["task_policies", "'scpo'", "give a list of names"]),
-        (with_(task_policies=[{"scpo": {}}]), ["a list holds names; for settings give a mapping"]),
-        (with_(task_policies={"scpo": 3}), ["scpo = 3", "mapping of settings"]),
-        (
-            with_(task_policies={"scpo": {"iteration": 3}}),
-            ["unknown key 'scpo.iteration'", "'iterations'"],
-        ),
-        (with_(task_policies={"scpo": {"iterations": -1}}), ["scpo.iterations = -1"]),
-        (
-            with_(task_policies={"projected_ppo": {"lr": 1e-3}}),
-            ["unknown key 'projected_ppo.lr'", "section training"],
-        ),
-        (with_(task_policies=["imported"]), ["imported.path is missing"]),
-        (
-            with_(task_policies={"imported": {"path": "nowhere"}}),
-            ["task_policies.imported", "'nowhere' does not exist"],
-        ),
-        (with_(task_policy="scpo", task_policies=["scpo"]), ["remove one"]),
-        (with_(task_policy=["scpo"]), ["task_policy = ['scpo']", "task_policies for more"]),
-        (
-            {**sweep_with(methods=["projected_ppo"]), "task_policies": ["scpo"]},
-            ["sweep.methods and task_policies", "remove sweep.methods"],
-        ),
-        (
-            {**sweep_with(hyperparameters={"lr": [1e-3]}), "task_policies": ["scpo"]},
-            ["sweep.hyperparameters is about PPO's parameters"],
-        ),
-        ({"sweep": MINIMAL["sweep"]}, ["name is missing"]),
-        ({"name": "x"}, ["sweep is missing"]),
-        ("- a\n- b\n", ["mapping"]),
-        ("a: [1\n", ["not YAML"]),
-        ("", ["mapping"]),
-    ],
-)
-def test_a_mistake_is_one_line_that_names_it(tmp_path, content, fragments):
-    with pytest.raises(UserError) as caught:
-        load_study(write(tmp_path, content))
-    message = str(caught.value)
-    assert "\n" not in message
-    for fragment in fragments:
-        assert fragment in message
+def test_an_interruption_is_one_and_no_mistake_of_the_user(small_study, at):
+    study = Study.from_dict(small_study)
+    with pytest.raises(KeyboardInterrupt, match="Resume with: x") as caught, study._at_work():
+        raise Interrupted("Resume with: x")
+    assert not isinstance(caught.value, UserError)
+    with pytest.raises(SystemExit) as ended, study._at_work():
+        raise Interrupted("asked to end", TERMINATED)
+    assert ended.value.code == 143
 
 
-def test_whole_numbers_with_an_exponent_are_whole(tmp_path):
-    """C13: 1e6 is text in YAML 1.1."""
-    text = "name: s\nsweep: {alphas: [1e0], horizons: [1e1]}\ntraining: {env_steps: 1e6}\n"
-    study = load_study(write(tmp_path, text))
-    found = (study.training.env_steps, study.sweep.horizons[0], study.sweep.alphas[0])
-    assert found == (10**6, 10, 1.0) and [type(one) for one in found] == [int, int, float]
+def test_torch_is_as_it_was():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    try:
+        with pytest.raises(ZeroDivisionError), torch_as_found():
+            torch.set_num_threads(1)
+            torch.manual_seed(0)
+            _ = 1 / 0
+        assert torch.get_num_threads() == 2
+        assert torch.equal(torch.rand(3), expected)
+    finally:
+        torch.set_num_threads(threads)
 
 
-def test_an_environment_is_named_in_short(tmp_path):
-    short = load_study(write(tmp_path, with_(environment="walk:bugs/Walk-v0")))
-    assert short == load_study(write(tmp_path, with_(environment={"id": "walk:bugs/Walk-v0"})))
+def test_what_an_error_holds_is_let_go():
+    gone = []
+
+    class Held:
+        def __del__(self):
+            gone.append(True)
+
+    def inner() -> None:
+        held = Held()
+        assert held
+        raise KeyboardInterrupt
+
+    def outer() -> None:
+        try:
+            inner()
+        except KeyboardInterrupt:
+            raise ValueError("another") from None
+
+    with pytest.raises(ValueError, match="another") as kept:
+        outer()
+    assert gone == []
+    forget_frames(kept.value)
+    assert gone == [True]
 
 
-def test_minus_zero_is_zero(tmp_path):
-    study = load_study(write(tmp_path, with_(resources={"gpus_per_cell": -0.0})))
-    assert math.copysign(1.0, study.resources.gpus_per_cell) == 1.0
+@pytest.mark.long
+@pytest.mark.slow
+def test_from_a_mapping_to_a_policy_and_on_with_the_command_line(small_study, at, monkeypatch):
+    import ray
+
+    from sport_ray.deploy import load
+
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    threads, running = torch.get_num_threads(), ray.is_initialized()
+    study = Study.from_dict(small_study, console=Console(quiet=True))
+    certificate = study.certify()
+    assert certificate.num_scenarios == 300
+    assert study.certificate == certificate
+    assert [check.name for check in study.verify() if check.passed is False] == []
+
+    plan = study.plan(0.1)
+    assert list(plan["horizon"]) == list(range(1, 31))
+    assert plan["alpha"].dtype == float
+    assert (plan.loc[plan["alpha"].notna(), "prior_bound"] <= 0.1).all()
+    (row,) = study.plan([0.1], horizon=25).itertuples()
+    assert row.eps_base == certificate.eps_base(25)
+    with pytest.raises(UserError, match=r"1\.5"):
+        study.plan(1.5)
+
+    summary = study.sweep()
+    assert (summary.planned, summary.finished, summary.failed) == (5, 5, 0)
+    assert ray.is_initialized() == running
+    assert torch.get_num_threads() == threads
+    results = study.results()
+    assert len(results) == 5
+    assert set(results["status"]) == {"finished"}
+    bounded = results[results["alpha"].notna()]
+    assert (bounded["max_log_ratio"] <= bounded["log_alpha"]).all()
+    assert "prior_bound" in set(study.pareto()["risk_kind"])
+    assert len(study.status().done) == 5
+
+    before = (study.results_dir / "plan.json").read_bytes()
+    done = subprocess.run(
+        [sys.executable, "-m", "sport_ray.experiments.cli.main", "run", "results/small/study.yaml"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "all cells are finished already" in done.stdout
+    assert (study.results_dir / "plan.json").read_bytes() == before
+
+    small_study["sweep"]["alphas"] = [1.0]
+    assert Study.from_dict(small_study).status().study_changed
+    page = study.report()
+    assert page.stat().st_size > 10_000
+
+    chosen = results[results["certified"]].iloc[-1]
+    digest = study.export(chosen.cell_id[:12], "bundle")
+    policy = load("bundle", expect=digest)
+    assert policy.promise["bound"] == chosen.prior_bound
+    with pytest.raises(UserError, match="bundle"):
+        study.export(chosen.cell_id, "bundle")
+
+    opened = Study.load(study.results_dir)
+    assert opened.run() == summary  # nothing is missing
+    assert opened.results()["cell_id"].tolist() == results["cell_id"].tolist()
+    assert json.loads((study.results_dir / "study.json").read_text())["name"] == "small"
 
 
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"nowhere\.yaml does not exist"):
-        load_study(tmp_path / "nowhere.yaml")
+@pytest.mark.slow
+def test_a_base_is_trained_from_python(small_study, at):
+    small_study["base"] = "mine"
+    small_study["base_training"] = {
+        "env_steps": 256, "train_batch_size": 256, "minibatch_size": 64, "num_envs": 8,
+        "hidden": [8],
+    }  # fmt: skip
+    study = Study.from_dict(small_study)
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    base = study.train_base()
+    assert torch.equal(torch.rand(2), expected)
+    assert base == at / "results" / "small" / "base"
+    manifest = json.loads((base / "policy.json").read_text())
+    assert str(at) not in json.dumps(manifest)
+    with pytest.raises(UserError, match="already holds a policy"):
+        study.train_base()
+    assert study.certify().base_digest == manifest["digest"]

@@ -12,10 +12,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from experiments.public import public_text
-from experiments.study import Study, load_study, parse_study
-from experiments.study_file import dump_study
 from sport_ray.errors import UserError
+from sport_ray.experiments.config.redact import public_text
+from sport_ray.experiments.config.study import Study, load_study, parse_study
+from sport_ray.experiments.config.study_file import dump_study
 
 ROOT = Path(__file__).parents[2]
 WHOLE = """\

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from experiments.base import BUNDLED
-from experiments.cli import app
 from sport_ray.canonical import digest, write_json
+from sport_ray.experiments.cli.main import app
+from sport_ray.experiments.stages.base import BUNDLED
 
 SHIPPED = BUNDLED / "point_reach_avoid"
 

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from tracking.console import PlainConsole, say, shown
+from sport_ray.tracking.console import PlainConsole, say, shown
 
 EVIL = "\x1b[2J\x1b]0;title\x07[bold red]passed[/] \u202eevil\u200b \x9b31m :smile:"
 SEEN = "[2J]0;title[bold red]passed[/] evil 31m :smile:"

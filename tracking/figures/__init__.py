@@ -12,23 +12,23 @@ from pathlib import Path
 import pandas as pd
 
 from sport_ray.errors import UserError
-from tracking import drawing as drawing  # before matplotlib
-from tracking.answer import Answer
-from tracking.completeness import why_none
-from tracking.figures.animation import NAME, Animation, draw_animation
-from tracking.figures.certificate import draw_max_log_alpha, draw_prior_bound
-from tracking.figures.pareto import draw_pareto
-from tracking.figures.policies import draw_policies
-from tracking.figures.risk import draw_risk
-from tracking.figures.speedup import draw_speedup
-from tracking.figures.steps import draw_steps
-from tracking.figures.style import Drawn, look
-from tracking.figures.task_policies import draw_task_policies
-from tracking.figures.trajectories import draw_trajectories
-from tracking.performance import RETURN, STEPS, performance_of
-from tracking.records import ResultFolder
-from tracking.speedup import speedup_table
-from tracking.task_policy_table import task_policy_table
+from sport_ray.tracking import drawing as drawing  # before matplotlib
+from sport_ray.tracking.analysis.answer import Answer
+from sport_ray.tracking.analysis.speedup import speedup_table
+from sport_ray.tracking.analysis.task_policies import task_policy_table
+from sport_ray.tracking.figures.animation import NAME, Animation, draw_animation
+from sport_ray.tracking.figures.certificate import draw_max_log_alpha, draw_prior_bound
+from sport_ray.tracking.figures.pareto import draw_pareto
+from sport_ray.tracking.figures.policies import draw_policies
+from sport_ray.tracking.figures.risk import draw_risk
+from sport_ray.tracking.figures.speedup import draw_speedup
+from sport_ray.tracking.figures.steps import draw_steps
+from sport_ray.tracking.figures.style import Drawn, look
+from sport_ray.tracking.figures.task_policies import draw_task_policies
+from sport_ray.tracking.figures.trajectories import draw_trajectories
+from sport_ray.tracking.results.completeness import why_none
+from sport_ray.tracking.results.performance import RETURN, STEPS, performance_of
+from sport_ray.tracking.results.records import ResultFolder
 
 __all__ = ["Animation", "Drawn", "animate", "draw_figures"]
 

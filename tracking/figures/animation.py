@@ -15,8 +15,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from PIL import Image
 
-from tracking.answer import HEADLINE_LEVEL, Answer
-from tracking.figures.style import (
+from sport_ray.tracking.analysis.answer import HEADLINE_LEVEL, Answer
+from sport_ray.tracking.analysis.pareto import candidates
+from sport_ray.tracking.figures.style import (
     BLUE,
     GREEN,
     INK,
@@ -25,7 +26,7 @@ from tracking.figures.style import (
     new_figure,
     say_example,
 )
-from tracking.figures.trajectories import (
+from sport_ray.tracking.figures.trajectories import (
     MAX_TRAJECTORIES,
     SCENE,
     Samples,
@@ -33,14 +34,13 @@ from tracking.figures.trajectories import (
     enters_hazard,
     scene_limits,
 )
-from tracking.files import write_atomically
-from tracking.kinds import is_base, is_paper
-from tracking.pareto import candidates
-from tracking.performance import performance_of
-from tracking.records import ResultFolder
-from tracking.statistics import SETTING
-from tracking.table import plain_rows
-from tracking.wording import bound_text, setting_text
+from sport_ray.tracking.results.files import write_atomically
+from sport_ray.tracking.results.kinds import is_base, is_paper
+from sport_ray.tracking.results.labels import bound_text, setting_text
+from sport_ray.tracking.results.performance import performance_of
+from sport_ray.tracking.results.records import ResultFolder
+from sport_ray.tracking.results.statistics import SETTING
+from sport_ray.tracking.results.table import plain_rows
 
 NAME = "animation"
 TITLE = "The policies at work"

@@ -10,9 +10,9 @@ import matplotlib
 import numpy as np
 import pandas as pd
 
-from tracking.figures.style import GRID, INK, MUTED, SEQUENCE, Drawn, new_figure, save
-from tracking.kinds import is_paper
-from tracking.wording import confidence_text
+from sport_ray.tracking.figures.style import GRID, INK, MUTED, SEQUENCE, Drawn, new_figure, save
+from sport_ray.tracking.results.kinds import is_paper
+from sport_ray.tracking.results.labels import confidence_text
 
 LEVELS = (1.0, 0.1, 0.025)
 DEFAULT_ALPHAS = (1.0, 1.05, 1.1, 1.25, 1.5)

@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from tracking.figures.style import (
+from sport_ray.tracking.analysis.pareto import candidates, front_groups, front_mask
+from sport_ray.tracking.figures.style import (
     INK,
     KIND_COLOURS,
     MUTED,
@@ -20,13 +21,12 @@ from tracking.figures.style import (
     say_few_seeds,
     series_marker,
 )
-from tracking.kinds import kind_of
-from tracking.pareto import candidates, front_groups, front_mask
-from tracking.performance import Performance, performance_of
-from tracking.refutation import is_refuted
-from tracking.table import plain_rows
-from tracking.task_policies import series_of
-from tracking.wording import point_text, seeds_text, series_and_kind_text
+from sport_ray.tracking.results.kinds import kind_of
+from sport_ray.tracking.results.labels import point_text, seeds_text, series_and_kind_text
+from sport_ray.tracking.results.performance import Performance, performance_of
+from sport_ray.tracking.results.refutation import is_refuted
+from sport_ray.tracking.results.table import plain_rows
+from sport_ray.tracking.results.task_policies import series_of
 
 PANELS = {
     "prior_bound": ("Certified before any rollout", "prior bound (log)"),

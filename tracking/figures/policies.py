@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from tracking.figures.style import (
+from sport_ray.tracking.figures.style import (
     BLUE,
     INK,
     VERMILLION,
@@ -19,9 +19,9 @@ from tracking.figures.style import (
     save,
     say_example,
 )
-from tracking.figures.trajectories import Samples, sampled_cells, spread
-from tracking.records import ResultFolder
-from tracking.wording import left_out_text, method_text
+from sport_ray.tracking.figures.trajectories import Samples, sampled_cells, spread
+from sport_ray.tracking.results.labels import left_out_text, method_text
+from sport_ray.tracking.results.records import ResultFolder
 
 TITLE = "The policies under the scaled base density"
 MAX_ALPHAS = 3

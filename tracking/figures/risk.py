@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from tracking.figures.style import (
+from sport_ray.tracking.figures.style import (
     GRID,
     INK,
     MUTED,
@@ -21,11 +21,11 @@ from tracking.figures.style import (
     series_colour,
     series_marker,
 )
-from tracking.kinds import is_paper, is_unconstrained
-from tracking.parameters import parts_of
-from tracking.table import plain_rows
-from tracking.task_policies import parts_of_series, series_of, series_of_row
-from tracking.wording import left_out_text, method_text, seeds_text
+from sport_ray.tracking.results.kinds import is_paper, is_unconstrained
+from sport_ray.tracking.results.labels import left_out_text, method_text, seeds_text
+from sport_ray.tracking.results.parameters import parts_of
+from sport_ray.tracking.results.table import plain_rows
+from sport_ray.tracking.results.task_policies import parts_of_series, series_of, series_of_row
 
 TITLE = "Risk against α: promised, bounded, observed"
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tracking.figures.style import (
+from sport_ray.tracking.analysis.speedup import CEILING, COIN_FLIP, KINDS
+from sport_ray.tracking.figures.style import (
     BLUE,
     GOLD,
     GREEN,
@@ -21,9 +22,8 @@ from tracking.figures.style import (
     save,
     say_few_seeds,
 )
-from tracking.intervals import MIN_SEEDS
-from tracking.speedup import CEILING, COIN_FLIP, KINDS
-from tracking.wording import seeds_text
+from sport_ray.tracking.results.intervals import MIN_SEEDS
+from sport_ray.tracking.results.labels import seeds_text
 
 TITLE = "What certified risk buys"
 # Colours of the kinds of constraint, as in `style.KIND_COLOURS`.
@@ -38,7 +38,7 @@ _STYLES = dict(
 
 
 def draw_speedup(table: pd.DataFrame, folder: Path) -> Drawn | None:
-    """One panel per T, from ``tracking.speedup.speedup_table``; None if there is nothing."""
+    """One panel per T, from ``speedup_table``; None if there is nothing."""
     if table.empty:
         return None
     table = table.sort_values("share", ascending=False, kind="stable")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from tracking.figures.style import (
+from sport_ray.tracking.figures.style import (
     INK,
     METHOD_COLOURS,
     MUTED,
@@ -22,11 +22,11 @@ from tracking.figures.style import (
     series_colour,
     series_marker,
 )
-from tracking.kinds import is_paper, is_unconstrained
-from tracking.parameters import parts_of
-from tracking.performance import Performance, performance_of
-from tracking.task_policies import series_of
-from tracking.wording import left_out_text, method_text, seeds_text
+from sport_ray.tracking.results.kinds import is_paper, is_unconstrained
+from sport_ray.tracking.results.labels import left_out_text, method_text, seeds_text
+from sport_ray.tracking.results.parameters import parts_of
+from sport_ray.tracking.results.performance import Performance, performance_of
+from sport_ray.tracking.results.task_policies import series_of
 
 LEVELS = (1.0, 0.1, 0.025)
 

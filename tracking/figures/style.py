@@ -20,10 +20,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from tracking.figures.powers import label_powers_plainly
-from tracking.files import write_atomically
-from tracking.statistics import MIN_SEEDS_FOR_INTERVAL
-from tracking.task_policies import AS_IT_IS, parts_of_series
+from sport_ray.tracking.figures.powers import label_powers_plainly
+from sport_ray.tracking.results.files import write_atomically
+from sport_ray.tracking.results.statistics import MIN_SEEDS_FOR_INTERVAL
+from sport_ray.tracking.results.task_policies import AS_IT_IS, parts_of_series
 
 INK, MUTED, GRID, PAPER = "#1f2933", "#5c6773", "#dfe4ea", "#ffffff"
 BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#00805e", "#a8518a"
@@ -89,7 +89,7 @@ _RC: dict[Any, Any] = {
 
 
 def series_colour(series: str) -> str:
-    """The colour of a series (`tracking.task_policies`): of its method, or of its source."""
+    """The colour of a series (`results.task_policies`): of its method, or of its source."""
     method, source = parts_of_series(series)
     return SOURCE_COLOURS.get(source, WINE) if source else METHOD_COLOURS.get(method, WINE)
 

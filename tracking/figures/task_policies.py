@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from tracking.figures.style import (
+from sport_ray.tracking.figures.style import (
     INK,
     Drawn,
     legend_below,
@@ -19,11 +19,11 @@ from tracking.figures.style import (
     series_colour,
     series_marker,
 )
-from tracking.kinds import FREE_METHODS, is_base
-from tracking.performance import Performance
-from tracking.table import plain_rows
-from tracking.task_policies import series_of
-from tracking.wording import method_text, seeds_text
+from sport_ray.tracking.results.kinds import FREE_METHODS, is_base
+from sport_ray.tracking.results.labels import method_text, seeds_text
+from sport_ray.tracking.results.performance import Performance
+from sport_ray.tracking.results.table import plain_rows
+from sport_ray.tracking.results.task_policies import series_of
 
 TITLE = "Where the task policies come from"
 NAME = "task_policies"

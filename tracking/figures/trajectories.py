@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.patches import Circle
 
-from tracking.figures.style import (
+from sport_ray.tracking.figures.style import (
     BLUE,
     GREEN,
     MUTED,
@@ -21,12 +21,12 @@ from tracking.figures.style import (
     save,
     say_example,
 )
-from tracking.kinds import is_paper
-from tracking.parameters import parts_of
-from tracking.records import SAMPLE_ARRAYS, ResultFolder
-from tracking.table import plain_rows
-from tracking.task_policies import series_of_row
-from tracking.wording import left_out_text, method_text
+from sport_ray.tracking.results.kinds import is_paper
+from sport_ray.tracking.results.labels import left_out_text, method_text
+from sport_ray.tracking.results.parameters import parts_of
+from sport_ray.tracking.results.records import SAMPLE_ARRAYS, ResultFolder
+from sport_ray.tracking.results.table import plain_rows
+from sport_ray.tracking.results.task_policies import series_of_row
 
 TITLE = "Trajectories around the hazard"
 SCENE = frozenset(SAMPLE_ARRAYS)

@@ -17,10 +17,10 @@ from typing import Any
 import yaml
 from mlflow import MlflowClient
 
-from experiments.ledger import read_ledger
-from experiments.status import read_status
-from tracking.mlflow_log import CELL_TAG, RECORD_TAG
-from tracking.mlflow_store import default_uri
+from sport_ray.experiments.results.ledger import read_ledger
+from sport_ray.experiments.results.status import read_status
+from sport_ray.tracking.mlflow.client import default_uri
+from sport_ray.tracking.mlflow.log import CELL_TAG, RECORD_TAG
 
 STUDY: dict[str, Any] = {
     "name": "faults",
@@ -41,7 +41,7 @@ TIMES = ("finished_at", "train_seconds", "eval_seconds")
 
 
 def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "experiments.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "sport_ray.experiments.cli.main", *map(str, arguments)]
 
 
 def sport_ray(*arguments: object, status: int = 0) -> str:

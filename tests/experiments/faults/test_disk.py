@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.status import read_status
+from sport_ray.experiments.results.status import read_status
 from tests.experiments.faults.harness import (
     CELLS,
     certified_copy,

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.ledger import read_ledger
-from experiments.status import read_status
+from sport_ray.experiments.results.ledger import read_ledger
+from sport_ray.experiments.results.status import read_status
 from tests.experiments.faults.harness import (
     CELLS,
     command,
@@ -141,7 +141,7 @@ def no_locks(*_):
 
 fcntl.flock = no_locks
 socket.gethostname = lambda: HOST
-from experiments.cli import main
+from sport_ray.experiments.cli.main import main
 main()
 """
 

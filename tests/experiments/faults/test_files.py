@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.ledger import read_ledger
-from experiments.status import read_status
 from sport_ray.errors import UserError
+from sport_ray.experiments.results.ledger import read_ledger
+from sport_ray.experiments.results.status import read_status
 from sport_ray.policies import load_policy
+from sport_ray.tracking.results.records import read_results
 from tests.experiments.faults.harness import (
     CELLS,
     numbers,
@@ -25,7 +26,6 @@ from tests.experiments.faults.harness import (
     wait_until,
     write_study,
 )
-from tracking.records import read_results
 
 
 @pytest.mark.slow

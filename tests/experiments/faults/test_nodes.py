@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
-from experiments.room import require_room
 from sport_ray.errors import UserError
+from sport_ray.experiments.cluster.resources import require_room
 from tests.experiments.faults.harness import (
     descendants,
     end,
@@ -54,10 +54,10 @@ import sys
 from pathlib import Path
 from ray.cluster_utils import Cluster
 import ray
-from experiments.results import ResultFolder
-from experiments.study import load_study
-from experiments.sweep import run_sweep
-from experiments.sweep_plan import Plan
+from sport_ray.experiments.results.folder import ResultFolder
+from sport_ray.experiments.config.study import load_study
+from sport_ray.experiments.sweep.driver import run_sweep
+from sport_ray.experiments.sweep.plan import Plan
 from sport_ray.certificates import load_certificate
 from sport_ray.errors import UserError
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from experiments.status import read_status
+from sport_ray.experiments.results.status import read_status
 from tests.experiments.faults.harness import (
     CELLS,
     finished_and_running,

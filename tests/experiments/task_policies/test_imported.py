@@ -10,12 +10,12 @@ import pytest
 import torch
 import yaml
 
-from experiments.base import BUNDLED
-from experiments.grid import plan_jobs
-from experiments.study import Study, load_study, parse_study
-from experiments.task_policies.imported import ImportedSection, ImportedSource
-from experiments.task_policies.section import require_sources
 from sport_ray.errors import UserError
+from sport_ray.experiments.config.study import Study, load_study, parse_study
+from sport_ray.experiments.config.task_policies import require_sources
+from sport_ray.experiments.stages.base import BUNDLED
+from sport_ray.experiments.sweep.grid import plan_jobs
+from sport_ray.experiments.task_policies.imported import ImportedSection, ImportedSource
 from sport_ray.policies import GaussianNetwork, PolicySpec, load_policy, policy_digest, save_policy
 from tests.experiments.known_certificate import certificate
 

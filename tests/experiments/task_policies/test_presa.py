@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from experiments.study import Study
-from experiments.task_policies import SOURCES
-from experiments.task_policies.presa import PresaSection, PresaSource, feedback_plan
-from sport_ray.errors import UserError
-from sport_ray.policies import FrozenGaussian, GaussianNetwork
-from sport_ray.policies.store import policy_digest
-from sport_ray.presa import (
+from sport_ray.comparators.presa import (
     AlignmentSettings,
     FeedbackSettings,
     make_segments,
     save_segments,
     synthetic_feedback,
 )
+from sport_ray.errors import UserError
+from sport_ray.experiments.config.study import Study
+from sport_ray.experiments.task_policies import SOURCES
+from sport_ray.experiments.task_policies.presa import PresaSection, PresaSource, feedback_plan
+from sport_ray.policies import FrozenGaussian, GaussianNetwork
+from sport_ray.policies.store import policy_digest
 
 SMALL: dict[str, Any] = {
     "num_episodes": 30,

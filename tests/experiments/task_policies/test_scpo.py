@@ -6,12 +6,17 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from experiments.base import BUNDLED
-from experiments.study import Study
-from experiments.task_policies import SOURCES
-from experiments.task_policies.scpo import ScpoSection, ScpoSource, max_violation, training_plan
 from sport_ray.certificates import load_certificate
 from sport_ray.errors import UserError
+from sport_ray.experiments.config.study import Study
+from sport_ray.experiments.stages.base import BUNDLED
+from sport_ray.experiments.task_policies import SOURCES
+from sport_ray.experiments.task_policies.scpo import (
+    ScpoSection,
+    ScpoSource,
+    max_violation,
+    training_plan,
+)
 from sport_ray.policies import FrozenGaussian, load_policy
 from sport_ray.policies.store import policy_digest
 from sport_ray.rollouts import BaseBehaviour, run_scenarios

@@ -11,9 +11,9 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from experiments.base import BUNDLED
 from sport_ray.certificates.memory import EDGE, LIVED, NEIGHBOURS, VIOLATING, require_no_memory
 from sport_ray.errors import UserError
+from sport_ray.experiments.stages.base import BUNDLED
 from sport_ray.policies import FrozenGaussian, GaussianNetwork, load_policy
 from sport_ray.policies.network import PolicySpec
 from sport_ray.rollouts import BaseBehaviour, ScenarioPlan, run_scenarios

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments.base import BUNDLED
 from sport_ray.bounds import scenario_bound
 from sport_ray.certificates import (
     Candidate,
@@ -17,6 +16,7 @@ from sport_ray.certificates import (
 )
 from sport_ray.certificates.choice import best_horizon
 from sport_ray.certificates.rerun import CheckFailed, _blocks, choose_again
+from sport_ray.experiments.stages.base import BUNDLED
 from sport_ray.policies import FrozenGaussian, PolicyFile, load_policy
 from sport_ray.rollouts import BaseBehaviour, OutcomeTotals, ScenarioPlan, Tally, run_scenarios
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.base import BUNDLED
 from sport_ray.canonical import digest, write_json
 from sport_ray.certificates import FixedSampling, build_certificate, save_certificate
 from sport_ray.certificates.verify import Check, verify_certificate
+from sport_ray.experiments.stages.base import BUNDLED
 from sport_ray.policies import FrozenGaussian, load_policy
 from sport_ray.properties import NEVER
 from sport_ray.rollouts import (

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-import experiments
+from sport_ray import experiments
 from sport_ray.certificates import FixedSampling, build_certificate, save_certificate
 from sport_ray.constraints import Constraint, constraint_from_json
 from sport_ray.deploy.export import Export, write_bundle

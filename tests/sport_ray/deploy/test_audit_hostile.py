@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from experiments.cli import app
 from sport_ray.deploy import Check, audit_log, load, read_bundle
 from sport_ray.deploy.audit_log import LARGEST_LINE, AuditLog
 from sport_ray.errors import UserError
+from sport_ray.experiments.cli.main import app
 from tests.sport_ray.deploy.test_audit import acted, failed, resealed
 
 EVIL = "\x1b]0;title\x07\x1b[2J\u202egnp\r\n[bold red]LOG HOLDS[/]"

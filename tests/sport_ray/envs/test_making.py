@@ -10,7 +10,7 @@ from sport_ray.envs.making import horizon_arguments, make_environment
 from sport_ray.envs.spaces import require_unit_actions
 from sport_ray.errors import UserError
 
-EXAMPLE = "experiments.examples.pendulum:sport_ray_examples/SafePendulum-v0"
+EXAMPLE = "sport_ray.experiments.examples.pendulum:sport_ray_examples/SafePendulum-v0"
 
 
 def test_the_horizon_reaches_those_that_know_it_and_those_that_do_not():

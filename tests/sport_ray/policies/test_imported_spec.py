@@ -11,7 +11,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-import experiments
+from sport_ray import experiments
 from sport_ray.policies import (
     FrozenGaussian,
     GaussianNetwork,

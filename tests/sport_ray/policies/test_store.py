@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save
 
-import experiments
+from sport_ray import experiments
 from sport_ray.canonical import digest, write_json
 from sport_ray.errors import UserError
 from sport_ray.policies import (

@@ -15,7 +15,7 @@ from tests.sport_ray.envs.habits import CLOCK, HABITS, LATE, Habits, register
 
 register()
 
-EXAMPLE = "experiments.examples.pendulum:sport_ray_examples/SafePendulum-v0"
+EXAMPLE = "sport_ray.experiments.examples.pendulum:sport_ray_examples/SafePendulum-v0"
 
 
 def context(env_id: str, horizon: int, **more: object) -> dict:

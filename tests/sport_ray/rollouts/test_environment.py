@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sport_ray.comparators.presa.episodes import collect
 from sport_ray.errors import UserError
-from sport_ray.presa.episodes import collect
 from sport_ray.rollouts import ScenarioPlan, Tally, run_scenarios
 from tests.sport_ray.envs.habits import CLOCK, HABITS, LATE, Habits, register
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sport_ray.tracking.analysis.answer import answer_study
+from sport_ray.tracking.figures import Animation, animate
+from sport_ray.tracking.figures.animation import FRAMES_PER_STEP, MAX_BYTES, _until
+from sport_ray.tracking.figures.style import BLUE, GREEN, VERMILLION
+from sport_ray.tracking.results.records import read_results
+from sport_ray.tracking.results.statistics import aggregate
+from sport_ray.tracking.results.table import results_table
 from tests.tracking.conftest import make_samples, write_kinds, write_study
-from tracking.answer import answer_study
-from tracking.figures import Animation, animate
-from tracking.figures.animation import FRAMES_PER_STEP, MAX_BYTES, _until
-from tracking.figures.style import BLUE, GREEN, VERMILLION
-from tracking.records import read_results
-from tracking.statistics import aggregate
-from tracking.table import results_table
 
 
 def animation_of(path: Path) -> Animation | None:

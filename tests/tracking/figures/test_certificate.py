@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from tracking.figures.certificate import largest_log_alpha
+from sport_ray.tracking.figures.certificate import largest_log_alpha
 
 
 def test_the_bound_is_met_with_equality() -> None:

@@ -11,7 +11,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from tracking.figures.style import (
+from sport_ray.tracking.figures.style import (
     KIND_COLOURS,
     METHOD_COLOURS,
     alpha_axis,
@@ -21,7 +21,7 @@ from tracking.figures.style import (
     say_example,
     say_few_seeds,
 )
-from tracking.inline_svg import THEME
+from sport_ray.tracking.report.svg import THEME
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,11 @@ def _colours(theme: str) -> dict[str, dict[str, str]]:
     groups = {"methods": METHOD_COLOURS, "kinds": KIND_COLOURS}
     if theme == "light":
         return groups
-    css = resources.files("tracking").joinpath("templates", "report.css").read_text("utf-8")
+    css = (
+        resources.files("sport_ray.tracking.report")
+        .joinpath("templates", "report.css")
+        .read_text("utf-8")
+    )
     dark = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", css[css.index("dark)") :].split("\n}\n")[0]))
     variables = {light: value[6:-1] for light, value in THEME.items()}
     return {

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 
-from tracking import load_results
-from tracking.figures.style import look, series_colour, series_marker
-from tracking.figures.task_policies import draw_task_policies
-from tracking.performance import RETURN, STEPS
-from tracking.statistics import aggregate
-from tracking.task_policies import series_of
-from tracking.task_policy_table import task_policy_table
+from sport_ray.tracking import load_results
+from sport_ray.tracking.analysis.task_policies import task_policy_table
+from sport_ray.tracking.figures.style import look, series_colour, series_marker
+from sport_ray.tracking.figures.task_policies import draw_task_policies
+from sport_ray.tracking.results.performance import RETURN, STEPS
+from sport_ray.tracking.results.statistics import aggregate
+from sport_ray.tracking.results.task_policies import series_of
 
 
 def draw(folder, measure=STEPS, out=None):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracking.figures.trajectories import enters_hazard, spread
+from sport_ray.tracking.figures.trajectories import enters_hazard, spread
 
 
 def test_entering_is_at_most_the_radius_and_padding_never_enters() -> None:

@@ -1,0 +1,115 @@
+"""Commands about results that exist: conservativeness, compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sport_ray.tracking.console import PlainConsole, say
+
+StudyOrResults = Annotated[
+    Path, typer.Argument(metavar="STUDY.yaml|RESULTS", help="Study file or result folder.")
+]
+
+
+def conservativeness_command(
+    study_path: StudyOrResults,
+    results: Annotated[
+        Path | None,
+        typer.Option("--results", help="Result folder (default: results/<name of the study>)."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to write (default: into the result folder).")
+    ] = None,
+) -> None:
+    """How far promised risks lie above what was seen, where that comes from, and how it grows.
+
+    Writes conservativeness.html, its figures, and conservativeness*.csv into the result folder:
+    for every cell the ladder prior bound → other prior bounds → off-policy → posterior → observed
+    rate in powers of ten, the parts of that gap, and how much of the log budget was used. Reads
+    the folder alone and runs nothing.
+    """
+    from sport_ray.experiments.results.alarm import alarm_in, end_with, print_alarm
+    from sport_ray.experiments.results.status import locate
+    from sport_ray.tracking.report.conservativeness import write_conservativeness
+    from sport_ray.tracking.results.completeness import completeness_of
+    from sport_ray.tracking.results.records import read_results
+
+    folder, _ = locate(study_path, results)
+    page = write_conservativeness(folder, out)
+    console = PlainConsole()
+    refuted = alarm_in(folder)
+    print_alarm(console, refuted)
+    if incomplete := completeness_of(read_results(folder)).sentence:
+        say(console, incomplete, style="bold yellow")
+    say(console, f"conservativeness: {page}")
+    end_with(refuted)
+
+
+def compare_command(
+    first: Annotated[
+        Path, typer.Argument(metavar="STUDY_A|RESULTS_A", help="The study to compare with.")
+    ],
+    second: Annotated[Path, typer.Argument(metavar="STUDY_B|RESULTS_B", help="The other study.")],
+    out: Annotated[Path, typer.Option("--out", help="Where to write the table.")] = Path(
+        "compare.csv"
+    ),
+) -> None:
+    """What differs between two studies, and by how much their results do, with intervals.
+
+    One number and a verdict: the mean performance over the settings that both have (the same
+    constraint, α or ε_max, T and swept parameters), second minus first, with Welch's t-interval
+    over training seeds. Studies of different environments, properties or worlds are refused, and
+    so are different base policies unless cells are derived from the same ε_max.
+    """
+    from sport_ray.experiments.results.status import locate
+    from sport_ray.tracking.analysis.compare import compare_studies, write_compare_csv
+    from sport_ray.tracking.analysis.compare_table import print_comparison
+    from sport_ray.tracking.results.completeness import completeness_of
+    from sport_ray.tracking.results.files import writing
+    from sport_ray.tracking.results.records import read_results
+
+    folders = [read_results(locate(path, None)[0]) for path in (first, second)]
+    comparison = compare_studies(*folders)
+    console = PlainConsole()
+    names = [folder.name for folder in folders]
+    if names[0] == names[1]:
+        names = [f"{folder.name} ({folder.path})" for folder in folders]
+    for name, folder in zip(names, folders, strict=True):
+        if incomplete := completeness_of(folder).sentence:
+            say(console, f"{name}: {incomplete}", style="bold yellow")
+    print_comparison(console, comparison, *names)
+    with writing(out.absolute().parent, "name another file with --out"):
+        say(console, f"table: {write_compare_csv(comparison, out)}")
+
+
+def publish_command(
+    study_path: StudyOrResults,
+    out: Annotated[Path, typer.Option("--out", help="Where to put the copies.")],
+    results: Annotated[
+        Path | None,
+        typer.Option("--results", help="Result folder (default: results/<name of the study>)."),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="Where the report was written, if not into that folder."),
+    ] = None,
+) -> None:
+    """Copy what is small and worth keeping: certificate, study, tables, figures, versions.
+
+    For a repository or a paper's supplement; run `sport-ray report` first.
+    """
+    from sport_ray.experiments.results.status import locate
+    from sport_ray.tracking.report.publish import publish
+    from sport_ray.tracking.results.files import writing
+    from sport_ray.versions import versions
+
+    folder, _ = locate(study_path, results)
+    # Of a result folder, the study that is copied along: where the folder lay helps nobody.
+    command = f"sport-ray run {'study.yaml' if study_path.is_dir() else study_path}"
+    with writing(out):
+        written = publish(folder, out, versions(), command, report)
+    size = sum(path.stat().st_size for path in written)
+    say(PlainConsole(), f"{len(written)} files, {size / 1e6:.1f} MB: {out}")

@@ -1,0 +1,205 @@
+"""Commands about certificates that exist: plan, verify, sign, new-key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from sport_ray.errors import UserError
+from sport_ray.text import plain
+
+if TYPE_CHECKING:  # torch takes seconds, which --help should not
+    from sport_ray.certificates.verify import Check
+
+CertificatePath = Annotated[
+    Path,
+    typer.Argument(metavar="CERT", help="certificate.json, or a folder that holds one."),
+]
+MARKS = {True: "[green]passed[/]", False: "[bold red]FAILED[/]", None: "[yellow]not checked[/]"}
+MISSING = "[bold red]MISSING[/]"
+MANIFEST = "manifest.json"
+
+
+def certificate_file(path: Path) -> Path:
+    """The certificate that a path means: the file, or ``certificate.json`` in the folder."""
+    return path / "certificate.json" if path.is_dir() else path
+
+
+def bundle_folder(path: Path) -> Path | None:
+    """The folder of the bundle that a path means: a folder with a manifest, or with a task policy
+    to which one belongs; or the manifest itself. None for a certificate."""
+    if path.name == MANIFEST:
+        return path.parent
+    is_bundle = (path / MANIFEST).exists() or (path / "task").is_dir()
+    return path if is_bundle else None
+
+
+def verify_command(
+    certificate: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CERT", help="certificate.json, a folder that holds one, or a bundle."
+        ),
+    ],
+    base: Annotated[
+        Path | None,
+        typer.Option("--base", help="Folder of the base policy (default: beside CERT)."),
+    ] = None,
+    rerun: Annotated[
+        int,
+        typer.Option("--rerun", min=0, help="Run so many scenarios again, spread over all."),
+    ] = 0,
+    trust: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trust-module",
+            metavar="MODULE",
+            help="With --rerun: this module, which the certificate's environment names, may run.",
+        ),
+    ] = None,
+    public_key: Annotated[
+        Path | None,
+        typer.Option("--public-key", help="Require a signature (CERT.sig) by this key's holder."),
+    ] = None,
+) -> None:
+    """Recompute every number of a certificate from its outcome table; exit status 1 if one fails.
+
+    Checks the file byte for byte, the table's bytes and numbers, every count and bound, that
+    the table's columns agree with each other, and the base policy's digest; of a bundle every
+    file and its promise, too. With --rerun, also runs scenarios again from their seeds: they must
+    give the same rows to the bit. Nothing that a file names is run unless --trust-module says so.
+    """
+    from sport_ray.certificates.verify import verify_certificate
+    from sport_ray.experiments.stages.progress import counting
+
+    console = Console()
+    folder = bundle_folder(certificate)
+    path = certificate_file(folder or certificate)
+    checks: list[Any] = [] if folder is None else _bundle(folder)
+    options: dict[str, Any] = {"base": base, "trust": trust or ()}
+    if rerun:
+        with counting(console, "run again: scenarios", rerun) as advance:
+            checks += verify_certificate(path, rerun=rerun, progress=advance, **options)
+    else:
+        checks += verify_certificate(path, **options)
+    if public_key is not None:
+        checks.append(_signature(path, public_key))
+    table = Table("check", "", "", box=None, pad_edge=False)
+    for check in checks:  # what a file says may be anything: neither codes nor markup
+        mark = MISSING if getattr(check, "missing", False) else MARKS[check.passed]
+        table.add_row(check.name, mark, escape(plain(check.detail)))
+    console.print(table)
+    name = escape(plain(path if folder is None else folder))
+    failed = [check for check in checks if check.passed is False]
+    lost = [check.name for check in failed if getattr(check, "missing", False)]
+    wrong = [check.name for check in failed if check.name not in lost]
+    if wrong:
+        console.print(f"[bold red]{name} does not hold[/]: {', '.join(wrong)}", soft_wrap=True)
+    if lost:
+        console.print(
+            f"[bold red]{name} cannot be verified[/], a file is missing: {', '.join(lost)}",
+            soft_wrap=True,
+        )
+    if failed:
+        raise typer.Exit(1)
+    console.print(f"{name} holds", soft_wrap=True)
+
+
+def _bundle(folder: Path) -> list[Any]:
+    """The checks of a bundle as such."""
+    from sport_ray.certificates.verify import Check
+    from sport_ray.deploy.verify import verify_bundle
+
+    manifest = folder / MANIFEST
+    if not manifest.exists():
+        return [Check("manifest", False, f"{manifest} does not exist", missing=True)]
+    return list(verify_bundle(folder))
+
+
+def _signature(path: Path, public_key: Path) -> Check:
+    from sport_ray.certificates.signing import check_signature
+    from sport_ray.certificates.verify import Check
+
+    try:
+        check_signature(path, public_key)
+    except UserError as error:
+        return Check("signature", False, str(error))
+    return Check("signature", True, f"by the holder of {public_key}")
+
+
+def sign_command(
+    certificate: CertificatePath,
+    key: Annotated[Path, typer.Option("--key", help="Ed25519 private key (PEM); see new-key.")],
+) -> None:
+    """Sign a certificate: writes CERT.sig, which verify --public-key checks."""
+    from sport_ray.certificates.signing import sign_certificate
+
+    target = sign_certificate(certificate_file(certificate), key)
+    Console().print(f"signature written to {escape(str(target))}", soft_wrap=True)
+
+
+def new_key_command(
+    path: Annotated[Path, typer.Argument(metavar="KEY.pem", help="Where to write the key.")],
+) -> None:
+    """Make a key to sign certificates with: KEY.pem (keep it) and KEY.pem.pub (give it away)."""
+    from sport_ray.certificates.signing import new_key
+
+    new_key(path)
+    Console().print(escape(f"private key {path}, public key {path}.pub"), soft_wrap=True)
+
+
+def plan_command(
+    certificate: CertificatePath,
+    eps_max: Annotated[
+        list[float] | None,
+        typer.Option("--eps-max", help="Acceptable risk; may be given more than once."),
+    ] = None,
+    horizon: Annotated[
+        int | None, typer.Option("--horizon", min=1, help="Only this T instead of the best.")
+    ] = None,
+    alpha_mu: Annotated[
+        float, typer.Option("--alpha-mu", min=1.0, help="Ratio of the initial laws, deployed/base.")
+    ] = 1.0,
+    alpha_p: Annotated[
+        float, typer.Option("--alpha-p", min=1.0, help="Ratio of the dynamics, per step.")
+    ] = 1.0,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder for plan.csv and the figure (default: CERT's folder)."),
+    ] = None,
+) -> None:
+    """How large may α be, and at which T, for a risk that is acceptable? Nothing is trained.
+
+    Prints the best (T, α) for each ε_max, and writes plan.csv (every T) and the figure of the
+    largest permitted log α against T. All T and all α hold together with the certificate's
+    confidence, so picking the best costs nothing.
+    """
+    import pandas as pd
+
+    from sport_ray.canonical import write_atomic
+    from sport_ray.certificates import load_certificate
+    from sport_ray.experiments.cli.plan import plan_frame, plan_rows, plan_table
+    from sport_ray.tracking.figures.certificate import draw_max_log_alpha
+    from sport_ray.tracking.figures.style import look
+    from sport_ray.tracking.results.csv_text import csv_text
+
+    path = certificate_file(certificate)
+    loaded = load_certificate(path)
+    world = {"alpha_mu": alpha_mu, "alpha_p": alpha_p}
+    rows = plan_rows(loaded, eps_max, horizon, **world)
+    console = Console()
+    console.print(plan_table(loaded, rows))
+    folder = out or path.parent
+    frame = plan_frame(rows)
+    write_atomic(folder / "plan.csv", csv_text(frame).encode())
+    with look():
+        drawn = draw_max_log_alpha(
+            loaded.body(), pd.DataFrame({"horizon": []}), folder, tuple(rows), **world
+        )
+    figure = "" if drawn is None else f" and {folder / 'max_log_alpha'}.png, .svg"
+    console.print(escape(f"written: {folder / 'plan.csv'}{figure}"), soft_wrap=True)

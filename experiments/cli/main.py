@@ -1,0 +1,291 @@
+"""The command line: sport-ray train-base | certify | tune | sweep | status | report | run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from sport_ray.errors import UserError
+from sport_ray.experiments.cli.analysis import (
+    compare_command,
+    conservativeness_command,
+    publish_command,
+)
+from sport_ray.experiments.cli.certificates import (
+    new_key_command,
+    plan_command,
+    sign_command,
+    verify_command,
+)
+from sport_ray.experiments.cli.deployment import audit_command, export_command
+from sport_ray.experiments.cli.policies import import_base_command
+from sport_ray.experiments.cli.streams import forgiving_streams
+from sport_ray.experiments.config.paths import expanded_argument
+from sport_ray.tracking.console import PlainConsole, say
+from sport_ray.tracking.mlflow.uris import mask_text
+
+if TYPE_CHECKING:  # Ray and torch take seconds: a mistake in a study is told before
+    from sport_ray.experiments.stages.stages import Context
+
+
+class _Commands(TyperGroup):
+    """The commands; what begins with ~ or a variable is a path, in ``--out=~/x`` as well."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Arguments with such paths expanded."""
+        return super().parse_args(ctx, [expanded_argument(argument) for argument in args])
+
+
+app = typer.Typer(
+    name="sport-ray",
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help=(
+        "How much task performance does each level of certified risk buy?\n\n"
+        "A study file names a base policy that is believed safe, an environment, a property and "
+        "a grid. The stages are: [bold]train-base[/] (only if you have no base policy), "
+        "[bold]certify[/] (bound the base's violation probability from rollouts), [bold]tune[/] "
+        "(search training parameters at one α, where the study asks for it), [bold]sweep[/] "
+        "(train and evaluate policies whose density ratio to the base is at most α), "
+        "[bold]status[/] (what is done, and the time left), [bold]report[/] (Pareto front, "
+        "figures, tables). [bold]run[/] does what is missing.\n\n"
+        "Start with: sport-ray run experiments/studies/quickstart.yaml"
+    ),
+)
+
+StudyPath = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.")]
+ResultsOption = Annotated[
+    Path | None,
+    typer.Option("--results", help="Result folder (default: results/<name of the study>)."),
+]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", help="Where to write (default: into the result folder).")
+]
+AddressOption = Annotated[
+    str | None, typer.Option("--address", help="Join this Ray cluster instead of starting Ray.")
+]
+
+
+def _context(study_path: Path, results: Path | None, address: str | None = None) -> Context:
+    from sport_ray.experiments.config.study import load_study
+    from sport_ray.experiments.results.folder import ResultFolder
+    from sport_ray.experiments.stages.stages import Context
+
+    study = load_study(study_path)
+    folder = ResultFolder(results or Path("results") / study.name, study)
+    return Context(study, study_path, folder, PlainConsole(), address)
+
+
+@app.command("train-base")
+def train_base_command(
+    study_path: StudyPath,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the policy (default: RESULTS/base).")
+    ] = None,
+    results: ResultsOption = None,
+    address: AddressOption = None,
+) -> None:
+    """Train a base policy with PPO and save it without pickle (safetensors + JSON).
+
+    The study's section base_training holds the hyper-parameters and the seed. The policy that
+    ships with the package was made this way: experiments/bases/*/policy.json has the command.
+    """
+    from sport_ray.experiments.stages.run import train_base
+
+    train_base(_context(study_path, results, address), out)
+
+
+@app.command()
+def certify(
+    study_path: StudyPath, results: ResultsOption = None, address: AddressOption = None
+) -> None:
+    """Certify the base policy: N independent complete scenarios, ε_base(T) for every T.
+
+    Writes certificate.json into the result folder, with everything the bound depends on and a
+    digest over itself. Always runs, and replaces what is there; the same settings give the same
+    numbers.
+    """
+    from sport_ray.experiments.stages.run import certify_base
+
+    certify_base(_context(study_path, results, address))
+
+
+@app.command()
+def tune(
+    study_path: StudyPath, results: ResultsOption = None, address: AddressOption = None
+) -> None:
+    """Search training parameters at one constraint and one T, as the study's section tuning says.
+
+    Each trial trains under that constraint and is judged by its task performance on scenarios of
+    its own purpose, never on those that cells are evaluated on. Writes tuning.json into the
+    result folder; the sweep then trains all its cells with the winner's parameters. Needs a
+    certificate. Trials that have ended are kept; run the command again to resume.
+    """
+    from sport_ray.experiments.stages.run import tune_study
+
+    tune_study(_context(study_path, results, address))
+
+
+@app.command()
+def sweep(
+    study_path: StudyPath, results: ResultsOption = None, address: AddressOption = None
+) -> None:
+    """Train and evaluate the study's cells: α × T × seeds × methods, on Ray Tune.
+
+    Needs a certificate (see certify) for exactly this base, environment and property. Cells that
+    are finished already are kept; run the command again to resume after an interruption. Ctrl-C
+    stops within seconds; watch from another terminal with `sport-ray status`. Exit status 3: the
+    cells are there, and one of them refutes what was promised of it; so of `report` and `run`.
+    """
+    from sport_ray.experiments.results.alarm import end_with
+    from sport_ray.experiments.stages.run import sweep_study
+
+    end_with(sweep_study(_context(study_path, results, address)).refuted)
+
+
+@app.command()
+def status(
+    study_path: Annotated[
+        Path, typer.Argument(metavar="STUDY.yaml|RESULTS", help="Study file or result folder.")
+    ],
+    results: ResultsOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts: one JSON object.")] = False,
+) -> None:
+    """Show which cells are done, running, failed (and why) or not started, and the time left.
+
+    Reads the result folder alone and starts nothing, so it may be called at any time, from any
+    machine that sees the folder. Time left: the median time of the cells of a kind that are done,
+    times those that are not, divided by how many run at a time.
+    """
+    from sport_ray.experiments.cli.status import print_status
+    from sport_ray.experiments.results.status import locate, read_status
+
+    folder, changed = locate(study_path, results)
+    found = read_status(folder, changed)
+    if as_json:
+        sys.stdout.write(json.dumps(found.to_json(), indent=1) + "\n")
+    else:
+        print_status(PlainConsole(), found)
+
+
+@app.command()
+def report(
+    study_path: Annotated[
+        Path, typer.Argument(metavar="STUDY.yaml|RESULTS", help="Study file or result folder.")
+    ],
+    results: ResultsOption = None,
+    track: Annotated[
+        bool, typer.Option("--track", help="Also send to MLflow what was not logged yet.")
+    ] = False,
+    out: OutOption = None,
+) -> None:
+    """Write report.html, cells.csv, pareto.csv and the figures from a result folder.
+
+    --track sends to tracking.uri of the study, else to MLFLOW_TRACKING_URI, else to mlflow.db in
+    the result folder.
+    """
+    from sport_ray.experiments.results.alarm import alarm_in, end_with, print_alarm
+    from sport_ray.tracking import write_report
+
+    context = None if study_path.is_dir() else _context(study_path, results)
+    folder = study_path if context is None else context.folder.root
+    console = PlainConsole()
+    page = write_report(folder, out)
+    refuted = alarm_in(folder)
+    print_alarm(console, refuted)
+    _print_report(console, folder, page)
+    if track:
+        from sport_ray.experiments.results.status import tracking_uri
+        from sport_ray.tracking import log_sweep
+
+        # What lies in the folder has no credentials; the study file may.
+        uri = context.study.tracking.uri if context else tracking_uri(folder)
+        console.print(f"MLflow: {log_sweep(folder, uri)}")
+    end_with(refuted)
+
+
+@app.command()
+def run(
+    study_path: StudyPath, results: ResultsOption = None, address: AddressOption = None
+) -> None:
+    """Do every stage of a study that is missing, then print the Pareto front.
+
+    train-base (if the study's base does not exist and the study says how to train it), certify,
+    tune (if the study has the section), sweep, report, conservativeness. Run it again to resume:
+    nothing that is finished is repeated.
+    """
+    from sport_ray.experiments.results.alarm import end_with, print_alarm
+    from sport_ray.experiments.stages.report import write_pages
+    from sport_ray.experiments.stages.run import run_study
+    from sport_ray.tracking.mlflow.client import store_uri
+    from sport_ray.tracking.mlflow.uris import mask_uri
+
+    context = _context(study_path, results, address)
+    summary = run_study(context)
+    page = write_pages(context.folder.root, context.study.tracking.uri, context.console)
+    print_alarm(context.console, summary.refuted)
+    _print_report(context.console, context.folder.root, page)
+    store = store_uri(context.study.tracking.uri, context.folder.root)
+    context.console.print(f"MLflow store: {mask_uri(store)}", soft_wrap=True)
+    end_with(summary.refuted)
+
+
+app.command("conservativeness")(conservativeness_command)
+app.command("compare")(compare_command)
+app.command("publish")(publish_command)
+app.command("plan")(plan_command)
+app.command("verify")(verify_command)
+app.command("sign")(sign_command)
+app.command("new-key")(new_key_command)
+app.command("export")(export_command)
+app.command("audit")(audit_command)
+app.command("import-base")(import_base_command)
+
+
+def _print_report(console: Console, folder: Path, path: Path) -> None:
+    from sport_ray.tracking.analysis.answer import answer_study
+    from sport_ray.tracking.analysis.pareto_table import print_pareto
+    from sport_ray.tracking.analysis.speedup_table import print_speedup
+    from sport_ray.tracking.results.completeness import completeness_of
+    from sport_ray.tracking.results.records import read_results
+    from sport_ray.tracking.results.refutation import is_refuted
+    from sport_ray.tracking.results.statistics import aggregate
+    from sport_ray.tracking.results.table import results_table
+
+    results = read_results(folder)
+    table = results_table(results.records, results.planned)
+    if incomplete := completeness_of(results).sentence:
+        say(console, incomplete, style="bold yellow")
+    print_pareto(console, table)
+    print_speedup(console, results, table)
+    if not is_refuted(table):  # the alarm has been shown: there is no answer
+        answer = answer_study(aggregate(table), results.certificate, results.base_at)
+        console.print(answer.sentence, highlight=False)
+    console.print(f"report: {path}", soft_wrap=True)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line on standard error and exit status 2.
+
+    A sweep that Ctrl-C ended is such a line too, with exit status 130.
+    """
+    with forgiving_streams():
+        try:
+            app(standalone_mode=True)
+        except UserError as error:
+            message = mask_text(" ".join(str(error).split()))
+            say(PlainConsole(stderr=True), f"sport-ray: {message}")
+            sys.exit(getattr(error, "exit_status", 2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""How `sport-ray status` looks on a terminal: one line per fact, within 80 columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from sport_ray.experiments.results.alarm import print_alarm
+from sport_ray.experiments.results.folder import LEDGER
+from sport_ray.experiments.results.status import Status, SweepState
+from sport_ray.text import plain
+
+
+def print_status(console: Console, status: Status) -> None:
+    """Show it: one line per fact and per failed cell, within the console's width."""
+
+    def line(*parts: str | tuple[str, str]) -> None:
+        """Each text, or text with its style."""
+        told = [one if isinstance(one, tuple) else (one, "") for one in parts]
+        console.print(
+            Text.assemble(*((plain(text), style) for text, style in told)),
+            overflow="ellipsis",
+            no_wrap=True,
+        )
+
+    print_alarm(console, status.refuted)
+    line((status.study, "bold"), f": {_sweep_line(status.sweep)}")
+    line(
+        f"  {status.planned} planned: ",
+        (f"{len(status.done)} done", "green"),
+        ", ",
+        (f"{len(status.running)} running", "cyan"),
+        ", ",
+        (f"{len(status.failed)} failed", "red"),
+        f", {len(status.not_started)} not started",
+    )
+    if status.cells_per_hour is not None:
+        line(f"  {status.cells_per_hour:g} cells per hour in this sweep")
+    if status.seconds_left:
+        ahead = "" if status.sweep.state.startswith("running") else " once it is resumed"
+        line(f"  about {_duration(status.seconds_left)} left{ahead}")
+    for cell in status.failed:
+        known = isinstance(cell["alpha"], (int, float))  # a record is shown as it is
+        alpha = f" α={float(cell['alpha']):g}" if known else ""
+        made = _made_by(cell)
+        where = f"{cell['cell_id']} {made}{alpha} T={cell['horizon']} s={cell['seed']}"
+        line("  ", ("failed", "red"), f" {where}")
+        line(f"    {' '.join(str(cell['reason']).split())}")
+    for count, text in (
+        (len(status.damaged_records), "records are damaged: those cells will be run again"),
+        (len(status.lost_records), "records are gone: those cells will be run again"),
+        (len(status.outside_plan), "records outside the present plan are kept, not counted"),
+        (len(status.damaged_ledger_lines), f"lines of {LEDGER} are damaged and not believed"),
+    ):
+        if count:
+            line(f"  {count} {text}")
+    if status.study_changed:
+        line("  the study file has changed since: this is the plan of the last sweep")
+
+
+def _made_by(cell: dict[str, Any]) -> str:
+    """The method; with the source of the task policy where the method does not tell it."""
+    method, source = str(cell["method"]), cell.get("task_policy")
+    told = source in (None, "projected_ppo", "unconstrained")
+    return method if told else f"{source} {method}"
+
+
+def _sweep_line(sweep: SweepState) -> str:
+    who = f"process {sweep.pid} on {sweep.host}"
+    return {
+        "running": f"running ({who})",
+        "running elsewhere": f"running on host {sweep.host} (process {sweep.pid}), if alive",
+        "finished": "the last sweep came to its end",
+        "failed": f"the last sweep failed: {sweep.reason}",
+        "interrupted": "interrupted; `sport-ray sweep` resumes",
+        "killed": "killed; `sport-ray sweep` resumes",
+        "died": f"{who} died; `sport-ray sweep` resumes",
+    }.get(sweep.state, "no history of a sweep")
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,35 @@
+"""How many copies of an environment training may make, where their number is limited."""
+
+from __future__ import annotations
+
+from sport_ray.errors import UserError
+from sport_ray.experiments.config.sections import Environment, ResourcesSection
+from sport_ray.experiments.config.training import PPOSection
+
+
+def require_copies(
+    environment: Environment, resources: ResourcesSection, name: str, section: PPOSection
+) -> None:
+    """Refuse a training that steps more environments side by side than can exist.
+
+    name: of the section, begins the line of the error.
+
+    Raises:
+        UserError: naming both numbers.
+    """
+    limit = environment.copies
+    runners = max(resources.env_runners_per_cell, 1)
+    if limit is None or section.num_envs * runners <= limit:
+        return
+    many = f"{name}.num_envs = {section.num_envs}"
+    if runners > 1:
+        many += f" times resources.env_runners_per_cell = {runners}"
+    raise UserError(
+        f"{many} is more than environment.copies = {limit}: lower num_envs to "
+        f"{max(limit // runners, 1)}" + (", with fewer runners" if runners > limit else "")
+    )
+
+
+def concurrent_trials(environment: Environment) -> int | None:
+    """How many Tune trials may run at a time: one where copies are limited, None for no limit."""
+    return None if environment.copies is None else 1

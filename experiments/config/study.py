@@ -1,0 +1,280 @@
+"""The study file: what a user writes down, checked before anything runs."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from sport_ray.constraints import Constraint, Unconstrained
+from sport_ray.errors import UserError
+from sport_ray.experiments.config.axes import restricted, with_values
+from sport_ray.experiments.config.base import Name, Section, plain
+from sport_ray.experiments.config.copies import require_copies
+from sport_ray.experiments.config.mistakes import explained
+from sport_ray.experiments.config.sections import (
+    CertificateSection,
+    DeploymentSection,
+    Environment,
+    EvaluationSection,
+    ResourcesSection,
+    SweepSection,
+    TrackingSection,
+)
+from sport_ray.experiments.config.study_file import read_study_file
+from sport_ray.experiments.config.task_policies import checked_sources, settled_sources
+from sport_ray.experiments.config.training import BaseTrainingSection, PPOSection, TrainingSection
+from sport_ray.experiments.config.tuning import TuningSection
+from sport_ray.experiments.task_policies import SOURCES
+from sport_ray.experiments.task_policies.task import Task
+from sport_ray.policies.network import PolicySpec
+from sport_ray.properties import parse_property
+from sport_ray.tracking.mlflow.uris import absolute_uri, mask_text
+
+if TYPE_CHECKING:
+    from sport_ray.certificates import Certificate
+
+
+Sources = Annotated[
+    dict[str, Any],  # of sections, each of the source's own class
+    BeforeValidator(checked_sources),
+    PlainSerializer(
+        lambda sources: {name: one.model_dump(mode="json") for name, one in sources.items()},
+        return_type=dict[str, Any],
+    ),
+]
+
+
+class Study(Section):
+    """A study: one base policy, one environment and property, one grid.
+
+    task_policies: where task policies come from (docs/task-policies.md), settings by name;
+    without it ``sweep.methods`` says which of the two by PPO.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
+    environment: Environment = Environment()
+    property: str = "(!hazard) U goal"
+    base: Name = "point_reach_avoid"
+    base_training: BaseTrainingSection | None = None
+    certificate: CertificateSection = CertificateSection()
+    sweep: SweepSection
+    training: TrainingSection = TrainingSection()
+    unconstrained_training: PPOSection | None = None
+    evaluation: EvaluationSection = EvaluationSection()
+    deployment: DeploymentSection | None = None
+    resources: ResourcesSection = ResourcesSection()
+    tracking: TrackingSection = TrackingSection()
+    tuning: TuningSection | None = None
+    task_policies: Sources | None = None
+
+    @builtins.property  # a field has that name
+    def sources(self) -> list[str]:
+        """The sources of task policies by name, whichever way they are asked for."""
+        if self.task_policies is not None:
+            return list(self.task_policies)
+        asked: list[str] = [*self.sweep.methods]
+        return [name for name, source in SOURCES.items() if source.sweep_method in asked]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, raw: Any) -> Any:
+        """``task_policy: scpo`` for ``task_policies: [scpo]``; ``environment: some/Id-v0``."""
+        if not isinstance(raw, Mapping):
+            return raw
+        if isinstance(raw.get("environment"), str):
+            raw = {**raw, "environment": {"id": raw["environment"]}}
+        if "task_policy" not in raw:
+            return raw
+        name = raw["task_policy"]
+        if "task_policies" in raw:
+            raise ValueError("task_policy and task_policies are given: remove one")
+        if not isinstance(name, str):
+            raise ValueError(f"task_policy = {name!r}: give one name, or task_policies for more")
+        rest = {key: value for key, value in raw.items() if key != "task_policy"}
+        return {**rest, "task_policies": [name]}
+
+    @model_validator(mode="after")
+    def _one_choice_of_sources(self) -> Study:
+        if self.task_policies is None:
+            return self
+        if "methods" in self.sweep.model_fields_set:
+            raise ValueError("sweep.methods and task_policies are given: remove sweep.methods")
+        by_ppo = [name for name, source in SOURCES.items() if source.sections]
+        if not set(by_ppo) & set(self.task_policies):
+            for name, given in (
+                ("sweep.hyperparameters", self.sweep.hyperparameters),
+                ("tuning", self.tuning),
+            ):
+                if given:
+                    raise ValueError(
+                        f"{name} is about PPO's parameters, and task_policies names no source by "
+                        f"PPO ({', '.join(by_ppo)}): remove one"
+                    )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What was added since, and what it replaces, only where it says something."""
+        dumped: dict[str, Any] = handler(self)
+        if self.task_policies is None:
+            dumped.pop("task_policies", None)
+        elif isinstance(dumped.get("sweep"), dict):
+            dumped["sweep"].pop("methods", None)
+        return dumped
+
+    @builtins.property  # a field has that name
+    def bases(self) -> list[str]:
+        """The base policies that are named: the study's, and others to choose from."""
+        asked = self.certificate.choose
+        return [self.base, *(asked.bases if asked else [])]
+
+    @model_validator(mode="after")
+    def _choice(self) -> Study:
+        asked = self.certificate.choose is not None
+        if asked and self.sweep.horizons is not None:
+            raise ValueError(
+                "sweep.horizons is given, and certificate.choose asks to choose it: remove one"
+            )
+        if not asked and self.sweep.horizons is None:
+            raise ValueError("sweep.horizons is missing (or say in certificate.choose for what ε)")
+        if len(set(self.bases)) < len(self.bases):
+            raise ValueError("certificate.choose.bases names a policy twice")
+        return self
+
+    @model_validator(mode="after")
+    def _hyperparameters(self) -> Study:
+        for point in self.sweep.points:
+            with_values(self.training, point)
+            if self.unconstrained_training is not None:
+                known = set(PPOSection.model_fields)
+                with_values(self.unconstrained_training, restricted(point, known))
+        return self
+
+    @model_validator(mode="after")
+    def _tuning(self) -> Study:
+        if self.tuning is None:
+            return self
+        both = sorted(set(self.tuning.parameters) & set(self.sweep.hyperparameters))
+        if both:
+            raise ValueError(
+                f"{both[0]} is tuned and is an axis of the sweep: remove it from "
+                "tuning.parameters or from sweep.hyperparameters"
+            )
+        horizon = self.tuning.horizon
+        if horizon is not None and horizon > self.certificate.max_horizon:
+            raise ValueError(
+                f"tuning.horizon = {horizon} is beyond certificate.max_horizon "
+                f"({self.certificate.max_horizon})"
+            )
+        if horizon is None and len(self.sweep.horizons or [0]) > 1:
+            raise ValueError("tuning.horizon is missing, and the sweep has several: name one")
+        return self
+
+    @model_validator(mode="after")
+    def _copies(self) -> Study:
+        for name in ("training", "unconstrained_training", "base_training"):
+            section = getattr(self, name)
+            if section is not None:
+                require_copies(self.environment, self.resources, name, section)
+        return self
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Study:
+        longest = max(self.sweep.horizons or [0])
+        if longest > self.certificate.max_horizon:
+            raise ValueError(
+                f"sweep.horizons holds {longest}, beyond certificate.max_horizon "
+                f"({self.certificate.max_horizon})"
+            )
+        return self
+
+    @field_validator("property")
+    @classmethod
+    def _canonical_property(cls, text: str) -> str:
+        """One spelling per formula: certificates are compared by it."""
+        parsed = parse_property(text)
+        parsed.compile()  # one that is too large is refused now, not later
+        return parsed.formula
+
+    def horizons(self, certificate: Certificate) -> list[int]:
+        """The sweep's horizons: as written, or the one that was chosen before certifying."""
+        if self.sweep.horizons is not None:
+            return list(self.sweep.horizons)
+        if certificate.choice is None:
+            raise UserError("the study asks to choose a horizon; the certificate was made for none")
+        return [certificate.choice.horizon]
+
+    def task(self, horizon: int, seed: int, constraint: Constraint | None = None) -> Task:
+        """What a policy is trained for at a point of the grid, by default without a constraint."""
+        return Task(
+            environment=self.environment,
+            property=self.property,
+            horizon=horizon,
+            max_horizon=self.certificate.max_horizon,
+            seed=seed,
+            constraint=constraint or Unconstrained(),
+            resources=self.resources,
+        )
+
+    def base_spec(self, observation_size: int, action_size: int) -> PolicySpec:
+        """Architecture of a base policy that is trained for this study."""
+        training = self.base_training or BaseTrainingSection()
+        return PolicySpec(
+            observation_size=observation_size, action_size=action_size, hidden=training.hidden
+        )
+
+
+def load_study(path: Path) -> Study:
+    """Read a study file.
+
+    Raises:
+        UserError: one line per file, naming the key, the value and, for a misspelt key, the
+            nearest known one.
+    """
+    path = Path(path)
+    values = read_study_file(path).values
+    sections = {name: value for name, value in values.items() if not name.startswith("x-")}
+    return parse_study(sections, f"study file {path}", path.parent)
+
+
+def parse_study(raw: Mapping[str, Any], where: str, folder: Path = Path()) -> Study:
+    """A study from its sections, as a file holds them; ``where`` begins the line of an error.
+
+    folder: what relative paths of task policies and of ``tracking.uri`` start from; default the
+        working directory.
+
+    Raises:
+        UserError: see ``load_study``.
+    """
+    try:
+        study = Study.model_validate(plain(raw))
+    except ValidationError as error:
+        raise UserError(mask_text(f"{where}: {explained(error, Study)}")) from None
+    except ValueError as error:
+        raise UserError(mask_text(f"{where}: {error}")) from None
+    if study.tracking.uri is not None:
+        uri = absolute_uri(study.tracking.uri, folder)
+        study = study.model_copy(
+            update={"tracking": study.tracking.model_copy(update={"uri": uri})}
+        )
+    if study.task_policies is None:
+        return study
+    try:
+        return study.model_copy(
+            update={"task_policies": settled_sources(study.task_policies, folder)}
+        )
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None

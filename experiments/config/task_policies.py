@@ -1,0 +1,85 @@
+"""A study's key ``task_policies``: which sources, and the settings of each, checked by its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from sport_ray.experiments.config.base import Section
+from sport_ray.experiments.config.mistakes import explained, nearest, shown
+from sport_ray.experiments.task_policies import SOURCES
+from sport_ray.policies import GaussianNetwork
+
+if TYPE_CHECKING:
+    from sport_ray.experiments.task_policies.task import Task
+
+
+def checked_sources(given: Any) -> dict[str, Section]:
+    """The settings of each source by name, from a list of names or a mapping to settings.
+
+    Raises:
+        ValueError: one line with what is wrong, its value and the remedy.
+    """
+    if isinstance(given, list):
+        for index, name in enumerate(given):
+            if name in given[:index]:
+                raise ValueError(f"holds {shown(name)} twice")
+        given = {name: None for name in map(_as_name, given)}
+    if not isinstance(given, Mapping) or not given:
+        known = ", ".join(sorted(SOURCES))
+        raise ValueError(
+            f"{shown(given)}: give a list of names, or a mapping from names to settings; known: "
+            f"{known}"
+        )
+    return {name: _checked(name, settings) for name, settings in given.items()}
+
+
+def _as_name(entry: Any) -> str:
+    if not isinstance(entry, str):
+        raise ValueError(f"holds {shown(entry)}: a list holds names; for settings give a mapping")
+    return entry
+
+
+def _checked(name: Any, given: Any) -> Section:
+    source = SOURCES.get(name) if isinstance(name, str) else None
+    if source is None:
+        near = nearest(str(name), SOURCES, 0.6)
+        hint = f"did you mean {near!r}?" if near else f"known: {', '.join(sorted(SOURCES))}"
+        raise ValueError(f"holds {shown(name)}, which is unknown; {hint}")
+    if isinstance(given, source.settings):
+        return given
+    if given is not None and not isinstance(given, Mapping):
+        raise ValueError(f"{name} = {shown(given)}: give a mapping of settings, or {{}} for none")
+    try:
+        return source.settings.model_validate(dict(given or {}))
+    except ValidationError as error:
+        raise ValueError(_explained(name, source.settings, error)) from None
+
+
+def _explained(name: str, settings: type[Section], error: ValidationError) -> str:
+    told = explained(error, settings, name)
+    if (elsewhere := SOURCES[name].sections) and not settings.model_fields:
+        return f"{told}; its settings are in the section {elsewhere[0]}"
+    return told
+
+
+def settled_sources(sources: Mapping[str, Section], study_folder: Path) -> dict[str, Section]:
+    """The settings with what depends on the study file's place; see ``TaskPolicySource.settle``."""
+    return {
+        name: SOURCES[name]().settle(settings, study_folder) for name, settings in sources.items()
+    }
+
+
+def require_sources(sources: Mapping[str, Section], task: Task, base: GaussianNetwork) -> None:
+    """Refuse, before anything runs, a source that can do nothing with this base.
+
+    task: that of the shortest episodes.
+
+    Raises:
+        UserError: see ``TaskPolicySource.check``.
+    """
+    for name, settings in sources.items():
+        SOURCES[name]().check(task, settings, base)

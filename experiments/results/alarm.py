@@ -1,0 +1,80 @@
+"""The alarm on the console: a study whose own data refute its promises."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from sport_ray.errors import UserError
+from sport_ray.experiments.results.folder import read_record
+
+
+def alarm_of(records: Iterable[dict[str, Any]], planned: int) -> str | None:
+    """The line that says what is refuted, or None.
+
+    A record that reports would call damaged raises no alarm here; they stop at it.
+    """
+    records = list(records)
+    if not any(_above_its_promise(record) for record in records):
+        return None  # no lower limit lies above the rate; and scipy takes half a second
+    from sport_ray.tracking.results.refutation import find_refutations, headline, is_sound
+
+    sound = [record for record in records if is_sound(record)]
+    return headline(find_refutations(sound, max(planned, len(records)))) or None
+
+
+def _above_its_promise(record: dict[str, Any]) -> bool:
+    try:
+        rate = record["num_violations"] / record["num_scenarios"]
+        promises = (record.get(name) for name in ("prior_bound", "off_policy_bound"))
+        return any(promise is not None and promise < rate for promise in promises)
+    except (KeyError, TypeError, ZeroDivisionError):
+        return False
+
+
+def alarm_in(root: Path, also: str | None = None) -> str | None:
+    """The same of a result folder: the cells of its plan, those that can be read.
+
+    also: a cell that an earlier plan may have had.
+    """
+    try:
+        planned = json.loads((root / "plan.json").read_text(encoding="utf-8"))["cells"]
+    except (OSError, ValueError, KeyError, TypeError):
+        planned = sorted(path.parent.name for path in root.glob("cells/*/record.json"))
+    cells = dict.fromkeys([*map(str, planned), *([also] if also else [])])
+    found = (read_record(root, cell) for cell in cells)
+    return alarm_of((record for record in found if record is not None), len(planned))
+
+
+def require_no_alarm(root: Path, what: str, also: str | None = None) -> None:
+    """Refuse to do `what` with a study that its own data refute, or with the cell `also`.
+
+    Raises:
+        UserError: naming the cell, what was promised and what was seen.
+    """
+    text = alarm_in(root, also)
+    if text:
+        raise UserError(f"{what}: {text}")
+
+
+def print_alarm(console: Console, text: str | None) -> None:
+    """Show it on a line of its own, never cut."""
+    if text:
+        console.print(text, style="bold red", markup=False, highlight=False, soft_wrap=True)
+
+
+def end_with(text: str | None) -> None:
+    """End the command with the alarm's own exit status, if there is one.
+
+    Raises:
+        typer.Exit: with `sport_ray.tracking.results.refutation.EXIT_STATUS`.
+    """
+    if text:
+        from sport_ray.tracking.results.refutation import EXIT_STATUS
+
+        raise typer.Exit(EXIT_STATUS)

@@ -1,0 +1,194 @@
+"""The result folder: where each stage's files are, and which study they belong to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sport_ray.canonical import write_atomic, write_json
+from sport_ray.errors import UserError
+from sport_ray.experiments.config.redact import public_study, public_text
+from sport_ray.experiments.results.lock import DRIVER, FolderLock
+
+if TYPE_CHECKING:  # torch takes seconds, which `sport-ray status` should not
+    from sport_ray.experiments.config.study import Study
+    from sport_ray.experiments.sweep.plan import Plan
+
+LEDGER = "ledger.jsonl"
+
+
+class ResultFolder:
+    """Paths inside a result folder; a folder belongs to one study, by name.
+
+    text: the study's YAML, where it is not what lies in a file at this moment.
+
+    Raises:
+        UserError: the folder holds the results of a study with another name.
+    """
+
+    def __init__(self, root: Path, study: Study, text: bytes | None = None) -> None:
+        self.root = Path(root).absolute()
+        self.study = study
+        self._text = text
+        self._lock: FolderLock | None = None
+        holder = self._holder()
+        if holder is not None and holder != study.name:
+            raise UserError(
+                f"result folder {self.root} holds the study {holder!r}, not {study.name!r}: "
+                "choose another folder with --results"
+            )
+        if holder is None and self.root.is_dir() and not self._empty():
+            raise UserError(
+                f"result folder {self.root} is not empty and holds no study: "
+                "choose another folder with --results"
+            )
+
+    def _empty(self) -> bool:
+        """Nothing is there, or what a process left that died as soon as it had the lock."""
+        return {path.name for path in self.root.iterdir()} <= {LEDGER, DRIVER}
+
+    def _holder(self) -> str | None:
+        path = self.root / "study.json"
+        if not path.is_file():
+            return None
+        try:
+            return str(json.loads(path.read_text(encoding="utf-8"))["name"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path} is damaged: {error!r}") from None
+
+    def hold(self) -> FolderLock:
+        """Take the lock that whoever changes the folder holds until its process ends; it is kept.
+
+        Raises:
+            UserError: another process is at work here.
+        """
+        if self._lock is None:
+            self._lock = FolderLock(self.ledger)
+        return self._lock
+
+    def release(self) -> None:
+        """Let go of the lock in a process that goes on, such as a notebook's."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def claim(self, source: Path | None) -> None:
+        """Take the lock, and a new folder for this study; what lies there is not changed.
+
+        Raises:
+            UserError: another process is at work here; a disk that takes nothing.
+        """
+        self.hold()
+        if self._holder() is None:
+            self.write_study(source)
+
+    def write_study(self, source: Path | None) -> None:
+        """Write down the study as it is now (without secrets), once it is known to be sound."""
+        self.hold()
+        try:
+            write_json(self.root / "study.json", public_study(self.study))
+            text = self._text
+            if text is None and source is not None:
+                text = source.read_bytes()
+            if text is not None:
+                write_atomic(self.study_file, public_text(text))
+        except OSError as error:
+            raise UserError(f"{self.root} cannot be written: {error.strerror}") from None
+
+    def write_plan(self, plan: Plan) -> None:
+        """Write down which cells the study asks for; reports leave out what is not among them."""
+        jobs = [{"kind": job.kind, "cells": [cell.id for cell in job.cells]} for job in plan.jobs]
+        write_json(self.root / "plan.json", {"cells": list(plan.cells), "jobs": jobs})
+
+    @property
+    def study_file(self) -> Path:
+        """The study as the user wrote it."""
+        return self.root / "study.yaml"
+
+    @property
+    def ledger(self) -> Path:
+        """The history of the sweeps in this folder."""
+        return self.root / LEDGER
+
+    @property
+    def base(self) -> Path:
+        """The base policy that the certificate is about."""
+        return self.root / "base"
+
+    @property
+    def certificate(self) -> Path:
+        """The base certificate."""
+        return self.root / "certificate.json"
+
+    @property
+    def outcomes(self) -> Path:
+        """The outcome table that the certificate rests on."""
+        return self.root / "certificate_outcomes.parquet"
+
+    @property
+    def choice(self) -> Path:
+        """Which horizon and base were chosen, where the study asks to choose."""
+        return self.root / "choice.json"
+
+    @property
+    def cells(self) -> Path:
+        """One folder per cell."""
+        return self.root / "cells"
+
+    @property
+    def policies(self) -> Path:
+        """Trained task policies, by digest."""
+        return self.root / "policies"
+
+    @property
+    def tune(self) -> Path:
+        """What Tune keeps; never read back."""
+        return places(self.root)[-1]
+
+    def record(self, cell_id: str) -> Path:
+        """A cell's record."""
+        return self.cells / cell_id / "record.json"
+
+    def samples(self, cell_id: str) -> Path:
+        """A cell's sampled trajectories and policies."""
+        return self.cells / cell_id / "samples.npz"
+
+    def read_record(self, cell_id: str) -> dict[str, Any] | None:
+        """A cell's record, or None where there is none that can be read."""
+        return read_record(self.root, cell_id)
+
+    def is_finished(self, cell_id: str) -> bool:
+        """Whether the cell has a record that says so."""
+        record = self.read_record(cell_id)
+        return record is not None and record["status"] == "finished"
+
+    def set_aside(self, cell_id: str) -> bool:
+        """Move a record that cannot be read out of the way of its successor; whether there was one.
+
+        A crash or a full disk can leave half a record, and readers of the folder stop at one.
+        """
+        path = self.record(cell_id)
+        for half in path.parent.glob(".*.tmp"):  # whoever wrote it was killed
+            half.unlink(missing_ok=True)
+        if self.read_record(cell_id) is not None or not path.exists():
+            return False
+        path.replace(path.with_name("record.damaged"))
+        return True
+
+
+def places(root: Path) -> tuple[Path, ...]:
+    """Folders that a sweep writes to, each of which may be a disk of its own: records, policies,
+    and what Tune keeps."""
+    return root, root / "cells", root / "policies", root / ".tune"
+
+
+def read_record(root: Path, cell_id: str) -> dict[str, Any] | None:
+    """A cell's record in a result folder, or None where there is none that can be read."""
+    try:
+        path = root / "cells" / cell_id / "record.json"
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    whole = isinstance(record, dict) and record.get("status") in ("finished", "failed")
+    return record if whole and record.get("cell_id") == cell_id else None

@@ -1,0 +1,251 @@
+"""What a sweep has done, does and has to do, from the result folder alone: no Ray, no torch."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sport_ray.errors import UserError
+from sport_ray.experiments.config.redact import public_mapping
+from sport_ray.experiments.config.study_file import read_study_file
+from sport_ray.experiments.results.alarm import alarm_of
+from sport_ray.experiments.results.folder import LEDGER, read_record
+from sport_ray.experiments.results.ledger import read_ledger
+from sport_ray.experiments.results.process import is_alive
+
+
+@dataclass
+class SweepState:
+    """The last sweep in the folder.
+
+    state: running, running elsewhere (on a host that cannot be asked from here), finished, failed,
+    interrupted, killed, died (it ended without a word, as after SIGKILL) or unknown (no ledger).
+    """
+
+    state: str = "unknown"
+    pid: int | None = None
+    host: str | None = None
+    started: str | None = None
+    ended: str | None = None
+    reason: str | None = None
+
+
+@dataclass
+class Status:
+    """Cells of the plan by state; records decide what is done, the ledger what is running.
+
+    refuted: one line, where a cell's evaluation contradicts its promise
+    (`sport_ray.tracking.results.refutation`).
+    """
+
+    folder: str
+    study: str
+    planned: int
+    sweep: SweepState
+    done: list[str] = field(default_factory=list)
+    running: list[str] = field(default_factory=list)
+    failed: list[dict[str, Any]] = field(default_factory=list)
+    not_started: list[str] = field(default_factory=list)
+    damaged_records: list[str] = field(default_factory=list)
+    lost_records: list[str] = field(default_factory=list)
+    outside_plan: list[str] = field(default_factory=list)
+    study_changed: bool = False
+    damaged_ledger_lines: list[int] = field(default_factory=list)
+    refuted: str | None = None
+    cells_per_hour: float | None = None
+    seconds_left: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+def locate(path: Path, results: Path | None) -> tuple[Path, bool]:
+    """The result folder of a study file or folder; whether the study has changed since its sweep.
+
+    Raises:
+        UserError: neither, or a study whose results are not there.
+    """
+    if path.is_dir():
+        return path, False
+    if not path.exists():
+        raise UserError(f"{path} does not exist: give a study file or a result folder")
+    study = read_study_file(path).values
+    if not isinstance(study.get("name"), str):
+        raise UserError(f"study file {path} has no name: write 'name: …' at its top")
+    folder = results or Path("results") / study["name"]
+    if not folder.is_dir():
+        raise UserError(f"no result folder {folder}: make one with `sport-ray run {path}`")
+    return folder, has_changed(folder, study)
+
+
+def tracking_uri(folder: Path) -> str | None:
+    """Where the study that lies in a folder is logged; without credentials, which are not there."""
+    tracking = (_object(folder / "study.json") or {}).get("tracking")
+    uri = tracking.get("uri") if isinstance(tracking, dict) else None
+    return uri if isinstance(uri, str) else None
+
+
+def has_changed(folder: Path, study: dict[str, Any]) -> bool:
+    """Whether a study, as its file holds it, is not the folder's; False where that is not known."""
+    try:
+        kept = read_study_file(folder / "study.yaml").values
+    except UserError:
+        return False
+    return public_mapping(kept) != public_mapping(study)
+
+
+def read_status(folder: Path, study_changed: bool = False, now: datetime | None = None) -> Status:
+    """Read a result folder's state; also while a sweep runs, and one without a ledger.
+
+    Raises:
+        UserError: a folder that holds no study, or whose plan cannot be read.
+    """
+    now = now or datetime.now(UTC)
+    study = _object(folder / "study.json")
+    if study is None:
+        raise UserError(f"{folder} holds no study: give a study file or a result folder")
+    present = sorted(path.parent.name for path in folder.glob("cells/*/record.json"))
+    plan = _object(folder / "plan.json")
+    planned = present if plan is None else [str(cell) for cell in plan.get("cells", [])]
+    history = read_ledger(folder / LEDGER)
+    sweep, entries = _last_sweep(history.entries)
+    status = Status(
+        folder=str(folder),
+        study=str(study.get("name")),
+        planned=len(planned),
+        sweep=sweep,
+        outside_plan=sorted(set(present) - set(planned)),
+        study_changed=study_changed,
+        damaged_ledger_lines=history.damaged,
+    )
+    at_work = _at_work(entries) if sweep.state.startswith("running") else {}
+    records: list[dict[str, Any]] = []
+    told = {e["cell_id"] for e in history.entries if e["event"] == "cell finished"}
+    for cell_id in planned:
+        record = read_record(folder, cell_id)
+        if record is not None and record["status"] == "finished":
+            status.done.append(cell_id)
+            records.append(record)
+        elif cell_id in at_work:
+            status.running.append(cell_id)
+        elif record is not None:
+            status.failed.append(_failure(record))
+        else:
+            status.not_started.append(cell_id)
+            if cell_id in present:
+                status.damaged_records.append(cell_id)
+            elif cell_id in told:
+                status.lost_records.append(cell_id)
+    status.refuted = alarm_of(records, len(planned))
+    _estimate(status, plan, history.entries, entries, at_work, now)
+    return status
+
+
+def _object(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path} is damaged: {error}; run `sport-ray sweep` again") from None
+    if not isinstance(content, dict) or not isinstance(content.get("cells", []), list):
+        raise UserError(f"{path} is damaged: not what was written; run `sport-ray sweep` again")
+    return content
+
+
+def _last_sweep(entries: list[dict[str, Any]]) -> tuple[SweepState, list[dict[str, Any]]]:
+    """The last sweep and its lines."""
+    starts = [i for i, entry in enumerate(entries) if entry["event"] == "sweep started"]
+    if not starts:
+        return SweepState(), []
+    own = entries[starts[-1] :]
+    start, ends = own[0], [entry for entry in own if entry["event"] == "sweep ended"]
+    sweep = SweepState("died", start["pid"], start["host"], start["time"])
+    if ends:
+        sweep.state, sweep.ended = ends[-1]["outcome"], ends[-1]["time"]
+        sweep.reason = ends[-1].get("reason")
+    else:
+        alive = is_alive(start)
+        if alive is None:
+            sweep.state = "running elsewhere"
+        elif alive:
+            sweep.state = "running"
+    return sweep, own
+
+
+def _at_work(entries: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The lines of cells that have started and not ended, by cell."""
+    found: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        if entry["event"] == "cell started":
+            found[entry["cell_id"]] = entry
+        elif entry["event"].startswith("cell"):
+            found.pop(entry["cell_id"], None)
+    return found
+
+
+def _failure(record: dict[str, Any]) -> dict[str, Any]:
+    names = ("cell_id", "method", "task_policy", "constraint", "alpha", "horizon", "seed", "reason")
+    return {name: record.get(name) for name in names}
+
+
+def _estimate(
+    status: Status,
+    plan: dict[str, Any] | None,
+    history: list[dict[str, Any]],
+    own: list[dict[str, Any]],
+    at_work: dict[str, dict[str, Any]],
+    now: datetime,
+) -> None:
+    """Throughput of the last sweep, and the time left at its concurrency."""
+    finished = [entry for entry in own if entry["event"] == "cell finished"]
+    starts = [entry for entry in own if entry["event"] == "cell started"]
+    if finished and starts:
+        begun = datetime.fromisoformat(starts[0]["time"])
+        running = status.sweep.state.startswith("running")
+        until = now if running else datetime.fromisoformat(finished[-1]["time"])
+        if (hours := (until - begun).total_seconds() / 3600.0) > 0.0:
+            status.cells_per_hour = round(len(finished) / hours, 2)
+    times: dict[str, list[float]] = {}
+    for entry in history:
+        if entry["event"] == "cell finished":
+            times.setdefault(entry["kind"], []).append(float(entry["seconds"]))
+    todo = [*status.running, *status.not_started, *(cell["cell_id"] for cell in status.failed)]
+    if not todo:
+        status.seconds_left = 0.0
+    elif times:
+        overall = statistics.median(value for values in times.values() for value in values)
+        median = {kind: statistics.median(values) for kind, values in times.items()}
+        kinds = _kinds(plan)
+        work = sum(median.get(kinds.get(cell, ""), overall) for cell in todo)
+        for job in {entry["job"] for entry in at_work.values()}:
+            cells = [cell for cell, entry in at_work.items() if entry["job"] == job]
+            spent = (now - datetime.fromisoformat(at_work[cells[0]]["time"])).total_seconds()
+            expected = sum(median.get(kinds.get(cell, ""), overall) for cell in cells)
+            work -= min(max(spent, 0.0), expected)
+        status.seconds_left = round(work / _concurrency(own), 1)
+
+
+def _kinds(plan: dict[str, Any] | None) -> dict[str, str]:
+    """Each planned cell's kind of job; empty for a plan that was written without."""
+    jobs = (plan or {}).get("jobs", [])
+    return {cell: job["kind"] for job in jobs for cell in job["cells"]}
+
+
+def _concurrency(entries: list[dict[str, Any]]) -> int:
+    """The most jobs that ran at a time."""
+    running: dict[str, str] = {}
+    most = 1
+    for entry in entries:
+        if entry["event"] == "cell started":
+            running[entry["cell_id"]] = entry["job"]
+            most = max(most, len(set(running.values())))
+        elif entry["event"].startswith("cell"):
+            running.pop(entry["cell_id"], None)
+    return most

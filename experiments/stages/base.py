@@ -1,0 +1,148 @@
+"""The base policy of a study: shipped, given as a folder, or trained here."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+
+from sport_ray.canonical import write_atomic
+from sport_ray.envs.making import make_environment
+from sport_ray.errors import UserError
+from sport_ray.experiments.config.paths import exists, user_path
+from sport_ray.experiments.config.study import Study
+from sport_ray.experiments.config.training import BaseTrainingSection
+from sport_ray.experiments.results.folder import ResultFolder
+from sport_ray.experiments.task_policies._training import (
+    Progress,
+    Trained,
+    check_spaces,
+    ppo_config,
+    run_training,
+    training_cut,
+    training_kwargs,
+)
+from sport_ray.policies import GaussianNetwork, PolicyFile, load_policy, save_policy
+from sport_ray.policies.store import MANIFEST, WEIGHTS
+
+BUNDLED = Path(__file__).resolve().parents[1] / "bases"
+
+
+def bundled_bases() -> list[str]:
+    """Names of the base policies that ship with the package."""
+    return sorted(path.name for path in BUNDLED.iterdir() if path.is_dir())
+
+
+def find_base(name: str, study_path: Path | None) -> Path | None:
+    """The folder that a base's name means: shipped, or relative to the study file; or None."""
+    if name in bundled_bases():
+        return BUNDLED / name
+    parent = Path() if study_path is None else Path(study_path).parent
+    folder = parent / user_path(name)
+    return folder if exists(folder, f"base policy {name!r}") else None
+
+
+def load_base(study: Study, name: str, study_path: Path | None) -> PolicyFile:
+    """The base policy of that name, if it fits the study's environment.
+
+    Raises:
+        UserError: no such base, a damaged one, or one of another shape.
+    """
+    source = find_base(name, study_path)
+    if source is None:
+        raise UserError(
+            f"base policy {name!r} does not exist: give a folder, one of "
+            f"{', '.join(bundled_bases())}, or train one with `sport-ray train-base`"
+        )
+    base = load_policy(source)
+    _check_fits(base, study)
+    return base
+
+
+def _check_fits(base: PolicyFile, study: Study) -> None:
+    check_spaces(base.network, *environment_sizes(study), study.environment.id)
+    base.network.spec.action_mapping.require_fits(study.environment.id, _spaces(study)[1])
+
+
+def environment_sizes(study: Study) -> tuple[int, int]:
+    """Sizes (observation, action) of the study's environment.
+
+    Raises:
+        UserError: an environment that cannot be made, or whose spaces are not vectors.
+    """
+    observation, action = (int(np.prod(space.shape or ())) for space in _spaces(study))
+    return observation, action
+
+
+def _spaces(study: Study) -> tuple[gym.spaces.Space[Any], gym.spaces.Space[Any]]:
+    asked = study.environment
+    with closing(make_environment(asked.id, asked.kwargs, study.certificate.max_horizon)) as made:
+        return made.observation_space, made.action_space
+
+
+def install_base(folder: ResultFolder, study_path: Path | None, name: str) -> PolicyFile:
+    """Copy the base of that name into the result folder (once) and check that it fits.
+
+    Raises:
+        UserError: no such base, a damaged one, one of another shape, or another one than the
+            result folder already holds.
+    """
+    source = find_base(name, study_path)
+    present = (folder.base / MANIFEST).is_file()
+    if source is None and present:
+        base = load_policy(folder.base)
+        _check_fits(base, folder.study)
+    else:
+        base = load_base(folder.study, name, study_path)
+    if present and load_policy(folder.base).digest != base.digest:
+        raise UserError(
+            f"result folder {folder.root} was made with another base policy: "
+            "choose another folder with --results"
+        )
+    folder.claim(study_path)  # nothing is written before everything is found to fit
+    if source is not None and not present:
+        for name in (WEIGHTS, MANIFEST):
+            write_atomic(folder.base / name, (source / name).read_bytes())
+    return base
+
+
+def train_base(study: Study, progress: Progress | None = None) -> Trained:
+    """Train a base policy from scratch.
+
+    The point robot's reward is +1 at the goal, −0.25 on violation, and a tenth of the progress in
+    metres, because the goal is not found by chance; another environment's is its own.
+    """
+    settings = study.base_training or BaseTrainingSection()
+    torch.set_num_threads(1)  # sums split over threads would not repeat to the bit
+    torch.manual_seed(settings.seed)
+    spec = study.base_spec(*environment_sizes(study))
+    spec.action_mapping.require_fits(study.environment.id, _spaces(study)[1])
+    network = GaussianNetwork(spec)
+    task = study.task(settings.horizon, settings.seed)
+    own = training_kwargs(task, reward="guided", margin=settings.margin)
+    config = ppo_config(
+        task,
+        settings,
+        env_kwargs={**own, **settings.kwargs},
+        base=None,
+        start=network,
+        warmup_env_steps=0,
+        cut_after=training_cut(task),
+    )
+    return run_training(config, settings.env_steps, progress)
+
+
+def save_base(path: Path, study: Study, trained: Trained, command: str) -> str:
+    """Write a trained base with how it was made; its digest."""
+    settings = study.base_training or BaseTrainingSection()
+    provenance: dict[str, Any] = {
+        "command": command,
+        "environment": study.environment.model_dump(mode="json", exclude={"copies"}),
+        "training": settings.model_dump(mode="json"),
+        "env_steps": trained.env_steps,
+    }
+    return save_policy(path, trained.network, provenance)

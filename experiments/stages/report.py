@@ -1,0 +1,36 @@
+"""What a finished study leaves to be read: the pages, and their copies in MLflow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from sport_ray.errors import UserError
+from sport_ray.tracking.console import say
+
+
+def write_pages(folder: Path, uri: str | None, console: Console) -> Path:
+    """Write report and conservativeness page and send what is new to MLflow; the report.
+
+    uri: where to; None for ``MLFLOW_TRACKING_URI``, else the store beside the results. A store
+    that does not answer costs the copy and nothing else: one line says how to send it later.
+    """
+    from sport_ray.tracking import log_sweep, write_report
+    from sport_ray.tracking.mlflow.client import report_command
+    from sport_ray.tracking.report.conservativeness import NothingToStudy, write_conservativeness
+
+    page = write_report(folder)
+    try:
+        write_conservativeness(folder)
+    except NothingToStudy as error:
+        say(console, f"no conservativeness page: {error}")
+    try:
+        log_sweep(folder, uri)
+    except UserError as error:
+        say(
+            console,
+            f"the report was not sent to MLflow ({error}); send it later with: "
+            f"{report_command(folder)}",
+        )
+    return page

@@ -1,0 +1,91 @@
+"""What a user asks for in one word: the same for the command line and for Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sport_ray.certificates import Certificate
+from sport_ray.errors import UserError
+from sport_ray.experiments.cluster.session import ray_session
+from sport_ray.experiments.results.alarm import print_alarm
+from sport_ray.experiments.stages.certify import load_matching
+from sport_ray.experiments.stages.stages import (
+    Context,
+    do_sweep,
+    ensure_base,
+    ensure_certificate,
+    make_base,
+    make_certificate,
+    require_tracking,
+)
+from sport_ray.experiments.stages.tune import do_tuning, tuned, with_winner
+from sport_ray.experiments.sweep.driver import SweepSummary
+from sport_ray.experiments.tuning.driver import require_search
+from sport_ray.experiments.tuning.record import Tuning
+
+
+def train_base(context: Context, out: Path | None = None) -> Path:
+    """Train the study's base policy from scratch into ``out`` (default: RESULTS/base); the folder.
+
+    Raises:
+        UserError: ``out`` holds a policy already.
+    """
+    target = out or context.folder.base
+    if (target / "policy.json").exists():
+        raise UserError(f"{target} already holds a policy: choose another folder with --out")
+    if out is None:
+        context.folder.claim(context.source)
+    study = context.source or context.file.name
+    make_base(context, target, f"sport-ray train-base {study} --out {target.name}")
+    return target
+
+
+def certify_base(context: Context) -> Certificate:
+    """Certify the base policy, whether or not that was done before."""
+    certificate = make_certificate(context, ensure_base(context))
+    context.console.print(f"certificate written to {context.folder.certificate}")
+    return certificate
+
+
+def tune_study(context: Context) -> Tuning:
+    """Search training parameters; needs a certificate.
+
+    Raises:
+        UserError: a study that does not ask for it.
+    """
+    if context.study.tuning is None:
+        where = context.source or f"study {context.study.name!r}"
+        raise UserError(f"{where} has no section tuning: add one (docs/hyperparameters.md)")
+    certificate = load_matching(context.folder, ensure_base(context))
+    found = do_tuning(context, certificate)
+    with_winner(context, found)
+    return found
+
+
+def sweep_study(context: Context) -> SweepSummary:
+    """Train and evaluate the cells that are missing; needs a certificate, and says how it went."""
+    require_tracking(context)
+    base = ensure_base(context)
+    certificate = load_matching(context.folder, base)
+    context = tuned(context, certificate, run=False)
+    return _told(context, do_sweep(context, base, certificate))
+
+
+def run_study(context: Context) -> SweepSummary:
+    """Every stage that is missing, up to the sweep, with one Ray for all."""
+    require_search(context.study)
+    require_tracking(context)
+    with ray_session(context.address):
+        base = ensure_base(context)
+        certificate = ensure_certificate(context, base)
+        context = tuned(context, certificate, run=True)
+        return _told(context, do_sweep(context, base, certificate))
+
+
+def _told(context: Context, summary: SweepSummary) -> SweepSummary:
+    print_alarm(context.console, summary.refuted)
+    line = f"{summary.finished} of {summary.planned} cells finished"
+    if summary.failed:
+        line += f", {summary.failed} failed (reasons in the report and in cells/*/error.txt)"
+    context.console.print(line)
+    return summary

@@ -1,0 +1,337 @@
+"""The stages of a study in order, each skipped when its result is already there."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.markup import escape
+
+from sport_ray.canonical import digest
+from sport_ray.certificates import AnytimeSampling, Certificate
+from sport_ray.errors import UserError
+from sport_ray.experiments.cluster.session import ray_session
+from sport_ray.experiments.cluster.signals import TERMINATED
+from sport_ray.experiments.config.redact import public_study
+from sport_ray.experiments.config.study import Study
+from sport_ray.experiments.config.task_policies import require_sources
+from sport_ray.experiments.config.training import BaseTrainingSection
+from sport_ray.experiments.results.disk import DiskFull, is_disk_full, no_room, require_space
+from sport_ray.experiments.results.folder import ResultFolder, places
+from sport_ray.experiments.results.ledger import Ledger, sweep_ledger
+from sport_ray.experiments.stages.base import (
+    find_base,
+    install_base,
+    load_base,
+    save_base,
+    train_base,
+)
+from sport_ray.experiments.stages.certify import base_plan, certify, load_matching
+from sport_ray.experiments.stages.choose import choose, load_choice
+from sport_ray.experiments.stages.progress import Counter, SweepHistory, SweepProgress, counting
+from sport_ray.experiments.stages.world import other_versions, require_world
+from sport_ray.experiments.sweep.cell import Job
+from sport_ray.experiments.sweep.driver import SweepSummary, pending_jobs, run_sweep
+from sport_ray.experiments.sweep.plan import Plan
+from sport_ray.policies import PolicyFile
+from sport_ray.rollouts import OutcomeTotals
+from sport_ray.text import plain
+from sport_ray.tracking.mlflow.client import check_reachable, default_uri, report_command, store_uri
+from sport_ray.tracking.mlflow.live import SweepLogger
+from sport_ray.tracking.results.labels import bound_text
+
+STOP_SECONDS = 4.0
+"""After Ctrl-C: how long MLflow may take, so that the whole command ends within ten."""
+
+
+class Context(NamedTuple):
+    """What every stage needs: the study, its file, its folder, where to print, which cluster.
+
+    source: None for a study that was made in Python; base policies are then relative to the
+    working directory.
+    """
+
+    study: Study
+    source: Path | None
+    folder: ResultFolder
+    console: Console
+    address: str | None = None
+
+    @property
+    def file(self) -> Path:
+        """The study file with which the command line goes on."""
+        return self.source or self.folder.study_file
+
+
+def require_tracking(context: Context) -> None:
+    """Fail now, not after hours, if the study's tracking server (or MLflow's own) is away."""
+    uri = store_uri(context.study.tracking.uri, context.folder.root)
+    if uri != default_uri(context.folder.root):
+        check_reachable(uri, context.folder.root)
+
+
+def make_base(context: Context, out: Path, command: str) -> str:
+    """Train a base policy and write it to ``out``; its digest."""
+    settings = context.study.base_training or BaseTrainingSection()
+    with (
+        ray_session(context.address),
+        counting(context.console, "train base: env steps", settings.env_steps) as advance,
+    ):
+        seen = 0
+
+        def progress(sampled: int, _: dict) -> None:
+            nonlocal seen
+            advance(sampled - seen)
+            seen = sampled
+
+        trained = train_base(context.study, progress)
+    digest = save_base(out, context.study, trained, command)
+    context.console.print(f"base policy {digest[:12]} written to {out}")
+    return digest
+
+
+def ensure_base(context: Context) -> PolicyFile:
+    """The study's base in the result folder: trained first if the study says how and it is not
+    there yet, chosen first if the study names several."""
+    study, folder = context.study, context.folder
+    name = study.bases[0]
+    if study.certificate.choose is not None:
+        name = ensure_choice(context)
+    missing = find_base(name, context.source) is None
+    if missing and study.base_training and not folder.base.exists():
+        folder.claim(context.source)
+        make_base(context, folder.base, f"sport-ray run {context.file.name}")
+    return install_base(folder, context.source, name)
+
+
+def ensure_choice(context: Context) -> str:
+    """The name of the base that is chosen, with a horizon; chosen now if it was not before."""
+    study, folder = context.study, context.folder
+    asked = study.certificate.choose
+    assert asked is not None
+    if not folder.choice.exists():
+        candidates = {name: load_base(study, name, context.source) for name in study.bases}
+        folder.claim(context.source)
+        total = asked.num_scenarios * len(candidates)
+        with (
+            ray_session(context.address),
+            counting(context.console, "choose: scenarios", total) as advance,
+        ):
+            choose(folder, base_plan(folder, "choose"), candidates, advance)
+    choice = load_choice(folder, base_plan(folder, "choose"))
+    assert choice is not None
+    for candidate in choice.candidates:
+        chosen = candidate.base_digest == choice.base_digest
+        log_alpha = "out of reach" if candidate.log_alpha is None else f"{candidate.log_alpha:.4f}"
+        context.console.print(
+            f"{candidate.base}: T = {candidate.horizon}, largest log α for ε_max = "
+            f"{choice.eps_max:g}: {log_alpha}{' (chosen)' if chosen else ''}",
+            soft_wrap=True,
+        )
+    return next(c.base for c in choice.candidates if c.base_digest == choice.base_digest)
+
+
+def make_certificate(context: Context, base: PolicyFile) -> Certificate:
+    """Certify the base, with progress; prints ε_base at the study's horizons."""
+    study = context.study
+    sampling = study.certificate.sampling
+    context.folder.write_study(context.source)
+    with (
+        ray_session(context.address),
+        counting(context.console, "certify: scenarios", sampling.planned) as advance,
+    ):
+        certificate = certify(context.folder, base, advance, _valid_now(study, advance))
+    if isinstance(sampling, AnytimeSampling):
+        context.console.print(_stopped(certificate, sampling), soft_wrap=True)
+    for horizon in study.horizons(certificate):
+        context.console.print(
+            f"certified with confidence 1 − {certificate.beta:g}: P(violation within {horizon} "
+            f"steps) ≤ {bound_text(certificate.eps_base(horizon))} "
+            f"({certificate.table.num_violations[horizon - 1]} of {certificate.num_scenarios} "
+            "scenarios violated)",
+            soft_wrap=True,
+        )
+    return certificate
+
+
+def _valid_now(study: Study, advance: Counter) -> Callable[[OutcomeTotals], None] | None:
+    """Shows, under a stopping rule, the bound that holds at this very moment."""
+    sampling, settings = study.certificate.sampling, study.certificate
+    if not isinstance(sampling, AnytimeSampling):
+        return None
+
+    def look(totals: OutcomeTotals) -> None:
+        violations = totals.num_violations[sampling.horizon - 1]
+        bound = sampling.bound(
+            totals.num_scenarios, violations, settings.beta / settings.max_horizon
+        )
+        advance.describe(f"certify: ε_base({sampling.horizon}) ≤ {bound_text(bound)} now")
+
+    return look
+
+
+def _stopped(certificate: Certificate, sampling: AnytimeSampling) -> str:
+    """Why certifying stopped when it did."""
+    violations = certificate.table.num_violations[sampling.horizon - 1]
+    reason = {
+        "good enough": f"the bound at T = {sampling.horizon} is at most {sampling.target:g}",
+        "hopeless": (
+            f"the violation probability at T = {sampling.horizon} is above {sampling.target:g}"
+        ),
+        "go on": f"the target {sampling.target:g} at T = {sampling.horizon} was not decided",
+    }[
+        sampling.verdict(
+            certificate.num_scenarios, violations, certificate.beta / certificate.max_horizon
+        )
+    ]
+    return (
+        f"stopped after {certificate.num_scenarios} of at most {sampling.planned} scenarios: "
+        f"{reason}"
+    )
+
+
+def ensure_certificate(context: Context, base: PolicyFile) -> Certificate:
+    """The folder's certificate if there is one for this study, else a new one."""
+    if context.folder.certificate.exists():
+        return load_matching(context.folder, base)
+    return make_certificate(context, base)
+
+
+class Interrupted(UserError):
+    """Ctrl-C or SIGTERM during a sweep: one line with the command that resumes.
+
+    It is an error of nobody's, but ends a command in the same way, with the exit status (130, 143)
+    that shells have for it.
+    """
+
+    def __init__(self, message: str, exit_status: int = 130) -> None:
+        super().__init__(message)
+        self.exit_status = exit_status
+
+
+def interrupted(
+    context: Context, command: str, kept: str, error: KeyboardInterrupt | SystemExit
+) -> Interrupted:
+    """What to raise after Ctrl-C or SIGTERM in a command: what is kept, and how to resume."""
+    again = ["sport-ray", command, str(context.file), "--results", str(context.folder.root)]
+    again += ["--address", context.address] if context.address else []
+    asked = isinstance(error, KeyboardInterrupt)
+    return Interrupted(
+        f"{'interrupted' if asked else 'asked to end'}; {kept}. Resume with: {shlex.join(again)}",
+        130 if asked else TERMINATED,
+    )
+
+
+def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> SweepSummary:
+    """Run the missing cells with live progress, logging each to MLflow as it ends.
+
+    Raises:
+        UserError: a tracking server that does not answer, a task policy that does not fit the
+            base, or certified scenarios that come out otherwise here, before anything runs; a
+            sweep of the same folder that is running already.
+        Interrupted: Ctrl-C or SIGTERM; what is finished is kept.
+    """
+    folder = context.folder
+    plan = Plan.of(folder.study, certificate)
+    for one in plan.out_of_reach:
+        context.console.print(
+            f"eps_max = {one.eps_max:g} is out of reach at T = {one.horizon} (the base itself is "
+            f"certified to {bound_text(one.certified)} there): no cells of it",
+            soft_wrap=True,
+        )
+    missing = pending_jobs(folder, plan)
+    if not missing:
+        folder.write_study(context.source)
+        context.console.print("all cells are finished already")
+        return run_sweep(folder, plan)
+    task = folder.study.task(plan.horizons[0], folder.study.sweep.seeds[0])
+    require_sources(folder.study.task_policies or {}, task, base.network)
+    study = digest(public_study(folder.study))
+    logger: SweepLogger | None = None  # once it is open
+    try:
+        with sweep_ledger(folder.ledger, len(plan.cells), study, folder.hold()) as ledger:
+            require_space(*places(folder.root))
+            folder.write_study(context.source)
+            _set_aside(context, missing, ledger)  # before anything reads records
+            folder.write_plan(plan)
+            with ray_session(context.address):
+                _require_world(context, base, plan)
+                opened = SweepLogger(folder.root, context.study.tracking.uri)
+                opened.start()
+                logger = opened
+                with SweepProgress(
+                    context.console, folder, plan, missing, logger.log_cell
+                ) as progress:
+                    history = SweepHistory(ledger, folder)
+                    summary = run_sweep(folder, plan, history, progress)
+    except (KeyboardInterrupt, SystemExit) as error:  # Ray, too, turns SIGTERM into SystemExit
+        _finish_log(logger, "KILLED", STOP_SECONDS)
+        raise interrupted(context, "sweep", "what is finished is kept", error) from None
+    except Exception as error:
+        full = isinstance(error, DiskFull) or is_disk_full(error)
+        _finish_log(logger, "FAILED", STOP_SECONDS if full else None)
+        if full and not isinstance(error, DiskFull):
+            raise no_room(folder.root) from None
+        raise
+    _finish_log(opened, "FINISHED" if summary.failed == 0 else "FAILED")
+    if ledger.lost:
+        context.console.print(f"{ledger.lost} lines of {ledger.path} could not be written")
+    if opened.pending:
+        reason = next(iter(opened.pending.values()))
+        context.console.print(
+            f"MLflow took all but {len(opened.pending)} cells ({reason}); "
+            f"send them later with: {report_command(folder.root)}",
+            soft_wrap=True,
+        )
+    return summary
+
+
+def _require_world(context: Context, base: PolicyFile, plan: Plan) -> None:
+    """Certified scenarios come out again here, at each T; says so.
+
+    Raises:
+        UserError: one that does not.
+    """
+    certificate, table = plan.certificate, context.folder.outcomes
+    if changed := other_versions(certificate):
+        context.console.print(escape(plain(changed)), soft_wrap=True)
+    horizons = set(plan.horizons)
+    told = require_world(context.study, certificate, table, base, horizons, on_ray=True)
+    context.console.print(told, soft_wrap=True, highlight=False)
+
+
+def _set_aside(context: Context, missing: list[Job], ledger: Ledger) -> None:
+    """Make room where a crash or a full disk left half a record: the cell is run again."""
+    for job in missing:
+        for cell in job.cells:
+            if context.folder.set_aside(cell.id):
+                ledger.append("record set aside", cell.id)
+                context.console.print(
+                    f"the record of cell {cell.id} is damaged: set aside, to be run again",
+                    soft_wrap=True,
+                )
+
+
+def _finish_log(logger: SweepLogger | None, status: str, within: float | None = None) -> None:
+    """Send what is missing and end the parent run; Ctrl-C skips that."""
+    if logger is not None:
+        try:
+            logger.finish(status, within)
+        except KeyboardInterrupt:
+            logger.pending["*"] = "skipped by Ctrl-C"
+
+
+__all__ = [
+    "Context",
+    "Interrupted",
+    "do_sweep",
+    "ensure_base",
+    "ensure_certificate",
+    "interrupted",
+    "make_base",
+    "make_certificate",
+    "require_tracking",
+]

@@ -1,0 +1,114 @@
+"""Cells: what each point of the grid means, and its identity."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, PlainSerializer
+
+from sport_ray.canonical import digest
+from sport_ray.certificates import Certificate
+from sport_ray.constraints import Constraint, Unconstrained, constraint_from_json
+from sport_ray.experiments.config.axes import Point, point_text
+from sport_ray.experiments.config.study import Study
+from sport_ray.experiments.task_policies import SOURCES
+
+METHOD_VERSION = 3
+"""Raised whenever the same parameters would give other numbers: old cells are then not reused."""
+
+
+ConstraintField = Annotated[
+    InstanceOf[Constraint],
+    BeforeValidator(lambda v: v if isinstance(v, Constraint) else constraint_from_json(v)),
+    PlainSerializer(lambda constraint: constraint.to_json(), return_type=dict),
+]
+
+
+class Cell(BaseModel):
+    """One policy under one constraint, or as it is, evaluated at one horizon.
+
+    id: content hash (16 hex digits) of all that its numbers depend on; names its folder.
+    source: who makes the policy, by name. hyperparameters: values of training parameters that are
+    an axis of the sweep.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    source: str
+    constraint: ConstraintField
+    eps_max: float | None
+    horizon: int
+    seed: int
+    hyperparameters: Point = ()
+
+    @classmethod
+    def of(cls, study: Study, certificate: Certificate, **axes: Any) -> Cell:
+        """The cell at a point of the grid, with its id."""
+        cell = cls(id="", **axes)
+        return cell.model_copy(update={"id": cell._hash(study, certificate)})
+
+    def is_of(self, study: Study, certificate: Certificate) -> bool:
+        """Whether the id is the one that this study and certificate give the cell."""
+        return self.source in SOURCES and self.id == self._hash(study, certificate)
+
+    def _hash(self, study: Study, certificate: Certificate) -> str:
+        return digest(self.identity(study, certificate))[:16]
+
+    @property
+    def projected(self) -> bool:
+        """Whether the policy is projected; deployed as it is, nothing is promised beforehand."""
+        return not isinstance(self.constraint, Unconstrained)
+
+    @property
+    def method(self) -> str:
+        """What records call source and projection together."""
+        return SOURCES[self.source].method(self.projected)
+
+    @property
+    def alpha(self) -> float | None:
+        """The constant ratio of the constraint, if it has one."""
+        return getattr(self.constraint, "alpha", None)
+
+    @property
+    def hyperparameters_text(self) -> str | None:
+        """The parameters as records have them, such as 'gamma=0.9, lr=0.0001'; None without."""
+        return point_text(self.hyperparameters) or None
+
+    def identity(self, study: Study, certificate: Certificate) -> dict[str, Any]:
+        """Everything that the cell's numbers depend on, and nothing about where it runs.
+
+        What was added since is in it only where it is used, so that folders of studies without
+        stay valid. The parameters of axes are named beside the section that they are in: a record
+        says by them what sets its cell apart, and that must not depend on what was run before.
+        """
+        more = SOURCES[self.source]().cell_identity(study, self.hyperparameters)
+        if self.hyperparameters:
+            more["hyperparameters"] = dict(self.hyperparameters)
+        if study.resources.gpus_per_cell:
+            more["gpu"] = True  # which share of one says only where it runs
+        return {
+            "method_version": METHOD_VERSION,
+            "method": self.method,
+            "constraint": self.constraint.to_json(),
+            "horizon": self.horizon,
+            "seed": self.seed,
+            "base": certificate.base_digest,
+            "certificate": certificate.digest,
+            "evaluation": study.evaluation.model_dump(mode="json"),
+            "deployment": study.deployment and study.deployment.model_dump(mode="json"),
+            "env_runners": study.resources.env_runners_per_cell,
+            **more,
+        }
+
+
+class Job(BaseModel):
+    """One training run and the cells that come out of it; kind: the task policy's source.
+
+    It is trained under the first cell's constraint: that of its only cell, or none.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    cells: tuple[Cell, ...]

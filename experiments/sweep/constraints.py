@@ -1,0 +1,87 @@
+"""The constraints of a study at a horizon: those with a given α, those derived from a risk."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sport_ray.certificates import Certificate
+from sport_ray.constraints import CONSTRAINTS, Constraint
+from sport_ray.errors import UserError
+from sport_ray.experiments.config.environment import world_factor
+from sport_ray.experiments.config.study import Study
+
+
+def constraints_for(
+    study: Study, certificate: Certificate, horizon: int, *, trained: bool
+) -> list[tuple[Constraint, float | None]]:
+    """The constraints at a horizon, each with the ε_max that it was derived from, or None.
+
+    Every kind with an α is taken at the study's alphas; every kind is derived from each ε_max that
+    is in reach at this horizon.
+
+    Raises:
+        UserError: an ε_max below what the base policy itself is certified for at every horizon of
+            the study, or a kind that cannot be had from what the study gives.
+    """
+    evidence = certificate.evidence(horizon)
+    world = world_factor(study, horizon)
+    beyond = [one.eps_max for one in out_of_reach(study, certificate) if one.horizon == horizon]
+    axis: dict[Constraint, float | None] = {}
+    for name in study.sweep.constraints:
+        kind = CONSTRAINTS[name]
+        if kind.takes_alpha():
+            found: list[tuple[Constraint, float | None]] = [
+                (kind(alpha=alpha), None)  # type: ignore[call-arg]  # takes_alpha() says it has one
+                for alpha in study.sweep.alphas or []
+            ]
+        else:
+            found = []
+        for eps_max in study.sweep.eps_max or []:
+            if name == "violation_time" and study.sweep.alphas:
+                continue  # its α must be given; the others' may be derived beside it
+            if eps_max in beyond:
+                continue
+            level = _level(eps_max, world)
+            found.append((kind.for_target(evidence, level, trained=trained), eps_max))
+        for constraint, _ in found:
+            constraint.prior_bound(evidence)  # a kind that cannot promise here says so now
+        for constraint, origin in sorted(found, key=lambda one: getattr(one[0], "alpha", 0.0)):
+            axis.setdefault(constraint, origin)
+    return list(axis.items())
+
+
+class OutOfReach(NamedTuple):
+    """An ε_max below what the base itself is certified for at a horizon, in the study's world."""
+
+    eps_max: float
+    horizon: int
+    certified: float
+
+
+def out_of_reach(study: Study, certificate: Certificate) -> list[OutOfReach]:
+    """The levels of risk that no constraint can promise at some of the study's horizons.
+
+    Raises:
+        UserError: one that is out of reach at every horizon.
+    """
+    found = []
+    for eps_max in study.sweep.eps_max or []:
+        beyond = []
+        for horizon in study.horizons(certificate):
+            world, eps_base = world_factor(study, horizon), certificate.eps_base(horizon)
+            if _level(eps_max, world) < eps_base:
+                beyond.append(OutOfReach(eps_max, horizon, eps_base * world))
+        if len(beyond) == len(study.horizons(certificate)):
+            nearest = min(beyond, key=lambda one: one.certified)
+            raise UserError(
+                f"eps_max = {eps_max} cannot be reached at horizon {nearest.horizon}: the base "
+                f"policy itself is certified only to {nearest.certified:.4g}; raise eps_max, "
+                "take a longer horizon, or certify with more scenarios"
+            )
+        found += beyond
+    return found
+
+
+def _level(eps_max: float, world: float) -> float:
+    """What is left of ε_max in the certificate's world, inwards by more than the rounding."""
+    return eps_max if world == 1.0 else eps_max / world * (1.0 - 1e-12)

@@ -1,0 +1,104 @@
+"""The sweep: the jobs that are not finished, as Tune trials; records are on disk as they end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple
+
+from ray import tune
+
+from sport_ray.certificates import Certificate
+from sport_ray.experiments.results.alarm import alarm_in
+from sport_ray.experiments.results.folder import ResultFolder
+from sport_ray.experiments.sweep.cell import Cell, Job
+from sport_ray.experiments.sweep.job import write_failure
+from sport_ray.experiments.sweep.plan import Plan
+from sport_ray.experiments.sweep.trial import CellTrial
+from sport_ray.experiments.sweep.trials import TrialEvent, run_trials
+
+
+class SweepEvent(NamedTuple):
+    """What happened to a job: "started", "ended", "died", or "retried" after its worker was lost.
+
+    reason: why it died, in a line, where that is known.
+    """
+
+    kind: str
+    job: Job
+    reason: str | None = None
+
+
+class SweepSummary(NamedTuple):
+    """Cells of the plan by their state after the sweep.
+
+    refuted: one line, where a cell's evaluation contradicts its promise: nothing is certified then.
+    """
+
+    planned: int
+    finished: int
+    failed: int
+    refuted: str | None = None
+
+
+Listener = Callable[[SweepEvent], None]
+
+
+def pending_jobs(folder: ResultFolder, plan: Plan) -> list[Job]:
+    """The jobs of the plan with a cell that is not finished."""
+    return [job for job in plan.jobs if not all(folder.is_finished(cell.id) for cell in job.cells)]
+
+
+def run_sweep(folder: ResultFolder, plan: Plan, *listeners: Listener) -> SweepSummary:
+    """Run what is missing of the study's grid; needs Ray.
+
+    What is on disk already is kept and not repeated. A cell whose worker died for good is
+    recorded as failed, never dropped.
+
+    Raises:
+        UserError: a cell that asks for more than any node has.
+        DiskFull: no room in the result folder.
+        KeyboardInterrupt, Terminated: Ctrl-C and SIGTERM.
+
+    After the last three what is finished is on disk and nothing is recorded as failed.
+    """
+    missing = pending_jobs(folder, plan)
+    folder.write_plan(plan)
+    if missing:
+
+        def hear(trial: TrialEvent) -> None:
+            event = SweepEvent(trial.kind, Job.model_validate(trial.config["job"]), trial.reason)
+            if event.kind == "died":
+                for cell in event.job.cells:
+                    _write_failure(folder, plan.certificate, cell, event.reason)
+            for listener in listeners:
+                listener(event)
+
+        space = {"job": tune.grid_search([job.model_dump(mode="json") for job in missing])}
+        run_trials(folder, CellTrial, space, hear, name="tune", max_failures=2)
+    return summarise(folder, plan)
+
+
+def _write_failure(
+    folder: ResultFolder, certificate: Certificate, cell: Cell, reason: str | None
+) -> None:
+    """As ``write_failure``; where even that cannot be written the cell is failed without it."""
+    named = f" ({reason})" if reason else ""
+    with suppress(OSError):
+        error = RuntimeError(f"the worker died before the cell was done{named}")
+        write_failure(folder, certificate, cell, error)
+
+
+def summarise(folder: ResultFolder, plan: Plan) -> SweepSummary:
+    """Count the plan's cells; one without any record is recorded as failed."""
+    finished = failed = 0
+    for cell in plan.cells.values():
+        record = folder.read_record(cell.id)
+        if record is None:
+            _write_failure(folder, plan.certificate, cell, None)
+            failed += 1
+        elif record["status"] == "finished":
+            finished += 1
+        else:
+            failed += 1
+    return SweepSummary(finished + failed, finished, failed, alarm_in(folder.root))

@@ -1,0 +1,249 @@
+"""Evaluate a cell: fresh, complete, sampled scenarios of its policy, and every number of it."""
+
+from __future__ import annotations
+
+import io
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sport_ray.bounds import off_policy_bound, scenario_bound
+from sport_ray.canonical import write_atomic
+from sport_ray.certificates import Certificate
+from sport_ray.experiments.config.environment import deployment_kwargs, perturbation, world_factor
+from sport_ray.experiments.config.study import Study
+from sport_ray.experiments.sweep.cell import Cell
+from sport_ray.policies import FrozenGaussian
+from sport_ray.properties import NEVER, parse_property
+from sport_ray.rollouts import Outcomes, ProjectedBehaviour, ScenarioPlan, Tally, run_scenarios
+from sport_ray.rollouts.behaviour import BaseBehaviour, Step
+from sport_ray.rollouts.environment import POINT_REACH_AVOID
+from sport_ray.rollouts.shadow import watched_scenarios
+
+SAMPLED_SCENARIOS = 40
+PAPER_SCENARIOS = 1_000
+"""Evaluation scenarios of the paper: the first of ours are counted apart, to compare with it."""
+
+
+class Samples:
+    """Keeps the poses of the first scenarios and the Gaussians along scenario 0."""
+
+    def __init__(self, horizon: int, action_size: int) -> None:
+        self.poses = np.full((SAMPLED_SCENARIOS, horizon + 1, 3), np.nan, dtype=np.float32)
+        names = ("mean", "std", "base_mean", "base_std", "task_mean", "task_std")
+        self.along = {name: np.full((horizon, action_size), np.nan) for name in names}
+        self.seen_pose = False
+
+    def __call__(
+        self,
+        scenario: NDArray[np.int64],
+        step: NDArray[np.int64],
+        gaussians: Step | None,
+        poses: NDArray[np.float64] | None,
+    ) -> None:
+        """Observe a batch of scenarios in one state each."""
+        kept = np.flatnonzero(scenario < SAMPLED_SCENARIOS)
+        if poses is not None and kept.size:
+            self.seen_pose = True
+            self.poses[scenario[kept], step[kept]] = poses[kept]
+        for row in np.flatnonzero(scenario == 0) if gaussians is not None else ():
+            for name, values in self.along.items():
+                values[step[row]] = getattr(gaussians, name)[row]
+
+    def save(
+        self, path: Path, outcomes: Outcomes, scene: dict[str, Any], free: Outcomes | None
+    ) -> None:
+        """Write them as ``samples.npz``, with how many episodes of the task took t steps."""
+        length = int(outcomes.length[0])
+        arrays: dict[str, Any] = {name: values[:length] for name, values in self.along.items()}
+        if self.seen_pose:
+            arrays |= {"poses": self.poses, **scene}
+        if free is not None:
+            arrays["task_steps"] = np.bincount(free.length)
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
+        write_atomic(path, buffer.getvalue())
+
+
+def evaluation_plan(study: Study, horizon: int, seed: int) -> ScenarioPlan:
+    """Scenarios of a cell: fresh (their own purpose), the same for every α of one (T, seed).
+
+    The environment is made for the T_max of the certificate, whatever T: it is the same world.
+    """
+    mixed = np.random.SeedSequence([study.evaluation.root_seed, seed])
+    return ScenarioPlan(
+        env_id=study.environment.id,
+        env_kwargs=deployment_kwargs(study),
+        property=study.property,
+        horizon=horizon,
+        root_seed=int(mixed.generate_state(1, np.uint64)[0]),
+        purpose="evaluate",
+        environment_horizon=study.certificate.max_horizon,
+        copies=study.environment.copies,
+    )
+
+
+def evaluate_cell(
+    study: Study,
+    cell: Cell,
+    certificate: Certificate,
+    base: FrozenGaussian,
+    task: FrozenGaussian,
+    samples_path: Path,
+) -> dict[str, Any]:
+    """Run a cell's scenarios and compute its numbers (the evaluation half of its record)."""
+    started = time.monotonic()
+    plan = evaluation_plan(study, cell.horizon, cell.seed)
+    behaviour = ProjectedBehaviour(base, task, cell.constraint)
+    samples = Samples(cell.horizon, base.spec.action_size)
+    count = study.evaluation.num_scenarios
+    tally = Tally()
+    outcomes = run_scenarios(plan, behaviour, 0, count, observer=samples, tally=tally)
+    tally.require_complete(count)
+    free = run_on_through_violations(plan, behaviour, count)
+    samples.save(samples_path, outcomes, scene(plan), free)
+    return {
+        **cell_numbers(study, cell, certificate, outcomes),
+        **task_numbers(free),
+        **off_policy_numbers(study, cell, plan, behaviour),
+        "eval_seconds": time.monotonic() - started,
+    }
+
+
+def run_on_through_violations(
+    plan: ScenarioPlan, behaviour: ProjectedBehaviour, count: int
+) -> Outcomes | None:
+    """The same scenarios, not ended by a violation: the task alone; None where that cannot be.
+
+    What there is to gain: a policy that often violates has no typical time to goal among the
+    episodes that satisfy the property.
+    """
+    goal = parse_property(plan.property).eventual_goal
+    if plan.env_id != POINT_REACH_AVOID or goal is None:
+        return None
+    free = plan.model_copy(
+        update={
+            "env_kwargs": {**plan.env_kwargs, "end_on_violation": False},
+            "property": f"F {goal}",
+        }
+    )
+    return run_scenarios(free, behaviour, 0, count)
+
+
+def task_numbers(free: Outcomes | None) -> dict[str, float | None]:
+    """Steps of the task itself, hazard or no hazard; an episode without the goal takes T.
+
+    An expectation over all episodes, of every policy alike, so a policy that plays another with
+    probability p has p of its gain. ``mean_steps_to_goal`` is over the episodes that satisfied the
+    property, of every policy alike.
+    """
+    if free is None:
+        return {"mean_task_steps": None, "std_task_steps": None}
+    return {
+        "mean_task_steps": float(free.length.mean()),
+        "std_task_steps": float(free.length.std()),
+    }
+
+
+def off_policy_numbers(
+    study: Study, cell: Cell, plan: ScenarioPlan, behaviour: ProjectedBehaviour
+) -> dict[str, Any]:
+    """A bound on the cell's policy from fresh scenarios of the base alone, or why there is none.
+
+    The scenarios have a purpose of their own: neither the policy nor its constraint was chosen on
+    them. In the world of the certificate; a perturbed one multiplies the bound.
+    """
+    names = ("off_policy_bound", "off_policy_sample_size", "off_policy_refusal")
+    count = study.evaluation.off_policy
+    if not count or not cell.projected:
+        return dict.fromkeys(names)
+    watched = plan.model_copy(
+        update={"purpose": "off_policy", "env_kwargs": study.environment.kwargs}
+    )
+    outcomes, ratios = watched_scenarios(watched, BaseBehaviour(behaviour.base), behaviour, count)
+    limit = cell.constraint.path_log_ratio_limit(cell.horizon)
+    found = off_policy_bound(
+        ratios,
+        ~outcomes.satisfied_by(cell.horizon),
+        study.evaluation.beta,
+        log_ratio_limit=limit if 0.0 < limit < math.inf else None,
+    )
+    bound = found.bound
+    if bound is not None:
+        bound = min(math.nextafter(bound * world_factor(study, cell.horizon), 2.0), 1.0)
+    return dict(zip(names, (bound, found.effective_sample_size, found.refusal), strict=True))
+
+
+def cell_numbers(
+    study: Study, cell: Cell, certificate: Certificate, outcomes: Outcomes
+) -> dict[str, Any]:
+    """Counts, rates and bounds of a cell from its outcome table."""
+    beta = study.evaluation.beta
+    violations = outcomes.num_violations(cell.horizon)
+    reached = outcomes.satisfied_by(cell.horizon)
+    steps = outcomes.satisfied_at[reached & (outcomes.satisfied_at != NEVER)]
+    entered = ~reached & (outcomes.violated_at != NEVER)
+    total = float(outcomes.length.sum())
+    eps_base = certificate.eps_base(cell.horizon)
+    prior = prior_bound(study, cell, certificate)
+    return {
+        **perturbation(study)._asdict(),
+        "eps_base": eps_base,
+        "beta": certificate.beta,
+        "prior_bound": None if prior is None else finite_or_none(prior),
+        "num_scenarios": outcomes.num_scenarios,
+        "num_violations": violations,
+        "num_hazard": int(entered.sum()),
+        "num_timeout": int(violations - entered.sum()),
+        "num_violations_1000": int((~reached[:PAPER_SCENARIOS]).sum())
+        if outcomes.num_scenarios >= PAPER_SCENARIOS
+        else None,
+        "empirical_violation_rate": violations / outcomes.num_scenarios,
+        "posterior_bound": scenario_bound(outcomes.num_scenarios, violations, beta),
+        "posterior_beta": beta,
+        "mean_steps_to_goal": float(steps.mean()) if steps.size else None,
+        "std_steps_to_goal": float(steps.std()) if steps.size else None,
+        "mean_return": finite_or_none(float(outcomes.total_reward.mean())),
+        "std_return": finite_or_none(float(outcomes.total_reward.std())),
+        "max_log_ratio": finite_or_none(float(outcomes.max_log_ratio.max())),
+        "max_prefix_log_ratio": finite_or_none(float(outcomes.max_prefix_log_ratio.max())),
+        "mean_log_ratio": finite_or_none(float(outcomes.sum_log_ratio.sum()) / total),
+        "mean_realised_log_ratio": finite_or_none(
+            float(outcomes.sum_realised_log_ratio.sum()) / total
+        ),
+        "projected_share": float(outcomes.projected_steps.sum()) / total,
+        "mean_kl_to_base": finite_or_none(float(outcomes.sum_kl_to_base.sum()) / total),
+        "mean_task_distance": finite_or_none(float(outcomes.sum_task_distance.sum()) / total),
+    }
+
+
+def prior_bound(study: Study, cell: Cell, certificate: Certificate) -> float | None:
+    """What was promised for the cell's constraint before any rollout; None for nothing."""
+    bound = cell.constraint.prior_bound(certificate.evidence(cell.horizon))
+    factor = world_factor(study, cell.horizon)
+    if bound is None or factor == 1.0:
+        return bound
+    return math.nextafter(bound * factor, math.inf)
+
+
+def scene(plan: ScenarioPlan) -> dict[str, Any]:
+    """Goal and hazard of a fixed layout, for pictures; empty where there is none."""
+    if plan.env_id != POINT_REACH_AVOID or plan.env_kwargs.get("layout", "fixed") != "fixed":
+        return {}
+    simulator = plan.environment(1).simulator  # type: ignore[attr-defined]  # the robot's
+    simulator.reset(np.array([0]), [np.random.default_rng(0)])
+    return {
+        "goal": simulator.goals[0],
+        "hazard": simulator.hazards[0],
+        "goal_radius": simulator.goal_radius,
+        "hazard_radius": simulator.hazard_radius,
+    }
+
+
+def finite_or_none(value: float) -> float | None:
+    """The value, or None where JSON has no number for it."""
+    return value if math.isfinite(value) else None

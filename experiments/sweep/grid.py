@@ -1,0 +1,61 @@
+"""The grid of a study as jobs: which cells share a training run."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from sport_ray.certificates import Certificate
+from sport_ray.constraints import Constraint, Unconstrained
+from sport_ray.experiments.config.axes import restricted
+from sport_ray.experiments.config.study import Study
+from sport_ray.experiments.sweep.cell import Cell, Job
+from sport_ray.experiments.sweep.constraints import constraints_for
+from sport_ray.experiments.task_policies import SOURCES
+
+
+def plan_jobs(study: Study, certificate: Certificate) -> list[Job]:
+    """All jobs of a study, longest first so that no worker idles at the end.
+
+    Parameters that a source's policy does not depend on make no further runs of it.
+    """
+    jobs: list[Job] = []
+    for horizon in study.horizons(certificate):
+        constraints = {
+            trained: constraints_for(study, certificate, horizon, trained=trained)
+            for trained in (True, False)
+        }
+        for name in study.sources:
+            known = SOURCES[name]().parameters(study)
+            points = dict.fromkeys(restricted(point, known) for point in study.sweep.points)
+            for point, seed in itertools.product(points, study.sweep.seeds):
+                axes = {"horizon": horizon, "seed": seed, "hyperparameters": point}
+                jobs += _jobs_at(study, certificate, name, constraints, axes)
+    return sorted(jobs, key=_shortness)
+
+
+def _jobs_at(
+    study: Study,
+    certificate: Certificate,
+    source: str,
+    constraints: dict[bool, list[tuple[Constraint, float | None]]],
+    axes: dict[str, Any],
+) -> list[Job]:
+    """A source's jobs at one T, seed and point: one per constraint that it is trained under; or
+    one in all, whose policy is used as it is, and projected onto every constraint."""
+    trained = SOURCES[source].under_constraint
+
+    def cell(constraint: Constraint, eps_max: float | None) -> Cell:
+        about = {"source": source, "constraint": constraint, "eps_max": eps_max, **axes}
+        return Cell.of(study, certificate, **about)
+
+    projected = [cell(*one) for one in constraints[trained]]
+    if trained:
+        return [Job(kind=source, cells=(one,)) for one in projected]
+    return [Job(kind=source, cells=(cell(Unconstrained(), None), *projected))]
+
+
+def _shortness(job: Job) -> tuple[bool, bool]:
+    """Nobody knows how long a source without PPO takes; a shared run has the most cells."""
+    source = SOURCES[job.kind]
+    return bool(source.sections), source.under_constraint

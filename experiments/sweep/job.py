@@ -1,0 +1,178 @@
+"""Run one job: train once, evaluate its cells, write each record as soon as it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from ray.exceptions import RayError, RayTaskError
+
+from sport_ray.canonical import write_atomic, write_json
+from sport_ray.certificates import Certificate, load_certificate
+from sport_ray.errors import UserError
+from sport_ray.experiments.results.disk import is_disk_full
+from sport_ray.experiments.results.failures import reason_of, traceback_text
+from sport_ray.experiments.results.folder import ResultFolder
+from sport_ray.experiments.sweep.cell import Cell, Job
+from sport_ray.experiments.sweep.evaluation import evaluate_cell
+from sport_ray.experiments.task_policies import SOURCES
+from sport_ray.experiments.task_policies._training import Trained
+from sport_ray.experiments.task_policies.source import require_alike
+from sport_ray.policies import (
+    FrozenGaussian,
+    GaussianNetwork,
+    load_policy,
+    policy_digest,
+    save_policy,
+)
+
+RESERVED = ("status", "reason", "policy_digest", "train_env_steps", "train_seconds")
+"""Fields of a record beside a cell's header and its evaluation."""
+
+
+def run_job(folder: ResultFolder, job: Job) -> dict[str, int]:
+    """Compute the job's cells that are not finished yet; returns {"finished": n, "failed": n}.
+
+    A failure is recorded for every cell it touches, with its reason, and not raised: a sweep
+    goes on and its table shows what failed. Running a job again repeats only what is missing.
+
+    Raises:
+        RayError: a process of the cell's was lost (an EnvRunner, a node): the job is to be run
+            again from its start, since any other way of going on would give other numbers.
+        OSError: a full disk, where nothing can be recorded.
+    """
+    study = folder.study
+    certificate = load_certificate(folder.certificate)
+    counts = {"finished": 0, "failed": 0}
+    missing = [cell for cell in job.cells if not folder.is_finished(cell.id)]
+    if not missing:
+        return counts
+    try:
+        _require_planned(missing, folder, certificate)
+        base_file = load_policy(folder.base)
+        trained = train(folder, job, base_file.network, certificate)
+        trained_digest = save_trained(folder, job, trained)
+        base, task = FrozenGaussian(base_file.network), FrozenGaussian(trained.network)
+    except Exception as error:
+        if is_of_the_machine(error):
+            raise
+        for cell in missing:
+            write_failure(folder, certificate, cell, error)
+        return {"finished": 0, "failed": len(missing)}
+    for cell in missing:
+        try:
+            samples = folder.samples(cell.id)
+            numbers = evaluate_cell(study, cell, certificate, base, task, samples)
+        except Exception as error:
+            if is_of_the_machine(error):
+                raise
+            write_failure(folder, certificate, cell, error)
+            counts["failed"] += 1
+            continue
+        about = header(folder, certificate, cell)
+        taken = sorted(trained.metrics.keys() & {*about, *numbers, *RESERVED})
+        if taken:  # what was measured is not a source's to say
+            clash = ValueError(f"source {job.kind!r} has metrics named {', '.join(taken)}")
+            write_failure(folder, certificate, cell, clash)
+            counts["failed"] += 1
+            continue
+        record = {
+            **about,
+            "status": "finished",
+            "reason": None,
+            "policy_digest": trained_digest,
+            **numbers,
+            **trained.metrics,
+            "train_env_steps": trained.env_steps,
+            "train_seconds": trained.seconds,
+        }
+        # A node that was taken for lost may have gone on: the first record stays.
+        if not folder.is_finished(cell.id):
+            write_json(folder.record(cell.id), record)
+        counts["finished"] += 1
+    return counts
+
+
+def train(
+    folder: ResultFolder, job: Job, base: GaussianNetwork, certificate: Certificate
+) -> Trained:
+    """The job's task policy, from its source.
+
+    Raises:
+        UserError, ArithmeticError: see ``TaskPolicySource.train``; a policy whose sizes or action
+            mapping are not the base's.
+    """
+    study, source, cell = folder.study, SOURCES[job.kind](), job.cells[0]
+    settings = source.settings_in(study, cell.hyperparameters)
+    task = study.task(cell.horizon, cell.seed, cell.constraint)
+    trained = source.train(task, settings, base, certificate)
+    require_alike(trained.network, base, f"the policy of {job.kind}")
+    return trained
+
+
+def is_of_the_machine(error: BaseException) -> bool:
+    """A full disk or a lost process, as opposed to what the study itself brings about.
+
+    What an environment raises inside an EnvRunner comes back as a ``RayTaskError``.
+    """
+    lost = isinstance(error, RayError) and not isinstance(error, RayTaskError)
+    return lost or is_disk_full(error)
+
+
+def _require_planned(cells: Iterable[Cell], folder: ResultFolder, certificate: Certificate) -> None:
+    """Refuse cells whose ids, given to them by the driver, are not of the files that are here.
+
+    Raises:
+        UserError: naming the first.
+    """
+    for cell in cells:
+        if not cell.is_of(folder.study, certificate):
+            raise UserError(
+                f"cell {cell.id} is not of the certificate in {folder.certificate}: it was "
+                "replaced while the sweep ran; run the study again"
+            )
+
+
+def header(folder: ResultFolder, certificate: Certificate, cell: Cell) -> dict[str, Any]:
+    """The identifying half of a record."""
+    constraint = cell.constraint
+    return {
+        "cell_id": cell.id,
+        "study": folder.study.name,
+        "method": cell.method,
+        "task_policy": cell.source,
+        "constraint": constraint.name,
+        "alpha": cell.alpha,
+        "log_alpha": None if cell.alpha is None else constraint.log_ratio_limit,
+        "log_budget": getattr(constraint, "log_budget", None),
+        "mu": getattr(constraint, "mu", None),
+        "horizon": cell.horizon,
+        "seed": cell.seed,
+        "hyperparameters": cell.hyperparameters_text,
+        "eps_max": cell.eps_max,
+        "base_digest": certificate.base_digest,
+        "certificate_digest": certificate.digest,
+        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def write_failure(
+    folder: ResultFolder, certificate: Certificate, cell: Cell, error: Exception
+) -> None:
+    """Record that a cell failed and why; the traceback goes to a file beside the record."""
+    if folder.is_finished(cell.id):
+        return  # another worker was quicker: what is finished stays
+    record = header(folder, certificate, cell)
+    trace = traceback_text(error).encode("utf-8", "backslashreplace")
+    write_atomic(folder.cells / record["cell_id"] / "error.txt", trace)
+    failed = {"status": "failed", "reason": reason_of(error)}
+    write_json(folder.record(record["cell_id"]), record | failed)
+
+
+def save_trained(folder: ResultFolder, job: Job, trained: Trained) -> str:
+    """Keep the task policy (without pickle), once per job, under its own digest."""
+    provenance = {"study": folder.study.name, "job": job.model_dump(mode="json")}
+    digest = policy_digest(trained.network)
+    save_policy(folder.policies / digest[:16], trained.network, provenance)
+    return digest

@@ -1,0 +1,46 @@
+"""The plan of a sweep: a study resolved against its certificate, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from sport_ray.certificates import Certificate
+from sport_ray.experiments.config.study import Study
+from sport_ray.experiments.sweep.cell import Cell, Job
+from sport_ray.experiments.sweep.constraints import OutOfReach, out_of_reach
+from sport_ray.experiments.sweep.grid import plan_jobs
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study asks for under a certificate.
+
+    jobs: cells that share a training run, longest first. out_of_reach: levels of risk that no
+    constraint can promise at some of the horizons, and so have no cells there.
+    """
+
+    study: Study
+    certificate: Certificate
+    jobs: tuple[Job, ...]
+    out_of_reach: tuple[OutOfReach, ...]
+
+    @classmethod
+    def of(cls, study: Study, certificate: Certificate) -> Plan:
+        """Resolve a study.
+
+        Raises:
+            UserError: see ``constraints_for``.
+        """
+        beyond = tuple(out_of_reach(study, certificate))
+        return cls(study, certificate, tuple(plan_jobs(study, certificate)), beyond)
+
+    @cached_property
+    def cells(self) -> dict[str, Cell]:
+        """Every cell by its id, in the order of the jobs."""
+        return {cell.id: cell for job in self.jobs for cell in job.cells}
+
+    @property
+    def horizons(self) -> list[int]:
+        """Every T that has cells, shortest first."""
+        return sorted({cell.horizon for cell in self.cells.values()})

@@ -1,0 +1,206 @@
+"""Train a policy: Projected PPO under a constraint, or without one, or a base from scratch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+
+from sport_ray.envs.making import horizon_arguments
+from sport_ray.errors import UserError
+from sport_ray.experiments.config.copies import require_copies
+from sport_ray.experiments.config.training import PPOSection, TaskTraining
+from sport_ray.policies import GaussianNetwork
+from sport_ray.projected_ppo import Gradient, ProjectedPPO, ProjectedPPOConfig
+from sport_ray.rollouts.environment import POINT_REACH_AVOID
+
+if TYPE_CHECKING:
+    from sport_ray.experiments.task_policies.task import Task
+
+Progress = Callable[[int, dict[str, Any]], None]
+
+
+class Trained(NamedTuple):
+    """A trained task policy and how training went."""
+
+    network: GaussianNetwork
+    env_steps: int
+    seconds: float
+    metrics: dict[str, float | int | None]
+
+
+def ppo_config(
+    task: Task,
+    settings: PPOSection,
+    *,
+    env_kwargs: dict[str, Any],
+    base: GaussianNetwork | None,
+    start: GaussianNetwork,
+    warmup_env_steps: int,
+    gradient: Gradient = "paper",
+    cut_after: int | None = None,
+) -> ProjectedPPOConfig:
+    """The algorithm's configuration for a section of a study; start: where training begins."""
+    runners = task.resources.env_runners_per_cell
+    require_copies(task.environment, task.resources, "training", settings)
+    return (
+        ProjectedPPOConfig()
+        .environment(task.environment.id, env_config={**task.environment.kwargs, **env_kwargs})
+        .env_runners(
+            num_env_runners=runners,
+            num_envs_per_env_runner=settings.num_envs,
+            rollout_fragment_length="auto",
+        )
+        .training(
+            base=base,
+            task=start,
+            constraint=task.constraint,
+            lr=settings.lr,
+            critic_lr=settings.critic_lr,
+            warmup_env_steps=warmup_env_steps,
+            gradient=gradient,
+            cut_after=cut_after,
+            train_batch_size=settings.train_batch_size,
+            minibatch_size=settings.minibatch_size,
+            num_epochs=settings.num_epochs,
+            gamma=settings.gamma,
+            lambda_=settings.gae_lambda,
+            clip_param=settings.clip,
+            entropy_coeff=settings.entropy_coeff,
+            grad_clip=settings.grad_clip,
+        )
+        .debugging(seed=task.seed, log_level="ERROR")
+        .reporting(metrics_num_episodes_for_smoothing=100)
+    )
+
+
+class TrainingRun:
+    """A training run that goes on in portions, so that it can be looked at in between."""
+
+    def __init__(self, config: ProjectedPPOConfig) -> None:
+        self.algorithm: ProjectedPPO = config.build_algo()
+        self._base = self.algorithm.base_fingerprint()
+        self.env_steps = 0
+        self.result: dict[str, Any] = {}
+
+    def advance(self, env_steps: int, progress: Progress | None = None) -> None:
+        """Train until so many steps are sampled in all."""
+        while self.env_steps < env_steps:
+            self.result = self.algorithm.train()
+            self.env_steps = int(self.result["env_runners"]["num_env_steps_sampled_lifetime"])
+            if progress is not None:
+                progress(self.env_steps, self.result)
+
+    def policy(self) -> GaussianNetwork:
+        """The task policy as it is now.
+
+        Raises:
+            ArithmeticError: weights that are not finite, or a base policy that has changed.
+        """
+        network = self.algorithm.task_policy()
+        if self.algorithm.base_fingerprint() != self._base:
+            raise ArithmeticError("the base policy's weights changed during training")
+        if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
+            raise ArithmeticError("training diverged: the task policy's weights are not finite")
+        return network
+
+    def stop(self) -> None:
+        """End the run and let go of its workers."""
+        self.algorithm.stop()
+
+
+def run_training(
+    config: ProjectedPPOConfig, env_steps: int, progress: Progress | None = None
+) -> Trained:
+    """Train until ``env_steps`` steps are sampled; the task policy as it is then.
+
+    Raises:
+        ArithmeticError: weights that are not finite.
+    """
+    run = TrainingRun(config)
+    started = time.monotonic()  # building is no training: a sweep's efficiency would look better
+    try:
+        run.advance(env_steps, progress)
+        network = run.policy()
+    finally:
+        run.stop()
+    return Trained(network, run.env_steps, time.monotonic() - started, _summary(run.result))
+
+
+def _summary(result: dict[str, Any]) -> dict[str, float | int | None]:
+    """The last iteration's few numbers that a record keeps."""
+    learner = result["learners"]["default_policy"]
+    runners = result["env_runners"]
+
+    def number(source: dict[str, Any], name: str) -> float | None:
+        value = source.get(name)
+        return None if value is None else float(value)
+
+    violating = number(runners, "num_violating_episodes_lifetime")
+    episodes = number(runners, "num_episodes_lifetime")
+    return {
+        "clip_fraction": number(learner, "clip_fraction"),
+        "train_return": number(runners, "episode_return_mean"),
+        "train_violations": None if violating is None else int(violating),
+        "train_episodes": None if episodes is None else int(episodes),
+    }
+
+
+def train_task_policy(task: Task, settings: TaskTraining, base: GaussianNetwork) -> Trained:
+    """The task policy by PPO, from the base and on the task's reward.
+
+    An episode goes on after a violation, as in the paper: the task reward knows nothing of the
+    hazard, and ending there would teach the policy to run into it.
+    """
+    return run_training(task_config(task, settings, base), settings.ppo.env_steps)
+
+
+def task_config(task: Task, settings: TaskTraining, base: GaussianNetwork) -> ProjectedPPOConfig:
+    """The configuration of a task policy's training, from the base and on the task's reward."""
+    return ppo_config(
+        task,
+        settings.ppo,
+        env_kwargs=training_kwargs(task, reward="task"),
+        base=base,
+        start=base,
+        warmup_env_steps=settings.warmup_env_steps,
+        gradient=settings.gradient,
+        cut_after=training_cut(task),
+    ).learners(num_gpus_per_learner=task.resources.gpus_per_cell)
+
+
+def training_kwargs(task: Task, reward: str, margin: float = 0.0) -> dict[str, Any]:
+    """Environment arguments of a training run, beyond the task's own.
+
+    ``reward`` and ``margin`` are the point robot's; any other environment has one reward, which
+    its arguments may change, and is made for the certificate's T_max as everywhere else: episodes
+    of ``horizon`` steps are cut from outside (:func:`training_cut`). The robot's horizon only ends
+    its episodes, so it is given.
+    """
+    if task.environment.id != POINT_REACH_AVOID:
+        longest = max(task.max_horizon, task.horizon)
+        return horizon_arguments(task.environment.id, longest)
+    return {
+        "horizon": task.horizon,
+        "reward": reward,
+        "end_on_violation": reward != "task",
+        "margin": margin,
+    }
+
+
+def training_cut(task: Task) -> int | None:
+    """Steps after which training cuts an episode short of the environment's own limit, or None."""
+    own = task.environment.id == POINT_REACH_AVOID or task.horizon >= task.max_horizon
+    return None if own else task.horizon
+
+
+def check_spaces(network: GaussianNetwork, observation: int, action: int, env_id: str) -> None:
+    """Refuse a policy whose sizes are not the environment's."""
+    spec = network.spec
+    if (spec.observation_size, spec.action_size) != (observation, action):
+        raise UserError(
+            f"the base policy has {spec.observation_size} observations and {spec.action_size} "
+            f"actions; {env_id} has {observation} and {action}: give a base for this environment"
+        )

@@ -1,0 +1,181 @@
+"""The interface of a task-policy source: something that makes a task policy from a base.
+
+A task policy is a ``GaussianNetwork`` of the base's sizes and action mapping. It is evaluated as
+it is, and projected at deployment; the certified bound belongs to what is projected, whoever made
+the policy. ``train`` alone decides what it costs: environment steps, episodes, violations.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from sport_ray.errors import UserError
+from sport_ray.experiments.config.base import Section
+from sport_ray.policies import GaussianNetwork
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sport_ray.certificates import Certificate
+    from sport_ray.experiments.config.axes import Point
+    from sport_ray.experiments.config.training import PPOSection, TrainingSection
+    from sport_ray.experiments.config.tuning import TuningSection
+    from sport_ray.experiments.task_policies._training import Trained
+    from sport_ray.experiments.task_policies.task import Task
+
+SOURCES: dict[str, type[TaskPolicySource]] = {}
+"""Every source by the name that a study gives it."""
+
+
+def require_alike(policy: GaussianNetwork, base: GaussianNetwork, what: str) -> None:
+    """Refuse a policy that has no density ratio to the base: it needs one space of samples.
+
+    what: begins the line of the error.
+
+    Raises:
+        UserError: other sizes, or another mapping from samples to actions.
+    """
+    ours, theirs = policy.spec, base.spec
+    sizes = (ours.observation_size, ours.action_size)
+    expected = (theirs.observation_size, theirs.action_size)
+    if sizes != expected:
+        raise UserError(
+            f"{what} has {sizes[0]} observations and {sizes[1]} actions, the base {expected[0]} "
+            f"and {expected[1]}: give a policy for the base's environment"
+        )
+    if ours.action_mapping != theirs.action_mapping:
+        raise UserError(
+            f"{what} maps samples to actions otherwise than the base, so they have no density "
+            "ratio: give a policy with the base's action mapping"
+        )
+
+
+class NoSettings(Section):
+    """For a source whose settings are elsewhere in the study, or that has none."""
+
+
+class StudySections(Protocol):
+    """The sections of a study that say how its sources make policies."""
+
+    @property
+    def training(self) -> TrainingSection: ...
+    @property
+    def unconstrained_training(self) -> PPOSection | None: ...
+    @property
+    def tuning(self) -> TuningSection | None: ...
+    @property
+    def task_policies(self) -> Mapping[str, Any] | None: ...
+
+
+class TaskPolicySource(ABC):
+    """A way to make a task policy; subclasses are found by ``name``.
+
+    name: as written in a study. title: short, for tables and legends. settings: its section of a
+    study, whose defaults are enough to run it. promise: which promise the policy carries by itself,
+    one clause; what projection adds is the constraint's business.
+
+    under_constraint: whether a policy is trained under a cell's constraint, and is only ever used
+    projected onto it; otherwise one policy serves as it is and under every constraint. sections: of
+    a study with the source's settings, the most specific first, where they are not under its own
+    name. sweep_method: the entry of ``sweep.methods`` that asks for it in a study without
+    ``task_policies``.
+
+    A source is made anew for every policy and keeps nothing. ``train`` is all that it must have.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    settings: ClassVar[type[Section]]
+    promise: ClassVar[str]
+    under_constraint: ClassVar[bool] = False
+    sections: ClassVar[tuple[str, ...]] = ()
+    sweep_method: ClassVar[str | None] = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" not in vars(cls):  # a variant of its parent, whose name stays the parent's
+            return
+        known = SOURCES.get(cls.name, cls)
+        if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise ValueError(f"name {cls.name!r} is taken by the source {known.__qualname__}")
+        for attribute in ("title", "settings", "promise"):
+            if not hasattr(cls, attribute):
+                raise ValueError(f"source {cls.name!r} has no {attribute}")
+        SOURCES[cls.name] = cls
+
+    @abstractmethod
+    def train(
+        self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
+    ) -> Trained:
+        """The task policy for episodes of ``task.horizon`` steps, and what it took.
+
+        settings: see ``settings_in``.
+
+        ``Trained.env_steps`` counts all environment steps that were run: data collection and safety
+        rollouts included. ``Trained.metrics``, plain numbers or None, become fields of the record:
+        ``train_episodes``, how many episodes were run; ``train_violations``, how many of them
+        violated the property; ``train_return``; ``clip_fraction``; and others under the source's
+        name, such as ``scpo_accepted``.
+
+        Everything random follows from ``task.seed``, and nothing decides what comes out that is
+        not in the cells' identity. Sizes and action mapping must be the base's
+        (``require_alike``).
+
+        Raises:
+            UserError: a task or a certificate that the source cannot use.
+            ArithmeticError: training that went wrong; the cells are recorded as failed.
+        """
+
+    def settle(self, settings: Section, study_folder: Path) -> Section:
+        """The settings with all that depends on where the study file lies, once it is read.
+
+        study_folder: the folder that relative paths of the study file start from.
+
+        Raises:
+            UserError: something that the settings name and that is not there.
+        """
+        return settings
+
+    def check(self, task: Task, settings: Section, base: GaussianNetwork) -> None:
+        """Refuse, before anything runs, what can never be trained from this base.
+
+        task: that of the shortest episodes.
+
+        Raises:
+            UserError: one line with the remedy.
+        """
+        return None  # nothing to refuse, unless a source knows of something
+
+    @classmethod
+    def method(cls, projected: bool) -> str:
+        """What records call the way in which its policy and a constraint met."""
+        return "projected_at_deployment" if projected else "unprojected"
+
+    def parameters(self, study: StudySections) -> set[str]:
+        """The axes of the sweep that its policy depends on, by name."""
+        return set()
+
+    def settings_in(self, study: StudySections, point: Point) -> Section:
+        """The study's settings of the source, at a point of the sweep's axes."""
+        assert study.task_policies is not None
+        found: Section = study.task_policies[self.name]
+        return found
+
+    def cell_identity(self, study: StudySections, point: Point) -> dict[str, Any]:
+        """What the source adds to the identity of its cells.
+
+        Its name alone where the study has it no more: that is no cell of the study's.
+        """
+        settings = (study.task_policies or {}).get(self.name)
+        own = {} if settings is None else self.identity(settings)
+        return {"task_policy": {"name": self.name, **own}}
+
+    def identity(self, settings: Section) -> dict[str, Any]:
+        """What the policy depends on beside base, certificate, T and seed, as plain JSON values.
+
+        It is hashed into the names of the source's cells. The study's sections on PPO's training
+        are not in it: a source that read them would take old cells for new ones.
+        """
+        return {"settings": settings.model_dump(mode="json")}

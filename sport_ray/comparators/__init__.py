@@ -1,0 +1,1 @@
+"""Methods of others, as sources of task policies: SCPO and PreSa."""

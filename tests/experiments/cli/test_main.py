@@ -1,0 +1,181 @@
+"""The command line as a user meets it: one line and status 2 for a mistake, results otherwise."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sport_ray.experiments.stages.base import BUNDLED
+
+COMMANDS = (
+    "train-base", "certify", "tune", "sweep", "report", "run",
+    "status", "plan", "verify", "sign", "new-key",
+)  # fmt: skip
+
+
+def sport_ray(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sport_ray.experiments.cli.main", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        env=os.environ | {"COLUMNS": "120", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"},
+    )
+
+
+def one_line(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_teaches(command, tmp_path):
+    done = sport_ray(*([command] if command else []), "--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) > 8
+    if not command:
+        assert all(name in done.stdout for name in COMMANDS)
+
+
+def test_a_mistake_in_the_study(write_study, small_study, tmp_path):
+    small_study["sweep"]["alhpas"] = [1]
+    line = one_line(sport_ray("run", write_study(small_study), cwd=tmp_path))
+    assert "'sweep.alhpas'" in line
+    assert "'alphas'" in line
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_damaged_base_and_one_of_another_shape(write_study, small_study, tmp_path):
+    small_study["base"] = "mine"
+    shutil.copytree(BUNDLED / "point_reach_avoid", tmp_path / "mine")
+    study = write_study(small_study)
+    weights = tmp_path / "mine" / "policy.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    assert "policy.safetensors" in one_line(sport_ray("certify", study, cwd=tmp_path))
+    (tmp_path / "mine" / "policy.json").write_text("{")
+    assert "policy.json" in one_line(sport_ray("certify", study, cwd=tmp_path))
+    shutil.rmtree(tmp_path / "mine")
+    assert "'mine'" in one_line(sport_ray("certify", study, cwd=tmp_path))
+    small_study["base"] = "point_reach_avoid"
+    small_study["environment"] = {"id": "Pendulum-v1", "kwargs": {}}
+    line = one_line(sport_ray("certify", write_study(small_study), cwd=tmp_path))
+    assert "44 observations" in line
+    small_study["environment"] = {"id": "NoSuch-v0", "kwargs": {}}
+    assert "NoSuch" in one_line(sport_ray("certify", write_study(small_study), cwd=tmp_path))
+
+
+def test_a_sweep_without_a_certificate_says_how_to_get_one(write_study, small_study, tmp_path):
+    line = one_line(sport_ray("sweep", write_study(small_study), cwd=tmp_path))
+    assert "sport-ray certify" in line
+
+
+def test_a_tracking_server_that_does_not_answer(write_study, small_study, tmp_path):
+    small_study["tracking"] = {"uri": "http://user:secret@127.0.0.1:9"}
+    line = one_line(sport_ray("run", write_study(small_study), cwd=tmp_path))
+    assert "127.0.0.1:9" in line
+    assert "secret" not in line
+
+
+@pytest.mark.slow
+def test_a_study_from_one_command_to_its_report(write_study, small_study, tmp_path):
+    """run, then everything that must hold of what it leaves; then resume, extend and misuse it."""
+    study = write_study(small_study)
+    done = sport_ray("run", study, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = tmp_path / "results" / "small"
+    assert "5 of 5 cells finished" in done.stdout
+    assert "report.html" in done.stdout
+    assert "mlflow.db" in done.stdout
+    pages = ("report.html", "conservativeness.html")
+    for name in (*pages, "cells.csv", "pareto.csv", "certificate.json", "mlflow.db"):
+        assert (results / name).stat().st_size > 0, name
+    copies = {path.name for path in results.glob("mlartifacts/**/*.html")}
+    assert set(pages) <= copies, "the pages were made after the sweep, and sent all the same"
+
+    cells = pd.read_csv(results / "cells.csv")
+    assert set(cells["status"]) == {"finished"}
+    bounded = cells[cells["alpha"].notna()]
+    assert (bounded["max_log_ratio"] <= bounded["log_alpha"]).all()
+    certificate = json.loads((results / "certificate.json").read_text())
+    eps = certificate["table"]["eps_base_simultaneous"][24]
+    assert np.allclose(bounded["prior_bound"], eps * bounded["alpha"] ** 25)
+    base_like = cells[cells["alpha"] == 1.0]
+    assert len(base_like) == 2  # both methods are the base there
+    assert base_like["num_violations"].nunique() == 1
+    assert (base_like["max_log_ratio"] == 0.0).all()
+
+    stamps = {path: path.stat().st_mtime_ns for path in results.glob("cells/*/record.json")}
+    again = sport_ray("sweep", study, cwd=tmp_path)
+    assert again.returncode == 0
+    assert "already" in again.stdout
+    assert stamps == {p: p.stat().st_mtime_ns for p in results.glob("cells/*/record.json")}
+
+    small_study["name"] = "another"
+    other = write_study(small_study, "other.yaml")
+    line = one_line(sport_ray("run", other, "--results", results, cwd=tmp_path))
+    assert "'small'" in line
+    assert "'another'" in line
+
+    small_study["name"] = "small"
+    small_study["environment"] = {"kwargs": {"layout": "random"}}
+    line = one_line(sport_ray("sweep", write_study(small_study, "moved.yaml"), cwd=tmp_path))
+    assert "certificate is for another environment" in line
+
+    path = results / "certificate.json"
+    path.write_text(path.read_text().replace('"beta": 0.001', '"beta": 0.002'))
+    assert "altered" in one_line(sport_ray("sweep", study, cwd=tmp_path))
+
+    small_study["environment"] = {"kwargs": {"layout": "fixed"}}
+    small_study["sweep"]["alphas"] = [1.0, 2.0]
+    extended = write_study(small_study, "extended.yaml")
+    line = one_line(sport_ray("report", tmp_path / "nothing.yaml", cwd=tmp_path))
+    assert "nothing.yaml does not exist" in line
+    path.write_text(path.read_text().replace('"beta": 0.002', '"beta": 0.001'))
+    assert sport_ray("sweep", extended, cwd=tmp_path).returncode == 0
+    assert sport_ray("report", results, cwd=tmp_path).returncode == 0
+    cells = pd.read_csv(results / "cells.csv")
+    assert sorted(cells["alpha"].dropna()) == [1.0, 1.0, 2.0, 2.0]
+    kept = [p for p in stamps if p.stat().st_mtime_ns == stamps[p]]
+    assert len(kept) == len(stamps)  # cells of the first grid are kept on disk, those at α = 1 used
+
+
+@pytest.mark.slow
+def test_a_base_is_trained_saved_and_used(write_study, small_study, tmp_path):
+    """train-base from scratch, the same policy twice; then a certificate for it."""
+    small_study["base"] = "mine"
+    small_study["base_training"] = {
+        "env_steps": 512,
+        "train_batch_size": 256,
+        "minibatch_size": 64,
+        "num_envs": 8,
+        "hidden": [16],
+    }
+    study = write_study(small_study)
+    for out in ("mine", "again"):
+        done = sport_ray("train-base", study, "--out", tmp_path / out, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+    digests = [
+        json.loads((tmp_path / out / "policy.json").read_text())["digest"]
+        for out in ("mine", "again")
+    ]
+    assert digests[0] == digests[1]
+    line = one_line(sport_ray("train-base", study, "--out", tmp_path / "mine", cwd=tmp_path))
+    assert "already holds a policy" in line
+    done = sport_ray("certify", study, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    certificate = json.loads((tmp_path / "results/small/certificate.json").read_text())
+    assert certificate["base_digest"] == digests[0]

@@ -1,0 +1,46 @@
+"""Signals are noted, and raised between two steps; what was set before comes back."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from sport_ray.experiments.cluster.signals import (
+    Terminated,
+    ask_to_stop,
+    raise_if_asked,
+    stopping_between_steps,
+)
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)]
+)
+def test_a_signal_waits_for_the_next_step(number: int, kind: type[BaseException]) -> None:
+    before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+    with stopping_between_steps():
+        raise_if_asked()
+        os.kill(os.getpid(), number)
+        with pytest.raises(kind):
+            raise_if_asked()
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            os.kill(os.getpid(), number)  # the second is not patient
+            signal.pause()
+    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == before
+    assert "TUNE_DISABLE_SIGINT_HANDLER" not in os.environ
+
+
+def test_the_first_reason_is_told_and_the_next_sweep_starts_without() -> None:
+    with stopping_between_steps():
+        ask_to_stop(OSError("first"))
+        ask_to_stop(KeyboardInterrupt())
+        with pytest.raises(OSError, match="first"):
+            raise_if_asked()
+    with stopping_between_steps():
+        raise_if_asked()
+
+
+def test_the_exit_status_is_that_of_shells() -> None:
+    assert Terminated().code == 128 + signal.SIGTERM

@@ -1,0 +1,49 @@
+"""The grid: every cell once, in jobs that share a training run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sport_ray.errors import UserError
+from sport_ray.experiments.config.study import Study
+from sport_ray.experiments.sweep.cell import Job
+from sport_ray.experiments.sweep.grid import plan_jobs
+from tests.experiments.known_certificate import certificate
+
+
+def test_the_grid_has_every_cell_once(small_study):
+    small_study["sweep"] |= {"alphas": [1.0, 1.5, 3.0], "horizons": [20, 25], "seeds": [0, 1]}
+    study = Study.model_validate(small_study)
+    jobs = plan_jobs(study, certificate())
+    cells = [cell for job in jobs for cell in job.cells]
+    assert len(cells) == len(set(cells)) == 2 * 2 * (3 + 3 + 1)
+    ids = {cell.id for cell in cells}
+    assert len(ids) == len(cells)
+    assert [job.kind for job in jobs[:4]] == ["unconstrained"] * 4  # the longest first
+
+
+def test_a_target_below_the_base_is_refused(small_study):
+    small_study["sweep"] |= {"eps_max": [1e-5]}
+    with pytest.raises(UserError, match=r"eps_max = 1e-05 cannot be reached at horizon 25"):
+        plan_jobs(Study.model_validate(small_study), certificate())
+
+
+def test_jobs_survive_the_way_through_tune(small_study):
+    small_study["sweep"] |= {"eps_max": [0.1], "constraints": ["pathwise", "mean_shift", "ratio"]}
+    for job in plan_jobs(Study.model_validate(small_study), certificate()):
+        assert Job.model_validate(json.loads(json.dumps(job.model_dump(mode="json")))) == job
+
+
+def test_the_two_sources_by_ppo_have_the_cells_of_the_two_methods(small_study):
+    before = Study.model_validate(small_study)
+    after = Study.model_validate(
+        {**small_study, "task_policies": ["unconstrained", "projected_ppo"]}
+    )
+    ids = [
+        [cell.id for job in plan_jobs(study, certificate())
+         for cell in job.cells]
+        for study in (before, after)
+    ]  # fmt: skip
+    assert ids[0] == ids[1]

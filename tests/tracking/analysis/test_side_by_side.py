@@ -1,0 +1,95 @@
+"""Published numbers beside measured ones."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from sport_ray.bounds import scenario_bound
+from sport_ray.tracking.analysis.published import published_names, published_text
+from sport_ray.tracking.analysis.side_by_side import COLUMNS, side_by_side
+
+NAME = "arxiv_2504_06386"
+
+
+def cells(rates: list[float], **more: Any) -> pd.DataFrame:
+    rows = [
+        {
+            "status": "finished",
+            "method": "projected_at_deployment",
+            "constraint": "ratio",
+            "alpha": 10.0,
+            "horizon": 21,
+            "seed": seed,
+            "mean_steps_to_goal": 12.0 + 0.1 * seed,
+            "empirical_violation_rate": rate,
+            "posterior_bound": rate + 0.01,
+            "posterior_beta": 1e-7,
+            "num_violations_1000": round(1000 * rate),
+        }
+        | more
+        for seed, rate in enumerate(rates)
+    ]
+    return pd.DataFrame(rows)
+
+
+def folder(published: str | None = NAME) -> Any:
+    return SimpleNamespace(study={"tracking": {"published": published}})
+
+
+def test_a_setting_stands_beside_the_paper() -> None:
+    [row] = side_by_side(folder(), cells([0.09, 0.1, 0.12])).to_dict("records")
+    assert (row["method"], row["alpha"], row["seeds"]) == ("projected_at_deployment", 10.0, 3)
+    assert row["steps_published"] == 11.9 and row["steps"] == pytest.approx(12.1)
+    assert row["steps_difference"] == pytest.approx(0.2)
+    assert row["rate_published"] == "0.10" and row["rate_agrees"]
+    assert row["rate_worst"] == 0.12 and row["posterior_worst"] == pytest.approx(0.13)
+    assert row["posterior_worst_1000"] == scenario_bound(1000, 120, 1e-7)
+
+
+@pytest.mark.parametrize(
+    ("method", "alpha", "rates", "agrees"),
+    [
+        ("projected_at_deployment", 10.0, [0.3, 0.31, 0.32], False),
+        ("projected_at_deployment", 100.0, [0.77, 0.78, 0.79], True),
+        ("projected_ppo", 100.0, [0.001, 0.002, 0.003], True),  # published: below 0.01
+        ("projected_ppo", 100.0, [0.011, 0.012, 0.013], False),
+    ],
+)
+def test_rates_agree_within_what_can_be_read(
+    method: str, alpha: float, rates: list[float], agrees: bool
+) -> None:
+    [row] = side_by_side(folder(), cells(rates, method=method, alpha=alpha)).to_dict("records")
+    assert row["rate_agrees"] is agrees
+
+
+def test_what_the_study_does_not_have_is_left_out() -> None:
+    table = cells([0.1])
+    assert side_by_side(folder(None), table).empty
+    assert side_by_side(folder(), table.assign(horizon=23)).empty
+    assert side_by_side(folder(), table.assign(constraint="gauss_renyi")).empty
+    assert list(side_by_side(folder(None), table).columns) == list(COLUMNS)
+
+
+def test_records_without_a_count_of_the_first_thousand_give_no_bound_from_it() -> None:
+    table = cells([0.1, 0.1]).drop(columns="num_violations_1000")
+    [row] = side_by_side(folder(), table).to_dict("records")
+    assert math.isnan(row["posterior_worst_1000"])
+
+
+def test_a_seed_that_never_arrives_leaves_no_mean_time() -> None:
+    table = cells([0.1, 0.1, 0.1])
+    table.loc[0, "mean_steps_to_goal"] = math.nan
+    [row] = side_by_side(folder(), table).to_dict("records")
+    assert math.isnan(row["steps"])
+
+
+def test_published_tables_can_be_read() -> None:
+    assert NAME in published_names()
+    for name in published_names():
+        header = published_text(name).splitlines()[0]
+        assert header == "method,alpha,horizon,mean_steps_to_goal,violation_rate"

@@ -1,0 +1,155 @@
+"""Artefacts: whole, where people look, and sent again only when they have changed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from sport_ray.policies import GaussianNetwork, save_policy
+from sport_ray.policies.network import PolicySpec
+from sport_ray.tracking import log_sweep
+from sport_ray.tracking.mlflow import artefacts as mlflow_artefacts
+from sport_ray.tracking.mlflow.artefacts import ARTEFACTS_TAG, POLICY_TAG
+from sport_ray.tracking.mlflow.client import default_uri
+from sport_ray.tracking.mlflow.note import NOTE_TAG
+from tests.tracking.mlflow.test_log import one_file, parent_and_cells
+
+SMALL: dict[str, Any] = {"alphas": (1.0, 1.1), "horizons": (21,), "seeds": (0,)}
+
+
+@pytest.fixture
+def folder(make_results: Any, tmp_path: Path) -> Path:
+    """All cells with one small policy."""
+    network = GaussianNetwork(PolicySpec(observation_size=3, action_size=2, hidden=(4,)))
+    digest = save_policy(tmp_path / "policy", network, {"made": "by a test"})
+    made = make_results(change=lambda record: record | {"policy_digest": digest}, **SMALL)
+    (made / "policies").mkdir()
+    (tmp_path / "policy").rename(made / "policies" / digest[:16])
+    return made
+
+
+def files(results: Path, run: Any, path: str | None = None) -> list[str]:
+    found = MlflowClient(default_uri(results)).list_artifacts(run.info.run_id, path)
+    return sorted(one.path for one in found)
+
+
+def uploads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of what is sent from now on."""
+    sent: list[str] = []
+    for name in ("log_artifact", "log_artifacts"):
+        real = getattr(MlflowClient, name)
+
+        def watch(self: Any, run_id: str, path: str, *rest: Any, real: Any = real) -> None:
+            sent.append(Path(path).name)
+            real(self, run_id, path, *rest)
+
+        monkeypatch.setattr(MlflowClient, name, watch)
+    return sent
+
+
+def test_each_cell_has_its_policy_beside_its_record(folder: Path) -> None:
+    log_sweep(folder)
+    _, cells = parent_and_cells(folder)
+    store = MlflowClient(default_uri(folder))
+    for cell, run in cells.items():
+        assert files(folder, run) == ["policy", "record.json"]
+        assert files(folder, run, "policy") == ["policy/policy.json", "policy/policy.safetensors"]
+        assert run.data.tags[POLICY_TAG] == "policy"
+        record = json.loads((folder / "cells" / cell / "record.json").read_text())
+        for name in ("policy.json", "policy.safetensors"):
+            (original,) = folder.glob(f"policies/{record['policy_digest'][:16]}/{name}")
+            copy = Path(store.download_artifacts(run.info.run_id, f"policy/{name}"))
+            assert copy.read_bytes() == original.read_bytes()
+
+
+def test_a_large_policy_lies_once_under_the_parent(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mlflow_artefacts, "MAX_POLICY_BYTES", 100)
+    sent = uploads(monkeypatch)
+    log_sweep(folder)
+    parent, cells = parent_and_cells(folder)
+    (name,) = files(folder, parent, "policies")
+    assert len(files(folder, parent, name)) == 2
+    assert sent.count("policy.safetensors") == 1
+    assert {run.data.tags[POLICY_TAG] for run in cells.values()} == {f"{name} of the parent run"}
+
+
+def test_a_policy_that_is_not_the_recorded_one_is_not_sent(folder: Path) -> None:
+    (weights,) = folder.glob("policies/*/policy.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-1])
+    log_sweep(folder)
+    _, cells = parent_and_cells(folder)
+    for run in cells.values():
+        assert run.data.tags[POLICY_TAG] == "damaged when the cell was logged"
+        assert files(folder, run) == ["record.json"]
+
+
+def test_only_what_changed_is_sent_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "report.html").write_text("<p>first</p>")
+    (folder / "cells.parquet").write_bytes(b"PAR1")
+    (folder / "figures").mkdir()
+    (folder / "figures" / "risk.svg").write_text("<svg/>")
+    log_sweep(folder)
+    parent, _ = parent_and_cells(folder)
+    wanted = ["cells.parquet", "certificate.json", "figures", "report.html"]
+    assert files(folder, parent) == [*wanted, "study.json", "study.yaml"]
+    assert files(folder, parent, "figures") == ["figures/risk.svg"]
+    sent = uploads(monkeypatch)
+    log_sweep(folder)
+    assert sent == []
+    (folder / "report.html").write_text("<p>second</p>")
+    (folder / "figures" / "animation.gif").write_bytes(b"GIF89a")
+    log_sweep(folder)
+    assert sorted(sent) == ["figures", "report.html"]
+    parent, _ = parent_and_cells(folder)
+    store = MlflowClient(default_uri(folder))
+    page = Path(store.download_artifacts(parent.info.run_id, "report.html"))
+    assert page.read_text() == "<p>second</p>"
+    assert len(parent.data.tags[ARTEFACTS_TAG]) < 1000
+
+
+def test_the_parent_says_what_the_study_found(folder: Path) -> None:
+    (folder / "report.html").write_text("<p></p>")
+    log_sweep(folder)
+    parent, _ = parent_and_cells(folder)
+    note = parent.data.tags[NOTE_TAG]
+    assert note.startswith("**At certified risk ≤ 0.1")
+    run = f"#/experiments/{parent.info.experiment_id}/runs/{parent.info.run_id}/artifacts"
+    assert f"[report.html]({run}/report.html)" in note
+    assert parent.data.params["property"] == "(!hazard) U goal"
+    assert parent.data.params["certificate_num_scenarios"] == "10000"
+
+
+def test_a_note_follows_the_results_unless_somebody_wrote_another(folder: Path) -> None:
+    for file in folder.glob("cells/*/record.json"):
+        if json.loads(file.read_text())["alpha"] is not None:
+            file.rename(file.with_name("kept"))
+    log_sweep(folder)
+    first = parent_and_cells(folder)[0]
+    assert "nothing is certified" in first.data.tags[NOTE_TAG]
+    for file in folder.glob("cells/*/kept"):
+        file.rename(file.with_name("record.json"))
+    log_sweep(folder)
+    assert "At certified risk" in parent_and_cells(folder)[0].data.tags[NOTE_TAG]
+    store = MlflowClient(default_uri(folder))
+    store.set_tag(first.info.run_id, NOTE_TAG, "my own words")
+    one = one_file(folder, alpha=1.1, method="projected_ppo")
+    one.write_text(json.dumps(json.loads(one.read_text()) | {"train_return": 1.25}))
+    log_sweep(folder)
+    assert parent_and_cells(folder)[0].data.tags[NOTE_TAG] == "my own words"
+
+
+def test_a_study_whose_cells_all_failed_is_logged(make_results: Any) -> None:
+    def failed(record: dict[str, Any]) -> dict[str, Any]:
+        return record | {"status": "failed", "reason": "no memory"}
+
+    folder = make_results(change=failed, **SMALL)
+    log_sweep(folder)
+    parent, _ = parent_and_cells(folder)
+    assert parent.info.status == "FAILED"
+    assert parent.data.tags[NOTE_TAG].startswith("No cell has finished yet.")

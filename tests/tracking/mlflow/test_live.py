@@ -1,0 +1,152 @@
+"""Logging beside a running sweep: never in its way, nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from sport_ray.errors import UserError
+from sport_ray.tracking.mlflow.client import default_uri
+from sport_ray.tracking.mlflow.live import SweepLogger
+from sport_ray.tracking.mlflow.log import CELL_TAG, Sweep
+
+SMALL: dict[str, Any] = {"alphas": (1.0, 1.5), "horizons": (21,), "seeds": (0,)}
+CELLS = 5
+
+
+def runs_of(folder: Path) -> list[Any]:
+    client = MlflowClient(default_uri(folder))
+    experiment = client.get_experiment_by_name("quickstart")
+    return list(client.search_runs([experiment.experiment_id], max_results=100))
+
+
+def records_of(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(f.read_text()) for f in sorted(folder.glob("cells/*/record.json"))]
+
+
+def wait_for(condition: Any, seconds: float = 15.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.02)
+
+
+def test_cells_appear_while_the_sweep_runs(make_results) -> None:
+    folder = make_results(**SMALL)
+    logger = SweepLogger(folder)
+    logger.start()
+    (parent,) = runs_of(folder)
+    assert parent.info.status == "RUNNING"
+    for record in records_of(folder):
+        logger.log_cell(record)
+    wait_for(lambda: len(runs_of(folder)) == CELLS + 1)
+    summary = logger.finish("FINISHED")
+    assert summary is not None
+    assert len(summary.already_there) == CELLS
+    assert logger.pending == {}
+    assert {run.info.status for run in runs_of(folder)} == {"FINISHED"}
+    assert len(runs_of(folder)) == CELLS + 1
+
+
+def test_what_the_store_refused_is_sent_at_the_end_once(
+    make_results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_results(**SMALL)
+    logger = SweepLogger(folder)
+    logger.start()
+    with monkeypatch.context() as gone:
+        gone.setattr(Sweep, "log_cell", lambda *_: (_ for _ in ()).throw(ConnectionError("gone")))
+        started = time.monotonic()
+        for record in records_of(folder):
+            logger.log_cell(record)
+        assert time.monotonic() - started < 0.5
+        wait_for(lambda: len(logger.pending) == CELLS)
+    reasons = list(logger.pending.values())
+    assert "gone" in reasons[0]
+    assert reasons[1:] == ["not tried: the store did not answer before"] * (CELLS - 1)
+    summary = logger.finish()
+    assert summary is not None
+    assert len(summary.logged) == CELLS
+    assert logger.pending == {}
+    assert sum(CELL_TAG in run.data.tags for run in runs_of(folder)) == CELLS
+
+
+def test_finish_never_raises(make_results, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_results(**SMALL)
+    logger = SweepLogger(folder, patience=0.0)
+    logger.start()
+
+    def gone(*_: Any) -> None:
+        raise ConnectionError("gone for good")
+
+    monkeypatch.setattr(Sweep, "open", gone)
+    assert logger.finish("FINISHED") is None
+    assert "gone for good" in logger.pending["*"]
+
+
+def test_a_wrong_address_is_known_before_the_sweep_runs(make_results) -> None:
+    logger = SweepLogger(make_results(**SMALL), "foo://bar")
+    with pytest.raises(UserError, match="does not answer: foo://bar"):
+        logger.start()
+
+
+def test_a_sweep_without_cells_yet_has_its_parent_and_a_true_end(tmp_path: Path) -> None:
+    (tmp_path / "study.json").write_text('{"name": "quickstart"}')
+    logger = SweepLogger(tmp_path)
+    logger.start()
+    with pytest.raises(RuntimeError, match="already started"):
+        logger.start()
+    summary = logger.finish("KILLED")
+    assert summary is not None and summary.logged == []
+    (parent,) = runs_of(tmp_path)
+    assert parent.info.status == "KILLED"
+
+
+def test_a_resumed_sweep_runs_again_under_the_same_parent(make_results) -> None:
+    folder = make_results(**SMALL)
+    for _ in range(2):
+        logger = SweepLogger(folder)
+        logger.start()
+        assert [r.info.status for r in runs_of(folder) if CELL_TAG not in r.data.tags] == [
+            "RUNNING"
+        ]
+        logger.finish("FINISHED")
+    assert len(runs_of(folder)) == CELLS + 1
+
+
+def test_finish_waits_for_a_store_that_comes_back(
+    make_results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_results(**SMALL)
+    logger = SweepLogger(folder)
+    logger.start()
+    calls = []
+    found = Sweep.open
+
+    def away_twice(*arguments: Any) -> Sweep:
+        calls.append(time.monotonic())
+        if len(calls) < 3:
+            raise ConnectionError("away")
+        return found(*arguments)
+
+    monkeypatch.setattr(Sweep, "open", away_twice)
+    monkeypatch.setattr("sport_ray.tracking.mlflow.live.PAUSE_SECONDS", 0.2)
+    summary = logger.finish("FINISHED")
+    assert summary is not None and len(summary.logged) == CELLS
+    assert logger.pending == {}
+
+
+def test_who_is_in_a_hurry_does_not_wait(make_results, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_results(**SMALL)
+    logger = SweepLogger(folder)
+    logger.start()
+    monkeypatch.setattr(Sweep, "open", lambda *_: time.sleep(30))
+    started = time.monotonic()
+    assert logger.finish("KILLED", within=0.5) is None
+    assert time.monotonic() - started < 5.0
+    assert "within 0.5 s" in logger.pending["*"]

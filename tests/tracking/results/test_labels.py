@@ -1,0 +1,91 @@
+"""Numbers as people read them; a bound is never shown smaller than it is."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sport_ray.tracking.results.labels import (
+    bound_text,
+    confidence_text,
+    left_out_text,
+    point_text,
+    rate_text,
+    setting_text,
+    steps_text,
+)
+
+
+@given(st.floats(1e-300, 1, exclude_max=True))
+def test_a_bound_is_rounded_up_to_three_digits(value: float) -> None:
+    shown = float(bound_text(value))
+    assert value <= shown <= value * 1.0101
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0042899, "0.00429"),
+        (0.00429001, "0.0043"),
+        (0.5, "0.5"),
+        (0.05, "0.05"),  # whose float is a little more than 0.05
+        (0.05000000000000001, "0.0501"),
+        (1.2e-7, "1.20e-7"),
+        (1.0, "≥ 1"),
+        (math.inf, "≥ 1"),
+        (None, "–"),
+        (math.nan, "–"),
+    ],
+)
+def test_bounds(value: float | None, text: str) -> None:
+    assert bound_text(value) == text
+
+
+def test_rates_round_to_nearest_and_zero_stays_zero() -> None:
+    assert rate_text(0.0) == "0"
+    assert rate_text(0.00144) == "0.00144"
+    assert rate_text(0.12349) == "0.123"
+    assert steps_text(None) == "–"
+
+
+@pytest.mark.parametrize(
+    ("beta", "text"), [(1e-7, "1 − 10⁻⁷"), (0.05, "95%"), (2e-9, "1 − 2e-09"), (0.001, "1 − 10⁻³")]
+)
+def test_confidence_never_rounds_to_one(beta: float, text: str) -> None:
+    assert confidence_text(beta) == text
+
+
+@pytest.mark.parametrize(
+    ("method", "kind", "alpha", "eps_max", "text"),
+    [
+        ("projected_ppo", "ratio", 1.15, None, "PPO, α = 1.15"),
+        ("projected_ppo", None, 1.15, math.nan, "PPO, α = 1.15"),
+        ("projected_ppo", "gauss_renyi", 1.15, 0.1, "PPO, α = 1.15 (Gauss–Rényi)"),
+        ("projected_ppo", "pathwise", None, 0.1, "PPO, pathwise budget, ε_max = 0.1"),
+        ("projected_at_deployment", "mean_shift", math.nan, 0.1,
+         "at deployment, mean shift, ε_max = 0.1"),
+        ("projected_ppo", "pathwise_all", None, None, "PPO, pathwise budget, all at once"),
+        ("projected_ppo", "of_a_plugin", None, 0.02, "PPO, of_a_plugin, ε_max = 0.02"),
+        ("unconstrained", None, None, None, "unconstrained"),
+        ("unconstrained", "unconstrained", math.nan, math.nan, "unconstrained"),
+    ],
+)  # fmt: skip
+def test_every_setting_has_a_name(method, kind, alpha, eps_max, text) -> None:
+    row = {"method": method, "constraint": kind, "alpha": alpha, "eps_max": eps_max, "horizon": 21}
+    assert setting_text(row) == setting_text(pd.Series(row, dtype=object)) == text
+    assert point_text(row, horizon=True).endswith(", T 21")
+
+
+def test_a_caption_says_which_kinds_are_not_shown() -> None:
+    table = pd.DataFrame(
+        {
+            "method": ["projected_ppo"] * 3 + ["unconstrained"],
+            "constraint": ["ratio", "pathwise", "gauss_renyi", None],
+        }
+    )
+    assert left_out_text(table).endswith("not shown: pathwise budget, Gauss–Rényi.")
+    assert left_out_text(table.iloc[[0, 3]]) == ""

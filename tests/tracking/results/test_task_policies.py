@@ -1,0 +1,216 @@
+"""Sources of task policies in tables: what old records mean, and that no reader mixes sources."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sport_ray.tracking import load_results, write_report
+from sport_ray.tracking.analysis.answer import answer_study
+from sport_ray.tracking.analysis.compare import compare_studies
+from sport_ray.tracking.analysis.conservativeness.ladder import ladder_table
+from sport_ray.tracking.analysis.hypervolume import hypervolume_table
+from sport_ray.tracking.analysis.pareto import candidates, pareto_table
+from sport_ray.tracking.analysis.speedup import speedup_table
+from sport_ray.tracking.mlflow.identity import params_of, run_name
+from sport_ray.tracking.report.chart import build_charts
+from sport_ray.tracking.report.rows import filter_choices, outline
+from sport_ray.tracking.results.kinds import is_reference, is_unconstrained, kind_of, promise_of
+from sport_ray.tracking.results.labels import setting_text
+from sport_ray.tracking.results.performance import STEPS
+from sport_ray.tracking.results.records import read_results
+from sport_ray.tracking.results.schema import describe_problem
+from sport_ray.tracking.results.statistics import aggregate
+from sport_ray.tracking.results.task_policies import (
+    BY_METHOD,
+    has_other_sources,
+    series_of,
+    series_of_row,
+    series_text,
+    sources_of,
+)
+
+
+def without_sources(record: dict) -> dict:
+    return {name: value for name, value in record.items() if name != "task_policy"}
+
+
+def test_a_record_without_a_source_has_the_one_of_its_method(make_results) -> None:
+    frame = load_results(make_results())
+    assert (frame["task_policy"] == frame["method"].map(BY_METHOD)).all()
+    assert (series_of(frame) == frame["method"]).all()
+    assert not has_other_sources(frame)
+
+
+def test_records_that_name_ppo_are_read_as_those_from_before(make_sources) -> None:
+    sources = ("projected_ppo", "unconstrained")
+    new = load_results(make_sources(sources=sources))
+    old = load_results(make_sources(sources=sources, change=without_sources, folder="old"))
+    assert new.equals(old)
+
+
+def test_a_source_as_it_is_and_projected_are_series_of_their_own(make_sources) -> None:
+    frame = load_results(make_sources())
+    assert has_other_sources(frame)
+    named = {series_text(series) for series in series_of(frame)}
+    assert named == {
+        "Projected PPO", "Unconstrained", "Projected at deployment",
+        "SCPO, as it is", "SCPO, projected", "PreSa, as it is", "PreSa, projected",
+        "Imported, as it is", "Imported, projected",
+    }  # fmt: skip
+    assert series_text("unprojected:of_mine") == "of_mine, as it is"
+    settings = aggregate(frame)
+    assert len(settings) == 3 + 4 * 4
+    assert set(settings["seeds"]) == {3}
+    assert [series_of_row(row) for _, row in settings.iterrows()] == list(series_of(settings))
+    names = [setting_text(row) for _, row in settings.iterrows()]
+    assert len(set(names)) == len(names)
+    assert {"SCPO, as it is", "SCPO, projected, α = 1.5", "unconstrained"} <= set(names)
+
+
+def test_a_policy_as_it_is_promises_nothing_beforehand(make_sources) -> None:
+    frame = load_results(make_sources())
+    free = frame[frame["method"] == "unprojected"]
+    assert (kind_of(free) == "unconstrained").all() and is_unconstrained(free).all()
+    assert not free["certified"].any() and not free["constraint_held"].any()
+    assert set(promise_of(free)) == {"posterior"}
+    assert not is_reference(free).any()
+    ladder = ladder_table(free, None)
+    assert set(ladder["rung"]) == {"posterior", "empirical"} and not ladder["stated"].any()
+
+
+def test_promises_are_those_below_one(make_sources) -> None:
+    frame = load_results(make_sources(alphas=(1.1, 3.0), seeds=(0,)))
+    promised = dict(zip(zip(series_of(frame), frame["alpha"], strict=True), promise_of(frame),
+                        strict=True))  # fmt: skip
+    assert promised["projected_at_deployment:scpo", 1.1] == "prior, posterior"
+    assert promised["projected_at_deployment:scpo", 3.0] == "posterior"
+    failed = frame.iloc[:1].assign(certified=False, posterior_bound=np.nan)
+    assert list(promise_of(failed)) == ["none"]
+
+
+def test_the_reference_stays_ppos(make_sources) -> None:
+    def faster(record: dict) -> dict:
+        lucky = record["task_policy"] == "scpo" and record["method"] == "unprojected"
+        return record | ({"mean_steps_to_goal": 1.0} if lucky else {})
+
+    settings = aggregate(load_results(make_sources(change=faster)))
+    plain = settings[settings["method"] == "unconstrained"]["mean_steps_to_goal"].item()
+    assert STEPS.unconstrained(settings) == plain > 1.0
+
+
+def test_fronts_and_the_first_sentence_ask_for_a_certified_prior_bound(make_sources) -> None:
+    def faster(record: dict) -> dict:
+        """SCPO is the best of all, and the very best is not projected."""
+        if record["task_policy"] != "scpo" or record["alpha"] == 1.0:
+            return record
+        return record | {"mean_steps_to_goal": 9.0 if record["alpha"] else 2.0}
+
+    settings = aggregate(load_results(make_sources(change=faster)))
+    certified = candidates(settings, "prior_bound")
+    assert "unprojected" not in set(certified["method"])
+    assert "unprojected" in set(candidates(settings, "posterior_bound")["method"])
+    assert {"method", "task_policy"} <= set(pareto_table(settings).columns)
+    answer = answer_study(settings, None)
+    assert {one.method for one in answer.best} == {
+        "projected_ppo", "projected_at_deployment",
+        *(f"projected_at_deployment:{name}" for name in ("scpo", "presa", "imported")),
+    }  # fmt: skip
+    assert (
+        "a task policy (SCPO) projected at deployment reaches the goal in 9.00" in answer.sentence
+    )
+    [note] = [note for note in answer.notes if "SCPO, as it is" in note]
+    assert "no" in note.lower() and "PreSa, as it is" in note
+
+
+def test_the_base_is_one_point_whoever_projects_onto_it(make_sources) -> None:
+    settings = aggregate(load_results(make_sources()))
+    certified = candidates(settings, "prior_bound")
+    assert len(certified[certified["alpha"] == 1.0]) == 1
+
+
+def test_charts_have_a_line_and_a_marker_per_source(make_sources) -> None:
+    frame = load_results(make_sources())
+    settings = aggregate(frame)
+    charts = build_charts(settings)
+    projected = {f"projected_at_deployment:{name}" for name in ("scpo", "presa", "imported")}
+    for chart in charts:
+        assert projected <= {point.method for point in chart.points}
+    for chart in charts[1:]:  # of the certified ones each source has one beside the base
+        assert projected <= {line.method for line in chart.series}
+    free = {point.label or point.lines[0] for point in charts[2].points if ":" in point.method}
+    assert any("SCPO, as it is" in text for text in free)
+    choices = {one["value"]: one["label"] for one in filter_choices(frame)["methods"]}
+    assert choices["unprojected:presa"] == "PreSa, as it is"
+    marks = {outline(series) for series in choices if ":" in series}
+    assert len(marks) == 6
+    assert outline("unprojected:unknown") != outline("projected_at_deployment:unknown")
+
+
+def test_shares_of_speed_up_and_hypervolumes_are_per_source(make_sources) -> None:
+    def targeted(record: dict) -> dict:
+        steps = record["mean_steps_to_goal"]
+        eps_max = 0.1 if record["alpha"] == 1.1 else None
+        return record | {"mean_task_steps": steps, "eps_max": eps_max}
+
+    folder = read_results(make_sources(change=targeted))
+    frame = load_results(folder.path)
+    table = speedup_table(folder, frame).set_index("kind")
+    assert set(table.index) >= {
+        "fixed α (paper)", "fixed α, not trained under it",
+        "constant ratio, SCPO, projected", "constant ratio, PreSa, projected",
+    }  # fmt: skip
+    assert (table["seeds"].dropna() == 3).all()
+    own = frame[(frame["task_policy"] == "scpo") & (frame["eps_max"] == 0.1)]
+    found = table.loc["constant ratio, SCPO, projected", "mean_task_steps"]
+    assert found == pytest.approx(own["mean_task_steps"].mean())
+    volumes = hypervolume_table(aggregate(frame))
+    keys = volumes[["risk_kind", "constraint", "method", "task_policy"]]
+    assert not keys.duplicated().any()
+    assert {"scpo", "presa", "imported", "unconstrained", "all"} <= set(keys["task_policy"])
+
+
+def test_studies_are_compared_source_by_source(make_sources) -> None:
+    first = read_results(make_sources())
+    second = read_results(make_sources(sources=("unconstrained", "scpo"), folder="second"))
+    found = compare_studies(first, second)
+    assert len(found.table) == 8
+    assert (found.table["performance_difference"] == 0).all()
+    assert found.verdict == "No difference can be shown." and found.difference.value == 0
+    assert any("PreSa" in name for name in found.only_first) and not found.only_second
+
+
+def test_mlflow_knows_the_source(make_sources) -> None:
+    names = {}
+    for record in read_results(make_sources(seeds=(0,))).records:
+        assert params_of(record)["task_policy"] == record["task_policy"]
+        names[series_of_row(record), record["alpha"]] = run_name(record)
+    assert names["unprojected:scpo", None] == "scpo unprojected T=21 seed=0"
+    assert names["projected_at_deployment:scpo", 1.1] == (
+        "scpo projected_at_deployment alpha=1.1 T=21 seed=0"
+    )
+    assert names["projected_at_deployment", 1.1] == "projected_at_deployment alpha=1.1 T=21 seed=0"
+    assert names["unconstrained", None] == "unconstrained T=21 seed=0"
+
+
+def test_unprojected_is_a_known_method(make_sources) -> None:
+    record = read_results(make_sources(sources=("scpo",), seeds=(0,))).records[0]
+    assert describe_problem(dict(record) | {"method": "unprojected", "alpha": None}) is None
+    assert sources_of(load_results(make_sources(folder="again"))).notna().all()
+
+
+def test_the_report_shows_sources_only_where_there_are_some(make_sources, make_results) -> None:
+    with_sources = make_sources()
+    text = write_report(with_sources).read_text()
+    assert "Where the task policies come from" in text and 'href="#task-policies"' in text
+    assert 'value="unprojected:scpo"' in text
+    assert (with_sources / "task_policies.csv").exists()
+    assert (with_sources / "figures" / "task_policies.svg").exists()
+    plain: Path = make_results()
+    (plain / "task_policies.csv").write_text("old")
+    text = write_report(plain).read_text()
+    assert "Where the task policies come from" not in text
+    assert not (plain / "task_policies.csv").exists()
+    assert not (plain / "figures" / "task_policies.svg").exists()

@@ -1,0 +1,109 @@
+"""A study side by side with published numbers: what was read off a paper, and what was measured.
+
+Published numbers are tables in ``tracking/published/``, named by a study as
+``tracking: {published: NAME}``: method, alpha, horizon, mean steps to the goal of the episodes
+that satisfied the property, and violation rate, as read off the figures ('<0.01': below).
+"""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sport_ray.bounds import scenario_bound
+from sport_ray.tracking.analysis.published import published_text
+from sport_ray.tracking.results.intervals import estimate, within_unit
+from sport_ray.tracking.results.records import ResultFolder
+
+PAPER_SCENARIOS = 1_000
+COLUMNS = {
+    "method": "projected_ppo, or projected_at_deployment: a policy trained without a bound",
+    "alpha": "largest density ratio to the base policy",
+    "horizon": "T, steps",
+    "seeds": "training seeds of ours; the paper has one",
+    "steps_published": "mean steps to the goal where the property was satisfied, as read",
+    "steps": "the same of ours: mean over seeds of the policies' means",
+    "steps_low": "95% t-interval over seeds, pointwise; none from one seed",
+    "steps_high": "its upper end",
+    "steps_difference": "ours minus published",
+    "rate_published": "violation rate as read; '<0.01': below what the figure shows",
+    "rate": "ours: mean over seeds",
+    "rate_low": "95% t-interval over seeds, pointwise",
+    "rate_high": "its upper end",
+    "rate_worst": "of the worst seed",
+    "rate_agrees": "whether our interval holds the published rate, or lies below a '<'",
+    "posterior_worst": "posterior bound of the worst seed, all its scenarios",
+    "posterior_worst_1000": "the same from its first 1,000 scenarios, as many as in the paper",
+}
+"""Columns of the comparison, with their meaning."""
+
+
+def side_by_side(folder: ResultFolder, frame: pd.DataFrame) -> pd.DataFrame:
+    """One row per published setting with finished cells of the same; columns ``COLUMNS``.
+
+    Empty where the study names no published table.
+    """
+    name = (folder.study.get("tracking") or {}).get("published")
+    if name is None:
+        return pd.DataFrame(columns=list(COLUMNS))
+    published = pd.read_csv(StringIO(published_text(name)), dtype={"violation_rate": str})
+    rows = [_row(one, frame) for _, one in published.iterrows()]
+    return pd.DataFrame([row for row in rows if row is not None], columns=list(COLUMNS))
+
+
+def _row(published: pd.Series, frame: pd.DataFrame) -> dict[str, Any] | None:
+    ours = frame[
+        (frame["status"] == "finished")
+        & (frame["method"] == published["method"])
+        & (frame["constraint"] == "ratio")
+        & (frame["alpha"] == published["alpha"])
+        & (frame["horizon"] == published["horizon"])
+    ]
+    if "task_policy" in ours:
+        ours = ours[ours["task_policy"].isin(["projected_ppo", "unconstrained"])]
+    if ours.empty:
+        return None
+    # A seed that never reached the goal has no time to it: leaving it out would flatter.
+    steps = estimate(ours["mean_steps_to_goal"])
+    rate = within_unit(estimate(ours["empirical_violation_rate"]))
+    return {
+        "method": published["method"],
+        "alpha": float(published["alpha"]),
+        "horizon": int(published["horizon"]),
+        "seeds": int(ours["seed"].nunique()),
+        "steps_published": float(published["mean_steps_to_goal"]),
+        "steps": steps.value,
+        "steps_low": steps.low,
+        "steps_high": steps.high,
+        "steps_difference": steps.value - float(published["mean_steps_to_goal"]),
+        "rate_published": str(published["violation_rate"]),
+        "rate": rate.value,
+        "rate_low": rate.low,
+        "rate_high": rate.high,
+        "rate_worst": float(ours["empirical_violation_rate"].max()),
+        "rate_agrees": _agrees(str(published["violation_rate"]), rate.low, rate.high, rate.value),
+        "posterior_worst": float(ours["posterior_bound"].max()),
+        "posterior_worst_1000": _posterior_of_first(ours),
+    }
+
+
+def _agrees(published: str, low: float, high: float, value: float) -> bool:
+    """Whether our mean rate may be what was published, to half of the last digit that was read."""
+    if published.startswith("<"):
+        return (value if np.isnan(high) else high) < float(published[1:])
+    digits = len(published.partition(".")[2])
+    reading = 0.5 * 10.0**-digits
+    low, high = (value, value) if np.isnan(low) else (low, high)
+    return low - reading <= float(published) <= high + reading
+
+
+def _posterior_of_first(ours: pd.DataFrame) -> float:
+    """The worst seed's posterior bound from its first 1,000 scenarios; NaN where unknown."""
+    name = "num_violations_1000"
+    if name not in ours or ours[name].isna().any():
+        return float("nan")
+    beta = float(ours["posterior_beta"].iloc[0])
+    return scenario_bound(PAPER_SCENARIOS, int(ours[name].max()), beta)

@@ -1,0 +1,241 @@
+"""How much of what there is to gain each certified risk buys, kind of constraint by kind.
+
+The share of speed-up of a policy is (J_base − J) / (J_base − J_unconstrained), J the mean steps of
+the task (violations ignored, an episode without the goal takes T). J is an expectation over all
+episodes, so playing the unconstrained policy with probability p, else the base, has share p: the
+coin flip that any method must beat at the same certificate.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from sport_ray.bounds import ratio_bound
+from sport_ray.tracking.results.intervals import CONFIDENCE, MIN_SEEDS, estimate
+from sport_ray.tracking.results.kinds import is_reference, is_unconstrained
+from sport_ray.tracking.results.labels import kind_text
+from sport_ray.tracking.results.parameters import parts_of
+from sport_ray.tracking.results.records import ResultFolder
+from sport_ray.tracking.results.refutation import is_refuted
+from sport_ray.tracking.results.task_policies import parts_of_series, series_of, series_text
+
+COIN_FLIP, CEILING = "coin flip", "ceiling for pathwise ratio ≤ A"
+KINDS = {
+    ("projected_ppo", "ratio"): "fixed α (paper)",
+    ("projected_at_deployment", "ratio"): "fixed α, not trained under it",
+    ("projected_ppo", "gauss_renyi"): "fixed α, Gauss–Rényi bound",
+    ("projected_at_deployment", "gauss_renyi"): "Gauss–Rényi α, not trained under it",
+    ("projected_at_deployment", "mean_shift"): "mean shift, not trained under it",
+    ("projected_ppo", "mean_shift"): "mean shift, learned",
+    ("projected_at_deployment", "pathwise"): "pathwise budget, rule",
+    ("projected_ppo", "pathwise"): "pathwise budget, learned",
+}
+"""Names of (series, constraint), worst first; others are called by both."""
+
+COLUMNS = [
+    "horizon",
+    "eps_max",
+    "kind",
+    "share",
+    "low",
+    "high",
+    "seeds",
+    "gain_over_paper",
+    "gain_low",
+    "gain_high",
+    "prior_bound",
+    "worst_violation_rate",
+    "worst_posterior_bound",
+    "mean_task_steps",
+]
+
+
+def speedup_table(folder: ResultFolder, frame: pd.DataFrame) -> pd.DataFrame:
+    """One row per horizon, ε_max and kind, with coin flip and ceiling; columns ``COLUMNS``.
+
+    share, low, high: ratio of means over seeds, Fieller's interval at 95% (NaN from one seed).
+    gain_over_paper: mean share over that of the paper's fixed α at the same ε_max, with the
+        interval of the ratio (Fieller's theorem, paired by seed); NaN where it is unbounded.
+    prior_bound: what is certified: at most ε_max. worst_…: of the worst seed.
+
+    Empty if the study has no base cell (α = 1), no unconstrained cell, or no ε_max, and where the
+    data refute a promise: then nothing was bought at a certified risk.
+    """
+    if is_refuted(frame):
+        return pd.DataFrame(columns=COLUMNS)
+    done = frame[(frame["status"] == "finished") & frame["mean_task_steps"].notna()]
+    rows: list[dict[str, Any]] = []
+    for part in parts_of(done):
+        horizon, group = part.horizon, part.of(done)
+        base = group[(group["alpha"] == 1.0)].drop_duplicates("seed").set_index("seed")
+        free = group[is_reference(group)]
+        if base.empty or free.empty:
+            continue
+        slowest, fastest = base["mean_task_steps"].mean(), free["mean_task_steps"].mean()
+        if not slowest > fastest:
+            continue
+        there_is = slowest - fastest
+        all_there_is = base["mean_task_steps"] - free.groupby("seed")["mean_task_steps"].mean()
+        targeted = group[group["eps_max"].notna() & ~is_unconstrained(group)]
+        targeted = targeted.assign(series=series_of(targeted))
+        for eps_max in sorted(float(one) for one in targeted["eps_max"].unique()):
+            at_level = targeted[targeted["eps_max"] == eps_max]
+            shares: dict[tuple[str, str], pd.Series] = {}
+            pairs = zip(at_level["series"], at_level["constraint"], strict=True)
+            for key in dict.fromkeys((str(series), str(kind)) for series, kind in pairs):
+                cells = at_level[
+                    (at_level["series"] == key[0]) & (at_level["constraint"] == key[1])
+                ]
+                steps = cells.set_index("seed")["mean_task_steps"]
+                # Paired: all cells of a seed are evaluated on the same scenarios.
+                own = base["mean_task_steps"].reindex(steps.index).fillna(slowest)
+                shares[key] = (own - steps) / there_is
+            paper = shares.get(("projected_ppo", "ratio"))
+            for key, share in shares.items():
+                cells = at_level[
+                    (at_level["series"] == key[0]) & (at_level["constraint"] == key[1])
+                ]
+                rows.append(
+                    {
+                        "horizon": horizon,
+                        "eps_max": eps_max,
+                        "kind": _name(key) + part.suffix,
+                        **_interval(share * there_is, all_there_is.dropna(), there_is),
+                        **_gain(share, paper if key != ("projected_ppo", "ratio") else None),
+                        "prior_bound": cells["prior_bound"].max(),
+                        "worst_violation_rate": cells["empirical_violation_rate"].max(),
+                        "worst_posterior_bound": cells["posterior_bound"].max(),
+                        "mean_task_steps": cells["mean_task_steps"].mean(),
+                    }
+                )
+            eps_base = _eps_base_there(at_level.iloc[0])
+            found = _references(folder, base, horizon, eps_max, eps_base, slowest, there_is)
+            rows += [{**row, "kind": row["kind"] + part.suffix} for row in found]
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    order = {name: rank for rank, name in enumerate([COIN_FLIP, *KINDS.values(), CEILING])}
+    rank = table["kind"].map(order).fillna(len(order) - 1.5)
+    return (
+        table.assign(rank=rank)
+        .sort_values(["horizon", "eps_max", "rank"], kind="stable")
+        .drop(columns="rank")
+        .reset_index(drop=True)
+    )
+
+
+def _name(key: tuple[str, str]) -> str:
+    """The kind in words: of the policies by PPO its own name, of another source's the series."""
+    series, constraint = key
+    other = bool(parts_of_series(series)[1])
+    name = f"{kind_text(constraint)}, {series_text(series)}" if other else f"{constraint}, {series}"
+    return KINDS.get(key, name)
+
+
+def _interval(gained: pd.Series, all_there_is: pd.Series, there_is: float) -> dict[str, float]:
+    """Mean of what was gained over what there is to gain, both of which the seeds leave uncertain.
+
+    Fieller's interval where the seeds have both; with other seeds the denominator is taken as
+    known and the interval is the numerator's.
+    """
+    share = {"share": float(gained.mean()) / there_is, "seeds": len(gained)}
+    both = pd.concat([gained, all_there_is], axis=1, join="inner").to_numpy(np.float64)
+    if len(both) == len(gained):
+        low, high = fieller(both[:, 0], both[:, 1])
+    else:
+        _, low, high = estimate(gained.to_numpy(np.float64) / there_is)
+    return {**share, "low": low, "high": high}
+
+
+def fieller(top: np.ndarray, bottom: np.ndarray) -> tuple[float, float]:
+    """95% interval of mean(top) / mean(bottom) over paired seeds, by Fieller's theorem (1954).
+
+    The ratios r at which mean(top) − r mean(bottom) is within t standard errors of 0. NaN from one
+    seed, and where `bottom` cannot be told from 0 (then no interval is bounded).
+    """
+    nothing = (math.nan, math.nan)
+    if len(top) < MIN_SEEDS:
+        return nothing
+    covariance = np.cov(top, bottom, ddof=1) / len(top)
+    above, below = float(np.mean(top)), float(np.mean(bottom))
+    t2 = stats.t.ppf(0.5 + CONFIDENCE / 2, len(top) - 1) ** 2
+    a = below**2 - t2 * covariance[1, 1]
+    b = above * below - t2 * covariance[0, 1]
+    c = above**2 - t2 * covariance[0, 0]
+    square = b * b - a * c
+    if a <= 0 or square < -1e-12 * b * b:
+        return nothing
+    root = math.sqrt(max(square, 0.0))  # 0 but for rounding, where all seeds have one ratio
+    return float((b - root) / a), float((b + root) / a)
+
+
+def _gain(share: pd.Series, paper: pd.Series | None) -> dict[str, float]:
+    """share / paper's share, with Fieller's interval over seeds paired by index."""
+    nothing = {"gain_over_paper": math.nan, "gain_low": math.nan, "gain_high": math.nan}
+    if paper is None:
+        return nothing
+    both = pd.concat([share, paper], axis=1, join="inner").to_numpy(np.float64)
+    if not len(both) or not both[:, 1].mean() > 0:
+        return nothing
+    low, high = fieller(both[:, 0], both[:, 1])
+    ratio = float(both[:, 0].mean() / both[:, 1].mean())
+    return {"gain_over_paper": ratio, "gain_low": low, "gain_high": high}
+
+
+def _references(
+    folder: ResultFolder,
+    base: pd.DataFrame,
+    horizon: int,
+    eps_max: float,
+    eps_base: float,
+    slowest: float,
+    there_is: float,
+) -> list[dict[str, Any]]:
+    """What a coin flip gets, and what no policy with pathwise ratio ≤ ε_max / ε_base can beat."""
+    row = {"horizon": horizon, "eps_max": eps_max, "prior_bound": eps_max}
+    # ε ≤ p + (1 − p) ε_base, whatever the task policy.
+    rows = [{**row, "kind": COIN_FLIP, "share": (eps_max - eps_base) / (1.0 - eps_base)}]
+    best = best_share(folder, base, eps_base / eps_max)
+    if best is not None:
+        rows.append(
+            {
+                **row,
+                "kind": CEILING,
+                "share": (slowest - best) / there_is,
+                "mean_task_steps": best,
+            }
+        )
+    return rows
+
+
+def _eps_base_there(row: pd.Series) -> float:
+    """Bound on the base policy's own risk where policies are deployed: ε_base·α_μ·α_p^T."""
+    world = {
+        name: 1.0 if pd.isna(row.get(name)) else float(row[name])
+        for name in ("alpha_mu", "alpha_p")
+    }
+    return ratio_bound(float(row["eps_base"]), 1.0, int(row["horizon"]), **world)
+
+
+def best_share(folder: ResultFolder, base: pd.DataFrame, part: float) -> float | None:
+    """Mean steps of the fastest ``part`` of the base's episodes, pooled over seeds.
+
+    A policy whose path ratio is at most A = 1/part can at best be the base's law on that part.
+    With one start state only; None for random layouts, and where no steps were kept.
+    """
+    if folder.study.get("environment", {}).get("kwargs", {}).get("layout", "fixed") != "fixed":
+        return None
+    counts = np.zeros(0)
+    for cell_id in base["cell_id"]:
+        samples = folder.samples(cell_id)
+        if samples is None or "task_steps" not in samples:
+            return None
+        one = samples["task_steps"].astype(np.float64)
+        longer, shorter = (one, counts) if len(one) >= len(counts) else (counts, one)
+        counts = longer + np.pad(shorter, (0, len(longer) - len(shorter)))
+    wanted = part * counts.sum()
+    taken = np.minimum(counts, np.maximum(wanted - (counts.cumsum() - counts), 0.0))
+    return float((taken * np.arange(len(counts))).sum() / wanted)

@@ -1,0 +1,77 @@
+"""What certified risk buys, as tables: one per T and ε_max, for the report and the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+
+from sport_ray.tracking.analysis.pareto_table import in_two_lines, narrow_table
+from sport_ray.tracking.analysis.speedup import CEILING, COIN_FLIP, speedup_table
+from sport_ray.tracking.console import shown
+from sport_ray.tracking.results.labels import bound_text, rate_text
+from sport_ray.tracking.results.records import ResultFolder
+from sport_ray.tracking.results.table import plain_rows
+
+TITLE = "Share of the unconstrained policy's speed-up, by certified risk ε_max"
+NUMBERS = {False: 43, True: 55}
+"""Columns of the terminal that the numbers of a row need, without intervals and with them."""
+NOTE = (
+    "Intervals: 95%, over seeds (Fieller's, of a ratio), none from one seed. Gain: over the "
+    "paper's fixed α. Budgets (pathwise, mean shift) promise the risk of a whole episode only: "
+    "they give up the bound on every step."
+)
+
+
+def levels_of(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """`speedup_table` in parts: {"horizon", "eps_max", "rows": plain rows, best share first}."""
+    return [
+        {
+            "horizon": int(rows["horizon"].iloc[0]),
+            "eps_max": float(rows["eps_max"].iloc[0]),
+            "rows": plain_rows(rows.sort_values("share", ascending=False, kind="stable")),
+        }
+        for _, rows in table.groupby(["horizon", "eps_max"])
+    ]
+
+
+def interval_text(value: float | None, low: float | None, high: float | None) -> str:
+    """A share or a factor with its interval, two digits: '0.31 [0.28, 0.34]'."""
+    if value is None or pd.isna(value):
+        return "–"
+    if low is None or high is None or pd.isna(low) or pd.isna(high):
+        return f"{value:.2f}"
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def print_speedup(console: Console, folder: ResultFolder, frame: pd.DataFrame) -> None:
+    """Print the comparison of a study (`frame`: its results table), if there is one to make."""
+    table = speedup_table(folder, frame)
+    if table.empty:
+        return
+    printed = narrow_table(TITLE)
+    printed.add_column("ε_max", justify="right", no_wrap=True)
+    printed.add_column("kind")
+    for name in ("share", "gain", "prior", "observed"):
+        printed.add_column(name, justify="right", no_wrap=True)
+    room = console.width - NUMBERS[bool(table["low"].notna().any())]
+    many = table["horizon"].nunique() > 1
+    for level in levels_of(table):
+        for index, row in enumerate(level["rows"]):
+            risk = f"{level['eps_max']:g}" if index == 0 else ""
+            kind = f"{row['kind']}, T = {level['horizon']}" if many else row["kind"]
+            gain = row["gain_over_paper"]
+            reference = row["kind"] in (COIN_FLIP, CEILING)
+            printed.add_row(
+                risk,
+                shown(in_two_lines(kind, room)),
+                interval_text(row["share"], row["low"], row["high"]),
+                "–" if gain is None else f"{gain:.2f}×",
+                bound_text(row["prior_bound"]),
+                rate_text(row["worst_violation_rate"]),
+                style="dim" if reference else None,
+            )
+        printed.add_section()
+    console.print(printed)
+    console.print(NOTE, style="dim")

@@ -1,0 +1,120 @@
+"""What a result folder says in MLflow's terms: identities, names, parameters and times of runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+from sport_ray.tracking.results.kinds import FREE_METHODS, RATIO, UNCONSTRAINED
+from sport_ray.tracking.results.parameters import parameters_of
+from sport_ray.tracking.results.records import ResultFolder
+from sport_ray.tracking.results.task_policies import parts_of_series, series_of_row, source_of
+
+MAX_PARAM = 500  # MLflow refuses longer values in a database store
+
+
+def sweep_id(folder: ResultFolder) -> str:
+    """Content hash of a sweep, 16 hex digits: its resolved study and its certificate.
+
+    Independent of where the folder lies, so a copy of the results is the same sweep.
+    """
+    digest = (folder.certificate or {}).get("digest")
+    content = json.dumps([folder.study, digest], sort_keys=True, default=str)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def is_incomplete(folder: ResultFolder) -> bool:
+    """Whether cells that the study asks for have no record: its sweep was stopped before its end.
+
+    So it is with a record that cannot be read: its cell is run again.
+    """
+    return bool(folder.missing or folder.unreadable)
+
+
+def sweep_params(folder: ResultFolder) -> dict[str, str]:
+    """What defines the sweep: the study's name, and what its certificate is about."""
+    certificate = folder.certificate or {}
+    params = {
+        "study": folder.name,
+        "base_digest": certificate.get("base_digest"),
+        "certificate_digest": certificate.get("digest"),
+        "certificate_num_scenarios": certificate.get("num_scenarios"),
+        "certificate_beta": certificate.get("beta"),
+        "max_horizon": certificate.get("max_horizon"),
+        "env_id": certificate.get("env_id"),
+        "property": certificate.get("property"),
+    }
+    return {name: str(value)[:MAX_PARAM] for name, value in params.items() if value is not None}
+
+
+def record_digest(record: dict[str, Any]) -> str:
+    """Content hash of a cell record as read."""
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
+def params_of(record: dict[str, Any]) -> dict[str, str]:
+    """What defines the cell; never what came out of it, since a param cannot be changed."""
+    params = {
+        "alpha": "unconstrained" if _is_free(record) else _repr(record.get("alpha")),
+        "T": str(record["horizon"]),
+        "seed": str(record["seed"]),
+        "method": record["method"],
+        "task_policy": source_of(record),
+        "constraint": record.get("constraint"),
+        "eps_max": _repr(record.get("eps_max")),
+        "log_budget": _repr(record.get("log_budget")),
+        "mu": _repr(record.get("mu")),
+        "hyperparameters": record.get("hyperparameters"),
+        **parameters_of(record.get("hyperparameters")),
+        "base_digest": record.get("base_digest"),
+        "certificate_digest": record.get("certificate_digest"),
+    }
+    return {name: value[:MAX_PARAM] for name, value in params.items() if value is not None}
+
+
+def run_name(record: dict[str, Any]) -> str:
+    """The name that the UI shows for a cell's run."""
+    series = series_of_row(record)
+    if series == UNCONSTRAINED:
+        bound = series
+    elif _is_free(record):
+        bound = f"{source_of(record)} {record['method']}"
+    else:
+        # A record without a kind is from before there were several.
+        kind = record.get("constraint") or RATIO
+        names = {"alpha": record.get("alpha"), "eps_max": record.get("eps_max")}
+        shown = [f"{name}={value:g}" for name, value in names.items() if value is not None]
+        kinds = [] if kind == RATIO else [kind]
+        source = parts_of_series(series)[1]
+        bound = " ".join([*filter(None, [source]), record["method"], *kinds, *shown[:1]])
+    parameters = parameters_of(record.get("hyperparameters"))
+    varied = "".join(f" {name}={value}" for name, value in parameters.items())
+    return f"{bound} T={record['horizon']}{varied} seed={record['seed']}"
+
+
+def _is_free(record: dict[str, Any]) -> bool:
+    return record["method"] in FREE_METHODS or record.get("constraint") == UNCONSTRAINED
+
+
+def _repr(value: float | None) -> str | None:
+    return None if value is None else repr(float(value))
+
+
+def times_of(record: dict[str, Any]) -> tuple[int, int]:
+    """Start and end of a cell in milliseconds since 1970; a time without a zone is UTC."""
+    try:
+        ended = datetime.fromisoformat(record.get("finished_at") or "")
+    except ValueError:
+        return 0, 0
+    if ended.tzinfo is None:
+        ended = ended.replace(tzinfo=UTC)
+    spent = sum(
+        value
+        for value in (record.get("train_seconds"), record.get("eval_seconds"))
+        if value is not None and math.isfinite(value)
+    )
+    milliseconds = round(ended.timestamp() * 1000)
+    return milliseconds - round(spent * 1000), milliseconds

@@ -1,0 +1,70 @@
+"""The description that MLflow's own page shows of a sweep: its answer, and where its files are."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, Any
+
+from sport_ray.tracking.mlflow.artefacts import sweep_files
+from sport_ray.tracking.results.records import ResultFolder
+from sport_ray.tracking.results.refutation import find_refutations, headline
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+NOTE_TAG = "mlflow.note.content"  # what MLflow's own UI shows as the description
+OURS_TAG = "sport_ray.note_digest"
+_LINKED = ("report.html", "conservativeness.html", "cells.csv", "certificate.json", "figures")
+_MAX_CHARACTERS = 8000
+
+
+def answer_text(folder: ResultFolder) -> str:
+    """The study's question answered, in Markdown; what is not there is said first of all."""
+    # Not at the top: whoever only runs a sweep's cells needs no pandas for that.
+    from sport_ray.tracking.results.completeness import completeness_of
+
+    state = completeness_of(folder)
+    if not state.planned:
+        return "No cell has finished yet."
+    if not state.finished:
+        return f"**{_markdown(state.sentence)}**"
+    from sport_ray.tracking.analysis.answer import answer_study
+    from sport_ray.tracking.results.statistics import aggregate
+    from sport_ray.tracking.results.table import results_table
+
+    refuted = headline(find_refutations(folder.records, folder.planned))
+    if refuted:
+        return f"**{_markdown(refuted)}**"
+    answer = answer_study(
+        aggregate(results_table(folder.records, folder.planned)), folder.certificate, folder.base_at
+    )
+    first = [f"**{_markdown(state.sentence)}**"] if state.sentence else []
+    parts = [*first, f"**{answer.sentence}**", answer.detail, *answer.notes]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _markdown(text: str) -> str:
+    """Foreign text in Markdown: nothing in it is a link, an image or HTML."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", text)
+
+
+def write_note(client: MlflowClient, run: Any, folder: ResultFolder, answer: str) -> None:
+    """Describe the parent run, unless somebody else has written a description of their own."""
+    current = run.data.tags.get(NOTE_TAG)
+    if current is not None and run.data.tags.get(OURS_TAG) != _hash(current):
+        return
+    files = sweep_files(folder.path)
+    base = f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts"
+    links = [f"[{name}]({base}/{name})" for name in _LINKED if name in files]
+    note = "\n\n".join([answer, *([" · ".join(links)] if links else [])])[:_MAX_CHARACTERS]
+    if note != current:
+        from mlflow.entities import RunTag
+
+        # Together: a note without its digest would be taken for somebody else's.
+        tags = [RunTag(NOTE_TAG, note), RunTag(OURS_TAG, _hash(note))]
+        client.log_batch(run.info.run_id, tags=tags)
+
+
+def _hash(note: str) -> str:
+    return hashlib.sha256(note.encode()).hexdigest()[:16]

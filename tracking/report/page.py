@@ -1,0 +1,196 @@
+"""The page of a report: what the template shows, and the template filled in."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from functools import partial
+from importlib import resources
+from pathlib import Path
+
+import pandas as pd
+from markupsafe import Markup
+
+from sport_ray.tracking.analysis.answer import Answer
+from sport_ray.tracking.analysis.checks import run_checks
+from sport_ray.tracking.analysis.pareto import RISK_KINDS
+from sport_ray.tracking.analysis.speedup_table import interval_text, levels_of
+from sport_ray.tracking.analysis.task_policies import count_text
+from sport_ray.tracking.figures import Animation, Drawn
+from sport_ray.tracking.report.chart import build_charts
+from sport_ray.tracking.report.chart_axes import HEIGHT, LEFT, LOWEST, RIGHT, TOP, WIDTH
+from sport_ray.tracking.report.rows import (
+    cell_rows,
+    filter_choices,
+    hypervolume_rows,
+    ids_by_setting,
+    is_of_source,
+    kind_class,
+    kind_of_row,
+    outline,
+    used_bounds,
+    without_repeats,
+)
+from sport_ray.tracking.report.svg import inline_svg
+from sport_ray.tracking.report.templating import page_environment
+from sport_ray.tracking.results import labels as wording
+from sport_ray.tracking.results.completeness import completeness_of, fewer_seeds, why_none
+from sport_ray.tracking.results.kinds import kind_of
+from sport_ray.tracking.results.performance import performance_of
+from sport_ray.tracking.results.records import ResultFolder
+from sport_ray.tracking.results.refutation import find_refutations, headline
+from sport_ray.tracking.results.schema import COLUMNS
+from sport_ray.tracking.results.statistics import MIN_SEEDS_FOR_INTERVAL
+from sport_ray.tracking.results.table import (
+    cells_csv,
+    plain_rows,
+)
+from sport_ray.tracking.results.task_policies import series_of_row
+
+FRONTS = {
+    "prior_bound": "Certified front",
+    "posterior_bound": "Posterior front",
+    "empirical_violation_rate": "Observed front",
+}
+PAPER = "https://arxiv.org/abs/2504.06386"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What was computed from the records: cells, settings, fronts, comparisons, tests."""
+
+    frame: pd.DataFrame
+    settings: pd.DataFrame
+    front: pd.DataFrame
+    hypervolume: pd.DataFrame
+    speedup: pd.DataFrame
+    published: pd.DataFrame
+    trends: pd.DataFrame
+    sources: pd.DataFrame
+
+
+def render_page(
+    folder: ResultFolder,
+    tables: Tables,
+    answer: Answer,
+    figures: dict[str, Drawn],
+    skipped: dict[str, str],
+    animation: Animation | None,
+) -> str:
+    """The page as text. All that comes from the files is escaped by the template engine."""
+    frame, settings, front = tables.frame, tables.settings, tables.front
+    measure = performance_of(settings)
+    cells = cell_rows(frame, settings)
+    environment = page_environment(
+        alpha=wording.alpha_text,
+        kind=wording.kind_text,
+        setting=wording.setting_text,
+        interval=interval_text,
+        bound=wording.bound_text,
+        rate=wording.rate_text,
+        value=measure.text,
+        method=wording.method_text,
+        p_value=wording.p_value_text,
+        span=wording.span_text,
+        count=count_text,
+        confidence=wording.confidence_text,
+        kind_class=kind_class,
+        kind_of_row=kind_of_row,
+        series=series_of_row,
+        outline=outline,
+        is_of_source=is_of_source,
+    )
+    certificate = folder.certificate
+    tried = settings.loc[settings["seeds"] > 0, "seeds"]
+    return environment.get_template("report.html.j2").render(
+        study=folder.name,
+        refuted=headline(find_refutations(folder.records, folder.planned)),
+        paper=PAPER,
+        measure=measure,
+        completeness=completeness_of(folder),
+        fewer_seeds=fewer_seeds(settings),
+        why_none=partial(why_none, settings),
+        answer=answer,
+        best=without_repeats(answer.best),
+        charts=build_charts(settings, ids_by_setting(cells)),
+        box={
+            "width": WIDTH,
+            "height": HEIGHT,
+            "left": LEFT,
+            "right": RIGHT,
+            "top": TOP,
+            "lowest": LOWEST,
+        },
+        seeds=wording.seeds_text(tried) if len(tried) else "no seed",
+        few_seeds=bool((tried < MIN_SEEDS_FOR_INTERVAL).any()),
+        filters=filter_choices(frame),
+        settings_kinds=list(kind_of(settings)),
+        front_names=FRONTS,
+        hypervolumes=hypervolume_rows(tables.hypervolume, measure),
+        fronts={kind: plain_rows(front[front["risk_kind"] == kind]) for kind in RISK_KINDS},
+        speedup=levels_of(tables.speedup),
+        published=plain_rows(tables.published),
+        trends=plain_rows(tables.trends),
+        sources=plain_rows(tables.sources),
+        kinds=list(dict.fromkeys(kind_of(frame))),
+        cells=cells,
+        num_failed=int((frame["status"] == "failed").sum()),
+        num_settings=len(settings),
+        figures={
+            name: {
+                "title": drawn.title,
+                "caption": drawn.caption,
+                "svg": inline_svg(drawn.svg, name, f"{drawn.title}. {drawn.caption}"),
+            }
+            for name, drawn in figures.items()
+        },
+        skipped=skipped,
+        animation=None
+        if animation is None
+        else {
+            "title": animation.title,
+            "caption": animation.caption,
+            "gif": base64.b64encode(animation.gif).decode(),
+            "still": base64.b64encode(animation.still).decode(),
+        },
+        certificate=certificate,
+        used_bounds=used_bounds(frame, certificate),
+        checks=run_checks(folder, frame),
+        posterior_beta=_largest(frame["posterior_beta"]),
+        num_posteriors=int(frame["posterior_bound"].notna().sum()),
+        finished_at=_last(frame["finished_at"]),
+        study_yaml=_text(folder.path / "study.yaml"),
+        schema=COLUMNS,
+        downloads={
+            "cells": _embedded(cells_csv(frame)),
+            "pareto": _embedded(cells_csv(front)),
+            "hypervolume": _embedded(cells_csv(tables.hypervolume)),
+            "task_policies": _embedded(cells_csv(tables.sources)),
+        },
+        css=_asset("report.css"),
+        script=_asset("report.js"),
+    )
+
+
+def _asset(name: str) -> Markup:
+    # Part of this package, not of the results: trusted, and not HTML to be escaped.
+    return Markup(
+        resources.files("sport_ray.tracking.report").joinpath("templates", name).read_text("utf-8")
+    )
+
+
+def _text(file: Path) -> str | None:
+    return file.read_text(encoding="utf-8", errors="replace") if file.exists() else None
+
+
+def _embedded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _largest(values: pd.Series) -> float | None:
+    return None if values.isna().all() else float(values.max())
+
+
+def _last(values: pd.Series) -> str | None:
+    known = values.dropna()
+    return None if known.empty else str(max(known))

@@ -1,0 +1,64 @@
+"""Matplotlib's SVG made fit for a page: smaller, unique ids, colours that follow the theme."""
+
+from __future__ import annotations
+
+import re
+
+from markupsafe import Markup, escape
+
+from sport_ray.tracking.figures import style
+
+# The page defines these variables, for light and for dark.
+THEME = {
+    style.INK: "var(--ink)",
+    style.MUTED: "var(--muted)",
+    style.GRID: "var(--grid)",
+    style.PAPER: "var(--panel)",
+    style.BLUE: "var(--blue)",
+    style.VERMILLION: "var(--vermillion)",
+    style.GREEN: "var(--green)",
+    style.PURPLE: "var(--purple)",
+    style.SKY: "var(--sky)",
+    style.GOLD: "var(--gold)",
+    style.WINE: "var(--wine)",
+    style.MAROON: "var(--maroon)",
+    style.VIOLET: "var(--violet)",
+    style.PLUM: "var(--plum)",
+    style.RUST: "var(--bad)",
+    "#000000": "var(--ink)",
+}
+_NUMBER = re.compile(r"-?\d+\.\d{2,}")
+_COORDINATES = re.compile(r'(?<= )(d|points|x|y|width|height|transform)="([^"]*)"')
+
+
+def inline_svg(svg: str, name: str, label: str) -> Markup:
+    """An SVG file's text as an element to put in a page, with `label` for screen readers.
+
+    Ids get `name` as prefix (several figures share a page), coordinates are rounded to a tenth
+    of a point, colours of `sport_ray.tracking.figures.style` become CSS variables, metadata goes.
+    """
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.DOTALL)
+    body = re.sub(r"<!--.*?-->\s*", "", body, flags=re.DOTALL)
+    body = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', body)
+    body = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", body)
+    body = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{name}-\1"', body)
+    body = _COORDINATES.sub(_round, body)
+    for colour, variable in THEME.items():
+        body = body.replace(colour, variable)
+    body = re.sub(r"font: ([^;\"]*?)'DejaVu Sans'[^;\"]*", r"font: \1var(--font)", body)
+    body = re.sub(r"\n\s*", "\n", body)
+    # The size comes from the page; the view box keeps the shape.
+    opening = re.match(r"<svg[^>]*>", body)
+    assert opening is not None
+    view_box = re.search(r'viewBox="[^"]*"', opening.group())
+    assert view_box is not None
+    start = f'<svg {view_box.group()} role="img" aria-label="{escape(label)}">'
+    return Markup(start + body[opening.end() :])
+
+
+def _round(attribute: re.Match[str]) -> str:
+    # Scale factors in a transform need their digits, coordinates do not.
+    digits = 3 if attribute.group(1) == "transform" else 1
+    text = _NUMBER.sub(lambda n: f"{float(n.group()):.{digits}f}", attribute.group(2))
+    return f'{attribute.group(1)}="{" ".join(text.split())}"'

@@ -1,0 +1,69 @@
+"""The report of a study: one HTML page that opens offline, made from the result folder alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sport_ray.tracking.analysis.answer import answer_study
+from sport_ray.tracking.analysis.hypervolume import hypervolume_table, write_hypervolume_csv
+from sport_ray.tracking.analysis.pareto import pareto_table, write_pareto_csv
+from sport_ray.tracking.analysis.side_by_side import side_by_side
+from sport_ray.tracking.analysis.speedup import speedup_table
+from sport_ray.tracking.analysis.task_policies import task_policy_table
+from sport_ray.tracking.analysis.trends import trend_table
+from sport_ray.tracking.figures import animate, draw_figures
+from sport_ray.tracking.report.page import Tables, render_page
+from sport_ray.tracking.results.files import write_atomically, writing
+from sport_ray.tracking.results.records import ResultFolder, read_results
+from sport_ray.tracking.results.statistics import aggregate
+from sport_ray.tracking.results.table import (
+    results_table,
+    write_cells_csv,
+    write_cells_parquet,
+    write_csv_if_any,
+)
+
+
+def write_report(results_dir: str | Path, out: str | Path | None = None) -> Path:
+    """Write ``report.html``, ``figures/`` and the tables: cells, fronts, hypervolumes, speed-up.
+
+    The tables: ``cells.csv`` and ``cells.parquet``, ``pareto.csv``, ``hypervolume.csv``,
+    ``speedup.csv``, ``task_policies.csv``, ``side_by_side.csv`` and ``trends.csv`` (not where
+    nothing can be compared). Returns the page. Everything is made anew from the records, the
+    certificate and the samples; the same files give the same bytes. `out`: where to, by default
+    into the result folder. A record that cannot be read is named on the page and left out. Raises
+    UserError if the folder holds no results, its certificate or plan is damaged, or `out` cannot
+    be written to.
+    """
+    folder = read_results(results_dir)
+    target = folder.path if out is None else Path(out)
+    with writing(target):
+        return _write(folder, target)
+
+
+def _write(folder: ResultFolder, target: Path) -> Path:
+    frame = results_table(folder.records, folder.planned)
+    settings = aggregate(frame)
+    tables = Tables(
+        frame,
+        settings,
+        pareto_table(settings),
+        hypervolume_table(settings, folder.base_at),
+        speedup_table(folder, frame),
+        side_by_side(folder, frame),
+        trend_table(frame),
+        task_policy_table(frame, settings),
+    )
+    figures, skipped = draw_figures(folder, frame, settings, tables.speedup, tables.sources, target)
+    answer = answer_study(settings, folder.certificate, folder.base_at)
+    animation = animate(folder, frame, settings, answer, target)
+    write_cells_csv(frame, target / "cells.csv")
+    write_cells_parquet(frame, target / "cells.parquet")
+    write_pareto_csv(tables.front, target / "pareto.csv")
+    write_hypervolume_csv(tables.hypervolume, target / "hypervolume.csv")
+    write_csv_if_any(tables.speedup, target / "speedup.csv")
+    write_csv_if_any(tables.sources, target / "task_policies.csv")
+    write_csv_if_any(tables.published, target / "side_by_side.csv")
+    write_csv_if_any(tables.trends, target / "trends.csv")
+    page = render_page(folder, tables, answer, figures, skipped, animation)
+    return write_atomically(target / "report.html", page)

@@ -1,0 +1,194 @@
+"""Numbers and names as people read them, the same in figures, report and terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from decimal import ROUND_CEILING, Context, Decimal
+from typing import Any
+
+import pandas as pd
+
+from sport_ray.tracking.results.kinds import FREE_METHODS, RATIO, UNCONSTRAINED, kind_of
+from sport_ray.tracking.results.task_policies import parts_of_series, series_of_row, series_text
+
+KINDS = {
+    RATIO: "constant ratio",
+    "gauss_renyi": "Gauss–Rényi",
+    "violation_time": "violation time",
+    "mean_shift": "mean shift",
+    "pathwise": "pathwise budget",
+    "pathwise_spread": "pathwise budget, spread",
+    "pathwise_all": "pathwise budget, all at once",
+    UNCONSTRAINED: "unconstrained",
+}
+"""Names of the kinds of constraint; others are called by their own."""
+Row = Mapping[str, Any] | pd.Series
+_SHORT_METHODS = {"projected_ppo": "PPO", "projected_at_deployment": "at deployment"}
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def bound_text(value: float | None) -> str:
+    """An upper bound on a probability, three digits, rounded up so that it still bounds.
+
+    '≥ 1' where it says nothing, '–' where there is none.
+    """
+    if value is None or pd.isna(value):
+        return "–"
+    if value >= 1:
+        return "≥ 1"
+    # From the shortest decimal of this float: the float of 0.05 is a little more, and is no 0.0501.
+    shortest = Decimal(repr(float(value)))
+    return _plain(Context(prec=3, rounding=ROUND_CEILING).create_decimal(shortest))
+
+
+def rate_text(value: float | None) -> str:
+    """A measured share, three digits, rounded to nearest."""
+    if value is None or pd.isna(value):
+        return "–"
+    return _plain(Context(prec=3).create_decimal(Decimal(float(value))))
+
+
+def _plain(value: Decimal) -> str:
+    if value and value.adjusted() < -4:
+        return f"{value:.2e}"
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def p_value_text(value: float | None) -> str:
+    """A p-value, two digits, never 0: '0.032', '4e-13', '< 1e-16'."""
+    if value is None or pd.isna(value):
+        return "–"
+    return "< 1e-16" if value < 1e-16 else f"{value:.2g}"
+
+
+def span_text(values: str) -> str:
+    """A list of values in short: its ends and how many there are.
+
+    >>> span_text("1, 1.5, 3, 10"), span_text("5")
+    ('1 … 10 (4)', '5')
+    """
+    parts = values.split(", ")
+    return values if len(parts) < 3 else f"{parts[0]} … {parts[-1]} ({len(parts)})"
+
+
+def steps_text(value: float | None) -> str:
+    """Mean steps to the goal, one digit more than a control step; or a mean return."""
+    return "–" if value is None or pd.isna(value) else f"{value:z.2f}"
+
+
+def alpha_text(value: float | None) -> str:
+    """The ratio bound; '–' where there is none."""
+    return "–" if value is None or pd.isna(value) else f"{value:.6g}"
+
+
+def kind_text(kind: str | None) -> str:
+    """A kind of constraint in words; the paper's for a record from before there were others."""
+    return KINDS[RATIO] if _missing(kind) else KINDS.get(str(kind), str(kind))
+
+
+def constraint_text(row: Row) -> str:
+    """A setting's constraint, from its row in a table or a record, whatever the method.
+
+    >>> constraint_text({"method": "projected_ppo", "constraint": "gauss_renyi", "alpha": 1.15})
+    'α = 1.15 (Gauss–Rényi)'
+    >>> budget = {"method": "projected_ppo", "constraint": "pathwise", "alpha": None}
+    >>> constraint_text(budget | {"eps_max": 0.1})
+    'pathwise budget, ε_max = 0.1'
+    """
+    kind, alpha, eps_max = row.get("constraint"), row.get("alpha"), row.get("eps_max")
+    if kind == UNCONSTRAINED or row["method"] in FREE_METHODS:
+        return KINDS[UNCONSTRAINED]
+    name = kind_text(kind)
+    if not _missing(alpha):
+        paper = name == KINDS[RATIO]
+        return f"α = {alpha_text(alpha)}" if paper else f"α = {alpha_text(alpha)} ({name})"
+    return name if _missing(eps_max) else f"{name}, ε_max = {eps_max:g}"
+
+
+def setting_text(row: Row) -> str:
+    """The short name of a setting without its T, the same wherever one is named.
+
+    >>> setting_text({"method": "projected_ppo", "constraint": "ratio", "alpha": 1.15})
+    'PPO, α = 1.15'
+    >>> free = {"method": "unconstrained", "hyperparameters": "lr=0.0001"}
+    >>> setting_text(free)
+    'unconstrained, lr=0.0001'
+    >>> scpo = {"method": "projected_at_deployment", "task_policy": "scpo", "alpha": 1.1}
+    >>> setting_text(scpo), setting_text({"method": "unprojected", "task_policy": "scpo"})
+    ('SCPO, projected, α = 1.1', 'SCPO, as it is')
+    """
+    name, series = constraint_text(row), series_of_row(row)
+    if name != KINDS[UNCONSTRAINED]:
+        name = f"{_SHORT_METHODS.get(series) or series_text(series)}, {name}"
+    elif parts_of_series(series)[1]:
+        name = series_text(series)
+    return name + _parameters(row)
+
+
+def _parameters(row: Row) -> str:
+    text = row.get("hyperparameters")
+    return "" if _missing(text) else f", {text}"
+
+
+def point_text(row: Row, horizon: bool) -> str:
+    """The label of a point in a chart that shows the method by itself; with its T if wanted."""
+    series = series_of_row(row)
+    free = row["method"] in FREE_METHODS and parts_of_series(series)[1]
+    name = series_text(series) if free else constraint_text(row)
+    label = name.replace(" budget", "").replace(" = ", " ") + _parameters(row)
+    return f"{label}, T {row['horizon']}" if horizon else label
+
+
+def _missing(value: Any) -> bool:
+    return value is None or bool(pd.isna(value))
+
+
+def method_text(series: str) -> str:
+    """The name in words of a method, or of a series (`results.task_policies`)."""
+    return series_text(series)
+
+
+def series_and_kind_text(series: str, kind: str) -> str:
+    """The name of a line in a chart of several kinds of constraint.
+
+    >>> series_and_kind_text("projected_ppo", "ratio")
+    'constant ratio, Projected PPO'
+    >>> series_and_kind_text("unconstrained", "unconstrained")
+    'unconstrained'
+    >>> series_and_kind_text("unprojected:scpo", "unconstrained")
+    'SCPO, as it is'
+    """
+    if kind == series:
+        return kind_text(kind)
+    free = kind == UNCONSTRAINED
+    return method_text(series) if free else f"{kind_text(kind)}, {method_text(series)}"
+
+
+def seeds_text(counts: pd.Series) -> str:
+    """How many seeds are behind some settings, e.g. '2 seeds' or '1 to 2 seeds'."""
+    low, high = int(counts.min()), int(counts.max())
+    if low == high:
+        return f"{low} seed{'s' if low != 1 else ''}"
+    return f"{low} to {high} seeds"
+
+
+def confidence_text(beta: float) -> str:
+    """1 - beta in a form that does not round to 1: '1 − 10⁻⁷', or '95%'."""
+    if math.isclose(beta * 100, round(beta * 100), abs_tol=1e-9) and beta >= 0.01:
+        return f"{1 - beta:.0%}"
+    digits, _, exponent = f"{beta:.2e}".partition("e")
+    if digits == "1.00":
+        return f"1 − 10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+    return f"1 − {beta:g}"
+
+
+def left_out_text(settings: pd.DataFrame) -> str:
+    """What a figure over α leaves out, as the end of its caption; empty if nothing."""
+    kinds = kind_of(settings)
+    others = dict.fromkeys(kinds[(kinds != RATIO) & (kinds != UNCONSTRAINED)])
+    if not others:
+        return ""
+    names = ", ".join(kind_text(str(kind)) for kind in others)
+    return f" Only the paper's constraint, a constant ratio α; not shown: {names}."

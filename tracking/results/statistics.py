@@ -1,0 +1,198 @@
+"""Cells of one setting, summarised over training seeds.
+
+A setting is (method, source of the task policy, constraint, alpha, eps_max, horizon,
+hyperparameters): a budget has no alpha and is told apart by the risk that it was derived from. Its
+seeds are different policies, so their violations are not draws from one binomial: counts are
+pooled for the picture only, and never given a Clopper-Pearson bound. The posterior bound of a
+setting is that of its worst policy.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from sport_ray.bounds import scenario_bound
+from sport_ray.tracking.results.intervals import (
+    CONFIDENCE,
+    MIN_SEEDS,
+    Estimate,
+    estimate,
+    interquartile_mean,
+    interval_text,
+    standard_error,
+    within_unit,
+)
+from sport_ray.tracking.results.refutation import is_refuted
+
+SETTING = [
+    "method",
+    "task_policy",
+    "constraint",
+    "alpha",
+    "eps_max",
+    "horizon",
+    "hyperparameters",
+]
+MIN_SEEDS_FOR_INTERVAL = MIN_SEEDS
+INTERVAL_CONFIDENCE = CONFIDENCE
+MEASURES = {
+    "steps_to_goal": "mean_steps_to_goal",
+    "task_steps": "mean_task_steps",
+    "return": "mean_return",
+    "violation_rate": "empirical_violation_rate",
+}
+"""What is summarised over seeds by mean and interquartile mean, and the cells' column of it."""
+
+
+def rate_interval(
+    num_scenarios: int, num_violations: int, confidence: float = INTERVAL_CONFIDENCE
+) -> tuple[float, float]:
+    """Two-sided Clopper–Pearson interval of one policy's violation probability, pointwise.
+
+    Each side fails with at most half of 1 − `confidence`; 0 and 1 where a side says nothing.
+
+    >>> low, high = rate_interval(500, 0)
+    >>> low, round(high, 5)
+    (0.0, 0.00735)
+    """
+    tail = (1.0 - confidence) / 2.0
+    upper = scenario_bound(num_scenarios, num_violations, tail)
+    lower = 1.0 - scenario_bound(num_scenarios, num_scenarios - num_violations, tail)
+    return max(lower, 0.0), upper
+
+
+def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row per setting of a results table, in its order; seeds that failed only counted.
+
+    Columns beside the setting:
+    - seeds, failed_seeds: finished and failed cells;
+    - mean_steps_to_goal, median_steps_to_goal, min_..., max_...: over seeds, of the cells' means
+      (NaN if a finished seed never reached the goal: leaving it out would flatter the setting);
+    - steps_low, steps_high, steps_interval: 95% t-interval of the mean over seeds (NaN from one
+      seed), and a text that says which;
+    - std_steps_to_goal: over all successful scenarios of all seeds;
+    - steps_standard_error: of the mean, from scenarios alone (seeds taken as given);
+    - steps_seed_error: of the mean, from the spread over seeds, which has the scenarios' in it;
+    - steps_by_seed: (seed, mean) of each finished seed;
+    - mean_return, return_low, return_high, return_interval, return_standard_error,
+      return_seed_error, return_by_seed: the same of the undiscounted return, over all evaluation
+      scenarios;
+    - num_scenarios, num_violations, empirical_violation_rate: pooled over seeds, no interval;
+      min_/max_empirical_violation_rate: over seeds;
+    - prior_bound (the largest; seeds share it), posterior_bound (the worst policy's),
+      min_posterior_bound; NaN if one is missing;
+    - certified: every finished seed is; refuted: some seed is;
+    - for each of `MEASURES`, m: mean_m (over seeds, with mean_m_low, mean_m_high) and iqm_m, the
+      interquartile mean (below 4 seeds the mean; it has no interval). The interval is the 95%
+      t-interval over seeds, pointwise, NaN from one seed; seeds_interval says which.
+    """
+    keys = [frame[name] for name in SETTING]
+    rows = [
+        {**dict(zip(SETTING, setting, strict=True)), **_summarise(group)}
+        for setting, group in frame.groupby(keys, dropna=False, sort=False)
+    ]
+    if rows:
+        return pd.DataFrame(rows)
+    none = frame.iloc[:0]  # columns and their types are there, also of no setting
+    return none[SETTING].join(pd.DataFrame([_summarise(none)]).iloc[:0])
+
+
+def _summarise(group: pd.DataFrame) -> dict[str, object]:
+    done = group[group["status"] == "finished"]
+    steps = done["mean_steps_to_goal"].to_numpy(np.float64)
+    low, high, interval = _interval(steps)
+    returns = done["mean_return"].to_numpy(np.float64)
+    return_low, return_high, return_interval = _interval(returns)
+    _, return_error = _pooled_deviation(
+        returns,
+        done["std_return"].to_numpy(np.float64),
+        done["num_scenarios"].to_numpy(np.float64),
+    )
+    successes = (done["num_scenarios"] - done["num_violations"]).to_numpy(np.float64)
+    deviation, error = _pooled_deviation(
+        steps, done["std_steps_to_goal"].to_numpy(np.float64), successes
+    )
+    scenarios, violations = int(done["num_scenarios"].sum()), int(done["num_violations"].sum())
+    rates = done["empirical_violation_rate"]
+    return {
+        "seeds": len(done),
+        "failed_seeds": len(group) - len(done),
+        "mean_steps_to_goal": _over_seeds(np.mean, steps),
+        "median_steps_to_goal": _over_seeds(np.median, steps),
+        "min_steps_to_goal": _over_seeds(np.min, steps),
+        "max_steps_to_goal": _over_seeds(np.max, steps),
+        "steps_low": low,
+        "steps_high": high,
+        "steps_interval": interval,
+        "std_steps_to_goal": deviation,
+        "steps_standard_error": error,
+        "steps_seed_error": standard_error(steps),
+        "steps_by_seed": _by_seed(done, "mean_steps_to_goal"),
+        "mean_return": _over_seeds(np.mean, returns),
+        "return_low": return_low,
+        "return_high": return_high,
+        "return_interval": return_interval,
+        "return_standard_error": return_error,
+        "return_seed_error": standard_error(returns),
+        "return_by_seed": _by_seed(done, "mean_return"),
+        "num_scenarios": scenarios,
+        "num_violations": violations,
+        "empirical_violation_rate": violations / scenarios if scenarios else np.nan,
+        "min_empirical_violation_rate": rates.min(),
+        "max_empirical_violation_rate": rates.max(),
+        "prior_bound": done["prior_bound"].max(skipna=False),
+        "posterior_bound": done["posterior_bound"].max(skipna=False),
+        "min_posterior_bound": done["posterior_bound"].min(skipna=False),
+        "certified": bool(len(done)) and bool(done["certified"].all()),
+        "refuted": is_refuted(done),
+        **_over_seeds_of(done),
+    }
+
+
+def _over_seeds_of(done: pd.DataFrame) -> dict[str, object]:
+    found: dict[str, object] = {"seeds_interval": interval_text(len(done))}
+    for measure, column in MEASURES.items():
+        values = done[column] if column in done else pd.Series(np.nan, index=done.index)
+        seeds = values.to_numpy(np.float64)
+        one = estimate(seeds)
+        one = within_unit(one) if measure == "violation_rate" else one
+        found |= _columns(f"mean_{measure}", one)
+        found[f"iqm_{measure}"] = interquartile_mean(seeds)
+    return found
+
+
+def _columns(name: str, one: Estimate) -> dict[str, float]:
+    return {name: one.value, f"{name}_low": one.low, f"{name}_high": one.high}
+
+
+def _over_seeds(statistic: object, values: np.ndarray) -> float:
+    return float(statistic(values)) if values.size else np.nan  # type: ignore[operator]
+
+
+def _interval(values: np.ndarray) -> tuple[float, float, str]:
+    if not values.size or not np.isfinite(values).all():
+        return np.nan, np.nan, "none"
+    _, low, high = estimate(values)
+    return low, high, interval_text(values.size)
+
+
+def _by_seed(done: pd.DataFrame, column: str) -> tuple[tuple[int, float], ...]:
+    return tuple(
+        (int(seed), float(value))
+        for seed, value in zip(done["seed"], done[column].astype(float), strict=True)
+    )
+
+
+def _pooled_deviation(
+    means: np.ndarray, deviations: np.ndarray, counts: np.ndarray
+) -> tuple[float, float]:
+    """Standard deviation over the scenarios of all seeds, and the error of the mean of means."""
+    if not means.size or not np.isfinite(means).all() or not np.isfinite(deviations).all():
+        return np.nan, np.nan
+    if not (counts > 0).all():
+        return np.nan, np.nan
+    centre = np.average(means, weights=counts)
+    spread = np.average(deviations**2 + (means - centre) ** 2, weights=counts)
+    error = np.sqrt(np.sum(deviations**2 / counts)) / means.size
+    return float(np.sqrt(spread)), float(error)

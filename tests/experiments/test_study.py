@@ -13,6 +13,7 @@ import torch
 import yaml
 from rich.console import Console
 
+import sport_ray
 from sport_ray import Study
 from sport_ray.errors import UserError
 from sport_ray.experiments.cluster.signals import TERMINATED

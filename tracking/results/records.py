@@ -22,6 +22,8 @@ from sport_ray.tracking.results.schema import describe_problem
 if TYPE_CHECKING:  # torch takes seconds
     from sport_ray.certificates import Certificate
 
+RECOMPUTABLE = {"sampling", "outcomes", "code"}
+"""Fields of a certificate that records can be held against."""
 CERTIFICATE_FIELDS = ("base_digest", "env_id", "num_scenarios", "beta", "table", "digest")
 SAMPLE_ARRAYS = ("poses", "goal", "hazard", "goal_radius", "hazard_radius")
 POLICY_ARRAYS = ("mean", "std", "base_mean", "base_std", "task_mean", "task_std")
@@ -174,16 +176,16 @@ def _read_record(file: Path, study: dict[str, Any]) -> dict[str, Any] | Unreadab
 
 
 def whole_certificate(file: Path, certificate: dict[str, Any] | None) -> Certificate | None:
-    """The certificate with all its own checks; None where there is none of the present schema.
+    """The certificate with all its own checks; None where nothing can be recomputed from it.
 
     Raises:
         UserError: one that was altered.
     """
-    from sport_ray.certificates.certificate import Certificate
-    from sport_ray.certificates.store import load_certificate
+    if certificate is None or not certificate.keys() >= RECOMPUTABLE:
+        return None
+    from sport_ray.certificates.store import load_certificate  # torch takes seconds
 
-    schema = Certificate.model_fields["schema_name"].default
-    return load_certificate(file) if certificate and certificate.get("schema") == schema else None
+    return load_certificate(file)
 
 
 def _altered(record: dict[str, Any], certificate: Certificate) -> str | None:

@@ -143,9 +143,10 @@ def _reason(trial: Any) -> str | None:
     Its ``get_error`` looks in the storage, where the file comes later.
     """
     try:
-        return str(Path(trial.error_file).read_text().strip().splitlines()[-1].strip())
+        last = Path(trial.error_file).read_text().strip().splitlines()[-1].strip()
     except (OSError, TypeError, IndexError):
         return None
+    return last.partition(" Worker exit detail:")[0]  # what Ray guesses from there on is long
 
 
 def run_trials(

@@ -151,7 +151,8 @@ def _reason(trial: Any) -> str | None:
         trace = Path(trial.error_file).read_text(encoding="utf-8", errors="replace")
     except (OSError, TypeError):
         return None
-    return reason_in(trace) or None
+    # What Ray guesses after that is long.
+    return reason_in(trace).partition(" Worker exit detail:")[0] or None
 
 
 def run_trials(

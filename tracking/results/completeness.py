@@ -67,7 +67,7 @@ class Completeness:
         why = ", ".join(parts)
         if not self.finished:
             return (
-                f"0 of {_count(self.planned, 'planned cell')} are finished: {why}. Nothing here "
+                f"0 of {self.planned} planned cells are finished: {why}. Nothing here "
                 "says that any setting is good, or that it is not."
             )
         are = "is" if self.finished == 1 else "are"
@@ -148,7 +148,7 @@ def nothing_certified(settings: pd.DataFrame) -> str:
         why = why.replace("a bound", "a prior bound", 1)
         remedy = "choose α closer to 1 or a T with a smaller base risk."
         return f"{capital(why)}, so nothing is certified before it is run: {remedy}"
-    return f"Nothing is certified before it is run: {why}."
+    return f"{capital(why)}, so nothing is certified before it is run."
 
 
 def capital(text: str) -> str:

@@ -33,5 +33,7 @@ def test_why_a_trial_died_is_the_last_line_of_its_error(tmp_path):
     path = tmp_path / "error.txt"
     path.write_text("Failure # 1\nTraceback …\n  File …\nValueError: no such lr\n\n")
     assert _reason(SimpleNamespace(error_file=str(path))) == "ValueError: no such lr"
+    path.write_text("Failure # 3\nThe actor died. Worker exit type: X Worker exit detail: (1) …")
+    assert _reason(SimpleNamespace(error_file=str(path))) == "The actor died. Worker exit type: X"
     assert _reason(SimpleNamespace(error_file=None)) is None
     assert _reason(SimpleNamespace(error_file=str(tmp_path / "none"))) is None

@@ -152,4 +152,5 @@ def test_a_study_whose_cells_all_failed_is_logged(make_results: Any) -> None:
     log_sweep(folder)
     parent, _ = parent_and_cells(folder)
     assert parent.info.status == "FAILED"
-    assert parent.data.tags[NOTE_TAG].startswith("No cell has finished yet.")
+    note = parent.data.tags[NOTE_TAG]
+    assert note.startswith("**0 of 5 planned cells are finished: 5 failed (no memory).")

@@ -113,7 +113,7 @@ def only(condition: Callable[[dict[str, Any]], bool]) -> Change:
             lambda r: r | {"max_log_ratio": 9.0},
             "settings with a bound below 1 finished, but did not keep to the constraint",
         ),
-        (lambda r: r | {"prior_bound": None}, "no record of a finished cell states a bound"),
+        (lambda r: r | {"prior_bound": None}, "No record of a finished cell states a bound"),
         (lambda r: r | {"prior_bound": 2.0}, "No setting has a prior bound below 1 among the 4"),
         (failed, "No cell has finished"),
     ],

@@ -72,16 +72,17 @@ class Study:
         address: str | None = None,
         console: Console | None = None,
     ) -> Study:
-        """The study of a YAML file, or the one that a result folder holds.
+        """The study of a YAML file, of a name that ships, or of a result folder.
 
         Raises:
             UserError: see ``sport_ray.experiments.config.study.load_study``; a folder that holds no
             study.
         """
+        from sport_ray.experiments.config.shipped import study_file
         from sport_ray.experiments.config.study import load_study
         from sport_ray.experiments.results.status import tracking_uri
 
-        source = user_path(path)
+        source = study_file(path)
         if not source.is_dir():
             return cls(load_study(source), results, source=source, address=address, console=console)
         results = source if results is None else results

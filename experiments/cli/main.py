@@ -58,11 +58,14 @@ app = typer.Typer(
         "(train and evaluate policies whose density ratio to the base is at most α), "
         "[bold]status[/] (what is done, and the time left), [bold]report[/] (Pareto front, "
         "figures, tables). [bold]run[/] does what is missing.\n\n"
-        "Start with: sport-ray run experiments/studies/quickstart.yaml"
+        "Start with: sport-ray run quickstart"
     ),
 )
 
-StudyPath = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.")]
+StudyPath = Annotated[
+    Path,
+    typer.Argument(metavar="STUDY.yaml", help="The study file, or the name of one that ships."),
+]
 ResultsOption = Annotated[
     Path | None,
     typer.Option("--results", help="Result folder (default: results/<name of the study>)."),
@@ -76,10 +79,12 @@ AddressOption = Annotated[
 
 
 def _context(study_path: Path, results: Path | None, address: str | None = None) -> Context:
+    from sport_ray.experiments.config.shipped import study_file
     from sport_ray.experiments.config.study import load_study
     from sport_ray.experiments.results.folder import ResultFolder
     from sport_ray.experiments.stages.stages import Context
 
+    study_path = study_file(study_path)
     study = load_study(study_path)
     folder = ResultFolder(results or Path("results") / study.name, study)
     return Context(study, study_path, folder, PlainConsole(), address)

@@ -12,6 +12,7 @@ from typing import Any
 
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.redact import public_mapping
+from sport_ray.experiments.config.shipped import study_file
 from sport_ray.experiments.config.study_file import read_study_file
 from sport_ray.experiments.results.alarm import alarm_of
 from sport_ray.experiments.results.folder import LEDGER, read_record
@@ -73,6 +74,7 @@ def locate(path: Path, results: Path | None) -> tuple[Path, bool]:
     """
     if path.is_dir():
         return path, False
+    path = study_file(path)
     if not path.exists():
         raise UserError(f"{path} does not exist: give a study file or a result folder")
     study = read_study_file(path).values

@@ -1,0 +1,29 @@
+"""The studies that ship with the package, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sport_ray.errors import UserError
+from sport_ray.experiments.config.paths import user_path
+
+STUDIES = Path(__file__).resolve().parents[1] / "studies"
+
+
+def study_file(path: str | Path) -> Path:
+    """The file that a path, or the name of a study that ships, means; what exists comes first.
+
+    Raises:
+        UserError: no such file in a folder that is named, where a study of that name ships.
+
+    >>> study_file("quickstart").name
+    'quickstart.yaml'
+    """
+    given = user_path(path)
+    name = given.name.removesuffix(".yaml")
+    shipped = STUDIES / f"{name}.yaml"
+    if given.exists() or not shipped.is_file():
+        return given
+    if given.parent == Path():
+        return shipped
+    raise UserError(f"study file {given} does not exist; a study {name!r} ships: give its name")

@@ -1,0 +1,84 @@
+"""The wheel: one name in site-packages, everything that ships, and no clash with a user's own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHIPPED = (
+    "sport_ray/experiments/studies/quickstart.yaml",
+    "sport_ray/experiments/bases/point_reach_avoid/policy.safetensors",
+    "sport_ray/experiments/bases/point_reach_avoid/certificate_outcomes.parquet",
+    "sport_ray/tracking/report/templates/report.html.j2",
+    "sport_ray/tracking/report/templates/report.css",
+    "sport_ray/tracking/analysis/published/arxiv_2504_06386.csv",
+    "sport_ray/py.typed",
+)
+USER = """
+import experiments.mine, tracking.mine, sport_ray
+from sport_ray.experiments.config.study import load_study
+from sport_ray.tracking import load_results
+print(experiments.mine.NAME, tracking.mine.NAME, sport_ray.__file__, sport_ray.Study.__module__)
+"""
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "-w", folder, ROOT]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    [found] = folder.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory) -> Path:
+    """The wheel alone, unpacked; what it needs is this environment's."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "pip", "install", "--no-deps", "--quiet", "--target"]
+    subprocess.run([*command, folder, wheel], check=True, capture_output=True, timeout=300)
+    return folder
+
+
+def test_it_claims_one_name_and_holds_what_ships(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
+    assert tops == {"sport_ray"}
+    assert set(SHIPPED) <= set(names)
+    sources = {f"sport_ray/{path.relative_to(ROOT)}" for path in (ROOT / "tracking").rglob("*.py")}
+    assert sources <= set(names)
+
+
+@pytest.mark.parametrize("packages", [True, False], ids=["packages", "namespaces"])
+def test_a_users_own_folders_of_these_names_are_theirs(
+    installed: Path, tmp_path: Path, packages: bool
+) -> None:
+    for name in ("experiments", "tracking"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine.py").write_text(f"NAME = 'my {name}'")
+        if packages:
+            (tmp_path / name / "__init__.py").touch()
+    env = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{installed}"}
+
+    def run(*command: object) -> str:
+        done = subprocess.run(
+            [sys.executable, *map(str, command)], cwd=tmp_path, env=env, capture_output=True,
+            text=True, timeout=120,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    told = run("-c", USER)
+    assert told.startswith("my experiments my tracking") and str(installed) in told
+    assert "sport_ray.experiments.study" in told
+    assert "certify" in run("-m", "sport_ray.experiments.cli.main", "--help")
+    shipped = installed / "sport_ray/experiments/bases/point_reach_avoid/certificate.json"
+    assert "holds" in run("-m", "sport_ray.experiments.cli.main", "verify", shipped)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sport_ray.envs.labelled import Labelled
     from sport_ray.envs.registration import register_envs
     from sport_ray.errors import UserError
+    from sport_ray.experiments.stages.base import BUNDLED
     from sport_ray.experiments.study import Study
     from sport_ray.policies import FrozenGaussian, load_policy
     from sport_ray.projected_ppo import ProjectedPPOConfig
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from sport_ray.tracking import load_results, write_report
 
 _HOMES = {
+    "BUNDLED": "sport_ray.experiments.stages.base",
     "BaseBehaviour": "sport_ray.rollouts",
     "FrozenGaussian": "sport_ray.policies",
     "Labelled": "sport_ray.envs.labelled",
@@ -53,6 +55,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "BUNDLED",
     "BaseBehaviour",
     "FrozenGaussian",
     "Labelled",

@@ -105,7 +105,14 @@ FINITE = ("alpha", "log_alpha", "eps_max", "log_budget", "mu", "alpha_mu", "alph
 RATIOS = ("alpha", "alpha_mu", "alpha_p")
 COUNTED = ("steps", "scenarios", "episodes", "s", "share")
 """Units of numbers that are not negative."""
-PROBABILITIES = ("eps_base", "beta", "empirical_violation_rate", "posterior_bound")
+PROBABILITIES = (
+    "eps_base",
+    "beta",
+    "posterior_beta",
+    "eps_max",
+    "empirical_violation_rate",
+    "posterior_bound",
+)
 # A finished cell without these would silently drop out of every figure.
 REQUIRED_WHEN_FINISHED = (
     "num_scenarios",
@@ -149,6 +156,9 @@ def describe_problem(record: object) -> str | None:
         for name in REQUIRED_WHEN_FINISHED:
             if record.get(name) is None:
                 return f"is finished but has no {name}"
+        scenarios, violations = record["num_scenarios"], record["num_violations"]
+        if scenarios < 1 or not 0 <= violations <= scenarios:
+            return f"counts {violations!r} violations in {scenarios!r} scenarios"
     return None
 
 

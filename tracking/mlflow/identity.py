@@ -116,5 +116,5 @@ def times_of(record: dict[str, Any]) -> tuple[int, int]:
         for value in (record.get("train_seconds"), record.get("eval_seconds"))
         if value is not None and math.isfinite(value)
     )
-    milliseconds = round(ended.timestamp() * 1000)
-    return milliseconds - round(spent * 1000), milliseconds
+    milliseconds = max(round(ended.timestamp() * 1000), 0)
+    return round(max(milliseconds - spent * 1000, 0)), milliseconds

@@ -104,7 +104,14 @@ FINITE = ("alpha", "log_alpha", "eps_max", "log_budget", "mu", "alpha_mu", "alph
 RATIOS = ("alpha", "alpha_mu", "alpha_p")
 COUNTED = ("steps", "scenarios", "episodes", "s", "share")
 """Units of numbers that are not negative."""
-PROBABILITIES = ("eps_base", "beta", "empirical_violation_rate", "posterior_bound")
+PROBABILITIES = (
+    "eps_base",
+    "beta",
+    "posterior_beta",
+    "eps_max",
+    "empirical_violation_rate",
+    "posterior_bound",
+)
 # A finished cell without these would silently drop out of every figure.
 REQUIRED_WHEN_FINISHED = (
     "num_scenarios",

@@ -116,8 +116,8 @@ def export_of(root: Path, cell_id: str) -> Any:
             study of which any promise is refuted by its own data.
     """
     from sport_ray.certificates import load_certificate
+    from sport_ray.certificates.promise import promised
     from sport_ray.deploy.export import Export
-    from sport_ray.deploy.world import promised
     from sport_ray.experiments.config.environment import deployment_kwargs, perturbation
     from sport_ray.experiments.results.alarm import require_no_alarm
     from sport_ray.experiments.results.folder import read_record

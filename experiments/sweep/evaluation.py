@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sport_ray.bounds import off_policy_bound, scenario_bound
 from sport_ray.canonical import write_atomic
 from sport_ray.certificates import Certificate
+from sport_ray.certificates.promise import promised
 from sport_ray.experiments.config.environment import deployment_kwargs, perturbation, world_factor
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.cell import Cell
@@ -189,9 +190,10 @@ def cell_numbers(
     entered = ~reached & (outcomes.violated_at != NEVER)
     total = float(outcomes.length.sum())
     eps_base = certificate.eps_base(cell.horizon)
-    prior = prior_bound(study, cell, certificate)
+    world = perturbation(study)._asdict()
+    prior = promised(certificate, cell.constraint, cell.horizon, **world)
     return {
-        **perturbation(study)._asdict(),
+        **world,
         "eps_base": eps_base,
         "beta": certificate.beta,
         "prior_bound": None if prior is None else finite_or_none(prior),
@@ -219,15 +221,6 @@ def cell_numbers(
         "mean_kl_to_base": finite_or_none(float(outcomes.sum_kl_to_base.sum()) / total),
         "mean_task_distance": finite_or_none(float(outcomes.sum_task_distance.sum()) / total),
     }
-
-
-def prior_bound(study: Study, cell: Cell, certificate: Certificate) -> float | None:
-    """What was promised for the cell's constraint before any rollout; None for nothing."""
-    bound = cell.constraint.prior_bound(certificate.evidence(cell.horizon))
-    factor = world_factor(study, cell.horizon)
-    if bound is None or factor == 1.0:
-        return bound
-    return math.nextafter(bound * factor, math.inf)
 
 
 def scene(plan: ScenarioPlan) -> dict[str, Any]:

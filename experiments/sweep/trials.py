@@ -151,8 +151,10 @@ def _reason(trial: Any) -> str | None:
         trace = Path(trial.error_file).read_text(encoding="utf-8", errors="replace")
     except (OSError, TypeError):
         return None
-    # What Ray guesses after that is long.
-    return reason_in(trace).partition(" Worker exit detail:")[0] or None
+    said = reason_in(trace) or "".join(
+        trace.strip().splitlines()[-1:]
+    )  # a lost worker raises nothing
+    return said.partition(" Worker exit detail:")[0].strip() or None  # what Ray guesses is long
 
 
 def run_trials(

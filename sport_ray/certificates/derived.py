@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from sport_ray.bounds import ratio_bound, scenario_bound
+from sport_ray.bounds import scenario_bound
 from sport_ray.certificates.certificate import Certificate
+from sport_ray.certificates.promise import promised
 from sport_ray.constraints import constraint_from_json
 from sport_ray.errors import UserError
 
@@ -31,15 +32,12 @@ def derived_numbers(record: Mapping[str, Any], certificate: Certificate) -> dict
         given = {name: record[name] for name in PARAMETERS if record.get(name) is not None}
         constraint = constraint_from_json({"name": record["constraint"], **given})
         world = {name: record[name] for name in ("alpha_mu", "alpha_p")}
-        prior = constraint.prior_bound(certificate.evidence(horizon))
-        factor = ratio_bound(1.0, 1.0, horizon, **world)
+        prior = promised(certificate, constraint, horizon, **world)
         posterior = scenario_bound(count, violations, record["posterior_beta"])
     except KeyError as error:
         raise UserError(f"the record has no {error.args[0]!r}") from None
     except (TypeError, ValueError, ArithmeticError) as error:
         raise UserError(f"the record is not possible: {' '.join(str(error).split())}") from None
-    if prior is not None and factor != 1.0:
-        prior = math.nextafter(prior * factor, math.inf)
     return {
         "eps_base": certificate.eps_base(horizon),
         "beta": certificate.beta,

@@ -19,12 +19,13 @@ import numpy as np
 
 from sport_ray.canonical import digest, readable_json, write_atomic
 from sport_ray.certificates import Certificate, load_certificate
+from sport_ray.certificates.promise import promised
 from sport_ray.constraints import Constraint
 from sport_ray.deploy.bundle import read_bundle
 from sport_ray.deploy.bundle_files import CERTIFICATE, MANIFEST, POLICY_FILES, SCHEMA
 from sport_ray.deploy.promise import THEOREMS, statement
 from sport_ray.deploy.rules import SUPPORTED
-from sport_ray.deploy.world import promised, require_near
+from sport_ray.deploy.world import require_near
 from sport_ray.envs.making import make_environment
 from sport_ray.errors import UserError
 from sport_ray.policies import load_policy

@@ -13,11 +13,12 @@ from typing import Any
 
 from sport_ray.bounds import scenario_bound
 from sport_ray.certificates import Certificate, load_certificate
+from sport_ray.certificates.promise import promised
 from sport_ray.certificates.verify import Check, verify_certificate
 from sport_ray.constraints import constraint_from_json
 from sport_ray.deploy.bundle import read_bundle
 from sport_ray.deploy.bundle_files import CERTIFICATE, MANIFEST, REQUIRED, read_file, read_manifest
-from sport_ray.deploy.world import promised, require_near
+from sport_ray.deploy.world import require_near
 from sport_ray.errors import UserError
 from sport_ray.text import plain
 from sport_ray.versions import versions

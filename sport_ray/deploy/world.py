@@ -5,32 +5,13 @@ Needs the whole of sport_ray, as export and verify do; ``load`` has the same rul
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
-from sport_ray.bounds import ratio_bound
 from sport_ray.canonical import canonical_json
-from sport_ray.certificates import Certificate
-from sport_ray.constraints import Constraint
 from sport_ray.envs.perturbation import perturbation_ratios
 from sport_ray.errors import UserError
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
-
-
-def promised(
-    certificate: Certificate, constraint: Constraint, horizon: int, alpha_mu: float, alpha_p: float
-) -> float | None:
-    """The prior bound times α_μ α_p^T, rounded up; None where nothing is promised.
-
-    Raises:
-        UserError: a horizon that the certificate does not cover.
-    """
-    bound = constraint.prior_bound(certificate.evidence(horizon))
-    factor = ratio_bound(1.0, 1.0, horizon, alpha_mu=alpha_mu, alpha_p=alpha_p)
-    if bound is None or factor == 1.0:
-        return bound
-    return math.nextafter(bound * factor, math.inf)
 
 
 def require_near(

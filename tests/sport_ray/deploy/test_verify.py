@@ -104,7 +104,7 @@ def test_a_perturbed_world_is_computed_for_the_robot_and_claimed_elsewhere(
 ) -> None:
     """Certified with more noise than it is deployed with."""
     from sport_ray.certificates import load_certificate
-    from sport_ray.deploy.world import promised
+    from sport_ray.certificates.promise import promised
 
     for name in ("base", "task"):
         shutil.copytree(certified / name, tmp_path / name)

@@ -34,7 +34,7 @@ def second_method(monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("study", "expected"),
     [
-        ("quickstart", (36, 68, "ffa65bb497a3d1cd55cd7f05be63b76e")),
+        ("quickstart", (54, 102, "23620774a21d194e62f595d470412647")),
         ("paper", (140, 270, "1300a99f105b9c2fa88286ccaae00b64")),
         ("comparators", (45, 135, "9df78add79a7c34a8435bc8965706835")),
         ("less_conservative", (115, 225, "a1d9dff99377c97025cfa1315bfe7ce4")),

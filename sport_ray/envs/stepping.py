@@ -139,7 +139,15 @@ class Stepping(gymnasium.Wrapper[Observation, Any, Observation, Any]):
         return f" ({only(self._copy)})"
 
     def _seen(self, observation: Any) -> Observation:
-        return as_observation(observation, self.env.observation_space)  # type: ignore[arg-type]
+        seen = as_observation(observation, self.env.observation_space)  # type: ignore[arg-type]
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(seen.astype(np.float32))  # what policies take
+        if not finite.all():
+            entry = int(np.argmin(finite))
+            raise UserError(
+                f"the observation is {seen[entry]:g} at entry {entry}: it must be finite in float32"
+            )
+        return seen
 
     def _paid(self, reward: Any) -> float:
         paid = number("the reward", reward)

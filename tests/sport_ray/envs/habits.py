@@ -70,6 +70,8 @@ class Habits(gymnasium.Env[Any, Any]):
                 "text": ["a", "b"],
                 "ragged": [[1.0], [1.0, 2.0]],
                 "no observation": None,
+                "NaN observation": [0.0, np.nan],
+                "huge observation": [1e300, 0.0],
             }.get(self.habit, seen)
         return seen
 

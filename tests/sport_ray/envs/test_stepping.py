@@ -35,6 +35,8 @@ def walked(habit: str) -> list:
         ("column", r"observation has shape \(2, 1\)"),
         ("text", "observation is a list of 2 .*expected numbers"),
         ("ragged", "observation is a list of 2: expected an array"),
+        ("NaN observation", "observation is nan at entry 1: it must be finite in float32"),
+        ("huge observation", "observation is inf at entry 0: it must be finite in float32"),
         ("no observation", "observation is None"),
         ("NaN reward", "reward is nan: rewards must be finite"),
         ("infinite reward", "reward is -inf: rewards must be finite"),

@@ -6,8 +6,10 @@ gives any shape. What a file claims is compared with a limit, and with what ther
 
 from __future__ import annotations
 
+import errno
 import io
 import math
+import stat
 import zipfile
 import zlib
 from pathlib import Path
@@ -34,8 +36,10 @@ def read_bytes(path: Path, limit: int = LARGEST) -> bytes:
 
     Raises:
         TooLarge: there are more than ``limit``.
-        OSError: it cannot be read.
+        OSError: it cannot be read, or is a pipe or device, which may never end.
     """
+    if not stat.S_ISREG(Path(path).stat().st_mode) and not Path(path).is_dir():
+        raise OSError(errno.EINVAL, "no regular file", str(path))
     with Path(path).open("rb") as file:
         data = file.read(limit + 1)
     if len(data) > limit:

@@ -22,7 +22,9 @@ EXPECTED = {
 
 def explained(error: ValidationError, root: type[BaseModel], prefix: str = "") -> str:
     """All problems of a validation of ``root``; ``prefix`` begins the place of each."""
-    problems = error.errors(include_url=False)
+    found = error.errors(include_url=False)
+    # A default that waits for another key's value is no mistake of its own.
+    problems = [one for one in found if one["type"] != "default_factory_not_called"]
     lines = [_explained(problem, root, prefix) for problem in problems[:MOST]]
     if len(problems) > MOST:
         lines.append(f"and {len(problems) - MOST} more")

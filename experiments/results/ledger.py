@@ -12,6 +12,7 @@ cut is reported and not believed.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -63,6 +64,8 @@ def read_ledger(path: Path) -> History:
         UserError: a file that is there and cannot be opened.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise OSError(errno.EINVAL, "no regular file")
         lines = path.read_bytes().split(b"\n")[:-1]
     except FileNotFoundError:
         return History([], [])

@@ -149,7 +149,7 @@ def make_certificate(context: Context, base: PolicyFile) -> Certificate:
     for horizon in study.horizons(certificate):
         context.console.print(
             f"certified with confidence 1 − {certificate.beta:g}: P(violation within {horizon} "
-            f"steps) ≤ {bound_text(certificate.eps_base(horizon))} "
+            f"steps) ≤ {min(certificate.eps_base(horizon), 1.0):.3g} "
             f"({certificate.table.num_violations[horizon - 1]} of {certificate.num_scenarios} "
             "scenarios violated)",
             soft_wrap=True,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from sport_ray.bounded import read_bytes
 from sport_ray.canonical import digest, readable_json, write_json
 from sport_ray.certificates.certificate import Certificate
 from sport_ray.errors import UserError
@@ -34,7 +35,7 @@ def load_certificate(path: Path) -> Certificate:
     try:
         if path.is_file() and path.stat().st_size > LARGEST:
             raise UserError(f"{path} is larger than any certificate ({LARGEST // 2**20} MiB)")
-        data = path.read_bytes()
+        data = read_bytes(path, LARGEST)
         document = json.loads(data)
         body = {key: value for key, value in document.items() if key != "digest"}
         claimed = document["digest"]

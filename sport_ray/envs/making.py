@@ -11,7 +11,7 @@ from typing import Any
 import gymnasium
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 
-from sport_ray.envs.stepping import Stepping, only, what_happened
+from sport_ray.envs.stepping import Stepping, is_ours_to_heed, only, what_happened
 from sport_ray.errors import UserError
 
 
@@ -81,6 +81,9 @@ def made_with(
     except UserError:
         made.close()
         raise
+    except Exception as error:  # spaces that are properties
+        made.close()
+        raise UserError(f"environment {env_id!r} cannot be made: {what_happened(error)}") from error
 
 
 def make_copies(env_id: str, arguments: Mapping[str, Any], count: int) -> list[Stepping]:
@@ -109,5 +112,7 @@ def telling_what_failed(env_id: str) -> Iterator[None]:
     """Turn what the making of an environment raises into one line that names it."""
     try:
         yield
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if is_ours_to_heed(error):
+            raise
         raise UserError(f"environment {env_id!r} cannot be made: {what_happened(error)}") from error

@@ -40,6 +40,8 @@ def as_observation(given: Any, space: spaces.Box) -> NDArray[Any]:
         raise UserError(
             f"the observation is {described(given)} (dtype {array.dtype}): expected numbers"
         )
+    if np.ma.is_masked(given):
+        raise UserError("the observation has masked entries: expected numbers")
     if array.shape != space.shape:
         raise UserError(
             f"the observation has shape {array.shape}, its observation_space {space.shape}"

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from sport_ray.envs.bridges import bridged
 from sport_ray.envs.spaces import as_action, as_observation, require_vectors
-from sport_ray.envs.values import flag, number, proposition, robustness_of
+from sport_ray.envs.values import described, flag, number, proposition, robustness_of
 from sport_ray.errors import UserError
 
 Observation = NDArray[Any]
@@ -100,7 +100,9 @@ class Stepping(gymnasium.Wrapper[Observation, Any, Observation, Any]):
         """Close the environment; one that cannot even do that has no say in any number."""
         try:
             super().close()
-        except Exception as error:
+        except BaseException as error:
+            if is_ours_to_heed(error):
+                raise
             warnings.warn(
                 f"environment {self.env_id!r} cannot be closed: {what_happened(error)}",
                 stacklevel=2,
@@ -117,7 +119,9 @@ class Stepping(gymnasium.Wrapper[Observation, Any, Observation, Any]):
     def _call(self, act: Callable[[], Any]) -> Any:
         try:
             return act()
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if is_ours_to_heed(error):
+                raise
             raise self.fault(what_happened(error) + self._alone()) from error
 
     def _read(self, convert: Callable[[], Any]) -> Any:
@@ -135,7 +139,15 @@ class Stepping(gymnasium.Wrapper[Observation, Any, Observation, Any]):
         return f" ({only(self._copy)})"
 
     def _seen(self, observation: Any) -> Observation:
-        return as_observation(observation, self.env.observation_space)  # type: ignore[arg-type]
+        seen = as_observation(observation, self.env.observation_space)  # type: ignore[arg-type]
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(seen.astype(np.float32))  # what policies take
+        if not finite.all():
+            entry = int(np.argmin(finite))
+            raise UserError(
+                f"the observation is {seen[entry]:g} at entry {entry}: it must be finite in float32"
+            )
+        return seen
 
     def _paid(self, reward: Any) -> float:
         paid = number("the reward", reward)
@@ -160,6 +172,10 @@ class Stepping(gymnasium.Wrapper[Observation, Any, Observation, Any]):
             )
         found = {}
         for name, value in signals.items():
+            if not isinstance(name, str):
+                raise UserError(
+                    f'info["signals"] has the key {described(name)}: a proposition\'s name is text'
+                )
             meant = proposition(name, value)
             boolean = isinstance(meant, bool)
             if self.booleans.setdefault(name, boolean) != boolean:
@@ -174,9 +190,23 @@ class Stepping(gymnasium.Wrapper[Observation, Any, Observation, Any]):
         return found
 
 
+def is_ours_to_heed(error: BaseException) -> bool:
+    """Whether an exception ends this process's work, instead of being an environment's fault.
+
+    Ctrl-C and signals that are turned into a kind of SystemExit; not an environment's sys.exit(),
+    nor what libraries raise beside Exception (a cancelled task, a panic in an extension).
+    """
+    if isinstance(error, SystemExit):
+        return type(error) is not SystemExit
+    return isinstance(error, KeyboardInterrupt)
+
+
 def what_happened(error: BaseException) -> str:
     """An exception in one line: its type and text, or a user's mistake as it is told."""
-    text = " ".join(str(error).split())
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # whatever its class does when it is asked
+        text = ""
     if len(text) > 300:
         text = text[:297] + "..."
     if isinstance(error, UserError):

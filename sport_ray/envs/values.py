@@ -86,6 +86,8 @@ def _single(name: str, value: Any) -> np.ndarray:
         array = np.asarray(value)
     except Exception:  # whatever its class does when it is asked
         raise UserError(f"{name} is {described(value)}: expected one value") from None
+    if np.ma.is_masked(value):
+        raise UserError(f"{name} is masked: expected one value")
     if array.shape not in ((), (1,)):
         raise UserError(f"{name} has shape {array.shape}: expected a single value")
     return array.reshape(())

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from sport_ray.errors import UserError
 from sport_ray.properties import parse_property
 
-Kind = Literal["Boolean", "zero", "one", "negative", "other"]
+Kind = Literal["Boolean", "zero", "one", "minus one", "negative", "other", "begun"]
+"""Of values; 'begun': the first of a trajectory is not 0."""
 
 
 @dataclass
@@ -39,6 +40,8 @@ class SignalKinds:
         for name, values in signals.items():
             inside = values[np.arange(values.shape[1]) < lengths[:, None]]
             found: set[Kind] = {"Boolean"} if name in booleans else _kinds(inside)
+            if name not in booleans and (values[:, 0] != 0.0).any():
+                found.add("begun")
             self.kinds.setdefault(name, set()).update(found)
 
     def add(self, other: SignalKinds) -> None:
@@ -50,9 +53,10 @@ class SignalKinds:
     def require_told(self) -> None:
         """Refuse signals of which it is not told on which side of them 0 lies.
 
-        A number that only ever was 0 or 1; one that is at times exactly 0 and never on the side
-        where the literal in the formula fails (a distance that is cut off at 0, a count); one that
-        is a Boolean here and a number there.
+        A number that only ever was 0 or 1, or −1, 0 or 1 (lost, not yet, won); one that is at
+        times exactly 0 and never on the side where the literal in the formula fails (a distance
+        that is cut off at 0, a count); one that begins every scenario at 0 (not yet known); one
+        that is a Boolean here and a number there.
 
         Raises:
             UserError: naming the signal and the remedy.
@@ -67,16 +71,29 @@ class SignalKinds:
                     f"{about} is a Boolean in some scenarios and a number in others: False does "
                     "not hold and 0 does; give the one or the other"
                 )
-            if found <= {"zero", "one"}:
+            values = found - {"begun"}
+            if values <= {"zero", "one"}:
                 raise UserError(
                     f"{about} is a number that only ever was 0 or 1, as flags are, and at 0 a "
                     f"proposition holds: give a Boolean, or {name} - 0.5"
                 )
-            if (name, True) in literals and "zero" in found and "negative" not in found:
+            if "zero" in values and values <= {"zero", "one", "minus one"}:
+                raise UserError(
+                    f"{about} is a number that only ever was -1, 0 or 1, as flags with a third "
+                    f"value are, and at 0 a proposition holds: give a Boolean, such as {name} == 1"
+                )
+            below = found & {"minus one", "negative"}
+            if (name, True) in literals and "zero" in found and not below:
                 raise UserError(
                     f"{about} was never below 0 and at times exactly 0, where {name} holds: give "
                     "a Boolean, or a number that is negative where it does not hold (where 0 is "
                     "meant to hold, add a small constant)"
+                )
+            if (name, True) in literals and "zero" in found and "begun" not in found:
+                raise UserError(
+                    f"{about} was exactly 0, where {name} holds, in the first state of every "
+                    "scenario, as values are that are not known yet: give reset's info the values "
+                    "of that state (where 0 is meant to hold, add a small constant)"
                 )
             if (name, False) in literals and "zero" in found and not found & {"one", "other"}:
                 raise UserError(
@@ -90,7 +107,8 @@ def _kinds(values: NDArray[np.float64]) -> set[Kind]:
     has: dict[Kind, bool] = {
         "zero": bool((values == 0.0).any()),
         "one": bool((values == 1.0).any()),
-        "negative": bool((values < 0.0).any()),
+        "minus one": bool((values == -1.0).any()),
+        "negative": bool(((values < 0.0) & (values != -1.0)).any()),
         "other": bool(((values > 0.0) & (values != 1.0)).any()),
     }
     return {kind for kind, there in has.items() if there}

@@ -15,6 +15,7 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
 HIDDEN = "***"
 _USER = r"(?<=:\/\/)(?!\/).*@"  # up to the last '@': a password may hold any of '@/?#'
 _NO_SLASHES = r"(?<![\w/.@-])[\w.+-]+:[^\s/'\"]+@(?=[\w.\[-])"  # 'user:password@host'
+_BEHIND_SLASH = r"/[\w.+%-]+:[^\s/'\"]+@(?=[\w.\[-])"  # what a wrong number of slashes leaves
 _SHORTEST = 4
 """Characters: a shorter piece of a secret is hidden where it stands as a word of its own."""
 
@@ -25,7 +26,7 @@ def mask_uri(uri: str) -> str:
     >>> mask_uri("http://me:secret@host:5000/a?token=1")
     'http://***@host:5000/a?***'
     """
-    uri = re.sub(_USER, "***@", uri, flags=re.DOTALL)
+    uri = re.sub(_USER, "***@", _two_slashes(uri), flags=re.DOTALL)
     if "://" not in uri and not _is_path(uri):
         uri = re.sub(r"^.*@", "***@", uri, flags=re.DOTALL)
     return re.sub(rf"({_first_of_rest(uri)}).*$", r"\1***", uri, flags=re.DOTALL)
@@ -42,6 +43,7 @@ def mask_text(text: str) -> str:
     """
     text = re.sub(_USER, "***@", text)
     text = re.sub(_NO_SLASHES, "***@", text)
+    text = re.sub(_BEHIND_SLASH, "/***@", text)
     return re.sub(r"(://[^\s'\"?#;]*[?#;])[^\s'\"]+", r"\1***", text)
 
 
@@ -55,6 +57,7 @@ def without_credentials(uri: str) -> str:
     >>> without_credentials("sqlite:////home/a@b/mlflow.db")
     'sqlite:////home/a@b/mlflow.db'
     """
+    uri = _two_slashes(uri)
     scheme, found, rest = uri.partition("://")
     if not found:
         scheme, rest = "", uri
@@ -62,8 +65,15 @@ def without_credentials(uri: str) -> str:
             return uri.partition("?")[0] if uri.startswith("file:") else uri
     if not rest.startswith("/"):
         rest = rest.rpartition("@")[2]
+    elif not found and "@" in rest:  # '//user:password@host'
+        rest = f"//{rest.rpartition('@')[2]}"
     rest = re.sub(f"{_first_of_rest(uri)}.*$", "", rest, flags=re.DOTALL)
     return f"{scheme}{found}{rest}"
+
+
+def _two_slashes(uri: str) -> str:
+    """A server's URI in which one or three slashes were written for two."""
+    return re.sub(r"^(https?:)(?:/|/{3,})(?!/)", r"\1//", uri, flags=re.IGNORECASE)
 
 
 def _first_of_rest(uri: str) -> str:
@@ -104,12 +114,16 @@ def is_folder(uri: str) -> bool:
 
 
 def _is_path(uri: str) -> bool:
-    """A folder by name or as 'file:folder', in which an '@' is a letter like any other."""
-    return uri.startswith(("file:", "/", "./", "../", "~"))
+    """A folder by name or as 'file:folder', in which an '@' is a letter like any other.
+
+    Not '//user:password@host': a URI without its scheme.
+    """
+    return not uri.startswith("//") and uri.startswith(("file:", "/", "./", "../", "~"))
 
 
 def secrets_of(uri: str) -> list[str]:
     """What of a URI must not be seen, longest first: as written, decoded, and encoded anew."""
+    uri = _two_slashes(uri)
     rest = uri.partition("://")[2] or ("" if _is_path(uri) else uri)
     found = set() if rest.startswith("/") else {rest.rpartition("@")[0]}
     found |= {part[1:] for part in re.findall(f"{_first_of_rest(uri)}.*$", rest, re.DOTALL)}

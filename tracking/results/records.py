@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from sport_ray.bounded import read_bytes
 from sport_ray.errors import UserError
 from sport_ray.text import plain
 from sport_ray.tracking.results.base_steps import BaseSteps, base_steps
@@ -235,7 +236,7 @@ def _read_json(file: Path) -> Any:
         size = file.stat().st_size
         if size > LARGEST_RECORD and file.name == "record.json":
             raise ValueError(f"has {size:,} bytes, more than the {LARGEST_RECORD:,} of any record")
-        return _seen(json.loads(file.read_text(encoding="utf-8")))
+        return _seen(json.loads(read_bytes(file).decode("utf-8")))
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(_damaged(file, str(error))) from error
 

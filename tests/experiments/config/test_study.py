@@ -118,6 +118,7 @@ def sweep_with(**changes: object) -> dict:
         (with_(evaluation={"beta": 1e-310}), ["evaluation.beta", "1e-200"]),
         (sweep_with(eps_max=[5e-324]), ["sweep.eps_max.0", "1e-200"]),
         (with_(environment={"kwargs": {"limit": float("nan")}}), ["environment.kwargs.limit"]),
+        (with_(environment={"id": ""}), ["environment.id = ''", "at least 1 character"]),
         (with_(environment=3), ["environment = 3", "expected a section"]),
         (with_(Sweep={}), ["unknown key 'Sweep'", "'sweep'"]),
         (with_(SWEEP={}), ["unknown key 'SWEEP'", "'sweep'"]),
@@ -196,7 +197,7 @@ def test_a_mistake_is_one_line_that_names_it(tmp_path, content, fragments):
     with pytest.raises(UserError) as caught:
         load_study(write(tmp_path, content))
     message = str(caught.value)
-    assert "\n" not in message
+    assert "\n" not in message and "Pydantic" not in message
     for fragment in fragments:
         assert fragment in message
 

@@ -176,3 +176,11 @@ def test_a_process_is_known_by_when_it_began():
     with subprocess.Popen([sys.executable, "-c", ""]) as child:
         child.wait()
     assert is_alive(own | {"pid": child.pid}) is False
+
+
+@pytest.mark.parametrize("target", ["/dev/zero", "pipe"])
+def test_what_never_ends_is_not_read(tmp_path, target):
+    path = tmp_path / "ledger.jsonl"
+    os.mkfifo(path) if target == "pipe" else path.symlink_to(target)
+    with pytest.raises(UserError, match="cannot be read: no regular file"):
+        read_ledger(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -150,3 +151,11 @@ def test_numbers_that_no_computation_takes_are_one_line(path, certificate, huge)
     with pytest.raises(UserError, match="is not valid") as caught:
         load_certificate(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("target", ["/dev/zero", "pipe"])
+def test_what_never_ends_is_not_read(tmp_path, target):
+    path = tmp_path / "certificate.json"
+    os.mkfifo(path) if target == "pipe" else path.symlink_to(target)
+    with pytest.raises(UserError, match=r"is damaged: .*no regular file"):
+        load_certificate(path)

@@ -15,6 +15,17 @@ LATE = 3
 """The step at which habits show."""
 
 
+class Panic(BaseException):
+    """As extensions raise it: no Exception."""
+
+
+class Silent(Exception):
+    """One that cannot even say what happened."""
+
+    def __str__(self) -> str:
+        raise ValueError
+
+
 class Habits(gymnasium.Env[Any, Any]):
     """x += v/10, v := 0.9 v + 0.3 a: neither the goal nor the hazard is reached in a few steps."""
 
@@ -39,6 +50,8 @@ class Habits(gymnasium.Env[Any, Any]):
             Habits.alive -= 1
         if self.habit == "bad close":
             raise AttributeError("no viewer")
+        if self.habit == "exits at close":
+            raise SystemExit("goodbye")
 
     def see(self) -> Any:
         late = self.steps == LATE
@@ -48,6 +61,8 @@ class Habits(gymnasium.Env[Any, Any]):
             seen = BUFFER
         if self.habit == "float64":
             seen = self.state.astype(np.float64)
+        if late and self.habit == "masked":
+            return np.ma.array(seen, mask=[True, False])
         if late:
             seen = {
                 "short": seen[:1],
@@ -55,6 +70,8 @@ class Habits(gymnasium.Env[Any, Any]):
                 "text": ["a", "b"],
                 "ragged": [[1.0], [1.0, 2.0]],
                 "no observation": None,
+                "NaN observation": [0.0, np.nan],
+                "huge observation": [1e300, 0.0],
             }.get(self.habit, seen)
         return seen
 
@@ -74,9 +91,12 @@ class Habits(gymnasium.Env[Any, Any]):
                 "two signals": np.zeros(2),
                 "text signal": "far",
                 "no signal": None,
+                "masked signal": np.ma.masked,
             }.get(self.habit, goal)
         if late and self.habit == "no info":
             return None
+        if late and self.habit == "number for a name":
+            return {"signals": {"goal": goal, 3: 1.0}}
         signals: Any = [goal, hazard] if late and self.habit == "list" else None
         return {"signals": signals or {"goal": goal, "hazard": hazard}, "cost": x > 0.8}
 
@@ -94,6 +114,10 @@ class Habits(gymnasium.Env[Any, Any]):
             assert self.action_space.contains(action), (action, action.dtype)
         if late and self.habit == "raises":
             raise RuntimeError("solver did not\nconverge")
+        if late and self.habit == "panics":
+            raise Panic("index out of range")
+        if late and self.habit == "no text":
+            raise Silent
         drive = 0.5 * float(np.asarray(action).ravel()[0])
         if self.habit == "in place":
             action *= 0.5

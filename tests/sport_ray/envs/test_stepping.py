@@ -35,6 +35,8 @@ def walked(habit: str) -> list:
         ("column", r"observation has shape \(2, 1\)"),
         ("text", "observation is a list of 2 .*expected numbers"),
         ("ragged", "observation is a list of 2: expected an array"),
+        ("NaN observation", "observation is nan at entry 1: it must be finite in float32"),
+        ("huge observation", "observation is inf at entry 0: it must be finite in float32"),
         ("no observation", "observation is None"),
         ("NaN reward", "reward is nan: rewards must be finite"),
         ("infinite reward", "reward is -inf: rewards must be finite"),
@@ -46,6 +48,11 @@ def walked(habit: str) -> list:
         ("no signal", "signal 'goal' is None"),
         ("mixed", "signal 'goal' is a number in one state and True in another"),
         ("list", r'info\["signals"\] is a list'),
+        ("masked", "observation has masked entries"),
+        ("masked signal", "signal 'goal' is masked"),
+        ("number for a name", "has the key 3: a proposition's name is text"),
+        ("panics", "Panic: index out of range"),
+        ("no text", "Silent$"),
         ("no info", r"step\(\) returned a tuple of 5: expected observation"),
     ],
 )
@@ -79,6 +86,31 @@ def test_what_its_making_raises_is_told(habit, message):
     with pytest.raises(UserError, match=f"'{HABITS}' cannot be made: {message}") as caught:
         made(habit)
     assert caught.value.__cause__ is not None
+
+
+def test_spaces_that_raise_are_told(monkeypatch):
+    def ask(self):
+        raise RuntimeError("connect first")
+
+    monkeypatch.setattr(Habits, "observation_space", property(ask))
+    with pytest.raises(UserError, match="cannot be made: RuntimeError: connect first"):
+        made("")
+
+
+class Terminated(SystemExit):
+    """As a signal is told of."""
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, Terminated])
+def test_an_interrupt_is_no_fault_of_the_environment(kind, monkeypatch):
+    def interrupted(self, action):
+        raise kind
+
+    environment = made("")
+    environment.reset(seed=0)
+    monkeypatch.setattr(Habits, "step", interrupted)
+    with pytest.raises(kind):
+        environment.step(ACTION)
 
 
 def test_integer_actions_are_refused_before_anything_runs():
@@ -174,3 +206,5 @@ def test_a_second_copy_that_cannot_be_names_the_remedy():
 def test_an_environment_that_cannot_be_closed_only_warns():
     with pytest.warns(UserWarning, match="cannot be closed: AttributeError: no viewer"):
         made_with(HABITS, {"habit": "bad close"}).close()
+    with pytest.warns(UserWarning, match="cannot be closed: SystemExit: goodbye"):
+        made("exits at close").close()

@@ -62,6 +62,22 @@ def test_0_must_not_be_the_last_value_on_its_side(formula, values, refused):
         found.require_told()
 
 
+@pytest.mark.parametrize("formula", ["F p", "G !p"])
+@pytest.mark.parametrize("parts", [([0.0, -1.0],), ([-1.0, 0.0, 1.0],), ([0.0], [-1.0], [1.0])])
+def test_flags_with_a_third_value_are_refused(formula, parts):
+    """Lost, not yet, won: 'not yet' is 0, where a proposition holds."""
+    with pytest.raises(UserError, match="only ever was -1, 0 or 1"):
+        kinds(formula, *parts).require_told()
+    kinds(formula, *parts, [2.0, -0.5]).require_told()
+
+
+def test_values_that_are_0_until_they_are_known_are_refused():
+    with pytest.raises(UserError, match="exactly 0, where p holds, in the first state of every"):
+        kinds("F p", [0.0, -3.0, 0.5], [0.0, -2.5]).require_told()
+    kinds("F p", [0.0, -3.0, 0.5], [-0.5, -2.5]).require_told()
+    kinds("G !p", [0.0, -3.0, 0.5]).require_told()  # told as violated, by everyone
+
+
 def test_a_boolean_here_and_a_number_there_is_refused():
     mixed = kinds("F p", [1.0], boolean=True)
     mixed.add(kinds("F p", [0.0]))
@@ -72,7 +88,7 @@ def test_a_boolean_here_and_a_number_there_is_refused():
 def test_a_tally_judges_the_whole_set_alone():
     first, second = Tally(1, 1, 0), Tally(1, 1, 0)
     first.signals.add(kinds("F p", [0.0, 1.0]))
-    second.signals.add(kinds("F p", [-1.0]))
+    second.signals.add(kinds("F p", [-2.0]))
     total = Tally()
     total.add(first)
     with pytest.raises(UserError, match="only ever was 0 or 1"):

@@ -18,6 +18,9 @@ from sport_ray.tracking.mlflow.uris import (
 )
 
 SPELT = [
+    ("//me:secret@host/m", "//host/m"),
+    ("http:///me:secret@host/m", "http://host/m"),
+    ("http:/me:secret@host/m", "http://host/m"),
     ("http://u:secret@host:5000/a", "http://host:5000/a"),
     ("http://u:se@cret@host:5000", "http://host:5000"),
     ("http://secret@host/a", "http://host/a"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,19 @@ def test_a_missing_required_field_is_named(results: Path) -> None:
     del record["seed"]
     file.write_text(json.dumps(record))
     assert "no field 'seed'" in unreadable(results, file)
+
+
+@pytest.mark.parametrize("target", ["/dev/zero", "pipe"])
+def test_what_never_ends_is_not_read(results: Path, target: str) -> None:
+    record = first_record(results)
+    record.unlink()
+    if target == "pipe":
+        os.mkfifo(record)
+    else:
+        record.symlink_to(target)
+    folder = read_results(results)
+    assert len(folder.records) == 51
+    assert "no regular file" in folder.unreadable[0].problem
 
 
 def test_a_record_of_another_study_is_left_out(results: Path) -> None:

@@ -60,7 +60,7 @@ def _checked_axis(name: str, axis: Any, sampled: bool) -> Any:
         seen: set[Value] = set()
         for value in values:
             if value in seen:
-                raise ValueError(f"{name} holds {value!r} twice")
+                raise ValueError(f"{name} holds {shown(value)} twice")
             seen.add(value)
         return values
     given = [key for key in axis if key in KINDS] if isinstance(axis, dict) else []

@@ -29,6 +29,7 @@ from sport_ray.experiments.config.base import (
     leave_to_stages,
 )
 from sport_ray.experiments.config.limits import SMALLEST_LEVEL
+from sport_ray.experiments.config.mistakes import shown
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 from sport_ray.tracking.analysis.published import published_names
 
@@ -150,7 +151,7 @@ class SweepSection(Section):
             if name not in possible:
                 near = difflib.get_close_matches(name, possible, n=1)
                 hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(possible)}"
-                raise ValueError(f"constraints holds {name!r}, which is unknown; {hint}")
+                raise ValueError(f"constraints holds {shown(name)}, which is unknown; {hint}")
         return self
 
     @model_validator(mode="after")
@@ -162,7 +163,7 @@ class SweepSection(Section):
             seen: set[Any] = set()
             for value in values:
                 if value in seen:
-                    raise ValueError(f"{name} holds {value!r} twice")
+                    raise ValueError(f"{name} holds {shown(value)} twice")
                 seen.add(value)
         return self
 

@@ -45,7 +45,7 @@ def test_its_scenarios_run_again():
 
 def test_it_is_the_quickstart_s():
     certificate = load_certificate(PATH)
-    study = load_study(BUNDLED.parent / "quickstart.yaml")
+    study = load_study(BUNDLED.parent / "studies" / "quickstart.yaml")
     assert certificate.sampling == study.certificate.sampling
     assert certificate.property == study.property
     assert certificate.env_kwargs == study.environment.kwargs

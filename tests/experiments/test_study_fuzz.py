@@ -249,6 +249,7 @@ def test_values_from_python(tmp_path, place, value):
     fuzz_values(place, value, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.long
 @LONG
 @given(st.integers(0, 2**32))
@@ -256,6 +257,7 @@ def test_many_changed_lines(tmp_path, seed):
     fuzz_lines(seed, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.long
 @LONG
 @given(st.integers(0, 2**32))
@@ -263,6 +265,7 @@ def test_much_changed_text(tmp_path, seed):
     fuzz_text(seed, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.long
 @LONG
 @given(st.sampled_from(PLACES), anything)

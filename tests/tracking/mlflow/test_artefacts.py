@@ -118,7 +118,7 @@ def test_the_parent_says_what_the_study_found(folder: Path) -> None:
     log_sweep(folder)
     parent, _ = parent_and_cells(folder)
     note = parent.data.tags[NOTE_TAG]
-    assert note.startswith("**At certified risk ≤ 0.1")
+    assert note.startswith("**One seed cannot show whether a certified setting")
     run = f"#/experiments/{parent.info.experiment_id}/runs/{parent.info.run_id}/artifacts"
     assert f"[report.html]({run}/report.html)" in note
     assert parent.data.params["property"] == "(!hazard) U goal"
@@ -135,7 +135,7 @@ def test_a_note_follows_the_results_unless_somebody_wrote_another(folder: Path) 
     for file in folder.glob("cells/*/kept"):
         file.rename(file.with_name("record.json"))
     log_sweep(folder)
-    assert "At certified risk" in parent_and_cells(folder)[0].data.tags[NOTE_TAG]
+    assert "One seed cannot show" in parent_and_cells(folder)[0].data.tags[NOTE_TAG]
     store = MlflowClient(default_uri(folder))
     store.set_tag(first.info.run_id, NOTE_TAG, "my own words")
     one = one_file(folder, alpha=1.1, method="projected_ppo")

@@ -252,7 +252,10 @@ def test_nothing_to_run_is_refused(walk_plan, walk_behaviour, change, message):
         ({"env_kwargs": {"spoil": "no signals"}}, r'gives no info\["signals"\]'),
         ({"env_kwargs": {"spoil": "signal goes"}}, "signal 'goal' is missing"),
         ({"env_kwargs": {"spoil": "NaN signal"}}, "signal 'hazard' is NaN"),
-        ({"env_kwargs": {"spoil": "NaN observation"}}, r"observation \d+ is nan at entry 1"),
+        (
+            {"env_kwargs": {"spoil": "NaN observation"}},
+            r"step 2: the observation is nan at",
+        ),
         (
             {"env_kwargs": {"spoil": "wide observation"}},
             r"has shape \(3,\), its obs.*\(2,\)",

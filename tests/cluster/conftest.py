@@ -238,7 +238,7 @@ def one_machine(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [*SPORT_RAY, "run", str(write_study(root)), "--results", str(root / "results")],
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=550,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return root / "results"

@@ -14,7 +14,7 @@ from tests.cluster.conftest import RAY, STUDY, LocalCluster, free_port, numbers,
 CELLS = 10
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 400.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "the moment did not come"

@@ -62,7 +62,7 @@ def test_the_example_runs_from_top_to_bottom(jupyter):
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(LOOK))
     NotebookClient(
-        notebook, timeout=280, kernel_name="python3", resources={"metadata": {"path": str(jupyter)}}
+        notebook, timeout=550, kernel_name="python3", resources={"metadata": {"path": str(jupyter)}}
     ).execute()
     cells = {cell.id: cell for cell in notebook.cells}
     found = json.loads(stream(notebook.cells[-1]))
@@ -98,7 +98,7 @@ def kernel(jupyter) -> Iterator[Any]:
 
         if while_running is not None:
             threading.Thread(target=while_running, args=(manager,), daemon=True).start()
-        reply = client.execute_interactive(code, timeout=200, output_hook=hook)["content"]
+        reply = client.execute_interactive(code, timeout=400, output_hook=hook)["content"]
         return reply["status"], reply.get("ename", ""), "".join(printed)
 
     try:

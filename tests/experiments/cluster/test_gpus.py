@@ -89,7 +89,7 @@ def test_a_machine_without_says_so_at_once(write_study, small_study, tmp_path):
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             env=os.environ | hidden,
         )
 

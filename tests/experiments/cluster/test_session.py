@@ -108,7 +108,7 @@ def test_a_ray_of_ones_own_listens_on_loopback_alone() -> None:
     script = SCRIPT.replace("tests_listening", Path(__file__).stem)
     env = os.environ | {"PYTHONPATH": str(Path(__file__).parent), "PYTHONUNBUFFERED": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, env=env
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=300, env=env
     )
     assert done.returncode == 0, done.stderr
     total, nodes, found = json.loads(done.stdout.splitlines()[-1])

@@ -46,7 +46,7 @@ def command(*arguments: object) -> list[str]:
 
 def sport_ray(*arguments: object, status: int = 0) -> str:
     """What a command says (on standard error, where it is to fail)."""
-    done = subprocess.run(command(*arguments), capture_output=True, text=True, timeout=280)
+    done = subprocess.run(command(*arguments), capture_output=True, text=True, timeout=550)
     assert done.returncode == status, done.stdout + done.stderr
     return " ".join(done.stderr.split()) if status else done.stdout
 
@@ -197,7 +197,7 @@ def sweeping(
 
 
 def wait_until(
-    process: subprocess.Popen[str], condition: Callable[[], bool], seconds: float = 120.0
+    process: subprocess.Popen[str], condition: Callable[[], bool], seconds: float = 400.0
 ) -> None:
     end = time.monotonic() + seconds
     while not condition():

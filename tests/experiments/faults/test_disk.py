@@ -85,7 +85,7 @@ def test_no_room_for_results(
         wait_until(driver, lambda: finished_and_running(folder))
         filler = fill(folder / place)
         driver.note()
-        out, err = driver.communicate(timeout=200)
+        out, err = driver.communicate(timeout=400)
     assert driver.returncode == 2, out + err
     assert err.strip().splitlines()[-1].startswith("sport-ray: no room on the disk of "), out + err
     # Tune shows why a trial could not save: that is its own file, and all there is to show.
@@ -121,6 +121,6 @@ def test_no_room_for_the_files_of_ray(
         wait_until(driver, lambda: finished_and_running(certified))
         fill(short_folder)
         driver.note()
-        out, err = driver.communicate(timeout=200)
+        out, err = driver.communicate(timeout=400)
     assert driver.returncode == 0, out + err
     require_as_undisturbed(certified, undisturbed)

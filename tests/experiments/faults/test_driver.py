@@ -165,7 +165,7 @@ def test_two_hosts_on_a_share_without_locks(certified: Path, undisturbed: Path) 
         )
 
     both = [start("here"), start("there")]  # at the same moment
-    done = [(*process.communicate(timeout=200), process.returncode) for process in both]
+    done = [(*process.communicate(timeout=400), process.returncode) for process in both]
     assert sorted(status for *_, status in done) == [0, 2], done
     ((_, refusal, _),) = [one for one in done if one[2] == 2]
     assert "is running already (process" in " ".join(refusal.split())

@@ -85,7 +85,7 @@ finally:
             [sys.executable, "-c", script, str(tmp_path / "results")],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             env=os.environ | settings | {"RAY_TMPDIR": own},
         )
     assert "refused: a cell asks for 2 CPUs on one node, the largest node (" in done.stdout, (
@@ -160,7 +160,7 @@ def test_a_node_is_lost(
         os.kill(raylet, signal.SIGKILL)
         end(lost)
         driver.note()
-        out, err = driver.communicate(timeout=200)
+        out, err = driver.communicate(timeout=400)
     assert driver.returncode == 0, out + err
     assert told(certified, "cell retried") != []
     assert told(certified, "cell failed") == []

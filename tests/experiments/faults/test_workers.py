@@ -39,7 +39,7 @@ def test_workers_that_die_again_and_again(certified: Path, undisturbed: Path) ->
     with sweeping(certified) as driver:
         wait_until(driver, kill_until_one_has_failed)
         driver.note()
-        out, err = driver.communicate(timeout=120)
+        out, err = driver.communicate(timeout=300)
     assert driver.returncode == 0, out + err
     assert "failed (reasons in the report" in out
     assert told(certified, "cell retried") != []
@@ -88,7 +88,7 @@ def test_an_env_runner_that_dies(with_runners: Path, tmp_path: Path) -> None:
         wait_until(driver, one_is_killed)
         wait_until(driver, lambda: told(folder, "cell retried") != [])
         driver.note()
-        out, err = driver.communicate(timeout=200)
+        out, err = driver.communicate(timeout=400)
     assert driver.returncode == 0, out + err
     assert len(killed) == 1
     assert told(folder, "cell failed") == []
@@ -105,7 +105,7 @@ def test_trials_that_raise(certified: Path, undisturbed: Path) -> None:
         wait_until(driver, lambda: finished_and_running(certified))
         weights.write_bytes(whole[:1000])
         driver.note()
-        out, err = driver.communicate(timeout=120)
+        out, err = driver.communicate(timeout=300)
     assert driver.returncode == 0, out + err
     status = read_status(certified)
     assert status.failed and status.done
@@ -136,7 +136,7 @@ def test_a_trial_that_cannot_even_record_its_failure(certified: Path, undisturbe
     (certified / "cells" / victim).write_text("in the way")
     with sweeping(certified) as driver:
         driver.note()
-        out, err = driver.communicate(timeout=200)
+        out, err = driver.communicate(timeout=400)
     assert driver.returncode == 0, out + err
     assert " failed (reasons in the report" in out
     assert victim in {entry["cell_id"] for entry in told(certified, "cell failed")}

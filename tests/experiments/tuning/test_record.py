@@ -358,7 +358,7 @@ def sport_ray(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=550,
         env=os.environ | {"COLUMNS": "120"},
     )
 

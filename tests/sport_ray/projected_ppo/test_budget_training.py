@@ -271,10 +271,12 @@ def test_a_charge_above_what_is_left_ends_the_sampling(build, monkeypatch, sampl
         return sent
 
     monkeypatch.setattr(type(module), "for_environment", inflated)
-    with pytest.raises(RuntimeError) as error:
+    with pytest.raises((ArithmeticError, RuntimeError)) as error:
         algorithm.env_runner.sample()
-    assert isinstance(error.value.__cause__, ArithmeticError)
-    assert "overspent its budget" in str(error.value.__cause__)
+    # RLlib's own runner wraps what an environment raises; ours says it as it is.
+    raised = error.value if sampling == "arrays" else error.value.__cause__
+    assert isinstance(raised, ArithmeticError)
+    assert "overspent its budget" in str(raised)
 
 
 def test_evaluation_and_episodes_by_number_have_budgets_too(build, task):

@@ -77,7 +77,7 @@ def test_a_fresh_process_finds_the_id_by_its_module():
         " 'squash': 'tanh', 'num_envs': 2})\n"
         "print(env.reset(seed=0)[0].shape)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert done.stdout.strip() == "(2, 3)", done.stderr
 
 

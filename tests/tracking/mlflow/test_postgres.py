@@ -199,7 +199,7 @@ def test_two_at_once_make_no_run_twice(stack: Stack, make_results: Any, tmp_path
         )
         for path in (folder, folder, copy)
     ]
-    said = [process.communicate(timeout=120)[1] for process in racing]
+    said = [process.communicate(timeout=300)[1] for process in racing]
     assert any(process.returncode == 0 for process in racing), said
     # Who lost a race was told so, in one line, and what is missing is sent by asking again.
     log_sweep(folder, stack.uri)

@@ -46,7 +46,7 @@ deployment:
   alpha_mu: 1.5
   process_noise: {base: {mean: [0], std: [1]}, deployment: {mean: [0], std: [0.5]}}
 resources: {cpus_per_cell: 1, gpus_per_cell: 0.5, wait_for_nodes_seconds: 3}
-tracking: {uri: "sqlite:////tmp/x.db"}
+tracking: {uri: "sqlite:////data/x.db"}
 tuning: {alpha: 1.1, horizon: 21, parameters: {gamma: {uniform: [0.9, 0.99]}}, trials: 2}
 task_policies: {projected_ppo: {}, scpo: {iterations: 3}, presa: {steps: 3}}
 """

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gymnasium.envs.registration import load_env_creator
+from packaging.requirements import Requirement
 
 from sport_ray.envs.making import environment_spec
 from sport_ray.errors import UserError
@@ -86,6 +87,8 @@ def environment_sources(env_id: str, kwargs: Mapping[str, Any] | None = None) ->
             waiting += _referred(module)
         if whose is None:
             for text in _constants(tree):
+                if text in sys.modules:  # imported by its name
+                    waiting.append(text)
                 if _looks_like_file(text) and (found := file_digest(file.parent / text)):
                     code[f"{module}:{text}"] = found
     for text in texts:
@@ -277,7 +280,7 @@ def _tree(file: Path) -> ast.AST:
 
 
 def _imported(module: str, file: Path, tree: ast.AST) -> Iterator[str]:
-    """Names that the source imports, and texts in it that are names of loaded modules."""
+    """Names that the source imports."""
     package = module if file.stem == "__init__" else module.rpartition(".")[0]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -289,7 +292,6 @@ def _imported(module: str, file: Path, tree: ast.AST) -> Iterator[str]:
                 base = ".".join([*above, *([base] if base else [])])
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names)
-    yield from (text for text in _constants(tree) if text in sys.modules)
 
 
 def _constants(tree: ast.AST) -> Iterator[str]:
@@ -315,24 +317,28 @@ def _looks_like_file(text: str) -> bool:
 
 
 def _with_requirements(names: Iterable[str]) -> set[str]:
-    """The distributions and all that they require; of their extras those that are loaded."""
-    tops: dict[str, set[str]] = {}
-    for top, owners in _distributions().items():
-        for name in owners:
-            tops.setdefault(_normal(name), set()).add(top)
+    """The distributions and all that they require; of their own extras those that are installed.
+
+    What this process happens to have loaded decides nothing: a certificate, and with it every
+    cell's id, must not depend on where or after what it was made.
+    """
+    installed = {_normal(name) for owners in _distributions().values() for name in owners}
+    direct = set(names)
     found: set[str] = set()
-    waiting = list(names)
+    waiting = list(direct)
     while waiting:
         name = waiting.pop()
-        if name in found or name not in tops:
+        if name in found or name not in installed:
             continue
         found.add(name)
-        for line in metadata.distribution(name).requires or []:
-            required = _normal(re.split(r"[^A-Za-z0-9._-]", line.strip(), maxsplit=1)[0])
-            if "extra ==" not in line.replace("extra==", "extra ==") or any(
-                top in sys.modules for top in tops.get(required, ())
+        about = metadata.distribution(name)
+        extras = about.metadata.get_all("Provides-Extra") or [] if name in direct else []
+        for line in about.requires or []:
+            needed = Requirement(line)
+            if needed.marker is None or any(
+                needed.marker.evaluate({"extra": extra}) for extra in ("", *extras)
             ):
-                waiting.append(required)
+                waiting.append(_normal(needed.name))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -192,3 +193,18 @@ def test_a_file_of_strange_syntax_is_digested_all_the_same(project):
     project(t_env=env("import t_odd"), t_odd="x = 1")
     code = environment_sources("t_env:src_test/E-v0").code
     assert "t_odd" in code
+
+
+def test_what_is_recorded_does_not_depend_on_what_a_process_has_loaded():
+    """A certificate's digest is in every cell's id: placement and history must not change it."""
+    script = (
+        "from sport_ray.sources import environment_sources\n"
+        "print(environment_sources('sport_ray/PointReachAvoid-v0').distributions)"
+    )
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-c", before + script], capture_output=True, text=True, check=True
+        ).stdout
+        for before in ("", "import aiohttp, mlflow, pytest, ray\n")
+    )
+    assert first == second != ""

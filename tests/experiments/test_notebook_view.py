@@ -66,7 +66,7 @@ def test_the_example_runs_from_top_to_bottom(jupyter):
     ).execute()
     cells = {cell.id: cell for cell in notebook.cells}
     found = json.loads(stream(notebook.cells[-1]))
-    assert found["summary"] == {"planned": 3, "finished": 3, "failed": 0}
+    assert found["summary"] == {"planned": 3, "finished": 3, "failed": 0, "refuted": None}
     assert found["cells"] == 3
     assert found["held"]
     assert "prior_bound" in found["kinds"]

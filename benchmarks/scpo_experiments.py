@@ -119,7 +119,7 @@ def backup_gain() -> Array:
 
 
 def smooth_max(values: Array) -> float:
-    """log Σ exp(κ·v) / κ: at least the largest value, at most log(n)/κ above it, and smooth."""
+    """Log Σ exp(κ·v) / κ: at least the largest value, at most log(n)/κ above it, and smooth."""
     return float(logsumexp(SHARPNESS * values.ravel()) / SHARPNESS)
 
 

@@ -43,7 +43,8 @@ _SITE = {"site-packages", "dist-packages"}
 
 class Sources(NamedTuple):
     """code: sha256 by module, by ``module:file`` for data beside it, and of ``sport_ray``.
-    distributions: version by name."""
+    distributions: version by name.
+    """
 
     code: dict[str, str]
     distributions: dict[str, str]

@@ -108,7 +108,7 @@ class TrajectoryLaws(NamedTuple):
 
     @property
     def log_ratio(self) -> Array:
-        """log q/p, nats; −inf where the task policy never goes."""
+        """Log q/p, nats; −inf where the task policy never goes."""
         with np.errstate(divide="ignore"):
             return np.log(self.q / self.p)
 
@@ -145,7 +145,7 @@ def trajectory_laws(mdp: TabularMdp, rule: Rule, horizon: int) -> TrajectoryLaws
 
 
 def worst_event(p: Array, q: Array, eps: float) -> float:
-    """max Q(E) over randomised events with P(E) ≤ eps: take the largest q/p first."""
+    """Max Q(E) over randomised events with P(E) ≤ eps: take the largest q/p first."""
     with np.errstate(divide="ignore", invalid="ignore"):
         order = np.argsort(-np.where(p > 0.0, q / p, np.where(q > 0.0, np.inf, 0.0)))
     p, q = p[order], q[order]

@@ -83,7 +83,8 @@ def test_a_users_own_folders_of_these_names_are_theirs(
         return done.stdout
 
     told = run("-c", USER)
-    assert told.startswith("my experiments my tracking") and str(installed) in told
+    assert told.startswith("my experiments my tracking")
+    assert str(installed) in told
     assert "sport_ray.experiments.study" in told
     assert "certify" in run("-m", "sport_ray.experiments.cli.main", "--help")
     shipped = installed / "sport_ray/experiments/bases/point_reach_avoid/certificate.json"

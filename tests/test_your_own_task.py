@@ -66,7 +66,8 @@ def run(script: str, folder: Path) -> str:
 def test_the_pendulum_of_the_page_from_training_to_acting(tmp_path):
     write_files(tmp_path)
     said = run(commands("PYTHONPATH", "pendulum", "CELL", "act.py"), tmp_path)
-    assert "1 actions by clip" in said and "5 of 5 cells finished" in said
+    assert "1 actions by clip" in said
+    assert "5 of 5 cells finished" in said
     assert "this episode's largest signal" in said
     results = tmp_path / "results" / "slow-pendulum"
     spec = load_policy(results / "base").network.spec
@@ -74,7 +75,8 @@ def test_the_pendulum_of_the_page_from_training_to_acting(tmp_path):
     certificate = json.loads((results / "certificate.json").read_text())
     assert certificate["base_digest"] == load_policy(tmp_path / "bases" / "pendulum").digest
     cells = pd.read_csv(results / "cells.csv")
-    assert len(cells) == 5 and (cells["status"] == "finished").all()
+    assert len(cells) == 5
+    assert (cells["status"] == "finished").all()
     bounded = cells[cells["alpha"].notna()]
     assert (bounded["max_log_ratio"] <= bounded["log_alpha"]).all()
     assert cells[cells["alpha"] == 1.0]["mean_return"].nunique() == 1  # both are the base
@@ -96,10 +98,12 @@ def test_the_cart_of_the_page_with_normalised_observations(tmp_path):
     pytest.importorskip("mujoco")
     write_files(tmp_path)
     said = run(commands("PYTHONPATH", "cart"), tmp_path)
-    assert "observations normalised" in said and "2 of 2 cells finished" in said
+    assert "observations normalised" in said
+    assert "2 of 2 cells finished" in said
     results = tmp_path / "results" / "steady-cart"
     spec = load_policy(results / "base").network.spec
-    assert spec.normalization is not None and spec.normalization.clip == 10.0
+    assert spec.normalization is not None
+    assert spec.normalization.clip == 10.0
     cells = pd.read_csv(results / "cells.csv")
     assert (cells["status"] == "finished").all()
     assert cells["mean_return"].between(0.0, 10.0).all()  # 1 for each step that the pole stays up

@@ -32,7 +32,8 @@ def certificate_file(path: Path) -> Path:
 
 def bundle_folder(path: Path) -> Path | None:
     """The folder of the bundle that a path means: a folder with a manifest, or with a task policy
-    to which one belongs; or the manifest itself. None for a certificate."""
+    to which one belongs; or the manifest itself. None for a certificate.
+    """
     if path.name == MANIFEST:
         return path.parent
     is_bundle = (path / MANIFEST).exists() or (path / "task").is_dir()

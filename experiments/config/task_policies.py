@@ -27,7 +27,7 @@ def checked_sources(given: Any) -> dict[str, Section]:
         for index, name in enumerate(given):
             if name in given[:index]:
                 raise ValueError(f"holds {shown(name)} twice")
-        given = {name: None for name in map(_as_name, given)}
+        given = dict.fromkeys(map(_as_name, given))
     if not isinstance(given, Mapping) or not given:
         known = ", ".join(sorted(SOURCES))
         raise ValueError(

@@ -179,7 +179,8 @@ class ResultFolder:
 
 def places(root: Path) -> tuple[Path, ...]:
     """Folders that a sweep writes to, each of which may be a disk of its own: records, policies,
-    and what Tune keeps."""
+    and what Tune keeps.
+    """
     return root, root / "cells", root / "policies", root / ".tune"
 
 

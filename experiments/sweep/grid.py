@@ -42,7 +42,8 @@ def _jobs_at(
     axes: dict[str, Any],
 ) -> list[Job]:
     """A source's jobs at one T, seed and point: one per constraint that it is trained under; or
-    one in all, whose policy is used as it is, and projected onto every constraint."""
+    one in all, whose policy is used as it is, and projected onto every constraint.
+    """
     trained = SOURCES[source].under_constraint
 
     def cell(constraint: Constraint, eps_max: float | None) -> Cell:

@@ -146,7 +146,7 @@ class TaskPolicySource(ABC):
         Raises:
             UserError: one line with the remedy.
         """
-        return None  # nothing to refuse, unless a source knows of something
+        return  # nothing to refuse, unless a source knows of something
 
     @classmethod
     def method(cls, projected: bool) -> str:

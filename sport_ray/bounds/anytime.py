@@ -119,7 +119,7 @@ def _checked(num_scenarios: int, num_violations: int, beta: float) -> tuple[int,
 
 
 def _log_wealth(n: int, k: int, p: float, q: float) -> float:
-    """log M at p = 1 − q, for k < n, with the integral over u done.
+    """Log M at p = 1 − q, for k < n, with the integral over u done.
 
     M = a B(A, C) I_p(A, C) / (p^A q^C), A = k + a, C = n − k − a, from v = p u / (1 − p + p u) in
     place of u. Written around n KL(A/n ‖ p) and Stirling's series, because log B alone is larger
@@ -140,7 +140,7 @@ def _log_wealth(n: int, k: int, p: float, q: float) -> float:
 
 
 def _stirling(x: float) -> float:
-    """log Γ(x) − (x − ½) log x + x − ½ log 2π, to 1e-12."""
+    """Log Γ(x) − (x − ½) log x + x − ½ log 2π, to 1e-12."""
     if x < 16.0:
         return math.lgamma(x) - (x - 0.5) * math.log(x) + x - _HALF_LOG_2PI
     y = 1.0 / (x * x)

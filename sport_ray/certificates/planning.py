@@ -30,7 +30,7 @@ class Permitted:
 
     @property
     def log_alpha(self) -> float | None:
-        """log α, nats per step."""
+        """Log α, nats per step."""
         return None if self.alpha is None else math.log(self.alpha)
 
 

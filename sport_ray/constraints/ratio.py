@@ -30,7 +30,7 @@ class RatioConstraint(Constraint):
 
     @property
     def log_alpha(self) -> float:
-        """log alpha, in nats per step."""
+        """Log alpha, in nats per step."""
         return math.log(self.alpha)
 
     @property

@@ -197,7 +197,7 @@ def _real(name: str, value: Any) -> float:
 
 
 def _log_bound(constraint: Mapping[str, Any], eps_base: float, horizon: int) -> float | None:
-    """log of the prior bound in nats, or None for one that this module cannot compute."""
+    """Log of the prior bound in nats, or None for one that this module cannot compute."""
     name = constraint["name"]
     log_eps = math.log(eps_base)
     if name == "ratio":
@@ -236,7 +236,7 @@ def _gauss_renyi(log_eps: float, log_alpha: float, horizon: int) -> float:
 
 
 def _log_binomial_tail(count: int, most: int, probability: float) -> float:
-    """log P(Binomial(n, p) ≤ k)."""
+    """Log P(Binomial(n, p) ≤ k)."""
     if probability >= 1.0:
         return 0.0 if most >= count else -math.inf
     log_p, log_q = math.log(probability), math.log1p(-probability)

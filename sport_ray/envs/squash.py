@@ -28,7 +28,7 @@ class TanhActions(gymnasium.ActionWrapper):
         self.action_space = _unbounded(env.action_space)
 
     def action(self, action: ArrayLike) -> NDArray[np.float64]:
-        """tanh in float64; NaN stays NaN, which the environment refuses."""
+        """Tanh in float64; NaN stays NaN, which the environment refuses."""
         return np.tanh(np.asarray(action, dtype=np.float64))
 
 
@@ -41,7 +41,7 @@ class TanhVectorActions(VectorActionWrapper):
         self.action_space = batch_space(self.single_action_space, env.num_envs)
 
     def actions(self, actions: ArrayLike) -> NDArray[np.float64]:  # type: ignore[override]
-        """tanh in float64; NaN stays NaN, which the environment refuses."""
+        """Tanh in float64; NaN stays NaN, which the environment refuses."""
         return np.tanh(np.asarray(actions, dtype=np.float64))
 
 

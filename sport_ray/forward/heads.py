@@ -102,7 +102,7 @@ class LogStd:
         self.rounding = 16.0 * _U * (2.0 + abs(self.low) + abs(self.high))
 
     def of_row(self, raw: Array, error: Array) -> tuple[Array, Array]:
-        """log std (D,), and how far it may be off if ``raw`` may be by ``error``."""
+        """Log std (D,), and how far it may be off if ``raw`` may be by ``error``."""
         if self.kind == "constant":
             return self.fixed, np.full(self.size, self.rounding)
         if self.kind == "clamped":

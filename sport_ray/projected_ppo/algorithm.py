@@ -197,7 +197,8 @@ class ProjectedPPOConfig(PPOConfig):
     def _start(self) -> GaussianNetwork:
         """The task policy before training: given, or the base, which ignores the budget."""
         start = self.task or self.base
-        assert start is not None and self.constraint is not None  # validate() has seen to it
+        assert start is not None
+        assert self.constraint is not None
         known = (
             start.spec.observation_size if self.base is None else self.base.spec.observation_size
         )

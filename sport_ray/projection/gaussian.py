@@ -67,7 +67,7 @@ def project_kl(
 
 
 def max_log_ratio(mean: Tensor, std: Tensor, mean_base: Tensor, std_base: Tensor) -> Tensor:
-    """log max_a N(a; mean, std) / N(a; mean_base, std_base), in nats, float64, shape (...).
+    """Log max_a N(a; mean, std) / N(a; mean_base, std_base), in nats, float64, shape (...).
 
         sum_i [ log(std_base_i / std_i) + (mean_i - mean_base_i)^2 / (2 (std_base_i^2 - std_i^2)) ]
 

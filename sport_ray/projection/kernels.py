@@ -256,8 +256,7 @@ def _round_std(w, shift, m, s, c, inwards, keep, single, std):
         x = _narrow(exact, single)
         if (inwards and x < exact) or x <= 0.0:
             x = _towards(x, s[i], single)
-        if x >= s[i]:
-            x = s[i]
+        x = min(s[i], x)
         if not inwards and shift[i] != 0.0 and s[i] - x < _ROOM * s[i]:
             # below the resolution of a naive s^2 - std^2 a shift is not safe
             x = _towards(min(_narrow(s[i] * (1.0 - _ROOM), single), s[i]), 0.0, single)
@@ -488,7 +487,7 @@ def project_rows(mean_base, std_base, mean_task, std_task, log_alpha, single,
 
 @njit(nogil=True, error_model="numpy")
 def log_ratio_rows(mean, std, mean_base, std_base, ratio):
-    """max log ratio of every row into ``ratio`` (N,); (code, row, dim) as in project_rows."""
+    """Max log ratio of every row into ``ratio`` (N,); (code, row, dim) as in project_rows."""
     rows, dims = mean.shape
     for k in range(rows):
         total = 0.0

@@ -55,7 +55,7 @@ def _length(mean, m, s):
     top = 0.0
     for i in range(m.shape[0]):
         top = max(top, abs(np.float64(mean[i]) - np.float64(m[i])) / np.float64(s[i]))
-    if top == 0.0 or top == math.inf:
+    if top in (0.0, math.inf):
         return top
     total = 0.0
     for i in range(m.shape[0]):

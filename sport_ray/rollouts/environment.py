@@ -170,7 +170,7 @@ class GymnasiumScenarios:
 
     def poses(self, slots: Slots) -> None:
         """None: a general environment has no pose."""
-        return None
+        return
 
     def close(self) -> None:
         """Close every copy."""

@@ -24,7 +24,8 @@ CALL = [sys.executable, "-m", "sport_ray.experiments.cli.main"]
 def made_up() -> ModuleType:
     """The made-up studies of the tracking tests."""
     spec = util.spec_from_file_location("made_up", ROOT / "tests" / "tracking" / "conftest.py")
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -169,13 +170,16 @@ def test_a_folder_that_may_only_be_read(read_only: Path) -> None:
     require_fine(compared)
     assert (out / "compare.csv").is_file()
     refused = sport_ray("compare", read_only, read_only, cwd=read_only, bound=True, **home)
-    assert refused.returncode == 2 and b"name another file with --out" in refused.stderr
+    assert refused.returncode == 2
+    assert b"name another file with --out" in refused.stderr
     published = sport_ray(
         "publish", read_only, "--out", out / "kept", "--report", out, cwd=out, bound=True, **home
     )
-    assert b"1 cells of" in published.stderr and b"failed" in published.stderr
+    assert b"1 cells of" in published.stderr
+    assert b"failed" in published.stderr
     # artefacts of a store without a server lie in the result folder: one line says that it is not
     store = {"MLFLOW_TRACKING_URI": f"sqlite:///{out}/m.db"}
     tracked = sport_ray("report", read_only, "--track", cwd=out, bound=True, **home, **store)
     assert tracked.returncode == 2
-    assert tracked.stderr.count(b"\n") == 1 and b"Permission denied" in tracked.stderr
+    assert tracked.stderr.count(b"\n") == 1
+    assert b"Permission denied" in tracked.stderr

@@ -59,23 +59,33 @@ def test_missing_and_altered_read_differently(folder, tmp_path):
     data = table.read_bytes()
     table.write_bytes(data[:-9] + b"x" + data[-8:])
     status, output = verify(folder)
-    assert status == 1 and "does not hold" in output and "cannot be verified" not in output
+    assert status == 1
+    assert "does not hold" in output
+    assert "cannot be verified" not in output
     table.unlink()
     status, output = verify(folder)
-    assert status == 1 and "cannot be verified, a file is missing: table file" in output
-    assert "does not hold" not in output and "MISSING" in output
+    assert status == 1
+    assert "cannot be verified, a file is missing: table file" in output
+    assert "does not hold" not in output
+    assert "MISSING" in output
     (tmp_path / "empty").mkdir()
     for nothing in (tmp_path / "empty", tmp_path / "nowhere"):
         status, output = verify(nothing)
-        assert status == 1 and "does not exist" in output and "does not hold" not in output
+        assert status == 1
+        assert "does not exist" in output
+        assert "does not hold" not in output
 
 
 def test_a_bundle_is_verified_as_one(folder):
     """Its manifest first: without one, or with another, no certificate in it passes for it."""
     (folder / "task").mkdir()
     status, output = verify(folder)
-    assert status == 1 and "manifest.json does not exist" in output and "MISSING" in output
+    assert status == 1
+    assert "manifest.json does not exist" in output
+    assert "MISSING" in output
     (folder / "manifest.json").write_text("{}")
     for path in (folder, folder / "manifest.json"):
         status, output = verify(path)
-        assert status == 1 and "does not hold" in output and "manifest.json" in output
+        assert status == 1
+        assert "does not hold" in output
+        assert "manifest.json" in output

@@ -131,7 +131,8 @@ def test_data_beside_a_module_that_it_names(project):
     root = project(t_env=env("MODEL = 'robot.xml'; MISSING = 'other.xml'"))
     (root / "robot.xml").write_text("<a/>")
     code = environment_sources("t_env:src_test/E-v0").code
-    assert "t_env:robot.xml" in code and not [name for name in code if "other" in name]
+    assert "t_env:robot.xml" in code
+    assert not [name for name in code if "other" in name]
     assert source_file("t_env:robot.xml") == root / "robot.xml"
     (root / "robot.xml").write_text("<b/>")
     assert list(changed_sources(code)) == ["t_env:robot.xml"]
@@ -147,7 +148,8 @@ def test_distributions_are_named_with_their_version(project):
 
 def test_a_distribution_s_own_environment():
     found = environment_sources("Pendulum-v1")
-    assert set(found.code) == {"sport_ray"} and "gymnasium" in found.distributions
+    assert set(found.code) == {"sport_ray"}
+    assert "gymnasium" in found.distributions
     assert entry_modules("Pendulum-v1") == []
 
 
@@ -177,14 +179,16 @@ def test_looking_up_a_file_runs_nothing(project):
 
 
 def test_nothing_endless_is_read(tmp_path):
-    assert file_digest(Path("/dev/zero")) is None and file_digest(tmp_path) is None
+    assert file_digest(Path("/dev/zero")) is None
+    assert file_digest(tmp_path) is None
     assert changed_sources({":/dev/zero": "0"}) == {":/dev/zero": ":/dev/zero is not here"}
 
 
 def test_owners():
     for name, whose in (("json", "python"), ("numpy", "numpy"), ("yaml", "pyyaml")):
         file = module_file(name)
-        assert file is not None and owner(name, file) == whose
+        assert file is not None
+        assert owner(name, file) == whose
     assert owner("t_loose", Path("/x/lib/python3.11/site-packages/t_loose.py")) is None
     assert owner("sport_ray.envs", Path("/anywhere/sport_ray/envs/__init__.py")) == "sport_ray"
 

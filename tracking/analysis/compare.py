@@ -96,7 +96,7 @@ def compare_studies(first: ResultFolder, second: ResultFolder) -> Comparison:
     _require_alike(first, second)
     frames = [_keyed(results_table(one.records, one.planned)) for one in (first, second)]
     name = _performance(*frames)
-    groups = [{key: rows for key, rows in frame.groupby(_KEY, sort=False)} for frame in frames]
+    groups = [dict(frame.groupby(_KEY, sort=False)) for frame in frames]
     matched = [key for key in groups[0] if key in groups[1]]
     rows = [_row(groups[0][key], groups[1][key], name) for key in matched]
     missing = [

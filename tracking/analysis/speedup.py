@@ -173,7 +173,7 @@ def fieller(top: np.ndarray, bottom: np.ndarray) -> tuple[float, float]:
 
 
 def _gain(share: pd.Series, paper: pd.Series | None) -> dict[str, float]:
-    """share / paper's share, with Fieller's interval over seeds paired by index."""
+    """Share / paper's share, with Fieller's interval over seeds paired by index."""
     nothing = {"gain_over_paper": math.nan, "gain_low": math.nan, "gain_high": math.nan}
     if paper is None:
         return nothing

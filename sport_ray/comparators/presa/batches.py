@@ -102,7 +102,7 @@ class Batches:
 
     @torch.no_grad()
     def _all_log_densities(self, network: GaussianNetwork) -> Tensor:
-        """log π of every action in the data, (N, L)."""
+        """Log π of every action in the data, (N, L)."""
         shape = self.actions.shape[:2]
         parts = []
         for observations, actions in zip(

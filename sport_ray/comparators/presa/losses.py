@@ -18,7 +18,7 @@ _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
 def log_density(mean: Tensor, std: Tensor, action: Tensor) -> Tensor:
-    """log N(a; mean, diag(std²)), nats, (...,) for arguments (..., D)."""
+    """Log N(a; mean, diag(std²)), nats, (...,) for arguments (..., D)."""
     z = (action - mean) / std
     return (-0.5 * z * z - torch.log(std) - _HALF_LOG_2PI).sum(-1)
 

@@ -18,7 +18,7 @@ def project_by_cone_program(
     quadratic: Array,
     radius: float,
 ) -> Array | None:
-    """argmin ‖Δ − target‖ subject to ‖Δ‖ ≤ radius and, for i = 1 … m,
+    """Argmin ‖Δ − target‖ subject to ‖Δ‖ ≤ radius and, for i = 1 … m,
 
         offset_i + gradient_i·Δ + linear_i‖Δ‖ + quadratic_i‖Δ‖²/2 ≤ 0
 

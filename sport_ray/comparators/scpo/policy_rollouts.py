@@ -26,7 +26,7 @@ class Episodes(NamedTuple):
 
     @property
     def num_violations(self) -> int:
-        """k of the scenario bound."""
+        """K of the scenario bound."""
         return int(self.violated.sum())
 
 

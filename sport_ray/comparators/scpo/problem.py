@@ -66,5 +66,5 @@ class Problem(ABC):
 
     @property
     def num_constraints(self) -> int:
-        """m."""
+        """M."""
         return len(self.constraint_names)

@@ -47,4 +47,5 @@ def test_publish_says_what_was_run_and_not_where(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["publish", str(folder), "--out", str(out)])
     assert done.exit_code == 0, done.output
     text = (out / "README.md").read_text()
-    assert "`sport-ray run study.yaml`" in text and str(tmp_path) not in text
+    assert "`sport-ray run study.yaml`" in text
+    assert str(tmp_path) not in text

@@ -120,10 +120,12 @@ def test_a_cell_goes_out_and_acts(name: str, results: Path, tmp_path: Path) -> N
     manifest = policy.bundle.manifest
     record = next(one for one in records(results) if one["cell_id"] == cell_id)
     assert manifest["constraint"] == Cell.model_validate(record["cell"]).constraint.to_json()
-    assert manifest["source"]["cell_id"] == cell_id and manifest["source"]["study"] == "tiny"
+    assert manifest["source"]["cell_id"] == cell_id
+    assert manifest["source"]["study"] == "tiny"
     assert manifest["evidence"]["num_violations"] == 1
     assert manifest["world"]["env_kwargs"] == {"layout": "fixed"}
-    assert policy.promise["bound"] < 1.0 and "1 − 0.001" in policy.promise["statement"]
+    assert policy.promise["bound"] < 1.0
+    assert "1 − 0.001" in policy.promise["statement"]
     policy.reset(0)
     policy.act([0.1] * 44)
     digest = policy.close()
@@ -133,7 +135,9 @@ def test_a_cell_goes_out_and_acts(name: str, results: Path, tmp_path: Path) -> N
     log = tmp_path / "log.jsonl"
     log.write_bytes(log.read_bytes().replace(b'"step":0', b'"step":1', 1))
     status, output = run("audit", log)
-    assert status == 1 and "does not hold: chain" in output and "line 3" in output
+    assert status == 1
+    assert "does not hold: chain" in output
+    assert "line 3" in output
 
 
 def test_a_cell_may_be_named_by_its_folder(results: Path, tmp_path: Path) -> None:
@@ -169,7 +173,8 @@ def test_a_cell_of_other_settings_than_the_study_has_now_is_refused(
     study = Study.model_validate(changed)
     write_json(tmp_path / "study.json", study.model_dump(mode="json"))
     status, output = run("export", cell_id, "--results", tmp_path, "--out", tmp_path / "out")
-    assert status == 2 and "other settings" in output
+    assert status == 2
+    assert "other settings" in output
 
 
 def spoiled(results: Path, into: Path, file: str, change: Callable[[dict[str, Any]], Any]) -> Path:
@@ -252,4 +257,5 @@ def test_a_certificate_that_its_table_does_not_give_is_not_exported(
     (root / "table.parquet").unlink()
     cell = wanted(results, "ratio")
     status, output = run("export", cell, "--results", root, "--out", tmp_path / "out")
-    assert status == 2 and "table.parquet does not exist" in output
+    assert status == 2
+    assert "table.parquet does not exist" in output

@@ -66,7 +66,8 @@ def test_mistakes(model, tmp_path, monkeypatch, words, reason):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=reason) as caught:
         call(*words, "--out", "out")
-    assert "\n" not in str(caught.value) and not (tmp_path / "out").exists()
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_checkpoint_of_rllib_is_read_only_on_trust(tmp_path):

@@ -135,7 +135,8 @@ def token_of(home: Path, **given: str) -> Path:
 
 def test_the_token_that_lets_others_run_code_is_for_its_owner_alone(tmp_path):
     token = token_of(tmp_path / "new")
-    assert len(token.read_text()) == 64 and token.stat().st_mode & 0o777 == 0o600
+    assert len(token.read_text()) == 64
+    assert token.stat().st_mode & 0o777 == 0o600
     assert [path.name for path in token.parent.iterdir()] == ["auth_token"]
     text = token.read_text()
     token.chmod(0o644)  # as Ray itself has written it before

@@ -119,7 +119,8 @@ def test_numbers_that_yaml_takes_for_text_are_numbers():
     wide = checked_axes({"lr": given["wide"]}, sampled=True)
     assert wide == {"lr": {"loguniform": [1e-5, 1e-3], "samples": 2}}
     counts = checked_axes({"train_batch_size": given["count"]}, sampled=True)
-    assert counts == {"train_batch_size": [1000]} and type(counts["train_batch_size"][0]) is int
+    assert counts == {"train_batch_size": [1000]}
+    assert type(counts["train_batch_size"][0]) is int
 
 
 @pytest.mark.parametrize("value", ["5e-5", True, None, [1e-3]])
@@ -202,7 +203,7 @@ def test_a_cell_says_what_it_is_trained_with(small_study, certificate):
     assert len(ids) == len(set(ids)) == 2 * 2 * (2 + 2 + 1)
     # Own cells, also where the value is the section's: their records call it by name.
     assert not {cell.id for cell in before} & set(ids)
-    identity = {text: None for text in ("lr=0.001", "lr=0.0001")}
+    identity = dict.fromkeys(("lr=0.001", "lr=0.0001"))
     for cell in cells:
         if (cell.method, cell.seed, cell.alpha) == ("projected_ppo", 0, 1.5):
             identity[cell.hyperparameters_text] = cell.identity(study, certificate)

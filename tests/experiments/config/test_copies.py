@@ -52,5 +52,6 @@ def test_plans_and_trials_keep_to_it(small_study, tmp_path):
     for study, copies in ((free, None), (once, 1)):
         plan = evaluation_plan(study, 3, 0)
         assert plan.copies == base_plan(ResultFolder(tmp_path, study), "certify").copies == copies
-        assert plan.environment_horizon == study.certificate.max_horizon and plan.horizon == 3
+        assert plan.environment_horizon == study.certificate.max_horizon
+        assert plan.horizon == 3
     assert evaluation_plan(free, 3, 0).model_dump() == evaluation_plan(once, 3, 0).model_dump()

@@ -197,7 +197,8 @@ def test_a_mistake_is_one_line_that_names_it(tmp_path, content, fragments):
     with pytest.raises(UserError) as caught:
         load_study(write(tmp_path, content))
     message = str(caught.value)
-    assert "\n" not in message and "Pydantic" not in message
+    assert "\n" not in message
+    assert "Pydantic" not in message
     for fragment in fragments:
         assert fragment in message
 
@@ -207,7 +208,8 @@ def test_whole_numbers_with_an_exponent_are_whole(tmp_path):
     text = "name: s\nsweep: {alphas: [1e0], horizons: [1e1]}\ntraining: {env_steps: 1e6}\n"
     study = load_study(write(tmp_path, text))
     found = (study.training.env_steps, study.sweep.horizons[0], study.sweep.alphas[0])
-    assert found == (10**6, 10, 1.0) and [type(one) for one in found] == [int, int, float]
+    assert found == (10**6, 10, 1.0)
+    assert [type(one) for one in found] == [int, int, float]
 
 
 def test_an_environment_is_named_in_short(tmp_path):

@@ -33,7 +33,7 @@ MEANT: dict[str, object] = {
     "{on: 1}": UserError, "010": UserError, "-08": UserError, "007": UserError, "1:30": UserError,
     "1:30.5": UserError, "1e400": UserError, "-1e999": UserError, "1e-400": UserError,
     "=": UserError, "{1: 2}": UserError, "{null: 2}": UserError, "{[a]: 1}": UserError,
-    "{a: 1, 'a': 2}": UserError, "{<<: 1}": UserError, 
+    "{a: 1, 'a': 2}": UserError, "{<<: 1}": UserError,
     "9" * 41: UserError, "0." + "1" * 40: UserError,
     "&a [*a]": UserError, '"\\ud800"': UserError, "\x07": UserError,
     "{<<: {b: 1}, <<: {b: 2}}": UserError,
@@ -55,7 +55,8 @@ def test_a_value_is_what_is_meant_or_refused(text):
         assert clear(str(caught.value))
     else:
         found = study_values(source, "study")["x"]
-        assert found == MEANT[text] and type(found) is type(MEANT[text])
+        assert found == MEANT[text]
+        assert type(found) is type(MEANT[text])
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,8 @@ def test_another_encoding_is_told(data, fragment, tmp_path):
     (tmp_path / "s.yaml").write_bytes(data)
     with pytest.raises(UserError, match=r"s\.yaml") as caught:
         read_study_file(tmp_path / "s.yaml")
-    assert fragment in str(caught.value) and clear(str(caught.value))
+    assert fragment in str(caught.value)
+    assert clear(str(caught.value))
 
 
 def test_a_byte_order_mark_and_every_end_of_line_are_read():
@@ -132,7 +134,8 @@ two: {<<: *common, b: 9}
 three: {n: 0, <<: [*common, *more]}
 """
     found = study_values(text.encode(), "study")
-    assert found["one"] == {"n": 1, "b": 2} and found["two"] == {"n": 1, "b": 9}
+    assert found["one"] == {"n": 1, "b": 2}
+    assert found["two"] == {"n": 1, "b": 9}
     assert found["three"] == {"n": 0, "b": 2, "c": 3}
     assert found["one"] is not found["x-common"]
 
@@ -194,7 +197,8 @@ def test_sections_that_hold_anchors_are_no_part_of_the_study(tmp_path):
     )
     study = load_study(path)
     assert (study.certificate.num_scenarios, study.certificate.max_horizon) == (200, 30)
-    assert study.evaluation.beta == 1e-3 and study == Study.model_validate(study.model_dump())
+    assert study.evaluation.beta == 1e-3
+    assert study == Study.model_validate(study.model_dump())
     path.write_text(path.read_text().replace("x-common", "common"))
     with pytest.raises(UserError, match="unknown key 'common'"):
         load_study(path)

@@ -78,7 +78,7 @@ def test_a_second_sweep_is_refused_and_ctrl_c_ends_the_first(
     study = certified.parent / "study.yaml"
     other = write_study(certified.parent / "other.yaml", seeds=[0, 1, 2])
     with sweeping(certified) as driver:
-        wait_until(driver, lambda: (certified / "ledger.jsonl").exists())
+        wait_until(driver, (certified / "ledger.jsonl").exists)
         wait_until(driver, lambda: read_status(certified).sweep.state == "running")
         driver.send_signal(signal.SIGSTOP)  # so that it does not end meanwhile
         os.waitid(os.P_PID, driver.pid, os.WSTOPPED)  # it may be in the middle of writing a file
@@ -106,7 +106,8 @@ def test_a_second_sweep_is_refused_and_ctrl_c_ends_the_first(
     assert {record["status"] for record in done.values()} == {"finished"}  # none taken for failed
     status = read_status(certified)
     assert (status.sweep.state, status.running) == ("interrupted", [])
-    assert status.seconds_left is not None and status.seconds_left > 0.0
+    assert status.seconds_left is not None
+    assert status.seconds_left > 0.0
     resume(certified)
     require_as_undisturbed(certified, undisturbed)
 

@@ -107,6 +107,8 @@ def test_samples_or_a_policy_cut_off(
     require_same_numbers(certified, undisturbed)
     assert load_policy(policy).digest == done[cell]["policy_digest"]
     again, first = (read_results(folder).samples(cell) for folder in (certified, undisturbed))
-    assert again is not None and first is not None and again.keys() == first.keys()
+    assert again is not None
+    assert first is not None
+    assert again.keys() == first.keys()
     for array in first:
         np.testing.assert_array_equal(again[array], first[array])

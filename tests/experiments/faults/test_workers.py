@@ -108,7 +108,8 @@ def test_trials_that_raise(certified: Path, undisturbed: Path) -> None:
         out, err = driver.communicate(timeout=300)
     assert driver.returncode == 0, out + err
     status = read_status(certified)
-    assert status.failed and status.done
+    assert status.failed
+    assert status.done
     assert len(status.done) + len(status.failed) == CELLS  # none is dropped
     assert f"{len(status.failed)} failed (reasons in the report" in out
     for cell in status.failed:
@@ -141,7 +142,8 @@ def test_a_trial_that_cannot_even_record_its_failure(certified: Path, undisturbe
     assert " failed (reasons in the report" in out
     assert victim in {entry["cell_id"] for entry in told(certified, "cell failed")}
     status = read_status(certified)
-    assert victim in status.not_started and status.sweep.state == "finished"
+    assert victim in status.not_started
+    assert status.sweep.state == "finished"
     (certified / "cells" / victim).unlink()
     resume(certified)
     require_as_undisturbed(certified, undisturbed)

@@ -27,7 +27,8 @@ def test_report_and_conservativeness_say_it_first_and_end_with_its_status(refute
         done = CliRunner().invoke(app, [command, str(refuted)])
         assert done.exit_code == EXIT_STATUS == 3, done.output
         first = done.output.splitlines()[0]
-        assert first.startswith("REFUTED: ") and "640 of 1,000" in first
+        assert first.startswith("REFUTED: ")
+        assert "640 of 1,000" in first
         assert "certified risk" not in done.output
 
 
@@ -47,9 +48,11 @@ def test_no_cell_of_the_study_is_exported(refuted: Path) -> None:
 
 def test_a_study_whose_promises_hold_ends_as_ever(tmp_path: Path) -> None:
     folder = write_study(tmp_path, alphas=(1.0, 1.1), horizons=(21,))
-    assert alarm_in(folder) is None and alarm_of([], 0) is None
+    assert alarm_in(folder) is None
+    assert alarm_of([], 0) is None
     done = CliRunner().invoke(app, ["report", str(folder)])
-    assert done.exit_code == 0 and "REFUTED" not in done.output
+    assert done.exit_code == 0
+    assert "REFUTED" not in done.output
 
 
 def test_a_record_that_cannot_be_read_silences_no_other(refuted: Path) -> None:

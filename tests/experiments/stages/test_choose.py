@@ -23,7 +23,8 @@ def test_it_is_the_horizon_with_the_largest_alpha(bounds, eps_max):
     }
     horizon, log_alpha = best_horizon(bounds, eps_max)
     if log_alpha is None:
-        assert not alphas and bounds[horizon - 1] == min(bounds)
+        assert not alphas
+        assert bounds[horizon - 1] == min(bounds)
     else:
         assert math.isclose(alphas[horizon], max(alphas.values()), rel_tol=1e-12)
         assert math.isclose(math.exp(log_alpha), alphas[horizon], rel_tol=1e-9)

@@ -23,7 +23,8 @@ from tests.experiments.known_certificate import certificate
 def test_what_changes_the_numbers_changes_the_identity(small_study, change):
     before, after = Study.model_validate(small_study), Study.model_validate(small_study | change)
     cell = plan_jobs(before, certificate())[-1].cells[0]
-    assert cell.is_of(before, certificate()) and not cell.is_of(after, certificate())
+    assert cell.is_of(before, certificate())
+    assert not cell.is_of(after, certificate())
 
 
 def test_another_base_or_certificate_changes_the_identity(small_study):
@@ -40,7 +41,8 @@ def test_placement_name_and_tracking_do_not_change_the_identity(small_study):
     moved = {"name": "other", "resources": {"cpus_per_cell": 2}, "tracking": {"uri": "http://x"}}
     after = Study.model_validate(small_study | moved)
     cell = plan_jobs(before, certificate())[0].cells[0]
-    assert cell.is_of(before, certificate()) and cell.is_of(after, certificate())
+    assert cell.is_of(before, certificate())
+    assert cell.is_of(after, certificate())
 
 
 KNOWN_IDS = "bdc6da0e5b5eddb0f918b3b328b21a8d6db1daffd50739bcdf9a9b98c6323fdd"

@@ -152,7 +152,8 @@ def test_a_folder_says_by_the_id_what_is_finished_and_is_told_the_plan(small_stu
         write_json(folder.record(cell.id), {"cell_id": cell.id, "status": "finished"})
     failed = single[0].cells[0].id
     write_json(folder.record(failed), {"cell_id": failed, "status": "failed"})
-    assert folder.is_finished(shared.cells[0].id) and not folder.is_finished(failed)
+    assert folder.is_finished(shared.cells[0].id)
+    assert not folder.is_finished(failed)
     assert pending_jobs(folder, plan) == single
     folder.write_plan(plan)
     written: dict[str, Any] = json.loads((folder.root / "plan.json").read_text())

@@ -1,5 +1,6 @@
 """Imported task policies: found beside the study, named by what they hold, refused if they do not
-fit."""
+fit.
+"""
 
 from __future__ import annotations
 

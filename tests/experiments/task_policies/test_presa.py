@@ -93,7 +93,8 @@ def test_settings_out_of_range_are_refused(change, message):
 def test_training_reports_what_collecting_took(study, small_base):
     trained = train(study, small_base)
     plan = feedback_plan(study.task(25, 0), 2)
-    assert plan.purpose == "presa" and plan.env_kwargs["end_on_violation"] is False
+    assert plan.purpose == "presa"
+    assert plan.env_kwargs["end_on_violation"] is False
     feedback = synthetic_feedback(plan, FrozenGaussian(small_base), PresaSection(**SMALL).feedback)
     assert trained.env_steps == feedback.env_steps
     assert trained.metrics["train_episodes"] == 30
@@ -118,7 +119,8 @@ def test_the_seed_and_the_settings_decide_the_policy(study, small_base):
 
 def test_without_a_constraint_there_is_no_multiplier(study, small_base):
     metrics = train(study, small_base, objective="preference_only").metrics
-    assert metrics["presa_multiplier"] is None and metrics["presa_safety_target"] is None
+    assert metrics["presa_multiplier"] is None
+    assert metrics["presa_safety_target"] is None
 
 
 def test_a_users_own_data_cost_no_episode(study, small_base, tmp_path: Path):

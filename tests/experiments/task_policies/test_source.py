@@ -87,7 +87,8 @@ def test_every_shipped_source_is_complete_and_is_called_the_same_in_reports():
     assert set(shipped) >= {"projected_ppo", "unconstrained", "scpo", "presa", "imported"}
     assert {name: shipped[name].title for name in TITLES} == TITLES
     for source in shipped.values():
-        assert source.promise and source.__doc__
+        assert source.promise
+        assert source.__doc__
         assert issubclass(source.settings, Section)
 
 
@@ -145,7 +146,8 @@ def test_one_policy_per_horizon_and_seed_as_it_is_and_under_every_constraint(sma
             Unconstrained(),
             "toy",
         )
-        assert not free.projected and all(cell.projected for cell in projected)
+        assert not free.projected
+        assert all(cell.projected for cell in projected)
         assert {cell.method for cell in projected} == {"projected_at_deployment"}
         assert len({(cell.constraint, cell.eps_max) for cell in projected}) == len(projected) == 4
         assert {cell.source for cell in projected} == {"toy"}
@@ -215,9 +217,11 @@ def test_a_job_of_a_source_trains_once_and_writes_every_cell(folder):
     assert 0 < free["posterior_bound"] < 1
     assert (free["constraint_held"], free["certified"]) == (False, False)
     projected = frame[frame["method"] == "projected_at_deployment"]
-    assert projected["constraint_held"].all() and projected["prior_bound"].notna().all()
+    assert projected["constraint_held"].all()
+    assert projected["prior_bound"].notna().all()
     assert (frame["train_env_steps"] == 123).all()
-    assert (frame["train_violations"] == 3).all() and (frame["train_episodes"] == 7).all()
+    assert (frame["train_violations"] == 3).all()
+    assert (frame["train_episodes"] == 7).all()
     assert (frame["toy_shift"] == 0.3).all()
     base = load_policy(results.base).network
     assert set(frame["policy_digest"]) == {policy_digest(moved(base, 0.3, 0))}
@@ -250,5 +254,6 @@ def test_a_source_that_fails_leaves_cells_that_say_why(folder, fails, reason):
     [job] = plan_jobs(results.study, load_certificate(results.certificate))
     assert run_job(results, job) == {"finished": 0, "failed": 3}
     frame = load_results(results.root)
-    assert set(frame["status"]) == {"failed"} and set(frame["reason"]) == {reason}
+    assert set(frame["status"]) == {"failed"}
+    assert set(frame["reason"]) == {reason}
     assert set(frame["task_policy"]) == {"toy"}

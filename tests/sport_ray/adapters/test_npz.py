@@ -68,7 +68,8 @@ def test_the_policy_is_what_numpy_computes(tmp_path, more):
         log_std = np.broadcast_to(exact["log_std"], mean.shape)
     else:
         log_std = np.clip(h @ exact["log_std_weight"].T + exact["log_std_bias"], -1.0, 0.7)
-        assert (log_std == -1.0).any() and (log_std == 0.7).any()
+        assert (log_std == -1.0).any()
+        assert (log_std == 0.7).any()
     with torch.no_grad():
         got_mean, got_std = network(torch.from_numpy(seen).double())
     np.testing.assert_allclose(got_mean, mean, rtol=1e-12, atol=1e-13)
@@ -124,7 +125,8 @@ def test_a_mistake_is_one_line_that_names_the_file(tmp_path, change, reason):
     np.savez(tmp_path / "p.npz", **arrays(**change))
     with pytest.raises(UserError, match=reason) as caught:
         read_npz(tmp_path / "p.npz")
-    assert str(tmp_path / "p.npz") in str(caught.value) and "\n" not in str(caught.value)
+    assert str(tmp_path / "p.npz") in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_files_that_cannot_be_read(tmp_path):
@@ -144,7 +146,8 @@ def test_files_that_cannot_be_read(tmp_path):
 def test_statistics_by_scale(tmp_path):
     np.savez(tmp_path / "o.npz", mean=np.zeros(2), scale=np.array([2.0, 3.0]))
     found = read_normalization(tmp_path / "o.npz")
-    assert found.scale == (2.0, 3.0) and found.clip is None
+    assert found.scale == (2.0, 3.0)
+    assert found.clip is None
     for change in (
         {"sigma": 1},
         {"var": np.ones(2)},

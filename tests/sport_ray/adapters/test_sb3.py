@@ -176,7 +176,8 @@ def test_the_file_holds_the_same_policy(model, tmp_path):
     assert policy_digest(network) == policy_digest(from_sb3(model))
     digest = save_policy(tmp_path / "base", network, {})
     loaded = load_policy(tmp_path / "base")
-    assert loaded.digest == digest and loaded.network.spec == network.spec
+    assert loaded.digest == digest
+    assert loaded.network.spec == network.spec
     require_same(model, loaded.network, observations(), observations())
 
 
@@ -214,7 +215,8 @@ def test_observation_statistics_are_frozen_in(kind, clip, tmp_path):
     network = from_sb3(model, vecnormalize=vector)
     raw = observations()
     seen = vector.normalize_obs(raw)
-    assert seen.dtype == np.float32 and (np.abs(seen) == np.float32(clip)).any()
+    assert seen.dtype == np.float32
+    assert (np.abs(seen) == np.float32(clip)).any()
     inner = network.normalized(torch.from_numpy(raw).double())
     assert torch.equal(inner, torch.from_numpy(seen).double())  # to the bit
     np.savez(
@@ -275,7 +277,8 @@ def test_normalised_rewards_alone_change_nothing_and_the_user_says_so(tmp_path):
     with pytest.raises(UserError, match="norm_obs=False"):
         read_sb3(path)
     raw = read_sb3(path, raw_observations=True)
-    assert raw.spec.normalization is None and policy_digest(raw) == policy_digest(from_sb3(model))
+    assert raw.spec.normalization is None
+    assert policy_digest(raw) == policy_digest(from_sb3(model))
     loaded = PPO.load(path, device="cpu")
     assert policy_digest(from_sb3(loaded, raw_observations=True)) == policy_digest(raw)
 
@@ -308,7 +311,8 @@ def test_actions_reach_the_environment_as_there():
         else:
             want = np.clip(drawn, LOW, HIGH)
         np.testing.assert_allclose(mapping(drawn), want, rtol=0, atol=3e-7)
-        assert (mapping(drawn) >= LOW).all() and (mapping(drawn) <= HIGH).all()
+        assert (mapping(drawn) >= LOW).all()
+        assert (mapping(drawn) <= HIGH).all()
 
 
 def test_sac_s_squashed_density_is_ours_and_the_jacobian_s():
@@ -387,7 +391,7 @@ def test_what_is_no_diagonal_gaussian_is_refused(
 
 
 def test_an_activation_that_the_file_does_not_tell_is_asked_for(tmp_path):
-    model = PPO("MlpPolicy", Box(), device="cpu", policy_kwargs={"activation_fn": lambda: relu()})
+    model = PPO("MlpPolicy", Box(), device="cpu", policy_kwargs={"activation_fn": relu})
     model.save(tmp_path / "model")
     with pytest.raises(UserError, match=r"activation is not known.*--activation"):
         read_sb3(tmp_path / "model.zip")
@@ -427,7 +431,8 @@ def test_a_stock_environment_with_float64_observations(tmp_path: Path):
     model = PPO("MlpPolicy", env, device="cpu", seed=0)
     network = from_sb3(model)
     network.spec.action_mapping.require_fits("InvertedPendulum-v5", env.action_space)
-    assert network.spec.action_low == (-3.0,) and network.spec.observation_size == 4
+    assert network.spec.action_low == (-3.0,)
+    assert network.spec.observation_size == 4
 
 
 def test_infinite_bounds_clip_nothing_or_are_refused():

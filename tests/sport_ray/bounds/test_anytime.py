@@ -174,7 +174,8 @@ def test_it_is_no_tighter_than_the_bound_for_a_fixed_number(nk, beta):
     """At each single N it is a bound of confidence 1 − β, so Clopper–Pearson's is the smallest."""
     n, k = nk
     upper, lower = anytime_bound(n, k, beta), anytime_lower_bound(n, k, beta)
-    assert 0.0 <= lower <= 1.0 and 0.0 < upper <= 1.0
+    assert 0.0 <= lower <= 1.0
+    assert 0.0 < upper <= 1.0
     assert upper >= scenario_bound(n, k, beta) * (1.0 - 1e-9)
     assert 1.0 - lower >= scenario_bound(n, n - k, beta) * (1.0 - 1e-9)
     if beta <= 0.5:
@@ -200,8 +201,10 @@ def test_it_closes_in_on_the_rate():
     numbers = [10**e for e in range(3, 8)]
     upper = [anytime_bound(n, n // 200, 1e-7) for n in numbers]
     lower = [anytime_lower_bound(n, n // 200, 1e-7) for n in numbers]
-    assert upper == sorted(upper, reverse=True) and lower == sorted(lower)
-    assert upper[-1] < 1.03 * 0.005 and lower[-1] > 0.97 * 0.005
+    assert upper == sorted(upper, reverse=True)
+    assert lower == sorted(lower)
+    assert upper[-1] < 1.03 * 0.005
+    assert lower[-1] > 0.97 * 0.005
 
 
 @pytest.mark.parametrize("beta", [1e-7, 1e-9])

@@ -132,7 +132,8 @@ def test_too_few_effective_scenarios_are_refused():
     found = off_policy_bound(logs, np.zeros(1000), 0.05)
     assert found.bound is None
     assert found.effective_sample_size < 1.01
-    assert "effective sample size" in found.refusal and "\n" not in found.refusal
+    assert "effective sample size" in found.refusal
+    assert "\n" not in found.refusal
     nothing = off_policy_bound(np.full(10, -math.inf), np.zeros(10), 0.05)
     assert (nothing.bound, nothing.effective_sample_size) == (None, 0.0)
 

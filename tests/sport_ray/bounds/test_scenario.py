@@ -99,7 +99,7 @@ def test_a_billion_scenarios(k, beta):
 
 
 def test_where_the_quantile_of_the_library_is_too_low():
-    """scipy's quantile alone lies 6% below the root here, on the unsafe side."""
+    """Scipy's quantile alone lies 6% below the root here, on the unsafe side."""
     n, k, beta = 30_079, 32, 2.8290214104987583e-272
     with mpmath.workdps(50):
         raw = float(stats.beta.isf(beta, k + 1, n - k))
@@ -191,7 +191,8 @@ def test_a_tiny_level_still_gives_a_lower_bound():
 
 def test_the_p_value_is_the_upper_tail():
     assert excess_p_value(100, 64, 0.231) == pytest.approx(stats.binom.sf(63, 100, 0.231))
-    assert excess_p_value(100, 0, 0.0) == 1.0 and excess_p_value(100, 1, 0.0) == 0.0
+    assert excess_p_value(100, 0, 0.0) == 1.0
+    assert excess_p_value(100, 1, 0.0) == 0.0
     with pytest.raises(ValueError, match="promised"):
         excess_p_value(10, 1, 1.5)
     with pytest.raises(ValueError, match="num_violations"):

@@ -37,7 +37,7 @@ def reaching(reached: np.ndarray, horizon: int) -> Outcomes:
     """Scenarios that reach the goal after so many steps, if the horizon lets them."""
     count = len(reached)
     zeros = np.zeros(count)
-    columns = {name: zeros for name in Outcomes.__dataclass_fields__}
+    columns = dict.fromkeys(Outcomes.__dataclass_fields__, zeros)
     columns |= {
         "index": np.arange(count),
         "length": np.minimum(reached, horizon),

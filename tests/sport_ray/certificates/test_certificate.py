@@ -116,7 +116,8 @@ def test_a_confidence_out_of_range_is_refused(plan, outcomes, beta):
 def test_a_base_that_never_succeeds(plan, outcomes):
     certificate = certify(plan, reaching(np.full(400, 31), 30))
     assert certificate.eps_base(30) == 1.0
-    assert certificate.mean_steps_to_goal is None and certificate.std_steps_to_goal is None
+    assert certificate.mean_steps_to_goal is None
+    assert certificate.std_steps_to_goal is None
 
 
 def test_the_digest_covers_the_outcomes(plan, outcomes, certificate):
@@ -193,7 +194,8 @@ def test_it_stands_for_what_it_was_made_for(certificate):
 def test_it_stands_for_nothing_else(certificate, change, named):
     with pytest.raises(UserError, match=f"certificate is for another {named}") as caught:
         certificate.require_match(**{**MATCH, **change})
-    assert "sport-ray certify" in str(caught.value) and "\n" not in str(caught.value)
+    assert "sport-ray certify" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 SETTINGS = {

@@ -30,7 +30,8 @@ def test_they_follow_from_counts_and_certificate(change, factor):
     known = certificate()
     found = derived_numbers({**RECORD, **change}, known)
     eps_base = known.table.eps_base_simultaneous[19]
-    assert found["eps_base"] == eps_base and found["beta"] == 1e-7
+    assert found["eps_base"] == eps_base
+    assert found["beta"] == 1e-7
     assert found["prior_bound"] == pytest.approx(eps_base * factor)
     assert found["empirical_violation_rate"] == 2 / 500
     assert 2 / 500 < found["posterior_bound"] < 0.1
@@ -51,7 +52,8 @@ def test_what_is_as_it_must_be_has_no_name():
     assert altered_numbers(whole, known) == []
     free = {**RECORD, "constraint": "unconstrained", "alpha": None}
     whole = {**free, **derived_numbers(free, known)}
-    assert whole["prior_bound"] is None and altered_numbers(whole, known) == []
+    assert whole["prior_bound"] is None
+    assert altered_numbers(whole, known) == []
 
 
 @pytest.mark.parametrize(

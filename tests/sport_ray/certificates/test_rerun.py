@@ -43,7 +43,8 @@ def chosen(base) -> Choice:
     outcomes = run_scenarios(plan, BaseBehaviour(FrozenGaussian(base.network)), 0, TRIED)
     bounds = [scenario_bound(TRIED, outcomes.num_violations(t), BETA) for t in range(1, 41)]
     horizon, log_alpha = best_horizon(bounds, EPS_MAX)
-    assert 1 < horizon < 40 and log_alpha is not None
+    assert 1 < horizon < 40
+    assert log_alpha is not None
     return Choice(
         eps_max=EPS_MAX,
         beta=BETA,

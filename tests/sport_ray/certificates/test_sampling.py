@@ -22,7 +22,7 @@ def test_the_bound_of_each_rule():
 
 
 def test_which_numbers_are_allowed():
-    assert [n for n in range(0, 300) if FixedSampling(num_scenarios=100).allows(n)] == [100]
+    assert [n for n in range(300) if FixedSampling(num_scenarios=100).allows(n)] == [100]
     assert [RULE.allows(n) for n in (999, 1_000, 1_500, 10_000, 11_000)] == [0, 1, 0, 1, 0]
 
 

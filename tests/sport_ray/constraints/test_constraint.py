@@ -92,7 +92,8 @@ def test_without_a_budget_every_state_allows_the_same(constraint, count):
     assert state.shape == (count, 0)
     assert constraint.limits(state).tolist() == [constraint.log_ratio_limit] * count
     features = constraint.features(state)
-    assert features.shape == (count, 0) and features.dtype == np.float32
+    assert features.shape == (count, 0)
+    assert features.dtype == np.float32
     assert constraint.num_features == 0
     assert constraint.feature_limits(torch.from_numpy(features)) == constraint.log_ratio_limit
     two = np.ones((count, 2))
@@ -111,7 +112,8 @@ def test_a_budget_is_whole_at_the_start_and_sees_itself(constraint, count):
     assert features.shape == (count, constraint.num_features) == (count, 2)
     assert constraint.log_ratio_limit == math.inf
     state[:] = 0.0  # nobody else's
-    assert (constraint.start(1)[0, 0] > 0.0) and not constraint.limits(state).any()
+    assert constraint.start(1)[0, 0] > 0.0
+    assert not constraint.limits(state).any()
 
 
 @pytest.mark.parametrize("constraint", BUDGETS)
@@ -127,7 +129,8 @@ def test_rows_are_charged_by_themselves(constraint):
     after = constraint.spend(state, constraint.cost(*exact, action))
     for row in range(5):
         one = constraint.project(*(x[row] for x in given), limits[row])
-        assert torch.equal(one[0], mean[row]) and torch.equal(one[1], std[row])
+        assert torch.equal(one[0], mean[row])
+        assert torch.equal(one[1], std[row])
         pick = slice(row, row + 1)
         cost = constraint.cost(*(x[pick] for x in exact), action[pick])
         assert np.array_equal(constraint.spend(state[pick], cost), after[pick])
@@ -165,7 +168,8 @@ def test_ratio_projects_within_its_limit():
 def test_alpha_one_is_the_base_and_unconstrained_the_task():
     task = (ONES, 0.5 * ONES)
     mean, std = RatioConstraint(alpha=1.0).project(0 * ONES, ONES, *task)
-    assert torch.equal(mean, 0 * ONES) and torch.equal(std, ONES)
+    assert torch.equal(mean, 0 * ONES)
+    assert torch.equal(std, ONES)
     free = Unconstrained()
     assert free.log_ratio_limit == math.inf
     assert free.project(0 * ONES, ONES, *task) == task

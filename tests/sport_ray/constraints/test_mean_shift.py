@@ -33,12 +33,14 @@ def test_limits_squared_are_within_what_is_left(left, taken, table):
     limits, features = constraint.limits(state), constraint.features(state)
     assert np.array_equal(limits, limits.astype(np.float32).astype(np.float64))
     little = state[:, 0] < SPENT
-    assert not limits[little].any() and (limits[~little] > 0.0).all()
+    assert not limits[little].any()
+    assert (limits[~little] > 0.0).all()
     steps = max(1.0, table[min(taken, len(table) - 1)])
     for limit, amount in zip(limits, state[:, 0], strict=True):
         assert Fraction(limit) ** 2 <= Fraction(amount)
         share = math.sqrt(amount / steps)
-        assert limit <= share and (limit >= share * (1.0 - 1e-6) or amount < SPENT)
+        assert limit <= share
+        assert limit >= share * (1.0 - 1e-6) or amount < SPENT
     assert np.array_equal(features[:, 0].astype(np.float64), limits)
     assert (features[:, 1].astype(np.float64) <= state[:, 0]).all()
 
@@ -46,7 +48,8 @@ def test_limits_squared_are_within_what_is_left(left, taken, table):
 @given(st.floats(0.0, 1e6))
 def test_the_start_is_never_above_the_square(mu):
     state = MeanShiftBudget(mu).start(2)
-    assert state.shape == (2, 2) and not state[:, 1].any()
+    assert state.shape == (2, 2)
+    assert not state[:, 1].any()
     assert 0 <= Fraction(state[0, 0]) <= Fraction(mu) ** 2
     assert state[0, 0] == pytest.approx(mu**2, rel=1e-15, abs=1e-300)
 

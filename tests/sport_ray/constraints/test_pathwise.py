@@ -32,16 +32,20 @@ def test_limits_are_within_what_is_left(left, taken, rule, table):
     state = np.array([[amount, float(taken)] for amount in left])
     with np.errstate(over="ignore"):
         limits, features = constraint.limits(state), constraint.features(state)
-    assert (limits >= 0.0).all() and np.isfinite(limits).all()
+    assert (limits >= 0.0).all()
+    assert np.isfinite(limits).all()
     assert np.array_equal(limits, limits.astype(np.float32).astype(np.float64))
     little = state[:, 0] < SPENT
     assert not limits[little].any()
-    assert (limits[~little] < state[~little, 0]).all() and (limits[~little] > 0.0).all()
-    assert features.dtype == np.float32 and features.shape == (len(left), 2)
+    assert (limits[~little] < state[~little, 0]).all()
+    assert (limits[~little] > 0.0).all()
+    assert features.dtype == np.float32
+    assert features.shape == (len(left), 2)
     assert np.array_equal(features[:, 0].astype(np.float64), limits)
     assert (features[:, 1].astype(np.float64) <= state[:, 0]).all()
     seen = constraint.feature_limits(torch.from_numpy(features))
-    assert seen.dtype == torch.float64 and np.array_equal(seen.numpy(), limits)
+    assert seen.dtype == torch.float64
+    assert np.array_equal(seen.numpy(), limits)
 
 
 @given(st.floats(1e-3, 50.0), st.integers(0, 9))
@@ -189,7 +193,8 @@ def test_nothing_to_spend_is_the_base_to_the_bit():
     constraint = PathwiseBudget(0.0)
     base = torch.tensor([[0.3, -2.0]]), torch.tensor([[0.7, 1.1]])
     mean, std = constraint.project(*base, torch.ones(1, 2), torch.full((1, 2), 0.1))
-    assert torch.equal(mean, base[0]) and torch.equal(std, base[1])
+    assert torch.equal(mean, base[0])
+    assert torch.equal(std, base[1])
 
 
 @pytest.mark.parametrize(

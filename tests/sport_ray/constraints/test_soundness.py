@@ -64,7 +64,7 @@ def two_steps(constraint: Constraint, task: Task) -> Laws:
 
 
 def log_density(mean: Array, std: Array) -> Array:
-    """log N(a; mean, std)/N(a; 0, 1) on the grid, (rows, n)."""
+    """Log N(a; mean, std)/N(a; 0, 1) on the grid, (rows, n)."""
     return -np.log(std) + 0.5 * GRID**2 - 0.5 * ((GRID - mean) / std) ** 2
 
 

@@ -187,7 +187,8 @@ def test_seeds_that_are_used_again_are_noted(bundle: Path, observations: np.ndar
     policy.act(observations[0])
     policy.close()
     checks = {check.name: check for check in audit_log(bundle / "log.jsonl")}
-    assert checks["seeds"].passed is None and "1 episodes" in checks["seeds"].detail
+    assert checks["seeds"].passed is None
+    assert "1 episodes" in checks["seeds"].detail
 
 
 def test_a_log_is_never_written_over(bundle: Path, tmp_path: Path) -> None:
@@ -224,7 +225,8 @@ def test_a_line_that_is_written_in_part_is_taken_back(tmp_path: Path) -> None:
         (whole,) = (tmp_path / "log.jsonl").read_bytes().splitlines(keepends=True)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert whole.endswith(b"\n") and read_line(whole[:-1])[1] == last
+    assert whole.endswith(b"\n")
+    assert read_line(whole[:-1])[1] == last
     log.close()
     first, closing = (tmp_path / "log.jsonl").read_bytes().splitlines()
     assert read_line(first)[1] == last == read_line(closing)[0]["previous"]

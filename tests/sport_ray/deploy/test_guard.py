@@ -94,7 +94,8 @@ def test_a_damaged_task_policy_is_played_as_its_base_if_so_configured(
     policy = load(bundle, on_breach="base", log=bundle / "log.jsonl")
     policy.reset(0)
     policy.act(observations[0])
-    assert took(policy) == "base" and policy.bundle.damage is not None
+    assert took(policy) == "base"
+    assert policy.bundle.damage is not None
     policy.close()
     assert not [check for check in audit_log(bundle / "log.jsonl") if check.passed is False]
 

@@ -98,13 +98,15 @@ def test_an_interrupt_before_any_line_of_act(
         else:
             breaches += 1
             policy.act(observations[2])
-            assert policy.last is not None and policy.last.played == "base"
+            assert policy.last is not None
+            assert policy.last.played == "base"
         at += 1
     assert breaches > 60
     policy.close()
     assert failed(log, bundle) == ["promise"]
     cut = [line for line in whole(log) if line.get("reason") == "a call was cut short"]
-    assert len(cut) == breaches and all(line["stream"] for line in cut)
+    assert len(cut) == breaches
+    assert all(line["stream"] for line in cut)
 
 
 @pytest.mark.parametrize("name", ["reset", "end", "close"])
@@ -184,7 +186,8 @@ def test_a_full_disk_while_acting(
             found = whole(log)
             assert found[: len(lines)] == lines  # a breach is shorter than a step: it may fit
             assert {line["kind"] for line in found[len(lines) :]} <= {"breach"}
-            assert policy.guard.breach is not None and policy.guard.steps == 1
+            assert policy.guard.breach is not None
+            assert policy.guard.steps == 1
         with pytest.raises((BeyondPromise, OSError), match="cannot be written"):
             for _ in range(9):
                 policy.reset(4)
@@ -246,7 +249,8 @@ def test_what_an_observation_does_when_looked_at_cannot_act(
     policy.reset(0)
     for call in (lambda: policy.act(observations[0]), policy.reset, policy.end, policy.close):
         policy.act(Inside(call))
-    assert policy.guard.steps == 4 and policy.guard.breach is None
+    assert policy.guard.steps == 4
+    assert policy.guard.breach is None
     policy.close()
     assert failed(log, bundle) == []
 
@@ -329,8 +333,10 @@ def test_nothing_that_is_read_can_be_written(bundle: Path, observations: np.ndar
         wrong["bound"] = 1e-9
     manifest = policy.bundle.manifest
     manifest["constraint"]["alpha"] = 9.0
-    assert policy.promise == promise and policy.bundle.manifest["constraint"]["alpha"] != 9.0
-    assert policy.last is not None and policy.bundle.task is not None
+    assert policy.promise == promise
+    assert policy.bundle.manifest["constraint"]["alpha"] != 9.0
+    assert policy.last is not None
+    assert policy.bundle.task is not None
     policy.last.drawn[:] = 9.0
     policy.last.gaussians.mean[:] = 9.0
     assert (np.tanh(policy.last.drawn) == action).all()
@@ -363,7 +369,8 @@ def test_nothing_that_is_read_can_be_written(bundle: Path, observations: np.ndar
 
 def test_a_policy_that_was_never_started_leaves_no_breach(bundle: Path, tmp_path: Path) -> None:
     policy = load(bundle, log=tmp_path / "log.jsonl")
-    assert policy.guard.breach is None and not policy.guard.running
+    assert policy.guard.breach is None
+    assert not policy.guard.running
     assert isinstance(policy, DeployedPolicy)
     policy.close()
     assert failed(tmp_path / "log.jsonl", bundle) == []

@@ -46,7 +46,8 @@ def observer() -> Observer:
 )
 def test_numbers_are_taken_as_they_are(given: Any, observer: Observer) -> None:
     seen, outside = observer.see(given)
-    assert outside is None and seen.dtype == np.float64
+    assert outside is None
+    assert seen.dtype == np.float64
     np.testing.assert_array_equal(seen, np.float32([0.5, 7.0, 0.05]).astype(np.float64))
 
 
@@ -95,7 +96,8 @@ def test_numbers_are_taken_as_they_are(given: Any, observer: Observer) -> None:
 def test_what_is_no_observation_is_told_in_one_line(given: Any, observer: Observer) -> None:
     with pytest.raises(NoObservation) as error:
         observer.see(given)
-    assert "\n" not in str(error.value) and "\x1b" not in str(error.value)
+    assert "\n" not in str(error.value)
+    assert "\x1b" not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -147,10 +149,12 @@ def test_outside_is_refused_and_the_episode_with_it(
             policy.act(good)
     else:
         policy.act(good)
-        assert policy.last is not None and policy.last.played == "base"
+        assert policy.last is not None
+        assert policy.last.played == "base"
     policy.reset(1)
     policy.act(good)
-    assert policy.last is not None and policy.last.played == "task"
+    assert policy.last is not None
+    assert policy.last.played == "task"
     policy.close()
     checks = audit_log(bundle.with_name("log.jsonl"), read_bundle(bundle))
     assert [check.name for check in checks if check.passed is False] == ["promise"]

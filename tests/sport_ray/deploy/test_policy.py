@@ -107,7 +107,9 @@ def test_each_step_samples_from_the_evaluated_gaussians(
             expected = behaviour.step(observation[None], state)
             action = policy.act(observation)
             last = policy.last
-            assert last is not None and last.played == "task" and last.step == step
+            assert last is not None
+            assert last.played == "task"
+            assert last.step == step
             for mine, its in zip(last.gaussians, expected[:4], strict=True):
                 np.testing.assert_array_equal(mine, its[0])
             drawn = expected.mean + expected.std * noise[step]
@@ -152,7 +154,9 @@ def test_actions_have_the_type_that_the_environment_was_given(
     policy = load(bundle)
     policy.reset(0)
     action = policy.act(observations[0].astype(np.float32).tolist())
-    assert action.dtype == np.float64 and action.shape == (2,) and (np.abs(action) <= 1.0).all()
+    assert action.dtype == np.float64
+    assert action.shape == (2,)
+    assert (np.abs(action) <= 1.0).all()
 
 
 def test_an_action_is_cast_as_evaluation_casts_it_and_is_nobody_elses(
@@ -162,7 +166,8 @@ def test_an_action_is_cast_as_evaluation_casts_it_and_is_nobody_elses(
     policy = load(bundle)
     policy.reset(0)
     first, second = policy.act(observations[0]), policy.act(observations[0])
-    assert first.dtype == second.dtype == np.float32 and first.flags.owndata
+    assert first.dtype == second.dtype == np.float32
+    assert first.flags.owndata
     assert policy.last is not None
     np.testing.assert_array_equal(second, np.tanh(policy.last.drawn).astype(np.float32))
     assert not np.shares_memory(first, second)
@@ -197,7 +202,8 @@ def test_a_step_that_cannot_be_shown_to_be_within_is_the_base_policys(
         monkeypatch.setattr(type(rule), "project", staticmethod(wrong))
         policy.reset(seed)
         policy.act(observations[0])
-        assert policy.last.played == "base" and policy.last.reached == 0.0
+        assert policy.last.played == "base"
+        assert policy.last.reached == 0.0
         np.testing.assert_array_equal(policy.last.gaussians.mean, policy.last.gaussians.base_mean)
 
 
@@ -205,7 +211,8 @@ def test_an_action_that_cannot_be_charged_is_not_played_nor_drawn_again(
     bundle: Path, observations: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was drawn is refused because of what it is: the base's action from the same noise, or
-    another draw, would be no sample of the base policy."""
+    another draw, would be no sample of the base policy.
+    """
     log = tmp_path / "log.jsonl"
     policy = load(bundle, on_breach="base", log=log)
     rule = policy.bundle.rule

@@ -19,7 +19,8 @@ SPELLINGS = [
 def test_words_are_what_numpy_makes_of_a_seed(seed: object) -> None:
     given = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
     words = seed_words(seed)
-    assert len(words) >= POOL and are_words(list(words))
+    assert len(words) >= POOL
+    assert are_words(list(words))
     mine = np.random.SeedSequence(words)
     assert (mine.generate_state(8) == given.generate_state(8)).all()
     ours = np.random.SeedSequence(given.entropy, spawn_key=(*given.spawn_key, *KEY, 2))
@@ -67,7 +68,8 @@ def test_none_is_fresh() -> None:
 def test_what_is_no_seed_is_refused_in_one_line(seed: object, reason: str) -> None:
     with pytest.raises(UserError, match=reason) as error:
         seed_words(seed)
-    assert "\n" not in str(error.value) and len(str(error.value)) < 300
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 300
 
 
 @pytest.mark.parametrize("value", [None, 5, [1, 2, 3], [0, 0, 0, 2**32], [0, 0, 0, True], [0] * 65])

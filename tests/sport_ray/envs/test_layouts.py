@@ -27,7 +27,8 @@ def test_coordinates_are_uniform_in_their_ranges(layouts):
     low = np.array([-0.6, -0.6, -np.pi, -0.695, 1.805, -0.8, 0.2])
     high = np.array([0.6, -0.4, np.pi, 0.695, 2.195, 0.8, 1.3])
     unit = (columns - low) / (high - low)
-    assert unit.min() >= 0.0 and unit.max() <= 1.0
+    assert unit.min() >= 0.0
+    assert unit.max() <= 1.0
     # Kolmogorov-Smirnov at the level 1e-4, per coordinate.
     grid = (np.arange(len(unit)) + 0.5) / len(unit)
     assert np.abs(np.sort(unit, axis=0) - grid[:, None]).max() < 2.23 / np.sqrt(len(unit))

@@ -88,7 +88,8 @@ def test_lidar_straight_ahead_splits_between_neighbours(bearing):
     obs, _ = observe_at((0.0, 0.0, 0.0), (1.0, bearing), (1.0, 0.0))
     z = math.exp(-0.5)
     bins = obs[GOAL_LIDAR]
-    assert bins[0] == pytest.approx(z) and bins[15] == pytest.approx(z)
+    assert bins[0] == pytest.approx(z)
+    assert bins[15] == pytest.approx(z)
     assert bins.sum() == pytest.approx(2 * z)
 
 

@@ -17,8 +17,10 @@ from sport_ray.errors import UserError
 
 def test_a_number_stands_for_all_coordinates():
     world = parse_perturbation(0.2, [0.1, -0.1], np.float64(0.05), (0, 0, 1))
-    assert world.actuation_noise == (0.2, 0.2) and world.actuation_bias == (0.1, -0.1)
-    assert world.start_noise == (0.05,) * 3 and world.start_bias == (0.0, 0.0, 1.0)
+    assert world.actuation_noise == (0.2, 0.2)
+    assert world.actuation_bias == (0.1, -0.1)
+    assert world.start_noise == (0.05,) * 3
+    assert world.start_bias == (0.0, 0.0, 1.0)
     assert parse_perturbation(actuation_noise=np.array([0.1, 0.2])).actuation_noise == (0.1, 0.2)
 
 

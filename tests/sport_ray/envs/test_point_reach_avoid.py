@@ -54,11 +54,14 @@ def test_stepping_on_past_an_end_goes_on_simulating():
 def test_info_says_where_the_robot_is_and_what_holds():
     env = PointReachAvoidEnv()
     _, info = env.reset(options={"pose": (0, 0, 0), "goal": (0.2, 0), "hazard": (3, 4)})
-    assert info["pose"].dtype == np.float64 and info["pose"].tolist() == [0, 0, 0]
+    assert info["pose"].dtype == np.float64
+    assert info["pose"].tolist() == [0, 0, 0]
     assert info["signals"] == pytest.approx({"hazard": -4.5, "goal": 0.1})
-    assert info["goal_met"] is True and info["cost"] == 0
+    assert info["goal_met"] is True
+    assert info["cost"] == 0
     _, info = env.reset(options={"hazard": FIXED_LAYOUT.pose[:2]})
-    assert info["goal_met"] is False and info["cost"] == 1
+    assert info["goal_met"] is False
+    assert info["cost"] == 1
     *_, info = env.step(np.zeros(2))
     assert set(info) == {"pose", "signals", "goal_met", "cost"}
 

@@ -19,7 +19,8 @@ def test_id_makes_the_single_and_the_vector_environment():
     assert isinstance(single.unwrapped, PointReachAvoidEnv)
     assert single.unwrapped.simulator.horizon == 7
     vector = gymnasium.make_vec(ENV_ID, num_envs=3, reward="base")
-    assert isinstance(vector, PointReachAvoidVectorEnv) and vector.num_envs == 3
+    assert isinstance(vector, PointReachAvoidVectorEnv)
+    assert vector.num_envs == 3
 
 
 def test_registering_again_changes_nothing():

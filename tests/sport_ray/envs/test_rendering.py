@@ -31,7 +31,8 @@ def test_environment_renders_an_image_of_fixed_size():
         env.step(np.array([1.0, 0.3]))
     last = env.render()
     assert first.shape == last.shape == (512, 448, 3)
-    assert first.dtype == np.uint8 and (first != last).any()
+    assert first.dtype == np.uint8
+    assert (first != last).any()
 
 
 def test_no_render_mode_renders_nothing():
@@ -45,16 +46,20 @@ def test_goal_is_green_and_hazard_is_red(image):
     hx, hy = FIXED_LAYOUT.hazard
     for dx, dy in [(0.2, 0.0), (0.0, -0.2), (-0.2, 0.1)]:
         red, green, blue = pixel(image, gx + dx, gy + dy)
-        assert green > red and green > blue
+        assert green > red
+        assert green > blue
         red, green, blue = pixel(image, hx + dx * 2, hy + dy * 2)
-        assert red > green + 20 and red > blue + 20
+        assert red > green + 20
+        assert red > blue + 20
     outside = pixel(image, hx + 0.53, hy)
     assert outside.min() > 220
 
 
 def test_robot_trail_and_heading_show(image):
     red, green, blue = pixel(image, 0.6, -0.55)
-    assert blue > red + 40 and blue > green + 20 and red < 80  # the body
+    assert blue > red + 40
+    assert blue > green + 20
+    assert red < 80
     red, green, blue = pixel(image, 0.6, -0.38)
     assert red > blue + 100  # the nose points along the heading, up
     assert pixel(image, 0.72, -0.5).min() > 220

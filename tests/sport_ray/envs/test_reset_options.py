@@ -56,4 +56,5 @@ def test_bad_options_get_one_line_naming_key_and_value(options, message):
 def test_wrong_number_of_rows_is_refused_in_one_short_line():
     with pytest.raises(UserError, match="or one row per environment") as caught:
         parse_reset_options({"pose": np.zeros((40, 3))}, num_envs=3)
-    assert "\n" not in str(caught.value) and len(str(caught.value)) < 220
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 220

@@ -48,7 +48,8 @@ def test_rewards_costs_and_goals_follow_from_the_recorded_poses(recorded):
 
 
 def test_recordings_contain_both_events(recorded):
-    assert recorded["costs"].sum() == 11 and recorded["goal_met"].sum() == 17
+    assert recorded["costs"].sum() == 11
+    assert recorded["goal_met"].sum() == 17
 
 
 def test_results_do_not_depend_on_the_batch(recorded):
@@ -91,7 +92,8 @@ def test_actions_are_clipped():
 def test_goal_ends_and_pays_the_step_and_one():
     simulator = at(PointReachAvoidSimulator(1), goal=(0.32, 0.0))
     result = simulator.step([0], FORWARD)
-    assert result.terminated[0] and not result.truncated[0]
+    assert result.terminated[0]
+    assert not result.truncated[0]
     assert result.reward[0] == pytest.approx(1.0 + 0.051, abs=5e-4)
 
 
@@ -110,7 +112,8 @@ def test_violation(end_on_violation, reward, paid):
 def test_violation_takes_precedence_over_the_goal_in_the_base_reward():
     simulator = at(PointReachAvoidSimulator(1, reward="base"), goal=(0.3, 0.0), hazard=(0.3, 0.1))
     result = simulator.step([0], FORWARD)
-    assert (result.signals > 0).all() and result.terminated[0]
+    assert (result.signals > 0).all()
+    assert result.terminated[0]
     assert result.reward[0] == -0.25
 
 
@@ -139,7 +142,8 @@ def test_set_state_is_at_rest_and_keeps_what_is_not_given():
     assert simulator.goals.tolist() == [[0.1, 0.2], list(FIXED_LAYOUT.goal)]
     assert simulator.hazards[0].tolist() == list(FIXED_LAYOUT.hazard)
     obs, _ = simulator.observe([0, 1])
-    assert obs[0, [0, 1, 3, 4, 8]].tolist() == [0.0] * 5 and obs[1, 3] > 0.1
+    assert obs[0, [0, 1, 3, 4, 8]].tolist() == [0.0] * 5
+    assert obs[1, 3] > 0.1
     simulator.set_state(0, pose=(0.0, 0.0, 5.0))
     assert simulator.poses([0])[0, 2] == pytest.approx(5.0 - 2 * np.pi)
 
@@ -244,6 +248,8 @@ def test_margin_widens_the_hazard_for_rewards_and_ends_but_not_for_signals():
         at(simulator, goal=(0.0, 500.0), hazard=(0.7, 0.0))
         results.append(simulator.step([0], FORWARD))
     free, wide = results
-    assert not free.terminated[0] and wide.terminated[0]
+    assert not free.terminated[0]
+    assert wide.terminated[0]
     assert (free.reward[0], wide.reward[0]) == (0.0, -0.25)
-    assert np.array_equal(free.signals, wide.signals) and free.signals[0, 0] < 0.0
+    assert np.array_equal(free.signals, wide.signals)
+    assert free.signals[0, 0] < 0.0

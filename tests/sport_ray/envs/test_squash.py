@@ -38,8 +38,10 @@ def test_action_spaces_are_unbounded():
     single = TanhActions(PointReachAvoidEnv()).action_space
     vector = TanhVectorActions(PointReachAvoidVectorEnv(num_envs=3))
     assert single == vector.single_action_space
-    assert np.isneginf(single.low).all() and np.isposinf(single.high).all()
-    assert vector.action_space.shape == (3, 2) and single.dtype == np.float32
+    assert np.isneginf(single.low).all()
+    assert np.isposinf(single.high).all()
+    assert vector.action_space.shape == (3, 2)
+    assert single.dtype == np.float32
 
 
 @pytest.mark.parametrize("u", [np.inf, 1e30, 20.0])

@@ -128,7 +128,8 @@ def test_an_action_has_the_dtype_of_its_space_and_is_nobody_elses(habit, dtype, 
     environment.reset(seed=0)
     action = np.array([1 / 3])
     environment.step(action)
-    assert given[0].dtype == dtype and environment.action_space.contains(given[0])
+    assert given[0].dtype == dtype
+    assert environment.action_space.contains(given[0])
     given[0][:] = 7.0
     assert action[0] == 1 / 3
     own = np.array([1 / 3], dtype=dtype)
@@ -164,7 +165,8 @@ def test_observations_are_copies_in_the_dtype_of_their_space():
 def test_rewards_ends_and_signals_come_as_what_they_are():
     for habit in ("array reward", "array signal", "integer ends", "Booleans"):
         for _, reward, terminated, truncated, info in walked(habit):
-            assert type(reward) is float and type(terminated) is type(truncated) is bool
+            assert type(reward) is float
+            assert type(terminated) is type(truncated) is bool
             assert all(type(value) is float for value in info["signals"].values())
             assert info["cost"] == 0.0
     assert walked("integer ends")[LATE - 1][2] is True

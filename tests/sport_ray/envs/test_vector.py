@@ -84,8 +84,10 @@ def test_next_step_autoreset_ignores_the_action_and_returns_the_reset_observatio
     ignored = forward.copy()
     ignored[0] = np.nan
     obs, reward, terminated, truncated, infos = env.step(ignored)
-    assert reward[0] == 0.0 and reward[1] != 0.0
-    assert not terminated.any() and not truncated.any()
+    assert reward[0] == 0.0
+    assert reward[1] != 0.0
+    assert not terminated.any()
+    assert not truncated.any()
     np.testing.assert_array_equal(infos["pose"][0], FIXED_LAYOUT.pose)
     assert infos["pose"][1, 0] > final[1, 0]
     fresh, _ = PointReachAvoidEnv().reset()
@@ -121,7 +123,8 @@ def test_environments_without_a_seed_differ():
 def test_make_vec_gives_the_spaces_and_metadata_that_rllib_reads():
     env = gymnasium.make_vec(ENV_ID, num_envs=5, layout="random", horizon=9)
     assert env.metadata["autoreset_mode"] == AutoresetMode.NEXT_STEP
-    assert env.single_observation_space.shape == (44,) and env.observation_space.shape == (5, 44)
+    assert env.single_observation_space.shape == (44,)
+    assert env.observation_space.shape == (5, 44)
     assert env.single_action_space == PointReachAvoidEnv().action_space
     obs, _ = env.reset(seed=1, options=None)
     assert obs in env.observation_space
@@ -144,11 +147,13 @@ def test_reset_mask_resets_only_some():
         obs, *_ = env.step(np.ones((3, 2)))
     options = {"reset_mask": np.array([False, True, False]), "pose": (0.0, 0.0, 1.0)}
     after, infos = env.reset(options=options)
-    assert infos["_pose"].tolist() == [False, True, False] and "reset_mask" in options
+    assert infos["_pose"].tolist() == [False, True, False]
+    assert "reset_mask" in options
     np.testing.assert_array_equal(after[[0, 2]], obs[[0, 2]])
     assert infos["pose"][1].tolist() == [0.0, 0.0, 1.0]
     _, reward, *_, infos = env.step(np.ones((3, 2)))
-    assert reward[[0, 2]].tolist() == [0.0, 0.0] and reward[1] != 0.0
+    assert reward[[0, 2]].tolist() == [0.0, 0.0]
+    assert reward[1] != 0.0
     assert infos["pose"][0].tolist() == list(FIXED_LAYOUT.pose)
 
 
@@ -169,7 +174,8 @@ def test_render_gives_one_picture_per_environment():
     env.reset(seed=0)
     env.step(np.ones((2, 2)))
     one, two = env.render()
-    assert one.shape == two.shape and (one != two).any()
+    assert one.shape == two.shape
+    assert (one != two).any()
     assert PointReachAvoidVectorEnv(num_envs=2).render() is None
 
 

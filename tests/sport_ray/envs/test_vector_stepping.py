@@ -47,8 +47,10 @@ def test_nothing_is_shared_and_faults_are_named():
     first, _ = vector.reset(seed=5)
     actions = np.full((3, 2), 0.25)
     vector.step(actions)
-    assert (first == 0.0).all() and (actions == 0.25).all()
-    assert vector.env.seen == [np.float32] and vector.env.seeds == training_seeds(5, 3)
+    assert (first == 0.0).all()
+    assert (actions == 0.25).all()
+    assert vector.env.seen == [np.float32]
+    assert vector.env.seeds == training_seeds(5, 3)
     with pytest.raises(EnvironmentFault, match=r"'Some-v0', step 2: .*3 copies have shape \(2, 2"):
         vector.step(actions)
     with pytest.raises(EnvironmentFault, match="step 3: RuntimeError: no convergence"):

@@ -46,7 +46,8 @@ def test_monotone_json_and_nan(mapping):
     assert ActionMapping.from_json(mapping.to_json()) == mapping
     assert np.isnan(mapping([[np.nan, np.nan]])).all()
     if mapping.action_low is not None:
-        assert (mapping(line) >= LOW).all() and (mapping(line) <= HIGH).all()
+        assert (mapping(line) >= LOW).all()
+        assert (mapping(line) <= HIGH).all()
 
 
 @settings(max_examples=50, deadline=None)

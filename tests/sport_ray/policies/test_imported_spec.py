@@ -53,7 +53,8 @@ def test_new_fields_survive_and_change_the_digest(tmp_path, new):
     network = GaussianNetwork(spec)
     digest = save_policy(tmp_path, network, {})
     loaded = load_policy(tmp_path)
-    assert loaded.network.spec == spec and loaded.digest == digest
+    assert loaded.network.spec == spec
+    assert loaded.digest == digest
     assert set(spec.model_dump(mode="json")) > OLD_FIELDS - {"squash"}
     plain = GaussianNetwork(PolicySpec(**SIZES))
     plain.load_state_dict(network.state_dict())
@@ -82,7 +83,8 @@ def test_a_clamped_std_reaches_its_bounds_and_a_constant_one_sees_nothing():
     with torch.no_grad():
         network.log_std.copy_(torch.tensor([3.0, -0.5]))
     mean, std = network(torch.randn(5, 3, generator=torch.Generator().manual_seed(0)))
-    assert mean.shape == std.shape == (5, 2) and len(mean.unique()) == 10
+    assert mean.shape == std.shape == (5, 2)
+    assert len(mean.unique()) == 10
     assert std[0].tolist() == pytest.approx([math.exp(2), math.exp(-0.5)])
     assert (std == std[0]).all()
 
@@ -92,7 +94,8 @@ def test_rollouts_and_training_see_the_same_normalised_numbers():
     seen = np.random.default_rng(0).normal(scale=3, size=(90, 3)).astype(np.float32)
     single = network.normalized(torch.from_numpy(seen))
     double = network.double().normalized(torch.from_numpy(seen).double())
-    assert single.dtype == torch.float32 and torch.equal(single.double(), double)
+    assert single.dtype == torch.float32
+    assert torch.equal(single.double(), double)
     assert double.abs().max() == 1.5
     want = FrozenGaussian(network.float()).distribution(seen)[0]
     with torch.no_grad():

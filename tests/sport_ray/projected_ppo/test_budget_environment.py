@@ -138,7 +138,8 @@ def test_the_training_environment_puts_it_on_top():
     plain = TrainingEnvironment(context)
     record = PathwiseBudget(2.0).to_json()
     env = TrainingEnvironment(context | {"constraint": record})
-    assert isinstance(env, BudgetVectorEnv) and not isinstance(plain, BudgetVectorEnv)
+    assert isinstance(env, BudgetVectorEnv)
+    assert not isinstance(plain, BudgetVectorEnv)
     seen, wide = plain.reset(seed=4)[0], env.reset(seed=4)[0]
     assert np.array_equal(seen, wide[:, :-2])
     actions = np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32)

@@ -154,7 +154,8 @@ def test_features_are_what_a_replay_of_the_costs_gives(build, task, record, samp
         samples = algorithm.env_runner.sample()
         taken, begun = replay(constraint, samples, states, index == 0 or sampling == "episodes")
         total, starts = total + taken, starts + begun
-    assert total >= 960 and starts > 100
+    assert total >= 960
+    assert starts > 100
     spent = [state[0, 0] for state in states.values()]
     assert min(spent) < constraint.start(1)[0, 0]
 
@@ -172,7 +173,8 @@ def test_a_remote_runner_does_the_same(build, task, sampling):
         lambda runner: runner.sample(force_reset=True), local_env_runner=False
     )
     steps, starts = replay(constraint, samples[0], {}, True)
-    assert steps >= 320 and starts > 40
+    assert steps >= 320
+    assert starts > 40
 
 
 def rows(algorithm, samples):
@@ -238,7 +240,8 @@ def test_without_anything_to_spend_the_base_itself_acts(build, task, sampling, n
     assert np.array_equal(batch[Columns.ACTION_DIST_INPUTS], batch[POLICY_INPUTS][:, :4])
     assert not batch[Columns.OBS][:, -2:].any()
     result = [algorithm.train() for _ in range(2)][-1]["learners"][MODULE]
-    assert result["max_log_ratio"] == 0.0 and result["kl_to_base"] == 0.0
+    assert result["max_log_ratio"] == 0.0
+    assert result["kl_to_base"] == 0.0
 
 
 def test_the_learner_refuses_what_lies_outside_the_limit_of_its_row(build, task, record):
@@ -286,7 +289,8 @@ def test_evaluation_and_episodes_by_number_have_budgets_too(build, task):
     episodes = algorithm.env_runner.sample(num_episodes=20)
     assert all(episode.is_done for episode in episodes)
     steps, starts = replay(constraint_from_json(record), episodes, {}, False)
-    assert starts == len(episodes) >= 20 and steps > 20
+    assert starts == len(episodes) >= 20
+    assert steps > 20
 
 
 def test_a_constraint_given_after_validation_is_the_environment_s_too(configure):

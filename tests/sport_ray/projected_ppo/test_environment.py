@@ -33,8 +33,10 @@ def test_a_stock_environment_is_cut_at_the_horizon_and_reset_on_the_next_step():
     lows = []
     for step in range(1, 15):
         seen, reward, terminated, truncated, infos = vector.step(np.full((3, 1), 0.5))
-        assert infos == {} and not terminated.any()
-        assert truncated.all() == (step in (6, 13)) and truncated.any() == truncated.all()
+        assert infos == {}
+        assert not terminated.any()
+        assert truncated.all() == (step in (6, 13))
+        assert truncated.any() == truncated.all()
         assert (reward == 0).all() == (step in (7, 14))  # these only reset
         lows.append(seen)
     assert not np.array_equal(lows[6], lows[5])
@@ -131,7 +133,8 @@ def test_training_cuts_episodes_without_the_environments_knowledge(num_envs):
     action = np.zeros((3, 1) if num_envs else (1,), dtype=np.float32)
     for step in range(1, 5):
         seen, _, terminated, truncated, _ = environment.step(action)
-        assert np.all(seen[..., 1] == np.float32(step / 10)) and not np.any(terminated)
+        assert np.all(seen[..., 1] == np.float32(step / 10))
+        assert not np.any(terminated)
         assert np.all(truncated) == np.any(truncated) == (step == 4)
 
 

@@ -44,7 +44,7 @@ def exact_kl(mean: Sequence, std: Sequence, mt: Sequence, st: Sequence) -> mpf:
 
 
 def _best_w(lam: mpf, d: mpf, t2: mpf) -> mpf:
-    """w = B / (1 - B) of METHOD's stationarity equation, by Newton from the left.
+    """W = B / (1 - B) of METHOD's stationarity equation, by Newton from the left.
 
     (1 + lam)(1 + w) - 1/t^2 - lam d^2 / (B + lam t^2)^2 is increasing and concave in w, so
     Newton's method from a point left of the root converges monotonically.

@@ -13,7 +13,8 @@ def test_same_numbers_as_torch_in_both_dtypes(problems):
     inputs = problems("ordinary", 200, 3, np.random.default_rng(0))
     mean, std, _ = project_kl_arrays(*inputs)
     again = project_kl(*(torch.as_tensor(x) for x in inputs))
-    assert np.array_equal(mean, again[0].numpy()) and np.array_equal(std, again[1].numpy())
+    assert np.array_equal(mean, again[0].numpy())
+    assert np.array_equal(std, again[1].numpy())
     single = [x.astype(np.float32) for x in inputs[:4]]
     mean, std, ratio = project_kl_arrays(*single, inputs[4], out_float32=True)
     again = project_kl(*(torch.as_tensor(x) for x in single), torch.as_tensor(inputs[4]))
@@ -32,7 +33,8 @@ def test_float32_output_of_a_float64_task(problems):
     mean, std, ratio = project_kl_arrays(m, s, mt, sd, c, out_float32=True)
     assert np.array_equal(mean, mean.astype(np.float32))
     assert np.array_equal(std, std.astype(np.float32))
-    assert (ratio <= c).all() and (max_log_ratio_arrays(mean, std, m, s) <= c).all()
+    assert (ratio <= c).all()
+    assert (max_log_ratio_arrays(mean, std, m, s) <= c).all()
     np.testing.assert_allclose(std[::2], sd[::2], rtol=1e-6)
     np.testing.assert_allclose(mean[::2], mt[::2], rtol=1e-6)
 
@@ -44,7 +46,8 @@ def test_float32_output_needs_a_float32_base():
 
 def test_shapes_and_errors():
     mean, std, ratio = project_kl_arrays([0.0, 1.0], [1.0, 1.0], [0.5, 1.0], [1.0, 0.5], 0.1)
-    assert mean.shape == std.shape == (2,) and ratio.shape == ()
+    assert mean.shape == std.shape == (2,)
+    assert ratio.shape == ()
     with pytest.raises(ValueError, match=r"std_task must be finite and > 0, got 0.0 at index \(1,"):
         project_kl_arrays([0.0], [1.0], np.zeros((2, 3, 1)), np.ones((2, 3, 1)) * [[[1]], [[0]]], 1)
     with pytest.raises(ValueError, match=r"shape \(\.\.\., D\)"):

@@ -38,7 +38,7 @@ def test_kl_is_the_minimum(kind, dims, count, problems, reference, kl_of, ratio_
 
 
 def test_a_known_answer():
-    """d = 0, t < 1: only the std moves, to log(s / std) = log_alpha."""
+    """D = 0, t < 1: only the std moves, to log(s / std) = log_alpha."""
     mean, std = project_kl(*tensors(([0.3], [2.0], [0.3], [0.1])), math.log(4.0))
     assert mean.item() == 0.3
     assert std.item() == pytest.approx(0.5, rel=1e-14)
@@ -54,7 +54,8 @@ def test_feasible_tasks_come_back_bit_for_bit(dtype, problems):
     limit = torch.where(torch.isfinite(limit), limit, torch.as_tensor(c))
     mean, std = project_kl(*inputs, limit)
     assert torch.isfinite(limit).all()
-    assert torch.equal(mean, inputs[2]) and torch.equal(std, inputs[3])
+    assert torch.equal(mean, inputs[2])
+    assert torch.equal(std, inputs[3])
     # one ulp less, and it is no longer feasible
     less = torch.nextafter(limit, torch.zeros_like(limit))
     mean, std = project_kl(*inputs, less)
@@ -67,7 +68,8 @@ def test_feasible_tasks_come_back_bit_for_bit(dtype, problems):
 def test_log_alpha_zero_is_the_base(dtype, kind, problems):
     inputs = tensors(problems(kind, 500, 3, np.random.default_rng(5))[:4], dtype)
     mean, std = project_kl(*inputs, 0.0)
-    assert torch.equal(mean, inputs[0]) and torch.equal(std, inputs[1])
+    assert torch.equal(mean, inputs[0])
+    assert torch.equal(std, inputs[1])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -76,7 +78,8 @@ def test_projecting_twice_changes_nothing(dtype, problems):
     limit = inputs.pop()
     once = project_kl(*inputs, limit)
     twice = project_kl(*inputs[:2], *once, limit)
-    assert torch.equal(once[0], twice[0]) and torch.equal(once[1], twice[1])
+    assert torch.equal(once[0], twice[0])
+    assert torch.equal(once[1], twice[1])
 
 
 def test_rows_do_not_depend_on_their_company(problems):
@@ -84,17 +87,20 @@ def test_rows_do_not_depend_on_their_company(problems):
     mean, std = project_kl(*inputs)
     order = torch.randperm(300, generator=torch.Generator().manual_seed(0))
     shuffled = project_kl(*(x[order] for x in inputs))
-    assert torch.equal(shuffled[0], mean[order]) and torch.equal(shuffled[1], std[order])
+    assert torch.equal(shuffled[0], mean[order])
+    assert torch.equal(shuffled[1], std[order])
     for k in range(0, 300, 17):
         one = project_kl(*(x[k] for x in inputs))
-        assert torch.equal(one[0], mean[k]) and torch.equal(one[1], std[k])
+        assert torch.equal(one[0], mean[k])
+        assert torch.equal(one[1], std[k])
 
 
 def test_a_wider_task_with_the_base_mean_keeps_the_base_std():
     """No multiplier there: the other dimension is feasible and stays as it is."""
     base = tensors(([0.0, 0.0], [1.0, 1.0]))
     mean, std = project_kl(*base, *tensors(([0.0, 0.1], [2.0, 0.9])), 0.2)
-    assert mean.tolist() == [0.0, 0.1] and std.tolist() == [1.0, 0.9]
+    assert mean.tolist() == [0.0, 0.1]
+    assert std.tolist() == [1.0, 0.9]
 
 
 def test_shapes_broadcast_and_dtypes_promote():
@@ -104,7 +110,8 @@ def test_shapes_broadcast_and_dtypes_promote():
     assert mean.shape == std.shape == (4, 5, 3)
     assert mean.dtype == std.dtype == torch.float32
     each = project_kl(m, s, task[2, 3], 2.0 * s, float(torch.linspace(0.1, 1.0, 5)[3]))
-    assert torch.equal(mean[2, 3], each[0]) and torch.equal(std[2, 3], each[1])
+    assert torch.equal(mean[2, 3], each[0])
+    assert torch.equal(std[2, 3], each[1])
     mean, std = project_kl(m.double(), s, task, s, 0.1)
     assert mean.dtype == std.dtype == torch.float64
     assert project_kl(m, s, task[:0, 0], s, 0.1)[0].shape == (0, 3)

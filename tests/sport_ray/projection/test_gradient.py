@@ -109,12 +109,13 @@ def test_the_base_has_no_gradient_and_inactive_dimensions_neither():
     sd = torch.tensor([0.7, 3.0], dtype=torch.float64)
     assert torch.equal(jacobian(m, s, mt, sd, 0.0), torch.zeros(4, 4, dtype=torch.float64))
     out = jacobian(m, s, mt, sd, 0.2)
-    assert (out[[1, 3]] == 0).all() and (out[:, [1, 3]] == 0).all()
+    assert (out[[1, 3]] == 0).all()
+    assert (out[:, [1, 3]] == 0).all()
     assert (out[[0, 2]][:, [0, 2]] != 0).all()
 
 
 def test_a_wider_task_with_room_to_spare_moves_its_mean_only():
-    """delta = d a / (a + (1 - a) / (2 slack)), a = 1/t^2, to first order; the std stays."""
+    """Delta = d a / (a + (1 - a) / (2 slack)), a = 1/t^2, to first order; the std stays."""
     m, s = torch.zeros(1, dtype=torch.float64), torch.ones(1, dtype=torch.float64)
     zero = torch.zeros(1, dtype=torch.float64)
     wide = torch.full((1,), 2.0, dtype=torch.float64)
@@ -137,8 +138,10 @@ def test_gradients_have_the_inputs_shape_and_dtype_and_broadcast():
     sd = torch.full((2,), 0.8, requires_grad=True)
     mean, std = project_kl(m, s, mt, sd, 0.1)
     (mean.sum() + std.sum()).backward()
-    assert mt.grad.shape == (5, 2) and mt.grad.dtype == torch.float32
-    assert sd.grad.shape == (2,) and torch.isfinite(sd.grad).all()
+    assert mt.grad.shape == (5, 2)
+    assert mt.grad.dtype == torch.float32
+    assert sd.grad.shape == (2,)
+    assert torch.isfinite(sd.grad).all()
     alone = torch.zeros(2)
     for row in mt.detach():
         one = sd.detach().clone().requires_grad_()

@@ -29,10 +29,12 @@ def test_the_exact_sum_is_inside(dims, dtype):
     """Judged in rational arithmetic on the returned numbers, and in float64."""
     m, s, task, radius = problem(400, dims, dims, dtype)
     mean, std = project_mean_shift(m, s, task, radius)
-    assert torch.equal(std, s) and mean.dtype == dtype
+    assert torch.equal(std, s)
+    assert mean.dtype == dtype
     shift = (mean.double() - m.double()) / s.double()
     changed = (mean != task).any(-1)
-    assert changed.any() and not changed.all()
+    assert changed.any()
+    assert not changed.all()
     assert (shift.square().sum(-1) <= radius.square())[changed].all()
     for k in torch.nonzero(changed).flatten().tolist():
         exact = sum(

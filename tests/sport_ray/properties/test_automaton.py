@@ -125,12 +125,15 @@ def test_a_fixed_verdict_is_that_of_all_later_prefixes(formula, batch):
     verdict = Property(str(formula)).evaluate(signals, lengths)
     for i in range(len(lengths)):
         good, bad = verdict.satisfied_at[i], verdict.violated_at[i]
-        assert good == NEVER or bad == NEVER
-        assert good < lengths[i] and bad < lengths[i]
+        assert NEVER in (good, bad)
+        assert good < lengths[i]
+        assert bad < lengths[i]
         if good != NEVER:
-            assert verdict.by_step[i, good:].all() and verdict.satisfied[i]
+            assert verdict.by_step[i, good:].all()
+            assert verdict.satisfied[i]
         if bad != NEVER:
-            assert not verdict.by_step[i, bad:].any() and verdict.violated[i]
+            assert not verdict.by_step[i, bad:].any()
+            assert verdict.violated[i]
 
 
 @pytest.mark.parametrize(
@@ -196,7 +199,8 @@ def test_what_is_too_large_is_refused_in_one_line(formula):
     prop = parse_property(formula)
     with pytest.raises(UserError, match=r"too large to monitor .*: shorten its bounds") as caught:
         prop.compile()
-    assert repr(prop.formula) in str(caught.value) and "\n" not in str(caught.value)
+    assert repr(prop.formula) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_the_limits_are_the_automatons_not_the_robustness():

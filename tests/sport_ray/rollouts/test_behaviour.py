@@ -54,7 +54,8 @@ def test_without_a_constraint_the_task_policy_acts(robot_base, robot_task, obser
 def test_the_base_acts_as_itself(robot_base, observations):
     step = BaseBehaviour(robot_base).step(observations, EMPTY)
     np.testing.assert_array_equal(step.mean, robot_base.distribution(observations)[0])
-    assert not step.max_log_ratio.any() and not step.projected.any()
+    assert not step.max_log_ratio.any()
+    assert not step.projected.any()
 
 
 @pytest.mark.parametrize(

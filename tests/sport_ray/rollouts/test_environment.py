@@ -77,7 +77,8 @@ def test_one_copy_gives_the_same_table_and_is_closed(walk_behaviour, robot_base)
     assert Habits.alive == 0
     base, mapping = walk_behaviour.base, walk_behaviour.spec.action_mapping
     episodes = collect(plan("one copy", copies=1), base.distribution, mapping, 0, 3)
-    assert len(episodes.lengths) == 3 and Habits.alive == 0
+    assert len(episodes.lengths) == 3
+    assert Habits.alive == 0
 
 
 def test_copies_are_in_no_identity():

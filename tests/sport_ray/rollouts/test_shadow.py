@@ -45,7 +45,8 @@ def test_the_base_acts_and_nothing_else(off_policy_plan, walk_base, walk_task, c
     alone = run_scenarios(off_policy_plan, BaseBehaviour(walk_base), 0, 80)
     for name, values in alone.to_arrays().items():
         np.testing.assert_array_equal(getattr(outcomes, name), values, err_msg=name)
-    assert np.isfinite(ratios).all() and ratios.std() > 0
+    assert np.isfinite(ratios).all()
+    assert ratios.std() > 0
     assert (ratios <= constraint.path_log_ratio_limit(off_policy_plan.horizon)).all()
 
 
@@ -74,4 +75,5 @@ def test_weights_reproduce_the_policy_that_never_acted(
     found = off_policy_bound(
         ratios, violated, 1e-3, log_ratio_limit=limit if np.isfinite(limit) else None
     )
-    assert found.bound is not None and rate < found.bound < 1
+    assert found.bound is not None
+    assert rate < found.bound < 1

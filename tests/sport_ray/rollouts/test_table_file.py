@@ -137,4 +137,5 @@ def test_sizes_are_checked_before_memory_is_taken(kind, tmp_path, table, monkeyp
     monkeypatch.setattr(pq.ParquetFile, "read_row_group", nothing_is_read)
     with pytest.raises(UserError, match=r"outcome table .* is damaged: ") as caught:
         list(read_outcomes(path, **options))
-    assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500

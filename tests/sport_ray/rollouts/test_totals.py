@@ -63,4 +63,5 @@ def test_a_gap_is_refused(table, rows):
 
 def test_nothing_reached_has_no_mean():
     totals = OutcomeTotals(3)
-    assert totals.mean_steps_to_goal is None and totals.std_steps_to_goal is None
+    assert totals.mean_steps_to_goal is None
+    assert totals.std_steps_to_goal is None

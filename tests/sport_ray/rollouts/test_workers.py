@@ -32,7 +32,8 @@ def test_the_table_is_that_of_one_process(robot_plan, robot_base, robot_task, ch
     told: list[int] = []
     outcomes = run_scenarios_on_ray(robot_plan, behaviour, COUNT, chunk=chunk, progress=told.append)
     assert_same(outcomes, run_scenarios(robot_plan, behaviour, 0, COUNT))
-    assert sum(told) == COUNT and max(told) == chunk
+    assert sum(told) == COUNT
+    assert max(told) == chunk
     assert len(told) == -(-COUNT // chunk)
 
 
@@ -62,7 +63,8 @@ def test_a_killed_worker_changes_nothing(robot_plan, robot_base, tmp_path):
         robot_plan, Murderous(robot_base), COUNT, chunk=20, progress=told.append
     )
     killed = int(marker.read_text())
-    assert killed != os.getpid() and not Path(f"/proc/{killed}").exists()
+    assert killed != os.getpid()
+    assert not Path(f"/proc/{killed}").exists()
     assert sum(told) == COUNT
     assert_same(outcomes, run_scenarios(robot_plan, BaseBehaviour(robot_base), 0, COUNT))
 

@@ -35,7 +35,8 @@ def test_names_level_method_steps_base_and_unconstrained(make_results) -> None:
     best = next(b for b in answer.best if b.level == 0.1 and b.method == "projected_ppo")
     allowed = settings[(settings["method"] == best.method) & (settings["prior_bound"] <= 0.1)]
     row = allowed.sort_values("alpha").iloc[-1]  # the most permissive, whatever it achieved
-    assert best.alpha == row["alpha"] and best.value == row["mean_steps_to_goal"]
+    assert best.alpha == row["alpha"]
+    assert best.value == row["mean_steps_to_goal"]
     assert best.better
     assert answer.sentence.startswith("At certified risk ≤ 0.1, Projected PPO reaches the goal in")
     assert answer.sentence.endswith(
@@ -166,7 +167,8 @@ def test_a_table_that_is_not_the_certificates_says_nothing(make_results) -> None
     (folder / "certificate_outcomes.parquet").write_bytes(b"PAR1 something else")
     assert read_results(folder).base_at(21) is None
     last = read_results(folder).base_at(60)  # the certificate's own mean is of its longest T
-    assert last is not None and last.mean == 14.02
+    assert last is not None
+    assert last.mean == 14.02
 
 
 STEPS, SCENARIO_STD, SCENARIOS = 20.0, 3.0, 2000
@@ -247,7 +249,8 @@ def test_the_sentence_says_so_exactly_where_the_table_does() -> None:
         assert said[-1] == any(one.better for one in answer.best if one.level in (0.1, 1.0))
         shown = [one for one in answer.best if one.better]
         assert all(one.interval.value > 0 for one in shown)
-    assert any(said) and not all(said)
+    assert any(said)
+    assert not all(said)
 
 
 REPETITIONS = 1500

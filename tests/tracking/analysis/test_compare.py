@@ -47,7 +47,9 @@ def test_seeds_that_both_have_are_paired(make_results) -> None:
     second = make_results(seeds=seeds, folder="second", change=faster)
     found = compared(first, second)
     assert len(found.table) == 26
-    assert found.warning is None and not found.only_first and not found.only_second
+    assert found.warning is None
+    assert not found.only_first
+    assert not found.only_second
     row = found.table.iloc[0]
     assert row["pairing"] == "paired by 3 seeds"
     assert row["performance"] == "steps to the goal"
@@ -125,7 +127,8 @@ def test_other_bases_are_compared_at_equal_certified_risk(make_kinds, tmp_path: 
     file.write_text(json.dumps(certificate | {"base_digest": "f" * 64}))
     found = compared(first, second)
     assert "at equal certified risk, over 16 settings" in found.estimand
-    assert found.warning is not None and "different base policies" in found.warning
+    assert found.warning is not None
+    assert "different base policies" in found.warning
 
 
 def test_other_seeds_are_compared_unpaired(make_results) -> None:
@@ -170,7 +173,8 @@ def test_what_was_derived_from_a_risk_is_matched_by_the_risk(make_kinds, tmp_pat
     from tests.tracking.conftest import write_kinds
 
     found = compared(first, write_kinds(tmp_path / "b", tighter))
-    assert not found.only_first and not found.only_second
+    assert not found.only_first
+    assert not found.only_second
     derived = found.table[found.table["eps_max"].notna() & found.table["alpha_a"].notna()]
     assert (derived["alpha_b"] / derived["alpha_a"]).to_numpy() == pytest.approx(1.01)
     assert set(found.table["performance"]) == {"task steps"}
@@ -188,7 +192,8 @@ def test_parameters_that_differ_are_listed(make_results) -> None:
     names = {name: (a, b) for name, a, b in found.parameters}
     assert names["training.lr"] == ("–", "0.1")
     assert names["certificate: digest"][1] == "f" * 64
-    assert found.warning is None and "training.lr" in printed(found)
+    assert found.warning is None
+    assert "training.lr" in printed(found)
 
 
 def test_pairs_are_told_from_strangers() -> None:

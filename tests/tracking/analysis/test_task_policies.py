@@ -66,7 +66,8 @@ def test_numbers_are_those_of_the_cells(make_sources) -> None:
 def test_what_nobody_counted_is_empty(make_sources) -> None:
     _, table = table_of(make_sources())
     imported = table[table["task_policy"] == "imported"]
-    assert imported["train_violations"].isna().all() and (imported["train_env_steps"] == 0).all()
+    assert imported["train_violations"].isna().all()
+    assert (imported["train_env_steps"] == 0).all()
 
 
 def test_failed_seeds_are_counted_and_in_no_number(make_sources) -> None:
@@ -79,8 +80,10 @@ def test_failed_seeds_are_counted_and_in_no_number(make_sources) -> None:
 
     _, table = table_of(make_sources(change=fail_one))
     presa = table[table["task_policy"] == "presa"]
-    assert set(presa["seeds"]) == {2} and set(presa["failed_seeds"]) == {1}
-    assert presa["rate_low"].notna().all() and presa["worst_rate_high"].notna().all()
+    assert set(presa["seeds"]) == {2}
+    assert set(presa["failed_seeds"]) == {1}
+    assert presa["rate_low"].notna().all()
+    assert presa["worst_rate_high"].notna().all()
 
 
 def test_ppo_alone_is_nothing_to_compare(make_results, tmp_path) -> None:
@@ -88,7 +91,8 @@ def test_ppo_alone_is_nothing_to_compare(make_results, tmp_path) -> None:
     assert table.empty
     path = tmp_path / "task_policies.csv"
     path.write_text("old")
-    assert write_csv_if_any(table, path) is None and not path.exists()
+    assert write_csv_if_any(table, path) is None
+    assert not path.exists()
 
 
 def test_the_csv_reads_back(make_sources, tmp_path) -> None:

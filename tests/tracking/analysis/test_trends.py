@@ -54,10 +54,12 @@ def test_claims_that_are_true_are_shown_and_estimated() -> None:
         )
     )
     time = table[table["statement"].str.startswith("time")]
-    assert time["shown"].all() and list(time["estimate"].round(1)) == [-0.5, -0.5]
+    assert time["shown"].all()
+    assert list(time["estimate"].round(1)) == [-0.5, -0.5]
     assert ((time["low"] <= time["estimate"]) & (time["estimate"] <= time["high"])).all()
     risk = table[table["statement"].str.startswith("violation")].set_index("method")
-    assert risk.loc[naive, "shown"] and not risk.loc["projected_ppo", "shown"]
+    assert risk.loc[naive, "shown"]
+    assert not risk.loc["projected_ppo", "shown"]
     safer = table[table["method"] == "both"]
     assert list(safer["alphas"]) == ["5", "10", "100"]  # from the α on where they differ
     assert (safer["p_value"] == 1 / 1024).all()
@@ -118,7 +120,8 @@ def test_many_differences_are_sampled_and_never_give_zero() -> None:
 def test_holm_is_monotone_and_between_p_and_bonferroni(values: list[float]) -> None:
     adjusted = holm(values)
     raw = np.asarray(values)
-    assert (adjusted >= raw).all() and (adjusted <= np.minimum(raw * len(raw), 1.0) + 1e-12).all()
+    assert (adjusted >= raw).all()
+    assert (adjusted <= np.minimum(raw * len(raw), 1.0) + 1e-12).all()
     order = np.argsort(raw, kind="stable")
     assert (np.diff(adjusted[order]) >= 0.0).all()
 
@@ -140,4 +143,5 @@ def test_pages_p_value_is_scipys_without_ties_and_one_where_all_tie() -> None:
     assert page_p_value(values) == stats.page_trend_test(values).pvalue
     assert page_p_value(np.zeros((5, 4))) == 1.0
     tied = values.round()
-    assert page_p_value(tied) < 0.01 and page_p_value(-tied) > 0.9
+    assert page_p_value(tied) < 0.01
+    assert page_p_value(-tied) > 0.9

@@ -18,7 +18,8 @@ def test_the_bound_is_met_with_equality() -> None:
     bound = eps_base[allowed] * np.exp(log_alpha[allowed] * horizon[allowed])
     assert bound == pytest.approx(np.full(allowed.sum(), 0.1), rel=1e-12)
     assert np.array_equal(allowed, eps_base <= 0.1)
-    assert allowed.any() and not allowed.all()
+    assert allowed.any()
+    assert not allowed.all()
 
 
 def test_published_example() -> None:

@@ -52,7 +52,8 @@ def test_default_store_is_absolute_and_beside_the_results(
 def test_credentials_are_masked(uri: str, masked: str) -> None:
     assert mask_uri(uri) == masked
     error = describe(RuntimeError(f"cannot reach\n{uri} as u:secret"), uri)
-    assert "secret@" not in error and "\n" not in error
+    assert "secret@" not in error
+    assert "\n" not in error
 
 
 def test_a_server_that_is_gone_is_one_clear_line_within_seconds(
@@ -67,9 +68,12 @@ def test_a_server_that_is_gone_is_one_clear_line_within_seconds(
         f"tracking server URI does not answer: http://***@127.0.0.1:{closed_port}"
     )
     assert f"results stay in {tmp_path}" in message
-    assert "sport-ray report" in message and "--track" in message
-    assert "hush" not in message and "\n" not in message
-    assert caught.value.__cause__ is None and caught.value.__suppress_context__
+    assert "sport-ray report" in message
+    assert "--track" in message
+    assert "hush" not in message
+    assert "\n" not in message
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
 
 
 @pytest.mark.parametrize("uri", ["foo://bar", "mlruns", "sqlite:////proc/nowhere/m.db"])

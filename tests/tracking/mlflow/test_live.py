@@ -102,7 +102,8 @@ def test_a_sweep_without_cells_yet_has_its_parent_and_a_true_end(tmp_path: Path)
     with pytest.raises(RuntimeError, match="already started"):
         logger.start()
     summary = logger.finish("KILLED")
-    assert summary is not None and summary.logged == []
+    assert summary is not None
+    assert summary.logged == []
     (parent,) = runs_of(tmp_path)
     assert parent.info.status == "KILLED"
 
@@ -137,7 +138,8 @@ def test_finish_waits_for_a_store_that_comes_back(
     monkeypatch.setattr(Sweep, "open", away_twice)
     monkeypatch.setattr("sport_ray.tracking.mlflow.live.PAUSE_SECONDS", 0.2)
     summary = logger.finish("FINISHED")
-    assert summary is not None and len(summary.logged) == CELLS
+    assert summary is not None
+    assert len(summary.logged) == CELLS
     assert logger.pending == {}
 
 

@@ -26,7 +26,8 @@ def test_about_40_metrics_each_with_a_meaning() -> None:
     assert 25 <= len(METRICS) <= 40
     assert {"empirical_violation_rate", "posterior_bound", "prior_bound"} <= set(METRICS)
     for name, metric in METRICS.items():
-        assert name.replace("_", "").isalnum() and name.islower()
+        assert name.replace("_", "").isalnum()
+        assert name.islower()
         assert len(metric.meaning) > 10
         assert "\n" not in metric.unit + metric.meaning + metric.absent
 

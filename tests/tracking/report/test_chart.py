@@ -57,7 +57,8 @@ def test_without_certified_points_the_panel_is_empty(make_results) -> None:
         aggregate(load_results(make_results(alphas=(3.0, 10.0))))
     )
     assert prior.points == ()
-    assert posterior.points and observed.points
+    assert posterior.points
+    assert observed.points
     assert posterior.base_y is None
 
 
@@ -100,7 +101,8 @@ def test_series_join_the_settings_of_one_method_constraint_and_horizon(results: 
                 == (line.method, line.kind, line.horizon)
             }
             corners = [tuple(map(float, one.split(","))) for one in line.path[1:].split("L")]
-            assert len(corners) == len(places) > 1 and set(corners) == places
+            assert len(corners) == len(places) > 1
+            assert set(corners) == places
         assert len({line.dash for line in chart.series}) == settings["horizon"].nunique()
 
 

@@ -201,7 +201,8 @@ def test_inline_svg_follows_the_theme_and_keeps_ids_apart(built: Path) -> None:
     inlined = str(inline_svg(svg, "risk", 'a "label"'))
     assert inlined.startswith("<svg viewBox=")
     assert 'aria-label="a &#34;label&#34;"' in inlined
-    assert "#1f2933" not in inlined and "var(--ink)" in inlined
+    assert "#1f2933" not in inlined
+    assert "var(--ink)" in inlined
     assert set(re.findall(r'\bid="([^"]+)"', inlined)) == {
         f"risk-{name}" for name in re.findall(r'\bid="([^"]+)"', svg)
     }
@@ -229,7 +230,8 @@ def test_a_study_of_budgets_says_what_certified_risk_buys(kinds: Path) -> None:
     page = Page((kinds / "report.html").read_text())
     text = " ".join("".join(page.text).split())
     assert "What certified risk buys" in text
-    assert "What a budget gives up." in text and "not the uniform bound on every step" in text
+    assert "What a budget gives up." in text
+    assert "not the uniform bound on every step" in text
     assert "Check failed" not in text
     table = pd.read_csv(kinds / "speedup.csv")
     assert set(table["eps_max"]) == {0.05, 0.1}
@@ -259,7 +261,8 @@ def test_an_old_comparison_goes_where_there_is_none(make_results) -> None:
     (folder / "speedup.csv").write_text("old")
     text = write_report(folder).read_text()
     assert not (folder / "speedup.csv").exists()
-    assert 'id="speedup"' not in text and "#speedup" not in text
+    assert 'id="speedup"' not in text
+    assert "#speedup" not in text
 
 
 ODD: dict[str, object] = {

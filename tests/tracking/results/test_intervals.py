@@ -40,10 +40,12 @@ def test_it_is_scipys() -> None:
 
 
 def test_one_number_has_no_interval_and_none_no_value() -> None:
-    assert estimate([2.0])[0] == 2.0 and math.isnan(estimate([2.0]).low)
+    assert estimate([2.0])[0] == 2.0
+    assert math.isnan(estimate([2.0]).low)
     assert all(math.isnan(x) for x in (*estimate([]), *estimate([1.0, float("nan")])))
     one_sided = estimate_difference([1.0], [2.0, 3.0])
-    assert one_sided.value == 1.5 and math.isnan(one_sided.low)
+    assert one_sided.value == 1.5
+    assert math.isnan(one_sided.low)
     assert all(math.isnan(x) for x in estimate_difference([], [1.0]))
     assert estimate_difference([1.0, 1.0], [2.0, 2.0]) == (1.0, 1.0, 1.0)
     assert interval_text(1) == "no interval: 1 seed"

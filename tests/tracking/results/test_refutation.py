@@ -58,10 +58,13 @@ def test_the_drone_in_another_wind() -> None:
     assert found is not None
     assert found.p_value == pytest.approx(stats.binom.sf(63, 100, 0.231))
     assert found.lower == scenario_lower_bound(100, 64, LEVEL / 24) > 0.231
-    assert "at most 0.231" in found.text and "64 of 100" in found.text
+    assert "at most 0.231" in found.text
+    assert "64 of 100" in found.text
     line = headline([found])
     assert "\n" not in line
-    assert RECORD["cell_id"] in line and "the base itself" in line and "environment" in line
+    assert RECORD["cell_id"] in line
+    assert "the base itself" in line
+    assert "environment" in line
 
 
 @pytest.mark.parametrize(
@@ -80,7 +83,9 @@ def test_what_raises_no_alarm(change: dict) -> None:
 
 def test_an_off_policy_bound_is_a_promise_too() -> None:
     found = judge(RECORD | {"prior_bound": 0.9, "off_policy_bound": 0.2}, planned=1)
-    assert found is not None and found.name == "the off-policy bound" and found.promised == 0.2
+    assert found is not None
+    assert found.name == "the off-policy bound"
+    assert found.promised == 0.2
 
 
 def test_the_base_comes_first_and_the_level_is_split_over_the_plan() -> None:
@@ -105,7 +110,8 @@ def test_true_promises_raise_an_alarm_at_most_at_the_stated_rate() -> None:
 
 def test_a_refuted_study_certifies_nothing(make_results) -> None:
     frame = load_results(make_results(change=windy))
-    assert frame["refuted"].sum() == 1 and not frame["certified"].any()
+    assert frame["refuted"].sum() == 1
+    assert not frame["certified"].any()
     row = frame[frame["refuted"]].iloc[0]
     assert (row["alpha"], row["num_violations"]) == (1.0, 640)
     assert "640 of 1,000" in row["refutation"]
@@ -113,7 +119,8 @@ def test_a_refuted_study_certifies_nothing(make_results) -> None:
     assert settings["refuted"].sum() == 1
     assert candidates(settings, "prior_bound").empty
     answer = answer_study(settings, None)
-    assert answer.best == () and answer.sentence.startswith("The data refute")
+    assert answer.best == ()
+    assert answer.sentence.startswith("The data refute")
     assert "certified risk" not in answer.sentence
     volumes = hypervolume_table(settings)
     assert volumes[volumes["risk_kind"] == "prior_bound"]["hypervolume"].isna().all()
@@ -135,7 +142,8 @@ def test_page_and_conservativeness_say_it_first(make_results) -> None:
         body = page.read_text().partition("<body>")[2]
         assert body.index('id="refuted"') < body.index("<h1>")
         shown = body[body.index('id="refuted"') : body.index("</p>")]
-        assert "640 of 1,000" in shown and line.split(":")[0] in shown
+        assert "640 of 1,000" in shown
+        assert line.split(":")[0] in shown
     text = (folder / "report.html").read_text()
     for claim in ("At certified risk", "All certified risks hold", "All prior bounds on this page"):
         assert claim not in text

@@ -168,7 +168,8 @@ def test_mean_over_seeds_with_its_interval_and_interquartile_mean(make_results) 
     assert found == pytest.approx((expected.low, expected.high))
     assert row["seeds_interval"] == "95% t-interval over 5 seeds, pointwise"
     # What these made-up cells do not have has no summary either.
-    assert np.isnan(row["iqm_task_steps"]) and np.isnan(row["mean_task_steps_low"])
+    assert np.isnan(row["iqm_task_steps"])
+    assert np.isnan(row["mean_task_steps_low"])
 
 
 def test_one_seed_has_a_mean_and_no_interval_and_it_says_so(make_results) -> None:

@@ -144,7 +144,7 @@ def test_a_table_is_quick_to_get(results: Path) -> None:
 
 
 def test_public_names_are_lazy_and_unknown_ones_an_error() -> None:
-    import sport_ray.tracking as tracking
+    from sport_ray import tracking
 
     assert callable(tracking.write_report)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

@@ -73,12 +73,15 @@ def test_a_source_as_it_is_and_projected_are_series_of_their_own(make_sources) -
 def test_a_policy_as_it_is_promises_nothing_beforehand(make_sources) -> None:
     frame = load_results(make_sources())
     free = frame[frame["method"] == "unprojected"]
-    assert (kind_of(free) == "unconstrained").all() and is_unconstrained(free).all()
-    assert not free["certified"].any() and not free["constraint_held"].any()
+    assert (kind_of(free) == "unconstrained").all()
+    assert is_unconstrained(free).all()
+    assert not free["certified"].any()
+    assert not free["constraint_held"].any()
     assert set(promise_of(free)) == {"posterior"}
     assert not is_reference(free).any()
     ladder = ladder_table(free, None)
-    assert set(ladder["rung"]) == {"posterior", "empirical"} and not ladder["stated"].any()
+    assert set(ladder["rung"]) == {"posterior", "empirical"}
+    assert not ladder["stated"].any()
 
 
 def test_promises_are_those_below_one(make_sources) -> None:
@@ -122,7 +125,8 @@ def test_fronts_and_the_first_sentence_ask_for_a_certified_prior_bound(make_sour
         "a task policy (SCPO) projected at deployment reaches the goal in 9.00" in answer.sentence
     )
     [note] = [note for note in answer.notes if "SCPO, as it is" in note]
-    assert "no" in note.lower() and "PreSa, as it is" in note
+    assert "no" in note.lower()
+    assert "PreSa, as it is" in note
 
 
 def test_the_base_is_one_point_whoever_projects_onto_it(make_sources) -> None:
@@ -178,8 +182,10 @@ def test_studies_are_compared_source_by_source(make_sources) -> None:
     found = compare_studies(first, second)
     assert len(found.table) == 8
     assert (found.table["performance_difference"] == 0).all()
-    assert found.verdict == "No difference can be shown." and found.difference.value == 0
-    assert any("PreSa" in name for name in found.only_first) and not found.only_second
+    assert found.verdict == "No difference can be shown."
+    assert found.difference.value == 0
+    assert any("PreSa" in name for name in found.only_first)
+    assert not found.only_second
 
 
 def test_mlflow_knows_the_source(make_sources) -> None:
@@ -204,7 +210,8 @@ def test_unprojected_is_a_known_method(make_sources) -> None:
 def test_the_report_shows_sources_only_where_there_are_some(make_sources, make_results) -> None:
     with_sources = make_sources()
     text = write_report(with_sources).read_text()
-    assert "Where the task policies come from" in text and 'href="#task-policies"' in text
+    assert "Where the task policies come from" in text
+    assert 'href="#task-policies"' in text
     assert 'value="unprojected:scpo"' in text
     assert (with_sources / "task_policies.csv").exists()
     assert (with_sources / "figures" / "task_policies.svg").exists()

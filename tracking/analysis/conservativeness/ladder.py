@@ -98,7 +98,7 @@ def _ladder(row: dict[str, Any], certificate: Mapping[str, Any] | None) -> list[
 
 
 def _gap(upper: float, lower: float) -> float:
-    """upper − lower; NaN where there is no number to compare with (no violation was seen)."""
+    """Upper − lower; NaN where there is no number to compare with (no violation was seen)."""
     return upper - lower if math.isfinite(lower) else math.nan
 
 

@@ -93,7 +93,8 @@ STAGES = ("prior", "off-policy", "posterior", "empirical")
 @dataclass(frozen=True)
 class Value:
     """A rung's number: `bound` and its `log10` (exact where the bound overflows), or a `note` why
-    there is none; `beta`: what it fails with, `together`: what else holds at the same time."""
+    there is none; `beta`: what it fails with, `together`: what else holds at the same time.
+    """
 
     bound: float
     log10: float

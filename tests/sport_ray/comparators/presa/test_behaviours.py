@@ -29,7 +29,8 @@ def test_bearing_and_distance_are_read_off_the_lidars():
         np.testing.assert_allclose(distance, np.hypot(dx, dy), rtol=1e-12)
         error = bearing - (np.arctan2(dy, dx) - heading)
         np.testing.assert_allclose(np.sin(error), 0.0, atol=1e-12)
-        assert (np.cos(error) > 0.0).all() and (np.abs(bearing) <= np.pi).all()
+        assert (np.cos(error) > 0.0).all()
+        assert (np.abs(bearing) <= np.pi).all()
 
 
 def hazard_and_steps(robot_plan, base: FrozenGaussian, name: str) -> tuple[float, float]:

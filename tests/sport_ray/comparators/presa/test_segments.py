@@ -155,7 +155,8 @@ def test_what_is_wrong_is_named_with_the_file(tmp_path: Path, contextual, change
     np.savez(path, **{name: value for name, value in given.items() if value is not None})
     with pytest.raises(UserError, match=message) as caught:
         load_segments(path)
-    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_no_file_and_no_npz(tmp_path: Path):

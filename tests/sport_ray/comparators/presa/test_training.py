@@ -70,9 +70,11 @@ def test_the_constraint_is_met_and_only_where_it_is_asked_for(aligned):
     presa, free = aligned["presa"], aligned["preference_only"]
     assert presa.safety_loss <= SETTINGS.safety_target
     assert free.safety_loss > np.log(2.0)  # worse than the reference
-    assert presa.multiplier is not None and presa.multiplier < SETTINGS.multiplier_max
+    assert presa.multiplier is not None
+    assert presa.multiplier < SETTINGS.multiplier_max
     assert free.multiplier is None
-    assert np.isnan(free.history.multiplier).all() and np.isnan(free.history.safety_loss).all()
+    assert np.isnan(free.history.multiplier).all()
+    assert np.isnan(free.history.safety_loss).all()
     assert free.preference_accuracy > presa.preference_accuracy > 0.5
 
 
@@ -85,7 +87,8 @@ def test_the_multiplier_follows_the_constraint(aligned):
     np.testing.assert_allclose(
         moves[inside], SETTINGS.multiplier_rate * excess[inside], rtol=1e-6, atol=1e-12
     )
-    assert (excess > 0).any() and (excess < 0).any()
+    assert (excess > 0).any()
+    assert (excess < 0).any()
 
 
 def test_the_clone_and_the_objective_behaviour_cloning_are_one(reference, aligned):

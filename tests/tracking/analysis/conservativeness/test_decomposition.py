@@ -105,10 +105,12 @@ def test_a_base_without_violations_is_marked() -> None:
 
 def test_what_is_not_known_is_missing_and_the_total_stays() -> None:
     row = parts(record(max_prefix_log_ratio=None)).iloc[0]
-    assert np.isnan(row["unreached"]) and np.isnan(row["worst_case"])
+    assert np.isnan(row["unreached"])
+    assert np.isnan(row["worst_case"])
     assert row["total"] == pytest.approx(math.log10(32), abs=1e-12)
     row = parts(record(), certificate=None).iloc[0]
-    assert np.isnan(row["confidence"]) and np.isfinite(row["unreached"])
+    assert np.isnan(row["confidence"])
+    assert np.isfinite(row["unreached"])
 
 
 def test_cells_without_a_promise_have_no_parts(results: Path) -> None:

@@ -74,8 +74,10 @@ def test_the_interval_is_over_seeds_slopes() -> None:
 
 def test_one_seed_has_a_slope_and_no_interval() -> None:
     both = pick(growth_table(ladder(1, noise=0.05)), "posterior", "both")
-    assert both["seeds"] == 1 and np.isfinite(both["slope"])
-    assert np.isnan(both["low"]) and np.isnan(both["high"])
+    assert both["seeds"] == 1
+    assert np.isfinite(both["slope"])
+    assert np.isnan(both["low"])
+    assert np.isnan(both["high"])
 
 
 def test_cells_in_which_nothing_was_seen_are_left_out_and_counted() -> None:

@@ -25,6 +25,8 @@ from sport_ray.projection import max_log_ratio
 
 Array = NDArray[np.float64]
 CONSTRAINTS: dict[str, type[Constraint]] = {}
+LAST = 100
+"""Order of a constraint that gives none."""
 
 
 class Constraint(ABC):
@@ -35,6 +37,12 @@ class Constraint(ABC):
     """
 
     name: ClassVar[str]
+    title: ClassVar[str]
+    """The name in words, for tables, figures and reports; by default ``name``."""
+    formula: ClassVar[str]
+    """The prior bound as a formula, for a deployed policy's promise; by default empty."""
+    order: ClassVar[int]
+    """Rank in legends and tables; by default after those of this package."""
     state_size: ClassVar[int] = 0
     """Numbers that an episode carries."""
 
@@ -45,6 +53,11 @@ class Constraint(ABC):
         known = CONSTRAINTS.get(cls.name, cls)
         if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(f"name {cls.name!r} is taken by the constraint {known.__qualname__}")
+        # Not its parent's: a variant under its own name promises something else.
+        own = vars(cls)
+        cls.title = own.get("title", cls.name)
+        cls.formula = own.get("formula", "")
+        cls.order = own.get("order", LAST)
         CONSTRAINTS[cls.name] = cls
 
     @classmethod

@@ -24,6 +24,9 @@ class RatioConstraint(Constraint):
 
     alpha: float
     name: ClassVar[str] = "ratio"
+    title: ClassVar[str] = "constant ratio"
+    formula: ClassVar[str] = "ε_base · α^T (arXiv 2504.06386)"
+    order: ClassVar[int] = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", require_alpha(self.alpha))

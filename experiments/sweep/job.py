@@ -147,6 +147,7 @@ def header(folder: ResultFolder, certificate: Certificate, cell: Cell) -> dict[s
         "log_alpha": None if cell.alpha is None else constraint.log_ratio_limit,
         "log_budget": getattr(constraint, "log_budget", None),
         "mu": getattr(constraint, "mu", None),
+        **constraint.recorded(),
         "horizon": cell.horizon,
         "seed": cell.seed,
         "hyperparameters": cell.hyperparameters_text,

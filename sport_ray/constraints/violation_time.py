@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from sport_ray.bounds.violation_time import violation_time_bound_from_counts
+from sport_ray.constraints.constraint import MustBeGivenError
 from sport_ray.constraints.evidence import Evidence
 from sport_ray.constraints.ratio import RatioConstraint
 from sport_ray.errors import UserError
@@ -50,9 +51,9 @@ class ViolationTimeConstraint(RatioConstraint):
         """Not possible: see the class.
 
         Raises:
-            UserError: always.
+            MustBeGivenError: always.
         """
-        raise UserError(
+        raise MustBeGivenError(
             "constraint 'violation_time' cannot be derived from a risk, because its bound holds "
             "only for an α that was fixed beforehand: give alphas"
         )

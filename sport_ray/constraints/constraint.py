@@ -51,6 +51,9 @@ class Constraint(ABC):
     """The prior bound as a formula, for a deployed policy's promise; by default empty."""
     order: ClassVar[int]
     """Rank in legends and tables; by default after those of this package."""
+    simultaneous: ClassVar[bool]
+    """Whether the prior bound follows from ε_base(T) alone: then it holds together with all others
+    of the certificate. By default not: each holds with confidence 1 − β on its own."""
     state_size: ClassVar[int] = 0
     """Numbers that an episode carries."""
 
@@ -63,6 +66,7 @@ class Constraint(ABC):
         cls.title = own.get("title", cls.name)
         cls.formula = own.get("formula", "")
         cls.order = own.get("order", LAST)
+        cls.simultaneous = own.get("simultaneous", False)
         if cls.__module__.rpartition(".")[0] != _PACKAGE and cls.__module__ != "__main__":
             cls.name = f"{cls.__module__}:{cls.name}"
         known = CONSTRAINTS.get(cls.name, cls)

@@ -49,6 +49,7 @@ class PathwiseBudget(Budget):
     title: ClassVar[str] = "pathwise budget"
     formula: ClassVar[str] = "pathwise budget: ε_base · e^B"
     order: ClassVar[int] = 4
+    simultaneous: ClassVar[bool] = True
     rules_for_target: ClassVar[tuple[str, str]] = ("spread", "all")  # trained without it, under it
 
     def __post_init__(self) -> None:
@@ -114,6 +115,7 @@ class PathwiseBudgetSpread(PathwiseBudget):
     title: ClassVar[str] = "pathwise budget, spread"
     formula: ClassVar[str] = "pathwise budget: ε_base · e^B"
     order: ClassVar[int] = 5
+    simultaneous: ClassVar[bool] = True
     rules_for_target: ClassVar[tuple[str, str]] = ("spread", "spread")
 
 
@@ -126,4 +128,5 @@ class PathwiseBudgetAll(PathwiseBudget):
     title: ClassVar[str] = "pathwise budget, all at once"
     formula: ClassVar[str] = "pathwise budget: ε_base · e^B"
     order: ClassVar[int] = 6
+    simultaneous: ClassVar[bool] = True
     rules_for_target: ClassVar[tuple[str, str]] = ("all", "all")

@@ -21,7 +21,7 @@ from sport_ray.tracking.analysis.pareto import RISK_KINDS, candidates
 from sport_ray.tracking.results.base_steps import BaseSteps
 from sport_ray.tracking.results.csv_text import csv_text
 from sport_ray.tracking.results.files import write_atomically
-from sport_ray.tracking.results.kinds import is_base, kind_of
+from sport_ray.tracking.results.kinds import is_base
 from sport_ray.tracking.results.performance import STEPS, Performance, performance_of
 from sport_ray.tracking.results.task_policies import sources_of
 
@@ -96,7 +96,7 @@ def hypervolume_table(
             chosen = candidates(settings, risk_kind)
             if horizon is not None:
                 chosen = chosen[chosen["horizon"] == horizon]
-            kinds = kind_of(chosen)
+            kinds = chosen["constraint"]
             groups: list[tuple[str, str, str, pd.DataFrame]] = [(ALL, ALL, ALL, chosen)]
             keys = list(zip(kinds, chosen["method"], sources_of(chosen), strict=True))
             for key in dict.fromkeys(keys):

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from sport_ray.tracking.results.intervals import estimate, holm
+from sport_ray.tracking.results.kinds import is_paper
 from sport_ray.tracking.results.parameters import parts_of
 
 Array = NDArray[np.float64]
@@ -66,7 +67,7 @@ def trend_table(frame: pd.DataFrame) -> pd.DataFrame:
     """
     done = frame[
         (frame["status"] == "finished")
-        & (frame["constraint"] == "ratio")
+        & is_paper(frame)
         & frame["eps_max"].isna()
         & frame["method"].isin(METHODS)
     ]

@@ -8,7 +8,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from sport_ray.tracking.results.kinds import FREE_METHODS, RATIO, UNCONSTRAINED
+from sport_ray.tracking.results.kinds import PAPER, UNCONSTRAINED
 from sport_ray.tracking.results.parameters import parameters_of
 from sport_ray.tracking.results.records import ResultFolder
 from sport_ray.tracking.results.task_policies import parts_of_series, series_of_row, source_of
@@ -83,11 +83,10 @@ def run_name(record: dict[str, Any]) -> str:
     elif _is_free(record):
         bound = f"{source_of(record)} {record['method']}"
     else:
-        # A record without a kind is from before there were several.
-        kind = record.get("constraint") or RATIO
+        kind = record["constraint"]
         names = {"alpha": record.get("alpha"), "eps_max": record.get("eps_max")}
         shown = [f"{name}={value:g}" for name, value in names.items() if value is not None]
-        kinds = [] if kind == RATIO else [kind]
+        kinds = [] if kind == PAPER else [kind]
         source = parts_of_series(series)[1]
         bound = " ".join([*filter(None, [source]), record["method"], *kinds, *shown[:1]])
     parameters = parameters_of(record.get("hyperparameters"))
@@ -96,7 +95,7 @@ def run_name(record: dict[str, Any]) -> str:
 
 
 def _is_free(record: dict[str, Any]) -> bool:
-    return record["method"] in FREE_METHODS or record.get("constraint") == UNCONSTRAINED
+    return bool(record["constraint"] == UNCONSTRAINED)
 
 
 def _repr(value: float | None) -> str | None:

@@ -9,20 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from sport_ray.tracking.results.kinds import FREE_METHODS, RATIO, UNCONSTRAINED, kind_of
+from sport_ray.tracking.results.kinds import PAPER, UNCONSTRAINED, class_of
 from sport_ray.tracking.results.task_policies import parts_of_series, series_of_row, series_text
 
-KINDS = {
-    RATIO: "constant ratio",
-    "gauss_renyi": "Gauss–Rényi",
-    "violation_time": "violation time",
-    "mean_shift": "mean shift",
-    "pathwise": "pathwise budget",
-    "pathwise_spread": "pathwise budget, spread",
-    "pathwise_all": "pathwise budget, all at once",
-    UNCONSTRAINED: "unconstrained",
-}
-"""Names of the kinds of constraint; others are called by their own."""
 Row = Mapping[str, Any] | pd.Series
 _SHORT_METHODS = {"projected_ppo": "PPO", "projected_at_deployment": "at deployment"}
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -83,9 +72,10 @@ def alpha_text(value: float | None) -> str:
     return "–" if value is None or pd.isna(value) else f"{value:.6g}"
 
 
-def kind_text(kind: str | None) -> str:
-    """A kind of constraint in words; the paper's for a record from before there were others."""
-    return KINDS[RATIO] if _missing(kind) else KINDS.get(str(kind), str(kind))
+def kind_text(kind: str) -> str:
+    """A kind of constraint in words: the title of its class; of an unknown one its name."""
+    known = class_of(kind)
+    return kind if known is None else known.title
 
 
 def constraint_text(row: Row) -> str:
@@ -97,13 +87,10 @@ def constraint_text(row: Row) -> str:
     >>> constraint_text(budget | {"eps_max": 0.1})
     'pathwise budget, ε_max = 0.1'
     """
-    kind, alpha, eps_max = row.get("constraint"), row.get("alpha"), row.get("eps_max")
-    if kind == UNCONSTRAINED or row["method"] in FREE_METHODS:
-        return KINDS[UNCONSTRAINED]
+    kind, alpha, eps_max = row["constraint"], row.get("alpha"), row.get("eps_max")
     name = kind_text(kind)
     if not _missing(alpha):
-        paper = name == KINDS[RATIO]
-        return f"α = {alpha_text(alpha)}" if paper else f"α = {alpha_text(alpha)} ({name})"
+        return f"α = {alpha_text(alpha)}" + ("" if kind == PAPER else f" ({name})")
     return name if _missing(eps_max) else f"{name}, ε_max = {eps_max:g}"
 
 
@@ -112,15 +99,16 @@ def setting_text(row: Row) -> str:
 
     >>> setting_text({"method": "projected_ppo", "constraint": "ratio", "alpha": 1.15})
     'PPO, α = 1.15'
-    >>> free = {"method": "unconstrained", "hyperparameters": "lr=0.0001"}
-    >>> setting_text(free)
+    >>> free = {"method": "unconstrained", "constraint": "unconstrained"}
+    >>> setting_text(free | {"hyperparameters": "lr=0.0001"})
     'unconstrained, lr=0.0001'
-    >>> scpo = {"method": "projected_at_deployment", "task_policy": "scpo", "alpha": 1.1}
-    >>> setting_text(scpo), setting_text({"method": "unprojected", "task_policy": "scpo"})
+    >>> scpo = {"method": "projected_at_deployment", "task_policy": "scpo", "constraint": "ratio"}
+    >>> as_it_is = {"method": "unprojected", "task_policy": "scpo", "constraint": "unconstrained"}
+    >>> setting_text(scpo | {"alpha": 1.1}), setting_text(as_it_is)
     ('SCPO, projected, α = 1.1', 'SCPO, as it is')
     """
     name, series = constraint_text(row), series_of_row(row)
-    if name != KINDS[UNCONSTRAINED]:
+    if row["constraint"] != UNCONSTRAINED:
         name = f"{_SHORT_METHODS.get(series) or series_text(series)}, {name}"
     elif parts_of_series(series)[1]:
         name = series_text(series)
@@ -135,7 +123,7 @@ def _parameters(row: Row) -> str:
 def point_text(row: Row, horizon: bool) -> str:
     """The label of a point in a chart that shows the method by itself; with its T if wanted."""
     series = series_of_row(row)
-    free = row["method"] in FREE_METHODS and parts_of_series(series)[1]
+    free = row["constraint"] == UNCONSTRAINED and parts_of_series(series)[1]
     name = series_text(series) if free else constraint_text(row)
     label = name.replace(" budget", "").replace(" = ", " ") + _parameters(row)
     return f"{label}, T {row['horizon']}" if horizon else label
@@ -186,8 +174,9 @@ def confidence_text(beta: float) -> str:
 
 def left_out_text(settings: pd.DataFrame) -> str:
     """What a figure over α leaves out, as the end of its caption; empty if nothing."""
-    kinds = kind_of(settings)
-    others = dict.fromkeys(kinds[(kinds != RATIO) & (kinds != UNCONSTRAINED)])
+    others = dict.fromkeys(
+        settings.loc[~settings["constraint"].isin([PAPER, UNCONSTRAINED]), "constraint"]
+    )
     if not others:
         return ""
     names = ", ".join(kind_text(str(kind)) for kind in others)

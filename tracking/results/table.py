@@ -13,7 +13,7 @@ import pandas as pd
 
 from sport_ray.tracking.results.csv_text import csv_text
 from sport_ray.tracking.results.files import write_atomically
-from sport_ray.tracking.results.kinds import ORDER, constraint_held
+from sport_ray.tracking.results.kinds import constraint_held, ranks
 from sport_ray.tracking.results.parameters import order_of
 from sport_ray.tracking.results.records import read_results
 from sport_ray.tracking.results.refutation import find_refutations
@@ -87,7 +87,7 @@ def results_table(records: Sequence[dict[str, Any]], planned: int | None = None)
     orders: dict[Any, dict[str, int]] = {
         "method": {name: rank for rank, name in enumerate(METHODS)},
         "task_policy": _order_of_sources(frame["task_policy"]),
-        "constraint": ORDER,
+        "constraint": ranks(frame["constraint"].dropna()),
     }
     texts = sorted(frame["hyperparameters"].dropna().unique(), key=order_of)
     orders["hyperparameters"] = {text: rank for rank, text in enumerate(texts)}

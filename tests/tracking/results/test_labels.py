@@ -63,14 +63,12 @@ def test_confidence_never_rounds_to_one(beta: float, text: str) -> None:
     ("method", "kind", "alpha", "eps_max", "text"),
     [
         ("projected_ppo", "ratio", 1.15, None, "PPO, α = 1.15"),
-        ("projected_ppo", None, 1.15, math.nan, "PPO, α = 1.15"),
         ("projected_ppo", "gauss_renyi", 1.15, 0.1, "PPO, α = 1.15 (Gauss–Rényi)"),
         ("projected_ppo", "pathwise", None, 0.1, "PPO, pathwise budget, ε_max = 0.1"),
         ("projected_at_deployment", "mean_shift", math.nan, 0.1,
          "at deployment, mean shift, ε_max = 0.1"),
         ("projected_ppo", "pathwise_all", None, None, "PPO, pathwise budget, all at once"),
         ("projected_ppo", "of_a_plugin", None, 0.02, "PPO, of_a_plugin, ε_max = 0.02"),
-        ("unconstrained", None, None, None, "unconstrained"),
         ("unconstrained", "unconstrained", math.nan, math.nan, "unconstrained"),
     ],
 )  # fmt: skip

@@ -31,11 +31,7 @@ SWEEP_FILES = (
     "speedup.csv",
     "task_policies.csv",
     "report.html",
-    "conservativeness.html",
     "conservativeness.csv",
-    "conservativeness_cells.csv",
-    "conservativeness_growth.csv",
-    "conservativeness_settings.csv",
 )
 FIGURES = "figures"
 MAX_POLICY_BYTES = 1_000_000

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from sport_ray.tracking.results.kinds import RATIO
+from sport_ray.tracking.results.kinds import PAPER
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ def _derived(record: dict[str, Any]) -> dict[str, float | None]:
 def _log10_prior(record: dict[str, Any], prior: float) -> float | None:
     """From log alpha under the paper's constraint, where the bound itself may be infinite."""
     eps_base, log_alpha = record["eps_base"], record["log_alpha"]
-    if record["constraint"] == RATIO and eps_base and log_alpha is not None:
+    if record["constraint"] == PAPER and eps_base and log_alpha is not None:
         world = math.log(record["alpha_mu"])
         step = log_alpha + math.log(record["alpha_p"])
         return math.log10(eps_base) + (world + record["horizon"] * step) / math.log(10)

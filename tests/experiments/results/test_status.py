@@ -40,7 +40,9 @@ def put_record(folder: Path, cell_id: str, status: str = "finished", **more: Any
     path = folder / "cells" / cell_id / "record.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     record = {"cell_id": cell_id, "status": status, "source": "projected_ppo"}
-    path.write_text(json.dumps({**record, "projected": True, "alpha": 1.5, "horizon": 25, "seed": 0, **more}))
+    path.write_text(
+        json.dumps({**record, "projected": True, "alpha": 1.5, "horizon": 25, "seed": 0, **more})
+    )
     return path
 
 

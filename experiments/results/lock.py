@@ -89,8 +89,9 @@ class FolderLock:
 
     def _lives_here(self) -> bool:
         owner = self._lease.owner
-        here = owner is not None and _host(owner) == socket.gethostname()
-        return here and answers(owner.pid)
+        if owner is None or _host(owner) != socket.gethostname():
+            return False
+        return answers(owner.pid)
 
     def _taken(self, more: str = "") -> UserError:
         owner = self._lease.owner

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,6 +19,7 @@ from sport_ray.bounded import read_bytes
 from sport_ray.errors import UserError
 from sport_ray.text import plain
 from sport_ray.tracking.results.base_steps import BaseSteps, base_steps
+from sport_ray.tracking.results.published import is_published, published_records
 from sport_ray.tracking.results.schema import describe_problem
 
 if TYPE_CHECKING:  # torch takes seconds
@@ -93,7 +95,7 @@ class ResultFolder:
 
 
 def read_results(path: str | Path, *, may_be_empty: bool = False) -> ResultFolder:
-    """Read a result folder.
+    """Read a result folder, or published results (`sport-ray publish`), which have one table.
 
     A record that cannot be trusted is left out and named in `unreadable`: one cell must not
     take the others with it, and none may vanish. Raises UserError if there is no such folder, if
@@ -108,15 +110,16 @@ def read_results(path: str | Path, *, may_be_empty: bool = False) -> ResultFolde
     if plan is not None:
         files = [file for file in files if file.parent.name in plan]
     study = _read_optional(folder / "study.json") or {}
-    if not files and not (may_be_empty and "name" in study):
+    table = folder / "cells.csv" if is_published(folder) else None
+    if not files and table is None and not (may_be_empty and "name" in study):
         asked = f", of {len(plan)} cells that are planned" if plan else ""
         raise UserError(
             f"no results in {folder} (no cells/*/record.json{asked}): "
             "run `sport-ray sweep STUDY.yaml` first"
         )
     records, unreadable = [], []
-    for file in files:
-        found = _read_record(file, study)
+    judged = (_read_record(file, study) for file in files) if table is None else _rows(table)
+    for found in judged:
         if isinstance(found, Unreadable):
             unreadable.append(found)
         else:
@@ -128,11 +131,11 @@ def read_results(path: str | Path, *, may_be_empty: bool = False) -> ResultFolde
     certificate = _read_certificate(folder / "certificate.json")
     whole = whole_certificate(folder / "certificate.json", certificate)
     if whole is not None:
-        judged = [(record, _altered(record, whole)) for record in records]
-        records = [record for record, problem in judged if problem is None]
+        checked = [(record, _altered(record, whole)) for record in records]
+        records = [record for record, problem in checked if problem is None]
         unreadable += [
             Unreadable(plain(record["cell_id"]), problem)
-            for record, problem in judged
+            for record, problem in checked
             if problem is not None
         ]
     return ResultFolder(
@@ -174,6 +177,17 @@ def _read_record(file: Path, study: dict[str, Any]) -> dict[str, Any] | Unreadab
         if problem is None and record["study"] != study.get("name", record["study"]):
             problem = f"belongs to study {record['study']!r}, not to {study['name']!r}"
     return without_nan(record) if problem is None else Unreadable(plain(cell), plain(problem))
+
+
+def _rows(table: Path) -> Iterator[dict[str, Any] | Unreadable]:
+    """The records of published results, as `_read_record` gives them."""
+    try:
+        rows = _seen(published_records(table))
+    except ValueError as error:
+        raise UserError(_damaged(table, str(error), "`sport-ray publish`")) from None
+    for row in rows:
+        problem = describe_problem(row)
+        yield row if problem is None else Unreadable(str(row.get("cell_id")), plain(problem))
 
 
 def whole_certificate(file: Path, certificate: dict[str, Any] | None) -> Certificate | None:

@@ -36,7 +36,7 @@ from sport_ray.tracking.results.files import write_atomically
 from sport_ray.tracking.results.kinds import is_base, is_paper
 from sport_ray.tracking.results.labels import bound_text, setting_text
 from sport_ray.tracking.results.performance import performance_of
-from sport_ray.tracking.results.records import ResultFolder
+from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.statistics import SETTING
 from sport_ray.tracking.results.table import plain_rows
 
@@ -86,7 +86,7 @@ class _Panel:
 
 
 def draw_animation(
-    folder: ResultFolder,
+    folder: Results,
     frame: pd.DataFrame,
     settings: pd.DataFrame,
     answer: Answer,
@@ -121,7 +121,7 @@ def draw_animation(
 
 
 def _panels(
-    folder: ResultFolder, frame: pd.DataFrame, settings: pd.DataFrame, answer: Answer
+    folder: Results, frame: pd.DataFrame, settings: pd.DataFrame, answer: Answer
 ) -> tuple[list[_Panel], int, int] | None:
     """What to show, at one T and seed; None if there is no certified setting with samples."""
     leaders = {one.level: one for one in answer.leaders}
@@ -163,9 +163,7 @@ def _panels(
     return None
 
 
-def _samples(
-    folder: ResultFolder, frame: pd.DataFrame, row: pd.Series, seed: int
-) -> Samples | None:
+def _samples(folder: Results, frame: pd.DataFrame, row: pd.Series, seed: int) -> Samples | None:
     mask = (frame["seed"] == seed) & (frame["status"] == "finished")
     for name in SETTING:
         mask &= frame[name].isna() if pd.isna(row[name]) else frame[name] == row[name]

@@ -3,34 +3,45 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sport_ray.tracking.results.schema import COLUMNS
+from sport_ray.errors import UserError
+from sport_ray.text import plain
+from sport_ray.tracking.results.folder import ResultFolder, damaged
+from sport_ray.tracking.results.record import COLUMNS
 
-_TYPES = {"str": str, "int": int, "float": float}
+_READ: dict[str, Callable[[str], Any]] = {
+    "str": plain,
+    "int": int,
+    "float": float,
+    "bool": {"True": True, "False": False}.__getitem__,
+}
 
 
-def is_published(folder: Path) -> bool:
-    """Whether a folder holds a table of cells and is no sweep's result folder."""
-    of_a_sweep = any((folder / name).exists() for name in ("study.json", "cells"))
-    return not of_a_sweep and (folder / "cells.csv").is_file()
+def published_rows(folder: Path) -> dict[str, dict[str, Any]] | None:
+    """The records of published results by cell; None of a folder that holds no such.
 
-
-def published_records(file: Path) -> list[dict[str, Any]]:
-    """The rows of a ``cells.csv`` as records: its numbers read back exactly, null where empty.
-
-    Columns that are not of a record are left out: they are derived anew.
+    Numbers are read back exactly, what is empty as null. Columns that are not of a record are left
+    out: they are derived anew.
 
     Raises:
-        ValueError: a number that is none.
+        UserError: a table with a number that is none.
     """
-    with file.open(encoding="utf-8", newline="") as handle:
-        return [
-            {
-                column.name: _TYPES[column.kind](row[column.name]) if row[column.name] else None
-                for column in COLUMNS
-                if row.get(column.name) is not None
-            }
-            for row in csv.DictReader(handle)
-        ]
+    files, table = ResultFolder(folder), folder / "cells.csv"
+    if files.study_json.exists() or files.cells.exists() or not table.is_file():
+        return None
+    try:
+        with table.open(encoding="utf-8", newline="") as handle:
+            return {row["cell_id"]: _record(row) for row in csv.DictReader(handle)}
+    except (ValueError, KeyError) as error:
+        raise UserError(damaged(table, repr(error), "`sport-ray publish`")) from None
+
+
+def _record(row: dict[str, str | None]) -> dict[str, Any]:
+    return {
+        column.name: _READ[column.kind](text) if text else None
+        for column in COLUMNS
+        if (text := row.get(column.name)) is not None
+    }

@@ -11,7 +11,7 @@ from sport_ray.errors import UserError
 from sport_ray.tracking.report.publish import publish
 from sport_ray.tracking.report.write import write_report
 from sport_ray.tracking.results.records import read_results
-from sport_ray.tracking.results.schema import COLUMN_NAMES
+from sport_ray.tracking.results.record import COLUMN_NAMES
 
 COMMITTED = Path(__file__).parents[3] / "docs" / "results"
 
@@ -31,7 +31,7 @@ def test_records_come_back_to_the_bit(published: tuple[Path, Path]) -> None:
     back = read_results(out)
     assert back.unreadable == ()
     assert {record["cell_id"] for record in back.records} == set(whole)
-    names = set(COLUMN_NAMES) - {"task_policy"}  # the table says what a record leaves open
+    names = COLUMN_NAMES
     for record in back.records:
         kept = {name: whole[record["cell_id"]].get(name) for name in names}
         assert {name: record.get(name) for name in names} == kept

@@ -50,7 +50,7 @@ from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.config.study import load_study
 folder = StudyFolder(pathlib.Path(sys.argv[2]), load_study(pathlib.Path(sys.argv[1])))
 folder.claim(None)
-print(sys.flags.optimize, folder._lock is not None, (folder.root / ".driver.json").exists())
+print(sys.flags.optimize, folder._lock is not None, (folder.root / ".driver.lock").exists())
 """
 
 

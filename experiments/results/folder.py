@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sport_ray.canonical import write_atomic, write_json
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.redact import public_study, public_text
-from sport_ray.experiments.results.lock import DRIVER, FolderLock
+from sport_ray.experiments.results.lock import LEASE, FolderLock
 from sport_ray.tracking.results.folder import ResultFolder, damaged
 
 if TYPE_CHECKING:  # torch takes seconds, which `sport-ray status` should not
@@ -44,7 +44,7 @@ class StudyFolder(ResultFolder):
 
     def _empty(self) -> bool:
         """Nothing is there, or what a process left that died as soon as it had the lock."""
-        return {path.name for path in self.root.iterdir()} <= {self.ledger.name, DRIVER}
+        return {path.name for path in self.root.iterdir()} <= {LEASE}
 
     def _holder(self) -> str | None:
         kept = self.read_study()
@@ -61,7 +61,7 @@ class StudyFolder(ResultFolder):
             UserError: another process is at work here.
         """
         if self._lock is None:
-            self._lock = FolderLock(self.ledger)
+            self._lock = FolderLock(self.root)
         return self._lock
 
     def release(self) -> None:

@@ -253,7 +253,8 @@ def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> Sw
     study = digest(public_study(folder.study))
     logger: SweepLogger | None = None  # once it is open
     try:
-        with sweep_ledger(folder.ledger, len(plan.cells), study, folder.hold()) as ledger:
+        folder.hold()
+        with sweep_ledger(folder.ledger, len(plan.cells), study) as ledger:
             require_space(*folder.places)
             folder.write_study(context.source)
             _set_aside(context, missing, ledger)  # before anything reads records

@@ -19,6 +19,7 @@ from sport_ray.tracking.results.folder import (
     read_json,
     read_object,
 )
+from sport_ray.tracking.results.published import published_rows
 from sport_ray.tracking.results.record import describe_problem
 
 if TYPE_CHECKING:  # torch takes seconds
@@ -97,7 +98,7 @@ class Results:
 
 
 def read_results(path: str | Path, *, may_be_empty: bool = False) -> Results:
-    """Read a result folder.
+    """Read a result folder, or published results (`sport-ray publish`), which have one table.
 
     A record that cannot be trusted is left out and named in `unreadable`: one cell must not
     take the others with it, and none may vanish. Raises UserError if there is no such folder, if
@@ -111,6 +112,8 @@ def read_results(path: str | Path, *, may_be_empty: bool = False) -> Results:
     cells, plan = files.recorded(), files.read_plan()
     wanted = set(cells if plan is None else plan.cells)
     cells = [cell for cell in cells if cell in wanted]
+    if (rows := published_rows(folder)) is not None:
+        cells, wanted = list(rows), set(rows)
     study = files.read_study() or {}
     if not cells and not (may_be_empty and "name" in study):
         asked = f", of {len(wanted)} cells that are planned" if wanted else ""
@@ -122,7 +125,10 @@ def read_results(path: str | Path, *, may_be_empty: bool = False) -> Results:
     whole = whole_certificate(files.certificate, certificate)
     records, unreadable = [], []
     for cell in cells:
-        found = _read_record(files.record(cell), study, whole)
+        if rows is None:
+            found = _read_record(files.record(cell), study, whole)
+        else:
+            found = _judged(rows[cell], cell, study, whole)
         if isinstance(found, Unreadable):
             unreadable.append(found)
         else:
@@ -149,6 +155,12 @@ def _read_record(
         record = read_json(file)
     except UserError as error:
         return Unreadable(plain(cell), plain(str(error.__cause__ or error)))
+    return _judged(record, cell, study, certificate)
+
+
+def _judged(
+    record: Any, cell: str, study: dict[str, Any], certificate: Certificate | None
+) -> dict[str, Any] | Unreadable:
     problem = describe_problem(record)
     if problem is None and record["cell_id"] != cell:
         problem = f"says cell {record['cell_id']!r}"

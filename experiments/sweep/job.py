@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 from ray.exceptions import RayError, RayTaskError
 
@@ -28,12 +29,19 @@ from sport_ray.policies import (
 )
 from sport_ray.tracking.results.record import (
     FINISHED,
-    RESERVED,
     Header,
     Outcome,
     Record,
     Training,
 )
+
+TRAINING_METRICS = (
+    "clip_fraction",
+    "train_return",
+    "train_episodes",
+    "train_violations",
+)
+"""What a source may measure that has a column; its other metrics are further fields."""
 
 
 def run_job(folder: StudyFolder, job: Job) -> dict[str, int]:
@@ -65,17 +73,19 @@ def run_job(folder: StudyFolder, job: Job) -> dict[str, int]:
         for cell in missing:
             write_failure(folder, certificate, cell, error)
         return {"finished": 0, "failed": len(missing)}
+    measured: dict[str, Any] = dict(trained.metrics)
     training = Training(
         policy_digest=trained_digest,
         train_env_steps=trained.env_steps,
         train_seconds=trained.seconds,
+        **{name: measured.pop(name, None) for name in TRAINING_METRICS},
     )
     for cell in missing:
         try:
             samples = folder.samples(cell.id)
             evaluation = evaluate_cell(study, cell, certificate, base, task, samples)
             about = header(folder, certificate, cell)
-            more = {**own_numbers(about, cell), **trained.metrics}
+            more = {**own_numbers(about, cell), **measured}
             record = Record(about, FINISHED, training, evaluation, more)
         except Exception as error:
             if is_of_the_machine(error):
@@ -168,8 +178,7 @@ def write_failure(
         return  # another worker was quicker: what is finished stays
     failed = Outcome(status="failed", reason=reason_of(error))
     about = header(folder, certificate, cell)
-    more = {name: one for name, one in own_numbers(about, cell).items() if name not in RESERVED}
-    record = Record(about, failed, more=more)
+    record = Record(about, failed)
     path = folder.record(cell.id)
     trace = traceback_text(error).encode("utf-8", "backslashreplace")
     write_atomic(path.with_name("error.txt"), trace)

@@ -121,17 +121,11 @@ class Evaluation:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """The trained policy and what it took."""
+    """The trained policy and what it took, as far as its source says."""
 
     policy_digest: str = told("sha256 of the evaluated policy")
     train_env_steps: int = told("environment steps of training", "steps")
     train_seconds: float = told("wall time of training", "s")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingMetrics:
-    """What a source may say of its training; PPO says all of it."""
-
     clip_fraction: float | None = told("samples outside PPO's clip range at the end", "share")
     train_return: float | None = told("mean task return at the end of training")
     train_episodes: int | None = told("episodes of training, data collection included", "episodes")
@@ -149,7 +143,7 @@ class Record:
     more: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        taken = sorted(self.more.keys() & RESERVED)
+        taken = sorted(self.more.keys() & set(COLUMN_NAMES))
         if taken:  # what was measured is not a source's to say
             raise ValueError(
                 f"the source {self.header.source!r} or the constraint {self.header.constraint!r} "
@@ -166,7 +160,7 @@ class Record:
 class Column(NamedTuple):
     """One column: its type, whether a finished cell may lack it, its unit and its meaning.
 
-    given: by failed cells too. optional: a record may be without the field.
+    given: by failed cells too.
     """
 
     name: str
@@ -176,7 +170,6 @@ class Column(NamedTuple):
     meaning: str
     limits: dict[str, Any]
     given: bool
-    optional: bool
 
 
 def _columns(part: type) -> list[Column]:
@@ -193,19 +186,15 @@ def _columns(part: type) -> list[Column]:
                 about["meaning"],
                 about["limits"],
                 given=part in (Header, Outcome),
-                optional=part is TrainingMetrics,
             )
         )
     return found
 
 
 COLUMNS = tuple(
-    column
-    for part in (Header, Outcome, Training, Evaluation, TrainingMetrics)
-    for column in _columns(part)
+    column for part in (Header, Outcome, Training, Evaluation) for column in _columns(part)
 )
 COLUMN_NAMES = tuple(column.name for column in COLUMNS)
-RESERVED = {column.name for column in COLUMNS if not column.optional}
 
 
 def describe_problem(record: object) -> str | None:
@@ -221,9 +210,9 @@ def describe_problem(record: object) -> str | None:
     finished = record.get("status") == "finished"
     for column in COLUMNS:
         if column.name not in record:
-            if column.optional or not (finished or column.given):
-                continue
-            return f"has no field {column.name!r}"
+            if finished or column.given:
+                return f"has no field {column.name!r}"
+            continue
         may_be_null = column.nullable or not (finished or column.given)
         problem = _describe_value(column, record[column.name], may_be_null)
         if problem:

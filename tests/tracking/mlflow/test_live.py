@@ -58,10 +58,17 @@ def test_what_the_store_refused_is_sent_at_the_end_once(
     folder = make_results(**SMALL)
     logger = SweepLogger(folder)
     logger.start()
+    answers = threading.Event()
+
+    def refuses(*_: Any) -> None:
+        answers.wait()
+        raise ConnectionError("gone")
+
     with monkeypatch.context() as gone:
-        gone.setattr(Sweep, "log_cell", lambda *_: (_ for _ in ()).throw(ConnectionError("gone")))
+        gone.setattr(Sweep, "log_cell", refuses)
         for record in records_of(folder):
-            logger.log_cell(record)
+            logger.log_cell(record)  # returns while the store is silent
+        answers.set()
         wait_for(lambda: len(logger.pending) == CELLS)
     reasons = list(logger.pending.values())
     assert "gone" in reasons[0]

@@ -16,8 +16,6 @@ from sport_ray.errors import UserError
 
 PAPER, UNCONSTRAINED = RatioConstraint.name, Unconstrained.name
 """The constraint of the paper, which published numbers are about; and its absence."""
-FREE_METHODS = (UNCONSTRAINED, "unprojected")
-"""Methods that deploy a task policy as it is: PPO's without a bound, and that of any source."""
 
 
 def class_of(kind: object) -> type[Constraint] | None:
@@ -47,7 +45,7 @@ def is_unconstrained(table: pd.DataFrame) -> pd.Series:
 
 def is_reference(table: pd.DataFrame) -> pd.Series:
     """Rows of the policy that PPO trains without a bound, which gains are measured against."""
-    return table["method"] == UNCONSTRAINED
+    return (table["source"] == UNCONSTRAINED) & is_unconstrained(table)
 
 
 def is_paper(table: pd.DataFrame) -> pd.Series:

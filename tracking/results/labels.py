@@ -81,10 +81,9 @@ def kind_text(kind: str) -> str:
 def constraint_text(row: Row) -> str:
     """A setting's constraint, from its row in a table or a record, whatever the method.
 
-    >>> constraint_text({"method": "projected_ppo", "constraint": "gauss_renyi", "alpha": 1.15})
+    >>> constraint_text({"constraint": "gauss_renyi", "alpha": 1.15})
     'α = 1.15 (Gauss–Rényi)'
-    >>> budget = {"method": "projected_ppo", "constraint": "pathwise", "alpha": None}
-    >>> constraint_text(budget | {"eps_max": 0.1})
+    >>> constraint_text({"constraint": "pathwise", "alpha": None, "eps_max": 0.1})
     'pathwise budget, ε_max = 0.1'
     """
     kind, alpha, eps_max = row["constraint"], row.get("alpha"), row.get("eps_max")
@@ -97,15 +96,16 @@ def constraint_text(row: Row) -> str:
 def setting_text(row: Row) -> str:
     """The short name of a setting without its T, the same wherever one is named.
 
-    >>> setting_text({"method": "projected_ppo", "constraint": "ratio", "alpha": 1.15})
+    >>> ratio = {"constraint": "ratio", "projected": True}
+    >>> free = {"constraint": "unconstrained", "projected": False}
+    >>> setting_text({"source": "projected_ppo", "alpha": 1.15, **ratio})
     'PPO, α = 1.15'
-    >>> free = {"method": "unconstrained", "constraint": "unconstrained"}
-    >>> setting_text(free | {"hyperparameters": "lr=0.0001"})
+    >>> setting_text({"source": "unconstrained", "hyperparameters": "lr=0.0001", **free})
     'unconstrained, lr=0.0001'
-    >>> scpo = {"method": "projected_at_deployment", "task_policy": "scpo", "constraint": "ratio"}
-    >>> as_it_is = {"method": "unprojected", "task_policy": "scpo", "constraint": "unconstrained"}
-    >>> setting_text(scpo | {"alpha": 1.1}), setting_text(as_it_is)
-    ('SCPO, projected, α = 1.1', 'SCPO, as it is')
+    >>> setting_text({"source": "scpo", "alpha": 1.1, **ratio})
+    'SCPO, projected, α = 1.1'
+    >>> setting_text({"source": "scpo", **free})
+    'SCPO, as it is'
     """
     name, series = constraint_text(row), series_of_row(row)
     if row["constraint"] != UNCONSTRAINED:
@@ -123,7 +123,7 @@ def _parameters(row: Row) -> str:
 def point_text(row: Row, horizon: bool) -> str:
     """The label of a point in a chart that shows the method by itself; with its T if wanted."""
     series = series_of_row(row)
-    free = row["constraint"] == UNCONSTRAINED and parts_of_series(series)[1]
+    free = not row["projected"] and parts_of_series(series)[1]
     name = series_text(series) if free else constraint_text(row)
     label = name.replace(" budget", "").replace(" = ", " ") + _parameters(row)
     return f"{label}, T {row['horizon']}" if horizon else label

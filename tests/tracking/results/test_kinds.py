@@ -59,7 +59,8 @@ def test_the_smallest_breach_is_one(make_kinds) -> None:
 def test_the_unconstrained_and_the_unknown_hold_nothing() -> None:
     frame = pd.DataFrame(
         {
-            "method": ["unconstrained", "projected_ppo"],
+            "source": ["unconstrained", "projected_ppo"],
+            "projected": [False, True],
             "constraint": ["unconstrained", "of_a_plugin"],
             "status": "finished",
             "horizon": 21,

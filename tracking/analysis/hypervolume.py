@@ -95,11 +95,10 @@ def hypervolume_table(
             chosen = candidates(settings, risk_kind)
             if horizon is not None:
                 chosen = chosen[chosen["horizon"] == horizon]
+            kinds = chosen["constraint"]
             groups: list[tuple[tuple[str, str, bool | None], pd.DataFrame]]
             groups = [((ALL, ALL, None), chosen)]
-            keys = list(
-                zip(chosen["constraint"], chosen["source"], chosen["projected"], strict=True)
-            )
+            keys = list(zip(kinds, chosen["source"], chosen["projected"], strict=True))
             for key in dict.fromkeys(keys):
                 mask = np.array([one == key for one in keys], dtype=bool)
                 groups.append((key, chosen[mask]))

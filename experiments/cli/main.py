@@ -12,11 +12,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from sport_ray.errors import UserError
-from sport_ray.experiments.cli.analysis import (
-    compare_command,
-    conservativeness_command,
-    publish_command,
-)
+from sport_ray.experiments.cli.analysis import compare_command, publish_command
 from sport_ray.experiments.cli.certificates import (
     new_key_command,
     plan_command,
@@ -225,8 +221,8 @@ def run(
     """Do every stage of a study that is missing, then print the Pareto front.
 
     train-base (if the study's base does not exist and the study says how to train it), certify,
-    tune (if the study has the section), sweep, report, conservativeness. Run it again to resume:
-    nothing that is finished is repeated.
+    tune (if the study has the section), sweep, report. Run it again to resume: nothing that is
+    finished is repeated.
     """
     from sport_ray.experiments.results.alarm import end_with, print_alarm
     from sport_ray.experiments.stages.report import write_pages
@@ -244,7 +240,6 @@ def run(
     end_with(summary.refuted)
 
 
-app.command("conservativeness")(conservativeness_command)
 app.command("compare")(compare_command)
 app.command("publish")(publish_command)
 app.command("plan")(plan_command)

@@ -46,6 +46,10 @@ class PathwiseBudget(Budget):
     rule: str = "spread"
     steps_left: tuple[float, ...] = (20.0,)
     name: ClassVar[str] = "pathwise"
+    title: ClassVar[str] = "pathwise budget"
+    formula: ClassVar[str] = "pathwise budget: ε_base · e^B"
+    order: ClassVar[int] = 4
+    simultaneous: ClassVar[bool] = True
     rules_for_target: ClassVar[tuple[str, str]] = ("spread", "all")  # trained without it, under it
 
     def __post_init__(self) -> None:
@@ -108,6 +112,10 @@ class PathwiseBudgetSpread(PathwiseBudget):
     """The pathwise budget with the rule ``"spread"``, trained under it or not."""
 
     name: ClassVar[str] = "pathwise_spread"
+    title: ClassVar[str] = "pathwise budget, spread"
+    formula: ClassVar[str] = "pathwise budget: ε_base · e^B"
+    order: ClassVar[int] = 5
+    simultaneous: ClassVar[bool] = True
     rules_for_target: ClassVar[tuple[str, str]] = ("spread", "spread")
 
 
@@ -117,4 +125,8 @@ class PathwiseBudgetAll(PathwiseBudget):
 
     rule: str = "all"
     name: ClassVar[str] = "pathwise_all"
+    title: ClassVar[str] = "pathwise budget, all at once"
+    formula: ClassVar[str] = "pathwise budget: ε_base · e^B"
+    order: ClassVar[int] = 6
+    simultaneous: ClassVar[bool] = True
     rules_for_target: ClassVar[tuple[str, str]] = ("all", "all")

@@ -24,6 +24,10 @@ class RatioConstraint(Constraint):
 
     alpha: float
     name: ClassVar[str] = "ratio"
+    title: ClassVar[str] = "constant ratio"
+    formula: ClassVar[str] = "ε_base · α^T (arXiv 2504.06386)"
+    order: ClassVar[int] = 0
+    simultaneous: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", require_alpha(self.alpha))

@@ -16,6 +16,8 @@ class Unconstrained(Constraint):
     """The whole space: the task policy is deployed as it is, and no prior bound holds."""
 
     name: ClassVar[str] = "unconstrained"
+    title: ClassVar[str] = "unconstrained"
+    order: ClassVar[int] = 7
 
     @property
     def log_ratio_limit(self) -> float:

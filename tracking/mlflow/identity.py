@@ -8,7 +8,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from sport_ray.tracking.results.kinds import RATIO
+from sport_ray.tracking.results.kinds import PAPER
 from sport_ray.tracking.results.parameters import parameters_of
 from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.task_policies import plain_name
@@ -71,7 +71,7 @@ def run_name(record: dict[str, Any]) -> str:
     """The name that the UI shows for a cell's run."""
     shown = [plain_name(record)]
     if record["projected"]:
-        shown += [] if record["constraint"] == RATIO else [record["constraint"]]
+        shown += [] if record["constraint"] == PAPER else [record["constraint"]]
         names = {name: record[name] for name in ("alpha", "eps_max")}
         shown += [f"{name}={value:g}" for name, value in names.items() if value is not None][:1]
     parameters = parameters_of(record["hyperparameters"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from sport_ray.tracking.results.kinds import RATIO
+from sport_ray.tracking.results.kinds import PAPER
 from sport_ray.tracking.results.record import COLUMNS
 
 
@@ -126,7 +126,7 @@ def _derived(values: dict[str, Any]) -> dict[str, float]:
 def _log10_prior(record: dict[str, Any], prior: float) -> float | None:
     """From log alpha under the paper's constraint, where the bound itself may be infinite."""
     eps_base, log_alpha = record["eps_base"], record["log_alpha"]
-    if record["constraint"] == RATIO and eps_base and log_alpha is not None:
+    if record["constraint"] == PAPER and eps_base and log_alpha is not None:
         world = math.log(record["alpha_mu"])
         step = log_alpha + math.log(record["alpha_p"])
         return float(math.log10(eps_base) + (world + record["horizon"] * step) / math.log(10))

@@ -140,7 +140,7 @@ class TrainingMetrics:
 
 @dataclass(frozen=True)
 class Record:
-    """What a sweep writes of a cell. more: what its source measured in training."""
+    """What a sweep writes of a cell. more: what its source measured, and its constraint."""
 
     header: Header
     outcome: Outcome
@@ -151,7 +151,10 @@ class Record:
     def __post_init__(self) -> None:
         taken = sorted(self.more.keys() & RESERVED)
         if taken:  # what was measured is not a source's to say
-            raise ValueError(f"metrics of the source {self.header.source!r} are named {taken}")
+            raise ValueError(
+                f"the source {self.header.source!r} or the constraint {self.header.constraint!r} "
+                f"has numbers named {', '.join(taken)}: rename them"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """One flat object; a failed cell has no training and no evaluation."""

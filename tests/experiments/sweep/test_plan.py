@@ -111,20 +111,6 @@ def test_jobs_and_ids_of_every_kind_of_study_are_as_before(small_study, change, 
     assert hashed(Plan.of(study, certificate())) == expected
 
 
-def test_records_call_source_and_projection_what_they_always_have(small_study):
-    plan = Plan.of(Study.model_validate(small_study | {"task_policies": SOURCES}), certificate())
-    called = {(cell.source, cell.projected): cell.method for cell in plan.cells.values()}
-    assert called == {
-        ("projected_ppo", True): "projected_ppo",
-        ("unconstrained", False): "unconstrained",
-        ("unconstrained", True): "projected_at_deployment",
-        ("presa", False): "unprojected",
-        ("presa", True): "projected_at_deployment",
-        ("scpo", False): "unprojected",
-        ("scpo", True): "projected_at_deployment",
-    }
-
-
 def test_a_plan_has_every_cell_by_its_id(small_study):
     plan = Plan.of(Study.model_validate(small_study), certificate())
     assert [cell for job in plan.jobs for cell in job.cells] == list(plan.cells.values())

@@ -100,7 +100,7 @@ def test_status_and_reason_are_truthful(small: Path) -> None:
 def test_infinities_are_flagged_not_logged(small: Path) -> None:
     log_sweep(small)
     _, cells = parent_and_cells(small)
-    free = cells[one_file(small, method="unconstrained").parent.name]
+    free = cells[one_file(small, source="unconstrained", projected=False).parent.name]
     # A finished cell has them all: null in a record means infinite.
     names = ["max_log_ratio", "mean_log_ratio", "mean_realised_log_ratio"]
     assert free.data.tags[NOT_FINITE_TAG].split(",") == names
@@ -122,13 +122,13 @@ def test_logging_again_adds_nothing(small: Path) -> None:
 
 
 def test_a_new_cell_joins_and_a_cell_run_again_keeps_its_run(small: Path) -> None:
-    late = one_file(small, alpha=1.5, seed=1, method="projected_ppo")
+    late = one_file(small, alpha=1.5, seed=1, source="projected_ppo")
     text = late.read_text()
     late.unlink()
     log_sweep(small)
     failed = one_file(small, status="failed")
     before = parent_and_cells(small)[1][failed.parent.name].info.run_id
-    good = json.loads(one_file(small, alpha=10.0, seed=0, method="projected_ppo").read_text())
+    good = json.loads(one_file(small, alpha=10.0, seed=0, source="projected_ppo").read_text())
     failed.write_text(json.dumps(good | {"cell_id": failed.parent.name, "seed": 1}))
     late.write_text(text)
     summary = log_sweep(small)
@@ -197,7 +197,7 @@ def test_a_status_that_was_given_stays(small: Path) -> None:
 
 
 def test_a_sweep_that_died_is_killed_until_its_cells_are_there(small: Path) -> None:
-    late = one_file(small, alpha=1.5, seed=1, method="projected_ppo")
+    late = one_file(small, alpha=1.5, seed=1, source="projected_ppo")
     text = late.read_text()
     cells = [file.parent.name for file in small.glob("cells/*/record.json")]
     (small / "plan.json").write_text(json.dumps({"cells": cells, "jobs": []}))

@@ -6,12 +6,12 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from PIL import Image
 
@@ -82,7 +82,7 @@ class _Panel:
     @property
     def last(self) -> np.ndarray:
         """Last step of each path: (n,)."""
-        return np.isfinite(self.poses[..., 0]).sum(axis=1) - 1
+        return np.asarray(np.isfinite(self.poses[..., 0]).sum(axis=1) - 1)
 
 
 def draw_animation(
@@ -185,8 +185,7 @@ def _frames(panels: list[_Panel], horizon: int, dpi: int) -> Iterator[Image.Imag
         axes.set_xlabel("x, m", fontsize=9.5)
     grid[0][0].set_ylabel("y, m", fontsize=9.5)
     say_example(figure)
-    canvas = figure.canvas
-    assert isinstance(canvas, FigureCanvasAgg)
+    canvas: Any = figure.canvas  # that of Agg, whose methods have no types
     figure.set_layout_engine("constrained")
     canvas.draw()
     figure.set_layout_engine("none")
@@ -234,7 +233,9 @@ def _until(path: np.ndarray, time: float) -> np.ndarray:
 
 def _gif(images: list[Image.Image]) -> bytes:
     """One palette for all: by frequency the thin circles of goal and hazard would lose theirs."""
-    both = Image.fromarray(np.vstack([images[len(images) // 2], images[-1]]))
+    both = Image.fromarray(
+        np.vstack([np.asarray(images[len(images) // 2]), np.asarray(images[-1])])
+    )
     palette = both.quantize(_COLOURS, Image.Quantize.MAXCOVERAGE)
     frames = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     durations = [MILLISECONDS] * (len(frames) - 1) + [LAST_MILLISECONDS]

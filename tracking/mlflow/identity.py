@@ -26,14 +26,6 @@ def sweep_id(folder: Results) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def is_incomplete(folder: Results) -> bool:
-    """Whether cells that the study asks for have no record: its sweep was stopped before its end.
-
-    So it is with a record that cannot be read: its cell is run again.
-    """
-    return bool(folder.missing or folder.unreadable)
-
-
 def sweep_params(folder: Results) -> dict[str, str]:
     """What defines the sweep: the study's name, and what its certificate is about."""
     certificate = folder.certificate or {}

@@ -13,7 +13,6 @@ from mlflow import MlflowClient
 from sport_ray.errors import UserError
 from sport_ray.tracking import log_sweep
 from sport_ray.tracking.mlflow.client import default_uri
-from sport_ray.tracking.mlflow.lock import LoggingLock
 from sport_ray.tracking.mlflow.log import (
     CELL_TAG,
     NOT_FINITE_TAG,
@@ -21,6 +20,7 @@ from sport_ray.tracking.mlflow.log import (
     SWEEP_TAG,
     VACUOUS_TAG,
     Sweep,
+    hold_logging,
 )
 from sport_ray.tracking.mlflow.metrics import METRICS
 
@@ -210,10 +210,11 @@ def test_a_sweep_that_died_is_killed_until_its_cells_are_there(small: Path) -> N
 
 
 def test_one_process_logs_a_folder_at_a_time(small: Path) -> None:
-    with LoggingLock(small):
-        with pytest.raises(UserError, match=r"another process is logging .*results to MLflow"):
-            LoggingLock(small, wait=0.2).take()
-        assert not (small / "mlflow.db").exists()
+    lock = hold_logging(small)
+    with pytest.raises(UserError, match=r"another process is logging .*results to MLflow"):
+        hold_logging(small, wait=0.2)
+    assert not (small / "mlflow.db").exists()
+    lock.release()
     assert len(log_sweep(small).logged) == CELLS
 
 

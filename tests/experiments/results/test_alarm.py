@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from sport_ray.errors import UserError
-from sport_ray.experiments.stages.export import export_of
 from sport_ray.experiments.cli.main import app
 from sport_ray.experiments.results.alarm import alarm_in, alarm_of
+from sport_ray.experiments.stages.export import export_of
 from sport_ray.tracking.results.refutation import EXIT_STATUS
 from tests.tracking.conftest import write_study
 from tests.tracking.results.test_refutation import windy

@@ -89,16 +89,17 @@ def ladder_of_without_certificate(table: pd.DataFrame) -> pd.DataFrame:
 def test_nothing_is_said_of_what_is_not_promised(make_results) -> None:
     frame = load_results(make_results())
     table = ladder_table(frame, None)
-    assert set(table["method"]) == {"projected_ppo", "projected_at_deployment"}
+    assert table["projected"].all()
+    assert set(table["source"]) == {"projected_ppo", "unconstrained"}
     assert list(table.columns)[: len(COLUMNS)] == list(COLUMNS)
-    assert ladder_table(frame[frame["method"] == "unconstrained"], None).empty
+    assert ladder_table(frame[~frame["projected"]], None).empty
 
 
 def test_settings_have_the_worst_bound_and_the_mean_gap(make_results) -> None:
     table = ladder_of(make_results(change=reached))
     settings = setting_table(table)
     first = settings.iloc[0]
-    cells = table[(table["method"] == first["method"]) & (table["alpha"] == first["alpha"])]
+    cells = table[(table["source"] == first["source"]) & (table["alpha"] == first["alpha"])]
     cells = cells[cells["horizon"] == first["horizon"]]
     assert first["posterior_bound"] == cells["posterior_bound"].max()
     assert first["gap"] == pytest.approx(cells["gap"].mean())

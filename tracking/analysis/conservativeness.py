@@ -30,11 +30,11 @@ import pandas as pd
 from sport_ray.constraints import CONSTRAINTS, Constraint
 from sport_ray.tracking.results.intervals import estimate
 from sport_ray.tracking.results.kinds import class_of
-from sport_ray.tracking.results.labels import bound_text, constraint_text, rate_text, series_text
+from sport_ray.tracking.results.labels import bound_text, constraint_text, rate_text
 from sport_ray.tracking.results.promised import bound_of, world_of
 from sport_ray.tracking.results.statistics import SETTING, rate_interval
 from sport_ray.tracking.results.table import plain_rows
-from sport_ray.tracking.results.task_policies import series_of_row
+from sport_ray.tracking.results.task_policies import series_of_row, series_text
 
 PARTS = {
     "confidence": "log10 of the base's bound over its observed rate",

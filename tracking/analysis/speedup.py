@@ -79,7 +79,10 @@ def speedup_table(folder: Results, frame: pd.DataFrame) -> pd.DataFrame:
         for eps_max in sorted(float(one) for one in targeted["eps_max"].unique()):
             at_level = targeted[targeted["eps_max"] == eps_max]
             shares: dict[tuple[str, str], pd.Series] = {}
-            of_key = dict(list(at_level.groupby(["series", "constraint"], sort=False)))
+            of_key = {
+                (str(series), str(kind)): cells
+                for (series, kind), cells in at_level.groupby(["series", "constraint"], sort=False)
+            }
             for key, cells in of_key.items():
                 steps = cells.set_index("seed")["mean_task_steps"]
                 # Paired: all cells of a seed are evaluated on the same scenarios.

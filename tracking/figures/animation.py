@@ -15,8 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from PIL import Image
 
-from sport_ray.tracking.analysis.answer import HEADLINE_LEVEL, Answer
+from sport_ray.tracking.analysis.answer import Answer
 from sport_ray.tracking.analysis.pareto import candidates
+from sport_ray.tracking.analysis.speakers import HEADLINE_LEVEL
 from sport_ray.tracking.figures.style import (
     BLUE,
     MUTED,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from sport_ray.tracking.analysis.answer import Best
 from sport_ray.tracking.analysis.pareto import RISK_KINDS
+from sport_ray.tracking.analysis.speakers import Best
 from sport_ray.tracking.figures.style import KIND_COLOURS, series_marker
 from sport_ray.tracking.results import labels as wording
 from sport_ray.tracking.results.kinds import order_of, promise_of

@@ -2,8 +2,8 @@
 
 The sweep builds a `Record` and writes its JSON; readers check what lies on disk against the same
 fields (`describe_problem`); the columns of the results table, their types and their documentation
-are made from them (`COLUMNS`). A record may carry further fields, of its source or its constraint:
-they follow the documented columns, in alphabetical order, unchecked.
+are made from them (`COLUMNS`). A record may carry further fields, of its
+source or its constraint: they follow the documented columns, in alphabetical order, unchecked.
 """
 
 from __future__ import annotations
@@ -134,7 +134,10 @@ class Training:
 
 @dataclass(frozen=True)
 class Record:
-    """What a sweep writes of a cell. more: what its source measured, and its constraint."""
+    """What a sweep writes of a cell.
+
+    more: what its source measured in training, and further parameters of its constraint.
+    """
 
     header: Header
     outcome: Outcome

@@ -89,8 +89,8 @@ def ladder_of_without_certificate(table: pd.DataFrame) -> pd.DataFrame:
 def test_nothing_is_said_of_what_is_not_promised(make_results) -> None:
     frame = load_results(make_results())
     table = ladder_table(frame, None)
-    assert set(table["source"]) == {"projected_ppo", "unconstrained"}
     assert table["projected"].all()
+    assert set(table["source"]) == {"projected_ppo", "unconstrained"}
     assert list(table.columns)[: len(COLUMNS)] == list(COLUMNS)
     assert ladder_table(frame[~frame["projected"]], None).empty
 

@@ -141,7 +141,7 @@ def test_shares_of_speed_up_and_hypervolumes_are_per_source(make_sources) -> Non
     frame = load_results(folder.path)
     table = speedup_table(folder, frame).set_index("kind")
     assert set(table.index) >= {
-        "fixed α (paper)", "fixed α, not trained under it",
+        "constant ratio, learned", "constant ratio, not trained under it",
         "constant ratio, SCPO, projected", "constant ratio, PreSa, projected",
     }  # fmt: skip
     assert (table["seeds"].dropna() == 3).all()

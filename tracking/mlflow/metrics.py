@@ -125,9 +125,9 @@ def _derived(values: dict[str, Any]) -> dict[str, float]:
 
 def _log10_prior(record: dict[str, Any], prior: float) -> float | None:
     """From log alpha under the paper's constraint, where the bound itself may be infinite."""
-    eps_base, log_alpha = record["eps_base"], record["log_alpha"]
-    if record["constraint"] == PAPER and eps_base and log_alpha is not None:
-        world = math.log(record["alpha_mu"])
-        step = log_alpha + math.log(record["alpha_p"])
+    eps_base, log_alpha = record.get("eps_base"), record.get("log_alpha")
+    if record.get("constraint") == PAPER and eps_base and log_alpha is not None:
+        world = math.log(record.get("alpha_mu") or 1.0)
+        step = log_alpha + math.log(record.get("alpha_p") or 1.0)
         return float(math.log10(eps_base) + (world + record["horizon"] * step) / math.log(10))
     return math.log10(prior) if 0 < prior < math.inf else None

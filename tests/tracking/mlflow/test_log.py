@@ -102,8 +102,8 @@ def test_infinities_are_flagged_not_logged(small: Path) -> None:
     _, cells = parent_and_cells(small)
     free = cells[one_file(small, source="unconstrained", projected=False).parent.name]
     # A finished cell has them all: null in a record means infinite.
-    names = ["max_log_ratio", "mean_log_ratio", "mean_realised_log_ratio"]
-    assert free.data.tags[NOT_FINITE_TAG].split(",") == names
+    names = {"max_log_ratio", "mean_log_ratio", "mean_realised_log_ratio"}
+    assert names <= set(free.data.tags[NOT_FINITE_TAG].split(","))
     assert VACUOUS_TAG not in free.data.tags
     assert "max_log_ratio" not in free.data.metrics
     vacuous = cells[one_file(small, alpha=10.0).parent.name]

@@ -25,8 +25,8 @@ from sport_ray.deploy.bundle import Bundle
 from sport_ray.deploy.observations import Bounds
 from sport_ray.deploy.policy import DeployedPolicy
 from sport_ray.deploy.rules import rule_from_json
-from sport_ray.forward.heads import ToAction
-from sport_ray.forward.row import RowPolicy
+from sport_ray.policies.heads import ToAction
+from sport_ray.policies.row import RowPolicy
 from sport_ray.policies import GaussianNetwork, PolicySpec
 
 HORIZON, ROUNDS, EPISODES = 27, 15, 12

@@ -40,8 +40,8 @@ from sport_ray.deploy.promise import (
 from sport_ray.deploy.rules import Rule, rule_from_json
 from sport_ray.deploy.tensors import read_tensors
 from sport_ray.errors import UserError
-from sport_ray.forward.heads import ToAction
-from sport_ray.forward.row import RowPolicy
+from sport_ray.policies.heads import ToAction
+from sport_ray.policies.row import RowPolicy
 from sport_ray.text import plain
 
 _DTYPES: dict[str, np.dtype[Any]] = {

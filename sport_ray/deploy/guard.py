@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.deploy.observations import Bounds, NoObservation, Observer
-from sport_ray.forward.row import RowPolicy
+from sport_ray.policies.row import RowPolicy
 
 Array = NDArray[np.float64]
 OnBreach = Literal["raise", "base"]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.deploy.interpreted import log_ratio_row, project_kl_row, project_shift_row
-from sport_ray.sealed import Sealed
+from sport_ray.policies.sealed import Sealed
 
 Array = NDArray[np.float64]
 # As in sport_ray.constraints.budget and sport_ray.bounds.tradeoff.

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from sport_ray.errors import UserError
-from sport_ray.forward.row import BLOCK, RowPolicy
+from sport_ray.policies.row import BLOCK, RowPolicy
 from sport_ray.policies.network import GaussianNetwork, blank_network
 
 FEW = 4
-"""Up to so many observations are computed one by one (sport_ray.forward.row), which gives the same
+"""Up to so many observations are computed one by one (sport_ray.policies.row), which gives the same
 bits and is cheaper than a block: one environment's steps in training, say."""
 
 

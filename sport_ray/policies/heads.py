@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sport_ray.sealed import Sealed
+from sport_ray.policies.sealed import Sealed
 
 Array = NDArray[np.float64]
 _U = 2.0**-53

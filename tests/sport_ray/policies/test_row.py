@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sport_ray.forward.heads import ROW_ACTIVATIONS, TORCH_ACTIVATIONS, ToAction
-from sport_ray.forward.row import RowPolicy
+from sport_ray.policies.heads import ROW_ACTIVATIONS, TORCH_ACTIVATIONS, ToAction
+from sport_ray.policies.row import RowPolicy
 from sport_ray.policies import FrozenGaussian, GaussianNetwork, PolicySpec
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.network import ACTIVATIONS

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sport_ray.forward.heads import ROW_ACTIVATIONS, TORCH_ACTIVATIONS, LogStd, Normalize
-from sport_ray.sealed import Sealed
+from sport_ray.policies.heads import ROW_ACTIVATIONS, TORCH_ACTIVATIONS, LogStd, Normalize
+from sport_ray.policies.sealed import Sealed
 
 Array = NDArray[np.float64]
 BLOCK = 64

@@ -36,7 +36,7 @@ def export_command(
         Path | None, typer.Option("--results", help="Result folder that the cell is in.")
     ] = None,
 ) -> None:
-    """Write a finished cell's policy as a folder that needs torch and numpy only.
+    """Write a finished cell's policy as a folder that needs neither Ray nor MLflow.
 
     The folder holds both policies (safetensors), the constraint, the certificate with its table,
     and a manifest with the sha256 of each: load it with sport_ray.deploy.load.
@@ -159,7 +159,6 @@ def export_of(root: Path, cell_id: str) -> Any:
         certificate=root / "certificate.json",
         constraint=cell.constraint,
         horizon=cell.horizon,
-        bound=bound,
         env_kwargs=deployment_kwargs(study),
         **world,
         source={

@@ -33,6 +33,7 @@ from sport_ray.deploy.world import require_near
 from sport_ray.errors import UserError
 from sport_ray.policies import FrozenGaussian
 from sport_ray.policies.store import policy_from_bytes
+from sport_ray.policies.threads import one_thread
 from sport_ray.rollouts import BaseBehaviour, ProjectedBehaviour
 from sport_ray.text import plain
 
@@ -106,7 +107,8 @@ def read_bundle(folder: Path, *, expect: str | None = None, base_only: bool = Fa
     folder = Path(folder)
     manifest = read_manifest(folder, expect)
     try:
-        return _assemble(folder, manifest, base_only)
+        with one_thread():  # a forked process may load a bundle
+            return _assemble(folder, manifest, base_only)
     except UserError as error:
         raise type(error)(f"bundle {folder}: {plain(error)[:500]}") from None
     except (

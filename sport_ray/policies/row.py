@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sport_ray.policies.heads import ROW_ACTIVATIONS, LogStd, Normalize, fixed
 from sport_ray.policies.network import GaussianNetwork
 from sport_ray.policies.sealed import Sealed
+from sport_ray.policies.threads import one_thread
 
 Array = NDArray[np.float64]
 BLOCK = 64
@@ -106,6 +107,6 @@ class RowPolicy(Sealed):
         self._count[0] += 1
         rows = torch.zeros((BLOCK, self.observation_size), dtype=torch.float64)
         rows[0] = torch.from_numpy(x)
-        with torch.no_grad():
+        with torch.no_grad(), one_thread():
             mean, std = self._network(rows)
         return torch.cat((mean[0], std[0])).numpy().astype(np.float32)

@@ -24,7 +24,7 @@ def export_command(
         Path | None, typer.Option("--results", help="Result folder that the cell is in.")
     ] = None,
 ) -> None:
-    """Write a finished cell's policy as a folder that needs torch and numpy only.
+    """Write a finished cell's policy as a folder that needs neither Ray nor MLflow.
 
     The folder holds both policies (safetensors), the constraint, the certificate with its table,
     and a manifest with the sha256 of each: load it with sport_ray.deploy.load.

@@ -97,7 +97,6 @@ def export_of(root: Path, cell_id: str) -> Any:
         certificate=folder.certificate,
         constraint=cell.constraint,
         horizon=cell.horizon,
-        bound=bound,
         env_kwargs=deployment_kwargs(study),
         **world,
         source={

@@ -19,7 +19,7 @@ class GaussRenyiConstraint(RatioConstraint):
 
     name: ClassVar[str] = "gauss_renyi"
     title: ClassVar[str] = "Gauss–Rényi"
-    formula: ClassVar[str] = "Gauss–Rényi: min over λ > 1 of (ε_base · e^{T ρ(λ, α)})^{(λ−1)/λ}"
+    formula: ClassVar[str] = "min over λ > 1 of (ε_base · e^{T ρ(λ, α)})^{(λ−1)/λ}"
     order: ClassVar[int] = 1
     simultaneous: ClassVar[bool] = True
 

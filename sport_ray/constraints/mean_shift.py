@@ -38,7 +38,7 @@ class MeanShiftBudget(Budget):
     steps_left: tuple[float, ...] = (20.0,)
     name: ClassVar[str] = "mean_shift"
     title: ClassVar[str] = "mean shift"
-    formula: ClassVar[str] = "Gaussian trade-off: Φ(Φ⁻¹(ε_base) + μ)"
+    formula: ClassVar[str] = "Φ(Φ⁻¹(ε_base) + μ)"
     order: ClassVar[int] = 3
     simultaneous: ClassVar[bool] = True
 

@@ -47,7 +47,7 @@ class PathwiseBudget(Budget):
     steps_left: tuple[float, ...] = (20.0,)
     name: ClassVar[str] = "pathwise"
     title: ClassVar[str] = "pathwise budget"
-    formula: ClassVar[str] = "pathwise budget: ε_base · e^B"
+    formula: ClassVar[str] = "ε_base · e^B"
     order: ClassVar[int] = 4
     simultaneous: ClassVar[bool] = True
     rules_for_target: ClassVar[tuple[str, str]] = ("spread", "all")  # trained without it, under it
@@ -113,7 +113,7 @@ class PathwiseBudgetSpread(PathwiseBudget):
 
     name: ClassVar[str] = "pathwise_spread"
     title: ClassVar[str] = "pathwise budget, spread"
-    formula: ClassVar[str] = "pathwise budget: ε_base · e^B"
+    formula: ClassVar[str] = "ε_base · e^B"
     order: ClassVar[int] = 5
     simultaneous: ClassVar[bool] = True
     rules_for_target: ClassVar[tuple[str, str]] = ("spread", "spread")
@@ -126,7 +126,7 @@ class PathwiseBudgetAll(PathwiseBudget):
     rule: str = "all"
     name: ClassVar[str] = "pathwise_all"
     title: ClassVar[str] = "pathwise budget, all at once"
-    formula: ClassVar[str] = "pathwise budget: ε_base · e^B"
+    formula: ClassVar[str] = "ε_base · e^B"
     order: ClassVar[int] = 6
     simultaneous: ClassVar[bool] = True
     rules_for_target: ClassVar[tuple[str, str]] = ("all", "all")

@@ -25,7 +25,7 @@ class RatioConstraint(Constraint):
     alpha: float
     name: ClassVar[str] = "ratio"
     title: ClassVar[str] = "constant ratio"
-    formula: ClassVar[str] = "ε_base · α^T (arXiv 2504.06386)"
+    formula: ClassVar[str] = "ε_base · α^T"
     order: ClassVar[int] = 0
     simultaneous: ClassVar[bool] = True
 

@@ -25,7 +25,7 @@ class ViolationTimeConstraint(RatioConstraint):
 
     name: ClassVar[str] = "violation_time"
     title: ClassVar[str] = "violation time"
-    formula: ClassVar[str] = "violation time: Σ_t α^t q_t"
+    formula: ClassVar[str] = "Σ_t α^t q_t"
     order: ClassVar[int] = 2
 
     def prior_bound(self, evidence: Evidence) -> float:

@@ -104,8 +104,11 @@ FORGERIES: dict[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {
     "wider than the base": ("bounds", lambda r: r.update(std=[2.0 * x for x in r["base_std"]])),
     "far from the base": ("bounds", lambda r: r.update(mean=[x + 5.0 for x in r["base_mean"]])),
     "another limit": ("bounds", lambda r: r.update(limit=r["limit"] * 2.0)),
-    "another distance": ("bounds", lambda r: r.update(reached=0.0)),
-    "another budget": ("bounds", lambda r: r.update(left=(r["left"] or 0.0) + 0.1)),
+    "another distance": ("bounds", lambda r: r.update(max_log_ratio=0.0)),
+    "another cost": ("bounds", lambda r: r.update(cost=r["cost"] - 0.1)),
+    "another budget": ("bounds", lambda r: r.update(state=[*(x + 0.1 for x in r["state"]), 0.0])),
+    "an endless distance": ("bounds", lambda r: r.update(max_log_ratio=None)),
+    "no width": ("bounds", lambda r: r.update(std=[0.0 for _ in r["std"]])),
     "not a number": ("bounds", lambda r: r.update(drawn=["nan", 0.0])),
     "one entry less": ("bounds", lambda r: r.update(drawn=r["drawn"][:1])),
     "another step": ("order", lambda r: r.update(step=r["step"] + 1)),
@@ -242,7 +245,9 @@ def test_the_base_policy_may_not_be_chosen_where_the_task_policy_was_to_act(
     def forge(number: int, record: dict[str, Any]) -> None:
         if number == 4:
             drawn = np.array(record["base_mean"]) + np.array(record["base_std"]) * noise
-            record.update(played="base", drawn=drawn.tolist(), reached=0.0, cost=0.0, log_ratio=0.0)
+            record.update(
+                played="base", drawn=drawn.tolist(), max_log_ratio=0.0, cost=0.0, log_ratio=0.0
+            )
             del record["mean"], record["std"]
 
     log.write_bytes(resealed(lines, forge))

@@ -345,12 +345,12 @@ def test_nothing_that_is_read_can_be_written(bundle: Path, observations: np.ndar
     parts: list[tuple[Any, str]] = [
         (policy, "promise"), (policy, "left"), (policy, "guard"), (policy, "bundle"),
         (policy, "last"), (policy.guard, "breach"), (policy.guard, "steps"),
-        (policy.guard, "horizon"), (policy.bundle, "horizon"), (policy.bundle, "rule"),
-        (policy.bundle, "manifest"), (policy.bundle.rule, "log_alpha"),
-        (policy.bundle.rule, "project"), (policy.bundle.rule, "total"),
-        (policy.bundle.rule, "__class__"), (policy.bundle.base, "distribution"),
-        (policy.bundle.task, "observation_size"), (policy.bundle.task, "_layers"),
-        (policy.bundle.to_action, "squash"),
+        (policy.guard, "horizon"), (policy.bundle, "horizon"), (policy.bundle, "constraint"),
+        (policy.bundle, "manifest"), (policy.bundle.constraint, "alpha"),
+        (policy.bundle.constraint, "project"), (policy.bundle.constraint, "__class__"),
+        (policy.bundle.base, "distribution"), (policy.bundle.base, "spec"),
+        (policy.bundle.task, "_row"), (policy.bundle.task, "_network"),
+        (policy.bundle.base.spec, "squash"),
     ]  # fmt: skip
     for owner, name in parts:
         with pytest.raises((AttributeError, TypeError)):

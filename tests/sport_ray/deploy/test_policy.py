@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sport_ray.constraints import constraint_from_json
 from sport_ray.deploy import BeyondPromise, DeployedPolicy, audit_log, load, read_bundle
 from sport_ray.deploy.export import Export, write_bundle
 from sport_ray.deploy.seeds import seed_words, stream
@@ -28,8 +27,7 @@ SCENARIOS = 60
 def evaluated(folder: Path) -> ProjectedBehaviour:
     """The policy of a bundle as evaluations run it."""
     base, task = (FrozenGaussian(load_policy(folder / who).network) for who in ("base", "task"))
-    record = load(folder).bundle.manifest["constraint"]
-    return ProjectedBehaviour(base, task, constraint_from_json(record))
+    return ProjectedBehaviour(base, task, load(folder).bundle.constraint)
 
 
 def deployed_outcomes(
@@ -116,7 +114,7 @@ def test_each_step_samples_from_the_evaluated_gaussians(
             np.testing.assert_array_equal(action, np.tanh(drawn[0]))
             state = behaviour.spend(state, expected, drawn)
             assert policy.left == (state[0, 0] if state.size else np.inf)
-            assert last.reached <= last.limit
+            assert last.max_log_ratio == expected.max_log_ratio[0]
 
 
 def test_a_seed_determines_an_episode_and_none_is_fresh(
@@ -179,7 +177,8 @@ def test_an_action_without_a_finite_number_is_refused(
     sealed(bundle, lambda m: m["spaces"]["action"].update(dtype="float32"))
     policy = load(bundle)
     policy.reset(0)
-    monkeypatch.setattr(type(policy.bundle.to_action), "__call__", lambda self, drawn: 1e39 * drawn)
+    mapping = type(policy.bundle.base.spec.action_mapping)
+    monkeypatch.setattr(mapping, "__call__", lambda self, drawn: 1e39 * drawn)
     with pytest.raises(BeyondPromise, match="not finite in float32"):
         policy.act(observations[0])
     with pytest.raises(BeyondPromise, match="refused earlier"):
@@ -190,20 +189,20 @@ def test_a_step_that_cannot_be_shown_to_be_within_is_the_base_policys(
     bundle: Path, observations: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     policy = load(bundle)
-    rule = policy.bundle.rule
+    constraint = policy.bundle.constraint
 
-    def beyond(base, task, limit):
-        return task[0].tolist(), (0.5 * base[1]).tolist()
+    def beyond(self, mean_base, std_base, mean_task, std_task, limits):
+        return mean_task, 0.5 * std_base
 
-    def broken(base, task, limit):
+    def broken(self, *given):
         raise ArithmeticError("no solution")
 
     for seed, wrong in enumerate((beyond, broken)):
-        monkeypatch.setattr(type(rule), "project", staticmethod(wrong))
+        monkeypatch.setattr(type(constraint), "project", wrong)
         policy.reset(seed)
         policy.act(observations[0])
         assert policy.last.played == "base"
-        assert policy.last.reached == 0.0
+        assert policy.last.max_log_ratio == 0.0
         np.testing.assert_array_equal(policy.last.gaussians.mean, policy.last.gaussians.base_mean)
 
 
@@ -215,15 +214,15 @@ def test_an_action_that_cannot_be_charged_is_not_played_nor_drawn_again(
     """
     log = tmp_path / "log.jsonl"
     policy = load(bundle, on_breach="base", log=log)
-    rule = policy.bundle.rule
+    constraint = policy.bundle.constraint
 
-    def overspent(left: float, cost: float) -> float:
+    def overspent(self, state: np.ndarray, cost: np.ndarray) -> np.ndarray:
         raise ArithmeticError("a step overspent its budget")
 
     policy.reset(0)
     policy.act(observations[0])
     with monkeypatch.context() as patched:
-        patched.setattr(type(rule), "spend", staticmethod(overspent))
+        patched.setattr(type(constraint), "spend", overspent)
         with pytest.raises(BeyondPromise, match="cannot be charged: a step overspent"):
             policy.act(observations[1])
     assert policy.guard.steps == 1

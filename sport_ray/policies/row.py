@@ -9,17 +9,16 @@ a hundred), the block is computed after all.
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sport_ray.forward.heads import ROW_ACTIVATIONS, TORCH_ACTIVATIONS, LogStd, Normalize
-from sport_ray.sealed import Sealed
+from sport_ray.policies.heads import ROW_ACTIVATIONS, LogStd, Normalize, fixed
+from sport_ray.policies.network import GaussianNetwork
+from sport_ray.policies.sealed import Sealed
+from sport_ray.policies.threads import one_thread
 
 Array = NDArray[np.float64]
 BLOCK = 64
@@ -31,43 +30,23 @@ _U = 2.0**-53
 class RowPolicy(Sealed):
     """A diagonal Gaussian policy with fixed weights, one observation at a time.
 
-    spec: architecture as in ``policy.json``. weights: float32, by the names that
-    ``policy.safetensors`` has.
-
-    Raises:
-        ValueError: an architecture that is not known, or weights of other names or shapes.
+    network: float64, of float32 numbers; it computes the blocks.
     """
 
-    def __init__(self, spec: Mapping[str, Any], weights: Mapping[str, NDArray[np.float32]]) -> None:
-        self.observation_size = int(spec["observation_size"])
-        self.action_size = int(spec["action_size"])
-        self._head = LogStd(spec, weights.get("log_std"))
-        self._normalize = Normalize(spec.get("normalization"))
-        if spec["activation"] not in ROW_ACTIVATIONS:
-            raise ValueError(
-                f"activation {spec['activation']!r} is unknown: {', '.join(ROW_ACTIVATIONS)}"
-            )
-        self._relu = spec["activation"] == "relu"
-        self._activate, self._steepest = ROW_ACTIVATIONS[spec["activation"]]
-        self._activate_block = TORCH_ACTIVATIONS[spec["activation"]]
-        sizes = [self.observation_size, *spec["hidden"], self._head.outputs]
-        expected: dict[str, tuple[int, ...]] = dict(self._head.shapes)
-        for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
-            expected[f"body.{2 * layer}.weight"] = (fan_out, fan_in)
-            expected[f"body.{2 * layer}.bias"] = (fan_out,)
-        found = {name: array.shape for name, array in weights.items()}
-        if found != expected:
-            raise ValueError(f"weights have shapes {found}, the architecture {expected}")
+    def __init__(self, network: GaussianNetwork) -> None:
+        spec = network.spec
+        self.observation_size, self.action_size = spec.observation_size, spec.action_size
+        self._network = network
+        self._normalize = Normalize(spec.normalization)
+        constant = spec.std_head == "constant"
+        self._log_std = LogStd(spec, network.log_std.numpy() if constant else None)
+        self._relu = spec.activation == "relu"
+        self._activate, self._steepest = ROW_ACTIVATIONS[spec.activation]
         self._layers = []
-        self._tensors = []
-        for layer in range(len(sizes) - 1):
-            matrix, bias = (
-                weights[f"body.{2 * layer}.{name}"].astype(np.float64)
-                for name in ("weight", "bias")
-            )
-            self._tensors.append((torch.from_numpy(matrix), torch.from_numpy(bias)))
-            matrix.setflags(write=False)
-            bias.setflags(write=False)
+        for linear in network.body:
+            if not isinstance(linear, torch.nn.Linear):
+                continue
+            matrix, bias = fixed(linear.weight.numpy()), fixed(linear.bias.numpy())
             # More than any sum's error: n products and additions and the bias (γ_n, Higham 3.1).
             gamma = (matrix.shape[1] + 8.0) * _U
             norms = np.linalg.norm(matrix, axis=1) * (1.0 + 1e-6)
@@ -86,8 +65,8 @@ class RowPolicy(Sealed):
             ArithmeticError: a mean or std that is not finite.
         """
         with np.errstate(all="ignore"):
-            seen = self._normalize(observation.astype(np.float32).astype(np.float64))
-            both = self._row(seen)
+            seen = observation.astype(np.float32).astype(np.float64)
+            both = self._row(self._normalize(seen))
             if both is None:
                 both = self._block(seen)
         if not np.isfinite(both).all():
@@ -116,7 +95,7 @@ class RowPolicy(Sealed):
                 x = self._activate(x)
         error *= 2.0 * (1.0 + 1e-6)  # theirs may err the other way
         mean = x[: self.action_size]
-        log_std, wide = self._head.of_row(x[self.action_size :], error[self.action_size :])
+        log_std, wide = self._log_std(x[self.action_size :], error[self.action_size :])
         std = np.exp(log_std)
         off = error[: self.action_size]
         low = np.concatenate((mean - off, std * (1.0 - wide))).astype(np.float32)
@@ -127,13 +106,7 @@ class RowPolicy(Sealed):
         """Mean and std as FrozenGaussian computes them."""
         self._count[0] += 1
         rows = torch.zeros((BLOCK, self.observation_size), dtype=torch.float64)
-        rows[:] = torch.from_numpy(self._normalize(np.zeros(self.observation_size)))
         rows[0] = torch.from_numpy(x)
-        with torch.no_grad():
-            for index, (weight, bias) in enumerate(self._tensors):
-                if index:
-                    rows = self._activate_block(rows)
-                rows = torch.nn.functional.linear(rows, weight, bias)
-            mean, log_std = self._head.of_block(rows)
-            std = torch.exp(log_std)
+        with torch.no_grad(), one_thread():
+            mean, std = self._network(rows)
         return torch.cat((mean[0], std[0])).numpy().astype(np.float32)

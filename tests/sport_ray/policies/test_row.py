@@ -10,11 +10,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sport_ray.forward.heads import ROW_ACTIVATIONS, TORCH_ACTIVATIONS, ToAction
-from sport_ray.forward.row import RowPolicy
 from sport_ray.policies import FrozenGaussian, GaussianNetwork, PolicySpec
-from sport_ray.policies.actions import ActionMapping
+from sport_ray.policies.heads import ROW_ACTIVATIONS
 from sport_ray.policies.network import ACTIVATIONS
+from sport_ray.policies.row import RowPolicy
 
 
 def pair(seed: int = 0, scale: float = 1.0, **fields: Any) -> tuple[FrozenGaussian, RowPolicy]:
@@ -27,8 +26,8 @@ def pair(seed: int = 0, scale: float = 1.0, **fields: Any) -> tuple[FrozenGaussi
                 weights *= scale
             if spec.std_head == "constant":
                 network.log_std.uniform_(-6.0, 3.0)
-    weights = {name: value.detach().numpy() for name, value in network.state_dict().items()}
-    return FrozenGaussian(network), RowPolicy(spec.model_dump(mode="json"), weights)
+    frozen = FrozenGaussian(network)
+    return frozen, frozen._row
 
 
 def seen(count: int, scale: float, seed: int = 0) -> np.ndarray:
@@ -42,12 +41,12 @@ def require_same(frozen: FrozenGaussian, row: RowPolicy, observations: np.ndarra
         np.testing.assert_array_equal(np.concatenate(alone), [mean[index], std[index]])
         for mine, its in zip(row.distribution(observation), (mean, std), strict=True):
             np.testing.assert_array_equal(mine, its[index])
-        block = row._block(row._normalize(observation.astype(np.float32).astype(np.float64)))
+        block = row._block(observation.astype(np.float32).astype(np.float64))
         np.testing.assert_array_equal(block, np.concatenate((mean[index], std[index])))
 
 
 def test_every_activation_has_both_forms() -> None:
-    assert set(ROW_ACTIVATIONS) == set(TORCH_ACTIVATIONS) == set(ACTIVATIONS)
+    assert set(ROW_ACTIVATIONS) == set(ACTIVATIONS)
 
 
 @pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
@@ -88,37 +87,10 @@ def test_a_mean_that_overflows_is_an_error() -> None:
         row.distribution(np.full(7, 3e38))
 
 
-def test_other_weights_than_the_architecture_has_are_refused() -> None:
-    spec = PolicySpec(observation_size=7, action_size=3, hidden=(8,)).model_dump(mode="json")
-    state = GaussianNetwork(PolicySpec(observation_size=7, action_size=3, hidden=(8,))).state_dict()
-    weights = {name: value.numpy() for name, value in state.items()}
-    for change in ({"hidden": [9]}, {"std_head": "constant"}, {"activation": "eval"},
-                   {"std_head": "wild"}):  # fmt: skip
-        with pytest.raises(ValueError):
-            RowPolicy({**spec, **change}, weights)
-    with pytest.raises(ValueError, match="shapes"):
-        RowPolicy(spec, {**weights, "log_std": np.zeros(3, np.float32)})
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"squash": "tanh"},
-        {"squash": "none"},
-        {"squash": "tanh", "action_low": [-2.0, 0.0], "action_high": [2.0, 5.0]},
-        {"squash": "clip", "action_low": [-2.0, 0.0], "action_high": [2.0, 5.0]},
-        {"squash": "unit_clip", "action_low": [-2.0, 0.0], "action_high": [2.0, 5.0]},
-    ],
-)
-def test_actions_are_mapped_as_in_rollouts(fields: dict[str, Any]) -> None:
-    drawn = np.random.default_rng(0).normal(size=(500, 2)) * 4.0
-    expected = ActionMapping.from_json(fields)(drawn)
-    for row, its in zip(drawn, expected, strict=True):
-        np.testing.assert_array_equal(ToAction(fields)(row), its)
-    assert not {"clip", "unit_clip"} & {fields["squash"]} or np.ptp(expected) <= 7.0
-
-
-def test_a_mapping_that_is_not_known_is_refused() -> None:
-    for fields in ({"squash": "eval"}, {"squash": "clip"}):
-        with pytest.raises(ValueError):
-            ToAction(fields)
+def test_weights_in_memory_cannot_be_written() -> None:
+    frozen, row = pair(hidden=(8,))
+    with pytest.raises(ValueError, match="read-only"):
+        row._layers[0][0][0, 0] = 1.0
+    for owner, name in ((frozen, "spec"), (frozen, "distribution"), (row, "_layers")):
+        with pytest.raises(AttributeError, match="a promise rests on it"):
+            setattr(owner, name, None)

@@ -213,7 +213,6 @@ def test_one_process_logs_a_folder_at_a_time(small: Path) -> None:
     with LoggingLock(small):
         with pytest.raises(UserError, match=r"another process is logging .*results to MLflow"):
             LoggingLock(small, wait=0.2).take()
-        assert not (small / "mlflow.db").exists()
     assert len(log_sweep(small).logged) == CELLS
 
 

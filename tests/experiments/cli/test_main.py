@@ -51,28 +51,38 @@ def test_help_teaches(command, tmp_path):
         assert all(name in done.stdout for name in COMMANDS)
 
 
-HELPED = """
+WATCHED = """
 import sys
-sys.argv = ["sport-ray", "--help"]
+from sport_ray.experiments.cli.main import main
 try:
-    from sport_ray.experiments.cli.main import main
     main()
 finally:
-    print(*sys.modules, file=sys.stderr)
+    print("loaded:", *sys.modules, file=sys.stderr)
 """
 
 
-def test_help_loads_nothing_that_it_does_not_show(tmp_path):
-    """Some tenths of a second, where Ray or torch would make it many."""
-    done = subprocess.run(
-        [sys.executable, "-c", HELPED], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert "certify" in done.stdout
-    loaded = {name.partition(".")[0] for name in done.stderr.split()}
-    assert {"sport_ray", "typer"} <= loaded
-    heavy = {"gymnasium", "jinja2", "matplotlib", "mlflow", "numba", "numpy", "pandas", "pyarrow",
-             "pydantic", "ray", "scipy", "torch", "yaml"}  # fmt: skip
-    assert not loaded & heavy
+def loaded_by(*arguments: object, cwd: Path) -> set[str]:
+    """The packages that a command has imported when it ends."""
+    command = [sys.executable, "-c", WATCHED, *map(str, arguments)]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    _, _, names = done.stderr.partition("loaded:")
+    found = {name.partition(".")[0] for name in names.split()}
+    assert {"sport_ray", "typer"} <= found, done.stderr
+    return found
+
+
+SLOW = {"matplotlib", "mlflow", "numba", "pandas", "pyarrow", "ray", "scipy", "torch"}
+
+
+def test_help_loads_nothing_that_it_does_not_need(tmp_path):
+    light = {"gymnasium", "jinja2", "numpy", "pydantic", "yaml"}
+    assert not loaded_by("--help", cwd=tmp_path) & (SLOW | light)
+
+
+@pytest.mark.parametrize("command", ["train-base", "certify", "tune", "sweep", "run", "report"])
+def test_a_mistake_is_told_before_what_takes_seconds_is_loaded(command, tmp_path):
+    (tmp_path / "study.yaml").write_text("sweep: {alhpas: [1]}")
+    assert not loaded_by(command, "study.yaml", cwd=tmp_path) & SLOW
 
 
 def test_a_mistake_in_the_study(write_study, small_study, tmp_path):

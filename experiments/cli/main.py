@@ -79,14 +79,15 @@ AddressOption = Annotated[
 
 
 def _context(study_path: Path, results: Path | None, address: str | None = None) -> Context:
-    """What the stages work on; called before they, and Ray and torch with them, are imported."""
+    """What the stages work on; called before they, and Ray with them, are imported."""
     from sport_ray.experiments.config.shipped import study_file
     from sport_ray.experiments.config.study import load_study
     from sport_ray.experiments.results.folder import StudyFolder
-    from sport_ray.experiments.stages.stages import Context
 
     study_path = study_file(study_path)
     study = load_study(study_path)
+    from sport_ray.experiments.stages.stages import Context
+
     folder = StudyFolder(results or Path("results") / study.name, study)
     return Context(study, study_path, folder, PlainConsole(), address)
 

@@ -1,6 +1,6 @@
 """The projection's own source without numba: interpreted for one state, with the same bits.
 
-``sport_ray/projection/kernels.py`` and ``mean_shift.py`` are scalar code that numba compiles. Here
+``sport_ray/families/gaussian/kernels.py`` and ``mean_shift.py`` are scalar code that numba compiles. Here
 their text is executed as Python, where ``njit`` does nothing, so that what is deployed is not a
 second version of what carries the promise. Python's floats are the same float64 numbers; the two
 differ where C gives inf or NaN and Python an exception, and a row where that happens is computed
@@ -95,8 +95,8 @@ _C = SimpleNamespace(
 
 
 def _load(name: str, as_c: bool) -> dict[str, Any]:
-    """The names of a module of ``sport_ray.projection``, its imports replaced."""
-    source = files("sport_ray") / "projection" / name
+    """The names of a module of ``sport_ray.families.gaussian``, its imports replaced."""
+    source = files("sport_ray") / "families" / "gaussian" / name
     number = np.float64 if as_c else float
     nothing = SimpleNamespace(
         njit=lambda **_: lambda function: function, as_limits=None, as_rows=None, raise_bad=None
@@ -142,7 +142,7 @@ def _both(call: Callable[..., Any], *rows: Numbers) -> Any:
 def project_kl_row(
     mean_base: Numbers, std_base: Numbers, mean_task: Numbers, std_task: Numbers, limit: float
 ) -> tuple[Numbers, Numbers]:
-    """As ``sport_ray.projection.project_kl`` for one state, in float32 numbers: (mean, std).
+    """As ``sport_ray.families.gaussian.projection.project_kl`` for one state, in float32 numbers: (mean, std).
 
     Raises:
         ArithmeticError: numbers that the projection does not take.
@@ -164,7 +164,7 @@ def project_kl_row(
 def project_shift_row(
     mean_base: Numbers, std_base: Numbers, mean_task: Numbers, radius: float
 ) -> tuple[Numbers, Numbers]:
-    """As ``sport_ray.projection.project_mean_shift`` for one state: (mean, the base's std).
+    """As ``sport_ray.families.gaussian.mean_shift.project_mean_shift`` for one state: (mean, the base's std).
 
     Raises:
         ArithmeticError: numbers that the projection does not take.
@@ -180,7 +180,7 @@ def project_shift_row(
 
 
 def log_ratio_row(mean: Numbers, std: Numbers, mean_base: Numbers, std_base: Numbers) -> float:
-    """As ``sport_ray.projection.max_log_ratio`` for one state, nats.
+    """As ``sport_ray.families.gaussian.projection.max_log_ratio`` for one state, nats.
 
     Raises:
         ArithmeticError: numbers that are no Gaussians.

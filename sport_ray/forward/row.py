@@ -80,7 +80,12 @@ class RowPolicy(Sealed):
         return self._count[0]
 
     def distribution(self, observation: NDArray[np.floating]) -> tuple[Array, Array]:
-        """Mean and std, each (D,), at an observation (O,): float32 numbers in float64 arrays.
+        """Mean and std, each (D,), at an observation (O,); see :meth:`parameters`."""
+        wide = self.parameters(observation)
+        return wide[: self.action_size], wide[self.action_size :]
+
+    def parameters(self, observation: NDArray[np.floating]) -> Array:
+        """Mean, then std (2 D,), at an observation (O,): float32 numbers in a float64 array.
 
         Raises:
             ArithmeticError: a mean or std that is not finite.
@@ -92,8 +97,7 @@ class RowPolicy(Sealed):
                 both = self._block(seen)
         if not np.isfinite(both).all():
             raise ArithmeticError("the policy's mean or std is not finite")
-        wide = both.astype(np.float64)
-        return wide[: self.action_size], wide[self.action_size :]
+        return both.astype(np.float64)
 
     def _row(self, x: Array) -> NDArray[np.float32] | None:
         """Mean and std, rounded, or None where the order of summation could matter."""

@@ -16,6 +16,7 @@ from pydantic import (
 )
 from torch import nn
 
+from sport_ray.families import Distribution, Gaussian
 from sport_ray.policies.actions import ActionMapping, Squash
 from sport_ray.policies.observations import Normalization, Normalizer
 
@@ -77,6 +78,11 @@ class PolicySpec(BaseModel):
             if name in fields and fields[name] == type(self).model_fields[name].default:
                 del fields[name]
         return fields
+
+    @property
+    def family(self) -> type[Distribution]:
+        """What the policy draws from."""
+        return Gaussian
 
     @property
     def action_mapping(self) -> ActionMapping:
@@ -164,7 +170,7 @@ def blank_network(spec: PolicySpec) -> GaussianNetwork:
 
 
 class GaussianNetwork(nn.Module):
-    """Observation → (mean, std), both (..., D), of the Gaussian before the action mapping.
+    """Observation → the Gaussian over actions (..., D) before the action mapping.
 
     With the spec's bounds lo, hi and an output x of the last layer ("bounded", "clamped"), or a
     parameter x ("constant"):
@@ -187,19 +193,19 @@ class GaussianNetwork(nn.Module):
         """What the first layer sees of observations (..., O)."""
         return observation if self._normalizer is None else self._normalizer(observation)
 
-    def forward(self, observation: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and std, each (..., D), in the dtype of the weights."""
+    def forward(self, observation: torch.Tensor) -> Gaussian:
+        """The Gaussians at observations (..., O), in the dtype of the weights."""
         output = self.body(self.normalized(observation))
         low, high = self.spec.log_std_min, self.spec.log_std_max
         if self.spec.std_head == "constant":
             log_std = self.log_std.clamp(low, high)
-            return output, torch.exp(log_std).expand_as(output)
+            return Gaussian(output, torch.exp(log_std).expand_as(output))
         mean, raw = output.chunk(2, dim=-1)
         if self.spec.std_head == "clamped":
             log_std = raw.clamp(low, high)
         else:
             log_std = low + 0.5 * (high - low) * (torch.tanh(raw) + 1.0)
-        return mean, torch.exp(log_std)
+        return Gaussian(mean, torch.exp(log_std))
 
 
 def widened(network: GaussianNetwork, extra: int) -> GaussianNetwork:

@@ -105,10 +105,9 @@ def collect_episodes(
             f"num_episodes = {settings.num_episodes} cannot be shared among {len(names)} behaviours"
         )
     edges = np.linspace(0, settings.num_episodes, len(names) + 1).astype(int).tolist()
-    mapping = base.spec.action_mapping
     return Episodes.concatenate(
         [
-            collect(plan, make_behaviour(name, base), mapping, edges[i], edges[i + 1] - edges[i])
+            collect(plan, base.spec, make_behaviour(name, base), edges[i], edges[i + 1] - edges[i])
             for i, name in enumerate(names)
         ]
     )

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from sport_ray.deploy import interpreted
 from sport_ray.deploy.interpreted import log_ratio_row, project_kl_row, project_shift_row
-from sport_ray.projection import max_log_ratio_arrays, project_kl_arrays, project_mean_shift
+from sport_ray.families.gaussian.arrays import max_log_ratio_arrays, project_kl_arrays
+from sport_ray.families.gaussian.mean_shift import project_mean_shift
 
 MEANS = st.floats(-(2.0**100), 2.0**100, width=32)
 STDS = st.one_of(st.floats(2.0**-20, 2.0**20, width=32), st.floats(2.0**-100, 2.0**100, width=32))

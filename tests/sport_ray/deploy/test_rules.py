@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sport_ray.constraints import CONSTRAINTS, Constraint, constraint_from_json
 from sport_ray.deploy.rules import SUPPORTED, Gaussians, realised_log_ratio, rule_from_json
-from sport_ray.projection import realised_log_ratio as of_arrays
+from tests.gaussians import gaussian
 
 ALL: list[dict[str, Any]] = [
     {"name": "ratio", "alpha": 1.3},
@@ -61,20 +61,20 @@ def test_a_step_has_the_same_bits(
         float32(base[0] + base[1] * rng.normal(size=size)),
         float32(np.exp(rng.normal(size=size))),
     )
-    tensors = [torch.from_numpy(x[None].astype(np.float32)) for x in (*base, *task)]
-    limits = torch.tensor([limit], dtype=torch.float64)
-    mean, std = constraint.project(*tensors, limits)
-    found = rule.project(base, task, limit)
-    assert found == (mean[0].tolist(), std[0].tolist())
-    step = Gaussians(np.array(found[0]), np.array(found[1]), *base)
-    assert (rule.reached(step) <= limit) == bool(
-        constraint.within(mean, std, *tensors[:2], limits)[0]
+    around, wanted = (
+        gaussian(*(x[None].astype(np.float32) for x in pair)) for pair in (base, task)
     )
+    limits = torch.tensor([limit], dtype=torch.float64)
+    chosen = constraint.project(around, wanted, limits)
+    found = rule.project(base, task, limit)
+    assert found == (chosen.mean[0].tolist(), chosen.std[0].tolist())
+    step = Gaussians(np.array(found[0]), np.array(found[1]), *base)
+    assert (rule.reached(step) <= limit) == bool(constraint.within(chosen, around, limits)[0])
     action = step.mean + step.std * rng.normal(size=size)
-    rows = [x[None] for x in (*step, action)]
     cost = rule.cost(step, action)
-    assert cost == constraint.cost(*rows)[0]
-    assert realised_log_ratio(step, action) == pytest.approx(of_arrays(*rows)[0], abs=1e-10)
+    assert cost == constraint.cost(chosen, around, action[None])[0]
+    wanted_ratio = chosen.log_ratio(around, action[None])[0]
+    assert realised_log_ratio(step, action) == pytest.approx(wanted_ratio, abs=1e-10)
     if constraint.state_size:
         assert rule.spend(left, cost) == constraint.spend(state, np.array([cost]))[0, 0]
 

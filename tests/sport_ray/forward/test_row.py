@@ -36,10 +36,10 @@ def seen(count: int, scale: float, seed: int = 0) -> np.ndarray:
 
 
 def require_same(frozen: FrozenGaussian, row: RowPolicy, observations: np.ndarray) -> None:
-    mean, std = frozen.distribution(observations)  # more than FEW, so in blocks
+    mean, std = frozen.distribution(observations).arrays()  # more than FEW, so in blocks
     for index, observation in enumerate(observations):
         alone = frozen.distribution(observation[None])
-        np.testing.assert_array_equal(np.concatenate(alone), [mean[index], std[index]])
+        np.testing.assert_array_equal(np.concatenate(alone.arrays()), [mean[index], std[index]])
         for mine, its in zip(row.distribution(observation), (mean, std), strict=True):
             np.testing.assert_array_equal(mine, its[index])
         block = row._block(row._normalize(observation.astype(np.float32).astype(np.float64)))
@@ -60,7 +60,7 @@ def test_the_same_bits_as_in_rollouts(activation: str, head: str) -> None:
 
 def test_the_same_bits_at_256_and_a_block_is_rarely_needed() -> None:
     frozen, row = pair()
-    mean, std = frozen.distribution(observations := seen(1000, 1.0))
+    mean, std = frozen.distribution(observations := seen(1000, 1.0)).arrays()
     for index, observation in enumerate(observations):
         for mine, its in zip(row.distribution(observation), (mean, std), strict=True):
             np.testing.assert_array_equal(mine, its[index])

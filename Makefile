@@ -11,7 +11,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --no-compile --disab
 
 INSTALLED := $(VENV)/.installed
 INSTALLED_BENCHMARK := $(VENV)/.installed-benchmark
-BENCHMARKS := $(filter-out $(addprefix benchmarks/,projection%.py fuzz_% gradient_% scpo% presa_%),$(wildcard benchmarks/*.py))
+BENCHMARKS := $(filter-out $(addprefix benchmarks/,projection%.py fuzz_% gradient_% presa_%),$(wildcard benchmarks/*.py))
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-all test-faults lint pictures bench bench-projection clean

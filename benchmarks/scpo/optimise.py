@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.scpo.problem import Array, Evaluation, Problem
 from benchmarks.scpo.record import Iteration, Outcome, Run
 from benchmarks.scpo.smoothness import Smoothness, estimate_smoothness
-from sport_ray.bounds.arguments import require_integer, require_open_unit, require_real
+from sport_ray.bounds.arguments import require_integer, require_open_unit, require_positive
 from sport_ray.comparators.scpo.acceptance import split
 from sport_ray.comparators.scpo.local_model import (
     Design,
@@ -57,8 +57,7 @@ class ScpoSettings:
         require_integer("estimate_every", self.estimate_every, 0)
         require_open_unit("beta", self.beta)
         for name in ("step_size", "trust_radius", "probe_radius"):
-            if require_real(name, getattr(self, name)) <= 0.0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)!r}")
+            require_positive(name, getattr(self, name))
 
     def probes(self, dimension: int) -> int:
         """Perturbations per iteration."""

@@ -55,6 +55,21 @@ class ScenarioPlan(BaseModel):
         limit = self.environment_horizon or self.horizon
         return make_scenario_environment(self.env_id, self.env_kwargs, limit, num_slots)
 
+    def signal_columns(self, environment: ScenarioEnvironment) -> list[int]:
+        """Which of the environment's signals are the property's, in the property's order.
+
+        Raises:
+            UserError: a signal that the property needs and the environment lacks.
+        """
+        given, needed = environment.signal_names, parse_property(self.property).signal_names
+        missing = [name for name in needed if name not in given]
+        if missing:
+            raise UserError(
+                f"property {self.property!r} needs the signal {missing[0]!r}; "
+                f"{self.env_id} provides {', '.join(given)}"
+            )
+        return [given.index(name) for name in needed]
+
 
 Observer = Callable[
     [NDArray[np.int64], NDArray[np.int64], Step | None, NDArray[np.float64] | None], None
@@ -117,13 +132,7 @@ def _run(
     tally: Tally | None,
 ) -> Outcomes:
     prop = parse_property(plan.property)
-    missing = [name for name in prop.signal_names if name not in environment.signal_names]
-    if missing:
-        raise UserError(
-            f"property {plan.property!r} needs the signal {missing[0]!r}; "
-            f"{plan.env_id} provides {', '.join(environment.signal_names)}"
-        )
-    columns = [environment.signal_names.index(name) for name in prop.signal_names]
+    columns = plan.signal_columns(environment)
     family, mapping = behaviour.spec.family, behaviour.spec.action_mapping
     mapping.require_fits(plan.env_id, environment.action_space)
     actions = behaviour.spec.action_size

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.comparators.presa.behaviours import Acting
-from sport_ray.errors import UserError
 from sport_ray.policies.network import PolicySpec
 from sport_ray.properties import NEVER, parse_property
 from sport_ray.rollouts.environment import ScenarioEnvironment
@@ -88,14 +87,7 @@ def _lockstep(
     count: int,
 ) -> Episodes:
     """As many slots as scenarios, all stepped together until the last one ends."""
-    prop = parse_property(plan.property)
-    missing = [name for name in prop.signal_names if name not in environment.signal_names]
-    if missing:
-        raise UserError(
-            f"property {plan.property!r} needs the signal {missing[0]!r}; "
-            f"{plan.env_id} provides {', '.join(environment.signal_names)}"
-        )
-    columns = [environment.signal_names.index(name) for name in prop.signal_names]
+    columns = plan.signal_columns(environment)
     spec.action_mapping.require_fits(plan.env_id, environment.action_space)
     generators = [
         scenario_generators(plan.root_seed, plan.purpose, first + i) for i in range(count)

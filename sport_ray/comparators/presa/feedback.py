@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from sport_ray.bounds.arguments import require_integer, require_open_unit, require_real
+from sport_ray.bounds.arguments import require_at_least, require_integer, require_open_unit
 from sport_ray.comparators.presa.behaviours import (
     available_behaviours,
     default_behaviours,
@@ -58,8 +58,7 @@ class FeedbackSettings:
     def __post_init__(self) -> None:
         for name in ("num_episodes", "num_pairs", "segment_length"):
             require_integer(name, getattr(self, name), 1)
-        if require_real("preference_noise", self.preference_noise) < 0.0:
-            raise ValueError(f"preference_noise must be at least 0, got {self.preference_noise!r}")
+        require_at_least("preference_noise", self.preference_noise, 0.0)
         if self.unsafe_share is not None:
             require_open_unit("unsafe_share", self.unsafe_share)
 

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sport_ray.bounds.arguments import require_integer, require_real
+from sport_ray.bounds.arguments import require_integer, require_positive
 
 Array = NDArray[np.float64]
 Design = Literal["basis", "random"]
@@ -43,9 +43,7 @@ def perturbations(
         ValueError: an argument out of range, by name.
     """
     dimension = require_integer("dimension", dimension, 1)
-    radius = require_real("radius", radius)
-    if radius <= 0.0:
-        raise ValueError(f"radius must be above 0, got {radius!r}")
+    radius = require_positive("radius", radius)
     if design == "basis":
         return radius * np.linalg.qr(rng.standard_normal((dimension, dimension)))[0]
     if design != "random":

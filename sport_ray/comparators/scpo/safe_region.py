@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from sport_ray.bounds.arguments import require_real
+from sport_ray.bounds.arguments import require_positive
 from sport_ray.comparators.scpo.cone import project_by_cone_program
 from sport_ray.comparators.scpo.local_model import Array, LocalModel
 
@@ -40,8 +40,7 @@ class SafeRegion:
     radius: float
 
     def __post_init__(self) -> None:
-        if require_real("radius", self.radius) <= 0.0:
-            raise ValueError(f"radius must be above 0, got {self.radius!r}")
+        require_positive("radius", self.radius)
         known = self.smoothness
         if known.ndim != 1 or not (np.isfinite(known) & (known >= 0.0)).all():
             raise ValueError(f"smoothness must be finite numbers of at least 0, got {known}")

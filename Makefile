@@ -9,6 +9,11 @@ BIN := $(VENV)/bin
 # Compiling every file of every package takes 45 s; what is imported is compiled on first use.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --no-compile --disable-pip-version-check
 
+# A sweep's tests start some hundred processes: without byte code each compiles torch and Ray anew.
+unexport PYTHONDONTWRITEBYTECODE
+# Two files at a time, in the order of their names: the longest (cluster, experiments) come first.
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+
 INSTALLED := $(VENV)/.installed
 INSTALLED_BENCHMARK := $(VENV)/.installed-benchmark
 BENCHMARKS := $(filter-out $(addprefix benchmarks/,projection%.py fuzz_% gradient_% presa_%),$(wildcard benchmarks/*.py))
@@ -32,11 +37,11 @@ run: $(INSTALLED) ## the quickstart study, to its report: about five minutes on 
 	$(BIN)/sport-ray run experiments/studies/quickstart.yaml
 
 test: lint ## lint, then the tests that CI runs, fast ones first
-	$(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadfile
-	$(BIN)/python -m pytest -q -m "slow and not fault and not long" -n 2 --dist loadfile
+	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "slow and not fault and not long"
 
 test-all: test test-faults ## those, every fault, and what CI has no time for
-	$(BIN)/python -m pytest -q -m long -n 2 --dist loadfile
+	$(PYTEST) -m long
 
 test-faults: $(INSTALLED) ## every fault that is injected into sweeps (make test has a few)
 	$(BIN)/python -m pytest -q tests/cluster tests/experiments/faults tests/experiments/results/test_ledger.py \

@@ -20,14 +20,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from sport_ray.constraints import constraint_from_json
 from sport_ray.deploy.audit_log import AuditLog
 from sport_ray.deploy.bundle import Bundle
 from sport_ray.deploy.observations import Bounds
 from sport_ray.deploy.policy import DeployedPolicy
-from sport_ray.deploy.rules import rule_from_json
-from sport_ray.forward.heads import ToAction
-from sport_ray.forward.row import RowPolicy
-from sport_ray.policies import GaussianNetwork, PolicySpec
+from sport_ray.policies import FrozenGaussian, GaussianNetwork, PolicySpec
 
 HORIZON, ROUNDS, EPISODES = 27, 15, 12
 CONSTRAINTS: tuple[dict[str, Any], ...] = (
@@ -42,20 +40,16 @@ def policy_of(width: int, constraint: dict[str, Any], log: Path | None) -> Deplo
     spec = PolicySpec(observation_size=44, action_size=2, hidden=(width, width))
     torch.manual_seed(0)
     network = GaussianNetwork(spec)
-    rows = []
-    for shift in (0.0, 0.01):
-        weights = {
-            name: (value + shift * torch.randn(value.shape)).detach().numpy()
-            for name, value in network.state_dict().items()
-        }
-        rows.append(RowPolicy(spec.model_dump(mode="json"), weights))
+    base = FrozenGaussian(network)
+    with torch.no_grad():
+        for weights in network.parameters():
+            weights += 0.01 * torch.randn(weights.shape)
     manifest: dict[str, Any] = {"digest": "", "constraint": constraint, "promise": {}}
     bundle = Bundle(
         manifest,
-        rows[0],
-        rows[1],
-        rule_from_json(constraint),
-        ToAction({"squash": "tanh"}),
+        base,
+        FrozenGaussian(network),
+        constraint_from_json(constraint),
         HORIZON,
         Bounds.of_json({"low": [-1.0] * 44, "high": [1.0] * 44}, 44),
         np.dtype(np.float64),
@@ -97,7 +91,7 @@ def main() -> None:
             values = 1e6 * np.array(rounds[1:])
             bundle = variants[width, name, logged].bundle
             assert bundle.task is not None
-            share = (bundle.base.blocks + bundle.task.blocks) / (2 * values.size)
+            share = (bundle.base._row.blocks + bundle.task._row.blocks) / (2 * values.size)
             print(
                 f"{width:3}×{width:<5} {name:12} {'yes' if logged else 'no':5} "
                 f"{np.median(values):8.0f} {np.median(values, axis=1).max():14.0f} "

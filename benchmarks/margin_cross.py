@@ -36,7 +36,7 @@ def unconstrained_policies(results: Path) -> dict[int, FrozenGaussian]:
             load_policy(results / "policies" / record["policy_digest"][:16]).network
         )
         for record in read_results(results).records
-        if record["method"] == "unconstrained" and record["status"] == "finished"
+        if not record["projected"] and record["status"] == "finished"
     }
 
 

@@ -121,13 +121,13 @@ def plain_tuner(path: Path) -> None:
 
     from sport_ray.certificates import load_certificate
     from sport_ray.experiments.config.study import load_study
-    from sport_ray.experiments.results.folder import ResultFolder
+    from sport_ray.experiments.results.folder import StudyFolder
     from sport_ray.experiments.sweep.cell import Cell
     from sport_ray.experiments.sweep.grid import plan_jobs
 
     content = load_study(path)
     results = path.parent / "results"
-    certificate = load_certificate(ResultFolder(results, content).certificate)
+    certificate = load_certificate(StudyFolder(results, content).certificate)
     jobs = plan_jobs(content, certificate)
 
     def trial(config: dict[str, Any]) -> None:
@@ -139,7 +139,7 @@ def plain_tuner(path: Path) -> None:
 
         torch.set_num_threads(1)
         cell = Cell.model_validate(config["cell"])
-        base = load_policy(ResultFolder(results, content).base).network
+        base = load_policy(StudyFolder(results, content).base).network
         task = content.task(cell.horizon, cell.seed, cell.constraint)
         algorithm = ppo_config(
             task,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # Ray and torch take seconds: each method loads what it needs
     from sport_ray.certificates import Certificate
     from sport_ray.certificates.verify import Check
     from sport_ray.experiments.config.study import Study as Settings
-    from sport_ray.experiments.results.folder import ResultFolder
+    from sport_ray.experiments.results.folder import StudyFolder
     from sport_ray.experiments.results.status import Status
     from sport_ray.experiments.stages.stages import Context
     from sport_ray.experiments.sweep.driver import SweepSummary
@@ -275,10 +275,10 @@ class Study:
 
         return dump_study(self.settings.model_dump(mode="json", exclude_unset=True))
 
-    def _folder(self) -> ResultFolder:
-        from sport_ray.experiments.results.folder import ResultFolder
+    def _folder(self) -> StudyFolder:
+        from sport_ray.experiments.results.folder import StudyFolder
 
-        return ResultFolder(self.results_dir, self.settings, self._text)
+        return StudyFolder(self.results_dir, self.settings, self._text)
 
     def _at_work(self) -> AbstractContextManager[Context]:
         from sport_ray.experiments.stages.stages import Context

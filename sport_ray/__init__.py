@@ -10,13 +10,15 @@ they prove), ``certificates``, ``projection`` and ``constraints`` (staying near 
 ``experiments`` (what to run) and ``tracking`` (what was found) lie beside this folder in the
 repository, and are linked into it.
 
-Importing this package registers the gymnasium id ``sport_ray/PointReachAvoid-v0`` by name.
+With this package imported, gymnasium knows the id ``sport_ray/PointReachAvoid-v0``.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from sport_ray.envs.registration import register_envs_with_gymnasium
 
 __version__ = "0.1.0"
 
@@ -76,13 +78,7 @@ __all__ = [
     "write_report",
 ]
 
-try:
-    from sport_ray.envs.registration import register_envs
-except ModuleNotFoundError as error:  # sport_ray.deploy does without gymnasium
-    if error.name != "gymnasium":
-        raise
-else:
-    register_envs()
+register_envs_with_gymnasium()
 
 
 def __getattr__(name: str) -> Any:

@@ -13,6 +13,7 @@ import stat
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,7 @@ def read_member(archive: zipfile.ZipFile, name: str, limit: int = LARGEST) -> by
         return member.read(limit + 1)  # never more than it claims
 
 
-def read_arrays(path: Path, limit: int = LARGEST) -> dict[str, NDArray]:
+def read_arrays(path: Path, limit: int = LARGEST) -> dict[str, NDArray[Any]]:
     """The arrays of an npz file, without pickle.
 
     Raises:
@@ -91,7 +92,7 @@ def read_arrays(path: Path, limit: int = LARGEST) -> dict[str, NDArray]:
     return found
 
 
-def _array(name: str, data: bytes) -> NDArray:
+def _array(name: str, data: bytes) -> NDArray[Any]:
     stream = io.BytesIO(data)
     version = np.lib.format.read_magic(stream)
     if version == (1, 0):
@@ -104,5 +105,5 @@ def _array(name: str, data: bytes) -> NDArray:
     if not dtype.hasobject and (claimed != there or len(shape) > MOST_DIMENSIONS):
         raise ValueError(f"{name} in it claims {claimed} bytes and has {there}")
     stream.seek(0)
-    array: NDArray = np.lib.format.read_array(stream, allow_pickle=False)
+    array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
     return array

@@ -42,7 +42,9 @@ _SITE = {"site-packages", "dist-packages"}
 
 
 class Sources(NamedTuple):
-    """code: sha256 by module, by ``module:file`` for data beside it, and of ``sport_ray``.
+    """What an environment is made of.
+
+    code: sha256 by module, by ``module:file`` for data beside it, and of ``sport_ray``.
     distributions: version by name.
     """
 

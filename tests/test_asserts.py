@@ -46,11 +46,11 @@ def test_an_assert_only_narrows_a_type(path):
 
 LOCK = """
 import pathlib, sys
-from sport_ray.experiments.results.folder import ResultFolder
+from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.config.study import load_study
-folder = ResultFolder(pathlib.Path(sys.argv[2]), load_study(pathlib.Path(sys.argv[1])))
+folder = StudyFolder(pathlib.Path(sys.argv[2]), load_study(pathlib.Path(sys.argv[1])))
 folder.claim(None)
-print(sys.flags.optimize, folder._lock is not None, (folder.root / ".driver.json").exists())
+print(sys.flags.optimize, folder._lock is not None, (folder.root / ".driver.lock").exists())
 """
 
 

@@ -26,8 +26,6 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("experiments/cli/policies.py", "Algorithm.from_checkpoint"): (
         "a checkpoint of the user's own, only after --trust, which says what it does"
     ),
-    ("sport_ray/deploy/interpreted.py", "compile"): "the package's own source, from its own folder",
-    ("sport_ray/deploy/interpreted.py", "exec"): "the package's own source, from its own folder",
 }
 """(file, finding) that is all right, with the reason."""
 

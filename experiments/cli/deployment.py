@@ -36,7 +36,7 @@ def export_command(
         Path | None, typer.Option("--results", help="Result folder that the cell is in.")
     ] = None,
 ) -> None:
-    """Write a finished cell's policy as a folder that needs torch and numpy only.
+    """Write a finished cell's policy as a folder that needs neither Ray nor MLflow.
 
     The folder holds both policies (safetensors), the constraint, the certificate with its table,
     and a manifest with the sha256 of each: load it with sport_ray.deploy.load.
@@ -120,23 +120,24 @@ def export_of(root: Path, cell_id: str) -> Any:
     from sport_ray.deploy.export import Export
     from sport_ray.experiments.config.environment import deployment_kwargs, perturbation
     from sport_ray.experiments.results.alarm import require_no_alarm
-    from sport_ray.experiments.results.folder import read_record
     from sport_ray.policies import load_policy
+    from sport_ray.tracking.results.folder import ResultFolder
 
-    record = read_record(root, cell_id)
+    folder = ResultFolder(root)
+    record = folder.read_record(cell_id)
     if record is None:
         raise UserError(f"cell {cell_id} has no record that can be read: run the study again")
     if record["status"] != "finished":
         raise UserError(f"cell {cell_id} failed ({record['reason']}): only finished cells go out")
     require_no_alarm(root, f"cell {cell_id} is not exported", cell_id)
-    certificate = load_certificate(root / "certificate.json")
-    task = root / "policies" / str(record["policy_digest"])[:16]
+    certificate = load_certificate(folder.certificate)
+    task = folder.policy(str(record["policy_digest"]))
     trained = load_policy(task)
     if trained.digest != record["policy_digest"]:
         raise UserError(f"cell {cell_id}: {task} holds another policy than its record names")
     study = _study(root)
     certificate.require_match(
-        base_digest=load_policy(root / "base").digest,
+        base_digest=load_policy(folder.base).digest,
         env_id=study.environment.id,
         env_kwargs=study.environment.kwargs,
         property_=study.property,
@@ -154,19 +155,18 @@ def export_of(root: Path, cell_id: str) -> Any:
             f"constraint give {bound:.6g}: the record was altered; run the study again"
         )
     return Export(
-        base=root / "base",
+        base=folder.base,
         task=task,
-        certificate=root / "certificate.json",
+        certificate=folder.certificate,
         constraint=cell.constraint,
         horizon=cell.horizon,
-        bound=bound,
         env_kwargs=deployment_kwargs(study),
         **world,
         source={
             "study": study.name,
             "cell_id": cell_id,
-            "method": cell.method,
-            "task_policy": cell.source,
+            "source": cell.source,
+            "projected": cell.projected,
             "seed": cell.seed,
             "eps_max": cell.eps_max,
         },

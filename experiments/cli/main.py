@@ -81,12 +81,12 @@ AddressOption = Annotated[
 def _context(study_path: Path, results: Path | None, address: str | None = None) -> Context:
     from sport_ray.experiments.config.shipped import study_file
     from sport_ray.experiments.config.study import load_study
-    from sport_ray.experiments.results.folder import ResultFolder
+    from sport_ray.experiments.results.folder import StudyFolder
     from sport_ray.experiments.stages.stages import Context
 
     study_path = study_file(study_path)
     study = load_study(study_path)
-    folder = ResultFolder(results or Path("results") / study.name, study)
+    folder = StudyFolder(results or Path("results") / study.name, study)
     return Context(study, study_path, folder, PlainConsole(), address)
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.console import Console
 from rich.text import Text
 
 from sport_ray.experiments.results.alarm import print_alarm
-from sport_ray.experiments.results.folder import LEDGER
 from sport_ray.experiments.results.status import Status, SweepState
 from sport_ray.text import plain
+from sport_ray.tracking.results.task_policies import plain_name
 
 
 def print_status(console: Console, status: Status) -> None:
@@ -44,27 +42,19 @@ def print_status(console: Console, status: Status) -> None:
     for cell in status.failed:
         known = isinstance(cell["alpha"], (int, float))  # a record is shown as it is
         alpha = f" α={float(cell['alpha']):g}" if known else ""
-        made = _made_by(cell)
-        where = f"{cell['cell_id']} {made}{alpha} T={cell['horizon']} s={cell['seed']}"
+        where = f"{cell['cell_id']} {plain_name(cell)}{alpha} T={cell['horizon']} s={cell['seed']}"
         line("  ", ("failed", "red"), f" {where}")
         line(f"    {' '.join(str(cell['reason']).split())}")
     for count, text in (
         (len(status.damaged_records), "records are damaged: those cells will be run again"),
         (len(status.lost_records), "records are gone: those cells will be run again"),
         (len(status.outside_plan), "records outside the present plan are kept, not counted"),
-        (len(status.damaged_ledger_lines), f"lines of {LEDGER} are damaged and not believed"),
+        (len(status.damaged_ledger_lines), "lines of ledger.jsonl are damaged and not believed"),
     ):
         if count:
             line(f"  {count} {text}")
     if status.study_changed:
         line("  the study file has changed since: this is the plan of the last sweep")
-
-
-def _made_by(cell: dict[str, Any]) -> str:
-    """The method; with the source of the task policy where the method does not tell it."""
-    method, source = str(cell["method"]), cell.get("task_policy")
-    told = source in (None, "projected_ppo", "unconstrained")
-    return method if told else f"{source} {method}"
 
 
 def _sweep_line(sweep: SweepState) -> str:

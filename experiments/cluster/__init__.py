@@ -1,0 +1,1 @@
+"""Ray: joining or starting it, what one trial may use, and signals."""

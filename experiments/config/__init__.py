@@ -1,0 +1,1 @@
+"""The study file: its keys, their defaults, and what a mistake is told."""

@@ -30,7 +30,7 @@ SIGNALS = {
 }
 
 
-class Cautious(gymnasium.Wrapper):
+class Cautious(gymnasium.Wrapper[Any, Any, Any, Any]):
     """Takes ``caution`` off each step's reward for each rad/s above the limit less ``margin``."""
 
     def __init__(self, env: gymnasium.Env[Any, Any], caution: float, margin: float) -> None:

@@ -1,0 +1,1 @@
+"""The result folder as a sweep writes it: records, plan, failures, lock."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ import typer
 from rich.console import Console
 
 from sport_ray.errors import UserError
-from sport_ray.experiments.results.folder import read_record
+from sport_ray.tracking.results.folder import ResultFolder
+from sport_ray.tracking.results.record import describe_problem
 
 
 def alarm_of(records: Iterable[dict[str, Any]], planned: int) -> str | None:
@@ -19,22 +19,20 @@ def alarm_of(records: Iterable[dict[str, Any]], planned: int) -> str | None:
 
     A record that reports would call damaged raises no alarm here; they stop at it.
     """
-    records = list(records)
-    if not any(_above_its_promise(record) for record in records):
+    sound = [record for record in records if describe_problem(record) is None]
+    if not any(_above_its_promise(record) for record in sound):
         return None  # no lower limit lies above the rate; and scipy takes half a second
-    from sport_ray.tracking.results.refutation import find_refutations, headline, is_sound
+    from sport_ray.tracking.results.refutation import find_refutations, headline
 
-    sound = [record for record in records if is_sound(record)]
-    return headline(find_refutations(sound, max(planned, len(records)))) or None
+    return headline(find_refutations(sound, max(planned, len(sound)))) or None
 
 
 def _above_its_promise(record: dict[str, Any]) -> bool:
-    try:
-        rate = record["num_violations"] / record["num_scenarios"]
-        promises = (record.get(name) for name in ("prior_bound", "off_policy_bound"))
-        return any(promise is not None and promise < rate for promise in promises)
-    except (KeyError, TypeError, ZeroDivisionError):
+    if record["status"] != "finished":
         return False
+    rate = record["num_violations"] / record["num_scenarios"]
+    promises = (record["prior_bound"], record["off_policy_bound"])
+    return any(promise is not None and promise < rate for promise in promises)
 
 
 def alarm_in(root: Path, also: str | None = None) -> str | None:
@@ -42,12 +40,11 @@ def alarm_in(root: Path, also: str | None = None) -> str | None:
 
     also: a cell that an earlier plan may have had.
     """
-    try:
-        planned = json.loads((root / "plan.json").read_text(encoding="utf-8"))["cells"]
-    except (OSError, ValueError, KeyError, TypeError):
-        planned = sorted(path.parent.name for path in root.glob("cells/*/record.json"))
-    cells = dict.fromkeys([*map(str, planned), *([also] if also else [])])
-    found = (read_record(root, cell) for cell in cells)
+    folder = ResultFolder(root)
+    plan = folder.read_plan()
+    planned = folder.recorded() if plan is None else plan.cells
+    cells = dict.fromkeys([*planned, *([also] if also else [])])
+    found = (folder.read_record(cell) for cell in cells)
     return alarm_of((record for record in found if record is not None), len(planned))
 
 

@@ -1,25 +1,23 @@
-"""The result folder: where each stage's files are, and which study they belong to."""
+"""The result folder of a study: claimed by it, locked, and written."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sport_ray.canonical import write_atomic, write_json
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.redact import public_study, public_text
-from sport_ray.experiments.results.lock import DRIVER, FolderLock
+from sport_ray.experiments.results.lock import LEASE, FolderLock
+from sport_ray.tracking.results.folder import ResultFolder, damaged
 
 if TYPE_CHECKING:  # torch takes seconds, which `sport-ray status` should not
     from sport_ray.experiments.config.study import Study
     from sport_ray.experiments.sweep.plan import Plan
 
-LEDGER = "ledger.jsonl"
 
-
-class ResultFolder:
-    """Paths inside a result folder; a folder belongs to one study, by name.
+class StudyFolder(ResultFolder):
+    """A result folder and its study; a folder belongs to one study, by name.
 
     text: the study's YAML, where it is not what lies in a file at this moment.
 
@@ -28,7 +26,7 @@ class ResultFolder:
     """
 
     def __init__(self, root: Path, study: Study, text: bytes | None = None) -> None:
-        self.root = Path(root).absolute()
+        super().__init__(Path(root).absolute())
         self.study = study
         self._text = text
         self._lock: FolderLock | None = None
@@ -46,16 +44,15 @@ class ResultFolder:
 
     def _empty(self) -> bool:
         """Nothing is there, or what a process left that died as soon as it had the lock."""
-        return {path.name for path in self.root.iterdir()} <= {LEDGER, DRIVER}
+        return {path.name for path in self.root.iterdir()} <= {LEASE}
 
     def _holder(self) -> str | None:
-        path = self.root / "study.json"
-        if not path.is_file():
+        kept = self.read_study()
+        if kept is None:
             return None
-        try:
-            return str(json.loads(path.read_text(encoding="utf-8"))["name"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{path} is damaged: {error!r}") from None
+        if not isinstance(kept.get("name"), str):
+            raise UserError(damaged(self.study_json, "names no study"))
+        return str(kept["name"])
 
     def hold(self) -> FolderLock:
         """Take the lock that whoever changes the folder holds until its process ends; it is kept.
@@ -64,7 +61,7 @@ class ResultFolder:
             UserError: another process is at work here.
         """
         if self._lock is None:
-            self._lock = FolderLock(self.ledger)
+            self._lock = FolderLock(self.root)
         return self._lock
 
     def release(self) -> None:
@@ -87,7 +84,7 @@ class ResultFolder:
         """Write down the study as it is now (without secrets), once it is known to be sound."""
         self.hold()
         try:
-            write_json(self.root / "study.json", public_study(self.study))
+            write_json(self.study_json, public_study(self.study))
             text = self._text
             if text is None and source is not None:
                 text = source.read_bytes()
@@ -99,69 +96,7 @@ class ResultFolder:
     def write_plan(self, plan: Plan) -> None:
         """Write down which cells the study asks for; reports leave out what is not among them."""
         jobs = [{"kind": job.kind, "cells": [cell.id for cell in job.cells]} for job in plan.jobs]
-        write_json(self.root / "plan.json", {"cells": list(plan.cells), "jobs": jobs})
-
-    @property
-    def study_file(self) -> Path:
-        """The study as the user wrote it."""
-        return self.root / "study.yaml"
-
-    @property
-    def ledger(self) -> Path:
-        """The history of the sweeps in this folder."""
-        return self.root / LEDGER
-
-    @property
-    def base(self) -> Path:
-        """The base policy that the certificate is about."""
-        return self.root / "base"
-
-    @property
-    def certificate(self) -> Path:
-        """The base certificate."""
-        return self.root / "certificate.json"
-
-    @property
-    def outcomes(self) -> Path:
-        """The outcome table that the certificate rests on."""
-        return self.root / "certificate_outcomes.parquet"
-
-    @property
-    def choice(self) -> Path:
-        """Which horizon and base were chosen, where the study asks to choose."""
-        return self.root / "choice.json"
-
-    @property
-    def cells(self) -> Path:
-        """One folder per cell."""
-        return self.root / "cells"
-
-    @property
-    def policies(self) -> Path:
-        """Trained task policies, by digest."""
-        return self.root / "policies"
-
-    @property
-    def tune(self) -> Path:
-        """What Tune keeps; never read back."""
-        return places(self.root)[-1]
-
-    def record(self, cell_id: str) -> Path:
-        """A cell's record."""
-        return self.cells / cell_id / "record.json"
-
-    def samples(self, cell_id: str) -> Path:
-        """A cell's sampled trajectories and policies."""
-        return self.cells / cell_id / "samples.npz"
-
-    def read_record(self, cell_id: str) -> dict[str, Any] | None:
-        """A cell's record, or None where there is none that can be read."""
-        return read_record(self.root, cell_id)
-
-    def is_finished(self, cell_id: str) -> bool:
-        """Whether the cell has a record that says so."""
-        record = self.read_record(cell_id)
-        return record is not None and record["status"] == "finished"
+        write_json(self.plan, {"cells": list(plan.cells), "jobs": jobs})
 
     def set_aside(self, cell_id: str) -> bool:
         """Move a record that cannot be read out of the way of its successor; whether there was one.
@@ -175,21 +110,3 @@ class ResultFolder:
             return False
         path.replace(path.with_name("record.damaged"))
         return True
-
-
-def places(root: Path) -> tuple[Path, ...]:
-    """Folders that a sweep writes to, each of which may be a disk of its own: records, policies,
-    and what Tune keeps.
-    """
-    return root, root / "cells", root / "policies", root / ".tune"
-
-
-def read_record(root: Path, cell_id: str) -> dict[str, Any] | None:
-    """A cell's record in a result folder, or None where there is none that can be read."""
-    try:
-        path = root / "cells" / cell_id / "record.json"
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    whole = isinstance(record, dict) and record.get("status") in ("finished", "failed")
-    return record if whole and record.get("cell_id") == cell_id else None

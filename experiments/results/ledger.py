@@ -4,9 +4,8 @@ The driver of a sweep is its only writer (``sport_ray.experiments.results.lock``
 at any time. Records (``cells/<id>/record.json``) are the truth of results. The ledger is history:
 no cell is done because the ledger says so.
 
-A line holds ``time`` (ISO 8601, UTC), ``event``, ``cell_id`` (null for events of the sweep), what
-the event needs, and ``check``, eight digits of the digest of the rest: a line that was altered or
-cut is reported and not believed.
+A line holds ``time`` (ISO 8601, UTC), ``event``, ``cell_id`` (null for events of the sweep) and
+what the event needs. A line that is not such a one is reported and left out.
 """
 
 from __future__ import annotations
@@ -20,10 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from sport_ray.canonical import digest
 from sport_ray.errors import UserError
 from sport_ray.experiments.results.failures import reason_of
-from sport_ray.experiments.results.lock import FolderLock, open_ledger
 from sport_ray.experiments.results.process import process_identity
 
 Event = Literal[
@@ -48,7 +45,7 @@ _NEEDED: dict[str, dict[str, tuple[type, ...]]] = {
 
 
 class History(NamedTuple):
-    """The lines that can be believed, oldest first, and the numbers (from 1) of damaged ones."""
+    """The lines that can be read, oldest first, and the numbers (from 1) of damaged ones."""
 
     entries: list[dict[str, Any]]
     damaged: list[int]
@@ -82,49 +79,44 @@ def read_ledger(path: Path) -> History:
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
-    """The entry of a line, or None where it is not exactly what was written."""
+    """The entry of a line; None where something of it is missing or no such thing."""
     try:
         entry = json.loads(line)
-        check = entry.pop("check")
-        believed = check == digest(entry)[:8]
-        time = datetime.fromisoformat(entry["time"])
         needed = _NEEDED[entry["event"]]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        time = datetime.fromisoformat(entry["time"])
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     if entry["event"].startswith("cell"):
         needed = {**needed, "cell_id": (str,)}
     whole = all(isinstance(entry.get(name), kinds) for name, kinds in needed.items())
-    return entry if believed and whole and time.tzinfo is not None else None
+    return entry if whole and time.tzinfo is not None else None
 
 
 class Ledger:
     """A ledger open for appending, by the one driver that holds the folder's lock.
 
-    lock: the lock, where it is held already; without one the ledger takes it.
-
     A disk that is full, or a share that has gone, costs history and not results: a line that
     cannot be written is counted in ``lost`` and the sweep goes on.
 
     Raises:
-        UserError: another driver is at work in this folder, or it cannot be written to.
+        UserError: it cannot be written to, or is a link: a folder from elsewhere must not decide
+            which file of this machine grows.
     """
 
-    def __init__(self, path: Path, lock: FolderLock | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
         self.lost = 0
-        self._own = FolderLock(path) if lock is None else None
         try:
-            self._file = open_ledger(path)
-        except UserError:
-            if self._own is not None:
-                self._own.close()
-            raise
+            self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+        except OSError as error:
+            reason = "it is a link, remove it" if error.errno == errno.ELOOP else error.strerror
+            raise UserError(f"the ledger {path} cannot be written: {reason}") from None
 
     def append(self, event: Event, cell_id: str | None = None, **more: Any) -> None:
         """Add one line with one write; the first and last of a sweep reach the device."""
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
         entry = {"time": time, "event": event, "cell_id": cell_id, **more}
-        line = json.dumps(entry | {"check": digest(entry)[:8]}, allow_nan=False).encode() + b"\n"
+        line = json.dumps(entry, allow_nan=False).encode() + b"\n"
         try:
             size = os.fstat(self._file).st_size
             if size and os.pread(self._file, 1, size - 1) != b"\n":
@@ -137,22 +129,18 @@ class Ledger:
             self.lost += 1
 
     def close(self) -> None:
-        """Let go of the file, and of the lock if the ledger took it."""
+        """Let go of the file."""
         os.close(self._file)
-        if self._own is not None:
-            self._own.close()
 
 
 @contextlib.contextmanager
-def sweep_ledger(
-    path: Path, planned: int, study: str, lock: FolderLock | None = None
-) -> Iterator[Ledger]:
+def sweep_ledger(path: Path, planned: int, study: str) -> Iterator[Ledger]:
     """The ledger for the length of a sweep, with a line for its start and one for its end.
 
     planned: number of cells; study: the study's digest. Outcomes: finished, failed (an error, with
     its reason), interrupted (Ctrl-C), killed (asked to end). After SIGKILL there is none.
     """
-    ledger = Ledger(path, lock)
+    ledger = Ledger(path)
     try:
         ledger.append("sweep started", **process_identity(), planned=planned, study=study)
         try:

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def process_identity() -> dict[str, Any]:
-    """This process: host, pid, and when it began (a pid alone is given again to others)."""
+    """Host, pid and start of the running process (a pid alone is given again to others)."""
     pid = os.getpid()
     return {"pid": pid, "host": socket.gethostname(), "began": _began(pid)}
 
@@ -20,7 +20,7 @@ def is_alive(entry: dict[str, Any]) -> bool | None:
         return None
     began = _began(entry["pid"])
     if began is None:  # no such process, or a system without /proc
-        return not Path("/proc/self/stat").exists() and _answers(entry["pid"])
+        return not Path("/proc/self/stat").exists() and answers(entry["pid"])
     return entry.get("began") in (None, began)
 
 
@@ -36,7 +36,8 @@ def _began(pid: int) -> str | None:
     return None if after_name[0] == "Z" else f"{boot}:{after_name[19]}"
 
 
-def _answers(pid: int) -> bool:
+def answers(pid: int) -> bool:
+    """Whether there is a process of this number here, whoever's it is."""
     try:
         os.kill(pid, 0)
     except PermissionError:

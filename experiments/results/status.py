@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -15,9 +14,12 @@ from sport_ray.experiments.config.redact import public_mapping
 from sport_ray.experiments.config.shipped import study_file
 from sport_ray.experiments.config.study_file import read_study_file
 from sport_ray.experiments.results.alarm import alarm_of
-from sport_ray.experiments.results.folder import LEDGER, read_record
 from sport_ray.experiments.results.ledger import read_ledger
 from sport_ray.experiments.results.process import is_alive
+from sport_ray.tracking.results.folder import ResultFolder
+
+FAILURE = ("cell_id", "source", "projected", "constraint", "alpha", "horizon", "seed", "reason")
+"""What is told of a failed cell."""
 
 
 @dataclass
@@ -88,7 +90,7 @@ def locate(path: Path, results: Path | None) -> tuple[Path, bool]:
 
 def tracking_uri(folder: Path) -> str | None:
     """Where the study that lies in a folder is logged; without credentials, which are not there."""
-    tracking = (_object(folder / "study.json") or {}).get("tracking")
+    tracking = (ResultFolder(folder).read_study() or {}).get("tracking")
     uri = tracking.get("uri") if isinstance(tracking, dict) else None
     return uri if isinstance(uri, str) else None
 
@@ -96,29 +98,28 @@ def tracking_uri(folder: Path) -> str | None:
 def has_changed(folder: Path, study: dict[str, Any]) -> bool:
     """Whether a study, as its file holds it, is not the folder's; False where that is not known."""
     try:
-        kept = read_study_file(folder / "study.yaml").values
+        kept = read_study_file(ResultFolder(folder).study_file).values
     except UserError:
         return False
     return public_mapping(kept) != public_mapping(study)
 
 
-def read_status(folder: Path, study_changed: bool = False, now: datetime | None = None) -> Status:
+def read_status(root: Path, study_changed: bool = False, now: datetime | None = None) -> Status:
     """Read a result folder's state; also while a sweep runs, and one without a ledger.
 
     Raises:
         UserError: a folder that holds no study, or whose plan cannot be read.
     """
     now = now or datetime.now(UTC)
-    study = _object(folder / "study.json")
+    folder = ResultFolder(root)
+    study, plan, present = folder.read_study(), folder.read_plan(), folder.recorded()
     if study is None:
-        raise UserError(f"{folder} holds no study: give a study file or a result folder")
-    present = sorted(path.parent.name for path in folder.glob("cells/*/record.json"))
-    plan = _object(folder / "plan.json")
-    planned = present if plan is None else [str(cell) for cell in plan.get("cells", [])]
-    history = read_ledger(folder / LEDGER)
+        raise UserError(f"{root} holds no study: give a study file or a result folder")
+    planned = present if plan is None else plan.cells
+    history = read_ledger(folder.ledger)
     sweep, entries = _last_sweep(history.entries)
     status = Status(
-        folder=str(folder),
+        folder=str(root),
         study=str(study.get("name")),
         planned=len(planned),
         sweep=sweep,
@@ -130,14 +131,14 @@ def read_status(folder: Path, study_changed: bool = False, now: datetime | None 
     records: list[dict[str, Any]] = []
     told = {e["cell_id"] for e in history.entries if e["event"] == "cell finished"}
     for cell_id in planned:
-        record = read_record(folder, cell_id)
+        record = folder.read_record(cell_id)
         if record is not None and record["status"] == "finished":
             status.done.append(cell_id)
             records.append(record)
         elif cell_id in at_work:
             status.running.append(cell_id)
         elif record is not None:
-            status.failed.append(_failure(record))
+            status.failed.append({name: record.get(name) for name in FAILURE})
         else:
             status.not_started.append(cell_id)
             if cell_id in present:
@@ -145,20 +146,9 @@ def read_status(folder: Path, study_changed: bool = False, now: datetime | None 
             elif cell_id in told:
                 status.lost_records.append(cell_id)
     status.refuted = alarm_of(records, len(planned))
-    _estimate(status, plan, history.entries, entries, at_work, now)
+    kinds = {} if plan is None else plan.kinds
+    _estimate(status, kinds, history.entries, entries, at_work, now)
     return status
-
-
-def _object(path: Path) -> dict[str, Any] | None:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} is damaged: {error}; run `sport-ray sweep` again") from None
-    if not isinstance(content, dict) or not isinstance(content.get("cells", []), list):
-        raise UserError(f"{path} is damaged: not what was written; run `sport-ray sweep` again")
-    return content
 
 
 def _last_sweep(entries: list[dict[str, Any]]) -> tuple[SweepState, list[dict[str, Any]]]:
@@ -192,14 +182,9 @@ def _at_work(entries: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _failure(record: dict[str, Any]) -> dict[str, Any]:
-    names = ("cell_id", "method", "task_policy", "constraint", "alpha", "horizon", "seed", "reason")
-    return {name: record.get(name) for name in names}
-
-
 def _estimate(
     status: Status,
-    plan: dict[str, Any] | None,
+    kinds: dict[str, str],
     history: list[dict[str, Any]],
     own: list[dict[str, Any]],
     at_work: dict[str, dict[str, Any]],
@@ -224,7 +209,6 @@ def _estimate(
     elif times:
         overall = statistics.median(value for values in times.values() for value in values)
         median = {kind: statistics.median(values) for kind, values in times.items()}
-        kinds = _kinds(plan)
         work = sum(median.get(kinds.get(cell, ""), overall) for cell in todo)
         for job in {entry["job"] for entry in at_work.values()}:
             cells = [cell for cell, entry in at_work.items() if entry["job"] == job]
@@ -232,12 +216,6 @@ def _estimate(
             expected = sum(median.get(kinds.get(cell, ""), overall) for cell in cells)
             work -= min(max(spent, 0.0), expected)
         status.seconds_left = round(work / _concurrency(own), 1)
-
-
-def _kinds(plan: dict[str, Any] | None) -> dict[str, str]:
-    """Each planned cell's kind of job; empty for a plan that was written without."""
-    jobs = (plan or {}).get("jobs", [])
-    return {cell: job["kind"] for job in jobs for cell in job["cells"]}
 
 
 def _concurrency(entries: list[dict[str, Any]]) -> int:

@@ -1,0 +1,1 @@
+"""The stages of a study: base, certify, tune, sweep, report, and all in one."""

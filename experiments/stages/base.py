@@ -16,7 +16,7 @@ from sport_ray.errors import UserError
 from sport_ray.experiments.config.paths import exists, user_path
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.config.training import BaseTrainingSection
-from sport_ray.experiments.results.folder import ResultFolder
+from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.task_policies._training import (
     Progress,
     Trained,
@@ -84,7 +84,7 @@ def _spaces(study: Study) -> tuple[gym.spaces.Space[Any], gym.spaces.Space[Any]]
         return made.observation_space, made.action_space
 
 
-def install_base(folder: ResultFolder, study_path: Path | None, name: str) -> PolicyFile:
+def install_base(folder: StudyFolder, study_path: Path | None, name: str) -> PolicyFile:
     """Copy the base of that name into the result folder (once) and check that it fits.
 
     Raises:

@@ -15,7 +15,7 @@ from sport_ray.certificates import (
 from sport_ray.certificates.memory import require_no_memory
 from sport_ray.certificates.recount import require_counted
 from sport_ray.errors import UserError
-from sport_ray.experiments.results.folder import ResultFolder
+from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.stages.choose import load_choice
 from sport_ray.experiments.stages.world import require_sources_unchanged, unchanged_since
 from sport_ray.policies import FrozenGaussian, PolicyFile
@@ -34,7 +34,7 @@ from sport_ray.versions import versions
 Look = Callable[[OutcomeTotals], None]
 
 
-def base_plan(folder: ResultFolder, purpose: Purpose) -> ScenarioPlan:
+def base_plan(folder: StudyFolder, purpose: Purpose) -> ScenarioPlan:
     """Scenarios of the base policy in the environment and with the property of the study."""
     study = folder.study
     return ScenarioPlan(
@@ -49,7 +49,7 @@ def base_plan(folder: ResultFolder, purpose: Purpose) -> ScenarioPlan:
 
 
 def certify(
-    folder: ResultFolder,
+    folder: StudyFolder,
     base: PolicyFile,
     progress: Callable[[int], None] | None = None,
     look: Look | None = None,
@@ -110,7 +110,7 @@ def certify(
     return certificate
 
 
-def load_matching(folder: ResultFolder, base: PolicyFile) -> Certificate:
+def load_matching(folder: StudyFolder, base: PolicyFile) -> Certificate:
     """The folder's certificate, if it is for this base, environment, property and section.
 
     Every number of it is counted again from its table, and every source that it names must be

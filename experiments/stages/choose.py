@@ -14,14 +14,14 @@ from sport_ray.canonical import write_json
 from sport_ray.certificates import Candidate, Choice
 from sport_ray.certificates.choice import choose_horizon
 from sport_ray.errors import UserError
-from sport_ray.experiments.results.folder import ResultFolder
+from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.policies import FrozenGaussian, PolicyFile
 from sport_ray.rollouts import BaseBehaviour, ScenarioPlan, Tally
 from sport_ray.rollouts.workers import counting, stream_scenarios_on_ray
 
 
 def choose(
-    folder: ResultFolder,
+    folder: StudyFolder,
     plan: ScenarioPlan,
     candidates: dict[str, PolicyFile],
     progress: Callable[[int], None] | None = None,
@@ -67,7 +67,7 @@ def choose(
     return choice
 
 
-def _wanted(folder: ResultFolder, plan: ScenarioPlan) -> dict[str, Any]:
+def _wanted(folder: StudyFolder, plan: ScenarioPlan) -> dict[str, Any]:
     """What a choice depends on beside the policies."""
     settings = folder.study.certificate
     assert settings.choose is not None
@@ -83,7 +83,7 @@ def _wanted(folder: ResultFolder, plan: ScenarioPlan) -> dict[str, Any]:
     }
 
 
-def load_choice(folder: ResultFolder, plan: ScenarioPlan) -> Choice | None:
+def load_choice(folder: StudyFolder, plan: ScenarioPlan) -> Choice | None:
     """The folder's choice, or None for a study that asks for none.
 
     Raises:

@@ -15,7 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from sport_ray.experiments.results.folder import ResultFolder
+from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.results.ledger import Ledger
 from sport_ray.experiments.sweep.cell import Job
 from sport_ray.experiments.sweep.driver import SweepEvent
@@ -66,7 +66,7 @@ class SweepProgress:
     def __init__(
         self,
         console: Console,
-        folder: ResultFolder,
+        folder: StudyFolder,
         plan: Plan,
         missing: list[Job],
         on_cell: Callable[[dict], None] | None = None,
@@ -108,7 +108,7 @@ class SweepProgress:
 class SweepHistory:
     """Writes down in the ledger what happens to cells; a listener of the sweep."""
 
-    def __init__(self, ledger: Ledger, folder: ResultFolder) -> None:
+    def __init__(self, ledger: Ledger, folder: StudyFolder) -> None:
         self.ledger, self.folder = ledger, folder
         self._begun: dict[str, tuple[float, list[str]]] = {}
 

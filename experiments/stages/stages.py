@@ -20,7 +20,7 @@ from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.config.task_policies import require_sources
 from sport_ray.experiments.config.training import BaseTrainingSection
 from sport_ray.experiments.results.disk import DiskFull, is_disk_full, no_room, require_space
-from sport_ray.experiments.results.folder import ResultFolder, places
+from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.results.ledger import Ledger, sweep_ledger
 from sport_ray.experiments.stages.base import (
     find_base,
@@ -56,7 +56,7 @@ class Context(NamedTuple):
 
     study: Study
     source: Path | None
-    folder: ResultFolder
+    folder: StudyFolder
     console: Console
     address: str | None = None
 
@@ -253,8 +253,9 @@ def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> Sw
     study = digest(public_study(folder.study))
     logger: SweepLogger | None = None  # once it is open
     try:
-        with sweep_ledger(folder.ledger, len(plan.cells), study, folder.hold()) as ledger:
-            require_space(*places(folder.root))
+        folder.hold()
+        with sweep_ledger(folder.ledger, len(plan.cells), study) as ledger:
+            require_space(*folder.places)
             folder.write_study(context.source)
             _set_aside(context, missing, ledger)  # before anything reads records
             folder.write_plan(plan)

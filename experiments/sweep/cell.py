@@ -61,11 +61,6 @@ class Cell(BaseModel):
         return not isinstance(self.constraint, Unconstrained)
 
     @property
-    def method(self) -> str:
-        """What records call source and projection together."""
-        return SOURCES[self.source].method(self.projected)
-
-    @property
     def alpha(self) -> float | None:
         """The constant ratio of the constraint, if it has one."""
         return getattr(self.constraint, "alpha", None)
@@ -78,18 +73,12 @@ class Cell(BaseModel):
     def identity(self, study: Study, certificate: Certificate) -> dict[str, Any]:
         """Everything that the cell's numbers depend on, and nothing about where it runs.
 
-        What was added since is in it only where it is used, so that folders of studies without
-        stay valid. The parameters of axes are named beside the section that they are in: a record
-        says by them what sets its cell apart, and that must not depend on what was run before.
+        The parameters of axes are named beside the section that they are in: a record says by them
+        what sets its cell apart, and that must not depend on what was run before.
         """
-        more = SOURCES[self.source]().cell_identity(study, self.hyperparameters)
-        if self.hyperparameters:
-            more["hyperparameters"] = dict(self.hyperparameters)
-        if study.resources.gpus_per_cell:
-            more["gpu"] = True  # which share of one says only where it runs
         return {
             "method_version": METHOD_VERSION,
-            "method": self.method,
+            "source": self.source,
             "constraint": self.constraint.to_json(),
             "horizon": self.horizon,
             "seed": self.seed,
@@ -98,7 +87,9 @@ class Cell(BaseModel):
             "evaluation": study.evaluation.model_dump(mode="json"),
             "deployment": study.deployment and study.deployment.model_dump(mode="json"),
             "env_runners": study.resources.env_runners_per_cell,
-            **more,
+            "hyperparameters": dict(self.hyperparameters),
+            "gpu": bool(study.resources.gpus_per_cell),  # which share of one: only where it runs
+            "training": SOURCES[self.source]().cell_identity(study, self.hyperparameters),
         }
 
 

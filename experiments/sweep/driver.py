@@ -10,7 +10,7 @@ from ray import tune
 
 from sport_ray.certificates import Certificate
 from sport_ray.experiments.results.alarm import alarm_in
-from sport_ray.experiments.results.folder import ResultFolder
+from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.job import write_failure
 from sport_ray.experiments.sweep.plan import Plan
@@ -44,12 +44,12 @@ class SweepSummary(NamedTuple):
 Listener = Callable[[SweepEvent], None]
 
 
-def pending_jobs(folder: ResultFolder, plan: Plan) -> list[Job]:
+def pending_jobs(folder: StudyFolder, plan: Plan) -> list[Job]:
     """The jobs of the plan with a cell that is not finished."""
     return [job for job in plan.jobs if not all(folder.is_finished(cell.id) for cell in job.cells)]
 
 
-def run_sweep(folder: ResultFolder, plan: Plan, *listeners: Listener) -> SweepSummary:
+def run_sweep(folder: StudyFolder, plan: Plan, *listeners: Listener) -> SweepSummary:
     """Run what is missing of the study's grid; needs Ray.
 
     What is on disk already is kept and not repeated. A cell whose worker died for good is
@@ -80,7 +80,7 @@ def run_sweep(folder: ResultFolder, plan: Plan, *listeners: Listener) -> SweepSu
 
 
 def _write_failure(
-    folder: ResultFolder, certificate: Certificate, cell: Cell, reason: str | None
+    folder: StudyFolder, certificate: Certificate, cell: Cell, reason: str | None
 ) -> None:
     """As ``write_failure``; where even that cannot be written the cell is failed without it."""
     named = f" ({reason})" if reason else ""
@@ -89,7 +89,7 @@ def _write_failure(
         write_failure(folder, certificate, cell, error)
 
 
-def summarise(folder: ResultFolder, plan: Plan) -> SweepSummary:
+def summarise(folder: StudyFolder, plan: Plan) -> SweepSummary:
     """Count the plan's cells; one without any record is recorded as failed."""
     finished = failed = 0
     for cell in plan.cells.values():

@@ -24,6 +24,7 @@ from sport_ray.rollouts import Outcomes, ProjectedBehaviour, ScenarioPlan, Tally
 from sport_ray.rollouts.behaviour import BaseBehaviour, Step
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 from sport_ray.rollouts.shadow import watched_scenarios
+from sport_ray.tracking.results.record import Evaluation
 
 SAMPLED_SCENARIOS = 40
 PAPER_SCENARIOS = 1_000
@@ -95,8 +96,8 @@ def evaluate_cell(
     base: FrozenGaussian,
     task: FrozenGaussian,
     samples_path: Path,
-) -> dict[str, Any]:
-    """Run a cell's scenarios and compute its numbers (the evaluation half of its record)."""
+) -> Evaluation:
+    """Run a cell's scenarios and compute its numbers."""
     started = time.monotonic()
     plan = evaluation_plan(study, cell.horizon, cell.seed)
     behaviour = ProjectedBehaviour(base, task, cell.constraint)
@@ -107,12 +108,51 @@ def evaluate_cell(
     tally.require_complete(count)
     free = run_on_through_violations(plan, behaviour, count)
     samples.save(samples_path, scene(plan), free)
-    return {
-        **cell_numbers(study, cell, certificate, outcomes),
-        **task_numbers(free),
-        **off_policy_numbers(study, cell, plan, behaviour),
-        "eval_seconds": time.monotonic() - started,
-    }
+    beta = study.evaluation.beta
+    violations = outcomes.num_violations(cell.horizon)
+    reached = outcomes.satisfied_by(cell.horizon)
+    steps = outcomes.satisfied_at[reached & (outcomes.satisfied_at != NEVER)]
+    entered = int((~reached & (outcomes.violated_at != NEVER)).sum())
+    total = float(outcomes.length.sum())
+    world = perturbation(study)
+    prior = promised(certificate, cell.constraint, cell.horizon, **world._asdict())
+    off_policy, sample_size, refusal = off_policy_numbers(study, cell, plan, behaviour)
+    return Evaluation(
+        alpha_mu=world.alpha_mu,
+        alpha_p=world.alpha_p,
+        eps_base=certificate.eps_base(cell.horizon),
+        beta=certificate.beta,
+        prior_bound=None if prior is None else finite_or_none(prior),
+        off_policy_bound=off_policy,
+        off_policy_sample_size=sample_size,
+        off_policy_refusal=refusal,
+        num_scenarios=outcomes.num_scenarios,
+        num_violations=violations,
+        num_hazard=entered,
+        num_timeout=int(violations) - entered,
+        num_violations_1000=int((~reached[:PAPER_SCENARIOS]).sum())
+        if outcomes.num_scenarios >= PAPER_SCENARIOS
+        else None,
+        empirical_violation_rate=violations / outcomes.num_scenarios,
+        posterior_bound=scenario_bound(outcomes.num_scenarios, violations, beta),
+        posterior_beta=beta,
+        mean_steps_to_goal=float(steps.mean()) if steps.size else None,
+        std_steps_to_goal=float(steps.std()) if steps.size else None,
+        # Of the task itself, hazard or no hazard; an episode without the goal takes T. Over all
+        # episodes, so a policy that plays another with probability p has p of its gain.
+        mean_task_steps=None if free is None else float(free.length.mean()),
+        std_task_steps=None if free is None else float(free.length.std()),
+        mean_return=finite_or_none(outcomes.total_reward.mean()),
+        std_return=finite_or_none(outcomes.total_reward.std()),
+        max_log_ratio=finite_or_none(outcomes.max_log_ratio.max()),
+        max_prefix_log_ratio=finite_or_none(outcomes.max_prefix_log_ratio.max()),
+        mean_log_ratio=finite_or_none(outcomes.sum_log_ratio.sum() / total),
+        mean_realised_log_ratio=finite_or_none(outcomes.sum_realised_log_ratio.sum() / total),
+        projected_share=float(outcomes.projected_steps.sum()) / total,
+        mean_kl_to_base=finite_or_none(outcomes.sum_kl_to_base.sum() / total),
+        mean_task_distance=finite_or_none(outcomes.sum_task_distance.sum() / total),
+        eval_seconds=time.monotonic() - started,
+    )
 
 
 def run_on_through_violations(
@@ -135,33 +175,18 @@ def run_on_through_violations(
     return run_scenarios(free, behaviour, 0, count)
 
 
-def task_numbers(free: Outcomes | None) -> dict[str, float | None]:
-    """Steps of the task itself, hazard or no hazard; an episode without the goal takes T.
-
-    An expectation over all episodes, of every policy alike, so a policy that plays another with
-    probability p has p of its gain. ``mean_steps_to_goal`` is over the episodes that satisfied the
-    property, of every policy alike.
-    """
-    if free is None:
-        return {"mean_task_steps": None, "std_task_steps": None}
-    return {
-        "mean_task_steps": float(free.length.mean()),
-        "std_task_steps": float(free.length.std()),
-    }
-
-
 def off_policy_numbers(
     study: Study, cell: Cell, plan: ScenarioPlan, behaviour: ProjectedBehaviour
-) -> dict[str, Any]:
-    """A bound on the cell's policy from fresh scenarios of the base alone, or why there is none.
+) -> tuple[float | None, float | None, str | None]:
+    """A bound on the cell's policy, its effective sample size, and why there is no bound.
 
-    The scenarios have a purpose of their own: neither the policy nor its constraint was chosen on
-    them. In the world of the certificate; a perturbed one multiplies the bound.
+    From fresh scenarios of the base alone, with a purpose of their own: neither the policy nor its
+    constraint was chosen on them. In the world of the certificate; a perturbed one multiplies the
+    bound.
     """
-    names = ("off_policy_bound", "off_policy_sample_size", "off_policy_refusal")
     count = study.evaluation.off_policy
     if not count or not cell.projected:
-        return dict.fromkeys(names)
+        return None, None, None
     watched = plan.model_copy(
         update={"purpose": "off_policy", "env_kwargs": study.environment.kwargs}
     )
@@ -176,51 +201,7 @@ def off_policy_numbers(
     bound = found.bound
     if bound is not None:
         bound = min(math.nextafter(bound * world_factor(study, cell.horizon), 2.0), 1.0)
-    return dict(zip(names, (bound, found.effective_sample_size, found.refusal), strict=True))
-
-
-def cell_numbers(
-    study: Study, cell: Cell, certificate: Certificate, outcomes: Outcomes
-) -> dict[str, Any]:
-    """Counts, rates and bounds of a cell from its outcome table."""
-    beta = study.evaluation.beta
-    violations = outcomes.num_violations(cell.horizon)
-    reached = outcomes.satisfied_by(cell.horizon)
-    steps = outcomes.satisfied_at[reached & (outcomes.satisfied_at != NEVER)]
-    entered = ~reached & (outcomes.violated_at != NEVER)
-    total = float(outcomes.length.sum())
-    eps_base = certificate.eps_base(cell.horizon)
-    world = perturbation(study)._asdict()
-    prior = promised(certificate, cell.constraint, cell.horizon, **world)
-    return {
-        **world,
-        "eps_base": eps_base,
-        "beta": certificate.beta,
-        "prior_bound": None if prior is None else finite_or_none(prior),
-        "num_scenarios": outcomes.num_scenarios,
-        "num_violations": violations,
-        "num_hazard": int(entered.sum()),
-        "num_timeout": int(violations - entered.sum()),
-        "num_violations_1000": int((~reached[:PAPER_SCENARIOS]).sum())
-        if outcomes.num_scenarios >= PAPER_SCENARIOS
-        else None,
-        "empirical_violation_rate": violations / outcomes.num_scenarios,
-        "posterior_bound": scenario_bound(outcomes.num_scenarios, violations, beta),
-        "posterior_beta": beta,
-        "mean_steps_to_goal": float(steps.mean()) if steps.size else None,
-        "std_steps_to_goal": float(steps.std()) if steps.size else None,
-        "mean_return": finite_or_none(float(outcomes.total_reward.mean())),
-        "std_return": finite_or_none(float(outcomes.total_reward.std())),
-        "max_log_ratio": finite_or_none(float(outcomes.max_log_ratio.max())),
-        "max_prefix_log_ratio": finite_or_none(float(outcomes.max_prefix_log_ratio.max())),
-        "mean_log_ratio": finite_or_none(float(outcomes.sum_log_ratio.sum()) / total),
-        "mean_realised_log_ratio": finite_or_none(
-            float(outcomes.sum_realised_log_ratio.sum()) / total
-        ),
-        "projected_share": float(outcomes.projected_steps.sum()) / total,
-        "mean_kl_to_base": finite_or_none(float(outcomes.sum_kl_to_base.sum()) / total),
-        "mean_task_distance": finite_or_none(float(outcomes.sum_task_distance.sum()) / total),
-    }
+    return bound, found.effective_sample_size, found.refusal
 
 
 def scene(plan: ScenarioPlan) -> dict[str, Any]:
@@ -237,6 +218,6 @@ def scene(plan: ScenarioPlan) -> dict[str, Any]:
     }
 
 
-def finite_or_none(value: float) -> float | None:
+def finite_or_none(value: float | np.floating[Any]) -> float | None:
     """The value, or None where JSON has no number for it."""
-    return value if math.isfinite(value) else None
+    return float(value) if math.isfinite(value) else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
 
 from ray.exceptions import RayError, RayTaskError
 
@@ -13,7 +12,7 @@ from sport_ray.certificates import Certificate, load_certificate
 from sport_ray.errors import UserError
 from sport_ray.experiments.results.disk import is_disk_full
 from sport_ray.experiments.results.failures import reason_of, traceback_text
-from sport_ray.experiments.results.folder import ResultFolder
+from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.evaluation import evaluate_cell
 from sport_ray.experiments.task_policies import SOURCES
@@ -26,12 +25,10 @@ from sport_ray.policies import (
     policy_digest,
     save_policy,
 )
-
-RESERVED = ("status", "reason", "policy_digest", "train_env_steps", "train_seconds")
-"""Fields of a record beside a cell's header and its evaluation."""
+from sport_ray.tracking.results.record import FINISHED, Header, Outcome, Record, Training
 
 
-def run_job(folder: ResultFolder, job: Job) -> dict[str, int]:
+def run_job(folder: StudyFolder, job: Job) -> dict[str, int]:
     """Compute the job's cells that are not finished yet; returns {"finished": n, "failed": n}.
 
     A failure is recorded for every cell it touches, with its reason, and not raised: a sweep
@@ -60,42 +57,32 @@ def run_job(folder: ResultFolder, job: Job) -> dict[str, int]:
         for cell in missing:
             write_failure(folder, certificate, cell, error)
         return {"finished": 0, "failed": len(missing)}
+    training = Training(
+        policy_digest=trained_digest,
+        train_env_steps=trained.env_steps,
+        train_seconds=trained.seconds,
+    )
     for cell in missing:
         try:
             samples = folder.samples(cell.id)
-            numbers = evaluate_cell(study, cell, certificate, base, task, samples)
+            evaluation = evaluate_cell(study, cell, certificate, base, task, samples)
+            about = header(folder, certificate, cell)
+            record = Record(about, FINISHED, training, evaluation, trained.metrics)
         except Exception as error:
             if is_of_the_machine(error):
                 raise
             write_failure(folder, certificate, cell, error)
             counts["failed"] += 1
             continue
-        about = header(folder, certificate, cell)
-        taken = sorted(trained.metrics.keys() & {*about, *numbers, *RESERVED})
-        if taken:  # what was measured is not a source's to say
-            clash = ValueError(f"source {job.kind!r} has metrics named {', '.join(taken)}")
-            write_failure(folder, certificate, cell, clash)
-            counts["failed"] += 1
-            continue
-        record = {
-            **about,
-            "status": "finished",
-            "reason": None,
-            "policy_digest": trained_digest,
-            **numbers,
-            **trained.metrics,
-            "train_env_steps": trained.env_steps,
-            "train_seconds": trained.seconds,
-        }
         # A node that was taken for lost may have gone on: the first record stays.
         if not folder.is_finished(cell.id):
-            write_json(folder.record(cell.id), record)
+            write_json(folder.record(cell.id), record.to_json())
         counts["finished"] += 1
     return counts
 
 
 def train(
-    folder: ResultFolder, job: Job, base: GaussianNetwork, certificate: Certificate
+    folder: StudyFolder, job: Job, base: GaussianNetwork, certificate: Certificate
 ) -> Trained:
     """The job's task policy, from its source.
 
@@ -120,7 +107,7 @@ def is_of_the_machine(error: BaseException) -> bool:
     return lost or is_disk_full(error)
 
 
-def _require_planned(cells: Iterable[Cell], folder: ResultFolder, certificate: Certificate) -> None:
+def _require_planned(cells: Iterable[Cell], folder: StudyFolder, certificate: Certificate) -> None:
     """Refuse cells whose ids, given to them by the driver, are not of the files that are here.
 
     Raises:
@@ -134,45 +121,46 @@ def _require_planned(cells: Iterable[Cell], folder: ResultFolder, certificate: C
             )
 
 
-def header(folder: ResultFolder, certificate: Certificate, cell: Cell) -> dict[str, Any]:
-    """The identifying half of a record."""
+def header(folder: StudyFolder, certificate: Certificate, cell: Cell) -> Header:
+    """What a record says of its cell, as of now."""
     constraint = cell.constraint
-    return {
-        "cell_id": cell.id,
-        "study": folder.study.name,
-        "method": cell.method,
-        "task_policy": cell.source,
-        "constraint": constraint.name,
-        "alpha": cell.alpha,
-        "log_alpha": None if cell.alpha is None else constraint.log_ratio_limit,
-        "log_budget": getattr(constraint, "log_budget", None),
-        "mu": getattr(constraint, "mu", None),
-        "horizon": cell.horizon,
-        "seed": cell.seed,
-        "hyperparameters": cell.hyperparameters_text,
-        "eps_max": cell.eps_max,
-        "base_digest": certificate.base_digest,
-        "certificate_digest": certificate.digest,
-        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    return Header(
+        cell_id=cell.id,
+        study=folder.study.name,
+        source=cell.source,
+        projected=cell.projected,
+        constraint=constraint.name,
+        alpha=cell.alpha,
+        log_alpha=None if cell.alpha is None else constraint.log_ratio_limit,
+        log_budget=getattr(constraint, "log_budget", None),
+        mu=getattr(constraint, "mu", None),
+        horizon=cell.horizon,
+        seed=cell.seed,
+        hyperparameters=cell.hyperparameters_text,
+        eps_max=cell.eps_max,
+        base_digest=certificate.base_digest,
+        certificate_digest=certificate.digest,
+        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
 
 
 def write_failure(
-    folder: ResultFolder, certificate: Certificate, cell: Cell, error: Exception
+    folder: StudyFolder, certificate: Certificate, cell: Cell, error: Exception
 ) -> None:
     """Record that a cell failed and why; the traceback goes to a file beside the record."""
     if folder.is_finished(cell.id):
         return  # another worker was quicker: what is finished stays
-    record = header(folder, certificate, cell)
+    failed = Outcome(status="failed", reason=reason_of(error))
+    record = Record(header(folder, certificate, cell), failed)
+    path = folder.record(cell.id)
     trace = traceback_text(error).encode("utf-8", "backslashreplace")
-    write_atomic(folder.cells / record["cell_id"] / "error.txt", trace)
-    failed = {"status": "failed", "reason": reason_of(error)}
-    write_json(folder.record(record["cell_id"]), record | failed)
+    write_atomic(path.with_name("error.txt"), trace)
+    write_json(path, record.to_json())
 
 
-def save_trained(folder: ResultFolder, job: Job, trained: Trained) -> str:
+def save_trained(folder: StudyFolder, job: Job, trained: Trained) -> str:
     """Keep the task policy (without pickle), once per job, under its own digest."""
     provenance = {"study": folder.study.name, "job": job.model_dump(mode="json")}
     digest = policy_digest(trained.network)
-    save_policy(folder.policies / digest[:16], trained.network, provenance)
+    save_policy(folder.policy(digest), trained.network, provenance)
     return digest

@@ -23,7 +23,8 @@ from sport_ray.experiments.config.redact import public_study
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.results.disk import DiskFull, is_disk_full, no_room, require_space
 from sport_ray.experiments.results.failures import reason_in
-from sport_ray.experiments.results.folder import ResultFolder, places
+from sport_ray.experiments.results.folder import StudyFolder
+from sport_ray.tracking.results.folder import ResultFolder
 
 DISK_FULL = "disk_full"
 
@@ -57,7 +58,7 @@ class StudyTrial(tune.Trainable):
     actor, and it reports a few numbers instead of RLlib's hundreds.
     """
 
-    folder: ResultFolder
+    folder: StudyFolder
 
     def take(self, config: dict[str, Any]) -> None:
         """Begin a trial; ``folder`` is its result folder."""
@@ -79,7 +80,7 @@ class StudyTrial(tune.Trainable):
         """Take the next trial; true says that this actor may be reused."""
         self.cleanup()
         study = Study.model_validate(json.loads(new_config["study"]))
-        self.folder = ResultFolder(Path(new_config["results"]), study)
+        self.folder = StudyFolder(Path(new_config["results"]), study)
         self.take(new_config)
         return True
 
@@ -135,7 +136,7 @@ def _announce(kind: Kind, trial: Any, reason: str | None = None) -> None:
 def _stops_on_full_disk(trial: Any) -> bool:
     """Tune's own writing fails as a trial's error, and would fail the next one as well."""
     try:
-        require_space(*places(Path(trial.config["results"])))
+        require_space(*ResultFolder(Path(trial.config["results"])).places)
     except DiskFull as error:
         ask_to_stop(error)
         return True
@@ -158,7 +159,7 @@ def _reason(trial: Any) -> str | None:
 
 
 def run_trials(
-    folder: ResultFolder,
+    folder: StudyFolder,
     trainable: type[StudyTrial],
     space: dict[str, Any],
     listener: Listener,
@@ -205,7 +206,7 @@ def run_trials(
             tuner.fit()
         raise_if_asked()
     except Exception as error:  # on a full disk Tune fails in ways that hide it
-        require_space(*places(folder.root))
+        require_space(*folder.places)
         if is_disk_full(error):
             raise no_room(folder.root) from None
         raise

@@ -41,12 +41,9 @@ class PPOSource(TaskPolicySource):
         )
 
     def cell_identity(self, study: StudySections, point: Point) -> dict[str, Any]:
-        """The section, and a tuned warm-up, which not every section holds."""
+        """The section, and the warm-up, which not every section holds."""
         found = self.settings_in(study, point)
-        identity: dict[str, Any] = {"training": found.ppo.model_dump(mode="json")}
-        if study.tuning and "warmup_env_steps" in study.tuning.parameters:
-            identity["warmup_env_steps"] = study.training.warmup_env_steps
-        return identity
+        return {**found.ppo.model_dump(mode="json"), "warmup_env_steps": found.warmup_env_steps}
 
     def train(
         self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
@@ -70,11 +67,6 @@ class ProjectedPPOSource(PPOSource):
     sections = ("training",)
     sweep_method = "projected_ppo"
 
-    @classmethod
-    def method(cls, projected: bool) -> str:
-        """Its own name: no other policy is trained under the projection."""
-        return cls.name
-
     def parameters(self, study: StudySections) -> set[str]:
         """All that its section has."""
         return set(TrainingSection.model_fields)
@@ -96,11 +88,6 @@ class UnconstrainedSource(PPOSource):
     promise = "none before it is evaluated"
     sections = ("unconstrained_training", "training")
     sweep_method = "projected_at_deployment"
-
-    @classmethod
-    def method(cls, projected: bool) -> str:
-        """As it is, it is what studies have called unconstrained all along."""
-        return super().method(projected) if projected else cls.name
 
     def parameters(self, study: StudySections) -> set[str]:
         """PPO's own: not how to project. The warm-up is an axis only where its section has one."""

@@ -148,11 +148,6 @@ class TaskPolicySource(ABC):
         """
         return  # nothing to refuse, unless a source knows of something
 
-    @classmethod
-    def method(cls, projected: bool) -> str:
-        """What records call the way in which its policy and a constraint met."""
-        return "projected_at_deployment" if projected else "unprojected"
-
     def parameters(self, study: StudySections) -> set[str]:
         """The axes of the sweep that its policy depends on, by name."""
         return set()
@@ -166,11 +161,10 @@ class TaskPolicySource(ABC):
     def cell_identity(self, study: StudySections, point: Point) -> dict[str, Any]:
         """What the source adds to the identity of its cells.
 
-        Its name alone where the study has it no more: that is no cell of the study's.
+        Nothing where the study has it no more: that is no cell of the study's.
         """
         settings = (study.task_policies or {}).get(self.name)
-        own = {} if settings is None else self.identity(settings)
-        return {"task_policy": {"name": self.name, **own}}
+        return {} if settings is None else self.identity(settings)
 
     def identity(self, settings: Section) -> dict[str, Any]:
         """What the policy depends on beside base, certificate, T and seed, as plain JSON values.

@@ -1,0 +1,1 @@
+"""The search of training parameters before a sweep."""

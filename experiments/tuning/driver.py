@@ -18,7 +18,7 @@ from sport_ray.errors import UserError
 from sport_ray.experiments.config.axes import KINDS, Point, drawn
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.config.tuning import TuningSection
-from sport_ray.experiments.results.folder import ResultFolder
+from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.sweep.trials import TrialEvent, run_trials
 from sport_ray.experiments.tuning.record import (
     Status,
@@ -34,7 +34,7 @@ from sport_ray.experiments.tuning.trial import TuningTrial, point_of
 Listener = Callable[[TrialRecord], None]
 
 
-def run_tuning(folder: ResultFolder, task: TuningTask, listener: Listener) -> Tuning:
+def run_tuning(folder: StudyFolder, task: TuningTask, listener: Listener) -> Tuning:
     """Run the trials that are missing and write ``tuning.json``; needs Ray.
 
     Trials that have ended are kept as files and not run again; one that was running starts anew.

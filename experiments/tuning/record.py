@@ -12,7 +12,7 @@ from sport_ray.canonical import digest, write_json
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.axes import with_values
 from sport_ray.experiments.config.study import Study
-from sport_ray.experiments.results.folder import ResultFolder
+from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.tuning.task import TuningTask
 
 FILE = "tuning.json"
@@ -74,7 +74,7 @@ class TrialStore:
     ``RESULTS/tuning/<settings>/<parameters>.json``; other settings never find them.
     """
 
-    def __init__(self, folder: ResultFolder, task: TuningTask) -> None:
+    def __init__(self, folder: StudyFolder, task: TuningTask) -> None:
         self.root = folder.root / "tuning" / task.digest[:16]
 
     def path(self, parameters: dict[str, Any]) -> Path:
@@ -128,12 +128,12 @@ def conclude(num_trials: int, task: TuningTask, records: list[TrialRecord]) -> T
     return tuning.model_copy(update={"digest": tuning.content_digest()})
 
 
-def write_tuning(folder: ResultFolder, tuning: Tuning) -> None:
+def write_tuning(folder: StudyFolder, tuning: Tuning) -> None:
     """Write ``tuning.json`` atomically."""
     write_json(folder.root / FILE, tuning.model_dump(mode="json"))
 
 
-def read_tuning(folder: ResultFolder, task: TuningTask) -> Tuning | None:
+def read_tuning(folder: StudyFolder, task: TuningTask) -> Tuning | None:
     """The folder's tuning, if it is for these settings and as many trials; else None.
 
     Raises:

@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Frozen(BaseModel):
+    """A part of a certificate: never changed, no key too many, no value of another type."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from sport_ray.bounded import read_bytes
+from sport_ray.bounded import TooLarge, read_bytes
 from sport_ray.canonical import digest, readable_json, write_json
 from sport_ray.certificates.certificate import Certificate
 from sport_ray.errors import UserError
@@ -33,21 +33,32 @@ def load_certificate(path: Path) -> Certificate:
     """
     path = Path(path)
     try:
-        if path.is_file() and path.stat().st_size > LARGEST:
-            raise UserError(f"{path} is larger than any certificate ({LARGEST // 2**20} MiB)")
         data = read_bytes(path, LARGEST)
+    except TooLarge:
+        largest = f"{LARGEST // 2**20} MiB"
+        raise UserError(f"{path} is larger than any certificate ({largest})") from None
+    except FileNotFoundError:
+        raise UserError(
+            f"certificate {path} does not exist: make one with `sport-ray certify`"
+        ) from None
+    except OSError as error:
+        raise UserError(f"certificate {path} is damaged: {error!r}") from None
+    return certificate_from_bytes(data, path)
+
+
+def certificate_from_bytes(data: bytes, path: Path | str) -> Certificate:
+    """The certificate of a file's bytes; ``path`` is what errors call it.
+
+    Raises:
+        UserError: not a certificate, or altered since it was written.
+    """
+    try:
         document = json.loads(data)
         body = {key: value for key, value in document.items() if key != "digest"}
         claimed = document["digest"]
         # Byte for byte: a repeated key or another spelling of a number is a change, too.
         unchanged = digest(body) == claimed and readable_json(document) == data
-    except FileNotFoundError:
-        raise UserError(
-            f"certificate {path} does not exist: make one with `sport-ray certify`"
-        ) from None
-    except (ValueError, KeyError, AttributeError, TypeError, RecursionError, OSError) as error:
-        if isinstance(error, UserError):
-            raise
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise UserError(f"certificate {path} is damaged: {error!r}") from None
     if not unchanged:
         raise UserError(f"certificate {path} was altered: its digest does not match its content")

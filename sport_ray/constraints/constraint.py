@@ -35,6 +35,10 @@ class Constraint(ABC):
     """
 
     name: ClassVar[str]
+    title: ClassVar[str]
+    """The name as people read it; by default the name itself."""
+    formula: ClassVar[str] = ""
+    """What ``prior_bound`` computes, as it is written; empty: not said."""
     state_size: ClassVar[int] = 0
     """Numbers that an episode carries."""
 
@@ -45,6 +49,10 @@ class Constraint(ABC):
         known = CONSTRAINTS.get(cls.name, cls)
         if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(f"name {cls.name!r} is taken by the constraint {known.__qualname__}")
+        if "title" not in vars(cls):
+            cls.title = cls.name
+        if "prior_bound" in vars(cls) and "formula" not in vars(cls):  # the parent's is another
+            cls.formula = ""
         CONSTRAINTS[cls.name] = cls
 
     @classmethod

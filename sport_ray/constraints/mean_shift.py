@@ -37,6 +37,8 @@ class MeanShiftBudget(Budget):
     mu: float
     steps_left: tuple[float, ...] = (20.0,)
     name: ClassVar[str] = "mean_shift"
+    title: ClassVar[str] = "mean shift"
+    formula: ClassVar[str] = "Φ(Φ⁻¹(ε_base) + μ)"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mu", require_budget("mu", self.mu))

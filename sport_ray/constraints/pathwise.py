@@ -46,6 +46,8 @@ class PathwiseBudget(Budget):
     rule: str = "spread"
     steps_left: tuple[float, ...] = (20.0,)
     name: ClassVar[str] = "pathwise"
+    title: ClassVar[str] = "pathwise budget"
+    formula: ClassVar[str] = "ε_base · e^B"
     rules_for_target: ClassVar[tuple[str, str]] = ("spread", "all")  # trained without it, under it
 
     def __post_init__(self) -> None:
@@ -95,6 +97,7 @@ class PathwiseBudgetSpread(PathwiseBudget):
     """The pathwise budget with the rule ``"spread"``, trained under it or not."""
 
     name: ClassVar[str] = "pathwise_spread"
+    title: ClassVar[str] = "pathwise budget, spread"
     rules_for_target: ClassVar[tuple[str, str]] = ("spread", "spread")
 
 
@@ -104,4 +107,5 @@ class PathwiseBudgetAll(PathwiseBudget):
 
     rule: str = "all"
     name: ClassVar[str] = "pathwise_all"
+    title: ClassVar[str] = "pathwise budget, all at once"
     rules_for_target: ClassVar[tuple[str, str]] = ("all", "all")

@@ -24,6 +24,8 @@ class RatioConstraint(Constraint):
 
     alpha: float
     name: ClassVar[str] = "ratio"
+    title: ClassVar[str] = "constant ratio"
+    formula: ClassVar[str] = "ε_base · α^T"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", require_alpha(self.alpha))

@@ -17,6 +17,7 @@ class Unconstrained(Constraint):
     """The whole space: the task policy is deployed as it is, and no prior bound holds."""
 
     name: ClassVar[str] = "unconstrained"
+    title: ClassVar[str] = "unconstrained"
 
     @property
     def log_ratio_limit(self) -> float:

@@ -23,6 +23,8 @@ class ViolationTimeConstraint(RatioConstraint):
     """
 
     name: ClassVar[str] = "violation_time"
+    title: ClassVar[str] = "violation time"
+    formula: ClassVar[str] = "Σ_t α^t q_t"
 
     def prior_bound(self, evidence: Evidence) -> float:
         """An upper bound on Σ_t α^t q_t, from when the N scenarios violated.

@@ -4,14 +4,14 @@
     policy.reset(seed)
     action = policy.act(observation)
 
-Needs torch and numpy only: no Ray, MLflow, numba, scipy, pydantic or gymnasium. ``export`` (which
-writes bundles) is imported by nobody here.
+Needs the method (numpy, scipy, numba, torch, pydantic, safetensors, gymnasium), no Ray, no MLflow.
 """
 
 from sport_ray.deploy.audit import Check, audit_log
 from sport_ray.deploy.bundle import Bundle, read_bundle
 from sport_ray.deploy.guard import BeyondPromise
-from sport_ray.deploy.policy import DeployedPolicy, StepRecord, load
+from sport_ray.deploy.policy import DeployedPolicy, load
+from sport_ray.deploy.step import StepRecord
 
 __all__ = [
     "BeyondPromise",

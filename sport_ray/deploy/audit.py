@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sport_ray.deploy.audit_fields import Wrong, numbers, require_fields
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sport_ray.constraints import Constraint, constraint_from_json
+from sport_ray.deploy.audit_lines import (
+    BreachLine,
+    CloseLine,
+    EndLine,
+    OpenLine,
+    ResetLine,
+    StepLine,
+    Wrong,
+    parse_line,
+)
 from sport_ray.deploy.audit_log import LARGEST_LINE, read_line
 from sport_ray.deploy.bundle import Bundle
 from sport_ray.deploy.replay import Replay
-from sport_ray.deploy.rules import Gaussians, Rule, realised_log_ratio, rule_from_json
-from sport_ray.deploy.seeds import are_words
 from sport_ray.errors import UserError
+from sport_ray.families import Distribution, family_named
 from sport_ray.text import plain
 
+Array = NDArray[np.float64]
 ROUNDING = 1e-9
 """Relative: a logarithm of another processor may round otherwise; what is spent may not."""
 _LONGEST = 300
@@ -33,7 +48,7 @@ class Check(NamedTuple):
 def audit_log(path: Path, bundle: Bundle | None = None, expect: str | None = None) -> list[Check]:
     """Check a log line by line: the chain, the order of steps, every bound; stops at the first.
 
-    Without a bundle the base policy's Gaussians are taken from the log; with it they, the task
+    Without a bundle the base policy's numbers are taken from the log; with it they, the task
     policy's projection and every draw are computed again from observations and seeds.
 
     Args:
@@ -57,11 +72,22 @@ def audit_log(path: Path, bundle: Bundle | None = None, expect: str | None = Non
     return reader.checks(expect)
 
 
+def _near(mine: float | None, its: float | None) -> bool:
+    if mine is None or its is None:
+        return mine is its
+    return math.isfinite(mine) and abs(mine - its) <= ROUNDING * (1.0 + abs(mine))
+
+
 class _Reader:
     """Goes through the lines of a log once, with what the log itself must have at each."""
 
+    head: OpenLine
+    constraint: Constraint
+    state: Array
+
     def __init__(self, bundle: Bundle | None) -> None:
         self.bundle = bundle
+        self.replay: Replay | None = None
         self.failed: str | None = None
         self.stage = "chain"
         self.previous = ""
@@ -71,13 +97,14 @@ class _Reader:
         self.step = 0
         self.furthest = -math.inf  # realised log ratio of an episode so far, its largest
         self.sum = 0.0
-        self.seeds: dict[tuple[int, ...], int] = {}
+        self.seeds: Counter[tuple[int, ...]] = Counter()
         self.stream = 0
 
     def takes(self, number: int, line: bytes) -> bool:
         """Whether nothing is wrong up to this line."""
         try:
-            self._take(line)
+            with np.errstate(all="ignore"):  # what is not finite is refused
+                self._take(line)
         except (
             Wrong, ArithmeticError, ValueError, LookupError, TypeError, AttributeError,
             RecursionError,
@@ -106,127 +133,128 @@ class _Reader:
         if (kind == "open") != (self.lines == 1):
             raise Wrong(f"{kind!r} is not what a log has there")
         self.stage = "bounds" if kind == "step" else "order"
-        require_fields(kind, record)
+        parsed = parse_line(kind, record)
         self.stage = "order"
-        getattr(self, f"_take_{kind}")(record)
+        getattr(self, f"_take_{kind}")(parsed)
 
-    def _take_open(self, record: dict[str, Any]) -> None:
-        self.head = record
-        self.rule: Rule = rule_from_json(record["constraint"])
-        self.horizon = record["horizon"]
-        self.replay = None
+    def _take_open(self, line: OpenLine) -> None:
+        self.head = line
+        self.family = family_named(line.family)
+        self.constraint = constraint_from_json(line.constraint)
         if self.bundle is not None:
             self.stage = "bundle"
+            manifest = self.bundle.manifest
+            family = self.bundle.base.spec.family
             same = (
-                record["bundle"] == self.bundle.digest
-                and record["horizon"] == self.bundle.horizon
-                and record["constraint"] == self.bundle.manifest["constraint"]
-                and record["promise"] == self.bundle.manifest["promise"]
+                line.bundle == self.bundle.digest
+                and family is self.family
+                and all(
+                    getattr(line, name) == manifest[name]
+                    for name in ("horizon", "constraint", "promise")
+                )
             )
             if not same:
                 raise Wrong("the log is of another bundle")
-            self.replay = Replay(self.bundle)
+            self.replay = Replay(self.bundle, line.damage is not None)
 
-    def _take_reset(self, record: dict[str, Any]) -> None:
+    def _take_reset(self, line: ResetLine) -> None:
         self.episodes += 1
-        if self.running or record["episode"] != self.episodes:
-            raise Wrong(f"episode {record['episode']} begins where {self.episodes} should")
-        self.running, self.step, self.left, self.sum = True, 0, self.rule.total, 0.0
+        if self.running or line.episode != self.episodes:
+            raise Wrong(f"episode {line.episode} begins where {self.episodes} should")
+        self.running, self.step, self.sum = True, 0, 0.0
+        self.state = self.constraint.start(1)
         self.broken, self.stream = False, 0
-        if not are_words(record["seed"]):
-            raise Wrong("its seed is not spelled as words")
-        seed = tuple(record["seed"])
-        self.seeds[seed] = self.seeds.get(seed, 0) + 1
+        self.seeds[tuple(line.seed)] += 1
         if self.replay is not None:
-            self.replay.reset(record["seed"])
+            self.replay.reset(line.seed)
 
-    def _take_end(self, record: dict[str, Any]) -> None:
-        if not self.running or record["step"] != self.step or record["episode"] != self.episodes:
-            raise Wrong(f"episode {record['episode']} ends where it does not")
+    def _take_end(self, line: EndLine) -> None:
+        if not self.running or line.step != self.step or line.episode != self.episodes:
+            raise Wrong(f"episode {line.episode} ends where it does not")
         self.running = False
 
-    def _take_breach(self, record: dict[str, Any]) -> None:
-        if record["episode"] != self.episodes or record["step"] != self.step:
-            raise Wrong(f"step {record['step']} of episode {record['episode']} is not the next")
+    def _take_breach(self, line: BreachLine) -> None:
+        self._require_next(line)
         self.broken = True
         self.breaches += 1
-        if record["stream"] < self.stream:
-            raise Wrong(f"it goes back to stream {record['stream']}")
-        if self.replay is not None and record["stream"] > self.stream:
-            self.replay.go_on(record["stream"])
-        self.stream = record["stream"]
+        if line.stream < self.stream:
+            raise Wrong(f"it goes back to stream {line.stream}")
+        if self.replay is not None and line.stream > self.stream:
+            self.replay.go_on(line.stream)
+        self.stream = line.stream
 
-    def _take_close(self, record: dict[str, Any]) -> None:
-        if self.running or record["lines"] != self.lines:
+    def _take_close(self, line: CloseLine) -> None:
+        if self.running or line.lines != self.lines:
             raise Wrong("the log has another number of lines than it says")
         self.closed = True
 
-    def _take_step(self, record: dict[str, Any]) -> None:
-        if record["episode"] != self.episodes or record["step"] != self.step:
+    def _require_next(self, line: StepLine | BreachLine) -> None:
+        if line.episode != self.episodes or line.step != self.step:
             raise Wrong(
-                f"step {record['step']} of episode {record['episode']} where step {self.step} of "
-                f"episode {self.episodes} should be"
+                f"step {line.step} of episode {line.episode} where step {self.step} of episode "
+                f"{self.episodes} should be"
             )
+
+    def _take_step(self, line: StepLine) -> None:
+        self._require_next(line)
         self.stage = "bounds"
-        for name in ("limit", "reached", "log_ratio", "cost", "left"):
-            numbers([0.0 if name == "left" and record[name] is None else record[name]])
-        drawn, base = numbers(record["drawn"]), numbers(record["base_mean"])
-        given = base, numbers(record["base_std"])
-        own = given
-        if record["played"] == "task":
-            own = numbers(record["mean"]), numbers(record["std"])
-        step = Gaussians(*own, *given)
-        if not all(x.shape == base.shape for x in (*step, drawn)):
-            raise Wrong("a number is missing")
-        if not ((step.std > 0.0).all() and (step.base_std > 0.0).all()):
-            raise Wrong("a std is not positive")
-        if "breach" in record:
-            if "base" not in (self.head["on_breach"], self.head["outside"]):
+        drawn = np.array([line.drawn], dtype=np.float64)
+        base = self._member(line.base, drawn.shape[1])
+        chosen = base if line.chosen is None else self._member(line.chosen, drawn.shape[1])
+        before = self.state
+        if line.breach is not None:
+            if "base" not in (self.head.on_breach, self.head.outside):
                 raise Wrong("a policy that raises on a breach acted in one")
             self.broken = True
             self.breaches += 1
-            if record["played"] != "base":
-                raise Wrong("the task policy acted outside of the promise")
         else:
-            if not self.running or self.broken or self.step >= self.horizon:
+            if not self.running or self.broken or self.step >= self.head.horizon:
                 raise Wrong("it is outside of the promise and does not say so")
-            self._check_bounds(record, step, drawn)
-        self.sum += realised_log_ratio(step, drawn)
+            self._check_bounds(line, chosen, base, drawn)
+        self.sum += float(chosen.log_ratio(base, drawn)[0])
         self.furthest = max(self.furthest, self.sum)
         if self.replay is not None:
             self.stage = "replay"
-            limit = record["limit"]
-            damaged = self.head["damage"] is not None
-            problem = self.replay.check(record, step, drawn, self.before, limit, damaged)
+            problem = self.replay.check(line, chosen, base, drawn, before)
             if problem is not None:
                 raise Wrong(problem)
         self.step += 1
         self.steps += 1
-        self.base_steps += record["played"] == "base"
+        self.base_steps += line.played == "base"
 
-    def _check_bounds(self, record: dict[str, Any], step: Gaussians, drawn: Any) -> None:
-        """Limit, distance, cost and what is left, each computed again from the Gaussians."""
-        self.before = self.left
-        limit = self.rule.limit(self.left, self.step)
-        if record["limit"] != limit:
-            raise Wrong(f"its limit is {record['limit']}, what was left permits {limit}")
-        reached = self.rule.reached(step)
-        if not reached <= limit:
-            raise Wrong(f"its distance from the base policy is {reached}, the limit {limit}")
-        cost = self.rule.cost(step, drawn)
-        left = self.rule.spend(self.left, cost)
-        stated = math.inf if record["left"] is None else float(record["left"])
+    def _member(self, fields: Mapping[str, Any], action_size: int) -> Distribution:
+        """One member of the log's family over actions (D,), as a batch of one."""
+        try:
+            member = self.family.from_fields(fields)
+        except ValueError as error:
+            raise Wrong(f"a number is missing or wrong: {error}") from None
+        if member.parameters.shape != (self.family.num_parameters(action_size),):
+            raise Wrong("a number is missing")
+        return member[None]
+
+    def _check_bounds(
+        self, line: StepLine, chosen: Distribution, base: Distribution, drawn: Array
+    ) -> None:
+        """Limit, distance, cost and state, each computed again from the distributions."""
+        limits = self.constraint.limits(self.state)
+        stated = math.inf if line.limit is None else line.limit
+        if stated != limits[0]:
+            raise Wrong(f"its limit is {line.limit}, what was left permits {limits[0]}")
+        if not self.constraint.within(chosen, base, torch.from_numpy(limits)).all():
+            raise Wrong(f"it goes further from the base policy than its limit {line.limit}")
+        costs = self.constraint.cost(chosen, base, drawn)
+        after = self.constraint.spend(self.state, costs)
+        ratio = float(chosen.max_log_ratio(base)[0])
+        realised = float(chosen.log_ratio(base, drawn)[0])
         for name, mine, its in (
-            ("distance", reached, record["reached"]),
-            ("cost", cost, record["cost"]),
-            ("log ratio", realised_log_ratio(step, drawn), record["log_ratio"]),
-            ("budget", left, stated),
+            ("max log ratio", [ratio if math.isfinite(ratio) else None], [line.max_log_ratio]),
+            ("cost", costs.tolist(), [line.cost]),
+            ("log ratio", [realised], [line.log_ratio]),
+            ("state", after[0].tolist(), line.state),
         ):
-            if mine != its and not abs(mine - its) <= ROUNDING * (1.0 + abs(mine)):
+            if len(mine) != len(its) or not all(map(_near, mine, its)):
                 raise Wrong(f"its {name} is {its}, from its own numbers {mine}")
-        self.left = stated  # what the next limit was computed from
-
-    before = math.inf
+        self.state = np.array([line.state])  # what the next limit was computed from
 
     def checks(self, expect: str | None) -> list[Check]:
         """What was found, in the order in which it is checked."""
@@ -249,10 +277,10 @@ class _Reader:
         details = {
             "chain": f"{self.lines} lines, digest {self.previous}",
             "order": f"{self.episodes} episodes, {self.steps} steps",
-            "bundle": f"digest {plain(self.head['bundle'])[:16]}…",
+            "bundle": f"digest {plain(self.head.bundle)[:16]}…",
             "bounds": f"every step within its limit; largest log ratio of a path: "
             f"{max(self.furthest, 0.0):.6g} nats",
-            "replay": "Gaussians and draws computed again from observations and seeds",
+            "replay": "distributions and draws computed again from observations and seeds",
         }
         return Check(name, True, details[name])
 

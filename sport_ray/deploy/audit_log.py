@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sport_ray.errors import UserError
 
-SCHEMA = "sport-ray/audit/2"
+SCHEMA = "sport-ray/audit/3"
 LARGEST_LINE = 2**22
 """Bytes; a reader takes no more into memory at once."""
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)

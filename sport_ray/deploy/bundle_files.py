@@ -7,11 +7,12 @@ import json
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from sport_ray.bounded import TooLarge, read_bytes
 from sport_ray.canonical import digest, readable_json
 from sport_ray.errors import UserError
 from sport_ray.text import plain
 
-SCHEMA = "sport-ray/bundle/2"
+SCHEMA = "sport-ray/bundle/3"
 MANIFEST = "manifest.json"
 CERTIFICATE = "certificate.json"
 POLICY_FILES = ("policy.json", "policy.safetensors")
@@ -51,7 +52,7 @@ def read_manifest(folder: Path, expect: str | None = None) -> dict[str, Any]:
         raise UserError(f"{path} was altered: its digest does not match its content")
     if expect is not None and document["digest"] != expect:
         raise UserError(f"{path} is another bundle: its digest is {plain(document['digest'])[:80]}")
-    return document
+    return dict(document)
 
 
 def read_file(folder: Path, name: str, expected: str) -> bytes:
@@ -78,11 +79,11 @@ def read_file(folder: Path, name: str, expected: str) -> bytes:
 
 def _read(path: Path, name: str, most: int) -> bytes:
     try:
-        if not path.is_file():  # a pipe would be waited for, a device never ends
-            raise FileNotFoundError if not path.exists() else OSError(0, "it is no file")
-        if path.stat().st_size > most:
-            raise UserError(f"{name} has more than {most} bytes, which no file of a bundle has")
-        return path.read_bytes()
+        return read_bytes(path, most)
+    except TooLarge:
+        raise UserError(
+            f"{name} has more than {most} bytes, which no file of a bundle has"
+        ) from None
     except FileNotFoundError:
         raise UserError(f"{name} does not exist: the bundle is not whole") from None
     except OSError as error:

@@ -1,12 +1,8 @@
-"""Writing a bundle: copies of what was certified and evaluated, and the manifest over them.
-
-The one module of this package that needs the whole of sport_ray (pydantic, scipy, gymnasium).
-"""
+"""Writing a bundle: copies of what was certified and evaluated, and the manifest over them."""
 
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import secrets
 import shutil
@@ -19,20 +15,15 @@ import numpy as np
 
 from sport_ray.canonical import digest, readable_json, write_atomic
 from sport_ray.certificates import Certificate, load_certificate
-from sport_ray.certificates.promise import promised
 from sport_ray.constraints import Constraint
 from sport_ray.deploy.bundle import read_bundle
 from sport_ray.deploy.bundle_files import CERTIFICATE, MANIFEST, POLICY_FILES, SCHEMA
-from sport_ray.deploy.promise import THEOREMS, statement
-from sport_ray.deploy.rules import SUPPORTED
+from sport_ray.deploy.promise import promise_of
 from sport_ray.deploy.world import require_near
 from sport_ray.envs.making import make_environment
 from sport_ray.errors import UserError
 from sport_ray.policies import load_policy
 from sport_ray.versions import versions
-
-ROUNDING = 1e-9
-"""Relative: another version of a library may round a bound otherwise, by far less."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +31,8 @@ class Export:
     """What a bundle is made of.
 
     base, task: folders of policies. certificate: the file; its table and signature beside it are
-    taken along. bound: what is expected to be promised, which covers the world's α_μ and α_p; the
-    promise itself is computed from certificate, constraint, horizon and world. env_kwargs: of the
-    world that the policy is for: the certificate's, or one within the ratios α_μ, α_p of it.
-    source: where it came from. evidence: what its evaluation found.
+    taken along. env_kwargs: of the world that the policy is for: the certificate's, or one within
+    the ratios α_μ, α_p of it. source: where it came from. evidence: what its evaluation found.
     """
 
     base: Path
@@ -51,7 +40,6 @@ class Export:
     certificate: Path
     constraint: Constraint
     horizon: int
-    bound: float | None
     env_kwargs: dict[str, Any]
     alpha_mu: float
     alpha_p: float
@@ -69,35 +57,14 @@ def write_bundle(out: Path, export: Export) -> str:
     out = Path(out)
     if out.exists():
         raise UserError(f"folder {out} exists already: choose another with --out")
-    name = export.constraint.name
-    if name not in SUPPORTED:
-        reason = "nothing is promised for it" if name == "unconstrained" else "it has no rule yet"
-        raise UserError(
-            f"constraint {name!r} cannot be deployed, {reason}: choose one of "
-            f"{', '.join(SUPPORTED)}"
-        )
     certificate = load_certificate(export.certificate)
-    if export.bound is None or not export.bound < 1.0:
-        raise UserError(
-            f"this cell promises nothing (prior bound {export.bound}): choose one with a smaller "
-            "α or budget, or a shorter horizon"
-        )
-    require_near(
-        certificate.env_id, certificate.env_kwargs, export.env_kwargs,
-        export.alpha_mu, export.alpha_p,
-    )  # fmt: skip
-    bound = promised(
-        certificate, export.constraint, export.horizon, export.alpha_mu, export.alpha_p
-    )
-    if bound is None or not math.isclose(bound, export.bound, rel_tol=ROUNDING):
-        raise UserError(
-            f"the promise {export.bound} does not follow: certificate, constraint and world give "
-            f"{bound}"
-        )
+    ratios = export.alpha_mu, export.alpha_p
+    promise = promise_of(certificate, export.constraint, export.horizon, *ratios)
+    require_near(certificate.env_id, certificate.env_kwargs, export.env_kwargs, *ratios)
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{secrets.token_hex(8)}.tmp")
     try:
-        manifest = _write_files(temporary, export, certificate, bound)
+        manifest = _write_files(temporary, export, certificate, promise)
         manifest["digest"] = digest(manifest)
         write_atomic(temporary / MANIFEST, readable_json(manifest))
         read_bundle(temporary)
@@ -108,10 +75,9 @@ def write_bundle(out: Path, export: Export) -> str:
 
 
 def _write_files(
-    folder: Path, export: Export, certificate: Certificate, bound: float
+    folder: Path, export: Export, certificate: Certificate, promise: dict[str, Any]
 ) -> dict[str, Any]:
     """Copy the files; the manifest without its digest."""
-    base, task = load_policy(export.base), load_policy(export.task)
     copied = {
         f"{who}/{name}": source / name
         for who, source in (("base", export.base), ("task", export.task))
@@ -132,25 +98,16 @@ def _write_files(
         "horizon": export.horizon,
         "constraint": export.constraint.to_json(),
         "property": certificate.property,
-        "base": {"digest": base.digest, "spec": base.network.spec.model_dump(mode="json")},
-        "task": {"digest": task.digest, "spec": task.network.spec.model_dump(mode="json")},
+        "base": {"digest": load_policy(export.base).digest},
+        "task": {"digest": load_policy(export.task).digest},
         "certificate": {"digest": certificate.digest},
         "spaces": _spaces(certificate, export),
         "world": {
             "env_id": certificate.env_id,
             "env_kwargs": export.env_kwargs,
-            "certified_kwargs": certificate.env_kwargs,
             "max_episode_steps": certificate.max_horizon,
         },
-        "promise": {
-            "bound": bound,
-            "beta": certificate.beta,
-            "eps_base": certificate.eps_base(export.horizon),
-            "alpha_mu": export.alpha_mu,
-            "alpha_p": export.alpha_p,
-            "theorem": THEOREMS[export.constraint.name],
-            "statement": statement(certificate.property, export.horizon, bound, certificate.beta),
-        },
+        "promise": promise,
         "source": export.source,
         "evidence": export.evidence,
         "versions": versions(),

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.deploy.observations import Bounds, NoObservation, Observer
-from sport_ray.forward.row import RowPolicy
 
 Array = NDArray[np.float64]
 OnBreach = Literal["raise", "base"]
@@ -108,17 +107,6 @@ class Guard:
             if reason is not None:
                 raise BeyondPromise(reason)
         return self.breach is None
-
-    def trust(self, base: RowPolicy, seen: Array) -> tuple[Array, Array]:
-        """The base policy's mean and std at an observation.
-
-        Raises:
-            BeyondPromise: they are not finite there.
-        """
-        try:
-            return base.distribution(seen)
-        except ArithmeticError as error:
-            raise self.refuse(f"the observation is too large: {error}") from None
 
     def refuse(self, reason: str) -> BeyondPromise:
         """What to raise for this reason; the breach lasts until the next reset."""

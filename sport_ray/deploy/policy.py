@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
 from pathlib import Path
@@ -14,11 +15,11 @@ from numpy.typing import NDArray
 from sport_ray.deploy.audit_log import SCHEMA, AuditLog
 from sport_ray.deploy.bundle import Bundle, read_bundle
 from sport_ray.deploy.guard import BeyondPromise, Guard, GuardState, OnBreach, OnOutside
-from sport_ray.deploy.rules import Gaussians
 from sport_ray.deploy.seeds import Seed, seed_words, stream
-from sport_ray.deploy.step import StepRecord, base_step, task_step
+from sport_ray.deploy.step import Played, StepRecord, draw
 from sport_ray.deploy.turn import Turn
 from sport_ray.errors import UserError
+from sport_ray.rollouts.behaviour import Step
 from sport_ray.text import plain
 
 Array = NDArray[np.float64]
@@ -46,7 +47,8 @@ class DeployedPolicy:
         self._guard = Guard(bundle.horizon, bundle.bounds, on_breach, outside)
         self._last: StepRecord | None = None
         self._log = log
-        self._left = bundle.rule.total
+        self._base, self._task = bundle.behaviours()
+        self._state = bundle.constraint.start(1)
         self._words: tuple[int, ...] = ()
         self._used: set[int] = set()
         self._stream = 0
@@ -55,6 +57,7 @@ class DeployedPolicy:
         self._turn = Turn()
         if log is not None:
             log.write("open", schema=SCHEMA, bundle=bundle.digest, horizon=bundle.horizon,
+                      family=bundle.base.spec.family.name,
                       constraint=bundle.manifest["constraint"], promise=bundle.promise,
                       on_breach=on_breach, outside=outside, damage=bundle.damage)  # fmt: skip
 
@@ -71,7 +74,7 @@ class DeployedPolicy:
     @property
     def left(self) -> float:
         """What is left of the episode's budget; inf for a constraint without one."""
-        return self._left
+        return float(self._state[0, 0]) if self._state.size else math.inf
 
     @property
     def guard(self) -> GuardState:
@@ -86,8 +89,8 @@ class DeployedPolicy:
         """The last step of this episode, in copies."""
         if self._last is None:
             return None
-        gaussians = Gaussians(*(x.copy() for x in self._last.gaussians))
-        return self._last._replace(gaussians=gaussians, drawn=self._last.drawn.copy())
+        chosen, base = self._last.chosen.copy(), self._last.base.copy()
+        return self._last._replace(chosen=chosen, base=base, drawn=self._last.drawn.copy())
 
     @property
     def _closed(self) -> bool:
@@ -119,7 +122,7 @@ class DeployedPolicy:
             if self._log is not None:
                 self._log.write("reset", episode=self._log.episode + 1, seed=list(words))
             self._words, self._stream, self._random = words, 0, stream(words, 0)
-            self._left, self._last = self._bundle.rule.total, None
+            self._state, self._last = self._bundle.constraint.start(1), None
             self._guard.start()
             again = seed is not None and hash(words) in self._used
             if seed is not None:
@@ -162,18 +165,15 @@ class DeployedPolicy:
         guard, bundle = self._guard, self._bundle
         try:
             seen = guard.observe(observation)
-            may_task = guard.admit() and bundle.task is not None
-            base = guard.trust(bundle.base, seen)
+            played, step = self._distributions(seen, guard.admit())
         except BeyondPromise as error:
             self._write_breach(str(error))
             raise
-        noise = self._random.standard_normal(bundle.base.action_size)
-        limit = bundle.rule.limit(self._left, guard.steps) if guard.breach is None else 0.0
-        given = seen, base, noise, limit, self._left
+        spec = bundle.base.spec
+        noise = spec.family.draw_noise(self._random, 1, spec.action_size)
         try:
-            record = task_step(bundle, guard.steps, *given) if may_task else None
-            if record is None:
-                record = base_step(guard.steps, *given[1:])
+            record = draw(bundle.constraint, guard.steps, played, step, noise, self._state,
+                          guard.breach is None)  # fmt: skip
             action = bundle.action(record.drawn)
             line = {} if self._log is None else record.fields(seen)
         except ArithmeticError as error:
@@ -184,9 +184,25 @@ class DeployedPolicy:
         if self._log is not None:
             breach = {} if guard.breach is None else {"breach": guard.breach}
             self._log.write("step", episode=self._log.episode, **line, **breach)
-        self._left, self._last = record.left, record
+        self._state, self._last = np.array([record.state]), record
         guard.steps += 1
         return action
+
+    def _distributions(self, seen: Array, may_task: bool) -> tuple[Played, Step]:
+        """What to sample from at an observation (O,), and whose it is.
+
+        Raises:
+            BeyondPromise: the base policy's distribution is not finite there.
+        """
+        if may_task and self._task is not None:
+            try:
+                return "task", self._task.step(seen[None], self._state)
+            except (ArithmeticError, ValueError):
+                pass  # it cannot be shown to be within: the base policy's step
+        try:
+            return "base", self._base.step(seen[None], self._state)
+        except ValueError as error:
+            raise self._guard.refuse(f"the observation is too large: {error}") from None
 
     def end(self) -> None:
         """Say that the episode is over, so that acting on is refused."""
@@ -275,9 +291,9 @@ def load(
 ) -> DeployedPolicy:
     """Read a bundle, check all of it, and give the policy that it holds.
 
-    Needs torch and numpy only. The certificate's own digest, the base policy's digest in it and
-    the promise's arithmetic are checked here; ``sport-ray verify FOLDER`` recomputes the
-    certificate from its table of outcomes.
+    The certificate's bounds and the promise are computed again here; ``sport-ray verify FOLDER``
+    recomputes the certificate from its table of outcomes, too. A constraint of your own has to
+    be imported before.
 
     Args:
         path: the folder that ``sport-ray export`` wrote.

@@ -8,78 +8,85 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sport_ray.deploy.bundle import Bundle
-from sport_ray.deploy.rules import Gaussians, realised_log_ratio
+from sport_ray.constraints import Constraint
+from sport_ray.families import Distribution
+from sport_ray.rollouts.behaviour import Step
 
 Array = NDArray[np.float64]
+Played = Literal["task", "base"]
 
 
 class StepRecord(NamedTuple):
-    """What a step did: which policy played, how far it may and did go, what is left (or inf)."""
+    """What a step did: which policy played, how far it may and did go, what it cost.
+
+    limit: in the constraint's units; 0 outside of the promise. max_log_ratio: nats, inf where the
+    constraint does not bound it. state: of the constraint after the step; empty without a budget.
+    """
 
     step: int
-    played: Literal["task", "base"]
+    played: Played
     limit: float
-    reached: float
+    max_log_ratio: float
     cost: float
-    left: float
-    gaussians: Gaussians
+    state: tuple[float, ...]
+    chosen: Distribution  # what was sampled from, one member, and the base policy's
+    base: Distribution
     drawn: Array  # before the action mapping
+
+    @property
+    def left(self) -> float:
+        """What is left of the budget, the first number of the state; inf without one."""
+        return self.state[0] if self.state else math.inf
 
     def fields(self, seen: Array) -> dict[str, Any]:
         """The step as a log has it, with the observation (O,) that it was for."""
-        mean, std, base_mean, base_std = (x.tolist() for x in self.gaussians)
-        own = {"mean": mean, "std": std} if self.played == "task" else {}
+        own = {"chosen": _listed(self.chosen)} if self.played == "task" else {}
         return {
             "step": self.step,
             "played": self.played,
             "observation": seen.astype("<f4").tobytes().hex(),
-            "base_mean": base_mean,
-            "base_std": base_std,
+            "base": _listed(self.base),
             "drawn": self.drawn.tolist(),
-            "limit": self.limit,
-            "reached": self.reached,
-            "log_ratio": realised_log_ratio(self.gaussians, self.drawn),
+            "limit": _number(self.limit),
+            "max_log_ratio": _number(self.max_log_ratio),
+            "log_ratio": float(self.chosen.log_ratio(self.base, self.drawn)),
             "cost": self.cost,
-            "left": None if math.isinf(self.left) else self.left,
+            "state": self.state,
             **own,
         }
 
 
-def task_step(
-    bundle: Bundle, number: int, seen: Array, base: tuple[Array, Array], noise: Array,
-    limit: float, left: float,
-) -> StepRecord | None:  # fmt: skip
-    """A step of the projected task policy; None where it cannot be shown to be within.
+def draw(
+    constraint: Constraint, number: int, played: Played, step: Step, noise: Array, state: Array,
+    promised: bool,
+) -> StepRecord:  # fmt: skip
+    """Draw with noise (1, M) and charge it to the state (1, S), of a step after ``number`` others.
 
-    number: steps before it. left: of the budget, before it.
+    promised: whether the episode is within the promise; outside nothing is charged.
 
     Raises:
         ArithmeticError: the action that was drawn costs more than there is, or no number.
     """
-    rule, task = bundle.rule, bundle.task
-    assert task is not None
-    entries = seen
-    if task.observation_size > len(seen):
-        entries = np.concatenate((seen, rule.seen(limit, left)))
-    try:
-        mean, std = rule.project(base, task.distribution(entries), limit)
-        step = Gaussians(np.array(mean), np.array(std), *base)
-        reached = rule.reached(step)
-    except ArithmeticError:
-        return None
-    if not reached <= limit:
-        return None
-    drawn = step.mean + step.std * noise
-    # From here on the noise has had its say: the base policy with the same noise, or another
-    # draw, would no longer be a sample of it. What cannot be charged is not played at all.
-    cost = rule.cost(step, drawn)
-    return StepRecord(number, "task", limit, reached, cost, rule.spend(left, cost), step, drawn)
+    drawn = step.chosen.sample(noise)
+    limit, cost = 0.0, 0.0
+    if promised:
+        limit = float(constraint.limits(state)[0])
+        # From here on the noise has had its say: the base policy with the same noise, or another
+        # draw, would no longer be a sample of it. What cannot be charged is not played at all.
+        costs = constraint.cost(step.chosen, step.base, drawn)
+        cost, state = float(costs[0]), constraint.spend(state, costs)
+    ratio = float(step.max_log_ratio[0])
+    after = tuple(state[0].tolist())
+    return StepRecord(
+        number, played, limit, ratio, cost, after, step.chosen[0], step.base[0], drawn[0]
+    )
 
 
-def base_step(
-    number: int, base: tuple[Array, Array], noise: Array, limit: float, left: float
-) -> StepRecord:
-    """A step of the base policy, which spends nothing."""
-    drawn = base[0] + base[1] * noise
-    return StepRecord(number, "base", limit, 0.0, 0.0, left, Gaussians(*base, *base), drawn)
+def _listed(member: Distribution) -> dict[str, list[float]]:
+    """Its numbers by name."""
+    return {name: part.tolist() for name, part in member.fields().items()}
+
+
+def _number(value: float) -> float | None:
+    """As JSON: null where there is no end."""
+    return None if math.isinf(value) else value

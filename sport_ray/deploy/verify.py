@@ -1,7 +1,6 @@
 """Check a whole bundle: every file, the certificate in it, and the promise that follows from it.
 
-Needs the whole of sport_ray (pydantic, scipy), as ``sport-ray verify`` does. No environment is
-made, and no module that the bundle names is imported here.
+No environment is made, and no module that the bundle names is imported.
 """
 
 from __future__ import annotations
@@ -13,18 +12,16 @@ from typing import Any
 
 from sport_ray.bounds import scenario_bound
 from sport_ray.certificates import Certificate, load_certificate
-from sport_ray.certificates.promise import promised
 from sport_ray.certificates.verify import Check, verify_certificate
 from sport_ray.constraints import constraint_from_json
 from sport_ray.deploy.bundle import read_bundle
 from sport_ray.deploy.bundle_files import CERTIFICATE, MANIFEST, REQUIRED, read_file, read_manifest
+from sport_ray.deploy.promise import require_promise
 from sport_ray.deploy.world import require_near
 from sport_ray.errors import UserError
 from sport_ray.text import plain
 from sport_ray.versions import versions
 
-ROUNDING = 1e-9
-"""Relative: another version of a library may round a bound otherwise, by far less."""
 LATER = {f"{CERTIFICATE}.sig"}
 """What may be there although no manifest names it: a signature, which is made afterwards."""
 _WRONG = (
@@ -128,18 +125,8 @@ def _certificate(folder: Path, manifest: Mapping[str, Any]) -> list[Check]:
 
 
 def _promise(certificate: Certificate, manifest: Mapping[str, Any]) -> str:
-    promise, horizon = manifest["promise"], manifest["horizon"]
-    constraint = constraint_from_json(manifest["constraint"])
-    bound = promised(
-        certificate, constraint, horizon, promise["alpha_mu"], promise["alpha_p"]
-    )  # fmt: skip
-    stated = promise["bound"]
-    if bound is None or not math.isclose(stated, bound, rel_tol=ROUNDING):
-        raise UserError(f"{stated} is promised; certificate, constraint and world give {bound}")
-    if promise["eps_base"] != certificate.eps_base(horizon):
-        raise UserError(
-            f"ε_base is stated as {promise['eps_base']}, which is not the certificate's"
-        )
+    constraint, horizon = constraint_from_json(manifest["constraint"]), manifest["horizon"]
+    bound = require_promise(manifest["promise"], certificate, constraint, horizon)
     return f"{bound:.6g} within {horizon} steps: from certificate, {constraint.name} and world"
 
 

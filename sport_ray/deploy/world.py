@@ -1,7 +1,4 @@
-"""The world of a bundle beside the certificate's, and the promise that follows for it.
-
-Needs the whole of sport_ray, as export and verify do; ``load`` has the same rules in short.
-"""
+"""The world of a bundle beside the certificate's."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ Signal = Callable[[Any], Any]
 """A proposition: a function of the observation, True or positive where it holds."""
 
 
-class Labelled(gymnasium.Wrapper):
+class Labelled(gymnasium.Wrapper[Any, Any, Any, Any]):
     """An environment that also says, in every state, what holds there: ``info["signals"]``.
 
     ``signals`` maps each proposition's name to a function of the observation: a Boolean, or a

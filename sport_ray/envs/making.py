@@ -97,7 +97,8 @@ def make_copies(env_id: str, arguments: Mapping[str, Any], count: int) -> list[S
     copies: list[Stepping] = []
     try:
         for index in range(count):
-            copies.append(made_with(env_id, arguments, copy=index, booleans=booleans))
+            made = made_with(env_id, arguments, copy=index, booleans=booleans)
+            copies.append(made)  # one by one: those made before a fault are closed
     except UserError as error:
         for one in copies:
             one.close()

@@ -77,9 +77,10 @@ def perturbation_ratios(
     """
     from sport_ray.bounds import gaussian_max_ratio  # loads scipy, which no environment needs
 
-    worlds = []
-    for kwargs in (base_kwargs, deployment_kwargs):
-        worlds.append(parse_perturbation(**{k: v for k, v in kwargs.items() if k in _SIZES}))
+    worlds = [
+        parse_perturbation(**{k: v for k, v in kwargs.items() if k in _SIZES})
+        for kwargs in (base_kwargs, deployment_kwargs)
+    ]
     for name in sorted((set(base_kwargs) | set(deployment_kwargs)) - set(_SIZES)):
         given = [kwargs[name] for kwargs in (base_kwargs, deployment_kwargs) if name in kwargs]
         if len(given) < 2 or given[0] != given[1]:

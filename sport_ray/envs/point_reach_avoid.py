@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sport_ray.envs.layouts import LayoutName
 from sport_ray.envs.observation import OBSERVATION_SIZE
 from sport_ray.envs.perturbation import Numbers
-from sport_ray.envs.rendering import check_render_mode, draw_scene
+from sport_ray.envs.rendering import check_render_mode, draw_picture
 from sport_ray.envs.reset_options import parse_reset_options
 from sport_ray.envs.simulator import PointReachAvoidSimulator, RewardName
 from sport_ray.streams import stream
@@ -142,7 +142,7 @@ class PointReachAvoidEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float64]]
         if self.render_mode is None:
             return None
         self._require_reset("render")
-        return draw_scene(np.array(self._trail), self.simulator.goals[0], self.simulator.hazards[0])
+        return draw_picture(np.array(self._trail), self.simulator.goals[0], self.simulator.hazards[0])
 
     def _info(self, signals: NDArray[np.float64]) -> dict[str, Any]:
         pose = self.simulator.poses(_SLOT)[0]

@@ -227,7 +227,7 @@ def _check_numbers(name: str, value: NDArray[np.float64], size: int) -> None:
         )
 
 
-def _one_of(name: str, value: object, allowed: tuple) -> object:
+def _one_of(name: str, value: object, allowed: tuple[object, ...]) -> object:
     for candidate in allowed:
         if type(value) is type(candidate) and value == candidate:
             return candidate

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 Mapping = Callable[[ArrayLike], NDArray[np.float64]]
 
 
-class TanhActions(gymnasium.ActionWrapper):
+class TanhActions(gymnasium.ActionWrapper[Any, Any, Any]):
     """An environment with actions in [-1, 1]^D, driven by u in R^D through tanh(u)."""
 
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
@@ -45,7 +45,7 @@ class TanhVectorActions(VectorActionWrapper):
         return np.tanh(np.asarray(actions, dtype=np.float64))
 
 
-class MappedActions(gymnasium.ActionWrapper):
+class MappedActions(gymnasium.ActionWrapper[Any, Any, Any]):
     """An environment with actions in a box, driven by u in R^D through a mapping of arrays."""
 
     def __init__(self, env: gymnasium.Env[Any, Any], mapping: Mapping) -> None:

@@ -19,7 +19,7 @@ from sport_ray.envs.point_reach_avoid import (
     observation_space,
     robot_generator,
 )
-from sport_ray.envs.rendering import check_render_mode, draw_scene
+from sport_ray.envs.rendering import check_render_mode, draw_picture
 from sport_ray.envs.reset_options import parse_reset_options
 from sport_ray.envs.simulator import PointReachAvoidSimulator, RewardName, positive_int
 from sport_ray.errors import UserError
@@ -140,7 +140,7 @@ class PointReachAvoidVectorEnv(VectorEnv[NDArray[np.float64], NDArray[np.float64
             raise ResetNeeded("Cannot call env.render() before calling env.reset()")
         simulator = self.simulator
         return tuple(
-            draw_scene(np.array(trail), simulator.goals[i], simulator.hazards[i])
+            draw_picture(np.array(trail), simulator.goals[i], simulator.hazards[i])
             for i, trail in enumerate(self._trails)
         )
 

@@ -29,7 +29,7 @@ class VectorStepping(VectorWrapper):
         UserError: spaces that are not vectors of real numbers.
     """
 
-    def __init__(self, env: VectorEnv, env_id: str) -> None:
+    def __init__(self, env: VectorEnv[Any, Any, Any], env_id: str) -> None:
         super().__init__(env)
         require_vectors(env_id, env.single_observation_space, env.single_action_space)
         self.env_id = env_id

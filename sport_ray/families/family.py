@@ -49,6 +49,8 @@ class Distribution(ABC):
     def __init__(self, *parts: Tensor) -> None:
         if len(parts) != len(self.part_names):
             raise ValueError(f"a {self.name} needs {self.part_names}, got {len(parts)} tensors")
+        if any(part.shape != parts[0].shape for part in parts):
+            raise ValueError(f"parts of a {self.name} have shapes {[p.shape for p in parts]}")
         self.parts = parts
 
     # The family.
@@ -74,14 +76,19 @@ class Distribution(ABC):
         return cls(*parameters.chunk(len(cls.part_names), dim=-1))
 
     @classmethod
-    def from_fields(cls, fields: Mapping[str, Any], prefix: str = "") -> Self:
-        """The inverse of :meth:`fields`, from arrays or lists; float64."""
-        return cls(
-            *(
-                torch.from_numpy(np.asarray(fields[prefix + name], dtype=np.float64))
-                for name in cls.part_names
-            )
-        )
+    def from_fields(cls, fields: Mapping[str, Any]) -> Self:
+        """The inverse of :meth:`fields`, from arrays or lists; float64.
+
+        Raises:
+            ValueError: other names, shapes that differ, or numbers that describe no member.
+        """
+        if set(fields) != set(cls.part_names):
+            raise ValueError(f"a {cls.name} has {cls.part_names}, got {', '.join(sorted(fields))}")
+        parts = (np.array(fields[name], dtype=np.float64) for name in cls.part_names)
+        found = cls(*map(torch.from_numpy, parts))
+        if not found.valid().all():
+            raise ValueError(f"no {cls.name} has these numbers")
+        return found
 
     # One batch.
 
@@ -124,9 +131,20 @@ class Distribution(ABC):
         apart = [(mine != its).any(dim=-1) for mine, its in pairs]
         return torch.stack(apart).any(dim=0)
 
-    def finite(self) -> Tensor:
-        """Whether all its numbers are finite, bool (...)."""
+    def copy(self) -> Self:
+        """The same in memory of its own."""
+        return type(self)(*(part.clone() for part in self.parts))
+
+    def valid(self) -> Tensor:
+        """Whether its numbers describe a member, bool (...); finite ones at least."""
         return torch.stack([torch.isfinite(part).all(dim=-1) for part in self.parts]).all(dim=0)
+
+    @abstractmethod
+    def agrees(self, other: Self, base: Self) -> Tensor:
+        """Whether it is the other but for what another processor rounds otherwise, bool (...).
+
+        base: what both are near, for scale.
+        """
 
     # Its law.
 

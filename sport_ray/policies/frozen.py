@@ -10,21 +10,22 @@ from numpy.typing import NDArray
 
 from sport_ray.errors import UserError
 from sport_ray.families import Distribution
-from sport_ray.forward.row import BLOCK, RowPolicy
 from sport_ray.policies.network import GaussianNetwork, blank_network
+from sport_ray.policies.row import BLOCK, RowPolicy
+from sport_ray.policies.sealed import Sealed
 
 FEW = 4
-"""Up to so many observations are computed one by one (sport_ray.forward.row), which gives the same
+"""Up to so many observations are computed one by one (sport_ray.policies.row), which gives the same
 bits and is cheaper than a block: one environment's steps in training, say."""
 
 
-class FrozenGaussian:
+class FrozenGaussian(Sealed):
     """The policy that a certificate is about: weights fixed, evaluated in float64.
 
     An observation is rounded to float32 first and the distribution's numbers are rounded to float32
     last: the policy *is* these float32 numbers. Rollouts (float64) and RLlib (float32) therefore act
     on the same policy to the bit, and the density ratio of two policies can be checked on the
-    very numbers that are sampled from.
+    very numbers that are sampled from. Nothing about it can be changed.
     """
 
     def __init__(self, network: GaussianNetwork) -> None:
@@ -36,8 +37,8 @@ class FrozenGaussian:
         }
         self._network.load_state_dict(state)
         self._network.requires_grad_(False)
-        weights = {name: value.float().numpy() for name, value in state.items()}
-        self._row = RowPolicy(network.spec.model_dump(mode="json"), weights)
+        self._row = RowPolicy(self._network).seal()
+        self.seal()
 
     def fingerprint(self) -> str:
         """sha256 of the weights, to show that they did not change."""
@@ -88,9 +89,9 @@ class FrozenGaussian:
                 rows = slice(index * BLOCK, (index + 1) * BLOCK)
                 numbers[rows] = self._network(padded[index]).parameters
         found = family.from_parameters(numbers[:count].double())
-        finite = found.finite()
-        if not finite.all():
-            row = int(finite.int().argmin())
+        valid = found.valid()
+        if not valid.all():
+            row = int(valid.int().argmin())
             raise UserError(
                 f"the policy's distribution is not finite at observation {row} ({found[row]}): the "
                 "observation is too large or the weights are damaged"

@@ -100,12 +100,26 @@ def load_policy(folder: Path) -> PolicyFile:
                 "`sport-ray train-base` or `sport-ray import-base`"
             )
     try:
-        manifest = json.loads(read_bytes(manifest_path, LARGEST_MANIFEST))
+        manifest = read_bytes(manifest_path, LARGEST_MANIFEST)
+        weights = read_bytes(weights_path, LARGEST_WEIGHTS)
+    except (ValueError, OSError) as error:
+        raise UserError(f"policy file {manifest_path} is damaged: {error!r}") from None
+    return policy_from_bytes(manifest, weights, folder)
+
+
+def policy_from_bytes(data: bytes, weights: bytes, folder: Path) -> PolicyFile:
+    """The policy of these two files' bytes, checked; ``folder`` is where errors say they are.
+
+    Raises:
+        UserError: anything that does not match, naming the file.
+    """
+    manifest_path, weights_path = folder / MANIFEST, folder / WEIGHTS
+    try:
+        manifest = json.loads(data)
         identity = {key: manifest[key] for key in ("schema", "spec", "weights_sha256")}
         claimed = manifest["digest"]
         computed = digest(identity)
-        weights = read_bytes(weights_path, LARGEST_WEIGHTS)
-    except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"policy file {manifest_path} is damaged: {error!r}") from None
     if identity["schema"] != SCHEMA:
         raise UserError(

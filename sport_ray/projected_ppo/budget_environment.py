@@ -1,5 +1,7 @@
-"""The vector environment that owns the budget: charges come with the actions, and what is left
-goes out with the observations, so it travels wherever an episode does.
+"""The vector environment that owns the budget.
+
+Charges come with the actions, and what is left goes out with the observations, so it travels
+wherever an episode does.
 """
 
 from __future__ import annotations

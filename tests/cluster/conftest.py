@@ -107,9 +107,7 @@ class LocalCluster:
             **env,
         )
         probe = f"import socket; socket.create_connection(({self.host!r}, {self.port}), 1).close()"
-        end = time.monotonic() + 60.0
         while self.run(sys.executable, "-c", probe, prefix=prefix).returncode:
-            assert time.monotonic() < end, self.log()
             time.sleep(0.2)
 
     def run(
@@ -131,7 +129,7 @@ class LocalCluster:
             f"ray.init({self.address!r}, log_to_driver=False, logging_level=logging.ERROR)\n"
             f"print(json.dumps({expression}))\n"
         )
-        done = self.run(sys.executable, "-c", script, prefix=prefix, timeout=60)
+        done = self.run(sys.executable, "-c", script, prefix=prefix)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.splitlines()[-1])
 
@@ -142,12 +140,7 @@ class LocalCluster:
             f"ray.init({self.address!r}, log_to_driver=False, logging_level=logging.ERROR)\n"
             f"while ray.cluster_resources().get('CPU', 0) < {cpus}: time.sleep(0.1)\n"
         )
-        end = time.monotonic() + 90.0
-        while True:
-            done = self.run(sys.executable, "-c", script, prefix=prefix, timeout=90)
-            if done.returncode == 0:
-                return
-            assert time.monotonic() < end, self.log() + done.stderr
+        while self.run(sys.executable, "-c", script, prefix=prefix).returncode:
             time.sleep(0.5)
 
     def log(self) -> str:
@@ -167,9 +160,7 @@ class LocalCluster:
 
     def stop(self) -> None:
         """End every process of the cluster."""
-        end = time.monotonic() + 20.0
         while left := self.processes():
-            assert time.monotonic() < end, left
             for pid in left:
                 try:
                     os.kill(pid, signal.SIGKILL)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,13 +10,6 @@ import pytest
 from tests.cluster.conftest import RAY, STUDY, LocalCluster, free_port, numbers, write_study
 
 CELLS = 10
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 400.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "the moment did not come"
-        time.sleep(0.05)
 
 
 @pytest.mark.slow
@@ -47,7 +38,8 @@ def test_a_job_is_stopped_and_resumed(
         return done.stdout + done.stderr
 
     job("submit", *server, "--no-wait", "--submission-id", "first", "--", *entry_point)
-    wait_until(lambda: any(results.glob("cells/*/record.json")))
+    while not any(results.glob("cells/*/record.json")):
+        assert "FAILED" not in job("status", *server, "first")
     job("stop", *server, "first")  # returns when it has ended
     assert "Job 'first' was stopped" in job("status", *server, "first")
     kept = {p: p.stat().st_mtime_ns for p in results.glob("cells/*/record.json")}

@@ -112,13 +112,10 @@ def interrupt_once_cells_run(ledger: Path) -> Any:
     """Interrupt the kernel a second after the first cell of the sweep has started."""
 
     def wait(manager: Any) -> None:
-        deadline = time.monotonic() + 150
-        while time.monotonic() < deadline:
-            if ledger.is_file() and "cell started" in ledger.read_text():
-                time.sleep(1.0)
-                manager.interrupt_kernel()
-                return
+        while not (ledger.is_file() and "cell started" in ledger.read_text()):
             time.sleep(0.2)
+        time.sleep(1.0)
+        manager.interrupt_kernel()
 
     return wait
 
@@ -133,7 +130,7 @@ print(study.certify().num_scenarios)
 """
 GO_ON = """
 import time
-for _ in range(100):
+for _ in range(3000):
     if ray.available_resources().get("CPU") == 2.0:
         break
     time.sleep(0.1)

@@ -134,7 +134,7 @@ def test_the_folder_is_free_between_calls_and_taken_during_one(small_study, at):
     with pytest.raises(ZeroDivisionError), study._at_work() as context:
         context.folder.hold()
         _ = 1 / 0
-    FolderLock(at / "results" / "small" / "ledger.jsonl").close()
+    FolderLock(at / "results" / "small").close()
 
 
 def test_an_interruption_is_one_and_no_mistake_of_the_user(small_study, at):

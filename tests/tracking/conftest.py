@@ -30,6 +30,7 @@ from sport_ray.bounds import (
     pathwise_log_budget,
     ratio_bound,
 )
+from sport_ray.tracking.results.record import COLUMN_NAMES
 
 ALPHAS = (1.0, 1.1, 1.25, 1.5, 3.0, 10.0)
 HORIZONS = (21, 30)
@@ -65,7 +66,7 @@ def make_certificate(max_horizon: int = 60) -> dict[str, Any]:
         ]
 
     return {
-        "schema": "sport-ray/certificate/1",
+        "schema": "sport-ray/certificate/2",
         "base_digest": digest("base"),
         "env_id": "sport_ray/PointReachAvoid-v0",
         "env_kwargs": {"layout": "fixed"},
@@ -108,11 +109,12 @@ def make_cell(
     violations = num_hazard + num_timeout
     free = alpha is None
     log_alpha = None if alpha is None else math.log(alpha)
-    return {
+    return dict.fromkeys(COLUMN_NAMES) | {
         "cell_id": digest(study, method, alpha, horizon, seed)[:16],
         "study": study,
-        "method": method,
-        "constraint": None if free else "ratio",
+        "source": "projected_ppo" if method == "projected_ppo" else "unconstrained",
+        "projected": not free,
+        "constraint": "unconstrained" if free else "ratio",
         "alpha": alpha,
         "log_alpha": log_alpha,
         "horizon": horizon,
@@ -125,6 +127,8 @@ def make_cell(
         "policy_digest": digest(method, alpha, horizon, seed, "policy"),
         "eps_base": eps_base,
         "beta": BETA,
+        "alpha_mu": 1.0,
+        "alpha_p": 1.0,
         "prior_bound": None if alpha is None else eps_base * alpha**horizon,
         "num_scenarios": NUM_SCENARIOS,
         "num_violations": violations,
@@ -218,7 +222,8 @@ def kind_cell(
     steps = 14.0 - better + 0.01 * seed - (0.05 if method == "projected_ppo" and eps_max else 0.0)
     return record | {
         "cell_id": digest("kinds", method, kind, eps_max, seed)[:16],
-        "method": method,
+        "source": "projected_ppo" if method == "projected_ppo" else "unconstrained",
+        "projected": kind != "unconstrained",
         "constraint": kind,
         "alpha": alpha,
         "log_alpha": None if alpha is None else math.log(alpha),
@@ -274,8 +279,8 @@ def source_cell(
     counted = None if source == "imported" else 7 + seed
     return record | {
         "cell_id": digest("sources", source, method, alpha, seed)[:16],
-        "method": method,
-        "task_policy": source,
+        "source": source,
+        "projected": alpha is not None,
         "constraint": "unconstrained" if alpha is None else "ratio",
         "mean_steps_to_goal": record["mean_steps_to_goal"] + better,
         "train_env_steps": cost,
@@ -346,9 +351,9 @@ def write_study(
 
 
 def fail(record: dict[str, Any], reason: str) -> dict[str, Any]:
-    kept = ("cell_id", "study", "method", "constraint", "alpha", "log_alpha", "horizon", "seed",
-            "base_digest", "certificate_digest", "eps_base", "beta", "prior_bound",
-            "finished_at")  # fmt: skip
+    kept = ("cell_id", "study", "source", "projected", "constraint", "alpha", "log_alpha",
+            "horizon", "seed", "base_digest", "certificate_digest", "eps_base", "beta",
+            "prior_bound", "finished_at")  # fmt: skip
     failed = {name: record[name] if name in kept else None for name in record}
     return failed | {"status": "failed", "reason": reason}
 

@@ -1,0 +1,1 @@
+"""What the records say: fronts, intervals, tests, comparisons, checks."""

@@ -168,7 +168,7 @@ def answer_study(
 ) -> Answer:
     """The answer from the settings (`aggregate`) of a study and its certificate.
 
-    base_at: the base's time to goal at a T (`ResultFolder.base_at`), for a study without α = 1.
+    base_at: the base's time to goal at a T (`Results.base_at`), for a study without α = 1.
     """
     if is_refuted(settings):
         refuted = int(settings["refuted"].sum())

@@ -13,7 +13,7 @@ import pandas as pd
 from sport_ray.bounds import gauss_renyi_bound, pathwise_bound, ratio_bound
 from sport_ray.tracking.results.kinds import BY_PATH, MEAN_SHIFT, RATIO, is_unconstrained, kind_of
 from sport_ray.tracking.results.labels import kind_text
-from sport_ray.tracking.results.records import ResultFolder
+from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.table import plain_rows
 
 RELATIVE_TOLERANCE = 1e-9  # of a probability through log and exp in float64
@@ -29,7 +29,7 @@ class Check:
     found: str
 
 
-def run_checks(folder: ResultFolder, frame: pd.DataFrame) -> list[Check]:
+def run_checks(folder: Results, frame: pd.DataFrame) -> list[Check]:
     """Checks of a result folder against itself; a failed one is reported, never repaired."""
     done = frame[frame["status"] == "finished"]
     bounded = done[~is_unconstrained(done)]
@@ -147,7 +147,7 @@ def _counts(done: pd.DataFrame) -> Check:
     return Check(claim, bad == 0, _count(bad, len(done)))
 
 
-def _certificate(folder: ResultFolder, frame: pd.DataFrame, bounded: pd.DataFrame) -> list[Check]:
+def _certificate(folder: Results, frame: pd.DataFrame, bounded: pd.DataFrame) -> list[Check]:
     certificate = folder.certificate
     assert certificate is not None
     known = frame.dropna(subset=["certificate_digest", "base_digest"])

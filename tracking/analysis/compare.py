@@ -31,7 +31,7 @@ from sport_ray.tracking.results.intervals import (
 )
 from sport_ray.tracking.results.kinds import is_base, is_unconstrained, kind_of
 from sport_ray.tracking.results.labels import setting_text
-from sport_ray.tracking.results.records import ResultFolder
+from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.refutation import require_unrefuted
 from sport_ray.tracking.results.table import plain_rows, results_table
 
@@ -56,8 +56,8 @@ COMPARED = {
     "posterior_a, posterior_b": "posterior bound of the worst seed",
 }
 """Columns of the comparison beside those of a setting."""
-_SAME = ("method", "task_policy", "constraint", "eps_max", "horizon")
-_KEY = ["method", "kind", "level", "horizon", "hyperparameters", "task_policy"]
+_SAME = ("source", "projected", "constraint", "eps_max", "horizon")
+_KEY = ["source", "projected", "kind", "level", "horizon", "hyperparameters"]
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Comparison:
     only_second: tuple[str, ...]
 
 
-def compare_studies(first: ResultFolder, second: ResultFolder) -> Comparison:
+def compare_studies(first: Results, second: Results) -> Comparison:
     """Second minus first: one number, and setting by setting, with t-intervals over seeds.
 
     Setting by setting, seeds that both studies have are paired if they are 2 or more: they had the
@@ -96,7 +96,7 @@ def compare_studies(first: ResultFolder, second: ResultFolder) -> Comparison:
     _require_alike(first, second)
     frames = [_keyed(results_table(one.records, one.planned)) for one in (first, second)]
     name = _performance(*frames)
-    groups = [dict(frame.groupby(_KEY, sort=False)) for frame in frames]
+    groups = [dict(iter(frame.groupby(_KEY, sort=False))) for frame in frames]
     matched = [key for key in groups[0] if key in groups[1]]
     rows = [_row(groups[0][key], groups[1][key], name) for key in matched]
     missing = [
@@ -178,7 +178,7 @@ def _verdict(found: Estimate, name: str, studies: tuple[str, str], seeds: list[i
     )
 
 
-def _nothing_compared(first: ResultFolder, second: ResultFolder, same_base: bool) -> str:
+def _nothing_compared(first: Results, second: Results, same_base: bool) -> str:
     if same_base:
         return (
             f"{first.name} and {second.name} have no setting in common beside the base and "
@@ -190,7 +190,7 @@ def _nothing_compared(first: ResultFolder, second: ResultFolder, same_base: bool
     )
 
 
-def _require_alike(first: ResultFolder, second: ResultFolder) -> None:
+def _require_alike(first: Results, second: Results) -> None:
     differing = [
         f"{label} ({_short(_of(first, name))} and {_short(_of(second, name))})"
         for label, name in (
@@ -299,16 +299,14 @@ def _warning(same_base: bool) -> str | None:
     )
 
 
-def _of(folder: ResultFolder, name: str) -> Any:
+def _of(folder: Results, name: str) -> Any:
     if folder.certificate is not None and name in folder.certificate:
         return folder.certificate[name]
     values = {json.dumps(record.get(name), sort_keys=True) for record in folder.records}
     return sorted(values)
 
 
-def _parameter_differences(
-    first: ResultFolder, second: ResultFolder
-) -> Iterator[tuple[str, str, str]]:
+def _parameter_differences(first: Results, second: Results) -> Iterator[tuple[str, str, str]]:
     a, b = dict(_flat(first.study)), dict(_flat(second.study))
     for name in sorted({*a, *b} - {"name"}):
         if a.get(name, "–") != b.get(name, "–"):

@@ -23,7 +23,6 @@ from sport_ray.tracking.results.csv_text import csv_text
 from sport_ray.tracking.results.files import write_atomically
 from sport_ray.tracking.results.kinds import is_base, kind_of
 from sport_ray.tracking.results.performance import STEPS, Performance, performance_of
-from sport_ray.tracking.results.task_policies import sources_of
 
 REFERENCE_RISK = 1.0
 ALL = "all"
@@ -31,8 +30,8 @@ COLUMNS = [
     "risk_kind",
     "horizon",
     "constraint",
-    "method",
-    "task_policy",
+    "source",
+    "projected",
     "points",
     "reference_risk",
     "reference_performance",
@@ -70,8 +69,8 @@ def hypervolume_table(
 ) -> pd.DataFrame:
     """Hypervolumes of a study's settings (`aggregate`), against the base policy; columns `COLUMNS`.
 
-    For each kind of risk a row for all settings together and one for each (constraint, method,
-    source of task policies).
+    For each kind of risk a row for all settings together (``all``) and one for each (constraint,
+    source, projected).
     The reference risk is 1, so that the number is steps saved, or return gained, on average over
     allowed risks from 0 to 1. The reference performance is the base's own: at the longest T of the
     study, over all T together (``horizon`` missing), or, where performance at different T cannot
@@ -88,7 +87,7 @@ def hypervolume_table(
     horizons = [None] if measure.across_horizons else sorted(settings["horizon"].unique())
     rows: list[dict[str, Any]] = []
     for horizon in horizons:
-        reference, source = _reference(settings, horizon, base_at)
+        reference, reference_source = _reference(settings, horizon, base_at)
         if not np.isfinite(reference):
             continue
         own = _base_by_seed(settings, horizon, measure)
@@ -97,24 +96,24 @@ def hypervolume_table(
             if horizon is not None:
                 chosen = chosen[chosen["horizon"] == horizon]
             kinds = kind_of(chosen)
-            groups: list[tuple[str, str, str, pd.DataFrame]] = [(ALL, ALL, ALL, chosen)]
-            keys = list(zip(kinds, chosen["method"], sources_of(chosen), strict=True))
+            groups: list[tuple[tuple[str, str, bool | None], pd.DataFrame]]
+            groups = [((ALL, ALL, None), chosen)]
+            keys = list(zip(kinds, chosen["source"], chosen["projected"], strict=True))
             for key in dict.fromkeys(keys):
                 mask = np.array([one == key for one in keys], dtype=bool)
-                kind, method, made_by = map(str, key)
-                groups.append((kind, method, made_by, chosen[mask]))
-            for kind, method, made_by, some in groups:
+                groups.append((key, chosen[mask]))
+            for (kind, source, projected), some in groups:
                 rows.append(
                     {
                         "risk_kind": risk_kind,
                         "horizon": horizon,
                         "constraint": kind,
-                        "method": method,
-                        "task_policy": made_by,
+                        "source": source,
+                        "projected": projected,
                         "points": len(some),
                         "reference_risk": REFERENCE_RISK,
                         "reference_performance": reference,
-                        "reference_source": source,
+                        "reference_source": reference_source,
                         "hypervolume": _cross_fitted(some, measure, reference, own),
                     }
                 )

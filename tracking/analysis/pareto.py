@@ -123,7 +123,7 @@ def pareto_table(settings: pd.DataFrame) -> pd.DataFrame:
     for kind in RISK_KINDS:
         chosen = candidates(settings, kind)
         front = chosen[front_mask(chosen, measure)]
-        fronts.append(front.sort_values(["risk", "horizon", "method"], kind="stable"))
+        fronts.append(front.sort_values(["risk", "horizon", "source"], kind="stable"))
     return pd.concat(fronts, ignore_index=True)[pareto_columns(measure)]
 
 

@@ -16,7 +16,8 @@ import pandas as pd
 from sport_ray.bounds import scenario_bound
 from sport_ray.tracking.analysis.published import published_text
 from sport_ray.tracking.results.intervals import estimate, within_unit
-from sport_ray.tracking.results.records import ResultFolder
+from sport_ray.tracking.results.records import Results
+from sport_ray.tracking.results.task_policies import series_of
 
 PAPER_SCENARIOS = 1_000
 COLUMNS = {
@@ -41,7 +42,7 @@ COLUMNS = {
 """Columns of the comparison, with their meaning."""
 
 
-def side_by_side(folder: ResultFolder, frame: pd.DataFrame) -> pd.DataFrame:
+def side_by_side(folder: Results, frame: pd.DataFrame) -> pd.DataFrame:
     """One row per published setting with finished cells of the same; columns ``COLUMNS``.
 
     Empty where the study names no published table.
@@ -57,13 +58,11 @@ def side_by_side(folder: ResultFolder, frame: pd.DataFrame) -> pd.DataFrame:
 def _row(published: pd.Series, frame: pd.DataFrame) -> dict[str, Any] | None:
     ours = frame[
         (frame["status"] == "finished")
-        & (frame["method"] == published["method"])
+        & (series_of(frame) == published["method"])
         & (frame["constraint"] == "ratio")
         & (frame["alpha"] == published["alpha"])
         & (frame["horizon"] == published["horizon"])
     ]
-    if "task_policy" in ours:
-        ours = ours[ours["task_policy"].isin(["projected_ppo", "unconstrained"])]
     if ours.empty:
         return None
     # A seed that never reached the goal has no time to it: leaving it out would flatter.

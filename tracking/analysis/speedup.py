@@ -20,7 +20,7 @@ from sport_ray.tracking.results.intervals import CONFIDENCE, MIN_SEEDS, estimate
 from sport_ray.tracking.results.kinds import is_reference, is_unconstrained
 from sport_ray.tracking.results.labels import kind_text
 from sport_ray.tracking.results.parameters import parts_of
-from sport_ray.tracking.results.records import ResultFolder
+from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.refutation import is_refuted
 from sport_ray.tracking.results.task_policies import parts_of_series, series_of, series_text
 
@@ -55,7 +55,7 @@ COLUMNS = [
 ]
 
 
-def speedup_table(folder: ResultFolder, frame: pd.DataFrame) -> pd.DataFrame:
+def speedup_table(folder: Results, frame: pd.DataFrame) -> pd.DataFrame:
     """One row per horizon, ε_max and kind, with coin flip and ceiling; columns ``COLUMNS``.
 
     share, low, high: ratio of means over seeds, Fieller's interval at 95% (NaN from one seed).
@@ -186,7 +186,7 @@ def _gain(share: pd.Series, paper: pd.Series | None) -> dict[str, float]:
 
 
 def _references(
-    folder: ResultFolder,
+    folder: Results,
     base: pd.DataFrame,
     horizon: int,
     eps_max: float,
@@ -220,7 +220,7 @@ def _eps_base_there(row: pd.Series) -> float:
     return ratio_bound(float(row["eps_base"]), 1.0, int(row["horizon"]), **world)
 
 
-def best_share(folder: ResultFolder, base: pd.DataFrame, part: float) -> float | None:
+def best_share(folder: Results, base: pd.DataFrame, part: float) -> float | None:
     """Mean steps of the fastest ``part`` of the base's episodes, pooled over seeds.
 
     A policy whose path ratio is at most A = 1/part can at best be the base's law on that part.

@@ -11,7 +11,7 @@ from sport_ray.tracking.analysis.pareto_table import in_two_lines, narrow_table
 from sport_ray.tracking.analysis.speedup import CEILING, COIN_FLIP, speedup_table
 from sport_ray.tracking.console import shown
 from sport_ray.tracking.results.labels import bound_text, rate_text
-from sport_ray.tracking.results.records import ResultFolder
+from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.table import plain_rows
 
 TITLE = "Share of the unconstrained policy's speed-up, by certified risk ε_max"
@@ -45,7 +45,7 @@ def interval_text(value: float | None, low: float | None, high: float | None) ->
     return f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
-def print_speedup(console: Console, folder: ResultFolder, frame: pd.DataFrame) -> None:
+def print_speedup(console: Console, folder: Results, frame: pd.DataFrame) -> None:
     """Print the comparison of a study (`frame`: its results table), if there is one to make."""
     table = speedup_table(folder, frame)
     if table.empty:

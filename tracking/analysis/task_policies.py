@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sport_ray.tracking.results.kinds import FREE_METHODS, promise_of
+from sport_ray.tracking.results.kinds import promise_of
 from sport_ray.tracking.results.performance import performance_of
 from sport_ray.tracking.results.statistics import SETTING, rate_interval
 from sport_ray.tracking.results.task_policies import has_other_sources, series_of, series_text
@@ -19,7 +19,7 @@ from sport_ray.tracking.results.task_policies import has_other_sources, series_o
 COSTS = ("train_env_steps", "train_episodes", "train_violations", "train_seconds")
 MEANINGS = {
     "name": "source and whether its policy is projected, in words",
-    "projected": "no, at deployment, or in training and at deployment",
+    "projection": "no, at deployment, or in training and at deployment",
     **dict.fromkeys(SETTING, "see docs/results-table.md"),
     "seeds": "finished seeds; failed_seeds are not in any number",
     "failed_seeds": "seeds whose cell failed",
@@ -61,7 +61,7 @@ def task_policy_table(frame: pd.DataFrame, settings: pd.DataFrame) -> pd.DataFra
         rows.append(
             {
                 **{key: one[key] for key in ("name", *SETTING)},
-                "projected": _projected(str(one["method"])),
+                "projection": _projection(one),
                 "seeds": one["seeds"],
                 "failed_seeds": one["failed_seeds"],
                 "performance": measure.name,
@@ -77,11 +77,9 @@ def task_policy_table(frame: pd.DataFrame, settings: pd.DataFrame) -> pd.DataFra
             }
         )
     table = pd.DataFrame(rows, columns=list(MEANINGS))
-    order = {source: rank for rank, source in enumerate(dict.fromkeys(table["task_policy"]))}
-    ranks = table.assign(
-        rank=table["task_policy"].map(order), later=~table["method"].isin(FREE_METHODS)
-    )
-    ranks = ranks.sort_values(["horizon", "rank", "later"], kind="stable")
+    order = {source: rank for rank, source in enumerate(dict.fromkeys(table["source"]))}
+    ranks = table.assign(rank=table["source"].map(order))
+    ranks = ranks.sort_values(["horizon", "rank", "projected"], kind="stable")
     return table.loc[ranks.index].reset_index(drop=True)
 
 
@@ -94,10 +92,10 @@ def _cells_of(frame: pd.DataFrame, setting: pd.Series) -> pd.DataFrame:
     return frame[mask]
 
 
-def _projected(method: str) -> str:
-    if method in FREE_METHODS:
+def _projection(setting: pd.Series) -> str:
+    if not setting["projected"]:
         return "no"
-    in_training = method == "projected_ppo"
+    in_training = setting["source"] == "projected_ppo"
     return "in training and at deployment" if in_training else "at deployment"
 
 

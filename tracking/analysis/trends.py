@@ -27,6 +27,7 @@ from scipy import stats
 
 from sport_ray.tracking.results.intervals import estimate, holm
 from sport_ray.tracking.results.parameters import parts_of
+from sport_ray.tracking.results.task_policies import series_of
 
 Array = NDArray[np.float64]
 LEVEL = 0.05
@@ -65,13 +66,10 @@ def trend_table(frame: pd.DataFrame) -> pd.DataFrame:
     the values of α. Empty with fewer than three such seeds or three values of α.
     """
     done = frame[
-        (frame["status"] == "finished")
-        & (frame["constraint"] == "ratio")
-        & frame["eps_max"].isna()
-        & frame["method"].isin(METHODS)
+        (frame["status"] == "finished") & (frame["constraint"] == "ratio") & frame["eps_max"].isna()
     ]
-    if "task_policy" in done:
-        done = done[done["task_policy"].isin(["projected_ppo", "unconstrained"])]
+    done = done.assign(method=series_of(done))
+    done = done[done["method"].isin(METHODS)]
     rows: list[dict[str, Any]] = []
     for part in parts_of(done):
         group = part.of(done)

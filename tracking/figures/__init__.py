@@ -28,13 +28,13 @@ from sport_ray.tracking.figures.task_policies import draw_task_policies
 from sport_ray.tracking.figures.trajectories import draw_trajectories
 from sport_ray.tracking.results.completeness import why_none
 from sport_ray.tracking.results.performance import RETURN, STEPS, performance_of
-from sport_ray.tracking.results.records import ResultFolder
+from sport_ray.tracking.results.records import Results
 
 __all__ = ["Animation", "Drawn", "animate", "draw_figures"]
 
 
 def draw_figures(
-    folder: ResultFolder,
+    folder: Results,
     frame: pd.DataFrame,
     settings: pd.DataFrame,
     speedup: pd.DataFrame | None = None,
@@ -107,7 +107,7 @@ def draw_figures(
 
 
 def animate(
-    folder: ResultFolder,
+    folder: Results,
     frame: pd.DataFrame,
     settings: pd.DataFrame,
     answer: Answer,

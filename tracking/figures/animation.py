@@ -9,18 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
 from PIL import Image
 
 from sport_ray.tracking.analysis.answer import HEADLINE_LEVEL, Answer
 from sport_ray.tracking.analysis.pareto import candidates
 from sport_ray.tracking.figures.style import (
     BLUE,
-    GREEN,
-    INK,
     MUTED,
     VERMILLION,
     new_figure,
@@ -38,7 +36,7 @@ from sport_ray.tracking.results.files import write_atomically
 from sport_ray.tracking.results.kinds import is_base, is_paper
 from sport_ray.tracking.results.labels import bound_text, setting_text
 from sport_ray.tracking.results.performance import performance_of
-from sport_ray.tracking.results.records import ResultFolder
+from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.statistics import SETTING
 from sport_ray.tracking.results.table import plain_rows
 
@@ -49,7 +47,7 @@ MAX_BYTES = 1_500_000
 FRAMES_PER_STEP = 2
 MILLISECONDS, LAST_MILLISECONDS = 90, 1500
 _DPI = (120, 90, 66)
-_SHADES = 10
+_COLOURS = 64
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class _Panel:
 
 
 def draw_animation(
-    folder: ResultFolder,
+    folder: Results,
     frame: pd.DataFrame,
     settings: pd.DataFrame,
     answer: Answer,
@@ -123,7 +121,7 @@ def draw_animation(
 
 
 def _panels(
-    folder: ResultFolder, frame: pd.DataFrame, settings: pd.DataFrame, answer: Answer
+    folder: Results, frame: pd.DataFrame, settings: pd.DataFrame, answer: Answer
 ) -> tuple[list[_Panel], int, int] | None:
     """What to show, at one T and seed; None if there is no certified setting with samples."""
     leaders = {one.level: one for one in answer.leaders}
@@ -165,9 +163,7 @@ def _panels(
     return None
 
 
-def _samples(
-    folder: ResultFolder, frame: pd.DataFrame, row: pd.Series, seed: int
-) -> Samples | None:
+def _samples(folder: Results, frame: pd.DataFrame, row: pd.Series, seed: int) -> Samples | None:
     mask = (frame["seed"] == seed) & (frame["status"] == "finished")
     for name in SETTING:
         mask &= frame[name].isna() if pd.isna(row[name]) else frame[name] == row[name]
@@ -181,14 +177,12 @@ def _frames(panels: list[_Panel], horizon: int, dpi: int) -> Iterator[Image.Imag
     shape = (limits[3] - limits[2]) / (limits[1] - limits[0])
     figure, grid = new_figure(2.75 * len(panels), 2.5 * shape + 1.0, 1, len(panels), sharey=True)
     figure.set_dpi(dpi)
-    moving = []
     for axes, panel in zip(grid[0], panels, strict=True):
         draw_scene(axes, panel.samples, limits)
         axes.set_title(panel.heading, pad=44, fontsize=12)
         axes.annotate(panel.detail, (0, 1), xycoords="axes fraction", xytext=(0, 19),
                       textcoords="offset points", fontsize=8.2, color=MUTED)  # fmt: skip
         axes.set_xlabel("x, m", fontsize=9.5)
-        moving.append(_Moving(axes, panel))
     grid[0][0].set_ylabel("y, m", fontsize=9.5)
     say_example(figure)
     canvas = figure.canvas
@@ -200,42 +194,32 @@ def _frames(panels: list[_Panel], horizon: int, dpi: int) -> Iterator[Image.Imag
     end = min(max(int(panel.last.max()) for panel in panels), horizon)
     for time in np.linspace(0, end, FRAMES_PER_STEP * end + 1):
         canvas.restore_region(background)
-        for one in moving:
-            one.draw(float(time))
-        yield _picture(figure)
+        for axes, panel in zip(grid[0], panels, strict=True):
+            for artist in _moving(axes, panel, float(time)):
+                axes.draw_artist(artist)
+                artist.remove()
+        yield Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
 
-class _Moving:
+def _moving(axes: Axes, panel: _Panel, time: float) -> list[Artist]:
     """The paths of a panel up to a time, where they are, and a count."""
-
-    def __init__(self, axes: Axes, panel: _Panel) -> None:
-        self.axes, self.panel = axes, panel
-        self.hit, self.last = panel.hit, panel.last
-        self.lines = LineCollection([], linewidths=0.8, alpha=0.5)
-        axes.add_collection(self.lines)
-        (self.dots,) = axes.plot([], [], ".", color=BLUE, markersize=5)
-        (self.bad,) = axes.plot([], [], ".", color=VERMILLION, markersize=6)
-        self.text = axes.annotate("", (0, 1), xycoords="axes fraction", xytext=(0, 6),
-                                  textcoords="offset points", fontsize=9)  # fmt: skip
-        for artist in (self.lines, self.dots, self.bad, self.text):
-            artist.set_animated(True)
-
-    def draw(self, time: float) -> None:
-        paths = [_until(path, time) for path in self.panel.poses]
-        hit = self.hit <= time  # NaN: never
-        ends = np.stack([path[-1] for path in paths])
-        self.lines.set_segments(paths)
-        self.lines.set_color([VERMILLION if one else BLUE for one in hit])
-        self.dots.set_data(*ends[~hit].T)
-        self.bad.set_data(*ends[hit].T)
-        samples = self.panel.samples
-        near = np.hypot(*(ends - samples["goal"]).T) <= float(samples["goal_radius"])
-        arrived = int((near & ~hit & (self.last <= time)).sum())
-        self.text.set_text(
-            f"step {int(time)}: goal {arrived}, hazard {int(hit.sum())} of {len(paths)}"
-        )
-        for artist in (self.lines, self.dots, self.bad, self.text):
-            self.axes.draw_artist(artist)
+    paths = [_until(path, time) for path in panel.poses]
+    ends = np.stack([path[-1] for path in paths])
+    hit = panel.hit <= time  # NaN: never
+    near = np.hypot(*(ends - panel.samples["goal"]).T) <= float(panel.samples["goal_radius"])
+    arrived = int((near & ~hit & (panel.last <= time)).sum())
+    colours = [VERMILLION if one else BLUE for one in hit]
+    lines = LineCollection(paths, colors=colours, linewidths=0.8, alpha=0.5)
+    return [
+        axes.add_collection(lines, autolim=False),
+        *axes.plot(*ends[~hit].T, ".", color=BLUE, markersize=5),
+        *axes.plot(*ends[hit].T, ".", color=VERMILLION, markersize=6),
+        axes.annotate(
+            f"step {int(time)}: goal {arrived}, hazard {int(hit.sum())} of {len(paths)}",
+            (0, 1), xycoords="axes fraction", xytext=(0, 6), textcoords="offset points",
+            fontsize=9,
+        ),
+    ]  # fmt: skip
 
 
 def _until(path: np.ndarray, time: float) -> np.ndarray:
@@ -248,31 +232,10 @@ def _until(path: np.ndarray, time: float) -> np.ndarray:
     return np.vstack([known[: whole + 1], between])
 
 
-def _picture(figure: Figure) -> Image.Image:
-    canvas = figure.canvas
-    assert isinstance(canvas, FigureCanvasAgg)
-    return Image.fromarray(np.asarray(canvas.buffer_rgba()).copy()).convert("RGB")
-
-
-def _palette() -> Image.Image:
-    """The look's colours, each in steps towards what it is drawn upon.
-
-    Chosen by frequency instead, the thin circles of goal and hazard would lose theirs.
-    """
-    white, tint = np.array([255, 255, 255]), np.array([249, 228, 216])
-    colours = [white, tint]
-    for ground in (white, tint):
-        for colour in (INK, MUTED, BLUE, VERMILLION, GREEN):
-            full = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
-            # Pillow takes colours that are nearly the same for the same: none next to the ground.
-            colours += [ground + share * (full - ground) for share in np.linspace(0.2, 1, _SHADES)]
-    palette = Image.new("P", (1, 1))
-    palette.putpalette(np.round(colours).astype(np.uint8).tobytes())
-    return palette
-
-
 def _gif(images: list[Image.Image]) -> bytes:
-    palette = _palette()
+    """One palette for all: by frequency the thin circles of goal and hazard would lose theirs."""
+    both = Image.fromarray(np.vstack([images[len(images) // 2], images[-1]]))
+    palette = both.quantize(_COLOURS, Image.Quantize.MAXCOVERAGE)
     frames = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     durations = [MILLISECONDS] * (len(frames) - 1) + [LAST_MILLISECONDS]
     buffer = io.BytesIO()

@@ -11,7 +11,7 @@ from sport_ray.tracking.results.labels import method_text
 from sport_ray.tracking.results.statistics import SETTING
 from sport_ray.tracking.results.task_policies import series_of
 
-_NAMED = ("method", "task_policy", "constraint", "alpha", "eps_max", "horizon")
+_NAMED = ("source", "projected", "constraint", "alpha", "eps_max", "horizon")
 OTHER = [name for name in SETTING if name not in _NAMED]
 """What tells settings apart beside series, constraint and T: swept parameters."""
 

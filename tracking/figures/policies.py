@@ -21,14 +21,14 @@ from sport_ray.tracking.figures.style import (
 )
 from sport_ray.tracking.figures.trajectories import Samples, sampled_cells, spread
 from sport_ray.tracking.results.labels import left_out_text, method_text
-from sport_ray.tracking.results.records import ResultFolder
+from sport_ray.tracking.results.records import Results
 
 TITLE = "The policies under the scaled base density"
 MAX_ALPHAS = 3
 MAX_STEPS = 4
 
 
-def draw_policies(folder: ResultFolder, frame: pd.DataFrame, out: Path) -> Drawn | None:
+def draw_policies(folder: Results, frame: pd.DataFrame, out: Path) -> Drawn | None:
     """A row per alpha, a column per time step, along scenario 0; None without samples."""
     found = sampled_cells(folder, frame)
     if found is None:

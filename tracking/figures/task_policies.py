@@ -19,7 +19,7 @@ from sport_ray.tracking.figures.style import (
     series_colour,
     series_marker,
 )
-from sport_ray.tracking.results.kinds import FREE_METHODS, is_base
+from sport_ray.tracking.results.kinds import is_base
 from sport_ray.tracking.results.labels import method_text, seeds_text
 from sport_ray.tracking.results.performance import Performance
 from sport_ray.tracking.results.table import plain_rows
@@ -68,7 +68,7 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
     for series in dict.fromkeys(named):
         some = rows[(named == series) & ~is_base(rows)]
         colour, marker = series_colour(series), series_marker(series)
-        free = series.partition(":")[0] in FREE_METHODS
+        free = not some["projected"].any()
         for row in plain_rows(some):
             left, right = _ends(row)
             axes.plot([left, right], [row["value"]] * 2, color=colour, linewidth=1.1, alpha=0.6)

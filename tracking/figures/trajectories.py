@@ -24,7 +24,7 @@ from sport_ray.tracking.figures.style import (
 from sport_ray.tracking.results.kinds import is_paper
 from sport_ray.tracking.results.labels import left_out_text, method_text
 from sport_ray.tracking.results.parameters import parts_of
-from sport_ray.tracking.results.records import SAMPLE_ARRAYS, ResultFolder
+from sport_ray.tracking.results.records import SAMPLE_ARRAYS, Results
 from sport_ray.tracking.results.table import plain_rows
 from sport_ray.tracking.results.task_policies import series_of_row
 
@@ -37,7 +37,7 @@ _METHODS = ("projected_ppo", "projected_at_deployment")
 Samples = dict[str, np.ndarray]
 
 
-def draw_trajectories(folder: ResultFolder, frame: pd.DataFrame, out: Path) -> Drawn | None:
+def draw_trajectories(folder: Results, frame: pd.DataFrame, out: Path) -> Drawn | None:
     """A row per method, a column per alpha, one T and seed; None where no samples were kept."""
     found = sampled_cells(folder, frame)
     if found is None:
@@ -82,7 +82,7 @@ def draw_trajectories(folder: ResultFolder, frame: pd.DataFrame, out: Path) -> D
 
 
 def sampled_cells(
-    folder: ResultFolder, frame: pd.DataFrame
+    folder: Results, frame: pd.DataFrame
 ) -> tuple[dict[tuple[str, float], Samples], int, int] | None:
     """Samples by (series, alpha) under the paper's constraint, then T and seed.
 
@@ -93,7 +93,7 @@ def sampled_cells(
     groups = [group for part in parts_of(bounded) for _, group in part.of(bounded).groupby("seed")]
     for group in groups:
         cells = plain_rows(group)
-        files = [folder.path / "cells" / cell["cell_id"] / "samples.npz" for cell in cells]
+        files = [folder.files.samples(cell["cell_id"]) for cell in cells]
         if sum(file.exists() for file in files) <= (0 if best is None else len(best[0])):
             continue
         found: dict[tuple[str, float], Samples] = {}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sport_ray.canonical import digest
+from sport_ray.tracking.results.folder import ResultFolder
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -99,7 +100,7 @@ class Policies:
         name = record.get("policy_digest")
         if name is None:
             return None
-        folder = results_dir / "policies" / str(name)[:16]
+        folder = ResultFolder(results_dir).policy(str(name))
         files = [folder / file for file in _POLICY_FILES]
         if not all(file.is_file() for file in files):
             return "not there when the cell was logged"

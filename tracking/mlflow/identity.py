@@ -8,15 +8,15 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from sport_ray.tracking.results.kinds import FREE_METHODS, RATIO, UNCONSTRAINED
+from sport_ray.tracking.results.kinds import RATIO
 from sport_ray.tracking.results.parameters import parameters_of
-from sport_ray.tracking.results.records import ResultFolder
-from sport_ray.tracking.results.task_policies import parts_of_series, series_of_row, source_of
+from sport_ray.tracking.results.records import Results
+from sport_ray.tracking.results.task_policies import plain_name
 
 MAX_PARAM = 500  # MLflow refuses longer values in a database store
 
 
-def sweep_id(folder: ResultFolder) -> str:
+def sweep_id(folder: Results) -> str:
     """Content hash of a sweep, 16 hex digits: its resolved study and its certificate.
 
     Independent of where the folder lies, so a copy of the results is the same sweep.
@@ -26,7 +26,7 @@ def sweep_id(folder: ResultFolder) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def is_incomplete(folder: ResultFolder) -> bool:
+def is_incomplete(folder: Results) -> bool:
     """Whether cells that the study asks for have no record: its sweep was stopped before its end.
 
     So it is with a record that cannot be read: its cell is run again.
@@ -34,7 +34,7 @@ def is_incomplete(folder: ResultFolder) -> bool:
     return bool(folder.missing or folder.unreadable)
 
 
-def sweep_params(folder: ResultFolder) -> dict[str, str]:
+def sweep_params(folder: Results) -> dict[str, str]:
     """What defines the sweep: the study's name, and what its certificate is about."""
     certificate = folder.certificate or {}
     params = {
@@ -58,45 +58,33 @@ def record_digest(record: dict[str, Any]) -> str:
 def params_of(record: dict[str, Any]) -> dict[str, str]:
     """What defines the cell; never what came out of it, since a param cannot be changed."""
     params = {
-        "alpha": "unconstrained" if _is_free(record) else _repr(record.get("alpha")),
+        "alpha": _repr(record["alpha"]) if record["projected"] else "unconstrained",
         "T": str(record["horizon"]),
         "seed": str(record["seed"]),
-        "method": record["method"],
-        "task_policy": source_of(record),
-        "constraint": record.get("constraint"),
-        "eps_max": _repr(record.get("eps_max")),
-        "log_budget": _repr(record.get("log_budget")),
-        "mu": _repr(record.get("mu")),
-        "hyperparameters": record.get("hyperparameters"),
-        **parameters_of(record.get("hyperparameters")),
-        "base_digest": record.get("base_digest"),
-        "certificate_digest": record.get("certificate_digest"),
+        "source": record["source"],
+        "projected": str(record["projected"]).lower(),
+        "constraint": record["constraint"],
+        "eps_max": _repr(record["eps_max"]),
+        "log_budget": _repr(record["log_budget"]),
+        "mu": _repr(record["mu"]),
+        "hyperparameters": record["hyperparameters"],
+        **parameters_of(record["hyperparameters"]),
+        "base_digest": record["base_digest"],
+        "certificate_digest": record["certificate_digest"],
     }
     return {name: value[:MAX_PARAM] for name, value in params.items() if value is not None}
 
 
 def run_name(record: dict[str, Any]) -> str:
     """The name that the UI shows for a cell's run."""
-    series = series_of_row(record)
-    if series == UNCONSTRAINED:
-        bound = series
-    elif _is_free(record):
-        bound = f"{source_of(record)} {record['method']}"
-    else:
-        # A record without a kind is from before there were several.
-        kind = record.get("constraint") or RATIO
-        names = {"alpha": record.get("alpha"), "eps_max": record.get("eps_max")}
-        shown = [f"{name}={value:g}" for name, value in names.items() if value is not None]
-        kinds = [] if kind == RATIO else [kind]
-        source = parts_of_series(series)[1]
-        bound = " ".join([*filter(None, [source]), record["method"], *kinds, *shown[:1]])
-    parameters = parameters_of(record.get("hyperparameters"))
+    shown = [plain_name(record)]
+    if record["projected"]:
+        shown += [] if record["constraint"] == RATIO else [record["constraint"]]
+        names = {name: record[name] for name in ("alpha", "eps_max")}
+        shown += [f"{name}={value:g}" for name, value in names.items() if value is not None][:1]
+    parameters = parameters_of(record["hyperparameters"])
     varied = "".join(f" {name}={value}" for name, value in parameters.items())
-    return f"{bound} T={record['horizon']}{varied} seed={record['seed']}"
-
-
-def _is_free(record: dict[str, Any]) -> bool:
-    return record["method"] in FREE_METHODS or record.get("constraint") == UNCONSTRAINED
+    return f"{' '.join(shown)} T={record['horizon']}{varied} seed={record['seed']}"
 
 
 def _repr(value: float | None) -> str | None:
@@ -106,7 +94,7 @@ def _repr(value: float | None) -> str | None:
 def times_of(record: dict[str, Any]) -> tuple[int, int]:
     """Start and end of a cell in milliseconds since 1970; a time without a zone is UTC."""
     try:
-        ended = datetime.fromisoformat(record.get("finished_at") or "")
+        ended = datetime.fromisoformat(record["finished_at"])
     except ValueError:
         return 0, 0
     if ended.tzinfo is None:

@@ -37,9 +37,9 @@ from sport_ray.tracking.mlflow.identity import (
 from sport_ray.tracking.mlflow.lock import LoggingLock
 from sport_ray.tracking.mlflow.metrics import cell_metrics, vacuous_bounds
 from sport_ray.tracking.mlflow.note import answer_text, write_note
-from sport_ray.tracking.results.records import ResultFolder, read_results
+from sport_ray.tracking.results.folder import ResultFolder
+from sport_ray.tracking.results.records import Results, read_results
 from sport_ray.tracking.results.refutation import find_refutations, headline
-from sport_ray.tracking.results.task_policies import source_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 SWEEP_TAG, CELL_TAG = "sport_ray.sweep_id", "sport_ray.cell_id"
 RECORD_TAG = "sport_ray.record_digest"
 REFUTED_TAG, REFUTATION_TAG = "sport_ray.refuted", "sport_ray.refutation"
-TASK_POLICY_TAG = "sport_ray.task_policy"
+SOURCE_TAG = "sport_ray.source"
 NOT_FINITE_TAG, VACUOUS_TAG = "sport_ray.not_finite", "sport_ray.vacuous"
 PARENT_TAG = "mlflow.parentRunId"  # what MLflow's own UI nests by
 RUN_STATUS = {"finished": "FINISHED", "failed": "FAILED"}
@@ -85,7 +85,7 @@ def log_sweep(
         return log_folder(read_results(results_dir), store_uri(uri, results_dir), status)
 
 
-def log_folder(folder: ResultFolder, uri: str, status: str | None = None) -> LogSummary:
+def log_folder(folder: Results, uri: str, status: str | None = None) -> LogSummary:
     """As `log_sweep`, for whoever holds the lock, a folder that may hold no cell yet."""
     try:
         with patient_client(uri) as client:
@@ -124,7 +124,7 @@ class Sweep:
         return kept
 
     @classmethod
-    def open(cls, client: MlflowClient, folder: ResultFolder, uri: str) -> Sweep:
+    def open(cls, client: MlflowClient, folder: Results, uri: str) -> Sweep:
         """Find the experiment and the parent run, or create them."""
         from mlflow.entities import Param
 
@@ -158,7 +158,7 @@ class Sweep:
             send_sweep_files(client, run, folder.path)
         return cls(client, uri, experiment_id, run_id)
 
-    def log_cells(self, folder: ResultFolder) -> LogSummary:
+    def log_cells(self, folder: Results) -> LogSummary:
         """Log what is not there yet, in the order in which it ended."""
         summary = LogSummary(mask_uri(self.uri))
         records = sorted(folder.records, key=lambda r: (r.get("finished_at") or "", r["cell_id"]))
@@ -199,14 +199,14 @@ class Sweep:
                 )
             self._runs[cell] = run
         run_id = run.info.run_id
-        file = results_dir / "cells" / cell / "record.json"
+        file = ResultFolder(results_dir).record(cell)
         if file.exists():
             self.client.log_artifact(run_id, str(file))
         metrics, not_finite = cell_metrics(record)
         tags = {
             NOT_FINITE_TAG: ",".join(not_finite),
             VACUOUS_TAG: ",".join(vacuous_bounds(record)),
-            TASK_POLICY_TAG: source_of(record),
+            SOURCE_TAG: record["source"],
             POLICY_TAG: self._policies.send(run_id, record, results_dir) or "",
             "sport_ray.reason": record.get("reason") or "",
             "sport_ray.off_policy_refusal": record.get("off_policy_refusal") or "",
@@ -227,7 +227,7 @@ class Sweep:
         """Say that the sweep is at work, again where it is a resumed one."""
         self.client.update_run(self.parent_id, "RUNNING")
 
-    def close(self, folder: ResultFolder, status: str | None, changed: bool) -> None:
+    def close(self, folder: Results, status: str | None, changed: bool) -> None:
         """End the parent run with `status`, then put to it what is new of the sweep's files.
 
         Without a status: KILLED if cells are missing, FAILED if one failed, else FINISHED; a parent
@@ -254,7 +254,7 @@ class Sweep:
         send_sweep_files(self.client, parent, folder.path)
         write_note(self.client, parent, folder, answer_text(folder))
 
-    def _mark_refuted(self, folder: ResultFolder, parent: Any) -> None:
+    def _mark_refuted(self, folder: Results, parent: Any) -> None:
         """Tag the cells whose evaluation refutes their promise, and the sweep with them."""
         found = find_refutations(folder.records, folder.planned)
         refuted = {one.cell_id: one.text for one in found}

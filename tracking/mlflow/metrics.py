@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from sport_ray.tracking.results.kinds import FREE_METHODS, RATIO, UNCONSTRAINED
+from sport_ray.tracking.results.kinds import RATIO
 
 
 @dataclass(frozen=True)
@@ -178,9 +178,7 @@ def _infinite_as_null(record: dict[str, Any]) -> list[str]:
     if record.get("status") != "finished":
         return []
     names = [name for name in _NULL_IF_INFINITE if name in record and record[name] is None]
-    free = record.get("method") in FREE_METHODS or record.get("constraint") == UNCONSTRAINED
-    promised = not free
-    if promised and "prior_bound" in record and record["prior_bound"] is None:
+    if record["projected"] and record["prior_bound"] is None:
         names.append("prior_bound")
     return names
 
@@ -202,10 +200,9 @@ def _derived(record: dict[str, Any]) -> dict[str, float | None]:
 
 def _log10_prior(record: dict[str, Any], prior: float) -> float | None:
     """From log alpha under the paper's constraint, where the bound itself may be infinite."""
-    eps_base, log_alpha = record.get("eps_base"), record.get("log_alpha")
-    paper = record.get("constraint") in (None, RATIO)
-    if paper and eps_base and log_alpha is not None:
-        world = math.log(record.get("alpha_mu") or 1.0)
-        step = log_alpha + math.log(record.get("alpha_p") or 1.0)
+    eps_base, log_alpha = record["eps_base"], record["log_alpha"]
+    if record["constraint"] == RATIO and eps_base and log_alpha is not None:
+        world = math.log(record["alpha_mu"])
+        step = log_alpha + math.log(record["alpha_p"])
         return math.log10(eps_base) + (world + record["horizon"] * step) / math.log(10)
     return math.log10(prior) if 0 < prior < math.inf else None

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from sport_ray.tracking.mlflow.artefacts import sweep_files
-from sport_ray.tracking.results.records import ResultFolder
+from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.refutation import find_refutations, headline
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _LINKED = ("report.html", "conservativeness.html", "cells.csv", "certificate.jso
 _MAX_CHARACTERS = 8000
 
 
-def answer_text(folder: ResultFolder) -> str:
+def answer_text(folder: Results) -> str:
     """The study's question answered, in Markdown; what is not there is said first of all."""
     # Not at the top: whoever only runs a sweep's cells needs no pandas for that.
     from sport_ray.tracking.results.completeness import completeness_of
@@ -49,7 +49,7 @@ def _markdown(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", text)
 
 
-def write_note(client: MlflowClient, run: Any, folder: ResultFolder, answer: str) -> None:
+def write_note(client: MlflowClient, run: Any, folder: Results, answer: str) -> None:
     """Describe the parent run, unless somebody else has written a description of their own."""
     current = run.data.tags.get(NOTE_TAG)
     if current is not None and run.data.tags.get(OURS_TAG) != _hash(current):

@@ -30,7 +30,7 @@ from sport_ray.tracking.results import labels as wording
 from sport_ray.tracking.results.completeness import completeness_of
 from sport_ray.tracking.results.csv_text import csv_text
 from sport_ray.tracking.results.files import write_atomically, writing
-from sport_ray.tracking.results.records import ResultFolder, read_results
+from sport_ray.tracking.results.records import Results, read_results
 from sport_ray.tracking.results.refutation import find_refutations, headline
 from sport_ray.tracking.results.table import plain_rows, results_table
 from sport_ray.tracking.results.task_policies import series_of_row
@@ -54,7 +54,7 @@ class NothingToStudy(UserError):
     """No finished cell that is promised anything."""
 
 
-def study_tables(folder: ResultFolder, frame: pd.DataFrame) -> Tables:
+def study_tables(folder: Results, frame: pd.DataFrame) -> Tables:
     """All tables of the study, from a result folder and its results table."""
     ladder = ladder_table(frame, folder.certificate)
     parts = decompose(frame, folder.certificate)
@@ -91,7 +91,7 @@ def write_conservativeness(results_dir: str | Path, out: str | Path | None = Non
         return _write(folder, tables, used, target)
 
 
-def _write(folder: ResultFolder, tables: Tables, used: pd.DataFrame, target: Path) -> Path:
+def _write(folder: Results, tables: Tables, used: pd.DataFrame, target: Path) -> Path:
     for name, table in {
         "conservativeness": tables.ladder,
         "conservativeness_cells": tables.parts.merge(used, on="cell_id", how="left"),
@@ -103,7 +103,7 @@ def _write(folder: ResultFolder, tables: Tables, used: pd.DataFrame, target: Pat
     return write_atomically(target / "conservativeness.html", render(folder, tables, target))
 
 
-def render(folder: ResultFolder, tables: Tables, target: Path) -> str:
+def render(folder: Results, tables: Tables, target: Path) -> str:
     """The page as text, and its figures into ``figures/`` of ``target``."""
     out = target / "figures"
     with look():
@@ -172,6 +172,6 @@ def _confidences(ladder: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def _scenarios(folder: ResultFolder) -> str:
+def _scenarios(folder: Results) -> str:
     counts = sorted({r["num_scenarios"] for r in folder.records if r.get("num_scenarios")})
     return " or ".join(f"{count:,}" for count in counts)

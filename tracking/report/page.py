@@ -37,9 +37,9 @@ from sport_ray.tracking.results import labels as wording
 from sport_ray.tracking.results.completeness import completeness_of, fewer_seeds, why_none
 from sport_ray.tracking.results.kinds import kind_of
 from sport_ray.tracking.results.performance import performance_of
-from sport_ray.tracking.results.records import ResultFolder
+from sport_ray.tracking.results.record import COLUMNS
+from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.refutation import find_refutations, headline
-from sport_ray.tracking.results.schema import COLUMNS
 from sport_ray.tracking.results.statistics import MIN_SEEDS_FOR_INTERVAL
 from sport_ray.tracking.results.table import (
     cells_csv,
@@ -70,7 +70,7 @@ class Tables:
 
 
 def render_page(
-    folder: ResultFolder,
+    folder: Results,
     tables: Tables,
     answer: Answer,
     figures: dict[str, Drawn],
@@ -159,7 +159,7 @@ def render_page(
         posterior_beta=_largest(frame["posterior_beta"]),
         num_posteriors=int(frame["posterior_bound"].notna().sum()),
         finished_at=_last(frame["finished_at"]),
-        study_yaml=_text(folder.path / "study.yaml"),
+        study_yaml=_text(folder.files.study_file),
         schema=COLUMNS,
         downloads={
             "cells": _embedded(cells_csv(frame)),

@@ -10,7 +10,7 @@ import pandas as pd
 
 from sport_ray.errors import UserError
 from sport_ray.tracking.results.files import write_atomically
-from sport_ray.tracking.results.records import ResultFolder, read_results
+from sport_ray.tracking.results.records import Results, read_results
 from sport_ray.tracking.results.refutation import require_unrefuted
 
 TABLES = (
@@ -91,7 +91,7 @@ def publish(
     return [*written, write_atomically(out / "README.md", "\n".join(lines))]
 
 
-def _require_whole(folder: ResultFolder, report: Path) -> None:
+def _require_whole(folder: Results, report: Path) -> None:
     """Refuse results of which cells are missing, or whose table is not of these records.
 
     Raises:

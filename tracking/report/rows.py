@@ -119,7 +119,7 @@ def hypervolume_rows(table: pd.DataFrame, measure: Performance) -> dict[str, Any
     """A row per series, with the hypervolume for each kind of risk."""
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in plain_rows(table):
-        series = "all" if row["method"] == "all" else series_of_row(row)
+        series = "all" if row["source"] == "all" else series_of_row(row)
         key = (row["horizon"], row["constraint"], series)
         name = wording.series_and_kind_text(series, row["constraint"])
         named = {"name": name, "series": series}

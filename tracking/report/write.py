@@ -14,7 +14,7 @@ from sport_ray.tracking.analysis.trends import trend_table
 from sport_ray.tracking.figures import animate, draw_figures
 from sport_ray.tracking.report.page import Tables, render_page
 from sport_ray.tracking.results.files import write_atomically, writing
-from sport_ray.tracking.results.records import ResultFolder, read_results
+from sport_ray.tracking.results.records import Results, read_results
 from sport_ray.tracking.results.statistics import aggregate
 from sport_ray.tracking.results.table import (
     results_table,
@@ -41,7 +41,7 @@ def write_report(results_dir: str | Path, out: str | Path | None = None) -> Path
         return _write(folder, target)
 
 
-def _write(folder: ResultFolder, target: Path) -> Path:
+def _write(folder: Results, target: Path) -> Path:
     frame = results_table(folder.records, folder.planned)
     settings = aggregate(frame)
     tables = Tables(

@@ -1,0 +1,1 @@
+"""What a result folder holds: records, their columns, the table and its words."""

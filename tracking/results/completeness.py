@@ -13,7 +13,7 @@ import pandas as pd
 
 from sport_ray.tracking.results.kinds import is_unconstrained
 from sport_ray.tracking.results.labels import setting_text
-from sport_ray.tracking.results.records import ResultFolder
+from sport_ray.tracking.results.records import Results
 
 NO_FINISHED = "no cell has finished"
 _REASONS, _LONGEST = 2, 160
@@ -77,7 +77,7 @@ class Completeness:
         )
 
 
-def completeness_of(folder: ResultFolder) -> Completeness:
+def completeness_of(folder: Results) -> Completeness:
     """The state of a result folder's cells."""
     failed = [record for record in folder.records if record["status"] != "finished"]
     reasons = Counter(str(record.get("reason") or "no reason was recorded") for record in failed)
@@ -95,7 +95,7 @@ def fewer_seeds(settings: pd.DataFrame) -> str:
     settings: `sport_ray.tracking.results.statistics.aggregate`.
     """
     tried = settings[settings["seeds"] > 0]
-    alike = tried.groupby(["method", "task_policy"], dropna=False)
+    alike = tried.groupby(["source", "projected"], dropna=False)
     tried = tried.assign(most=alike["seeds"].transform("max"))
     short = tried[tried["seeds"] < tried["most"]]
     if short.empty:

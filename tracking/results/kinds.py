@@ -1,7 +1,6 @@
 """Kinds of constraint as they stand in a results table: which is which, and which cells kept to it.
 
-Works on the table of cells and on its `aggregate`. A record without a constraint is from before
-there were several: it has the paper's, unless its method deploys the policy as it is.
+Works on the table of cells and on its `aggregate`.
 """
 
 from __future__ import annotations
@@ -9,8 +8,6 @@ from __future__ import annotations
 import pandas as pd
 
 RATIO, UNCONSTRAINED = "ratio", "unconstrained"
-FREE_METHODS = (UNCONSTRAINED, "unprojected")
-"""Methods that deploy a task policy as it is: PPO's without a bound, and that of any source."""
 BY_STEP = (RATIO, "gauss_renyi", "violation_time")
 """Kinds with one α for every step: what each allows is the same, what it promises is not."""
 BY_PATH = ("pathwise", "pathwise_spread", "pathwise_all")
@@ -20,10 +17,8 @@ ORDER = {name: rank for rank, name in enumerate((*BY_STEP, MEAN_SHIFT, *BY_PATH)
 
 
 def kind_of(table: pd.DataFrame) -> pd.Series:
-    """The kind of constraint of each row, never missing."""
-    kind = table["constraint"].astype(object)
-    kind = kind.where(kind.notna(), RATIO)
-    return kind.where(~table["method"].isin(FREE_METHODS), UNCONSTRAINED)
+    """The kind of constraint of each row."""
+    return table["constraint"].astype(object)
 
 
 def is_unconstrained(table: pd.DataFrame) -> pd.Series:
@@ -33,7 +28,7 @@ def is_unconstrained(table: pd.DataFrame) -> pd.Series:
 
 def is_reference(table: pd.DataFrame) -> pd.Series:
     """Rows of the policy that PPO trains without a bound, which gains are measured against."""
-    return table["method"] == UNCONSTRAINED
+    return (table["source"] == UNCONSTRAINED) & is_unconstrained(table)
 
 
 def is_paper(table: pd.DataFrame) -> pd.Series:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from sport_ray.tracking.results.kinds import FREE_METHODS, RATIO, UNCONSTRAINED, kind_of
+from sport_ray.tracking.results.kinds import RATIO, UNCONSTRAINED, kind_of
 from sport_ray.tracking.results.task_policies import parts_of_series, series_of_row, series_text
 
 KINDS = {
@@ -83,22 +83,21 @@ def alpha_text(value: float | None) -> str:
     return "–" if value is None or pd.isna(value) else f"{value:.6g}"
 
 
-def kind_text(kind: str | None) -> str:
-    """A kind of constraint in words; the paper's for a record from before there were others."""
-    return KINDS[RATIO] if _missing(kind) else KINDS.get(str(kind), str(kind))
+def kind_text(kind: str) -> str:
+    """A kind of constraint in words."""
+    return KINDS.get(kind, kind)
 
 
 def constraint_text(row: Row) -> str:
     """A setting's constraint, from its row in a table or a record, whatever the method.
 
-    >>> constraint_text({"method": "projected_ppo", "constraint": "gauss_renyi", "alpha": 1.15})
+    >>> constraint_text({"constraint": "gauss_renyi", "alpha": 1.15})
     'α = 1.15 (Gauss–Rényi)'
-    >>> budget = {"method": "projected_ppo", "constraint": "pathwise", "alpha": None}
-    >>> constraint_text(budget | {"eps_max": 0.1})
+    >>> constraint_text({"constraint": "pathwise", "alpha": None, "eps_max": 0.1})
     'pathwise budget, ε_max = 0.1'
     """
-    kind, alpha, eps_max = row.get("constraint"), row.get("alpha"), row.get("eps_max")
-    if kind == UNCONSTRAINED or row["method"] in FREE_METHODS:
+    kind, alpha, eps_max = row["constraint"], row.get("alpha"), row.get("eps_max")
+    if kind == UNCONSTRAINED:
         return KINDS[UNCONSTRAINED]
     name = kind_text(kind)
     if not _missing(alpha):
@@ -110,14 +109,16 @@ def constraint_text(row: Row) -> str:
 def setting_text(row: Row) -> str:
     """The short name of a setting without its T, the same wherever one is named.
 
-    >>> setting_text({"method": "projected_ppo", "constraint": "ratio", "alpha": 1.15})
+    >>> ratio = {"constraint": "ratio", "projected": True}
+    >>> free = {"constraint": "unconstrained", "projected": False}
+    >>> setting_text({"source": "projected_ppo", "alpha": 1.15, **ratio})
     'PPO, α = 1.15'
-    >>> free = {"method": "unconstrained", "hyperparameters": "lr=0.0001"}
-    >>> setting_text(free)
+    >>> setting_text({"source": "unconstrained", "hyperparameters": "lr=0.0001", **free})
     'unconstrained, lr=0.0001'
-    >>> scpo = {"method": "projected_at_deployment", "task_policy": "scpo", "alpha": 1.1}
-    >>> setting_text(scpo), setting_text({"method": "unprojected", "task_policy": "scpo"})
-    ('SCPO, projected, α = 1.1', 'SCPO, as it is')
+    >>> setting_text({"source": "scpo", "alpha": 1.1, **ratio})
+    'SCPO, projected, α = 1.1'
+    >>> setting_text({"source": "scpo", **free})
+    'SCPO, as it is'
     """
     name, series = constraint_text(row), series_of_row(row)
     if name != KINDS[UNCONSTRAINED]:
@@ -135,7 +136,7 @@ def _parameters(row: Row) -> str:
 def point_text(row: Row, horizon: bool) -> str:
     """The label of a point in a chart that shows the method by itself; with its T if wanted."""
     series = series_of_row(row)
-    free = row["method"] in FREE_METHODS and parts_of_series(series)[1]
+    free = not row["projected"] and parts_of_series(series)[1]
     name = series_text(series) if free else constraint_text(row)
     label = name.replace(" budget", "").replace(" = ", " ") + _parameters(row)
     return f"{label}, T {row['horizon']}" if horizon else label

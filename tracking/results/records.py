@@ -1,12 +1,7 @@
-"""Reading a result folder: cell records, certificate and study, checked, nothing computed.
-
-The folder is written by a sweep: ``cells/<cell_id>/record.json``, ``certificate.json``,
-``study.json``, ``plan.json`` and, for some cells, ``cells/<cell_id>/samples.npz``.
-"""
+"""Reading a result folder: cell records, certificate and study, checked, nothing computed."""
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +9,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from sport_ray.bounded import read_bytes
 from sport_ray.errors import UserError
 from sport_ray.text import plain
 from sport_ray.tracking.results.base_steps import BaseSteps, base_steps
-from sport_ray.tracking.results.schema import describe_problem
+from sport_ray.tracking.results.folder import (
+    CERTIFY,
+    ResultFolder,
+    damaged,
+    read_json,
+    read_object,
+)
+from sport_ray.tracking.results.published import published_rows
+from sport_ray.tracking.results.record import describe_problem
 
 if TYPE_CHECKING:  # torch takes seconds
     from sport_ray.certificates import Certificate
@@ -28,8 +30,6 @@ RECOMPUTABLE = {"sampling", "outcomes", "code"}
 CERTIFICATE_FIELDS = ("base_digest", "env_id", "num_scenarios", "beta", "table", "digest")
 SAMPLE_ARRAYS = ("poses", "goal", "hazard", "goal_radius", "hazard_radius")
 POLICY_ARRAYS = ("mean", "std", "base_mean", "base_std", "task_mean", "task_std")
-LARGEST_RECORD = 16 * 2**20
-"""Bytes; a record has a few thousand."""
 
 
 class Unreadable(NamedTuple):
@@ -45,7 +45,7 @@ class Unreadable(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ResultFolder:
+class Results:
     """What a sweep left on disk: `records` in the order of cell ids, plain JSON values.
 
     `certificate` is None where the folder has none; `study` then holds at least its name.
@@ -63,6 +63,11 @@ class ResultFolder:
     missing: tuple[str, ...] = ()
 
     @property
+    def files(self) -> ResultFolder:
+        """Where everything lies."""
+        return ResultFolder(self.path)
+
+    @property
     def name(self) -> str:
         """The study's name."""
         return str(self.study["name"])
@@ -78,22 +83,22 @@ class ResultFolder:
 
         Raises UserError naming the file if it is damaged.
         """
-        file = self.path / "cells" / cell_id / "samples.npz"
+        file = self.files.samples(cell_id)
         if not file.exists():
             return None
         try:
             with np.load(file, allow_pickle=False) as archive:
                 arrays = {name: np.asarray(archive[name]) for name in archive.files}
         except Exception as error:  # zipfile, zlib, ValueError and OSError all mean the same here
-            raise UserError(_damaged(file, str(error), whole_cell=True)) from error
+            raise UserError(damaged(file, str(error), whole_cell=True)) from error
         missing = [name for name in POLICY_ARRAYS if name not in arrays]
         if missing:
-            raise UserError(_damaged(file, f"has no array {missing[0]!r}", whole_cell=True))
+            raise UserError(damaged(file, f"has no array {missing[0]!r}", whole_cell=True))
         return arrays
 
 
-def read_results(path: str | Path, *, may_be_empty: bool = False) -> ResultFolder:
-    """Read a result folder.
+def read_results(path: str | Path, *, may_be_empty: bool = False) -> Results:
+    """Read a result folder, or published results (`sport-ray publish`), which have one table.
 
     A record that cannot be trusted is left out and named in `unreadable`: one cell must not
     take the others with it, and none may vanish. Raises UserError if there is no such folder, if
@@ -103,76 +108,66 @@ def read_results(path: str | Path, *, may_be_empty: bool = False) -> ResultFolde
     folder = Path(path)
     if not folder.is_dir():
         raise UserError(f"no result folder {folder}: make one with `sport-ray sweep STUDY.yaml`")
-    files = sorted(folder.glob("cells/*/record.json"))
-    plan = _planned(folder)
-    if plan is not None:
-        files = [file for file in files if file.parent.name in plan]
-    study = _read_optional(folder / "study.json") or {}
-    if not files and not (may_be_empty and "name" in study):
-        asked = f", of {len(plan)} cells that are planned" if plan else ""
+    files = ResultFolder(folder)
+    cells, plan = files.recorded(), files.read_plan()
+    wanted = set(cells if plan is None else plan.cells)
+    cells = [cell for cell in cells if cell in wanted]
+    if (rows := published_rows(folder)) is not None:
+        cells, wanted = list(rows), set(rows)
+    study = files.read_study() or {}
+    if not cells and not (may_be_empty and "name" in study):
+        asked = f", of {len(wanted)} cells that are planned" if wanted else ""
         raise UserError(
             f"no results in {folder} (no cells/*/record.json{asked}): "
             "run `sport-ray sweep STUDY.yaml` first"
         )
+    certificate = _read_certificate(files.certificate)
+    whole = whole_certificate(files.certificate, certificate)
     records, unreadable = [], []
-    for file in files:
-        found = _read_record(file, study)
+    for cell in cells:
+        if rows is None:
+            found = _read_record(files.record(cell), study, whole)
+        else:
+            found = _judged(rows[cell], cell, study, whole)
         if isinstance(found, Unreadable):
             unreadable.append(found)
         else:
             study.setdefault("name", found["study"])
             records.append(found)
     study.setdefault("name", plain(folder.resolve().name))
-    known = {file.parent.name for file in files}
-    missing = tuple(plain(cell) for cell in sorted((plan or set()) - known))
-    certificate = _read_certificate(folder / "certificate.json")
-    whole = whole_certificate(folder / "certificate.json", certificate)
-    if whole is not None:
-        judged = [(record, _altered(record, whole)) for record in records]
-        records = [record for record, problem in judged if problem is None]
-        unreadable += [
-            Unreadable(plain(record["cell_id"]), problem)
-            for record, problem in judged
-            if problem is not None
-        ]
-    return ResultFolder(
+    return Results(
         folder,
         study,
         certificate,
         tuple(records),
-        len(plan or ()),
-        tuple(unreadable),
-        missing,
+        planned=0 if plan is None else len(wanted),
+        unreadable=tuple(unreadable),
+        missing=tuple(plain(cell) for cell in sorted(wanted - set(cells))),
     )
 
 
-def _planned(folder: Path) -> set[str] | None:
-    """The cells that the study asks for as it is now; None where no plan was written.
-
-    A cell of an earlier grid or of other training parameters stays on disk and out of tables.
-    """
-    plan = _read_optional(folder / "plan.json")
-    if plan is None:
-        return None
-    wanted = plan.get("cells")
-    if not isinstance(wanted, list) or not all(isinstance(cell, str) for cell in wanted):
-        raise UserError(_damaged(folder / "plan.json", "has no list 'cells' of cell ids"))
-    return set(wanted)
-
-
-def _read_record(file: Path, study: dict[str, Any]) -> dict[str, Any] | Unreadable:
+def _read_record(
+    file: Path, study: dict[str, Any], certificate: Certificate | None
+) -> dict[str, Any] | Unreadable:
     """A record of this study (of any, where its name is not known), or why there is none."""
     cell = file.parent.name
     try:
-        record = _read_json(file)
+        record = read_json(file)
     except UserError as error:
-        problem: str | None = str(error.__cause__ or error)
-    else:
-        problem = describe_problem(record)
-        if problem is None and record["cell_id"] != cell:
-            problem = f"says cell {record['cell_id']!r}"
-        if problem is None and record["study"] != study.get("name", record["study"]):
-            problem = f"belongs to study {record['study']!r}, not to {study['name']!r}"
+        return Unreadable(plain(cell), plain(str(error.__cause__ or error)))
+    return _judged(record, cell, study, certificate)
+
+
+def _judged(
+    record: Any, cell: str, study: dict[str, Any], certificate: Certificate | None
+) -> dict[str, Any] | Unreadable:
+    problem = describe_problem(record)
+    if problem is None and record["cell_id"] != cell:
+        problem = f"says cell {record['cell_id']!r}"
+    if problem is None and record["study"] != study.get("name", record["study"]):
+        problem = f"belongs to study {record['study']!r}, not to {study['name']!r}"
+    if problem is None and certificate is not None:
+        problem = _altered(record, certificate)
     return without_nan(record) if problem is None else Unreadable(plain(cell), plain(problem))
 
 
@@ -195,68 +190,30 @@ def _altered(record: dict[str, Any], certificate: Certificate) -> str | None:
 
     if record["status"] != "finished":
         return None
-    if record.get("certificate_digest") != certificate.digest:
+    if record["certificate_digest"] != certificate.digest:
         return "is of another certificate than the folder's: run the sweep again"
     try:
         wrong = altered_numbers(record, certificate)
     except UserError as error:
-        return plain(f"does not follow from its certificate: {error}")
+        return f"does not follow from its certificate: {error}"
     if not wrong:
         return None
     said = ", ".join(f"{name} = {record.get(name)}" for name in wrong)
-    return plain(f"says {said}, which its counts and certificate do not give: it was altered")
+    return f"says {said}, which its counts and certificate do not give: it was altered"
 
 
 def _read_certificate(file: Path) -> dict[str, Any] | None:
-    certificate = _read_optional(file)
+    certificate = read_object(file)
     if certificate is None:
         return None
     for name in CERTIFICATE_FIELDS:
         if name not in certificate:
-            raise UserError(_damaged(file, f"has no field {name!r}", "`sport-ray certify`"))
+            raise UserError(damaged(file, f"has no field {name!r}", CERTIFY))
     table = certificate["table"]
     lengths = {len(table.get(name, ())) for name in ("horizon", "eps_base_simultaneous")}
     if len(lengths) != 1 or 0 in lengths:
-        raise UserError(_damaged(file, "has an incomplete table", "`sport-ray certify`"))
+        raise UserError(damaged(file, "has an incomplete table", CERTIFY))
     return certificate
-
-
-def _read_optional(file: Path) -> dict[str, Any] | None:
-    if not file.exists():
-        return None
-    content = _read_json(file)
-    if not isinstance(content, dict):
-        raise UserError(_damaged(file, "is not a JSON object"))
-    return content
-
-
-def _read_json(file: Path) -> Any:
-    """A file's content, its texts `plain`: whoever shows them need not think of it."""
-    try:
-        size = file.stat().st_size
-        if size > LARGEST_RECORD and file.name == "record.json":
-            raise ValueError(f"has {size:,} bytes, more than the {LARGEST_RECORD:,} of any record")
-        return _seen(json.loads(read_bytes(file).decode("utf-8")))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(_damaged(file, str(error))) from error
-
-
-def _seen(value: Any) -> Any:
-    if isinstance(value, str):
-        return plain(value)
-    if isinstance(value, list):
-        return [_seen(one) for one in value]
-    if isinstance(value, dict):
-        return {plain(name): _seen(one) for name, one in value.items()}
-    return value
-
-
-def _damaged(
-    file: Path, problem: str, maker: str = "`sport-ray sweep`", whole_cell: bool = False
-) -> str:
-    """whole_cell: the file is made with its record, and only where there is none."""
-    remedy = f"{file.parent} and" if whole_cell else "it and"
-    return f"damaged file {file}: {problem}; delete {remedy} run {maker} again to make it anew"
 
 
 def without_nan(record: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sport_ray.tracking.mlflow.metrics import METRICS
 from sport_ray.tracking.results.files import write_atomically
-from sport_ray.tracking.results.schema import COLUMNS
+from sport_ray.tracking.results.record import COLUMNS
 from sport_ray.tracking.results.table import DERIVED
 
 BEGIN = "<!-- from here: python -m sport_ray.tracking.results.reference -->"

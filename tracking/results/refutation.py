@@ -11,7 +11,6 @@ world, and it is not this one.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -100,17 +99,6 @@ def judge(record: Mapping[str, Any], planned: int) -> Refutation | None:
     )
 
 
-def is_sound(record: Mapping[str, Any]) -> bool:
-    """Whether a record of unknown origin has what `judge` reads, as numbers that can be so."""
-    scenarios, violations = record.get("num_scenarios"), record.get("num_violations")
-    if type(scenarios) is not int or type(violations) is not int:
-        return False
-    counted = 0 <= violations <= scenarios
-    known = all(record.get(name) is not None for name in ("cell_id", "method", "horizon", "seed"))
-    promised = all(isinstance(record.get(name), int | float | None) for name in PROMISES)
-    return counted and scenarios > 0 and known and promised
-
-
 def find_refutations(
     records: Sequence[Mapping[str, Any]], planned: int | None = None
 ) -> tuple[Refutation, ...]:
@@ -141,15 +129,6 @@ def headline(refuted: Sequence[Refutation]) -> str:
         f"({first.setting}): {first.text}{_others(len(refuted) - 1)}. Nothing here is certified. "
         f"{LOOK_AT}"
     )
-
-
-def planned_cells(folder: Path) -> int:
-    """How many cells the study of a result folder asks for; 0 where that is not written down."""
-    try:
-        plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
-        return len(plan["cells"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0
 
 
 def refutations_in(folder: Path) -> tuple[Refutation, ...]:

@@ -1,6 +1,6 @@
 """Cells of one setting, summarised over training seeds.
 
-A setting is (method, source of the task policy, constraint, alpha, eps_max, horizon,
+A setting is (source of the policy, whether it is projected, constraint, alpha, eps_max, horizon,
 hyperparameters): a budget has no alpha and is told apart by the risk that it was derived from. Its
 seeds are different policies, so their violations are not draws from one binomial: counts are
 pooled for the picture only, and never given a Clopper-Pearson bound. The posterior bound of a
@@ -26,8 +26,8 @@ from sport_ray.tracking.results.intervals import (
 from sport_ray.tracking.results.refutation import is_refuted
 
 SETTING = [
-    "method",
-    "task_policy",
+    "source",
+    "projected",
     "constraint",
     "alpha",
     "eps_max",

@@ -15,10 +15,10 @@ from sport_ray.tracking.results.csv_text import csv_text
 from sport_ray.tracking.results.files import write_atomically
 from sport_ray.tracking.results.kinds import ORDER, constraint_held
 from sport_ray.tracking.results.parameters import order_of
+from sport_ray.tracking.results.record import COLUMN_NAMES, COLUMNS
 from sport_ray.tracking.results.records import read_results
 from sport_ray.tracking.results.refutation import find_refutations
-from sport_ray.tracking.results.schema import COLUMN_NAMES, COLUMNS, METHODS
-from sport_ray.tracking.results.task_policies import TITLES, sources_of
+from sport_ray.tracking.results.task_policies import TITLES
 
 SCHEMA_NAME = "sport-ray/cells/1"
 DERIVED = {
@@ -31,21 +31,21 @@ REFUTATION = "refutation"
 """A column of texts, where a cell is refuted: what was promised and what was seen."""
 SORT_KEYS = [
     "horizon",
-    "method",
-    "task_policy",
+    "source",
+    "projected",
     "constraint",
     "alpha",
     "eps_max",
     "hyperparameters",
     "seed",
 ]
-_DTYPES: dict[str, Any] = {"str": "str", "int": "Int64", "float": "float64"}
+_DTYPES: dict[str, Any] = {"str": "str", "int": "Int64", "float": "float64", "bool": "bool"}
 
 
 def load_results(path: str | Path) -> pd.DataFrame:
     """The table of a result folder: one row per cell, sorted by `SORT_KEYS`.
 
-    Columns, units and meanings: `sport_ray.tracking.results.schema.COLUMNS`; what does not apply is
+    Columns, units and meanings: `sport_ray.tracking.results.record.COLUMNS`; what does not apply is
     missing (NaN, <NA>): an unconstrained cell has no alpha, and neither has one under a budget
     (`sport_ray.tracking.results.kinds` tells them apart). Failed cells are rows like any other:
     filter on `status`. Three boolean columns are derived: `constraint_held`, the finished cell kept
@@ -76,17 +76,15 @@ def results_table(records: Sequence[dict[str, Any]], planned: int | None = None)
         frame[column.name] = frame[column.name].astype(_DTYPES[column.kind])
     for name in extra:
         frame[name] = _settled(frame[name])
-    # In a record from before there were other sources it follows from the method.
-    frame["task_policy"] = sources_of(frame).astype(_DTYPES["str"])
     frame["constraint_held"] = constraint_held(frame)
     refuted = {one.cell_id: one.text for one in find_refutations(plain_rows(frame), planned)}
     frame["certified"] = frame["constraint_held"] & (frame["prior_bound"] < 1) & (not refuted)
     frame["refuted"] = frame["cell_id"].isin(set(refuted))
     if refuted:
         frame[REFUTATION] = frame["cell_id"].map(refuted).astype(_DTYPES["str"])
-    orders: dict[Any, dict[str, int]] = {
-        "method": {name: rank for rank, name in enumerate(METHODS)},
-        "task_policy": _order_of_sources(frame["task_policy"]),
+    orders: dict[Any, dict[Any, int]] = {
+        "source": _order_of_sources(frame["source"]),
+        "projected": {True: 0, False: 1},
         "constraint": ORDER,
     }
     texts = sorted(frame["hyperparameters"].dropna().unique(), key=order_of)
@@ -150,7 +148,7 @@ def write_cells_parquet(frame: pd.DataFrame, path: Path) -> Path:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    types = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
+    types = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
     kinds = {column.name: types[column.kind] for column in COLUMNS}
     about = {column.name: {"unit": column.unit, "meaning": column.meaning} for column in COLUMNS}
     about |= {name: {"unit": "", "meaning": meaning} for name, meaning in DERIVED.items()}

@@ -1,26 +1,35 @@
-"""Where task policies came from, as results tables have it, and what that makes a series.
+"""Where task policies came from, as records have it, and what that makes a series.
 
-A *series* is what shares a line, a marker and a name: a method, and the source of the task policy
-where the method does not tell it. Projected PPO trains under its constraint, and
-'projected at deployment' is of the unconstrained PPO policy unless a record says otherwise, as do
-all records since there were other sources.
+A *series* is what shares a line, a marker and a name: the source of the policy, and whether it was
+projected. Projected PPO trains under its constraint; the policy of any other source is used as it
+is, and projected onto constraints that it has never seen. It is written ``METHOD:SOURCE``, and for
+PPO's policies, which the method tells, ``METHOD``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:  # `sport-ray status` needs none
+    import pandas as pd
 
-from sport_ray.tracking.results.schema import METHODS
+    Row = Mapping[str, Any] | pd.Series
 
-BY_METHOD = {
-    "projected_ppo": "projected_ppo",
-    "projected_at_deployment": "unconstrained",
-    "unconstrained": "unconstrained",
+AS_IT_IS, PROJECTED = "unprojected", "projected_at_deployment"
+PPO = {
+    ("projected_ppo", True): "projected_ppo",
+    ("unconstrained", True): PROJECTED,
+    ("unconstrained", False): "unconstrained",
 }
-"""The source that a method has by itself."""
+"""Series of PPO's policies, by source and whether they are projected."""
+METHODS = {
+    "projected_ppo": "Projected PPO",
+    PROJECTED: "Projected at deployment",
+    "unconstrained": "Unconstrained",
+    AS_IT_IS: "As it is",
+}
+"""Names of methods, in their order."""
 TITLES = {
     "projected_ppo": "Projected PPO",
     "unconstrained": "Unconstrained PPO",
@@ -29,46 +38,31 @@ TITLES = {
     "imported": "Imported",
 }
 """Names of sources; others are called by their own."""
-AS_IT_IS = "unprojected"
-_HOW = {AS_IT_IS: "as it is", "projected_at_deployment": "projected"}
-Row = Mapping[str, Any] | pd.Series
-
-
-def source_of(row: Row) -> str:
-    """The source of a cell's task policy, from its record or its row in a table.
-
-    >>> source_of({"method": "projected_at_deployment"})
-    'unconstrained'
-    """
-    given, method = row.get("task_policy"), str(row["method"])
-    return BY_METHOD.get(method, method) if given is None or pd.isna(given) else str(given)
-
-
-def sources_of(table: pd.DataFrame) -> pd.Series:
-    """The source of each row, never missing."""
-    by_method = table["method"].astype(object).map(lambda method: BY_METHOD.get(method, method))
-    if "task_policy" not in table:
-        return by_method
-    given = table["task_policy"].astype(object)
-    return given.where(given.notna(), by_method)
+_HOW = {AS_IT_IS: "as it is", PROJECTED: "projected"}
 
 
 def series_of_row(row: Row) -> str:
     """The series of a record or a row.
 
-    >>> series_of_row({"method": "projected_at_deployment", "task_policy": "unconstrained"})
+    >>> series_of_row({"source": "unconstrained", "projected": True})
     'projected_at_deployment'
-    >>> series_of_row({"method": "projected_at_deployment", "task_policy": "scpo"})
-    'projected_at_deployment:scpo'
+    >>> series_of_row({"source": "scpo", "projected": False})
+    'unprojected:scpo'
     """
-    method, source = str(row["method"]), source_of(row)
-    return method if BY_METHOD.get(method) == source else f"{method}:{source}"
+    return _series(str(row["source"]), bool(row["projected"]))
+
+
+def _series(source: str, projected: bool) -> str:
+    other = f"{PROJECTED if projected else AS_IT_IS}:{source}"
+    return PPO.get((source, projected), other)
 
 
 def series_of(table: pd.DataFrame) -> pd.Series:
     """The series of each row of a table of cells or settings."""
-    rows = zip(table["method"], sources_of(table), strict=True)
-    named = [series_of_row({"method": method, "task_policy": source}) for method, source in rows]
+    import pandas as pd
+
+    rows = zip(table["source"], table["projected"], strict=True)
+    named = [_series(str(source), bool(projected)) for source, projected in rows]
     return pd.Series(named, index=table.index, dtype=object)
 
 
@@ -90,6 +84,16 @@ def series_text(series: str) -> str:
     return f"{TITLES.get(source, source)}, {_HOW.get(method, METHODS.get(method, method))}"
 
 
+def plain_name(row: Row) -> str:
+    """The series of a record as logs have it.
+
+    >>> plain_name({"source": "scpo", "projected": True})
+    'scpo projected_at_deployment'
+    """
+    method, source = parts_of_series(series_of_row(row))
+    return f"{source} {method}".lstrip()
+
+
 def has_other_sources(table: pd.DataFrame) -> bool:
     """Whether a study has a source of task policies beside PPO."""
-    return not sources_of(table).isin(set(BY_METHOD.values())).all()
+    return not table["source"].isin({source for source, _ in PPO}).all()

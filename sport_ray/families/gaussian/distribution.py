@@ -14,6 +14,8 @@ from sport_ray.families.family import Array, Shifts
 from sport_ray.families.gaussian.mean_shift import project_mean_shift
 from sport_ray.families.gaussian.projection import kl_divergence, max_log_ratio, project_kl
 
+_NEAR, _UNITS = 1e-5, 8.0 * 2.0**-23
+"""Of float32 numbers, relative to the std and to the mean: a few units may round otherwise."""
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
@@ -116,6 +118,16 @@ class Gaussian(Shifts):
             smooth = offset * scale[..., None].to(offset)
             mean = mean + (smooth - smooth.detach())  # exactly 0, with the formula's derivative
         return Gaussian(mean, std)
+
+    def valid(self) -> Tensor:
+        """Finite, and every std above 0."""
+        return super().valid() & (self.std > 0.0).all(dim=-1)
+
+    def agrees(self, other: Gaussian, base: Gaussian) -> Tensor:
+        """Within 1e-5 of the base's std and a few units in the last place of its mean."""
+        allowed = _NEAR * base.std + _UNITS * base.mean.abs()
+        pairs = zip(self.parts, other.parts, strict=True)
+        return torch.stack([((a - b).abs() <= allowed).all(dim=-1) for a, b in pairs]).all(dim=0)
 
     def is_shift_of(self, base: Gaussian) -> Tensor:
         """Whether the std is the base's."""

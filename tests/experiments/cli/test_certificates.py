@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from sport_ray.canonical import digest, write_json
+from tests.experiments.calling import called
 from tests.experiments.cli.test_main import one_line, sport_ray
 
 pytestmark = pytest.mark.slow
@@ -20,41 +21,39 @@ def test_certify_sign_verify_and_every_lie(write_study, small_study, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     results = tmp_path / "results" / "small"
     path = results / "certificate.json"
-    assert sport_ray("new-key", "key.pem", cwd=tmp_path).returncode == 0
-    assert sport_ray("sign", results, "--key", "key.pem", cwd=tmp_path).returncode == 0
+    assert called("new-key", "key.pem", cwd=tmp_path).returncode == 0
+    assert called("sign", results, "--key", "key.pem", cwd=tmp_path).returncode == 0
 
-    verified = sport_ray(
-        "verify", results, "--rerun", 60, "--public-key", "key.pem.pub", cwd=tmp_path
-    )
+    verified = called("verify", results, "--rerun", 60, "--public-key", "key.pem.pub", cwd=tmp_path)
     assert verified.returncode == 0, verified.stdout + verified.stderr
     assert "certificate.json holds" in verified.stdout
     assert "60 scenarios run again" in " ".join(verified.stdout.split())
     assert "FAILED" not in verified.stdout
 
-    planned = sport_ray("plan", results, "--eps-max", 0.5, "--eps-max", 0.001, cwd=tmp_path)
+    planned = called("plan", results, "--eps-max", 0.5, "--eps-max", 0.001, cwd=tmp_path)
     assert planned.returncode == 0, planned.stdout + planned.stderr
     assert "out of reach" in planned.stdout
     frame = pd.read_csv(results / "plan.csv")
     assert sorted(frame["eps_max"].unique()) == [0.001, 0.5]
     assert len(frame) == 2 * 30
     assert (results / "max_log_alpha.png").stat().st_size > 0
-    line = one_line(sport_ray("plan", results, "--eps-max", 1.5, cwd=tmp_path))
+    line = one_line(called("plan", results, "--eps-max", 1.5, cwd=tmp_path))
     assert "--eps-max 1.5" in line
 
     table = results / "certificate_outcomes.parquet"
     data = table.read_bytes()
     table.write_bytes(data[:-100] + bytes([data[-100] ^ 4]) + data[-99:])
-    lied = sport_ray("verify", path, cwd=tmp_path)
+    lied = called("verify", path, cwd=tmp_path)
     assert lied.returncode == 1
     assert "table file" in lied.stdout
     assert "FAILED" in lied.stdout
     table.write_bytes(data)
     path.write_bytes(path.read_bytes().replace(b'"root_seed": 0', b'"root_seed": 1'))
-    lied = sport_ray("verify", path, "--public-key", "key.pem.pub", cwd=tmp_path)
+    lied = called("verify", path, "--public-key", "key.pem.pub", cwd=tmp_path)
     assert lied.returncode == 1
     assert "does not hold" in lied.stdout
     assert "Traceback" not in lied.stderr
-    assert "does not exist" in sport_ray("verify", "nowhere", cwd=tmp_path).stdout
+    assert "does not exist" in called("verify", "nowhere", cwd=tmp_path).stdout
 
 
 def test_a_horizon_is_chosen_on_other_scenarios(write_study, small_study, tmp_path):
@@ -72,7 +71,7 @@ def test_a_horizon_is_chosen_on_other_scenarios(write_study, small_study, tmp_pa
     assert record["horizon"] == choice["horizon"]
     # β, not β / T_max: the choice was made on scenarios that the certificate does not rest on.
     assert record["eps_base"] == certificate["table"]["eps_base"][choice["horizon"] - 1]
-    verified = sport_ray("verify", results, "--rerun", 10, cwd=tmp_path)
+    verified = called("verify", results, "--rerun", 10, cwd=tmp_path)
     assert verified.returncode == 0
     assert "chosen again" in verified.stdout
     # A horizon that was picked afterwards, with every digest put right, does not come out again.
@@ -84,7 +83,7 @@ def test_a_horizon_is_chosen_on_other_scenarios(write_study, small_study, tmp_pa
     forged = tmp_path / "forged" / "certificate.json"
     shutil.copytree(results, forged.parent)
     write_json(forged, {**body, "digest": digest(body)})
-    lied = sport_ray("verify", forged, "--rerun", 10, cwd=tmp_path)
+    lied = called("verify", forged, "--rerun", 10, cwd=tmp_path)
     assert lied.returncode == 1
     assert "choosing again gives" in " ".join(lied.stdout.split())
     small_study["certificate"]["choose"]["eps_max"] = 0.4
@@ -103,7 +102,7 @@ def test_certifying_stops_when_it_is_good_enough_or_hopeless(write_study, small_
     certificate = json.loads(path.read_text())
     assert certificate["num_scenarios"] < 1_000
     assert certificate["table"]["eps_base_simultaneous"][24] <= 0.2
-    assert sport_ray("verify", path, cwd=tmp_path).returncode == 0
+    assert called("verify", path, cwd=tmp_path).returncode == 0
 
     stop["target"] = 1e-4
     small_study["name"] = "hopeless"

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from sport_ray.experiments.stages.base import BUNDLED
+from tests.experiments.calling import called
 
 COMMANDS = (
     "train-base", "certify", "tune", "sweep", "report", "run",
@@ -22,12 +23,13 @@ COMMANDS = (
 
 
 def sport_ray(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """In a process of its own, which may start Ray."""
     return subprocess.run(
         [sys.executable, "-m", "sport_ray.experiments.cli.main", *map(str, arguments)],
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=550,
+        check=False,
         env=os.environ | {"COLUMNS": "120", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"},
     )
 
@@ -42,11 +44,35 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_teaches(command, tmp_path):
-    done = sport_ray(*([command] if command else []), "--help", cwd=tmp_path)
+    done = called(*([command] if command else []), "--help", cwd=tmp_path)
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) > 8
     if not command:
         assert all(name in done.stdout for name in COMMANDS)
+
+
+HELPED = """
+import sys
+sys.argv = ["sport-ray", "--help"]
+try:
+    from sport_ray.experiments.cli.main import main
+    main()
+finally:
+    print(*sys.modules, file=sys.stderr)
+"""
+
+
+def test_help_loads_nothing_that_it_does_not_show(tmp_path):
+    """Some tenths of a second, where Ray or torch would make it many."""
+    done = subprocess.run(
+        [sys.executable, "-c", HELPED], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "certify" in done.stdout
+    loaded = {name.partition(".")[0] for name in done.stderr.split()}
+    assert {"sport_ray", "typer"} <= loaded
+    heavy = {"gymnasium", "jinja2", "matplotlib", "mlflow", "numba", "numpy", "pandas", "pyarrow",
+             "pydantic", "ray", "scipy", "torch", "yaml"}  # fmt: skip
+    assert not loaded & heavy
 
 
 def test_a_mistake_in_the_study(write_study, small_study, tmp_path):
@@ -65,27 +91,27 @@ def test_a_damaged_base_and_one_of_another_shape(write_study, small_study, tmp_p
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
-    assert "policy.safetensors" in one_line(sport_ray("certify", study, cwd=tmp_path))
+    assert "policy.safetensors" in one_line(called("certify", study, cwd=tmp_path))
     (tmp_path / "mine" / "policy.json").write_text("{")
-    assert "policy.json" in one_line(sport_ray("certify", study, cwd=tmp_path))
+    assert "policy.json" in one_line(called("certify", study, cwd=tmp_path))
     shutil.rmtree(tmp_path / "mine")
-    assert "'mine'" in one_line(sport_ray("certify", study, cwd=tmp_path))
+    assert "'mine'" in one_line(called("certify", study, cwd=tmp_path))
     small_study["base"] = "point_reach_avoid"
     small_study["environment"] = {"id": "Pendulum-v1", "kwargs": {}}
-    line = one_line(sport_ray("certify", write_study(small_study), cwd=tmp_path))
+    line = one_line(called("certify", write_study(small_study), cwd=tmp_path))
     assert "44 observations" in line
     small_study["environment"] = {"id": "NoSuch-v0", "kwargs": {}}
-    assert "NoSuch" in one_line(sport_ray("certify", write_study(small_study), cwd=tmp_path))
+    assert "NoSuch" in one_line(called("certify", write_study(small_study), cwd=tmp_path))
 
 
 def test_a_sweep_without_a_certificate_says_how_to_get_one(write_study, small_study, tmp_path):
-    line = one_line(sport_ray("sweep", write_study(small_study), cwd=tmp_path))
+    line = one_line(called("sweep", write_study(small_study), cwd=tmp_path))
     assert "sport-ray certify" in line
 
 
 def test_a_tracking_server_that_does_not_answer(write_study, small_study, tmp_path):
     small_study["tracking"] = {"uri": "http://user:secret@127.0.0.1:9"}
-    line = one_line(sport_ray("run", write_study(small_study), cwd=tmp_path))
+    line = one_line(called("run", write_study(small_study), cwd=tmp_path))
     assert "127.0.0.1:9" in line
     assert "secret" not in line
 
@@ -119,34 +145,34 @@ def test_a_study_from_one_command_to_its_report(write_study, small_study, tmp_pa
     assert (base_like["max_log_ratio"] == 0.0).all()
 
     stamps = {path: path.stat().st_mtime_ns for path in results.glob("cells/*/record.json")}
-    again = sport_ray("sweep", study, cwd=tmp_path)
+    again = called("sweep", study, cwd=tmp_path)
     assert again.returncode == 0
     assert "already" in again.stdout
     assert stamps == {p: p.stat().st_mtime_ns for p in results.glob("cells/*/record.json")}
 
     small_study["name"] = "another"
     other = write_study(small_study, "other.yaml")
-    line = one_line(sport_ray("run", other, "--results", results, cwd=tmp_path))
+    line = one_line(called("run", other, "--results", results, cwd=tmp_path))
     assert "'small'" in line
     assert "'another'" in line
 
     small_study["name"] = "small"
     small_study["environment"] = {"kwargs": {"layout": "random"}}
-    line = one_line(sport_ray("sweep", write_study(small_study, "moved.yaml"), cwd=tmp_path))
+    line = one_line(called("sweep", write_study(small_study, "moved.yaml"), cwd=tmp_path))
     assert "certificate is for another environment" in line
 
     path = results / "certificate.json"
     path.write_text(path.read_text().replace('"beta": 0.001', '"beta": 0.002'))
-    assert "altered" in one_line(sport_ray("sweep", study, cwd=tmp_path))
+    assert "altered" in one_line(called("sweep", study, cwd=tmp_path))
 
     small_study["environment"] = {"kwargs": {"layout": "fixed"}}
     small_study["sweep"]["alphas"] = [1.0, 2.0]
     extended = write_study(small_study, "extended.yaml")
-    line = one_line(sport_ray("report", tmp_path / "nothing.yaml", cwd=tmp_path))
+    line = one_line(called("report", tmp_path / "nothing.yaml", cwd=tmp_path))
     assert "nothing.yaml does not exist" in line
     path.write_text(path.read_text().replace('"beta": 0.002', '"beta": 0.001'))
     assert sport_ray("sweep", extended, cwd=tmp_path).returncode == 0
-    assert sport_ray("report", results, cwd=tmp_path).returncode == 0
+    assert called("report", results, cwd=tmp_path).returncode == 0
     cells = pd.read_csv(results / "cells.csv")
     assert sorted(cells["alpha"].dropna()) == [1.0, 1.0, 2.0, 2.0]
     kept = [p for p in stamps if p.stat().st_mtime_ns == stamps[p]]
@@ -173,7 +199,7 @@ def test_a_base_is_trained_saved_and_used(write_study, small_study, tmp_path):
         for out in ("mine", "again")
     ]
     assert digests[0] == digests[1]
-    line = one_line(sport_ray("train-base", study, "--out", tmp_path / "mine", cwd=tmp_path))
+    line = one_line(called("train-base", study, "--out", tmp_path / "mine", cwd=tmp_path))
     assert "already holds a policy" in line
     done = sport_ray("certify", study, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -7,7 +7,7 @@ import pytest
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.copies import concurrent_trials
 from sport_ray.experiments.config.study import Study
-from sport_ray.experiments.results.folder import ResultFolder
+from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.stages.base import train_base
 from sport_ray.experiments.stages.certify import base_plan
 from sport_ray.experiments.sweep.evaluation import evaluation_plan
@@ -51,7 +51,7 @@ def test_plans_and_trials_keep_to_it(small_study, tmp_path):
     assert concurrent_trials(once.environment) == 1
     for study, copies in ((free, None), (once, 1)):
         plan = evaluation_plan(study, 3, 0)
-        assert plan.copies == base_plan(ResultFolder(tmp_path, study), "certify").copies == copies
+        assert plan.copies == base_plan(StudyFolder(tmp_path, study), "certify").copies == copies
         assert plan.environment_horizon == study.certificate.max_horizon
         assert plan.horizon == 3
     assert evaluation_plan(free, 3, 0).model_dump() == evaluation_plan(once, 3, 0).model_dump()

@@ -9,7 +9,7 @@ import yaml
 
 from sport_ray.experiments.config.redact import public_mapping, public_text
 from sport_ray.experiments.config.study import load_study
-from sport_ray.experiments.results.folder import ResultFolder
+from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.results.status import locate
 
 URI = "http://me:hush-3f9c@host:5000"
@@ -39,7 +39,7 @@ def test_whatever_the_spelling(text: str) -> None:
 
 def test_a_folder_and_its_study_still_agree(write_study, small_study, tmp_path: Path) -> None:
     path = write_study(small_study | {"tracking": {"uri": URI}})
-    folder = ResultFolder(tmp_path / "results", load_study(path))
+    folder = StudyFolder(tmp_path / "results", load_study(path))
     folder.claim(path)
     assert folder.study.tracking.uri == URI  # in memory alone
     for name in ("study.json", "study.yaml"):

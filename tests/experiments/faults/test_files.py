@@ -92,7 +92,7 @@ def test_samples_or_a_policy_cut_off(
         source = undisturbed / kept
         (shutil.copytree if source.is_dir() else shutil.copy)(source, certified / kept)
     done = records(certified)
-    cell = next(c for c, record in sorted(done.items()) if record["method"] == "projected_ppo")
+    cell = next(c for c, record in sorted(done.items()) if record["source"] == "projected_ppo")
     policy = certified / "policies" / done[cell]["policy_digest"][:16]
     path = (certified / "cells" / cell if name == "samples.npz" else policy) / name
     whole = path.read_bytes()

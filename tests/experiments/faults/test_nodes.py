@@ -54,7 +54,7 @@ import sys
 from pathlib import Path
 from ray.cluster_utils import Cluster
 import ray
-from sport_ray.experiments.results.folder import ResultFolder
+from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.config.study import load_study
 from sport_ray.experiments.sweep.driver import run_sweep
 from sport_ray.experiments.sweep.plan import Plan
@@ -65,7 +65,7 @@ results = Path(sys.argv[1])
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
 cluster.add_node(num_cpus=1)
 ray.init(address=cluster.address, log_to_driver=False)
-folder = ResultFolder(results, load_study(results.parent / "study.yaml"))
+folder = StudyFolder(results, load_study(results.parent / "study.yaml"))
 try:
     run_sweep(folder, Plan.of(folder.study, load_certificate(folder.certificate)))
 except UserError as error:

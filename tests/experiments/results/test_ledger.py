@@ -13,13 +13,14 @@ import pytest
 from sport_ray.errors import UserError
 from sport_ray.experiments.results.ledger import Ledger, read_ledger, sweep_ledger
 from sport_ray.experiments.results.process import is_alive, process_identity
+from sport_ray.experiments.results.status import read_status
 
 CELL = {"kind": "projected_ppo", "job": "c0"}
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "results" / "ledger.jsonl"
+    return tmp_path / "ledger.jsonl"
 
 
 def fill(path: Path, cells: int = 3) -> None:
@@ -64,7 +65,6 @@ def test_how_a_sweep_ended(path, error, outcome):
     ):
         raise error
     assert read_ledger(path).entries[-1]["outcome"] == outcome
-    Ledger(path).close()  # the lock was let go
 
 
 def test_no_ledger_is_no_history(path):
@@ -88,9 +88,11 @@ def test_every_cut_of_the_last_line_is_ignored_and_healed(path):
         assert damaged == ([] if cut in (last, len(whole) - 1) else [4])
 
 
-def test_any_altered_byte_is_noticed(path):
+def test_an_altered_byte_is_fatal_nowhere(path):
+    """What is no entry any more is reported; the lines around it are read."""
     fill(path, cells=1)
     lines = path.read_bytes().splitlines(keepends=True)
+    (path.parent / "study.json").write_text('{"name": "small"}')
     for position in range(len(lines[2]) - 1):
         line = bytearray(lines[2])
         line[position] ^= 1
@@ -98,17 +100,14 @@ def test_any_altered_byte_is_noticed(path):
             continue
         path.write_bytes(b"".join([*lines[:2], bytes(line), *lines[3:]]))
         history = read_ledger(path)
-        assert history.damaged == [3], bytes(line)
-        assert [e["event"] for e in history.entries] == [
-            "sweep started",
-            "cell started",
-            "sweep ended",
-        ]
+        assert history.damaged in ([], [3])
+        assert len(history.entries) + len(history.damaged) == 4
+        read_status(path.parent)
 
 
 @pytest.mark.parametrize(
     "line",
-    [b"", b"null", b"[]", b"{}", b"\xff\xfe", b"\0" * 100, b'{"check": 1}', b"[" * 100_000],
+    [b"", b"null", b"[]", b"{}", b"\xff\xfe", b"\0" * 100, b'{"event": []}', b"[" * 100_000],
 )
 def test_a_line_of_something_else(path, line):
     fill(path, cells=1)
@@ -132,18 +131,14 @@ def test_what_is_lost_when_the_disk_is_full(path):
     assert len(read_ledger(path).entries) == 1
 
 
-def test_one_driver_at_a_time(path):
-    with sweep_ledger(path, planned=1, study="d"):
-        with pytest.raises(UserError, match=rf"running already \(process {os.getpid()} on "):
-            Ledger(path)
-        assert events(path) == ["sweep started"]  # readers need no lock
-    Ledger(path).close()
-
-
-def test_a_folder_that_cannot_be_written(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="cannot be written"):
-        Ledger(tmp_path / "file" / "ledger.jsonl")
+def test_a_link_is_not_followed(tmp_path):
+    """A result folder from elsewhere must not make a file of this machine grow."""
+    victim = tmp_path / "victim.txt"
+    victim.write_text("mine")
+    (tmp_path / "ledger.jsonl").symlink_to(victim)
+    with pytest.raises(UserError, match="it is a link, remove it"):
+        Ledger(tmp_path / "ledger.jsonl")
+    assert victim.read_text() == "mine"
 
 
 def test_readers_see_whole_lines_while_another_process_writes(path):

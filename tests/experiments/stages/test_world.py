@@ -14,7 +14,7 @@ from sport_ray.canonical import digest, write_json
 from sport_ray.certificates import load_certificate
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.study import Study
-from sport_ray.experiments.results.folder import ResultFolder
+from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.stages.certify import certify, load_matching
 from sport_ray.experiments.stages.world import other_versions, require_world, unchanged_since
 from sport_ray.policies import load_policy, save_policy
@@ -101,7 +101,7 @@ def certified(world, monkeypatch):
                 "sweep": {"alphas": [1.0], "horizons": list(horizons), "seeds": [0]},
             }
         )
-        folder = ResultFolder(world / "results", study)
+        folder = StudyFolder(world / "results", study)
         folder.write_study(None)
         network = GaussianNetwork(PolicySpec(observation_size=1, action_size=1, hidden=()))
         with np.errstate(all="ignore"):

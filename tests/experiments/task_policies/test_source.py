@@ -16,7 +16,7 @@ from sport_ray.constraints import Unconstrained
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.base import Section
 from sport_ray.experiments.config.study import Study
-from sport_ray.experiments.results.folder import ResultFolder
+from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.stages.base import BUNDLED
 from sport_ray.experiments.sweep.cell import Cell
 from sport_ray.experiments.sweep.grid import plan_jobs
@@ -191,12 +191,12 @@ def test_a_sources_settings_name_its_cells_and_no_others(small_study, toy):
 
 
 @pytest.fixture
-def folder(tmp_path: Path, small_study, toy) -> ResultFolder:
+def folder(tmp_path: Path, small_study, toy) -> StudyFolder:
     """A result folder with a base and a certificate, of a study with the toy alone."""
 
-    def make(**settings: Any) -> ResultFolder:
+    def make(**settings: Any) -> StudyFolder:
         study = study_of(small_study, toy=settings)
-        folder = ResultFolder(tmp_path / "results", study)
+        folder = StudyFolder(tmp_path / "results", study)
         base = load_policy(BUNDLED / "point_reach_avoid")
         save_policy(folder.base, base.network, {})
         save_certificate(folder.certificate, certificate(base_digest=base.digest))
@@ -211,12 +211,12 @@ def test_a_job_of_a_source_trains_once_and_writes_every_cell(folder):
     [job] = plan_jobs(results.study, load_certificate(results.certificate))
     assert run_job(results, job) == {"finished": 3, "failed": 0}
     frame = load_results(results.root)
-    assert set(frame["task_policy"]) == {"toy"}
-    [free] = frame[frame["method"] == "unprojected"].to_dict("records")
+    assert set(frame["source"]) == {"toy"}
+    [free] = frame[~frame["projected"]].to_dict("records")
     assert free["prior_bound"] != free["prior_bound"]  # NaN: nothing was promised
     assert 0 < free["posterior_bound"] < 1
     assert (free["constraint_held"], free["certified"]) == (False, False)
-    projected = frame[frame["method"] == "projected_at_deployment"]
+    projected = frame[frame["projected"]]
     assert projected["constraint_held"].all()
     assert projected["prior_bound"].notna().all()
     assert (frame["train_env_steps"] == 123).all()
@@ -256,4 +256,4 @@ def test_a_source_that_fails_leaves_cells_that_say_why(folder, fails, reason):
     frame = load_results(results.root)
     assert set(frame["status"]) == {"failed"}
     assert set(frame["reason"]) == {reason}
-    assert set(frame["task_policy"]) == {"toy"}
+    assert set(frame["source"]) == {"toy"}

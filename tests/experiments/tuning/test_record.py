@@ -17,7 +17,7 @@ from sport_ray.constraints import RatioConstraint
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.axes import tidy
 from sport_ray.experiments.config.study import Study, load_study
-from sport_ray.experiments.results.folder import ResultFolder
+from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.stages.base import BUNDLED
 from sport_ray.experiments.sweep.evaluation import evaluation_plan
 from sport_ray.experiments.sweep.grid import plan_jobs
@@ -240,7 +240,7 @@ def test_other_settings_are_another_tuning(tuning_study, certificate, change):
 
 def test_trials_are_kept_for_these_settings_alone(tuning_study, certificate, tmp_path):
     study = tuning_study()
-    folder = ResultFolder(tmp_path, study)
+    folder = StudyFolder(tmp_path, study)
     store = TrialStore(folder, tuning_task(study, certificate))
     kept = [trial(14.0), trial(13.0, lr=1e-4), trial(15.0, "stopped early", lr=1e-2)]
     for record in [*kept, trial(None, "failed", lr=5e-3)]:
@@ -281,7 +281,7 @@ def test_the_winner_is_the_best_that_was_trained_to_its_end(tuning_study, certif
 
 def test_a_tuning_is_believed_for_its_settings_unaltered(tuning_study, certificate, tmp_path):
     study = tuning_study()
-    folder, task = ResultFolder(tmp_path, study), tuning_task(study, certificate)
+    folder, task = StudyFolder(tmp_path, study), tuning_task(study, certificate)
     assert read_tuning(folder, task) is None
     tuning = conclude(4, task, [trial(14.0), trial(13.0, lr=1e-4)])
     write_tuning(folder, tuning)

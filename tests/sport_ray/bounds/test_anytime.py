@@ -243,9 +243,9 @@ def test_a_call_takes_less_than_a_millisecond():
     cases = [(10**4, 0), (10**4, 17), (10**6, 1_000), (10**7, 10**5)]
     best = math.inf
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         for n, k in cases:
             anytime_bound(n, k, 1e-9)
             anytime_lower_bound(n, k, 1e-9)
-        best = min(best, time.perf_counter() - start)
+        best = min(best, time.process_time() - start)
     assert best / (2 * len(cases)) < 1e-3

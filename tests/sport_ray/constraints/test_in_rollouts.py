@@ -122,7 +122,7 @@ def test_an_overspending_step_stops_the_run(plan, base, task, budget, monkeypatc
     monkeypatch.setattr(kind, "project", lambda self, base, task, limits: loose.project(base, task))
     with pytest.raises(ArithmeticError, match="left its limit"):
         run_scenarios(plan, ProjectedBehaviour(base, task, budget), 0, 50)
-    monkeypatch.setattr(kind, "within", lambda self, step, *rest: step.finite())
+    monkeypatch.setattr(kind, "within", lambda self, step, *rest: step.valid())
     with pytest.raises(ArithmeticError, match="overspent its budget"):
         run_scenarios(plan, ProjectedBehaviour(base, task, budget), 0, 50)
 

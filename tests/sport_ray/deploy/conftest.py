@@ -81,9 +81,6 @@ def nudged(network: GaussianNetwork, seed: int) -> GaussianNetwork:
 @pytest.fixture(scope="session")
 def export_of(certified: Path) -> Callable[..., Export]:
     """What a bundle under a constraint is made of."""
-    from sport_ray.certificates import load_certificate
-
-    evidence = load_certificate(certified / "certificate.json").evidence(HORIZON)
 
     def make(name: str, task: str = "task", **changes: Any) -> Export:
         constraint = constraint_named(name)
@@ -93,7 +90,6 @@ def export_of(certified: Path) -> Callable[..., Export]:
             "certificate": certified / "certificate.json",
             "constraint": constraint,
             "horizon": HORIZON,
-            "bound": constraint.prior_bound(evidence),
             "env_kwargs": {"layout": "fixed"},
             "alpha_mu": 1.0,
             "alpha_p": 1.0,

@@ -338,19 +338,19 @@ def test_nothing_that_is_read_can_be_written(bundle: Path, observations: np.ndar
     assert policy.last is not None
     assert policy.bundle.task is not None
     policy.last.drawn[:] = 9.0
-    policy.last.gaussians.mean[:] = 9.0
+    policy.last.chosen.mean[:] = 9.0
     assert (np.tanh(policy.last.drawn) == action).all()
     action[:] = 9.0
     assert (np.abs(policy.act(observations[0])) <= 1.0).all()
     parts: list[tuple[Any, str]] = [
         (policy, "promise"), (policy, "left"), (policy, "guard"), (policy, "bundle"),
         (policy, "last"), (policy.guard, "breach"), (policy.guard, "steps"),
-        (policy.guard, "horizon"), (policy.bundle, "horizon"), (policy.bundle, "rule"),
-        (policy.bundle, "manifest"), (policy.bundle.rule, "log_alpha"),
-        (policy.bundle.rule, "project"), (policy.bundle.rule, "total"),
-        (policy.bundle.rule, "__class__"), (policy.bundle.base, "distribution"),
-        (policy.bundle.task, "observation_size"), (policy.bundle.task, "_layers"),
-        (policy.bundle.to_action, "squash"),
+        (policy.guard, "horizon"), (policy.bundle, "horizon"), (policy.bundle, "constraint"),
+        (policy.bundle, "manifest"), (policy.bundle.constraint, "alpha"),
+        (policy.bundle.constraint, "project"), (policy.bundle.constraint, "__class__"),
+        (policy.bundle.base, "distribution"), (policy.bundle.base, "spec"),
+        (policy.bundle.task, "_row"), (policy.bundle.task, "_network"),
+        (policy.bundle.base.spec, "squash"),
     ]  # fmt: skip
     for owner, name in parts:
         with pytest.raises((AttributeError, TypeError)):

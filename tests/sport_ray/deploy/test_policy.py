@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sport_ray.constraints import constraint_from_json
 from sport_ray.deploy import BeyondPromise, DeployedPolicy, audit_log, load, read_bundle
 from sport_ray.deploy.export import Export, write_bundle
 from sport_ray.deploy.seeds import seed_words, stream
+from sport_ray.families import Gaussian
 from sport_ray.policies import FrozenGaussian, load_policy
 from sport_ray.properties import parse_property
 from sport_ray.rollouts import Outcomes, ProjectedBehaviour, ScenarioPlan, run_scenarios
@@ -28,8 +28,7 @@ SCENARIOS = 60
 def evaluated(folder: Path) -> ProjectedBehaviour:
     """The policy of a bundle as evaluations run it."""
     base, task = (FrozenGaussian(load_policy(folder / who).network) for who in ("base", "task"))
-    record = load(folder).bundle.manifest["constraint"]
-    return ProjectedBehaviour(base, task, constraint_from_json(record))
+    return ProjectedBehaviour(base, task, load(folder).bundle.constraint)
 
 
 def deployed_outcomes(
@@ -110,13 +109,13 @@ def test_each_step_samples_from_the_evaluated_gaussians(
             assert last is not None
             assert last.played == "task"
             assert last.step == step
-            for mine, its in zip(last.gaussians, expected[:4], strict=True):
-                np.testing.assert_array_equal(mine, its[0])
-            drawn = expected.mean + expected.std * noise[step]
+            assert not last.chosen.differs(expected.chosen[0])
+            assert not last.base.differs(expected.base[0])
+            drawn = expected.chosen.sample(noise[step])
             np.testing.assert_array_equal(action, np.tanh(drawn[0]))
             state = behaviour.spend(state, expected, drawn)
             assert policy.left == (state[0, 0] if state.size else np.inf)
-            assert last.reached <= last.limit
+            assert last.max_log_ratio == expected.max_log_ratio[0]
 
 
 def test_a_seed_determines_an_episode_and_none_is_fresh(
@@ -142,7 +141,7 @@ def test_the_whole_law_is_sampled_not_its_mean(bundle: Path, observations: np.nd
         policy.reset(seed)
         policy.act(observations[3])
         drawn.append(policy.last.drawn)
-    mean, std = policy.last.gaussians[:2]
+    mean, std = policy.last.chosen.arrays()
     # A mean of 2000 draws is off by more than 5 of its deviations once in 1.7 million.
     assert (np.abs(np.mean(drawn, axis=0) - mean) < 5.0 * std / np.sqrt(2000)).all()
     assert (np.abs(np.std(drawn, axis=0) / std - 1.0) < 5.0 / np.sqrt(4000)).all()
@@ -179,7 +178,8 @@ def test_an_action_without_a_finite_number_is_refused(
     sealed(bundle, lambda m: m["spaces"]["action"].update(dtype="float32"))
     policy = load(bundle)
     policy.reset(0)
-    monkeypatch.setattr(type(policy.bundle.to_action), "__call__", lambda self, drawn: 1e39 * drawn)
+    mapping = type(policy.bundle.base.spec.action_mapping)
+    monkeypatch.setattr(mapping, "__call__", lambda self, drawn: 1e39 * drawn)
     with pytest.raises(BeyondPromise, match="not finite in float32"):
         policy.act(observations[0])
     with pytest.raises(BeyondPromise, match="refused earlier"):
@@ -190,21 +190,21 @@ def test_a_step_that_cannot_be_shown_to_be_within_is_the_base_policys(
     bundle: Path, observations: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     policy = load(bundle)
-    rule = policy.bundle.rule
+    constraint = policy.bundle.constraint
 
-    def beyond(base, task, limit):
-        return task[0].tolist(), (0.5 * base[1]).tolist()
+    def beyond(self, base, task, limits):
+        return Gaussian(task.mean, 0.5 * base.std)
 
-    def broken(base, task, limit):
+    def broken(self, *given):
         raise ArithmeticError("no solution")
 
     for seed, wrong in enumerate((beyond, broken)):
-        monkeypatch.setattr(type(rule), "project", staticmethod(wrong))
+        monkeypatch.setattr(type(constraint), "project", wrong)
         policy.reset(seed)
         policy.act(observations[0])
         assert policy.last.played == "base"
-        assert policy.last.reached == 0.0
-        np.testing.assert_array_equal(policy.last.gaussians.mean, policy.last.gaussians.base_mean)
+        assert policy.last.max_log_ratio == 0.0
+        assert not policy.last.chosen.differs(policy.last.base)
 
 
 def test_an_action_that_cannot_be_charged_is_not_played_nor_drawn_again(
@@ -215,23 +215,22 @@ def test_an_action_that_cannot_be_charged_is_not_played_nor_drawn_again(
     """
     log = tmp_path / "log.jsonl"
     policy = load(bundle, on_breach="base", log=log)
-    rule = policy.bundle.rule
+    constraint = policy.bundle.constraint
 
-    def overspent(left: float, cost: float) -> float:
+    def overspent(self, state: np.ndarray, cost: np.ndarray) -> np.ndarray:
         raise ArithmeticError("a step overspent its budget")
 
     policy.reset(0)
     policy.act(observations[0])
     with monkeypatch.context() as patched:
-        patched.setattr(type(rule), "spend", staticmethod(overspent))
+        patched.setattr(type(constraint), "spend", overspent)
         with pytest.raises(BeyondPromise, match="cannot be charged: a step overspent"):
             policy.act(observations[1])
     assert policy.guard.steps == 1
     policy.act(observations[1])  # for the rest of the episode: the base policy
     assert policy.last.played == "base"
     noise = stream(seed_words(0), 1).standard_normal(2)  # not the one that was refused
-    step = policy.last.gaussians
-    np.testing.assert_array_equal(policy.last.drawn, step.base_mean + step.base_std * noise)
+    np.testing.assert_array_equal(policy.last.drawn, policy.last.base.sample(noise))
     policy.close()
     assert [c.name for c in audit_log(log, read_bundle(bundle)) if c.passed is False] == ["promise"]
 

@@ -33,23 +33,35 @@ def test_horizon_is_the_environments_own():
     assert gymnasium.spec(ENV_ID).max_episode_steps is None
 
 
-def test_module_prefix_registers_in_a_fresh_process():
-    """As in a Ray worker, which has not imported the package."""
-    script = f"import gymnasium; print(gymnasium.make('sport_ray:{ENV_ID}').reset(seed=0)[0].shape)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.stdout.strip() == "(44,)", done.stderr
+def printed_by(script: str) -> str:
+    """What a fresh process says, as a Ray worker that has not imported the package."""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import gymnasium",
+        "import gymnasium, sport_ray",
+        "import sport_ray, gymnasium",
+        "import importlib.util, sport_ray; importlib.util.find_spec('gymnasium'); import gymnasium",
+    ],
+    ids=["prefix alone", "before", "after", "looked for, then imported"],
+)
+def test_id_is_known_in_a_fresh_process_in_whatever_order(imports):
+    name = ENV_ID if "sport_ray" in imports else f"sport_ray:{ENV_ID}"
+    made = f"gymnasium.make({name!r}).reset(seed=0)[0].shape"
+    assert printed_by(f"{imports}; print({made})") == "(44,)"
 
 
 def test_import_is_light():
-    script = (
-        "import sys, sport_ray\n"
-        "heavy = {'numba', 'torch', 'ray', 'matplotlib', 'scipy'} & set(sys.modules)\n"
-        "assert not heavy, heavy\n"
-        "print(sport_ray.__version__)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == sport_ray.__version__
+    heavy = "{'gymnasium', 'numpy', 'numba', 'torch', 'ray', 'matplotlib', 'scipy'}"
+    script = f"import sys, sport_ray; print(sport_ray.__version__, {heavy} & set(sys.modules))"
+    assert printed_by(script) == f"{sport_ray.__version__} set()"
 
 
 def test_package_has_no_other_names():

@@ -7,7 +7,7 @@ import pytest
 
 from sport_ray.envs.layouts import FIXED_LAYOUT
 from sport_ray.envs.point_reach_avoid import PointReachAvoidEnv
-from sport_ray.envs.rendering import PIXELS_PER_METRE, X_RANGE, Y_RANGE, draw_scene
+from sport_ray.envs.rendering import PIXELS_PER_METRE, X_RANGE, Y_RANGE, draw_picture
 
 
 def pixel(image, x, y):
@@ -20,7 +20,7 @@ def pixel(image, x, y):
 @pytest.fixture(scope="module")
 def image():
     trail = np.array([(0.0, -0.5, 0.0), (0.3, -0.5, 0.0), (0.6, -0.5, np.pi / 2)])
-    return draw_scene(trail, np.array(FIXED_LAYOUT.goal), np.array(FIXED_LAYOUT.hazard))
+    return draw_picture(trail, np.array(FIXED_LAYOUT.goal), np.array(FIXED_LAYOUT.hazard))
 
 
 def test_environment_renders_an_image_of_fixed_size():
@@ -69,7 +69,7 @@ def test_robot_trail_and_heading_show(image):
 
 def test_window_moves_with_a_robot_that_leaves_it():
     away = np.array([(0.0, 0.0, 0.0), (9.0, -7.0, 0.0)])
-    image = draw_scene(away, np.array(FIXED_LAYOUT.goal), np.array(FIXED_LAYOUT.hazard))
+    image = draw_picture(away, np.array(FIXED_LAYOUT.goal), np.array(FIXED_LAYOUT.hazard))
     assert image.shape == (512, 448, 3)
     dark_blue = (image[..., 2] > image[..., 0] + 40.0) & (image[..., 0] < 60)
     assert dark_blue.sum() > 300

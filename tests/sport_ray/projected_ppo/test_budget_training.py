@@ -142,8 +142,7 @@ def replay(constraint, samples, states, first):
     return steps, starts
 
 
-@pytest.mark.parametrize("sampling", ["arrays", "episodes"])
-@pytest.mark.parametrize("envs", [1, 8])
+@pytest.mark.parametrize(("sampling", "envs"), [("arrays", 8), ("arrays", 1), ("episodes", 1)])
 def test_features_are_what_a_replay_of_the_costs_gives(build, task, record, sampling, envs):
     """Over several samples, so that episodes go on; all numbers equal to the bit."""
     algorithm = build(record, sampling, envs=envs, task=task)
@@ -194,8 +193,9 @@ def test_arrays_and_episodes_are_the_same_to_the_bit(build, task, record):
             assert np.array_equal(plain[name], fast[name]), name
 
 
-@pytest.mark.parametrize("gradient", ["paper", "through_projection"])
-@pytest.mark.parametrize("sampling", ["arrays", "episodes"])
+@pytest.mark.parametrize(
+    ("sampling", "gradient"), [("arrays", "through_projection"), ("episodes", "paper")]
+)
 def test_training_uses_the_budget_and_the_base_does_not_see_it(build, record, sampling, gradient):
     algorithm = build(record, sampling, gradient=gradient)
     before = algorithm.base_fingerprint()

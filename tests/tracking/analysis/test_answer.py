@@ -16,8 +16,8 @@ from scipy import stats
 
 from sport_ray.tracking import load_results
 from sport_ray.tracking.analysis.answer import answer_study, judged
+from sport_ray.tracking.results.record import COLUMN_NAMES
 from sport_ray.tracking.results.records import read_results
-from sport_ray.tracking.results.schema import COLUMN_NAMES
 from sport_ray.tracking.results.statistics import aggregate
 from sport_ray.tracking.results.table import results_table
 
@@ -33,7 +33,7 @@ def test_names_level_method_steps_base_and_unconstrained(make_results) -> None:
     answer = answer_of(results)
     settings = aggregate(load_results(results))
     best = next(b for b in answer.best if b.level == 0.1 and b.method == "projected_ppo")
-    allowed = settings[(settings["method"] == best.method) & (settings["prior_bound"] <= 0.1)]
+    allowed = settings[(settings["source"] == best.method) & (settings["prior_bound"] <= 0.1)]
     row = allowed.sort_values("alpha").iloc[-1]  # the most permissive, whatever it achieved
     assert best.alpha == row["alpha"]
     assert best.value == row["mean_steps_to_goal"]
@@ -111,7 +111,7 @@ def test_target_risks_of_the_study_are_levels(make_results) -> None:
 def test_the_best_of_all_kinds_beside_the_papers_at_the_same_risk(make_kinds) -> None:
     folder = make_kinds()
     answer = answer_of(folder)
-    settings = aggregate(load_results(folder)).query("method == 'projected_ppo'")
+    settings = aggregate(load_results(folder)).query("source == 'projected_ppo'")
     steps = settings.set_index(["constraint", "eps_max"])["mean_steps_to_goal"]
     best, paper = steps["pathwise", 0.1], steps["ratio", 0.1]
     assert best == settings["mean_steps_to_goal"].min()
@@ -188,7 +188,10 @@ def study(alphas, horizons, seeds, kinds=("ratio",), methods=("projected_ppo",))
                         records.append(
                             dict.fromkeys(COLUMN_NAMES)
                             | {
-                                "cell_id": f"{number:016x}", "study": "null", "method": method,
+                                "cell_id": f"{number:016x}", "study": "null",
+                                "source": "projected_ppo" if method == "projected_ppo"
+                                else "unconstrained",
+                                "projected": True,
                                 "constraint": kind, "alpha": alpha, "log_alpha": np.log(alpha),
                                 "horizon": horizon, "seed": seed, "status": "finished",
                                 "eps_base": 1e-3, "beta": 1e-7, "prior_bound": prior,

@@ -36,7 +36,7 @@ def test_a_sound_folder_passes(results: Path) -> None:
 )
 def test_one_wrong_cell_is_found(make_results, changes: dict[str, Any], claim: str) -> None:
     def one(record: dict) -> dict:
-        wrong = (record["method"], record["alpha"], record["horizon"], record["seed"])
+        wrong = (record["source"], record["alpha"], record["horizon"], record["seed"])
         return record | changes if wrong == ("projected_ppo", 1.5, 21, 0) else record
 
     assert [claim in found for found in failed(make_results(change=one))] == [True]
@@ -101,7 +101,7 @@ def test_one_wrong_cell_of_another_kind_is_found(
     make_kinds, kind: str, changes: dict[str, Any], claim: str
 ) -> None:
     def one(record: dict) -> dict:
-        found = (record["constraint"], record["method"], record["eps_max"], record["seed"])
+        found = (record["constraint"], record["source"], record["eps_max"], record["seed"])
         return record | changes if found == (kind, "projected_ppo", 0.1, 0) else record
 
     assert any(claim in found for found in failed(make_kinds(change=one)))

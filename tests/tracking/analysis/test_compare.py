@@ -71,7 +71,7 @@ def test_one_number_and_a_verdict(make_results) -> None:
     frames = [load_results(folder) for folder in (first, second)]
     asked = [f[f["alpha"].notna() & (f["alpha"] > 1) & (f["status"] == "finished")] for f in frames]
     # One number a seed, its mean over the settings that all have (one cell failed in both).
-    lost = [(f["alpha"] == 10) & (f["horizon"] == 30) & (f["method"] == "projected_ppo")
+    lost = [(f["alpha"] == 10) & (f["horizon"] == 30) & (f["source"] == "projected_ppo")
             for f in asked]  # fmt: skip
     a, b = (
         f[~gone].groupby("seed")["mean_steps_to_goal"].mean()

@@ -83,7 +83,7 @@ def test_csv_agrees_with_the_table(results: Path, tmp_path: Path) -> None:
 
 def test_rows_are_plain_values(results: Path) -> None:
     rows = pareto_rows(load_results(results))
-    free = [row for row in rows if row["method"] == "unconstrained"]
+    free = [row for row in rows if not row["projected"]]
     assert free
     assert {row["risk_kind"] for row in free} == {"posterior_bound", "empirical_violation_rate"}
     assert all(row["alpha"] is None and row["prior_bound"] is None for row in free)
@@ -117,7 +117,7 @@ def test_the_base_is_one_point_whatever_the_kind_and_method(make_kinds) -> None:
     assert (settings["alpha"] == 1).sum() == 4
     for kind in ("prior_bound", "posterior_bound"):
         base = candidates(settings, kind).query("alpha == 1")
-        assert base[["method", "constraint"]].values.tolist() == [["projected_ppo", "ratio"]]
+        assert base[["source", "constraint"]].values.tolist() == [["projected_ppo", "ratio"]]
 
 
 def test_the_same_numbers_of_other_policies_stay_two_points(make_kinds) -> None:

@@ -16,7 +16,7 @@ from sport_ray.tracking.analysis.speedup import (
     fieller,
     speedup_table,
 )
-from sport_ray.tracking.results.records import ResultFolder
+from sport_ray.tracking.results.records import Results
 
 EPS_BASE, SEEDS = 0.01, (0, 1, 2, 3, 4)
 
@@ -24,7 +24,8 @@ EPS_BASE, SEEDS = 0.01, (0, 1, 2, 3, 4)
 def cell(method, constraint, eps_max, seed, steps, alpha=None, **more):
     return {
         "cell_id": f"{method}-{constraint}-{eps_max}-{seed}",
-        "method": method,
+        "source": "projected_ppo" if method == "projected_ppo" else "unconstrained",
+        "projected": constraint != "unconstrained",
         "constraint": constraint,
         "alpha": np.nan if alpha is None else alpha,
         "eps_max": np.nan if eps_max is None else eps_max,
@@ -40,7 +41,7 @@ def cell(method, constraint, eps_max, seed, steps, alpha=None, **more):
 
 
 @pytest.fixture
-def folder(tmp_path) -> ResultFolder:
+def folder(tmp_path) -> Results:
     """Base episodes of 10 to 19 steps, 100 of each, for every seed."""
     for seed in SEEDS:
         path = tmp_path / "cells" / f"projected_ppo-ratio-None-{seed}"
@@ -50,7 +51,7 @@ def folder(tmp_path) -> ResultFolder:
         blank |= {name: np.zeros(1) for name in ("task_mean", "task_std", "poses", "goal")}
         blank |= {name: np.zeros(1) for name in ("hazard", "goal_radius", "hazard_radius")}
         np.savez(path / "samples.npz", task_steps=counts, **blank)
-    return ResultFolder(tmp_path, {"name": "s"}, None, ())
+    return Results(tmp_path, {"name": "s"}, None, ())
 
 
 @pytest.fixture
@@ -116,7 +117,7 @@ def test_fieller_has_no_interval_where_none_is_bounded():
 @pytest.mark.parametrize("missing", ["unconstrained", "base", "target"])
 def test_without_a_reference_there_is_no_table(folder, frame, missing):
     keep = {
-        "unconstrained": frame["method"] != "unconstrained",
+        "unconstrained": frame["projected"],
         "base": frame["alpha"] != 1.0,
         "target": frame["eps_max"].isna(),
     }[missing]

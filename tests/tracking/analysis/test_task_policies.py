@@ -16,6 +16,7 @@ from sport_ray.tracking.analysis.task_policies import (
 from sport_ray.tracking.results.intervals import estimate, within_unit
 from sport_ray.tracking.results.statistics import aggregate
 from sport_ray.tracking.results.table import write_csv_if_any
+from tests.tracking.conftest import fail
 
 
 def table_of(folder) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -27,22 +28,22 @@ def test_one_row_per_setting_source_by_source_as_it_is_first(make_sources) -> No
     _, table = table_of(make_sources())
     assert list(table.columns) == list(MEANINGS)
     assert len(table) == 3 + 4 * 4
-    assert list(dict.fromkeys(table["task_policy"])) == [
+    assert list(dict.fromkeys(table["source"])) == [
         "projected_ppo", "unconstrained", "scpo", "presa", "imported",
     ]  # fmt: skip
-    for source, rows in table.groupby("task_policy"):
-        ways = list(dict.fromkeys(rows["projected"]))
+    for source, rows in table.groupby("source"):
+        ways = list(dict.fromkeys(rows["projection"]))
         expected = ["no", "at deployment"]
         assert ways == (
             ["in training and at deployment"] if source == "projected_ppo" else expected
         )
-    assert table.loc[table["projected"] == "no", "prior_bound"].isna().all()
+    assert table.loc[~table["projected"].astype(bool), "prior_bound"].isna().all()
 
 
 def test_numbers_are_those_of_the_cells(make_sources) -> None:
     frame, table = table_of(make_sources())
-    cells = frame[(frame["task_policy"] == "scpo") & (frame["alpha"] == 1.5)]
-    [row] = table[(table["task_policy"] == "scpo") & (table["alpha"] == 1.5)].to_dict("records")
+    cells = frame[(frame["source"] == "scpo") & (frame["alpha"] == 1.5)]
+    [row] = table[(table["source"] == "scpo") & (table["alpha"] == 1.5)].to_dict("records")
     assert row["name"] == "SCPO, projected"
     rates = cells["empirical_violation_rate"]
     assert row["rate"] == pytest.approx(rates.mean())
@@ -65,21 +66,18 @@ def test_numbers_are_those_of_the_cells(make_sources) -> None:
 
 def test_what_nobody_counted_is_empty(make_sources) -> None:
     _, table = table_of(make_sources())
-    imported = table[table["task_policy"] == "imported"]
+    imported = table[table["source"] == "imported"]
     assert imported["train_violations"].isna().all()
     assert (imported["train_env_steps"] == 0).all()
 
 
 def test_failed_seeds_are_counted_and_in_no_number(make_sources) -> None:
     def fail_one(record: dict) -> dict:
-        lost = record["task_policy"] == "presa" and record["seed"] == 2
-        kept = ("cell_id", "study", "method", "task_policy", "constraint", "alpha", "horizon",
-                "seed")  # fmt: skip
-        gone = {name: record[name] if name in kept else None for name in record}
-        return gone | {"status": "failed", "reason": "UserError: no data"} if lost else record
+        lost = record["source"] == "presa" and record["seed"] == 2
+        return fail(record, "UserError: no data") if lost else record
 
     _, table = table_of(make_sources(change=fail_one))
-    presa = table[table["task_policy"] == "presa"]
+    presa = table[table["source"] == "presa"]
     assert set(presa["seeds"]) == {2}
     assert set(presa["failed_seeds"]) == {1}
     assert presa["rate_low"].notna().all()

@@ -27,7 +27,8 @@ def cells(seeds: int, steps, rates) -> pd.DataFrame:
                 "eps_max": math.nan,
                 "horizon": 21,
                 "hyperparameters": None,
-                "method": method,
+                "source": "projected_ppo" if method == "projected_ppo" else "unconstrained",
+                "projected": True,
                 "alpha": alpha,
                 "seed": seed,
                 "mean_steps_to_goal": steps(method, alpha, seed),
@@ -96,8 +97,8 @@ def test_too_few_seeds_or_alphas_give_no_statement() -> None:
 
 def test_policies_of_other_sources_are_no_evidence() -> None:
     table = cells(5, lambda m, a, s: 14.0 - a / 10, lambda m, a, s: a / 200)
-    other = table.assign(task_policy="scpo", mean_steps_to_goal=99.0)
-    both = pd.concat([table.assign(task_policy="projected_ppo"), other], ignore_index=True)
+    other = table.assign(source="scpo", mean_steps_to_goal=99.0)
+    both = pd.concat([table, other], ignore_index=True)
     pd.testing.assert_frame_equal(trend_table(both), trend_table(table))
 
 

@@ -200,7 +200,7 @@ def test_a_sweep_that_died_is_killed_until_its_cells_are_there(small: Path) -> N
     late = one_file(small, alpha=1.5, seed=1, method="projected_ppo")
     text = late.read_text()
     cells = [file.parent.name for file in small.glob("cells/*/record.json")]
-    (small / "plan.json").write_text(json.dumps({"cells": cells}))
+    (small / "plan.json").write_text(json.dumps({"cells": cells, "jobs": []}))
     late.unlink()
     log_sweep(small)
     assert parent_and_cells(small)[0].info.status == "KILLED"
@@ -219,7 +219,7 @@ def test_one_process_logs_a_folder_at_a_time(small: Path) -> None:
 
 def test_a_cell_that_the_store_refuses_holds_up_no_other(make_results: Any) -> None:
     def strange(record: dict[str, Any]) -> dict[str, Any]:
-        first = (record["method"], record["alpha"], record["seed"]) == ("projected_ppo", 1.0, 0)
+        first = (record["source"], record["alpha"], record["seed"]) == ("projected_ppo", 1.0, 0)
         return record | {"hyperparameters": "l%r=1"} if first else record
 
     folder = make_results(change=strange, **SMALL)
@@ -262,7 +262,7 @@ def test_params_tell_kinds_apart_and_a_budget_is_not_unconstrained(make_kinds) -
             value = record[name]
             assert params.get(name) == (None if value is None else repr(value))
             assert run.data.metrics.get(name) == value
-        free = record["method"] == "unconstrained"
+        free = not record["projected"]
         alpha = None if record["alpha"] is None else repr(record["alpha"])
         assert params.get("alpha") == ("unconstrained" if free else alpha)
     assert "projected_ppo pathwise eps_max=0.1 T=21 seed=0" in names

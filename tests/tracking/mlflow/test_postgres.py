@@ -155,9 +155,8 @@ def test_killed_in_the_middle_and_sent_later_in_order_once(stack: Stack, make_re
     logger.start()
     for record in records[:4]:
         logger.log_cell(record)
-    end = time.monotonic() + 60
     while len(stack.runs("away")[1]) < 4:
-        assert time.monotonic() < end, logger.pending
+        assert logger.pending == {}
         time.sleep(0.05)
     stack.kill()
     for record in records[4:]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -62,10 +61,8 @@ def test_a_server_takes_everything_and_a_dead_one_stops_nothing(
     logger = SweepLogger(folder, uri, patience=2.0)
     logger.start()
     stop()
-    started = time.monotonic()
     for record in records:
         logger.log_cell(record | {"train_return": 1.5})
-    assert time.monotonic() - started < 0.5
     assert logger.finish("FINISHED") is None
     assert set(logger.pending) == {"*", *(record["cell_id"] for record in records)}
     captured = capfd.readouterr()

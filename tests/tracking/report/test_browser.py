@@ -227,7 +227,7 @@ def test_the_boxes_filter_charts_and_table(open_page: Open, study: Path, kinds: 
     cells = pd.read_csv(study / "cells.csv")
     assert page.locator(SHOWN).count() == (cells["horizon"] != 30).sum()
     page.get_by_role("checkbox", name="Projected PPO").uncheck()
-    left = cells[(cells["horizon"] != 30) & (cells["method"] != "projected_ppo")]
+    left = cells[(cells["horizon"] != 30) & (cells["source"] != "projected_ppo")]
     assert page.locator(SHOWN).count() == len(left)
     page.get_by_role("button", name="Show all").click()
     assert visible.count() == before

@@ -11,6 +11,7 @@ from sport_ray.tracking.analysis.pareto import candidates, pareto_table
 from sport_ray.tracking.report.chart import build_charts
 from sport_ray.tracking.report.chart_axes import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, label_span
 from sport_ray.tracking.results.statistics import aggregate
+from sport_ray.tracking.results.task_policies import series_of_row
 
 
 def test_points_agree_with_the_fronts(results: Path) -> None:
@@ -24,7 +25,7 @@ def test_points_agree_with_the_fronts(results: Path) -> None:
         assert [p.y for p in front] == sorted(p.y for p in front)
         for point in chart.points:
             row = settings.loc[point.setting]
-            assert row["method"] == point.method
+            assert series_of_row(row) == point.method
             assert f"T = {row['horizon']}" in point.lines[0]
 
 
@@ -65,7 +66,7 @@ def test_without_certified_points_the_panel_is_empty(make_results) -> None:
 def test_a_single_point_has_a_frame_of_its_own(make_results) -> None:
     folder = make_results(alphas=(1.1,), horizons=(21,), seeds=(0,))
     frame = load_results(folder)
-    settings = aggregate(frame[frame["method"] == "projected_ppo"])
+    settings = aggregate(frame[frame["source"] == "projected_ppo"])
     for chart in build_charts(settings):
         (point,) = chart.points
         assert LEFT < point.x < WIDTH - RIGHT

@@ -58,9 +58,9 @@ def test_results_with_cells_missing_or_an_old_table_are_no_study(
     write_report(results_dir)
     records = sorted(results_dir.glob("cells/*/record.json"))
     ids = [json.loads(record.read_text())["cell_id"] for record in records]
-    (results_dir / "plan.json").write_text(json.dumps({"cells": [*ids, "f" * 16]}))
+    (results_dir / "plan.json").write_text(json.dumps({"cells": [*ids, "f" * 16], "jobs": []}))
     with pytest.raises(UserError, match=f"1 of {len(ids) + 1} cells"):
         publish(results_dir, tmp_path / "out", {}, MADE_BY)
-    (results_dir / "plan.json").write_text(json.dumps({"cells": ids[1:]}))
+    (results_dir / "plan.json").write_text(json.dumps({"cells": ids[1:], "jobs": []}))
     with pytest.raises(UserError, match="older than the records"):
         publish(results_dir, tmp_path / "out", {}, MADE_BY)

@@ -34,7 +34,7 @@ def test_cells_know_their_setting_and_settings_their_finished_cells(results: Pat
     rows = cell_rows(frame, settings)
     for row in rows:
         setting = settings.loc[row["setting"]]
-        assert (setting["method"], setting["horizon"]) == (row["method"], row["horizon"])
+        assert (setting["source"], setting["horizon"]) == (row["source"], row["horizon"])
         assert row["alpha"] == setting["alpha"] or row["alpha"] is None
     ids = ids_by_setting(rows)
     assert sum(len(cells) for cells in ids.values()) == len(rows) - 1  # one cell failed

@@ -278,7 +278,7 @@ HARMLESS: dict[str, object] = {
     "mean_return": float("-inf"),
     "prior_bound": float("inf"),
     "hyperparameters": "$\\frac{, =1+1 \x1b[2J",
-    "task_policy": "\u202e<script>$x^{",
+    "source": "\u202e<script>$x^{",
     "finished_at": "\x07 not a time",
     "of a later version": {"any": ["thing"]},
     "certified": "yes",

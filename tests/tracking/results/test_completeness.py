@@ -23,13 +23,14 @@ from sport_ray.tracking.results.completeness import (
     nothing_certified,
     why_none,
 )
+from sport_ray.tracking.results.record import COLUMNS
 from sport_ray.tracking.results.records import read_results
 from sport_ray.tracking.results.statistics import aggregate
 from sport_ray.tracking.results.table import results_table
 
 SMALL: dict[str, Any] = {"alphas": (1.0, 1.1), "horizons": (21,), "seeds": (0, 1)}
 Change = Callable[[dict[str, Any]], dict[str, Any]]
-FACTS = ("cell_id", "study", "method", "constraint", "alpha", "log_alpha", "horizon", "seed")
+FACTS = [column.name for column in COLUMNS if column.given]
 
 
 def failed(
@@ -63,8 +64,10 @@ def test_a_whole_study_says_nothing_of_it(make_results: Any) -> None:
 def test_a_part_of_a_study_says_so_first(make_results: Any) -> None:
     folder = make_results(**SMALL)
     files = records(folder)
-    plan = [file.parent.name for file in files]
-    (folder / "plan.json").write_text(json.dumps({"cells": [*plan, "a" * 16, "b" * 16]}))
+    plan = [*(file.parent.name for file in files), "a" * 16, "b" * 16]
+    (folder / "plan.json").write_text(
+        json.dumps({"cells": plan, "jobs": []})
+    )
     files[0].write_text(json.dumps(failed(json.loads(files[0].read_text()))))
     files[1].write_text(json.dumps(json.loads(files[1].read_text()) | {"seed": 10**20}))
     expected = (
@@ -138,7 +141,7 @@ def test_many_reasons_are_counted_and_long_ones_cut(make_results: Any) -> None:
 
 def test_seeds_that_are_missing_of_a_setting(make_results: Any) -> None:
     def one_less(record: dict[str, Any]) -> dict[str, Any]:
-        lost = record["alpha"] == 1.1 and record["method"] == "projected_ppo"
+        lost = record["alpha"] == 1.1 and record["source"] == "projected_ppo"
         return failed(record) if lost and record["seed"] == 1 else record
 
     settings = aggregate(

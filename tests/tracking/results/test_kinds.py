@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from sport_ray.tracking import load_results
-from sport_ray.tracking.results.kinds import is_base, is_paper, is_unconstrained, kind_of
+from sport_ray.tracking.results.kinds import is_base, is_paper, is_unconstrained
 from sport_ray.tracking.results.table import results_table
 
 
@@ -19,13 +19,6 @@ def test_a_budget_is_not_unconstrained_and_gauss_renyi_not_the_papers(make_kinds
     assert set(frame.loc[is_paper(frame), "constraint"]) == {"ratio"}
     assert frame.loc[frame["constraint"] == "pathwise", "alpha"].isna().all()
     assert set(frame.loc[is_base(frame), "constraint"]) == {"ratio", "gauss_renyi"}
-
-
-def test_a_record_without_a_kind_has_the_papers_or_none(make_results) -> None:
-    frame = load_results(make_results(change=lambda r: r | {"constraint": None}))
-    assert (is_paper(frame) == frame["alpha"].notna()).all()
-    assert (is_unconstrained(frame) == frame["alpha"].isna()).all()
-    assert kind_of(frame).notna().all()
 
 
 @pytest.mark.parametrize(
@@ -66,7 +59,8 @@ def test_the_smallest_breach_is_one(make_kinds) -> None:
 def test_the_unconstrained_and_the_unknown_hold_nothing() -> None:
     frame = pd.DataFrame(
         {
-            "method": ["unconstrained", "projected_ppo"],
+            "source": ["unconstrained", "projected_ppo"],
+            "projected": [False, True],
             "constraint": ["unconstrained", "of_a_plugin"],
             "status": "finished",
             "alpha": math.nan,

@@ -60,22 +60,21 @@ def test_confidence_never_rounds_to_one(beta: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "kind", "alpha", "eps_max", "text"),
+    ("source", "kind", "alpha", "eps_max", "text"),
     [
         ("projected_ppo", "ratio", 1.15, None, "PPO, α = 1.15"),
-        ("projected_ppo", None, 1.15, math.nan, "PPO, α = 1.15"),
         ("projected_ppo", "gauss_renyi", 1.15, 0.1, "PPO, α = 1.15 (Gauss–Rényi)"),
         ("projected_ppo", "pathwise", None, 0.1, "PPO, pathwise budget, ε_max = 0.1"),
-        ("projected_at_deployment", "mean_shift", math.nan, 0.1,
+        ("unconstrained", "mean_shift", math.nan, 0.1,
          "at deployment, mean shift, ε_max = 0.1"),
         ("projected_ppo", "pathwise_all", None, None, "PPO, pathwise budget, all at once"),
         ("projected_ppo", "of_a_plugin", None, 0.02, "PPO, of_a_plugin, ε_max = 0.02"),
-        ("unconstrained", None, None, None, "unconstrained"),
         ("unconstrained", "unconstrained", math.nan, math.nan, "unconstrained"),
     ],
 )  # fmt: skip
-def test_every_setting_has_a_name(method, kind, alpha, eps_max, text) -> None:
-    row = {"method": method, "constraint": kind, "alpha": alpha, "eps_max": eps_max, "horizon": 21}
+def test_every_setting_has_a_name(source, kind, alpha, eps_max, text) -> None:
+    row = {"source": source, "projected": kind != "unconstrained", "constraint": kind}
+    row |= {"alpha": alpha, "eps_max": eps_max, "horizon": 21}
     assert setting_text(row) == setting_text(pd.Series(row, dtype=object)) == text
     assert point_text(row, horizon=True).endswith(", T 21")
 
@@ -83,8 +82,7 @@ def test_every_setting_has_a_name(method, kind, alpha, eps_max, text) -> None:
 def test_a_caption_says_which_kinds_are_not_shown() -> None:
     table = pd.DataFrame(
         {
-            "method": ["projected_ppo"] * 3 + ["unconstrained"],
-            "constraint": ["ratio", "pathwise", "gauss_renyi", None],
+            "constraint": ["ratio", "pathwise", "gauss_renyi", "unconstrained"],
         }
     )
     assert left_out_text(table).endswith("not shown: pathwise budget, Gauss–Rényi.")

@@ -15,6 +15,7 @@ from sport_ray.tracking.figures.risk import draw_risk
 from sport_ray.tracking.mlflow.identity import params_of, run_name
 from sport_ray.tracking.results.labels import point_text, setting_text
 from sport_ray.tracking.results.parameters import order_of, parameters_of, parts_of
+from sport_ray.tracking.results.record import COLUMN_NAMES
 from sport_ray.tracking.results.records import read_results
 from sport_ray.tracking.results.statistics import aggregate
 
@@ -101,7 +102,10 @@ def test_speed_up_compares_like_with_like(twice):
 
 
 def test_what_mlflow_is_told():
-    record = {"method": "projected_ppo", "alpha": 1.5, "horizon": 21, "seed": 0}
+    record = dict.fromkeys(COLUMN_NAMES) | {
+        "source": "projected_ppo", "projected": True, "constraint": "ratio", "alpha": 1.5,
+        "horizon": 21, "seed": 0,
+    }  # fmt: skip
     assert "hyperparameters" not in params_of(record)
     assert run_name(record) == "projected_ppo alpha=1.5 T=21 seed=0"
     record["hyperparameters"] = "gamma=0.9, lr=0.0001"

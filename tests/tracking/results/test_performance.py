@@ -64,7 +64,7 @@ def returns_table(make_results) -> pd.DataFrame:
 def test_returns_are_summarised_over_all_scenarios(returns_table: pd.DataFrame) -> None:
     row = aggregate(returns_table).iloc[0]
     cells = returns_table[
-        (returns_table["method"] == row["method"])
+        (returns_table["source"] == row["source"])
         & (returns_table["horizon"] == row["horizon"])
         & (returns_table["alpha"] == row["alpha"])
     ]

@@ -8,8 +8,8 @@ import pytest
 
 from sport_ray.tracking.mlflow.artefacts import SWEEP_FILES
 from sport_ray.tracking.mlflow.metrics import METRICS
+from sport_ray.tracking.results.record import COLUMNS
 from sport_ray.tracking.results.reference import DOCUMENTS, metrics_table, renewed
-from sport_ray.tracking.results.schema import COLUMNS
 from sport_ray.tracking.results.table import DERIVED, SCHEMA_NAME, SORT_KEYS
 
 DOCS = Path(__file__).parents[3] / "docs"

@@ -33,15 +33,15 @@ from sport_ray.tracking.results.refutation import (
 from sport_ray.tracking.results.statistics import aggregate
 
 RECORD = {
-    "cell_id": "a" * 16, "status": "finished", "method": "projected_ppo", "constraint": "ratio",
-    "alpha": 1.0, "eps_max": None, "hyperparameters": None, "task_policy": None, "horizon": 60,
+    "cell_id": "a" * 16, "status": "finished", "source": "projected_ppo", "projected": True,
+    "constraint": "ratio", "alpha": 1.0, "eps_max": None, "hyperparameters": None, "horizon": 60,
     "seed": 0, "prior_bound": 0.231, "num_scenarios": 100, "num_violations": 64,
 }  # fmt: skip
 
 
 def windy(record: dict) -> dict:
     """The base in another wind than it was certified in: 64% violate, 0.231 was promised."""
-    if record["alpha"] != 1.0 or record["seed"] != 0 or record["method"] != "projected_ppo":
+    if record["alpha"] != 1.0 or record["seed"] != 0 or record["source"] != "projected_ppo":
         return record
     count = 640 if record["horizon"] == 21 else record["num_violations"]
     changed = {"num_scenarios": 1000, "num_violations": count, "num_hazard": count}
@@ -172,7 +172,7 @@ def test_publish_and_compare_refuse(make_results, tmp_path: Path) -> None:
 def test_the_plan_counts_and_counts_that_are_none_are_refused(make_results) -> None:
     folder = make_results(horizons=(21,))
     cells = [path.parent.name for path in folder.glob("cells/*/record.json")]
-    (folder / "plan.json").write_text(json.dumps({"cells": [*cells, "f" * 16]}))
+    (folder / "plan.json").write_text(json.dumps({"cells": [*cells, "f" * 16], "jobs": []}))
     assert read_results(folder).planned == len(cells) + 1
     file = folder / "cells" / cells[0] / "record.json"
     record = json.loads(file.read_text())

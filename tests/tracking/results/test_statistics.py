@@ -16,7 +16,7 @@ from sport_ray.tracking.results.statistics import aggregate, rate_interval
 
 def pick(settings: pd.DataFrame, method: str, alpha: float, horizon: int) -> pd.Series:
     rows = settings[
-        (settings["method"] == method)
+        (settings["source"] == method)
         & (settings["alpha"] == alpha)
         & (settings["horizon"] == horizon)
     ]
@@ -36,7 +36,7 @@ def test_a_setting_summarises_its_seeds(results: Path) -> None:
     frame = load_results(results)
     row = pick(aggregate(frame), "projected_ppo", 1.5, 21)
     cells = frame[
-        (frame["method"] == "projected_ppo") & (frame["alpha"] == 1.5) & (frame["horizon"] == 21)
+        (frame["source"] == "projected_ppo") & (frame["alpha"] == 1.5) & (frame["horizon"] == 21)
     ]
     means = cells["mean_steps_to_goal"].to_numpy()
     assert row["mean_steps_to_goal"] == pytest.approx(means.mean(), rel=1e-15)
@@ -54,8 +54,8 @@ def test_the_pooled_deviation_is_that_of_all_scenarios() -> None:
     samples = [rng.normal(10, 2, 500), rng.normal(12, 1, 300)]
     frame = pd.DataFrame(
         {
-            "method": "projected_ppo",
-            "task_policy": "projected_ppo",
+            "source": "projected_ppo",
+            "projected": True,
             "constraint": "ratio",
             "alpha": 1.1,
             "horizon": 21,
@@ -85,7 +85,7 @@ def test_from_two_seeds_on_there_is_students_interval(make_results) -> None:
     folder = make_results(alphas=(1.0, 1.5), horizons=(21,), seeds=(0, 1, 2, 3))
     frame = load_results(folder)
     row = pick(aggregate(frame), "projected_ppo", 1.5, 21)
-    cells = frame[(frame["method"] == "projected_ppo") & (frame["alpha"] == 1.5)]
+    cells = frame[(frame["source"] == "projected_ppo") & (frame["alpha"] == 1.5)]
     values = cells["mean_steps_to_goal"].to_numpy()
     assert row["steps_interval"] == "95% t-interval over 4 seeds, pointwise"
     expected = ttest_1samp(values, 0.0).confidence_interval(0.95)
@@ -96,7 +96,7 @@ def test_from_two_seeds_on_there_is_students_interval(make_results) -> None:
 
 def test_a_seed_that_never_reaches_the_goal_is_not_left_out(make_results) -> None:
     def hopeless(record: dict) -> dict:
-        if record["method"] == "unconstrained" and record["seed"] == 1:
+        if not record["projected"] and record["seed"] == 1:
             return record | {"mean_steps_to_goal": None, "std_steps_to_goal": None}
         return record
 
@@ -134,8 +134,9 @@ def test_one_uncertified_seed_uncertifies_its_setting(make_results) -> None:
 def test_an_unconstrained_policy_is_measured_as_all_others_are() -> None:
     settings = pd.DataFrame(
         {
-            "method": ["projected_ppo", "unconstrained", "unconstrained"],
-            "constraint": ["ratio", None, "unconstrained"],
+            "source": ["projected_ppo", "unconstrained", "unconstrained"],
+            "projected": [True, False, False],
+            "constraint": ["ratio", "unconstrained", "unconstrained"],
             "alpha": [1.5, np.nan, np.nan],
             "mean_steps_to_goal": [13.0, 18.5, 16.0],
         }
@@ -159,7 +160,7 @@ def test_mean_over_seeds_with_its_interval_and_interquartile_mean(make_results) 
     folder = make_results(alphas=(1.0, 1.5), horizons=(21,), seeds=(0, 1, 2, 3, 4))
     frame = load_results(folder)
     row = pick(aggregate(frame), "projected_ppo", 1.5, 21)
-    cells = frame[(frame["method"] == "projected_ppo") & (frame["alpha"] == 1.5)]
+    cells = frame[(frame["source"] == "projected_ppo") & (frame["alpha"] == 1.5)]
     values = np.sort(cells["empirical_violation_rate"].to_numpy())
     assert row["mean_violation_rate"] == pytest.approx(values.mean(), rel=1e-14)
     assert row["iqm_violation_rate"] == pytest.approx(values[1:4].mean(), rel=1e-14)

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sport_ray.tracking import load_results
-from sport_ray.tracking.results.schema import COLUMN_NAMES, COLUMNS, METHODS
+from sport_ray.tracking.results.record import COLUMN_NAMES, COLUMNS
 from sport_ray.tracking.results.table import (
     SCHEMA_NAME,
     cells_csv,
@@ -32,14 +32,15 @@ def test_one_row_per_cell_with_documented_columns(results: Path) -> None:
     assert frame["alpha"].dtype == "float64"
 
 
-def test_sorted_by_horizon_method_alpha_seed_with_unconstrained_last(results: Path) -> None:
+def test_sorted_by_horizon_source_alpha_seed_with_unconstrained_last(results: Path) -> None:
     frame = load_results(results)
-    order = list(METHODS)
+    order = ["projected_ppo", "unconstrained"]
     infinity = float("inf")
     keys = [
         (
             row["horizon"],
-            order.index(row["method"]),
+            order.index(row["source"]),
+            not row["projected"],
             infinity if row["alpha"] is None else row["alpha"],
             row["seed"],
         )

@@ -1,4 +1,4 @@
-"""Sources of task policies in tables: what old records mean, and that no reader mixes sources."""
+"""Sources of task policies in tables: no reader mixes them."""
 
 from __future__ import annotations
 
@@ -21,34 +21,13 @@ from sport_ray.tracking.results.kinds import is_reference, is_unconstrained, kin
 from sport_ray.tracking.results.labels import setting_text
 from sport_ray.tracking.results.performance import STEPS
 from sport_ray.tracking.results.records import read_results
-from sport_ray.tracking.results.schema import describe_problem
 from sport_ray.tracking.results.statistics import aggregate
 from sport_ray.tracking.results.task_policies import (
-    BY_METHOD,
     has_other_sources,
     series_of,
     series_of_row,
     series_text,
-    sources_of,
 )
-
-
-def without_sources(record: dict) -> dict:
-    return {name: value for name, value in record.items() if name != "task_policy"}
-
-
-def test_a_record_without_a_source_has_the_one_of_its_method(make_results) -> None:
-    frame = load_results(make_results())
-    assert (frame["task_policy"] == frame["method"].map(BY_METHOD)).all()
-    assert (series_of(frame) == frame["method"]).all()
-    assert not has_other_sources(frame)
-
-
-def test_records_that_name_ppo_are_read_as_those_from_before(make_sources) -> None:
-    sources = ("projected_ppo", "unconstrained")
-    new = load_results(make_sources(sources=sources))
-    old = load_results(make_sources(sources=sources, change=without_sources, folder="old"))
-    assert new.equals(old)
 
 
 def test_a_source_as_it_is_and_projected_are_series_of_their_own(make_sources) -> None:
@@ -72,7 +51,7 @@ def test_a_source_as_it_is_and_projected_are_series_of_their_own(make_sources) -
 
 def test_a_policy_as_it_is_promises_nothing_beforehand(make_sources) -> None:
     frame = load_results(make_sources())
-    free = frame[frame["method"] == "unprojected"]
+    free = frame[~frame["projected"] & (frame["source"] != "unconstrained")]
     assert (kind_of(free) == "unconstrained").all()
     assert is_unconstrained(free).all()
     assert not free["certified"].any()
@@ -96,26 +75,27 @@ def test_promises_are_those_below_one(make_sources) -> None:
 
 def test_the_reference_stays_ppos(make_sources) -> None:
     def faster(record: dict) -> dict:
-        lucky = record["task_policy"] == "scpo" and record["method"] == "unprojected"
+        lucky = record["source"] == "scpo" and not record["projected"]
         return record | ({"mean_steps_to_goal": 1.0} if lucky else {})
 
     settings = aggregate(load_results(make_sources(change=faster)))
-    plain = settings[settings["method"] == "unconstrained"]["mean_steps_to_goal"].item()
+    plain = settings[(settings["source"] == "unconstrained") & ~settings["projected"]]
+    plain = plain["mean_steps_to_goal"].item()
     assert STEPS.unconstrained(settings) == plain > 1.0
 
 
 def test_fronts_and_the_first_sentence_ask_for_a_certified_prior_bound(make_sources) -> None:
     def faster(record: dict) -> dict:
         """SCPO is the best of all, and the very best is not projected."""
-        if record["task_policy"] != "scpo" or record["alpha"] == 1.0:
+        if record["source"] != "scpo" or record["alpha"] == 1.0:
             return record
         return record | {"mean_steps_to_goal": 9.0 if record["alpha"] else 2.0}
 
     settings = aggregate(load_results(make_sources(change=faster)))
     certified = candidates(settings, "prior_bound")
-    assert "unprojected" not in set(certified["method"])
-    assert "unprojected" in set(candidates(settings, "posterior_bound")["method"])
-    assert {"method", "task_policy"} <= set(pareto_table(settings).columns)
+    assert certified["projected"].all()
+    assert not candidates(settings, "posterior_bound")["projected"].all()
+    assert {"source", "projected"} <= set(pareto_table(settings).columns)
     answer = answer_study(settings, None)
     assert {one.method for one in answer.best} == {
         "projected_ppo", "projected_at_deployment",
@@ -167,13 +147,13 @@ def test_shares_of_speed_up_and_hypervolumes_are_per_source(make_sources) -> Non
         "constant ratio, SCPO, projected", "constant ratio, PreSa, projected",
     }  # fmt: skip
     assert (table["seeds"].dropna() == 3).all()
-    own = frame[(frame["task_policy"] == "scpo") & (frame["eps_max"] == 0.1)]
+    own = frame[(frame["source"] == "scpo") & (frame["eps_max"] == 0.1)]
     found = table.loc["constant ratio, SCPO, projected", "mean_task_steps"]
     assert found == pytest.approx(own["mean_task_steps"].mean())
     volumes = hypervolume_table(aggregate(frame))
-    keys = volumes[["risk_kind", "constraint", "method", "task_policy"]]
+    keys = volumes[["risk_kind", "constraint", "source", "projected"]]
     assert not keys.duplicated().any()
-    assert {"scpo", "presa", "imported", "unconstrained", "all"} <= set(keys["task_policy"])
+    assert {"scpo", "presa", "imported", "unconstrained", "all"} <= set(keys["source"])
 
 
 def test_studies_are_compared_source_by_source(make_sources) -> None:
@@ -191,7 +171,7 @@ def test_studies_are_compared_source_by_source(make_sources) -> None:
 def test_mlflow_knows_the_source(make_sources) -> None:
     names = {}
     for record in read_results(make_sources(seeds=(0,))).records:
-        assert params_of(record)["task_policy"] == record["task_policy"]
+        assert params_of(record)["source"] == record["source"]
         names[series_of_row(record), record["alpha"]] = run_name(record)
     assert names["unprojected:scpo", None] == "scpo unprojected T=21 seed=0"
     assert names["projected_at_deployment:scpo", 1.1] == (
@@ -199,12 +179,6 @@ def test_mlflow_knows_the_source(make_sources) -> None:
     )
     assert names["projected_at_deployment", 1.1] == "projected_at_deployment alpha=1.1 T=21 seed=0"
     assert names["unconstrained", None] == "unconstrained T=21 seed=0"
-
-
-def test_unprojected_is_a_known_method(make_sources) -> None:
-    record = read_results(make_sources(sources=("scpo",), seeds=(0,))).records[0]
-    assert describe_problem(dict(record) | {"method": "unprojected", "alpha": None}) is None
-    assert sources_of(load_results(make_sources(folder="again"))).notna().all()
 
 
 def test_the_report_shows_sources_only_where_there_are_some(make_sources, make_results) -> None:

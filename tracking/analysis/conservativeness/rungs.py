@@ -24,7 +24,6 @@ from sport_ray.bounds.violation_time import violation_time_bound_from_counts
 from sport_ray.tracking.results.kinds import (
     BY_PATH,
     BY_STEP,
-    FREE_METHODS,
     MEAN_SHIFT,
     RATIO,
     UNCONSTRAINED,
@@ -105,8 +104,8 @@ class Value:
 
 def stated_rung(row: Row) -> str | None:
     """The rung that is the cell's own promise; None for a policy that is deployed as it is."""
-    kind = row.get("constraint") or RATIO
-    if row["method"] in FREE_METHODS or kind == UNCONSTRAINED:
+    kind = row["constraint"]
+    if kind == UNCONSTRAINED:
         return None
     if kind in BY_PATH:
         return "pathwise"
@@ -129,7 +128,7 @@ def prior_values(row: Row, certificate: Mapping[str, Any] | None) -> dict[str, V
         found[name] = Value(bound, _log10(bound) if log10 is None else log10, beta, together)
 
     world, log_world = world_factor(row), log10_world(row)
-    alpha, kind = row.get("alpha"), row.get("constraint") or RATIO
+    alpha, kind = row.get("alpha"), row["constraint"]
     if alpha is not None and kind in BY_STEP:
         log10 = log_world + horizon * math.log10(alpha) + _log10(eps_base)
         laws = {"alpha_mu": _one(row, "alpha_mu"), "alpha_p": _one(row, "alpha_p")}

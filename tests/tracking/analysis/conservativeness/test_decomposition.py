@@ -25,7 +25,8 @@ CERTIFICATE = {
 
 def record(**changes: object) -> dict:
     start = {
-        "cell_id": "0" * 16, "study": "s", "method": "projected_ppo", "constraint": "ratio",
+        "cell_id": "0" * 16, "study": "s", "source": "projected_ppo", "projected": True,
+        "constraint": "ratio",
         "alpha": 2.0, "log_alpha": math.log(2), "horizon": 3, "seed": 0, "status": "finished",
         "eps_base": 0.02, "beta": 1e-7, "prior_bound": 0.16, "num_scenarios": 1000,
         "num_violations": 5, "max_prefix_log_ratio": math.log(4),

@@ -27,7 +27,8 @@ def ladder(seeds: int, noise: float = 0.0, unseen: float | None = None) -> pd.Da
         values = {"ratio": -2 + granted, "posterior": posterior, "empirical": rate}
         for rung, log10 in values.items():
             setting = dict.fromkeys(SETTING) | {
-                "method": "projected_ppo",
+                "source": "projected_ppo",
+                "projected": True,
                 "constraint": "ratio",
                 "alpha": alpha,
                 "eps_max": np.nan,

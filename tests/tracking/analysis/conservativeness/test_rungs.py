@@ -24,7 +24,7 @@ from sport_ray.tracking.analysis.conservativeness.rungs import (
 
 EPS, HORIZON = 0.01, 21
 RECORD = {
-    "method": "projected_ppo", "constraint": "ratio", "alpha": 1.1, "eps_max": None,
+    "constraint": "ratio", "alpha": 1.1, "eps_max": None,
     "horizon": HORIZON, "eps_base": EPS, "beta": 1e-7, "prior_bound": EPS * 1.1**HORIZON,
 }  # fmt: skip
 SETTLED = np.minimum(np.arange(40) // 2, 15)
@@ -105,7 +105,7 @@ def test_the_stated_bound_is_the_recorded_one_and_an_unknown_kind_keeps_only_tha
 
 
 def test_nothing_is_promised_for_an_unconstrained_policy() -> None:
-    free = RECORD | {"method": "unconstrained", "constraint": "unconstrained", "alpha": None}
+    free = RECORD | {"constraint": "unconstrained", "alpha": None}
     assert prior_values(free, CERTIFICATE) == {}
     assert stated_rung(free) is None
 

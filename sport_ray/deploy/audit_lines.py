@@ -1,0 +1,125 @@
+"""What each kind of line of an audit log has, as a reader takes it: names, types and ranges."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from sport_ray.deploy.audit_log import SCHEMA
+from sport_ray.deploy.seeds import MOST_WORDS, POOL
+
+Count = Annotated[int, Field(ge=0)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Numbers = Annotated[tuple[Number, ...], Field(strict=False)]  # a list, as JSON has it
+Word = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class Wrong(Exception):
+    """What a line says is not so."""
+
+
+class Line(BaseModel):
+    """A line without its digests."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class OpenLine(Line):
+    """What was loaded, and how."""
+
+    schema_name: str = Field(alias="schema", pattern=f"^{SCHEMA}$")
+    bundle: str
+    horizon: Count
+    family: str
+    constraint: dict[str, Any]
+    promise: dict[str, Any]
+    on_breach: Literal["raise", "base"]
+    outside: Literal["refuse", "base"]
+    damage: str | None
+
+
+class ResetLine(Line):
+    """An episode begins."""
+
+    episode: Count
+    seed: list[Word] = Field(min_length=POOL, max_length=MOST_WORDS)
+
+
+class StepLine(Line):
+    """An action; ``limit`` and ``max_log_ratio`` are None where there is no end."""
+
+    episode: Count
+    step: Count
+    played: Literal["task", "base"]
+    observation: str
+    base: dict[str, Numbers]
+    chosen: dict[str, Numbers] | None = None
+    drawn: Numbers
+    limit: Number | None
+    max_log_ratio: Number | None
+    log_ratio: Number
+    cost: Number
+    state: Numbers
+    breach: str | None = None
+
+    @model_validator(mode="after")
+    def _as_played(self) -> StepLine:
+        own = {"chosen", "breach"} & self.model_fields_set
+        if None in (getattr(self, name) for name in own):
+            raise ValueError("a number is missing")
+        if own - {"breach"} != ({"chosen"} if self.played == "task" else set()):
+            raise ValueError("it has the numbers of another policy than played")
+        if self.played == "task" and self.breach is not None:
+            raise ValueError("the task policy acted outside of the promise")
+        return self
+
+
+class BreachLine(Line):
+    """A refusal, or a call that was cut short."""
+
+    episode: Count
+    step: Count
+    reason: str
+    stream: Count
+
+
+class EndLine(Line):
+    """An episode ends."""
+
+    episode: Count
+    step: Count
+    reason: str
+
+
+class CloseLine(Line):
+    """The log ends."""
+
+    lines: Count
+
+
+KINDS: dict[str, type[Line]] = {
+    "open": OpenLine,
+    "reset": ResetLine,
+    "step": StepLine,
+    "breach": BreachLine,
+    "end": EndLine,
+    "close": CloseLine,
+}
+
+
+def parse_line(kind: Any, record: dict[str, Any]) -> Line:
+    """A line as its kind has it.
+
+    Raises:
+        Wrong: another kind, a field more or less, or a value that is none; says which.
+    """
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise Wrong(f"its kind {kind!r} is unknown")
+    try:
+        return KINDS[kind].model_validate(record)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "content"
+        got = repr(first["input"])[:80]
+        raise Wrong(f"its {where} is wrong: {first['msg']}, got {got}") from None

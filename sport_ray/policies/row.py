@@ -1,0 +1,111 @@
+"""The Gaussian of a policy at one observation: the numbers of ``FrozenGaussian``, to the bit.
+
+Rollouts pass observations through a network in blocks of 64 rows; for one observation that is
+ten times the work. Both sums are float64 and differ in their last bits only, and the policy is
+what they round to in float32. So one row is computed with a bound on how far *any* order of
+summation may be from it, and where the rounding could depend on that (less than one observation in
+a hundred), the block is computed after all.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sport_ray.policies.heads import ROW_ACTIVATIONS, LogStd, Normalize, fixed
+from sport_ray.policies.network import GaussianNetwork
+from sport_ray.policies.sealed import Sealed
+from sport_ray.policies.threads import one_thread
+
+Array = NDArray[np.float64]
+BLOCK = 64
+"""Rows per forward pass. Matrix kernels sum in an order that depends on the shape, so every pass
+has exactly this shape (the last one padded): a row then does not depend on its companions."""
+_U = 2.0**-53
+
+
+class RowPolicy(Sealed):
+    """A diagonal Gaussian policy with fixed weights, one observation at a time.
+
+    network: float64, of float32 numbers; it computes the blocks.
+    """
+
+    def __init__(self, network: GaussianNetwork) -> None:
+        spec = network.spec
+        self.observation_size, self.action_size = spec.observation_size, spec.action_size
+        self._network = network
+        self._normalize = Normalize(spec.normalization)
+        constant = spec.std_head == "constant"
+        self._log_std = LogStd(spec, network.log_std.numpy() if constant else None)
+        self._relu = spec.activation == "relu"
+        self._activate, self._steepest = ROW_ACTIVATIONS[spec.activation]
+        self._layers = []
+        for linear in network.body:
+            if not isinstance(linear, torch.nn.Linear):
+                continue
+            matrix, bias = fixed(linear.weight.numpy()), fixed(linear.bias.numpy())
+            # More than any sum's error: n products and additions and the bias (γ_n, Higham 3.1).
+            gamma = (matrix.shape[1] + 8.0) * _U
+            norms = np.linalg.norm(matrix, axis=1) * (1.0 + 1e-6)
+            self._layers.append((matrix, bias, norms, gamma, gamma * np.abs(bias)))
+        self._count = [0]
+
+    @property
+    def blocks(self) -> int:
+        """How often a block was needed."""
+        return self._count[0]
+
+    def parameters(self, observation: NDArray[np.floating]) -> Array:
+        """Mean, then std (2 D,), at an observation (O,): float32 numbers in a float64 array.
+
+        Raises:
+            ArithmeticError: a mean or std that is not finite.
+        """
+        with np.errstate(all="ignore"):
+            seen = observation.astype(np.float32).astype(np.float64)
+            both = self._row(self._normalize(seen))
+            if both is None:
+                both = self._block(seen)
+        if not np.isfinite(both).all():
+            raise ArithmeticError("the policy's mean or std is not finite")
+        return both.astype(np.float64)
+
+    def _row(self, x: Array) -> NDArray[np.float32] | None:
+        """Mean and std, rounded, or None where the order of summation could matter."""
+        off = 0.0  # length of the error of x against exact arithmetic
+        last = len(self._layers) - 1
+        for index, (matrix, bias, norms, gamma, offset) in enumerate(self._layers):
+            # Cauchy–Schwarz, entry by entry: the sum of |w||x| is at most the product of lengths.
+            error = norms * (gamma * (math.sqrt(x.dot(x)) + off) + off) + offset
+            x = matrix @ x
+            x += bias
+            if index == last:
+                break
+            if self._relu:
+                error[x < -2.0 * error] = 0.0  # 0 in any order
+                np.maximum(x, 0.0, out=x)
+                off = math.sqrt(error.dot(error))
+            else:
+                own = 16.0 * _U * (math.sqrt(len(x)) + math.sqrt(x.dot(x)))
+                off = self._steepest * math.sqrt(error.dot(error)) + own
+                x = self._activate(x)
+        error *= 2.0 * (1.0 + 1e-6)  # theirs may err the other way
+        mean = x[: self.action_size]
+        log_std, wide = self._log_std(x[self.action_size :], error[self.action_size :])
+        std = np.exp(log_std)
+        off = error[: self.action_size]
+        low = np.concatenate((mean - off, std * (1.0 - wide))).astype(np.float32)
+        high = np.concatenate((mean + off, std * (1.0 + wide))).astype(np.float32)
+        return low if (low == high).all() and wide.max() < 1e-3 else None
+
+    def _block(self, x: Array) -> NDArray[np.float32]:
+        """Mean and std as FrozenGaussian computes them."""
+        self._count[0] += 1
+        rows = torch.zeros((BLOCK, self.observation_size), dtype=torch.float64)
+        rows[0] = torch.from_numpy(x)
+        with torch.no_grad(), one_thread():
+            found = self._network(rows)
+        return found.parameters[0].numpy().astype(np.float32)

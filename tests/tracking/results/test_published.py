@@ -1,0 +1,61 @@
+"""Published results are results: what they say is read back, checked, and reported on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sport_ray.errors import UserError
+from sport_ray.tracking.report.publish import publish
+from sport_ray.tracking.report.write import write_report
+from sport_ray.tracking.results.records import read_results
+from sport_ray.tracking.results.record import COLUMN_NAMES
+
+COMMITTED = Path(__file__).parents[3] / "docs" / "results"
+
+
+@pytest.fixture
+def published(make_results: Callable[..., Path], tmp_path: Path) -> tuple[Path, Path]:
+    """A result folder, and what was published of it."""
+    results = make_results(alphas=(1.0, 1.1), horizons=(21,), seeds=(0, 1))
+    write_report(results)
+    publish(results, tmp_path / "published", {}, "sport-ray run study.yaml")
+    return results, tmp_path / "published"
+
+
+def test_records_come_back_to_the_bit(published: tuple[Path, Path]) -> None:
+    results, out = published
+    whole = {record["cell_id"]: record for record in read_results(results).records}
+    back = read_results(out)
+    assert back.unreadable == ()
+    assert {record["cell_id"] for record in back.records} == set(whole)
+    names = COLUMN_NAMES
+    for record in back.records:
+        kept = {name: whole[record["cell_id"]].get(name) for name in names}
+        assert {name: record.get(name) for name in names} == kept
+
+
+def test_its_report_is_the_same(published: tuple[Path, Path], tmp_path: Path) -> None:
+    results, out = published
+    write_report(out, tmp_path / "again")
+    for name in ("cells.csv", "pareto.csv", "figures/risk.svg"):
+        assert (tmp_path / "again" / name).read_bytes() == (results / name).read_bytes()
+
+
+def test_a_row_that_is_none_is_left_out_and_named(published: tuple[Path, Path]) -> None:
+    _, out = published
+    text = (out / "cells.csv").read_text()
+    (out / "cells.csv").write_text(text.replace(",finished,", ",perhaps,", 1))
+    assert len(read_results(out).unreadable) == 1
+    (out / "cells.csv").write_text(text.replace(",21,", ",many,", 1))
+    with pytest.raises(UserError, match=r"damaged file .*cells\.csv"):
+        read_results(out)
+
+
+@pytest.mark.parametrize("folder", sorted(COMMITTED.glob("*/")), ids=lambda path: path.name)
+def test_what_is_committed_follows_from_its_certificates(folder: Path) -> None:
+    found = read_results(folder)
+    assert found.unreadable == ()
+    assert len(found.records) == len((folder / "cells.csv").read_text().splitlines()) - 1

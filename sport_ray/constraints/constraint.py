@@ -71,7 +71,7 @@ class Constraint(ABC):
         """Largest log density ratio of any trajectory of T steps, nats; inf where there is none."""
         return horizon * self.log_ratio_limit
 
-    def require_family(self, family: type[Distribution]) -> None:
+    def require_family(self, family: type[Distribution]) -> None:  # noqa: B027
         """Refuse policies of a family that its theorem does not hold for; by default of none.
 
         Raises:

@@ -55,26 +55,18 @@ class MeanShiftBudget(Budget):
         self, base: Distribution, task: Distribution, limits: Tensor | float | None = None
     ) -> Distribution:
         """The shift scaled onto the ball of radius ``limits`` in the base's own units."""
-        return self._shifts(task).projected_shift(base, self.limits_or_first(limits))
+        return _shifts(task).projected_shift(_shifts(base), self.limits_or_first(limits))
 
     def within(self, step: Distribution, base: Distribution, limits: Tensor | float) -> Tensor:
         """Whether nothing but a shift was made, and within the radius."""
-        shifted = self._shifts(step)
-        square = torch.from_numpy(np.atleast_1d(shifted.squared_shift(base)))
+        shifted, origin = _shifts(step), _shifts(base)
+        square = torch.from_numpy(np.atleast_1d(shifted.squared_shift(origin)))
         radius = torch.as_tensor(limits, dtype=torch.float64).cpu()
-        return shifted.is_shift_of(base).cpu() & (square <= radius**2)
+        return shifted.is_shift_of(origin).cpu() & (square <= radius**2)
 
     def require_family(self, family: type[Distribution]) -> None:
         """Refuse families without shifts."""
-        if not issubclass(family, Shifts):
-            raise UserError(
-                f"constraint {self.name!r} shifts the base policy's means, which the family "
-                f"{family.name!r} has not: choose another constraint"
-            )
-
-    def _shifts(self, step: Distribution) -> Shifts:
-        self.require_family(type(step))
-        return cast(Shifts, step)
+        _require_shifts(issubclass(family, Shifts), family)
 
     def offer(self, left: Array, steps: Array) -> Array:
         """r_t, in units of the base's std."""
@@ -82,7 +74,7 @@ class MeanShiftBudget(Budget):
 
     def cost(self, step: Distribution, base: Distribution, action: Array) -> Array:
         """The squared shift, whatever the action; rounded up."""
-        return self._shifts(step).squared_shift(base)
+        return _shifts(step).squared_shift(_shifts(base))
 
     def prior_bound(self, evidence: Evidence) -> float:
         """Φ(Φ⁻¹(ε_base) + μ), whatever the horizon."""
@@ -92,3 +84,16 @@ class MeanShiftBudget(Budget):
     def for_target(cls, evidence: Evidence, eps_max: float, *, trained: bool = False) -> Self:
         """μ = Φ⁻¹(ε_max) − Φ⁻¹(ε_base), rounded inwards."""
         return cls(mu=max_mu(evidence.eps_base, eps_max), steps_left=evidence.steps_left)
+
+
+def _shifts(given: Distribution) -> Shifts:
+    _require_shifts(isinstance(given, Shifts), type(given))
+    return cast("Shifts", given)
+
+
+def _require_shifts(there: bool, family: type[Distribution]) -> None:
+    if not there:
+        raise UserError(
+            "constraint 'mean_shift' shifts the base policy's means, which the family "
+            f"{family.name!r} has not: choose another constraint"
+        )

@@ -77,7 +77,7 @@ class PathwiseBudget(Budget):
         return np.minimum(most, np.sqrt(left / (PACE * steps))) if self.rule == "spread" else most
 
     def cost(self, step: Distribution, base: Distribution, action: Array) -> Array:
-        """log π(a)/π_base(a), nats, rounded up; the base: 0."""
+        """The log ratio of the action, nats, rounded up; the base: 0."""
         return step.log_ratio_above(base, action)
 
     def prior_bound(self, evidence: Evidence) -> float:

@@ -164,7 +164,7 @@ class Distribution(ABC):
 
     @abstractmethod
     def log_ratio(self, base: Self, action: Array) -> Array:
-        """log π(a)/π_base(a) of actions (..., D), nats, (...); 0 where both are the same."""
+        """Log π(a)/π_base(a) of actions (..., D), nats, (...); 0 where both are the same."""
 
     @abstractmethod
     def log_ratio_above(self, base: Self, action: Array) -> Array:
@@ -172,7 +172,7 @@ class Distribution(ABC):
 
     @abstractmethod
     def max_log_ratio(self, base: Self) -> Tensor:
-        """log max_a π(a)/π_base(a), nats, float64 (...); inf where there is none.
+        """Log max_a π(a)/π_base(a), nats, float64 (...); inf where there is none.
 
         Raises:
             ValueError: numbers that describe no member.

@@ -22,9 +22,9 @@ bits and is cheaper than a block: one environment's steps in training, say."""
 class FrozenGaussian(Sealed):
     """The policy that a certificate is about: weights fixed, evaluated in float64.
 
-    An observation is rounded to float32 first and the distribution's numbers are rounded to float32
-    last: the policy *is* these float32 numbers. Rollouts (float64) and RLlib (float32) therefore act
-    on the same policy to the bit, and the density ratio of two policies can be checked on the
+    An observation is rounded to float32 first and the distribution's numbers are rounded to
+    float32 last: the policy *is* these float32 numbers. Rollouts (float64) and RLlib (float32)
+    therefore act on the same policy to the bit, and the density ratio of two policies can be checked on the
     very numbers that are sampled from. Nothing about it can be changed.
     """
 

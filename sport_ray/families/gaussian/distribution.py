@@ -51,7 +51,8 @@ class Gaussian(Shifts):
     def sample(self, noise: Array) -> Array:
         """Mean + std · noise."""
         mean, std = self.arrays()
-        return mean + std * noise
+        drawn: Array = mean + std * noise
+        return drawn
 
     def log_prob(self, action: Tensor) -> Tensor:
         """Log N(a; mean, diag(std²)), nats; from (a − mean)/std, so that no std is squared."""

@@ -21,7 +21,9 @@ _U = 2.0**-53
 
 @dataclass(frozen=True)
 class GaussianHead:
-    """How mean and log std (nats) come about, with bounds lo, hi and an output x of the layer:
+    """How mean and log std (nats) come about of a layer's outputs.
+
+    With bounds lo, hi and an output x of the layer
 
         bounded             log std = lo + (hi − lo)·(tanh(x) + 1)/2
         clamped, constant   log std = min(max(x, lo), hi)

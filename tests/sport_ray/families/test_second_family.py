@@ -45,6 +45,12 @@ class Coin(Distribution):
     def draw_noise(cls, generator, steps, action_size):
         return generator.random((steps, action_size))
 
+    def valid(self):
+        return super().valid() & ((self.parts[0] >= 0.0) & (self.parts[0] <= 1.0)).all(-1)
+
+    def agrees(self, other, base):
+        return ((self.parts[0] - other.parts[0]).abs() <= 1e-6).all(-1)
+
     def sample(self, noise):
         return np.where(noise < self.arrays()[0], 1.0, -1.0)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -68,10 +70,36 @@ def test_numbers_by_name_and_in_a_row_are_the_same_gaussian():
     assert step.parameters.shape == (5, Gaussian.num_parameters(3))
     for other in (
         Gaussian.from_parameters(step.parameters),
-        Gaussian.from_fields({n: x.tolist() for n, x in step.fields("base_").items()}, "base_"),
+        Gaussian.from_fields({name: x.tolist() for name, x in step.fields().items()}),
     ):
         assert not other.differs(step).any()
+    assert sorted(step.fields("base_")) == ["base_mean", "base_std"]
     assert step.differs(step[[0, 1, 2, 4, 3]]).tolist() == [False, False, False, True, True]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"mean": [0.0]},
+        {"mean": [0.0], "std": [1.0], "skew": [0.0]},
+        {"mean": [0.0], "std": [0.0]},
+        {"mean": [0.0], "std": [-1.0]},
+        {"mean": [math.nan], "std": [1.0]},
+        {"mean": [0.0], "std": [math.inf]},
+        {"mean": [0.0, 0.0, 0.0], "std": [1.0]},
+    ],
+)
+def test_numbers_of_no_gaussian_are_refused(fields):
+    with pytest.raises(ValueError, match="gaussian"):
+        Gaussian.from_fields(fields)
+
+
+def test_another_processor_s_rounding_agrees_and_a_shift_does_not():
+    mean, std, *_ = numbers(5, 3)
+    step = gaussian(mean, std)
+    assert step.agrees(gaussian(mean * (1.0 + 2.0**-23), std), step).all()
+    assert not step.agrees(gaussian(mean + 1e-3 * std, std), step).any()
+    assert not step.agrees(gaussian(mean, 1.001 * std), step).any()
 
 
 def test_a_name_stands_for_one_family():

@@ -20,7 +20,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from sport_ray.projection import kl_divergence, max_log_ratio, project_kl
+from sport_ray.families.gaussian.projection import kl_divergence, max_log_ratio, project_kl
 
 LOG_ALPHA = 0.2231435513142097  # alpha = 1.25
 Problems = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]

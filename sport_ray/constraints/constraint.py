@@ -22,7 +22,7 @@ from torch import Tensor
 
 from sport_ray.constraints.evidence import Evidence
 from sport_ray.errors import UserError
-from sport_ray.projection import max_log_ratio
+from sport_ray.families import Distribution
 
 Array = NDArray[np.float64]
 CONSTRAINTS: dict[str, type[Constraint]] = {}
@@ -95,25 +95,25 @@ class Constraint(ABC):
         """Largest log density ratio of any trajectory of T steps, nats; inf where there is none."""
         return horizon * self.log_ratio_limit
 
+    def require_family(self, family: type[Distribution]) -> None:  # noqa: B027
+        """Refuse policies of a family that its theorem does not hold for; by default of none.
+
+        Raises:
+            UserError: names both.
+        """
+
     @abstractmethod
     def project(
-        self,
-        mean_base: Tensor,
-        std_base: Tensor,
-        mean_task: Tensor,
-        std_task: Tensor,
-        limits: Tensor | float | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """The closest Gaussian to the task's within the limits: (mean, std), each (..., D).
+        self, base: Distribution, task: Distribution, limits: Tensor | float | None = None
+    ) -> Distribution:
+        """The members of the family closest to the task policy's (...) within the limits.
 
         limits: (...) or a number; default those of an episode's first state.
         """
 
-    def within(
-        self, mean: Tensor, std: Tensor, mean_base: Tensor, std_base: Tensor, limits: Tensor | float
-    ) -> Tensor:
-        """Whether each Gaussian keeps to its limit, in float64 on the numbers given; bool (...)."""
-        return max_log_ratio(mean, std, mean_base, std_base) <= limits
+    def within(self, step: Distribution, base: Distribution, limits: Tensor | float) -> Tensor:
+        """Whether each member keeps to its limit, in float64 on the numbers given; bool (...)."""
+        return step.max_log_ratio(base) <= limits
 
     # The budget.
 
@@ -138,11 +138,9 @@ class Constraint(ABC):
         """The limits that features (n, num_features) stand for, float64."""
         return features[..., 0].double() if self.state_size else self.log_ratio_limit
 
-    def cost(
-        self, mean: Array, std: Array, mean_base: Array, std_base: Array, action: Array
-    ) -> Array:
-        """What drawing ``action`` (n, D) from N(mean, std) spent, (n,), rounded up."""
-        return np.zeros(len(mean))
+    def cost(self, step: Distribution, base: Distribution, action: Array) -> Array:
+        """What drawing ``action`` (n, D) from ``step`` spent, (n,), rounded up."""
+        return np.zeros(len(action))
 
     def spend(self, state: Array, cost: Array) -> Array:
         """The state after one step of that cost, (n, state_size).

@@ -8,6 +8,8 @@ from typing import ClassVar, Self
 from sport_ray.bounds import gauss_renyi_bound, gauss_renyi_max_alpha
 from sport_ray.constraints.evidence import Evidence
 from sport_ray.constraints.ratio import RatioConstraint
+from sport_ray.errors import UserError
+from sport_ray.families import Distribution, Gaussian
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,14 @@ class GaussRenyiConstraint(RatioConstraint):
     formula: ClassVar[str] = "min over λ > 1 of (ε_base · e^{T ρ(λ, α)})^{(λ−1)/λ}"
     order: ClassVar[int] = 1
     simultaneous: ClassVar[bool] = True
+
+    def require_family(self, family: type[Distribution]) -> None:
+        """Refuse all but Gaussians."""
+        if not issubclass(family, Gaussian):
+            raise UserError(
+                f"constraint {self.name!r} has a bound for Gaussians alone, not for the family "
+                f"{family.name!r}: choose the constraint 'ratio'"
+            )
 
     def prior_bound(self, evidence: Evidence) -> float:
         """min_{λ>1} (ε_base · e^{T ρ(λ, α)})^{(λ−1)/λ}, never above ε_base · α^T."""

@@ -9,6 +9,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from sport_ray.constraints.constraint import Constraint
+from sport_ray.families import Distribution
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,7 @@ class Unconstrained(Constraint):
         return math.inf
 
     def project(
-        self,
-        mean_base: Tensor,
-        std_base: Tensor,
-        mean_task: Tensor,
-        std_task: Tensor,
-        limits: Tensor | float | None = None,
-    ) -> tuple[Tensor, Tensor]:
+        self, base: Distribution, task: Distribution, limits: Tensor | float | None = None
+    ) -> Distribution:
         """The task policy itself."""
-        return mean_task, std_task
+        return task

@@ -171,6 +171,7 @@ class ProjectedPPOConfig(PPOConfig):
         start = self.task or self.base
         if start is None or (self.base is None and not isinstance(self.constraint, Unconstrained)):
             raise UserError("no base policy: call .training(base=<network or folder>, alpha=...)")
+        self.constraint.require_family(start.spec.family)
         if isinstance(self.env, str):
             self.env_config = {
                 "env_id": self.env,

@@ -15,10 +15,8 @@ from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
 from torch import Tensor
 
 from sport_ray.projected_ppo.advantages import StandardiseAdvantages
-from sport_ray.projected_ppo.distribution import MeanStdGaussian
 from sport_ray.projected_ppo.fragment import Fragment, training_batch
 from sport_ray.projected_ppo.module import POLICY_INPUTS, ProjectedPPOModule
-from sport_ray.projection import kl_divergence, max_log_ratio
 
 
 class ProjectedPPOLearner(PPOTorchLearner):
@@ -109,8 +107,8 @@ class ProjectedPPOLearner(PPOTorchLearner):
         )
         module: ProjectedPPOModule = self.module[module_id].unwrapped()
         with torch.no_grad():
-            current = MeanStdGaussian.from_logits(fwd_out[Columns.ACTION_DIST_INPUTS][rows])
-            logp = current.logp(batch[Columns.ACTIONS][rows])
+            current = module.drawn_from(fwd_out[Columns.ACTION_DIST_INPUTS][rows])
+            logp = current.log_prob(batch[Columns.ACTIONS][rows])
             ratio = torch.exp(logp - batch[Columns.ACTION_LOGP][rows])
             clipped = ((ratio - 1.0).abs() > config.clip_param).float().mean()
         self.metrics.log_value((module_id, "clip_fraction"), clipped, reduce="mean", window=64)
@@ -155,11 +153,10 @@ class ProjectedPPOLearner(PPOTorchLearner):
         if not module.constrained:
             return
         with torch.no_grad():
-            mean, std = batch[Columns.ACTION_DIST_INPUTS][rows].chunk(2, dim=-1)
-            base_mean, base_std, task_mean, task_std = batch[POLICY_INPUTS][rows].chunk(4, dim=-1)
-            log_ratio = max_log_ratio(mean, std, base_mean, base_std)
-            limits = module.limits(batch[Columns.OBS][rows])
-            within = module.constraint.within(mean, std, base_mean, base_std, limits)
+            step = module.family.from_parameters(batch[Columns.ACTION_DIST_INPUTS][rows])
+            base, task = module.came_from(batch[POLICY_INPUTS][rows])
+            log_ratio = step.max_log_ratio(base)
+            within = module.constraint.within(step, base, module.limits(batch[Columns.OBS][rows]))
             if not bool(within.all()):
                 raise ArithmeticError(
                     f"a stored action distribution has log ratio {log_ratio[~within][0].item()} "
@@ -167,12 +164,11 @@ class ProjectedPPOLearner(PPOTorchLearner):
                     "was not sampled as projected"
                 )
             worst = log_ratio.max().item()
-            projected = ((mean != task_mean) | (std != task_std)).any(dim=-1)
             values = {
-                "projected_share": projected.float().mean(),
+                "projected_share": step.differs(task).float().mean(),
                 "mean_log_ratio": log_ratio.mean(),
-                "kl_to_base": kl_divergence(mean, std, base_mean, base_std).mean(),
-                "task_distance": kl_divergence(mean, std, task_mean, task_std).mean(),
+                "kl_to_base": step.kl(base).mean(),
+                "task_distance": step.kl(task).mean(),
             }
         self.metrics.log_value((module_id, "max_log_ratio"), worst, reduce="max")
         self.metrics.log_dict(values, key=module_id, window=1)  # of this batch

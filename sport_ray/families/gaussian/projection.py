@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sport_ray.projection.arrays import as_limits, as_rows, max_log_ratio_arrays, raise_bad
-from sport_ray.projection.gradient import pull_back
-from sport_ray.projection.kernels import project_rows
+from sport_ray.families.gaussian.arrays import as_limits, as_rows, max_log_ratio_arrays, raise_bad
+from sport_ray.families.gaussian.gradient import pull_back
+from sport_ray.families.gaussian.kernels import project_rows
 
 _DTYPES = (torch.float32, torch.float64)
 

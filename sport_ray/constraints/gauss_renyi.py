@@ -22,6 +22,8 @@ class GaussRenyiConstraint(RatioConstraint):
     name: ClassVar[str] = "gauss_renyi"
     title: ClassVar[str] = "Gauss–Rényi"
     formula: ClassVar[str] = "min over λ > 1 of (ε_base · e^{T ρ(λ, α)})^{(λ−1)/λ}"
+    order: ClassVar[int] = 1
+    simultaneous: ClassVar[bool] = True
 
     def require_family(self, family: type[Distribution]) -> None:
         """Refuse all but Gaussians."""

@@ -72,7 +72,8 @@ class Gaussian(Shifts):
         [0.5]
         """
         log_std, far, near = self._terms(base, action)
-        return (log_std + far - near).sum(axis=-1)
+        total: Array = (log_std + far - near).sum(axis=-1)
+        return total
 
     def log_ratio_above(self, base: Gaussian, action: Array) -> Array:
         """The log ratio and more than its rounding error; exactly 0 at the base."""

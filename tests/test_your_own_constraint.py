@@ -127,7 +127,7 @@ def test_it_is_deployed(swept: Path, cell: pd.Series, monkeypatch: pytest.Monkey
     policy.reset(0)
     action = policy.act(np.zeros(44, dtype=np.float32))
     assert np.isfinite(action).all()
-    shift = np.sqrt(policy.last.chosen.squared_shift(policy.last.base))
-    assert 0.0 < shift <= cell["radius"]
+    shift = policy.last.chosen.squared_shift(policy.last.base)
+    assert 0.0 < shift <= cell["radius"] ** 2
     policy.close()
     assert "holds" in sport_ray("audit", "audit.jsonl", "--bundle", "out", cwd=swept)

@@ -9,8 +9,10 @@ promise rests on it, and numpy sums it in one order on every machine.
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -49,8 +51,6 @@ class Distribution(ABC):
     def __init__(self, *parts: Tensor) -> None:
         if len(parts) != len(self.part_names):
             raise ValueError(f"a {self.name} needs {self.part_names}, got {len(parts)} tensors")
-        if any(part.shape != parts[0].shape for part in parts):
-            raise ValueError(f"parts of a {self.name} have shapes {[p.shape for p in parts]}")
         self.parts = parts
 
     # The family.
@@ -84,9 +84,9 @@ class Distribution(ABC):
         """
         if set(fields) != set(cls.part_names):
             raise ValueError(f"a {cls.name} has {cls.part_names}, got {', '.join(sorted(fields))}")
-        parts = (np.array(fields[name], dtype=np.float64) for name in cls.part_names)
+        parts = [np.array(fields[name], dtype=np.float64) for name in cls.part_names]
         found = cls(*map(torch.from_numpy, parts))
-        if not found.valid().all():
+        if any(part.shape != parts[0].shape for part in parts) or not found.valid().all():
             raise ValueError(f"no {cls.name} has these numbers")
         return found
 
@@ -128,8 +128,7 @@ class Distribution(ABC):
     def differs(self, other: Self) -> Tensor:
         """Whether any number of it is another, bool (...)."""
         pairs = zip(self.parts, other.parts, strict=True)
-        apart = [(mine != its).any(dim=-1) for mine, its in pairs]
-        return torch.stack(apart).any(dim=0)
+        return reduce(operator.or_, ((mine != its).any(dim=-1) for mine, its in pairs))
 
     def copy(self) -> Self:
         """The same in memory of its own."""
@@ -137,7 +136,7 @@ class Distribution(ABC):
 
     def valid(self) -> Tensor:
         """Whether its numbers describe a member, bool (...); finite ones at least."""
-        return torch.stack([torch.isfinite(part).all(dim=-1) for part in self.parts]).all(dim=0)
+        return reduce(operator.and_, (torch.isfinite(part).all(dim=-1) for part in self.parts))
 
     @abstractmethod
     def agrees(self, other: Self, base: Self) -> Tensor:

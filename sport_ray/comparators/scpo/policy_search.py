@@ -1,6 +1,6 @@
 """SCPO on a policy whose violation probability is known from rollouts only.
 
-Steps come from a local model (docs/scpo.md), here of noisy differences under common random
+Steps come from a local model (docs/comparators.md), here of noisy differences under common random
 numbers and with an estimated L: it proposes. Whether a proposal may
 be kept is decided by fresh rollouts alone (:mod:`sport_ray.comparators.scpo.acceptance`), so the
 claim needs no L.

@@ -72,7 +72,8 @@ class Gaussian(Shifts):
         [0.5]
         """
         log_std, far, near = self._terms(base, action)
-        return (log_std + far - near).sum(axis=-1)
+        total: Array = (log_std + far - near).sum(axis=-1)
+        return total
 
     def log_ratio_above(self, base: Gaussian, action: Array) -> Array:
         """The log ratio and more than its rounding error; exactly 0 at the base."""
@@ -127,8 +128,8 @@ class Gaussian(Shifts):
     def agrees(self, other: Gaussian, base: Gaussian) -> Tensor:
         """Within 1e-5 of the base's std and a few units in the last place of its mean."""
         allowed = _NEAR * base.std + _UNITS * base.mean.abs()
-        pairs = zip(self.parts, other.parts, strict=True)
-        return torch.stack([((a - b).abs() <= allowed).all(dim=-1) for a, b in pairs]).all(dim=0)
+        near = (self.mean - other.mean).abs() <= allowed
+        return (near & ((self.std - other.std).abs() <= allowed)).all(dim=-1)
 
     def is_shift_of(self, base: Gaussian) -> Tensor:
         """Whether the std is the base's."""

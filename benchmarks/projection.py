@@ -73,8 +73,9 @@ def cvxpy_solver(dims: int) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
 
 
 def against_cvxpy(console: Console, rounds: int) -> None:
-    """Time per projection at D = 2 and 10, batch 4096; answers outside the bound; KL of one
-    over KL of the other, less 1 (median).
+    """Time per projection at D = 2 and 10, batch 4096, and how good the answers are.
+
+    Answers outside the bound; KL of one over KL of the other, less 1 (median).
     """
     try:
         for dims in (2, 10):

@@ -31,8 +31,9 @@ def certificate_file(path: Path) -> Path:
 
 
 def bundle_folder(path: Path) -> Path | None:
-    """The folder of the bundle that a path means: a folder with a manifest, or with a task policy
-    to which one belongs; or the manifest itself. None for a certificate.
+    """The folder of the bundle that a path means; None for a certificate.
+
+    A folder with a manifest, or with a task policy to which one belongs; or the manifest itself.
     """
     if path.name == MANIFEST:
         return path.parent

@@ -69,7 +69,7 @@ class PointReachAvoidEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float64]]
     """
 
     # gymnasium.Env declares it so: mypy refuses a ClassVar in its place.
-    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
 
     def __init__(
         self,

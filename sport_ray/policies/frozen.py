@@ -24,8 +24,8 @@ class FrozenGaussian(Sealed):
 
     An observation is rounded to float32 first and the distribution's numbers are rounded to
     float32 last: the policy *is* these float32 numbers. Rollouts (float64) and RLlib (float32)
-    therefore act on the same policy to the bit, and the density ratio of two policies can be checked on the
-    very numbers that are sampled from. Nothing about it can be changed.
+    therefore act on the same policy to the bit, and the density ratio of two policies can be
+    checked on the very numbers that are sampled from. Nothing about it can be changed.
     """
 
     def __init__(self, network: GaussianNetwork) -> None:

@@ -28,7 +28,9 @@ class Projection(NamedTuple):
 
 @dataclass(frozen=True)
 class SafeRegion:
-    """Steps Δ with ‖Δ‖ ≤ radius and, for every constraint i, an upper bound of at most 0 on it:
+    """Steps Δ with ‖Δ‖ ≤ radius and an upper bound of at most 0 on every constraint.
+
+    The bound on constraint i is
 
         value_i + value_error_i + gradient_i·Δ + gradient_error_i‖Δ‖ + L_i‖Δ‖²/2 ≤ 0
 

@@ -30,7 +30,8 @@ VALUES: list[Any] = [
 
 def one_line(checks: list[Check]) -> None:
     for check in checks:
-        assert check.detail.isprintable() and len(check.detail) < 500, check
+        assert check.detail.isprintable(), check
+        assert len(check.detail) < 500, check
 
 
 @pytest.fixture

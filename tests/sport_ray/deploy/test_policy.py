@@ -210,8 +210,9 @@ def test_a_step_that_cannot_be_shown_to_be_within_is_the_base_policys(
 def test_an_action_that_cannot_be_charged_is_not_played_nor_drawn_again(
     bundle: Path, observations: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was drawn is refused because of what it is: the base's action from the same noise, or
-    another draw, would be no sample of the base policy.
+    """What was drawn is refused because of what it is.
+
+    The base's action from the same noise, or another draw, would be no sample of the base policy.
     """
     log = tmp_path / "log.jsonl"
     policy = load(bundle, on_breach="base", log=log)

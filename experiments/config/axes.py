@@ -125,7 +125,7 @@ def _checked_samples(name: str, kind: str, ends: list[Any], samples: Any) -> int
         raise ValueError(
             f"{name}: samples = {samples}, but {kind} = {ends} has only {ends[1] - ends[0]} values"
         )
-    return samples
+    return int(samples)
 
 
 def drawn(seed: int, name: str, axis: Any) -> Iterator[Value]:
@@ -156,11 +156,13 @@ def _range(axis: dict[str, Any]) -> tuple[str, Any, Any]:
 def tidy(name: str, axis: Any, value: Any) -> Value:
     """A value that was drawn, as it is used: of few digits, in its range, of the right type."""
     if isinstance(axis, list):
-        return axis[axis.index(value)]
+        listed: Value = axis[axis.index(value)]
+        return listed
     kind, low, high = _range(axis)
     if "randint" in kind:
         return _checked_value(name, min(max(int(value), low), high - 1))
-    return min(max(float(f"{value:.{DIGITS}g}"), low), high)
+    found: Value = min(max(float(f"{value:.{DIGITS}g}"), low), high)
+    return found
 
 
 def axis_values(seed: int, name: str, axis: Any) -> list[Value]:

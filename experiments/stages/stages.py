@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.markup import escape
@@ -82,7 +82,7 @@ def make_base(context: Context, out: Path, command: str) -> str:
     ):
         seen = 0
 
-        def progress(sampled: int, _: dict) -> None:
+        def progress(sampled: int, _: dict[str, Any]) -> None:
             nonlocal seen
             advance(sampled - seen)
             seen = sampled

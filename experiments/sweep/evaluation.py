@@ -52,7 +52,9 @@ class Samples:
         if poses is not None and kept.size:
             self.seen_pose = True
             self.poses[scenario[kept], step[kept]] = poses[kept]
-        for row in np.flatnonzero(scenario == 0) if laws is not None else ():
+        if laws is None:
+            return
+        for row in np.flatnonzero(scenario == 0):
             parts = (laws.chosen, ""), (laws.base, "base_"), (laws.task, "task_")
             self.along.append(
                 {n: part for law, which in parts for n, part in law[row].fields(which).items()}

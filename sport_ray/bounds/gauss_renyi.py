@@ -185,7 +185,8 @@ def _best_order(eps_base: float, log_ratios: np.ndarray, counts: np.ndarray) -> 
         saved = np.log1p(excess * -np.expm1(-2.0 * log_ratios)) / (2.0 * excess)
         budget = (counts * (log_ratios - saved)).sum(axis=-1)
         excess = excess[..., 0]
-        return (log_eps + budget) * (excess / (1.0 + excess))
+        found: np.ndarray = (log_eps + budget) * (excess / (1.0 + excess))
+        return found
 
     values = value(_GRID)
     near = int(np.argmin(values))

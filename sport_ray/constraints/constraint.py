@@ -132,7 +132,8 @@ class Constraint(ABC):
     @property
     def num_features(self) -> int:
         """Entries that the budget adds to the observation."""
-        return self.features(self.start(1)).shape[1]
+        found: int = self.features(self.start(1)).shape[1]
+        return found
 
     def feature_limits(self, features: Tensor) -> Tensor | float:
         """The limits that features (n, num_features) stand for, float64."""

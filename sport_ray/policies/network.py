@@ -73,7 +73,7 @@ class PolicySpec(BaseModel):
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        fields = handler(self)
+        fields: dict[str, Any] = handler(self)
         for name in ("std_head", "action_low", "action_high", "normalization"):
             if name in fields and fields[name] == type(self).model_fields[name].default:
                 del fields[name]

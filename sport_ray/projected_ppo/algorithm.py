@@ -124,11 +124,11 @@ class ProjectedPPOConfig(PPOConfig):
         super().training(**kwargs)
         if alpha is not NotProvided and constraint is not NotProvided:
             raise UserError("give alpha or constraint, not both")
-        if base is not NotProvided:
+        if base is not NotProvided:  # type: ignore[comparison-overlap]
             if isinstance(base, (str, Path)):
                 base = load_policy(Path(base)).network
             self.base = base
-        if task is not NotProvided:
+        if task is not NotProvided:  # type: ignore[comparison-overlap]
             self.task = task
         if alpha is not NotProvided:
             self.constraint = RatioConstraint(alpha=alpha)
@@ -286,7 +286,8 @@ class ProjectedPPO(PPO):
         prints = self.env_runner_group.foreach_env_runner(_runner_fingerprint)
         if len(set(prints)) != 1:
             raise ArithmeticError(f"workers hold different base policies: {sorted(set(prints))}")
-        return prints[0]
+        found: str = prints[0]
+        return found
 
 
 def _log_violations(*, env_runner: Any, metrics_logger: Any, **kwargs: Any) -> None:

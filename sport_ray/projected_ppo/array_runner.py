@@ -60,13 +60,14 @@ class ArrayRunner(SingleAgentEnvRunner):
     ) -> list[Any]:
         if num_timesteps is None or random_actions or self.config.in_evaluation:
             self._started = False  # the arrays' episodes are over
-            return super()._sample(
+            found: list[Any] = super()._sample(
                 num_timesteps=num_timesteps,
                 num_episodes=num_episodes,
                 explore=explore,
                 random_actions=random_actions,
                 force_reset=force_reset or not self.config.in_evaluation,
             )
+            return found
         if force_reset or self._needs_initial_reset or not self._started:
             self._restart()
         finished = len(self._finished)

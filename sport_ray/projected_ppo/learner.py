@@ -74,9 +74,10 @@ class ProjectedPPOLearner(PPOTorchLearner):
             torch._foreach_mul_(gradients, min(1.0, limit / (norm + 1e-6)))
             self.metrics.log_value((module_id, f"gradients_{name}_global_norm"), norm, window=1)
         if config.grad_clip and not clips:
-            return super().postprocess_gradients_for_module(
+            found: dict[Any, Tensor] = super().postprocess_gradients_for_module(
                 module_id=module_id, config=config, module_gradients_dict=module_gradients_dict
             )
+            return found
         return module_gradients_dict
 
     def apply_gradients(self, gradients_dict: dict[Any, Tensor]) -> None:
@@ -102,7 +103,7 @@ class ProjectedPPOLearner(PPOTorchLearner):
         """PPO's loss, or the critic's alone during warm-up."""
         mask = batch.get(Columns.LOSS_MASK)
         rows = slice(None) if mask is None else mask
-        loss = super().compute_loss_for_module(
+        loss: Tensor = super().compute_loss_for_module(
             module_id=module_id, config=config, batch=batch, fwd_out=fwd_out
         )
         module: ProjectedPPOModule = self.module[module_id].unwrapped()
@@ -114,7 +115,7 @@ class ProjectedPPOLearner(PPOTorchLearner):
         self.metrics.log_value((module_id, "clip_fraction"), clipped, reduce="mean", window=64)
         if self.warming_up:
             error = module.compute_values(batch) - batch[Postprocessing.VALUE_TARGETS]
-            return config.vf_loss_coeff * torch.mean(error[rows] ** 2)
+            loss = config.vf_loss_coeff * torch.mean(error[rows] ** 2)
         return loss
 
     def _make_batch_if_necessary(self, training_data: Any) -> MultiAgentBatch:

@@ -137,4 +137,5 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
 
     def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> Tensor:
         """The critic's values (n,) at the batch's observations."""
-        return self.critic(self.actor.normalized(batch[Columns.OBS])).squeeze(-1)
+        found: Tensor = self.critic(self.actor.normalized(batch[Columns.OBS])).squeeze(-1)
+        return found

@@ -145,4 +145,5 @@ def wins(
     draws = rng.random(len(difference))
     if noise == 0.0:
         return np.where(difference == 0.0, draws < 0.5, difference > 0.0)
-    return draws < expit(difference / noise)
+    found: NDArray[np.bool_] = draws < expit(difference / noise)
+    return found

@@ -50,7 +50,8 @@ def perturbations(
         raise ValueError(f"design must be 'basis' or 'random', got {design!r}")
     count = require_integer("count", count, dimension)
     drawn = rng.standard_normal((count, dimension))
-    return radius * drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    found: Array = radius * drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    return found
 
 
 def fit_differences(

@@ -57,7 +57,8 @@ class SafeRegion:
         curved = model.gradient_error * length + 0.5 * self.smoothness * length**2
         value = model.value + model.value_error + model.gradient @ step + curved
         size = np.abs(model.value) + model.value_error + np.abs(model.gradient) @ np.abs(step)
-        return np.nextafter(value + _rounding(step) * (size + curved), np.inf)
+        found: Array = np.nextafter(value + _rounding(step) * (size + curved), np.inf)
+        return found
 
     def contains(self, step: Array) -> bool:
         """Whether a step is in the region, as evaluated in float64; False in any doubt."""

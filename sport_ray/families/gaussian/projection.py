@@ -61,7 +61,10 @@ def project_kl(
             dtype = _promoted(inputs)
             shape = torch.broadcast_shapes(*(x.shape for x in inputs))
             mean_task, std_task = (x.to(dtype).expand(shape) for x in (mean_task, std_task))
-            return _ProjectKL.apply(mean_base, std_base, mean_task, std_task, log_alpha)
+            found: tuple[Tensor, Tensor] = _ProjectKL.apply(  # type: ignore[no-untyped-call]
+                mean_base, std_base, mean_task, std_task, log_alpha
+            )
+            return found
     mean, std, _ = _project(inputs, log_alpha, keep=False)
     return mean, std
 

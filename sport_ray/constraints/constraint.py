@@ -14,15 +14,16 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from sport_ray.constraints.evidence import Evidence
 from sport_ray.errors import UserError
-from sport_ray.projection import max_log_ratio
+
+if TYPE_CHECKING:  # torch takes seconds, which reading a table of results should not
+    from torch import Tensor
 
 Array = NDArray[np.float64]
 CONSTRAINTS: dict[str, type[Constraint]] = {}
@@ -113,6 +114,8 @@ class Constraint(ABC):
         self, mean: Tensor, std: Tensor, mean_base: Tensor, std_base: Tensor, limits: Tensor | float
     ) -> Tensor:
         """Whether each Gaussian keeps to its limit, in float64 on the numbers given; bool (...)."""
+        from sport_ray.projection import max_log_ratio
+
         return max_log_ratio(mean, std, mean_base, std_base) <= limits
 
     # The budget.

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from sport_ray.bounds.tradeoff import gaussian_tradeoff_bound, max_mu, mean_shift_cost
 from sport_ray.constraints.budget import RESERVED_SHARE, Budget, require_budget
 from sport_ray.constraints.constraint import Array
 from sport_ray.constraints.evidence import Evidence
 from sport_ray.errors import UserError
-from sport_ray.projection import project_mean_shift
+
+if TYPE_CHECKING:  # torch takes seconds, which reading a table of results should not
+    from torch import Tensor
 
 MAX_MU = 1e6
 """Far beyond every use (at 40 nothing is promised), and far from overflow in its square."""
@@ -65,6 +65,10 @@ class MeanShiftBudget(Budget):
 
         The gradient reaches ``mean_task`` only, as the formula's own.
         """
+        import torch
+
+        from sport_ray.projection import project_mean_shift
+
         limit = self.limits_or_first(limits)
         # A hair inside: the cost is rounded up, and has to be within the limit, too.
         mean, std = project_mean_shift(mean_base, std_base, mean_task, limit * (1.0 - 1e-12))
@@ -81,6 +85,8 @@ class MeanShiftBudget(Budget):
         self, mean: Tensor, std: Tensor, mean_base: Tensor, std_base: Tensor, limits: Tensor | float
     ) -> Tensor:
         """Whether the std is the base's and the shift within the radius."""
+        import torch
+
         arrays = (x.detach().cpu().double().numpy() for x in (mean, mean_base, std))
         square = torch.from_numpy(np.atleast_1d(mean_shift_cost(*arrays)))
         radius = torch.as_tensor(limits, dtype=torch.float64).cpu()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
-from torch import Tensor
 
 from sport_ray.bounds import pathwise_bound, pathwise_log_budget
 from sport_ray.constraints.budget import (
@@ -19,7 +18,9 @@ from sport_ray.constraints.budget import (
 from sport_ray.constraints.constraint import Array
 from sport_ray.constraints.evidence import Evidence
 from sport_ray.errors import UserError
-from sport_ray.projection import log_ratio_terms, project_kl
+
+if TYPE_CHECKING:  # torch takes seconds, which reading a table of results should not
+    from torch import Tensor
 
 RULES = ("spread", "all")
 
@@ -76,6 +77,8 @@ class PathwiseBudget(Budget):
         limits: Tensor | float | None = None,
     ) -> tuple[Tensor, Tensor]:
         """The KL projection onto max log ratio ≤ limits."""
+        from sport_ray.projection import project_kl
+
         limit = self.limits_or_first(limits)
         return project_kl(mean_base, std_base, mean_task, std_task, limit)
 
@@ -88,6 +91,8 @@ class PathwiseBudget(Budget):
         self, mean: Array, std: Array, mean_base: Array, std_base: Array, action: Array
     ) -> Array:
         """Σ_i log N(a_i; mean, std)/N(a_i; mean_base, std_base), nats, rounded up; the base: 0."""
+        from sport_ray.projection import log_ratio_terms
+
         log_std, far, near = log_ratio_terms(mean, std, mean_base, std_base, action)
         total = (log_std + far - near).sum(axis=1)
         # Each term errs by a few units in its last place: 1e-13 of it is far more.

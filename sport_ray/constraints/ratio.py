@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Self
-
-from torch import Tensor
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from sport_ray.bounds import max_alpha, ratio_bound
 from sport_ray.constraints.constraint import Constraint, require_alpha
 from sport_ray.constraints.evidence import Evidence
-from sport_ray.projection import project_kl
+
+if TYPE_CHECKING:  # torch takes seconds, which reading a table of results should not
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ class RatioConstraint(Constraint):
         limits: Tensor | float | None = None,
     ) -> tuple[Tensor, Tensor]:
         """The KL projection onto max log ratio ≤ log α."""
+        from sport_ray.projection import project_kl
+
         limit = self.log_alpha if limits is None else limits
         return project_kl(mean_base, std_base, mean_task, std_task, limit)
 

@@ -60,7 +60,7 @@ Sources = Annotated[
 class Study(Section):
     """A study: one base policy, one environment and property, one grid.
 
-    task_policies: where task policies come from (docs/task-policies.md), settings by name;
+    task_policies: where task policies come from (docs/studies.md), settings by name;
     without it ``sweep.methods`` says which of the two by PPO.
     """
 

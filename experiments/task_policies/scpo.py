@@ -4,7 +4,7 @@ With probability at least 1 − beta over the whole training run, every policy t
 (the one returned among them) violates the property within T steps with probability at most
 max_violation, in the study's environment: each was tested on scenarios drawn after it was chosen,
 at a share beta / (iterations + 1) of the confidence. The smoothness L has no part in that claim;
-it decides how often an unsafe policy is tried. docs/scpo.md has the proof.
+it decides how often an unsafe policy is tried. docs/comparators.md has the proof.
 """
 
 from __future__ import annotations

@@ -105,8 +105,8 @@ def install_base(folder: StudyFolder, study_path: Path | None, name: str) -> Pol
         )
     folder.claim(study_path)  # nothing is written before everything is found to fit
     if source is not None and not present:
-        for name in (WEIGHTS, MANIFEST):
-            write_atomic(folder.base / name, (source / name).read_bytes())
+        for file in (WEIGHTS, MANIFEST):
+            write_atomic(folder.base / file, (source / file).read_bytes())
     return base
 
 

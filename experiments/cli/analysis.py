@@ -7,11 +7,8 @@ from typing import Annotated
 
 import typer
 
+from sport_ray.experiments.cli.options import Results, StudyOrResults
 from sport_ray.tracking.console import PlainConsole, say
-
-StudyOrResults = Annotated[
-    Path, typer.Argument(metavar="STUDY.yaml|RESULTS", help="Study file or result folder.")
-]
 
 
 def compare_command(
@@ -31,9 +28,10 @@ def compare_command(
     so are different base policies unless cells are derived from the same ε_max.
     """
     from sport_ray.experiments.results.status import locate
-    from sport_ray.tracking.analysis.compare import compare_studies, write_compare_csv
+    from sport_ray.tracking.analysis.compare import compare_studies
     from sport_ray.tracking.analysis.compare_table import print_comparison
     from sport_ray.tracking.results.completeness import completeness_of
+    from sport_ray.tracking.results.csv_text import write_csv
     from sport_ray.tracking.results.files import writing
     from sport_ray.tracking.results.records import read_results
 
@@ -48,16 +46,13 @@ def compare_command(
             say(console, f"{name}: {incomplete}", style="bold yellow")
     print_comparison(console, comparison, *names)
     with writing(out.absolute().parent, "name another file with --out"):
-        say(console, f"table: {write_compare_csv(comparison, out)}")
+        say(console, f"table: {write_csv(comparison.table, out)}")
 
 
 def publish_command(
     study_path: StudyOrResults,
     out: Annotated[Path, typer.Option("--out", help="Where to put the copies.")],
-    results: Annotated[
-        Path | None,
-        typer.Option("--results", help="Result folder (default: results/<name of the study>)."),
-    ] = None,
+    results: Results = None,
     report: Annotated[
         Path | None,
         typer.Option("--report", help="Where the report was written, if not into that folder."),

@@ -33,7 +33,7 @@ def certificate_file(path: Path) -> Path:
 def bundle_folder(path: Path) -> Path | None:
     """The folder of the bundle that a path means; None for a certificate.
 
-    A folder with a manifest, or with a task policy to which one belongs; or the manifest itself.
+    It has a manifest (or is the manifest), or a task policy, to which one belongs.
     """
     if path.name == MANIFEST:
         return path.parent
@@ -183,13 +183,12 @@ def plan_command(
     """
     import pandas as pd
 
-    from sport_ray.canonical import write_atomic
     from sport_ray.certificates import load_certificate
     from sport_ray.experiments.cli.plan import plan_table
     from sport_ray.experiments.stages.plan import plan_frame, plan_rows
     from sport_ray.tracking.figures.certificate import draw_max_log_alpha
     from sport_ray.tracking.figures.style import look
-    from sport_ray.tracking.results.csv_text import csv_text
+    from sport_ray.tracking.results.csv_text import write_csv
 
     path = certificate_file(certificate)
     loaded = load_certificate(path)
@@ -199,7 +198,7 @@ def plan_command(
     console.print(plan_table(loaded, rows))
     folder = out or path.parent
     frame = plan_frame(rows)
-    write_atomic(folder / "plan.csv", csv_text(frame).encode())
+    write_csv(frame, folder / "plan.csv")
     with look():
         drawn = draw_max_log_alpha(
             loaded.body(), pd.DataFrame({"horizon": []}), folder, tuple(rows), **world

@@ -20,6 +20,7 @@ from sport_ray.experiments.cli.certificates import (
     verify_command,
 )
 from sport_ray.experiments.cli.deployment import audit_command, export_command
+from sport_ray.experiments.cli.options import Address, Results, Study, StudyOrResults
 from sport_ray.experiments.cli.policies import import_base_command
 from sport_ray.experiments.cli.streams import forgiving_streams
 from sport_ray.experiments.config.paths import expanded_argument
@@ -58,21 +59,6 @@ app = typer.Typer(
     ),
 )
 
-StudyPath = Annotated[
-    Path,
-    typer.Argument(metavar="STUDY.yaml", help="The study file, or the name of one that ships."),
-]
-ResultsOption = Annotated[
-    Path | None,
-    typer.Option("--results", help="Result folder (default: results/<name of the study>)."),
-]
-OutOption = Annotated[
-    Path | None, typer.Option("--out", help="Where to write (default: into the result folder).")
-]
-AddressOption = Annotated[
-    str | None, typer.Option("--address", help="Join this Ray cluster instead of starting Ray.")
-]
-
 
 def _context(study_path: Path, results: Path | None, address: str | None = None) -> Context:
     """What the stages work on; called before they, and Ray with them, are imported."""
@@ -90,12 +76,12 @@ def _context(study_path: Path, results: Path | None, address: str | None = None)
 
 @app.command("train-base")
 def train_base_command(
-    study_path: StudyPath,
+    study_path: Study,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the policy (default: RESULTS/base).")
     ] = None,
-    results: ResultsOption = None,
-    address: AddressOption = None,
+    results: Results = None,
+    address: Address = None,
 ) -> None:
     """Train a base policy with PPO and save it without pickle (safetensors + JSON).
 
@@ -109,9 +95,7 @@ def train_base_command(
 
 
 @app.command()
-def certify(
-    study_path: StudyPath, results: ResultsOption = None, address: AddressOption = None
-) -> None:
+def certify(study_path: Study, results: Results = None, address: Address = None) -> None:
     """Certify the base policy: N independent complete scenarios, ε_base(T) for every T.
 
     Writes certificate.json into the result folder, with everything the bound depends on and a
@@ -125,9 +109,7 @@ def certify(
 
 
 @app.command()
-def tune(
-    study_path: StudyPath, results: ResultsOption = None, address: AddressOption = None
-) -> None:
+def tune(study_path: Study, results: Results = None, address: Address = None) -> None:
     """Search training parameters at one constraint and one T, as the study's section tuning says.
 
     Each trial trains under that constraint and is judged by its task performance on scenarios of
@@ -142,9 +124,7 @@ def tune(
 
 
 @app.command()
-def sweep(
-    study_path: StudyPath, results: ResultsOption = None, address: AddressOption = None
-) -> None:
+def sweep(study_path: Study, results: Results = None, address: Address = None) -> None:
     """Train and evaluate the study's cells: α × T × seeds × methods, on Ray Tune.
 
     Needs a certificate (see certify) for exactly this base, environment and property. Cells that
@@ -161,10 +141,8 @@ def sweep(
 
 @app.command()
 def status(
-    study_path: Annotated[
-        Path, typer.Argument(metavar="STUDY.yaml|RESULTS", help="Study file or result folder.")
-    ],
-    results: ResultsOption = None,
+    study_path: StudyOrResults,
+    results: Results = None,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts: one JSON object.")] = False,
 ) -> None:
     """Show which cells are done, running, failed (and why) or not started, and the time left.
@@ -186,14 +164,14 @@ def status(
 
 @app.command()
 def report(
-    study_path: Annotated[
-        Path, typer.Argument(metavar="STUDY.yaml|RESULTS", help="Study file or result folder.")
-    ],
-    results: ResultsOption = None,
+    study_path: StudyOrResults,
+    results: Results = None,
     track: Annotated[
         bool, typer.Option("--track", help="Also send to MLflow what was not logged yet.")
     ] = False,
-    out: OutOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to write (default: into the result folder).")
+    ] = None,
 ) -> None:
     """Write report.html, cells.csv, pareto.csv and the figures from a result folder.
 
@@ -221,9 +199,7 @@ def report(
 
 
 @app.command()
-def run(
-    study_path: StudyPath, results: ResultsOption = None, address: AddressOption = None
-) -> None:
+def run(study_path: Study, results: Results = None, address: Address = None) -> None:
     """Do every stage of a study that is missing, then print the Pareto front.
 
     train-base (if the study's base does not exist and the study says how to train it), certify,

@@ -21,19 +21,14 @@ def plan_table(certificate: Certificate, rows: dict[float, list[Permitted]]) -> 
     for name in ("ε_max", "T", "violations", "ε_base(T)", "α", "log α", "prior bound"):
         table.add_column(name, justify="right", no_wrap=True)
     for level, column in rows.items():
-        row = best(column)
-        reached = row is not None and row.alpha is not None and row.log_alpha is not None
-        if not reached:
-            row = min(column, key=lambda one: one.prior_bound)
-        table.add_row(
-            f"{level:g}",
-            str(row.horizon),
-            str(row.num_violations),
-            bound_text(row.eps_base),
-            _down(row.alpha) if reached else "–",
-            _down(row.log_alpha) if reached else "–",
-            bound_text(row.prior_bound) if reached else "out of reach",
-        )
+        row = best(column) or min(column, key=lambda one: one.prior_bound)
+        base = f"{level:g}", str(row.horizon), str(row.num_violations), bound_text(row.eps_base)
+        if row.alpha is None or row.log_alpha is None:
+            table.add_row(*base, "–", "–", "out of reach")
+        else:
+            table.add_row(
+                *base, _down(row.alpha), _down(row.log_alpha), bound_text(row.prior_bound)
+            )
     return table
 
 

@@ -37,7 +37,9 @@ def raise_if_asked() -> None:
 
 @contextmanager
 def stopping_between_steps() -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the sweep at Tune's next step; a second one ends it at once.
+    """Ctrl-C and SIGTERM end the sweep at Tune's next step, in tenths of a second.
+
+    A second one ends it at once.
 
     Tune's own handler would let ``fit`` return as if all were done, and cells that were running
     would be taken for failed. An exception raised just anywhere can be lost in a callback.

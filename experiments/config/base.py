@@ -124,9 +124,14 @@ METHODS: tuple[Method, ...] = ("projected_ppo", "projected_at_deployment")
 
 
 class Section(BaseModel):
-    """A section of a study: nothing unknown, nothing changed later, no value taken for another."""
+    """A section of a study: nothing unknown, nothing changed later, no value taken for another.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    What each key means stands under it, for whoever reads the class and for docs/studies.md.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
+    )
 
 
 def leave_to_stages(kwargs: dict[str, Any], where: str, more: tuple[str, ...] = ()) -> None:

@@ -36,16 +36,14 @@ from sport_ray.tracking.analysis.published import published_names
 
 
 class Environment(Section):
-    """A gymnasium id and keyword arguments; the horizon is the study's business.
-
-    ``module:id`` imports the module that registers the id, in every process that needs it.
-    copies: how many of it can exist at a time, over all processes (a simulator with one port); by
-    default as many as help.
-    """
+    """A gymnasium id and keyword arguments; the horizon is the study's business."""
 
     id: Name = POINT_REACH_AVOID
+    """Its gymnasium id; `module:id` imports the module that registers it, in every process."""
     kwargs: Arguments = Field(default_factory=lambda given: _default_kwargs(given.get("id")))
+    """Keyword arguments to make it with, T not among them; `layout` is the point robot's."""
     copies: Positive | None = None
+    """How many of it can exist at a time, over all processes; by default as many as help."""
 
     @model_validator(mode="after")
     def _no_horizon(self) -> Environment:
@@ -62,34 +60,39 @@ class StopSection(Section):
     """Stop certifying once ε_base(horizon) ≤ target, or once that is hopeless (anytime-valid)."""
 
     horizon: Horizon
+    """T, in steps, whose bound decides."""
     target: Probability
+    """ε_base(T) that is good enough."""
     check_every: Positive = 1_000
+    """Scenarios between two looks."""
 
 
 class ChooseSection(Section):
-    """Choose T for ε_max, and the base where several are named, on scenarios of their own.
-
-    eps_max: 1 is the paper's level, where the bound says nothing any more: the largest α of use.
-    bases: candidates beside the study's ``base``.
-    """
+    """Choose T for ε_max, and the base where several are named, on scenarios of their own."""
 
     eps_max: Annotated[float, Number, Field(ge=SMALLEST_LEVEL, le=1.0)]
+    """Risk at which α is to be largest; 1 is the paper's level: the largest α of any use."""
     num_scenarios: Positive = 10_000
+    """Scenarios of each candidate."""
     bases: Annotated[list[Name], Listed] = Field(default_factory=list)
+    """Base policies to choose from beside `base`, named as that is."""
 
 
 class CertificateSection(Section):
-    """How the base is certified: N scenarios, confidence 1 − β, every T up to max_horizon.
-
-    With ``stop``, num_scenarios is the most that are run.
-    """
+    """How the base is certified: N scenarios, confidence 1 − β, every T up to max_horizon."""
 
     num_scenarios: Positive = 10_000
+    """N, complete scenarios of the base; with `stop` the most that are run."""
     beta: Probability = 1e-7
+    """Probability that any bound of the certificate fails."""
     max_horizon: Horizon = 100
+    """The longest T that is certified, in steps."""
     root_seed: Seed = 0
+    """What the seeds of all scenarios are drawn from."""
     stop: StopSection | None = None
+    """Stop before N scenarios, once the bound is good enough or that is hopeless."""
     choose: ChooseSection | None = None
+    """Choose T, and among several bases, on scenarios of their own before certifying."""
 
     @property
     def sampling(self) -> Sampling:
@@ -133,27 +136,28 @@ def require_constraint(name: str, which: str) -> type[Constraint]:
 
 
 class SweepSection(Section):
-    """The grid: constraints (α given, or derived from ε_max) × T × parameters × seeds × methods.
-
-    constraints: kinds by name, "ratio" is the paper's; ``module:name`` imports the module that
-    defines one, in every process that needs it. hyperparameters: training parameters by
-    name, each a list or a distribution (experiments/config/axes.py); draws follow from
-    hyperparameter_seed.
-    """
+    """The grid: constraints (α given, or derived from ε_max) × T × parameters × seeds × methods."""
 
     alphas: Annotated[list[Alpha], Listed] | None = None
+    """Density ratios per step, for every kind of constraint that has one."""
     eps_max: Annotated[list[Probability], Listed] | None = None
+    """Acceptable risks, from which every kind of constraint is derived; or beside `alphas`."""
     horizons: Annotated[list[Horizon], Listed, Field(min_length=1)] | None = None
+    """T, in steps; left out where `certificate.choose` finds it."""
     seeds: Annotated[list[Seed], Listed] = Field(default_factory=lambda: [0, 1, 2], min_length=1)
+    """Of training; intervals are over them."""
     methods: Annotated[list[Method], Listed] = Field(
         default_factory=lambda: list(METHODS), min_length=1
     )
-
+    """The paper's two; `task_policies` instead names any sources."""
     constraints: Annotated[list[str], Listed] = Field(
         default_factory=lambda: [RatioConstraint.name], min_length=1
     )
+    """Kinds by name; `module:name` imports the module that defines one, in every process."""
     hyperparameters: dict[str, Any] = Field(default_factory=dict)
+    """Axes by name of a training parameter: a list, or a distribution with `samples`."""
     hyperparameter_seed: Seed = 0
+    """What draws from distributions follow from."""
 
     @field_validator("hyperparameters")
     @classmethod
@@ -186,25 +190,27 @@ class SweepSection(Section):
 
 
 class EvaluationSection(Section):
-    """Fresh scenarios of every cell's policy; β of the posterior bound.
-
-    off_policy: scenarios of the *base* for a bound on each trained policy without running it
-    (β of its own); 0 for none.
-    """
+    """Fresh scenarios of every cell's policy; β of the posterior bound."""
 
     num_scenarios: Positive = 2_000
+    """Fresh scenarios of every cell's policy."""
     beta: Probability = 1e-7
+    """Probability that a policy's posterior bound fails."""
     root_seed: Seed = 1
+    """What the seeds of all scenarios are drawn from."""
     off_policy: Natural = 0
+    """Scenarios of the base for a bound on each policy without running it; 0 for none."""
 
 
 class GaussianLaw(Section):
-    """A diagonal Gaussian; a standard deviation of 0 is a fixed value."""
+    """A diagonal Gaussian."""
 
     mean: Annotated[
         list[Annotated[float, Number, Field(allow_inf_nan=False)]], Listed, Field(min_length=1)
     ]
+    """Its mean, one number per dimension."""
     std: Annotated[list[NonNegative], Listed]
+    """Its standard deviations; one of 0 is a fixed value."""
 
     @model_validator(mode="after")
     def _same_size(self) -> GaussianLaw:
@@ -217,7 +223,9 @@ class LawChange(Section):
     """A law in the base's world and at deployment."""
 
     base: GaussianLaw
+    """The law in the certificate's world."""
     deployment: GaussianLaw
+    """The law where policies will run."""
 
     @model_validator(mode="after")
     def _same_size(self) -> LawChange:
@@ -229,16 +237,19 @@ class LawChange(Section):
 class DeploymentSection(Section):
     """The world in which policies will run, where it is not that of the certificate.
 
-    kwargs: environment arguments that differ. alpha_mu, alpha_p: how large the density ratios of
-    the initial laws and of the transition laws can be; or the Gaussian laws that they follow from
-    (the point robot's follow from its arguments).
+    The point robot's density ratios follow from its arguments.
     """
 
     kwargs: Arguments = Field(default_factory=dict)
+    """Environment arguments that differ there."""
     alpha_mu: Alpha | None = None
+    """Largest density ratio of the initial laws, where no laws give it."""
     alpha_p: Alpha | None = None
+    """Largest density ratio of the dynamics per step, where no laws give it."""
     initial_state: LawChange | None = None
+    """Gaussian laws of the initial state, from which α_μ follows."""
     process_noise: LawChange | None = None
+    """Gaussian laws of the noise of a step, from which α_p follows."""
 
     @model_validator(mode="after")
     def _no_horizon(self) -> DeploymentSection:
@@ -247,16 +258,16 @@ class DeploymentSection(Section):
 
 
 class ResourcesSection(Section):
-    """What one cell asks for; with GPUs (a share of one, or whole ones) the learner uses them.
-
-    wait_for_nodes_seconds: how long a sweep waits for a node that can hold a cell before it is
-    refused, for clusters that grow (an autoscaler) or are still starting.
-    """
+    """What one cell asks for."""
 
     cpus_per_cell: Positive = 1
+    """CPUs of a cell's own process."""
     env_runners_per_cell: Natural = 0
+    """Processes, with a CPU each, that collect experience; 0: the cell's own does."""
     gpus_per_cell: NonNegative = 0.0
+    """GPU of a cell's learner, one or a share of it."""
     wait_for_nodes_seconds: NonNegative = 0.0
+    """How long a sweep waits for a node that can hold a cell, where a cluster grows."""
 
     @field_validator("gpus_per_cell")
     @classmethod
@@ -268,13 +279,12 @@ class ResourcesSection(Section):
 
 
 class TrackingSection(Section):
-    """Where MLflow records go (by default SQLite beside the results), and what to compare with.
-
-    published: numbers read off a paper, which the report puts side by side with the study's.
-    """
+    """Where MLflow records go, and what to compare with."""
 
     uri: Uri | None = None
+    """Where MLflow records go; by default SQLite beside the results."""
     published: str | None = None
+    """Numbers read off a paper, by name, which the report puts beside the study's."""
 
     @field_validator("published")
     @classmethod

@@ -58,27 +58,38 @@ Sources = Annotated[
 
 
 class Study(Section):
-    """A study: one base policy, one environment and property, one grid.
-
-    task_policies: where task policies come from (docs/studies.md), settings by name;
-    without it ``sweep.methods`` says which of the two by PPO.
-    """
+    """A study: one base policy, one environment and property, one grid."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
+    """What results are filed under: letters, digits, `_`, `.` and `-`."""
     environment: Environment = Environment()
+    """The environment; its id alone is short for the section."""
     property: str = "(!hazard) U goal"
+    """What must hold of every episode, in temporal logic over the environment's signals."""
     base: Name = "point_reach_avoid"
+    """The base policy: one that ships, or a folder, relative to the study file."""
     base_training: BaseTrainingSection | None = None
+    """How the base is trained where there is none yet."""
     certificate: CertificateSection = CertificateSection()
+    """How the base is certified."""
     sweep: SweepSection
+    """The grid of cells."""
     training: TrainingSection = TrainingSection()
+    """How task policies are trained under the constraint."""
     unconstrained_training: PPOSection | None = None
+    """How they are trained without one, where that differs from `training`."""
     evaluation: EvaluationSection = EvaluationSection()
+    """How every cell's policy is evaluated."""
     deployment: DeploymentSection | None = None
+    """The world in which policies will run, where it is not the certificate's."""
     resources: ResourcesSection = ResourcesSection()
+    """What one cell asks of Ray."""
     tracking: TrackingSection = TrackingSection()
+    """MLflow, and published numbers."""
     tuning: TuningSection | None = None
+    """The search of training parameters before the sweep."""
     task_policies: Sources | None = None
+    """Where task policies come from: names of sources, or a mapping to their settings."""
 
     @builtins.property  # a field has that name
     def sources(self) -> list[str]:

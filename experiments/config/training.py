@@ -30,17 +30,29 @@ class PPOSection(Section):
     """PPO's parameters; the defaults are the paper's (arXiv 2504.06386)."""
 
     env_steps: Steps = 30_000
+    """Environment steps of a training run."""
     lr: Rate = 5e-5
+    """Learning rate of the policy."""
     critic_lr: Rate = 3e-4
+    """Learning rate of the value function."""
     train_batch_size: Positive = 128
+    """Environment steps between two updates."""
     minibatch_size: Positive = 32
+    """Steps in one gradient."""
     num_epochs: Positive = 4
+    """Passes over each batch."""
     num_envs: Positive = 1
+    """Copies of the environment that are stepped side by side."""
     gamma: Annotated[float, Number, Field(gt=0.0, le=1.0)] = 0.99
+    """Discount per step."""
     gae_lambda: Share = 0.95
+    """λ of the generalised advantage estimate."""
     clip: Rate = 0.2
+    """How far PPO's likelihood ratio may leave 1."""
     entropy_coeff: NonNegative = 0.0
+    """Weight of the policy's entropy, nats."""
     grad_clip: Rate = 0.5
+    """Largest norm of a gradient."""
 
     @model_validator(mode="after")
     def _minibatch(self) -> PPOSection:
@@ -56,7 +68,9 @@ class TrainingSection(PPOSection):
     """How task policies are trained under the constraint."""
 
     warmup_env_steps: Natural = 2_500
+    """First steps, in which only the value function learns."""
     gradient: Literal["paper", "through_projection"] = "paper"
+    """Of the task policy's own density, as in the paper, or of the projected one's."""
 
 
 class TaskTraining(Section):
@@ -74,9 +88,8 @@ class BaseTrainingSection(PPOSection):
     """How ``train-base`` makes a base policy: PPO from scratch, on a reward that shuns violations.
 
     The entropy bonus keeps the policy wide: a base that always does the same leaves a policy
-    within a density ratio of it nothing to improve. The point robot has such a reward, and the
-    margin (metres) keeps it off the hazard; another environment is told by ``kwargs``, arguments
-    beyond the study's own that hold in base training only.
+    within a density ratio of it nothing to improve. The point robot has such a reward; another
+    environment is told by ``kwargs``.
     """
 
     env_steps: Steps = 725_000
@@ -87,10 +100,15 @@ class BaseTrainingSection(PPOSection):
     num_envs: Positive = 64
     entropy_coeff: NonNegative = 0.03
     horizon: Horizon = 100
+    """Steps of an episode of base training."""
     margin: Annotated[float, Number, Field(ge=0.0, lt=10.0)] = 0.05
+    """How far the point robot's reward keeps it off the hazard, metres."""
     seed: Seed = 0
+    """Of base training."""
     hidden: Annotated[tuple[Width, ...], Field(strict=False, max_length=MOST_LAYERS)] = (256, 256)
+    """Widths of the policy's hidden layers."""
     kwargs: Arguments = Field(default_factory=dict)
+    """Environment arguments beyond the study's own, in base training only."""
 
     @model_validator(mode="after")
     def _no_horizon(self) -> BaseTrainingSection:

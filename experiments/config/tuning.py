@@ -28,27 +28,30 @@ AboveOne = Annotated[float, Number, Field(gt=1.0, allow_inf_nan=False)]
 
 
 class TuningSection(Section):
-    """Search training parameters for the best task performance under one constraint at one T.
-
-    alpha or eps_max: which constraint of the kind; horizon: where the sweep has several.
-    parameters: as the sweep's axes, a list or a distribution (without ``samples``).
-    num_scenarios: that every trial is judged on, the same for all, of a purpose of their own.
-    reports: how often a trial is judged, for the scheduler to stop it early; the last one counts.
-    seed: of the scenarios, of the draws, and of the trials' training (which is no seed of the
-    sweep's).
-    """
+    """Search training parameters for the best task performance under one constraint at one T."""
 
     constraint: Annotated[str, One] = RatioConstraint.name
+    """The one kind of constraint that is tuned under."""
     alpha: Annotated[AboveOne | None, One] = None
+    """Its density ratio per step; or `eps_max`."""
     eps_max: Annotated[Probability | None, One] = None
+    """The risk that the constraint is derived from; or `alpha`."""
     horizon: Annotated[Horizon | None, One] = None
+    """T, in steps; may be left out where the sweep has one."""
     parameters: Annotated[dict[str, Any], Field(min_length=1)]
+    """What is searched, by name of a training parameter: a list, or a distribution."""
     trials: Positive = 20
+    """Choices of parameters that are tried."""
     search: Literal["random", "optuna"] = "random"
+    """How they are found."""
     scheduler: Literal["none", "asha", "median"] = "none"
+    """What stops trials early that fall behind."""
     num_scenarios: Positive = 1_000
+    """Scenarios that a trial is judged on, the same for all, of a purpose of their own."""
     reports: Positive = 5
+    """How often a trial is judged where a scheduler may stop it; the last one counts."""
     seed: Seed = 0
+    """Of scenarios, draws and the trials' training, which has none of the sweep's seeds."""
 
     @field_validator("parameters")
     @classmethod

@@ -96,8 +96,7 @@ def make_base(context: Context, out: Path, command: str) -> str:
 def ensure_base(context: Context) -> PolicyFile:
     """The study's base in the result folder.
 
-    Trained first if the study says how and it is not there yet, chosen first if the study names
-    several.
+    Trained first if it is not there and the study says how; chosen first among several.
     """
     study, folder = context.study, context.folder
     name = study.bases[0]

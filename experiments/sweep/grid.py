@@ -41,10 +41,9 @@ def _jobs_at(
     constraints: dict[bool, list[tuple[Constraint, float | None]]],
     axes: dict[str, Any],
 ) -> list[Job]:
-    """A source's jobs at one T, seed and point.
+    """A source's jobs at one T, seed and point: one per constraint that it is trained under.
 
-    One per constraint that it is trained under; or one in all, whose policy is used as it is, and
-    projected onto every constraint.
+    Or one in all, whose policy is used as it is, and projected onto every constraint.
     """
     trained = SOURCES[source].under_constraint
 

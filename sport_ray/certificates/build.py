@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sport_ray.certificates.certificate import Certificate
 from sport_ray.certificates.choice import Choice
 from sport_ray.certificates.parts import BoundTable, Counts, OutcomeTable
 from sport_ray.certificates.sampling import Sampling
-from sport_ray.rollouts.scenarios import ScenarioPlan
-from sport_ray.rollouts.tally import Tally
-from sport_ray.rollouts.totals import OutcomeTotals
+
+if TYPE_CHECKING:  # torch takes seconds, which reading a certificate should not
+    from sport_ray.rollouts.scenarios import ScenarioPlan
+    from sport_ray.rollouts.tally import Tally
+    from sport_ray.rollouts.totals import OutcomeTotals
 
 
 def build_certificate(

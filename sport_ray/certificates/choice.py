@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sport_ray.bounds import scenario_bound
-from sport_ray.rollouts import Outcomes, OutcomeTotals
+
+if TYPE_CHECKING:  # torch takes seconds, which reading a certificate should not
+    from sport_ray.rollouts import Outcomes
 
 
 class Candidate(BaseModel):
@@ -62,6 +64,8 @@ def choose_horizon(
     Raises:
         ValueError: scenarios that are not 0, 1, 2, … in order.
     """
+    from sport_ray.rollouts import OutcomeTotals
+
     totals = OutcomeTotals(max_horizon)
     for outcomes in portions:
         totals.add(outcomes)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from sport_ray.constraints.constraint import Array, Constraint, float32_down
 from sport_ray.errors import UserError
+
+if TYPE_CHECKING:  # torch takes seconds, which reading a table of results should not
+    from torch import Tensor
 
 SPENT = 1e-8
 """With less than this left, exactly the base is played."""

@@ -14,15 +14,18 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from sport_ray.constraints.evidence import Evidence
 from sport_ray.errors import UserError
-from sport_ray.families import Distribution
+
+if TYPE_CHECKING:  # torch takes seconds, which reading a table of results should not
+    from torch import Tensor
+
+    from sport_ray.families import Distribution
 
 Array = NDArray[np.float64]
 CONSTRAINTS: dict[str, type[Constraint]] = {}

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Self, cast
+from typing import TYPE_CHECKING, ClassVar, Self, cast
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from sport_ray.bounds.tradeoff import gaussian_tradeoff_bound, max_mu
 from sport_ray.constraints.budget import RESERVED_SHARE, Budget, require_budget
 from sport_ray.constraints.constraint import Array
 from sport_ray.constraints.evidence import Evidence
 from sport_ray.errors import UserError
-from sport_ray.families import Distribution, Shifts
+
+if TYPE_CHECKING:  # torch takes seconds, which reading a table of results should not
+    from torch import Tensor
+
+    from sport_ray.families import Distribution, Shifts
 
 MAX_MU = 1e6
 """Far beyond every use (at 40 nothing is promised), and far from overflow in its square."""
@@ -61,6 +63,8 @@ class MeanShiftBudget(Budget):
 
     def within(self, step: Distribution, base: Distribution, limits: Tensor | float) -> Tensor:
         """Whether nothing but a shift was made, and within the radius."""
+        import torch
+
         shifted, origin = _shifts(step), _shifts(base)
         square = torch.from_numpy(np.atleast_1d(shifted.squared_shift(origin)))
         radius = torch.as_tensor(limits, dtype=torch.float64).cpu()
@@ -68,7 +72,7 @@ class MeanShiftBudget(Budget):
 
     def require_family(self, family: type[Distribution]) -> None:
         """Refuse families without shifts."""
-        _require_shifts(issubclass(family, Shifts), family)
+        _require_shifts(family)
 
     def offer(self, left: Array, steps: Array) -> Array:
         """r_t, in units of the base's std."""
@@ -89,12 +93,14 @@ class MeanShiftBudget(Budget):
 
 
 def _shifts(given: Distribution) -> Shifts:
-    _require_shifts(isinstance(given, Shifts), type(given))
+    _require_shifts(type(given))
     return cast("Shifts", given)
 
 
-def _require_shifts(there: bool, family: type[Distribution]) -> None:
-    if not there:
+def _require_shifts(family: type[Distribution]) -> None:
+    from sport_ray.families import Shifts
+
+    if not issubclass(family, Shifts):
         raise UserError(
             "constraint 'mean_shift' shifts the base policy's means, which the family "
             f"{family.name!r} has not: choose another constraint"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
-from torch import Tensor
 
 from sport_ray.bounds import pathwise_bound, pathwise_log_budget
 from sport_ray.constraints.budget import (
@@ -19,7 +18,11 @@ from sport_ray.constraints.budget import (
 from sport_ray.constraints.constraint import Array
 from sport_ray.constraints.evidence import Evidence
 from sport_ray.errors import UserError
-from sport_ray.families import Distribution
+
+if TYPE_CHECKING:  # torch takes seconds, which reading a table of results should not
+    from torch import Tensor
+
+    from sport_ray.families import Distribution
 
 RULES = ("spread", "all")
 

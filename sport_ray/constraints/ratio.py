@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Self
-
-from torch import Tensor
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from sport_ray.bounds import max_alpha, ratio_bound
 from sport_ray.constraints.constraint import Constraint, require_alpha
 from sport_ray.constraints.evidence import Evidence
-from sport_ray.families import Distribution
+
+if TYPE_CHECKING:  # torch takes seconds, which reading a table of results should not
+    from torch import Tensor
+
+    from sport_ray.families import Distribution
 
 
 @dataclass(frozen=True)

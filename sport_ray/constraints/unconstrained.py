@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
-
-from torch import Tensor
+from typing import TYPE_CHECKING, ClassVar
 
 from sport_ray.constraints.constraint import Constraint
-from sport_ray.families import Distribution
+
+if TYPE_CHECKING:  # torch takes seconds, which reading a table of results should not
+    from torch import Tensor
+
+    from sport_ray.families import Distribution
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ class Stepping(gymnasium.Wrapper[Observation, Any, Observation, Any]):
     def close(self) -> None:
         """Close the environment; one that cannot even do that has no say in any number."""
         try:
-            super().close()
+            super().close()  # type: ignore[no-untyped-call]
         except BaseException as error:
             if is_ours_to_heed(error):
                 raise

@@ -11,7 +11,7 @@ import itertools
 import json
 import math
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,14 @@ from sport_ray.bounds import (
     pathwise_log_budget,
     ratio_bound,
 )
+from sport_ray.certificates import Certificate, save_certificate
+from sport_ray.certificates.derived import derived_numbers
 from sport_ray.tracking.results.record import COLUMN_NAMES
 
 ALPHAS = (1.0, 1.1, 1.25, 1.5, 3.0, 10.0)
 HORIZONS = (21, 30)
 SEEDS = (0, 1)
+OUTCOMES = "certificate_outcomes.parquet"
 NUM_SCENARIOS = 10_000
 BETA = 1e-7
 START = np.array([0.058576, -0.456962])
@@ -65,36 +68,69 @@ def make_certificate(max_horizon: int = 60) -> dict[str, Any]:
             for k in violations
         ]
 
-    return {
-        "schema": "sport-ray/certificate/2",
-        "base_digest": digest("base"),
-        "env_id": "sport_ray/PointReachAvoid-v0",
-        "env_kwargs": {"layout": "fixed"},
-        "property": "(!hazard) U goal",
-        "sampling": {"rule": "fixed", "num_scenarios": NUM_SCENARIOS},
-        "num_scenarios": NUM_SCENARIOS,
-        "beta": BETA,
-        "root_seed": 7,
-        "counts": {
-            "planned": NUM_SCENARIOS,
-            "started": NUM_SCENARIOS,
-            "finished": NUM_SCENARIOS,
-            "aborted": 0,
-        },
-        "max_horizon": max_horizon,
-        "choice": None,
-        "table": {
-            "horizon": horizons.tolist(),
-            "num_violations": violations.tolist(),
-            "num_settled": np.minimum(horizons, 10).tolist(),
-            "eps_base": bounds(BETA),
-            "eps_base_simultaneous": bounds(BETA / max_horizon),
-        },
-        "mean_steps_to_goal": 14.02,
-        "std_steps_to_goal": 2.21,
-        "versions": {"sport-ray": "0.1.0", "torch": "2.13.0", "ray": "2.60.0"},
-        "digest": digest("certificate"),
-    }
+    return whole(
+        {
+            "schema": "sport-ray/certificate/2",
+            "base_digest": digest("base"),
+            "env_id": "sport_ray/PointReachAvoid-v0",
+            "env_kwargs": {"layout": "fixed"},
+            "property": "(!hazard) U goal",
+            "sampling": {"rule": "fixed", "num_scenarios": NUM_SCENARIOS},
+            "num_scenarios": NUM_SCENARIOS,
+            "beta": BETA,
+            "root_seed": 7,
+            "counts": {
+                "planned": NUM_SCENARIOS,
+                "started": NUM_SCENARIOS,
+                "finished": NUM_SCENARIOS,
+                "aborted": 0,
+            },
+            "max_horizon": max_horizon,
+            "choice": None,
+            "table": {
+                "horizon": horizons.tolist(),
+                "num_violations": violations.tolist(),
+                "num_settled": np.minimum(horizons, 10).tolist(),
+                "num_running": [NUM_SCENARIOS] * 8 + violations[8:].tolist(),
+                "eps_base": bounds(BETA),
+                "eps_base_simultaneous": bounds(BETA / max_horizon),
+            },
+            "mean_steps_to_goal": 14.02,
+            "std_steps_to_goal": 2.21,
+            "outcomes": {"file": OUTCOMES, "sha256": digest("table"), "digest": digest("rows")},
+            "versions": {"sport-ray": "0.1.0", "torch": "2.13.0", "ray": "2.60.0"},
+            "code": {},
+        }
+    )
+
+
+def whole(certificate: dict[str, Any]) -> dict[str, Any]:
+    """The same with its digest; every check of a certificate has passed."""
+    found = checked(certificate)
+    return found.body() | {"digest": found.digest}
+
+
+@lru_cache(maxsize=8)
+def _checked(text: str) -> Certificate:
+    body = json.loads(text)
+    body.pop("digest", None)
+    return Certificate.model_validate(body)
+
+
+def checked(certificate: dict[str, Any]) -> Certificate:
+    return _checked(json.dumps(certificate))
+
+
+def write_certificate(folder: Path, certificate: dict[str, Any]) -> None:
+    save_certificate(folder / "certificate.json", checked(certificate))
+
+
+def change_certificate(folder: Path, **changes: Any) -> None:
+    """Another certificate in the folder, and its records as they are under that one."""
+    certificate = whole(json.loads((folder / "certificate.json").read_text()) | changes)
+    write_certificate(folder, certificate)
+    for file in folder.glob("cells/*/record.json"):
+        write_cell(folder, json.loads(file.read_text()), certificate)
 
 
 def make_cell(
@@ -257,14 +293,16 @@ def write_kinds(
     path = parent / "kinds"
     path.mkdir()
     certificate = make_certificate()
-    (path / "certificate.json").write_text(json.dumps(certificate))
+    write_certificate(path, certificate)
     (path / "study.json").write_text(json.dumps({"name": "kinds"}))
     cells = [("unconstrained", "unconstrained", None)]
     for method in ("projected_ppo", "projected_at_deployment"):
         cells += [(method, kind, None) for kind in kinds if kind in ("ratio", "gauss_renyi")]
         cells += [(method, kind, level) for kind in kinds for level in levels]
     for (method, kind, level), seed in itertools.product(cells, seeds):
-        file = write_cell(path, change(kind_cell(certificate, method, kind, level, seed)))
+        file = write_cell(
+            path, change(kind_cell(certificate, method, kind, level, seed)), certificate
+        )
         if samples and kind == "ratio" and seed == 0:
             arrays = make_samples(1.0 if level is None else 1.1, 21, 0)
             counts = np.bincount(np.random.default_rng(0).poisson(4, 900) + 10)
@@ -306,7 +344,7 @@ def write_sources(
     path = parent / folder
     path.mkdir()
     certificate = make_certificate()
-    (path / "certificate.json").write_text(json.dumps(certificate))
+    write_certificate(path, certificate)
     (path / "study.json").write_text(json.dumps({"name": "sources"}))
     for source, seed in itertools.product(sources, seeds):
         if source == "projected_ppo":
@@ -315,11 +353,18 @@ def write_sources(
             free = "unconstrained" if source == "unconstrained" else "unprojected"
             cells = [(free, None), *(("projected_at_deployment", a) for a in alphas)]
         for method, alpha in cells:
-            write_cell(path, change(source_cell(certificate, source, method, alpha, seed)))
+            write_cell(
+                path, change(source_cell(certificate, source, method, alpha, seed)), certificate
+            )
     return path
 
 
-def write_cell(folder: Path, record: dict[str, Any]) -> Path:
+def write_cell(folder: Path, record: dict[str, Any], certificate: dict[str, Any]) -> Path:
+    """Write a record; what follows from its counts and the certificate is computed again."""
+    names = ("certificate_digest", "digest"), ("base_digest", "base_digest")
+    record = record | {ours: certificate[theirs] for ours, theirs in names}
+    if record["status"] == "finished":
+        record |= derived_numbers(record, checked(certificate))
     file = folder / "cells" / record["cell_id"] / "record.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(record), encoding="utf-8")
@@ -340,7 +385,7 @@ def write_study(
     path = parent / folder
     path.mkdir()
     certificate = make_certificate()
-    (path / "certificate.json").write_text(json.dumps(certificate))
+    write_certificate(path, certificate)
     (path / "study.json").write_text(json.dumps({"name": name, "alphas": list(alphas)}))
     (path / "study.yaml").write_text(f"name: {json.dumps(name)}\nalphas: {list(alphas)}\n")
     settings: list[tuple[str, float | None]] = [("unconstrained", None)]
@@ -349,7 +394,7 @@ def write_study(
         record = make_cell(name, certificate, method, alpha, horizon, seed)
         if (method, alpha, horizon, seed) == ("projected_ppo", 10.0, 30, 1):
             record = fail(record, "worker died: out of memory")
-        file = write_cell(path, change(record))
+        file = write_cell(path, change(record), certificate)
         if samples and alpha is not None and seed == 0:
             np.savez_compressed(file.parent / "samples.npz", **make_samples(alpha, horizon, seed))
     return path

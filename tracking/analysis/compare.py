@@ -13,15 +13,12 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sport_ray.errors import UserError
-from sport_ray.tracking.results.csv_text import csv_text
-from sport_ray.tracking.results.files import write_atomically
 from sport_ray.tracking.results.intervals import (
     MIN_SEEDS,
     UNKNOWN,
@@ -212,11 +209,6 @@ def _require_alike(first: Results, second: Results) -> None:
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, sort_keys=True)
     return text if len(text) <= 60 else f"{text[:60]}…"
-
-
-def write_compare_csv(comparison: Comparison, path: Path) -> Path:
-    """Write the matched settings to ``path`` atomically."""
-    return write_atomically(path, csv_text(comparison.table))
 
 
 def _keyed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,6 @@ nothing is gained it is 0 on average, however many settings there are, and may b
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,8 +18,6 @@ import pandas as pd
 
 from sport_ray.tracking.analysis.pareto import RISK_KINDS, candidates
 from sport_ray.tracking.results.base_steps import BaseSteps
-from sport_ray.tracking.results.csv_text import csv_text
-from sport_ray.tracking.results.files import write_atomically
 from sport_ray.tracking.results.kinds import is_base
 from sport_ray.tracking.results.performance import STEPS, Performance, performance_of
 
@@ -174,8 +171,3 @@ def _reference(
     if found is not None:
         return found.mean, f"the base in its certification scenarios, cut at T = {last}"
     return float(last), f"T = {last} itself"
-
-
-def write_hypervolume_csv(table: pd.DataFrame, path: Path) -> Path:
-    """Write the table to `path` atomically."""
-    return write_atomically(path, csv_text(table))

@@ -11,14 +11,11 @@ Returns over different T are different sums: there each T has a front of its own
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sport_ray.tracking.results.csv_text import csv_text
-from sport_ray.tracking.results.files import write_atomically
 from sport_ray.tracking.results.kinds import is_base
 from sport_ray.tracking.results.performance import STEPS, Performance, performance_of
 from sport_ray.tracking.results.statistics import SETTING, aggregate
@@ -132,8 +129,3 @@ def pareto_table(settings: pd.DataFrame) -> pd.DataFrame:
 def pareto_rows(results: pd.DataFrame) -> list[dict[str, Any]]:
     """All fronts of a results table (`load_results`) as plain rows, NaN as None, for printing."""
     return plain_rows(pareto_table(aggregate(results)))
-
-
-def write_pareto_csv(table: pd.DataFrame, path: Path) -> Path:
-    """Write the fronts to `path` atomically."""
-    return write_atomically(path, csv_text(table))

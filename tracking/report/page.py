@@ -42,6 +42,7 @@ from sport_ray.tracking.report.svg import inline_svg
 from sport_ray.tracking.report.templating import page_environment
 from sport_ray.tracking.results import labels as wording
 from sport_ray.tracking.results.completeness import completeness_of, fewer_seeds, why_none
+from sport_ray.tracking.results.csv_text import csv_text
 from sport_ray.tracking.results.kinds import class_of, ranks
 from sport_ray.tracking.results.performance import performance_of
 from sport_ray.tracking.results.record import COLUMNS as CELL_COLUMNS
@@ -49,7 +50,6 @@ from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.refutation import find_refutations, headline
 from sport_ray.tracking.results.statistics import MIN_SEEDS_FOR_INTERVAL
 from sport_ray.tracking.results.table import (
-    cells_csv,
     plain_rows,
 )
 from sport_ray.tracking.results.task_policies import series_of_row
@@ -175,10 +175,10 @@ def render_page(
         study_yaml=_text(folder.files.study_file),
         schema=CELL_COLUMNS,
         downloads={
-            "cells": _embedded(cells_csv(frame)),
-            "pareto": _embedded(cells_csv(front)),
-            "hypervolume": _embedded(cells_csv(tables.hypervolume)),
-            "task_policies": _embedded(cells_csv(tables.sources)),
+            "cells": _embedded(csv_text(frame)),
+            "pareto": _embedded(csv_text(front)),
+            "hypervolume": _embedded(csv_text(tables.hypervolume)),
+            "task_policies": _embedded(csv_text(tables.sources)),
         },
         css=_asset("report.css"),
         script=_asset("report.js"),

@@ -6,23 +6,19 @@ from pathlib import Path
 
 from sport_ray.tracking.analysis.answer import answer_study
 from sport_ray.tracking.analysis.conservativeness import ladder_table
-from sport_ray.tracking.analysis.hypervolume import hypervolume_table, write_hypervolume_csv
-from sport_ray.tracking.analysis.pareto import pareto_table, write_pareto_csv
+from sport_ray.tracking.analysis.hypervolume import hypervolume_table
+from sport_ray.tracking.analysis.pareto import pareto_table
 from sport_ray.tracking.analysis.side_by_side import side_by_side
 from sport_ray.tracking.analysis.speedup import speedup_table
 from sport_ray.tracking.analysis.task_policies import task_policy_table
 from sport_ray.tracking.analysis.trends import trend_table
 from sport_ray.tracking.figures import animate, draw_figures
 from sport_ray.tracking.report.page import Tables, render_page
+from sport_ray.tracking.results.csv_text import write_csv, write_csv_if_any
 from sport_ray.tracking.results.files import write_atomically, writing
 from sport_ray.tracking.results.records import Results, read_results
 from sport_ray.tracking.results.statistics import aggregate
-from sport_ray.tracking.results.table import (
-    results_table,
-    write_cells_csv,
-    write_cells_parquet,
-    write_csv_if_any,
-)
+from sport_ray.tracking.results.table import results_table, write_cells_parquet
 
 
 def write_report(results_dir: str | Path, out: str | Path | None = None) -> Path:
@@ -63,10 +59,10 @@ def _write(folder: Results, target: Path) -> Path:
     )
     answer = answer_study(settings, folder.certificate, folder.base_at)
     animation = animate(folder, frame, settings, answer, target)
-    write_cells_csv(frame, target / "cells.csv")
+    write_csv(frame, target / "cells.csv")
     write_cells_parquet(frame, target / "cells.parquet")
-    write_pareto_csv(tables.front, target / "pareto.csv")
-    write_hypervolume_csv(tables.hypervolume, target / "hypervolume.csv")
+    write_csv(tables.front, target / "pareto.csv")
+    write_csv(tables.hypervolume, target / "hypervolume.csv")
     write_csv_if_any(tables.speedup, target / "speedup.csv")
     write_csv_if_any(tables.sources, target / "task_policies.csv")
     write_csv_if_any(tables.published, target / "side_by_side.csv")

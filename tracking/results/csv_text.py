@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 from pandas.api.types import is_object_dtype
 
 from sport_ray.text import plain
+from sport_ray.tracking.results.files import write_atomically
 
 _FORMULA = ("=", "+", "-", "@")
 
@@ -20,6 +23,19 @@ def csv_text(table: pd.DataFrame) -> str:
         if isinstance(kind, pd.StringDtype) or is_object_dtype(kind):
             shown[name] = table[name].map(_safe).astype(object)
     return shown.rename(columns=_safe).to_csv(index=False, lineterminator="\n")
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> Path:
+    """Write a table to ``path`` atomically."""
+    return write_atomically(path, csv_text(table))
+
+
+def write_csv_if_any(table: pd.DataFrame, path: Path) -> Path | None:
+    """The same; with no row, remove an older one."""
+    if table.empty:
+        path.unlink(missing_ok=True)
+        return None
+    return write_csv(table, path)
 
 
 def _safe(value: object) -> object:

@@ -12,7 +12,7 @@ from sport_ray.text import plain
 
 LARGEST_RECORD = 16 * 2**20
 """Bytes; a record has a few thousand."""
-SWEEP, CERTIFY = "`sport-ray sweep`", "`sport-ray certify`"
+SWEEP = "`sport-ray sweep`"
 
 
 class PlanFile(NamedTuple):

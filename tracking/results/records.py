@@ -12,22 +12,13 @@ import numpy as np
 from sport_ray.errors import UserError
 from sport_ray.text import plain
 from sport_ray.tracking.results.base_steps import BaseSteps, base_steps
-from sport_ray.tracking.results.folder import (
-    CERTIFY,
-    ResultFolder,
-    damaged,
-    read_json,
-    read_object,
-)
+from sport_ray.tracking.results.folder import ResultFolder, damaged, read_json, read_object
 from sport_ray.tracking.results.published import published_rows
 from sport_ray.tracking.results.record import describe_problem
 
-if TYPE_CHECKING:  # torch takes seconds
+if TYPE_CHECKING:  # scipy takes half a second, which `sport-ray status` should not
     from sport_ray.certificates import Certificate
 
-RECOMPUTABLE = {"sampling", "outcomes", "code"}
-"""Fields of a certificate that records can be held against."""
-CERTIFICATE_FIELDS = ("base_digest", "env_id", "num_scenarios", "beta", "table", "digest")
 SAMPLE_ARRAYS = ("poses", "goal", "hazard", "goal_radius", "hazard_radius")
 POLICY_ARRAYS = ("mean", "std", "base_mean", "base_std", "task_mean", "task_std")
 
@@ -121,8 +112,7 @@ def read_results(path: str | Path, *, may_be_empty: bool = False) -> Results:
             f"no results in {folder} (no cells/*/record.json{asked}): "
             "run `sport-ray sweep STUDY.yaml` first"
         )
-    certificate = _read_certificate(files.certificate)
-    whole = whole_certificate(files.certificate, certificate)
+    whole = _whole_certificate(files.certificate)
     records, unreadable = [], []
     for cell in cells:
         if rows is None:
@@ -138,7 +128,7 @@ def read_results(path: str | Path, *, may_be_empty: bool = False) -> Results:
     return Results(
         folder,
         study,
-        certificate,
+        read_object(files.certificate),
         tuple(records),
         planned=0 if plan is None else len(wanted),
         unreadable=tuple(unreadable),
@@ -171,15 +161,15 @@ def _judged(
     return without_nan(record) if problem is None else Unreadable(plain(cell), plain(problem))
 
 
-def whole_certificate(file: Path, certificate: dict[str, Any] | None) -> Certificate | None:
-    """The certificate with all its own checks; None where nothing can be recomputed from it.
+def _whole_certificate(file: Path) -> Certificate | None:
+    """The certificate with all its own checks; None where there is none.
 
     Raises:
-        UserError: one that was altered.
+        UserError: one that is damaged, or was altered.
     """
-    if certificate is None or not certificate.keys() >= RECOMPUTABLE:
+    if not file.exists():
         return None
-    from sport_ray.certificates.store import load_certificate  # torch takes seconds
+    from sport_ray.certificates.store import load_certificate
 
     return load_certificate(file)
 
@@ -200,20 +190,6 @@ def _altered(record: dict[str, Any], certificate: Certificate) -> str | None:
         return None
     said = ", ".join(f"{name} = {record.get(name)}" for name in wrong)
     return f"says {said}, which its counts and certificate do not give: it was altered"
-
-
-def _read_certificate(file: Path) -> dict[str, Any] | None:
-    certificate = read_object(file)
-    if certificate is None:
-        return None
-    for name in CERTIFICATE_FIELDS:
-        if name not in certificate:
-            raise UserError(damaged(file, f"has no field {name!r}", CERTIFY))
-    table = certificate["table"]
-    lengths = {len(table.get(name, ())) for name in ("horizon", "eps_base_simultaneous")}
-    if len(lengths) != 1 or 0 in lengths:
-        raise UserError(damaged(file, "has an incomplete table", CERTIFY))
-    return certificate
 
 
 def without_nan(record: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,6 @@
-"""The tables of ``docs/results-table.md`` and ``docs/results-table.md``, made from the code.
+"""The tables of ``docs/results-table.md``, made from the code.
 
-``python -m sport_ray.tracking.results.reference`` in the repository's root brings both files up to
-date.
+``python -m sport_ray.tracking.results.reference`` in the repository's root brings it up to date.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ END = "<!-- to here -->"
 def metrics_table() -> str:
     """`METRICS` as Markdown."""
     rows = [(f"`{name}`", m.unit, m.meaning, m.absent) for name, m in METRICS.items()]
-    return _table(("metric", "unit", "meaning", "absent where"), rows)
+    return markdown_table(("metric", "unit", "meaning", "absent where"), rows)
 
 
 def columns_table() -> str:
@@ -32,13 +31,14 @@ def columns_table() -> str:
         for c in COLUMNS
     ]
     rows += [(f"`{name}`", "bool", "", meaning, "never") for name, meaning in DERIVED.items()]
-    return _table(("column", "type", "unit", "meaning", "empty"), rows)
+    return markdown_table(("column", "type", "unit", "meaning", "empty"), rows)
 
 
 TABLES = {"columns": columns_table, "metrics": metrics_table}
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def markdown_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A table of one line per row."""
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join(f"| {' | '.join(_cell(text) for text in line)} |" for line in lines)
 
@@ -51,13 +51,17 @@ def _cell(text: str) -> str:
 def renewed(text: str) -> str:
     """The page with each table between its marks; ValueError where one is not there."""
     for name, table in TABLES.items():
-        mark = f"<!-- {name}: {COMMAND} -->"
-        before, begin, rest = text.partition(mark)
-        _, end, after = rest.partition(END)
-        if not (begin and end):
-            raise ValueError(f"{PAGE}: expected {mark!r} and {END!r} in it")
-        text = f"{before}{mark}\n\n{table()}\n\n{END}{after}"
+        text = with_table(text, f"<!-- {name}: {COMMAND} -->", table())
     return text
+
+
+def with_table(text: str, mark: str, table: str) -> str:
+    """A page with the table between a mark and `END`; ValueError where one is not there."""
+    before, begin, rest = text.partition(mark)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"a page of docs/: expected {mark!r} and {END!r} in it")
+    return f"{before}{mark}\n\n{table}\n\n{END}{after}"
 
 
 def main() -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from sport_ray.tracking.results.csv_text import csv_text
 from sport_ray.tracking.results.files import write_atomically
 from sport_ray.tracking.results.kinds import constraint_held, ranks
 from sport_ray.tracking.results.parameters import order_of
@@ -129,16 +128,6 @@ def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def cells_csv(frame: pd.DataFrame) -> str:
-    """The table as CSV: shortest decimal that reads back to the same float64, empty if missing."""
-    return csv_text(frame)
-
-
-def write_cells_csv(frame: pd.DataFrame, path: Path) -> Path:
-    """Write the table to `path` atomically."""
-    return write_atomically(path, cells_csv(frame))
-
-
 def write_cells_parquet(frame: pd.DataFrame, path: Path) -> Path:
     """Write the table to `path` as Parquet, atomically: what `load_results` gave reads back.
 
@@ -163,11 +152,3 @@ def write_cells_parquet(frame: pd.DataFrame, path: Path) -> Path:
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pandas(frame, schema=schema, preserve_index=False), sink)
     return write_atomically(path, sink.getvalue().to_pybytes())
-
-
-def write_csv_if_any(table: pd.DataFrame, path: Path) -> Path | None:
-    """Write a table of a report to ``path`` atomically; with no row, remove an older one."""
-    if table.empty:
-        path.unlink(missing_ok=True)
-        return None
-    return write_atomically(path, csv_text(table))

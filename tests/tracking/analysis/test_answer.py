@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from sport_ray.tracking.results.record import COLUMN_NAMES
 from sport_ray.tracking.results.records import read_results
 from sport_ray.tracking.results.statistics import aggregate
 from sport_ray.tracking.results.table import results_table
+from tests.tracking.conftest import change_certificate
 
 
 def answer_of(folder: Path):
@@ -155,9 +155,8 @@ def write_outcomes(folder: Path) -> np.ndarray:
     steps[:200] = -1
     file = folder / "certificate_outcomes.parquet"
     pq.write_table(pa.table({"satisfied_at": steps}), file)
-    certificate = json.loads((folder / "certificate.json").read_text())
-    certificate["outcomes"] = {"sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
-    (folder / "certificate.json").write_text(json.dumps(certificate))
+    about = {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    change_certificate(folder, outcomes=about | {"digest": "0" * 64})
     return steps
 
 

@@ -17,10 +17,11 @@ from sport_ray.tracking.analysis.compare import (
     Comparison,
     compare_studies,
     difference,
-    write_compare_csv,
 )
 from sport_ray.tracking.analysis.compare_table import print_comparison
+from sport_ray.tracking.results.csv_text import write_csv
 from sport_ray.tracking.results.records import read_results
+from tests.tracking.conftest import change_certificate, write_kinds
 
 
 def compared(first: Path, second: Path) -> Comparison:
@@ -97,18 +98,17 @@ def test_no_difference_is_said_in_words(make_results) -> None:
 def test_unlike_things_are_not_compared(make_results, tmp_path: Path) -> None:
     first = make_results(folder="first", name="one")
     second = make_results(folder="second", name="two")
-    file = second / "certificate.json"
-    certificate = json.loads(file.read_text())
+    certificate = json.loads((second / "certificate.json").read_text())
     for change, named in (
         ({"property": "G !hazard"}, r'property \("\(!hazard\) U goal" and "G !hazard"\)'),
         ({"env_id": "other/Env-v0"}, "environment"),
         ({"env_kwargs": {"layout": "random"}}, "environment arguments"),
         ({"base_digest": "f" * 64}, "different base policies"),
     ):
-        file.write_text(json.dumps(certificate | change))
+        change_certificate(second, **certificate | change)
         with pytest.raises(UserError, match=named):
             compared(first, second)
-    file.write_text(json.dumps(certificate))
+    change_certificate(second, **certificate)
     study = json.loads((second / "study.json").read_text())
     moved = study | {"deployment": {"alpha_p": 1.01}}
     (second / "study.json").write_text(json.dumps(moved))
@@ -119,12 +119,8 @@ def test_unlike_things_are_not_compared(make_results, tmp_path: Path) -> None:
 def test_other_bases_are_compared_at_equal_certified_risk(make_kinds, tmp_path: Path) -> None:
     first = make_kinds()
     (tmp_path / "b").mkdir()
-    from tests.tracking.conftest import write_kinds
-
     second = write_kinds(tmp_path / "b")
-    file = second / "certificate.json"
-    certificate = json.loads(file.read_text())
-    file.write_text(json.dumps(certificate | {"base_digest": "f" * 64}))
+    change_certificate(second, base_digest="f" * 64)
     found = compared(first, second)
     assert "at equal certified risk, over 16 settings" in found.estimand
     assert found.warning is not None
@@ -170,8 +166,6 @@ def test_what_was_derived_from_a_risk_is_matched_by_the_risk(make_kinds, tmp_pat
         derived = record["eps_max"] is not None and record["alpha"] is not None
         return record | ({"alpha": record["alpha"] * 1.01} if derived else {})
 
-    from tests.tracking.conftest import write_kinds
-
     found = compared(first, write_kinds(tmp_path / "b", tighter))
     assert not found.only_first
     assert not found.only_second
@@ -185,13 +179,11 @@ def test_parameters_that_differ_are_listed(make_results) -> None:
     second = make_results(folder="second", name="other")
     study = json.loads((second / "study.json").read_text())
     (second / "study.json").write_text(json.dumps(study | {"training": {"lr": 0.1}}))
-    certificate = json.loads((second / "certificate.json").read_text())
-    changed = certificate | {"root_seed": 8, "digest": "f" * 64}
-    (second / "certificate.json").write_text(json.dumps(changed))
+    change_certificate(second, root_seed=8)
     found = compared(first, second)
     names = {name: (a, b) for name, a, b in found.parameters}
     assert names["training.lr"] == ("–", "0.1")
-    assert names["certificate: digest"][1] == "f" * 64
+    assert "certificate: digest" in names
     assert found.warning is None
     assert "training.lr" in printed(found)
 
@@ -209,6 +201,6 @@ def test_pairs_are_told_from_strangers() -> None:
 
 def test_the_table_is_written_whole(make_results, tmp_path: Path) -> None:
     found = compared(make_results(folder="first"), make_results(folder="second"))
-    again = pd.read_csv(write_compare_csv(found, tmp_path / "x" / "compare.csv"))
+    again = pd.read_csv(write_csv(found.table, tmp_path / "x" / "compare.csv"))
     assert len(again) == len(found.table)
     assert (again["performance_difference"].fillna(0) == 0).all()

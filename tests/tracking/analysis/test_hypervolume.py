@@ -16,9 +16,9 @@ from sport_ray.tracking.analysis.hypervolume import (
     COLUMNS,
     hypervolume_table,
     staircase_gain,
-    write_hypervolume_csv,
 )
 from sport_ray.tracking.results.base_steps import BaseSteps
+from sport_ray.tracking.results.csv_text import write_csv
 from sport_ray.tracking.results.statistics import aggregate
 
 risky = st.lists(st.tuples(st.floats(0, 1.2), st.floats(-3, 3)), max_size=12)
@@ -81,7 +81,7 @@ def test_a_study_is_measured_from_risk_one_and_the_base(results: Path, tmp_path:
     assert set(table["reference_source"]) == {"the base (α = 1) at T = 30"}
     free = table[table["projected"].eq(False)]
     assert "prior_bound" not in set(free["risk_kind"])  # nothing is certified
-    again = pd.read_csv(write_hypervolume_csv(table, tmp_path / "hypervolume.csv"))
+    again = pd.read_csv(write_csv(table, tmp_path / "hypervolume.csv"))
     assert again["hypervolume"].to_numpy() == pytest.approx(table["hypervolume"], nan_ok=True)
 
 

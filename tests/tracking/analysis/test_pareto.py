@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,9 @@ from sport_ray.tracking.analysis.pareto import (
     pareto_front,
     pareto_rows,
     pareto_table,
-    write_pareto_csv,
 )
 from sport_ray.tracking.analysis.pareto_table import print_pareto
+from sport_ray.tracking.results.csv_text import write_csv
 from sport_ray.tracking.results.statistics import aggregate
 
 # Few distinct values, so that ties are the rule.
@@ -75,7 +76,7 @@ def test_table_holds_all_fronts_and_nothing_dominated(results: Path) -> None:
 
 def test_csv_agrees_with_the_table(results: Path, tmp_path: Path) -> None:
     table = pareto_table(aggregate(load_results(results)))
-    again = pd.read_csv(write_pareto_csv(table, tmp_path / "pareto.csv"))
+    again = pd.read_csv(write_csv(table, tmp_path / "pareto.csv"))
     assert list(again.columns) == PARETO_COLUMNS
     for name in ("risk", "mean_steps_to_goal", "posterior_bound", "empirical_violation_rate"):
         assert again[name].tolist() == table[name].tolist()
@@ -104,9 +105,11 @@ def test_print_shows_bounds_rounded_up(results: Path) -> None:
 
 
 def test_print_says_when_nothing_is_certified(make_results) -> None:
-    folder = make_results(
-        change=lambda record: record | {"prior_bound": None if record["alpha"] is None else 2.0}
-    )
+    def wide(record: dict) -> dict:
+        alpha = record["alpha"] and 10.0 * record["alpha"]
+        return record | {"alpha": alpha, "log_alpha": alpha and math.log(alpha)}
+
+    folder = make_results(change=wide)
     console = Console(width=140, record=True, file=io.StringIO())
     print_pareto(console, load_results(folder))
     assert "no setting has a bound below 1" in console.export_text()

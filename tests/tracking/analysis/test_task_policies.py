@@ -13,9 +13,9 @@ from sport_ray.tracking.analysis.task_policies import (
     count_text,
     task_policy_table,
 )
+from sport_ray.tracking.results.csv_text import write_csv_if_any
 from sport_ray.tracking.results.intervals import estimate, within_unit
 from sport_ray.tracking.results.statistics import aggregate
-from sport_ray.tracking.results.table import write_csv_if_any
 from tests.tracking.conftest import fail
 
 

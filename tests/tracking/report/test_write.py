@@ -15,9 +15,10 @@ from sport_ray.errors import UserError
 from sport_ray.tracking import load_results, write_report
 from sport_ray.tracking.figures import draw_figures
 from sport_ray.tracking.report.svg import inline_svg
+from sport_ray.tracking.results.csv_text import csv_text
 from sport_ray.tracking.results.records import read_results
 from sport_ray.tracking.results.statistics import aggregate
-from sport_ray.tracking.results.table import cells_csv, results_table
+from sport_ray.tracking.results.table import results_table
 from tests.tracking.conftest import write_kinds
 
 FIGURES = (
@@ -77,7 +78,7 @@ def test_writes_page_tables_and_figures(built: Path) -> None:
     }
     assert {"animation.gif", "animation.png"} <= {f.name for f in (built / "figures").iterdir()}
     pd.testing.assert_frame_equal(pd.read_parquet(built / "cells.parquet"), load_results(built))
-    assert (built / "cells.csv").read_text() == cells_csv(load_results(built))
+    assert (built / "cells.csv").read_text() == csv_text(load_results(built))
     assert len(pd.read_csv(built / "pareto.csv")) > 5
     assert (built / "report.html").stat().st_size < 5_000_000
     assert not list(built.glob(".*.tmp"))
@@ -274,10 +275,10 @@ ODD: dict[str, object] = {
     "horizon": None,
     "alpha_p": 0.5,
     "study": "another",
+    "prior_bound": float("inf"),
 }
 HARMLESS: dict[str, object] = {
     "mean_return": float("-inf"),
-    "prior_bound": float("inf"),
     "hyperparameters": "$\\frac{, =1+1 \x1b[2J",
     "source": "\u202e<script>$x^{",
     "finished_at": "\x07 not a time",

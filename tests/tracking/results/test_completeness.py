@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -103,6 +104,16 @@ def only(condition: Callable[[dict[str, Any]], bool]) -> Change:
     return lambda record: record if condition(record) else failed(record)
 
 
+def wider(factor: float) -> Change:
+    def change(record: dict[str, Any]) -> dict[str, Any]:
+        if record["alpha"] is None:
+            return record
+        alpha = record["alpha"] * factor
+        return record | {"alpha": alpha, "log_alpha": math.log(alpha)}
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -111,8 +122,8 @@ def only(condition: Callable[[dict[str, Any]], bool]) -> Change:
             lambda r: r | {"max_log_ratio": 9.0},
             "settings with a bound below 1 finished, but did not keep to the constraint",
         ),
-        (lambda r: r | {"prior_bound": None}, "No record of a finished cell states a bound"),
-        (lambda r: r | {"prior_bound": 2.0}, "No setting has a prior bound below 1 among the 4"),
+        (wider(1e20), "No record of a finished cell states a bound"),  # no float is so large
+        (wider(10.0), "No setting has a prior bound below 1 among the 4"),
         (failed, "No cell has finished"),
     ],
 )

@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 
-from sport_ray.certificates import save_certificate
-from sport_ray.certificates.derived import derived_numbers
+from sport_ray.canonical import digest, write_json
 from sport_ray.errors import UserError
 from sport_ray.tracking.results.records import read_results
-from tests.experiments.known_certificate import certificate
 
 
 def first_record(folder: Path) -> Path:
@@ -176,8 +174,24 @@ def test_a_folder_without_study_json_takes_its_name_from_the_cells(results: Path
 @pytest.mark.parametrize("content", ["{}", '{"table": {}}', "not json"])
 def test_a_damaged_certificate_is_named(results: Path, content: str) -> None:
     (results / "certificate.json").write_text(content)
-    with pytest.raises(UserError, match=r"damaged file .*certificate\.json"):
+    with pytest.raises(UserError, match=r"certificate .*certificate\.json is damaged"):
         read_results(results)
+
+
+@pytest.mark.parametrize("field", ["sampling", "outcomes", "code", "table"])
+def test_a_certificate_without_what_records_are_held_against_is_refused(
+    results: Path, field: str
+) -> None:
+    """Also where its digest was made anew: no field less switches a check off."""
+    file = results / "certificate.json"
+    body = json.loads(file.read_text())
+    del body["digest"], body[field]
+    write_json(file, body | {"digest": digest(body)})
+    with pytest.raises(
+        UserError, match=rf"certificate\.json is not valid at {field}: .*"
+    ) as caught:
+        read_results(results)
+    assert "\n" not in str(caught.value)
 
 
 def test_damaged_samples_are_named(results: Path) -> None:
@@ -186,24 +200,6 @@ def test_damaged_samples_are_named(results: Path) -> None:
     (results / "cells" / cell / "samples.npz").write_bytes(b"PK not a zip")
     with pytest.raises(UserError, match=r"damaged file .*samples\.npz"):
         folder.samples(cell)
-
-
-@pytest.fixture
-def derived(results: Path) -> Path:
-    """A folder with a whole certificate, and records that follow from it."""
-    known = certificate(max_horizon=30)
-    save_certificate(results / "certificate.json", known)
-    for file in results.glob("cells/*/record.json"):
-        record = json.loads(file.read_text())
-        record |= {"certificate_digest": known.digest}
-        if record["status"] == "finished":
-            record |= derived_numbers(record, known)
-        file.write_text(json.dumps(record))
-    return results
-
-
-def test_records_that_follow_from_their_certificate_are_shown(derived: Path) -> None:
-    assert read_results(derived).unreadable == ()
 
 
 @pytest.mark.parametrize(
@@ -218,15 +214,15 @@ def test_records_that_follow_from_their_certificate_are_shown(derived: Path) -> 
     ],
 )
 def test_a_record_that_was_edited_is_named_and_left_out(
-    derived: Path, change: dict[str, Any], named: str
+    results: Path, change: dict[str, Any], named: str
 ) -> None:
     """A promise is never shown as its record has it, but as certificate and counts give it."""
-    for file in sorted(derived.glob("cells/*/record.json")):
+    for file in sorted(results.glob("cells/*/record.json")):
         record = json.loads(file.read_text())
         if record["status"] == "finished" and record["alpha"] == 1.5:
             break
     file.write_text(json.dumps(record | change))
-    found = read_results(derived)
+    found = read_results(results)
     assert [one.cell_id for one in found.unreadable] == [record["cell_id"]]
     assert named in found.unreadable[0].text
     assert record["cell_id"] not in {one["cell_id"] for one in found.records}

@@ -13,13 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from sport_ray.tracking import load_results
+from sport_ray.tracking.results.csv_text import csv_text, write_csv
 from sport_ray.tracking.results.record import COLUMN_NAMES, COLUMNS
 from sport_ray.tracking.results.table import (
     SCHEMA_NAME,
-    cells_csv,
     plain_rows,
     results_table,
-    write_cells_csv,
     write_cells_parquet,
 )
 
@@ -99,8 +98,8 @@ def test_further_fields_follow_the_documented_columns(make_results) -> None:
 
 def test_csv_reads_back_to_the_same_numbers(results: Path, tmp_path: Path) -> None:
     frame = load_results(results)
-    file = write_cells_csv(frame, tmp_path / "out" / "cells.csv")
-    assert file.read_text() == cells_csv(frame)
+    file = write_csv(frame, tmp_path / "out" / "cells.csv")
+    assert file.read_text() == csv_text(frame)
     again = pd.read_csv(file, dtype={"cell_id": str})
     assert list(again["cell_id"]) == list(frame["cell_id"])
     for name in ("prior_bound", "posterior_bound", "mean_steps_to_goal", "max_log_ratio"):

@@ -1,0 +1,141 @@
+"""The table of ``docs/studies.md`` that lists every key of a study file, made from the sections.
+
+``python -m sport_ray.experiments.config.reference`` in the repository's root brings it up to date.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic.fields import FieldInfo
+
+from sport_ray.experiments.config.base import Section
+from sport_ray.experiments.config.study import Study
+from sport_ray.tracking.results.files import write_atomically
+from sport_ray.tracking.results.reference import markdown_table, with_table
+
+COMMAND = "python -m sport_ray.experiments.config.reference"
+PAGE = Path("docs/studies.md")
+MARK = f"<!-- study keys: made by {COMMAND} -->"
+WORDS: dict[Any, str] = {
+    int: "whole number", float: "number", str: "text", bool: "true or false", dict: "mapping",
+}  # fmt: skip
+TECHNICAL = 100_000
+"""Upper limits from here on keep mistakes out, and say nothing about the key."""
+
+
+def keys_table() -> str:
+    """Every key of a study as Markdown."""
+    return markdown_table(("key", "type", "default", "meaning"), rows(Study))
+
+
+def rows(
+    section: type[Section], path: str = "", told: dict[type[Section], str] | None = None
+) -> Iterator[tuple[str, str, str, str]]:
+    """(key, type, default, meaning) of a section's keys and, below each, of its own.
+
+    told: sections that were listed, by class, with their paths: each is listed once.
+    """
+    told = {} if told is None else told
+    for name, field in section.model_fields.items():
+        key = f"{path}{name}"
+        inner = section_of(field.annotation)
+        meaning = meaning_of(section, name)
+        if inner is None:
+            default = _default(section, field)
+            yield f"`{key}`", words(field.annotation, field.metadata), default, meaning
+            continue
+        known = next((where for one, where in told.items() if _holds(one, inner)), None)
+        if known is not None:
+            meaning += f" Keys as in `{known}`."
+        needed = "required" if field.is_required() else "absent" if field.default is None else ""
+        yield f"`{key}`", "section", needed, meaning
+        if known is None:
+            told[inner] = key
+            yield from rows(inner, f"{key}.", told)
+
+
+def _holds(listed: type[Section], section: type[Section]) -> bool:
+    """Whether a section that is listed has all keys of another, with the same defaults."""
+    mine, its = section.model_fields, listed.model_fields
+    return issubclass(listed, section) and all(
+        mine[name].default == its[name].default for name in mine
+    )
+
+
+def meaning_of(section: type[Section], name: str) -> str:
+    """What stands under a key in its class, or in that of which it takes the key."""
+    found = (
+        kind.model_fields[name].description
+        for kind in section.__mro__
+        if issubclass(kind, Section) and name in kind.model_fields
+    )
+    return next((" ".join(text.split()) for text in found if text), "")
+
+
+def section_of(annotation: Any) -> type[Section] | None:
+    """The section that a key holds, if it holds one."""
+    for one in (annotation, *get_args(annotation)):
+        if isinstance(one, type) and issubclass(one, Section):
+            return one
+    return None
+
+
+def words(annotation: Any, limits: list[Any] | tuple[Any, ...] = ()) -> str:
+    """A type in words, such as 'list of whole numbers ≥ 0'."""
+    kind, inside = get_origin(annotation), get_args(annotation)
+    if kind is Annotated:
+        return words(inside[0], [*inside[1:], *limits])
+    if kind in (Union, UnionType):
+        return words(next(one for one in inside if one is not NoneType), limits)
+    if kind is Literal:
+        return " or ".join(f"`{one}`" for one in inside)
+    if kind in (list, tuple):
+        return f"list of: {words(inside[0])}"
+    return WORDS[kind or annotation] + "".join(_limit(one) for one in _flat(limits))
+
+
+def _flat(limits: list[Any] | tuple[Any, ...]) -> Iterator[Any]:
+    """Also those that a Field of pydantic's holds."""
+    for one in limits:
+        yield from one.metadata if isinstance(one, FieldInfo) else [one]
+
+
+def _limit(one: Any) -> str:
+    """A bound in words; '' for what is none."""
+    if isinstance(one, Ge):
+        return f" ≥ {one.ge:g}" if one.ge == 0 or one.ge >= 1e-9 else " > 0"  # type: ignore
+    if isinstance(one, Gt):
+        return f" > {one.gt:g}"  # type: ignore[str-bytes-safe]
+    sign, value = ("≤", one.le) if isinstance(one, Le) else ("<", getattr(one, "lt", math.inf))
+    return f", {sign} {value:g}" if isinstance(one, Le | Lt) and value < TECHNICAL else ""
+
+
+def _default(section: type[Section], field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    others = {name: one.default for name, one in section.model_fields.items()}
+    value = field.get_default(call_default_factory=True, validated_data=others)
+    if value is None:
+        return ""
+    return f"`{json.dumps(value)}`" if not isinstance(value, float) else f"`{value:g}`"
+
+
+def renewed(text: str) -> str:
+    """The page with the table between its marks; ValueError where they are not there."""
+    return with_table(text, MARK, keys_table())
+
+
+def main() -> None:
+    """Renew the page below the current directory."""
+    write_atomically(PAGE, renewed(PAGE.read_text(encoding="utf-8")))
+
+
+if __name__ == "__main__":
+    main()

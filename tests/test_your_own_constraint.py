@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 import yaml
 
 from sport_ray.deploy import load
+from sport_ray.errors import UserError
 from sport_ray.experiments.stages.base import BUNDLED
 
 MODULE = '''
@@ -122,6 +124,9 @@ def test_it_has_a_row_a_line_and_a_checked_promise(swept: Path, cell: pd.Series)
 def test_it_is_deployed(swept: Path, cell: pd.Series, monkeypatch: pytest.MonkeyPatch) -> None:
     sport_ray("export", cell["cell_id"], "--results", "results/own", "--out", "out", cwd=swept)
     monkeypatch.syspath_prepend(str(swept))
+    with pytest.raises(UserError, match="not imported because a file names it"):
+        load(swept / "out")
+    importlib.import_module("my_shifts")
     policy = load(swept / "out", log=swept / "audit.jsonl")
     assert policy.promise["theorem"] == "shift of each step: Φ(Φ⁻¹(ε_base) + r √T)"
     policy.reset(0)
@@ -130,4 +135,5 @@ def test_it_is_deployed(swept: Path, cell: pd.Series, monkeypatch: pytest.Monkey
     shift = policy.last.chosen.squared_shift(policy.last.base)
     assert 0.0 < shift <= cell["radius"] ** 2
     policy.close()
-    assert "holds" in sport_ray("audit", "audit.jsonl", "--bundle", "out", cwd=swept)
+    for command in (["audit", "audit.jsonl", "--bundle", "out"], ["verify", "out"]):
+        assert "holds" in sport_ray(*command, "--trust-module", "my_shifts", cwd=swept)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from sport_ray.experiments.cli import options
 from sport_ray.experiments.cli.certificates import MARKS
 from sport_ray.text import plain
 
@@ -50,6 +51,7 @@ def audit_command(
         str | None,
         typer.Option("--digest", help="The log's digest, kept elsewhere when it was closed."),
     ] = None,
+    trust: options.Trust = None,
 ) -> None:
     """Show that a log is whole and every action in it was within bounds; exit status 1 if not.
 
@@ -59,6 +61,7 @@ def audit_command(
     """
     from sport_ray.deploy import audit_log, read_bundle
 
+    options.run_trusted(trust)
     checks = audit_log(log, None if bundle is None else read_bundle(bundle), expect)
     table = Table("check", "", "", box=None, pad_edge=False)
     for check in checks:  # a log's own words may be anything: neither codes nor markup

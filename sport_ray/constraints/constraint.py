@@ -234,14 +234,22 @@ class Constraint(ABC):
         }
 
 
-def constraint_class(name: object) -> type[Constraint]:
-    """The class of that name; ``module:name`` imports the module that defines it.
+def constraint_class(name: object, *, run_module: bool = False) -> type[Constraint]:
+    """The class of that name.
+
+    run_module: import the module of ``module:name``. Only for names that the user wrote, in a
+        study: a name in a file of somebody else would run their choice of module.
 
     Raises:
-        UserError: an unknown name, or a module that cannot be imported.
+        UserError: an unknown name, or a module that cannot be imported, or may not.
     """
     if isinstance(name, str) and name not in CONSTRAINTS and ":" in name:
         module = name.partition(":")[0]
+        if not run_module:
+            raise UserError(
+                f"constraint {name!r} is defined in the module {module!r}, which is not imported "
+                "because a file names it: read it, and import it first if you trust it"
+            )
         try:
             importlib.import_module(module)
         except Exception as error:  # the user's own code
@@ -251,13 +259,15 @@ def constraint_class(name: object) -> type[Constraint]:
     return CONSTRAINTS[name]
 
 
-def constraint_from_json(record: Mapping[str, Any]) -> Constraint:
+def constraint_from_json(record: Mapping[str, Any], *, run_module: bool = False) -> Constraint:
     """The constraint that ``record`` (from :meth:`Constraint.to_json`) describes.
+
+    run_module: as for :func:`constraint_class`.
 
     Raises UserError on an unknown name and on parameters that the constraint does not take.
     """
     parameters = dict(record)
-    kind = constraint_class(parameters.pop("name", None))
+    kind = constraint_class(parameters.pop("name", None), run_module=run_module)
     parameters = {k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()}
     return kind._from_parameters(parameters)
 

@@ -134,7 +134,7 @@ class ProjectedPPOConfig(PPOConfig):
             self.constraint = RatioConstraint(alpha=alpha)
         if constraint is not NotProvided:
             if not isinstance(constraint, Constraint):
-                constraint = constraint_from_json(constraint)
+                constraint = constraint_from_json(constraint, run_module=True)
             self.constraint = constraint
         if gradient is not NotProvided:
             if gradient not in ("paper", "through_projection"):

@@ -113,7 +113,8 @@ class TrainingEnvironment:
         if mapping.squash != "none":
             vector = MappedVectorActions(vector, mapping)
         counted = CountingViolations(vector)
-        constraint = constraint_from_json(context.get("constraint", {"name": "unconstrained"}))
+        given = context.get("constraint", {"name": "unconstrained"})
+        constraint = constraint_from_json(given, run_module=True)
         return BudgetVectorEnv(counted, constraint) if constraint.state_size else counted
 
 

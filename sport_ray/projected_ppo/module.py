@@ -41,7 +41,9 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
         """Build the networks. The base is no submodule: no optimiser and no state sees it."""
         self.spec = PolicySpec.model_validate(self.model_config["spec"])
         self.family = self.spec.family
-        self.constraint: Constraint = constraint_from_json(self.model_config["constraint"])
+        self.constraint: Constraint = constraint_from_json(
+            self.model_config["constraint"], run_module=True
+        )
         # The environment appends what is left of a budget; the base policy does not see it.
         self.base_inputs = self.spec.observation_size - self.constraint.num_features
         self.through_projection = self.model_config["gradient"] == "through_projection"

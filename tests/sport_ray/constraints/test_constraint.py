@@ -103,8 +103,16 @@ def test_every_process_finds_a_constraint_by_its_module(tmp_path):
         "    name = 'mine'\n"
     )
     code = (
+        "import sys\n"
         "from sport_ray.constraints import constraint_from_json as made\n"
-        "print(made({'name': 'my_own_bounds:mine', 'alpha': 2.0}).to_json())\n"
+        "from sport_ray.errors import UserError\n"
+        "record = {'name': 'my_own_bounds:mine', 'alpha': 2.0}\n"
+        "try:\n"
+        "    made(record)\n"
+        "except UserError as error:\n"
+        "    assert 'import it first' in str(error)\n"
+        "assert 'my_own_bounds' not in sys.modules\n"  # a file that names it runs nothing
+        "print(made(record, run_module=True).to_json())\n"
     )
     paths = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
     done = subprocess.run(
@@ -119,7 +127,7 @@ def test_every_process_finds_a_constraint_by_its_module(tmp_path):
 
 def test_a_module_that_is_not_there_is_named():
     with pytest.raises(UserError, match="'nowhere:mine': cannot import 'nowhere': No module named"):
-        constraint_from_json({"name": "nowhere:mine", "alpha": 2.0})
+        constraint_from_json({"name": "nowhere:mine", "alpha": 2.0}, run_module=True)
 
 
 def test_a_taken_name_is_refused():

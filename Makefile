@@ -19,7 +19,7 @@ INSTALLED_BENCHMARK := $(VENV)/.installed-benchmark
 BENCHMARKS := $(filter-out $(addprefix benchmarks/,projection%.py fuzz_% gradient_% scpo% presa_%),$(wildcard benchmarks/*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-all test-faults lint pictures bench bench-projection clean
+.PHONY: help install run test test-all test-faults lint site docs pictures bench bench-projection clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,7 +36,7 @@ $(INSTALLED): pyproject.toml
 run: $(INSTALLED) ## the quickstart study, to its report: about five minutes on two cores
 	$(BIN)/sport-ray run experiments/studies/quickstart.yaml
 
-test: lint ## lint, then the tests that CI runs, fast ones first
+test: lint site ## lint, the site, then the tests that CI runs, fast ones first
 	$(PYTEST) -m "not slow"
 	$(PYTEST) -m "slow and not fault and not long"
 
@@ -52,6 +52,12 @@ lint: $(INSTALLED) ## ruff, mypy, and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+site: $(INSTALLED) ## the documentation as a site, in build/docs; a warning is an error
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b html docs build/docs
+
+docs: site ## that site, opened in a browser
+	$(BIN)/python -m webbrowser -t "file://$(CURDIR)/build/docs/index.html"
 
 # Where the results lie that README's and docs/results.md's pictures are of.
 QUICKSTART ?= results/quickstart

@@ -1,8 +1,12 @@
-"""Which files pytest looks into for examples in docstrings (``--doctest-modules``)."""
+"""For all tests: threads, and the files that are looked into for examples in docstrings."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+# Before torch is imported. Small matrices: a second thread makes the tests take twice as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

@@ -4,7 +4,7 @@ Learns policies for the point robot from synthetic feedback of the shipped base 
 behaviours, with and without the safety constraint. Every policy is judged on the same fresh
 scenarios, which go on after a violation: so that the time to the goal is that of the task alone,
 hazard or no hazard. Writes ablation.csv (one row per policy and seed) and prints a table. Some
-minutes on one core; docs/presa.md has the results.
+minutes on one core; docs/comparators.md has the results.
 
     python benchmarks/presa_ablation.py --out build/presa
 """

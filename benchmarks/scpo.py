@@ -2,7 +2,7 @@
 
 regression: some labels lie beyond what may be predicted. double-integrator: an expert to imitate
 pushes the system away. Writes scpo-NAME.png, scpo-NAME.svg and scpo-NAME.csv (every iteration of
-both runs) and prints whether any iterate was ever above 0. docs/scpo.md has the results.
+both runs) and prints whether any iterate was ever above 0. docs/comparators.md has the results.
 
     python benchmarks/scpo.py regression --out build/scpo
     python benchmarks/scpo.py double-integrator --out build/scpo

@@ -211,7 +211,7 @@ class Study:
         hold together with the certificate's confidence, so the best may be picked. alpha_mu,
         alpha_p: density ratios of initial laws and dynamics, deployment over base.
         """
-        from sport_ray.experiments.cli.plan import plan_frame, plan_rows
+        from sport_ray.experiments.stages.plan import plan_frame, plan_rows
 
         levels = [eps_max] if isinstance(eps_max, (int, float)) else eps_max
         world = {"alpha_mu": alpha_mu, "alpha_p": alpha_p}
@@ -228,7 +228,7 @@ class Study:
         return read_status(self.results_dir, changed)
 
     def results(self) -> pd.DataFrame:
-        """One row per cell; its columns: ``sport_ray.tracking.results.schema.COLUMNS``."""
+        """One row per cell; its columns: ``sport_ray.tracking.results.record.COLUMNS``."""
         from sport_ray.tracking import load_results
 
         return load_results(self.results_dir)
@@ -265,7 +265,7 @@ class Study:
         cell: a cell's id (``cell_id`` in ``results()``) or its beginning.
         """
         from sport_ray.deploy.export import write_bundle
-        from sport_ray.experiments.cli.deployment import export_of, locate_cell
+        from sport_ray.experiments.stages.export import export_of, locate_cell
 
         return write_bundle(user_path(out), export_of(*locate_cell(cell, self.results_dir)))
 

@@ -1,4 +1,4 @@
-"""Commands about results that exist: conservativeness, compare."""
+"""Commands about results that exist: compare, publish."""
 
 from __future__ import annotations
 
@@ -12,40 +12,6 @@ from sport_ray.tracking.console import PlainConsole, say
 StudyOrResults = Annotated[
     Path, typer.Argument(metavar="STUDY.yaml|RESULTS", help="Study file or result folder.")
 ]
-
-
-def conservativeness_command(
-    study_path: StudyOrResults,
-    results: Annotated[
-        Path | None,
-        typer.Option("--results", help="Result folder (default: results/<name of the study>)."),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Where to write (default: into the result folder).")
-    ] = None,
-) -> None:
-    """How far promised risks lie above what was seen, where that comes from, and how it grows.
-
-    Writes conservativeness.html, its figures, and conservativeness*.csv into the result folder:
-    for every cell the ladder prior bound → other prior bounds → off-policy → posterior → observed
-    rate in powers of ten, the parts of that gap, and how much of the log budget was used. Reads
-    the folder alone and runs nothing.
-    """
-    from sport_ray.experiments.results.alarm import alarm_in, end_with, print_alarm
-    from sport_ray.experiments.results.status import locate
-    from sport_ray.tracking.report.conservativeness import write_conservativeness
-    from sport_ray.tracking.results.completeness import completeness_of
-    from sport_ray.tracking.results.records import read_results
-
-    folder, _ = locate(study_path, results)
-    page = write_conservativeness(folder, out)
-    console = PlainConsole()
-    refuted = alarm_in(folder)
-    print_alarm(console, refuted)
-    if incomplete := completeness_of(read_results(folder)).sentence:
-        say(console, incomplete, style="bold yellow")
-    say(console, f"conservativeness: {page}")
-    end_with(refuted)
 
 
 def compare_command(

@@ -184,7 +184,8 @@ def plan_command(
 
     from sport_ray.canonical import write_atomic
     from sport_ray.certificates import load_certificate
-    from sport_ray.experiments.cli.plan import plan_frame, plan_rows, plan_table
+    from sport_ray.experiments.cli.plan import plan_table
+    from sport_ray.experiments.stages.plan import plan_frame, plan_rows
     from sport_ray.tracking.figures.certificate import draw_max_log_alpha
     from sport_ray.tracking.figures.style import look
     from sport_ray.tracking.results.csv_text import csv_text

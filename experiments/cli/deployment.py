@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sport_ray.errors import UserError
 from sport_ray.experiments.cli.certificates import MARKS
 from sport_ray.text import plain
-
-if TYPE_CHECKING:  # torch takes seconds, which --help should not
-    from sport_ray.certificates import Certificate
-    from sport_ray.experiments.config.study import Study
-    from sport_ray.experiments.sweep.cell import Cell
-
-COUNTED = (
-    "num_scenarios", "num_violations", "posterior_beta", "max_log_ratio", "max_prefix_log_ratio",
-)  # fmt: skip
-"""What a record has from its scenarios themselves; the rest is computed from these."""
 
 
 def export_command(
@@ -43,6 +31,7 @@ def export_command(
     """
     from sport_ray.deploy.bundle_files import MANIFEST
     from sport_ray.deploy.export import write_bundle
+    from sport_ray.experiments.stages.export import export_of, locate_cell
 
     root, cell_id = locate_cell(cell, results)
     found = write_bundle(out, export_of(root, cell_id))
@@ -81,169 +70,3 @@ def audit_command(
         console.print(f"[bold red]{name} does not hold[/]: {', '.join(failed)}")
         raise typer.Exit(1)
     console.print(f"{name} holds")
-
-
-def locate_cell(given: str, results: Path | None) -> tuple[Path, str]:
-    """The result folder and the whole id of a cell.
-
-    Raises:
-        UserError: no such cell, or more than one.
-    """
-    path = Path(given)
-    if results is None:
-        if path.parent.name != "cells":
-            raise UserError(f"cell {given!r}: name its result folder with --results")
-        results, given = path.parent.parent, path.name
-    elif path.parent.name == "cells":
-        given = path.name
-    cells = results / "cells"
-    if not cells.is_dir():
-        raise UserError(f"result folder {results} has no cells: run `sport-ray run` first")
-    found = sorted(p.name for p in cells.iterdir() if p.is_dir() and p.name.startswith(given))
-    if given in found:
-        found = [given]
-    if len(found) != 1 or not given:
-        what = "is not one of those" if not found else f"could be any of {', '.join(found[:5])}"
-        raise UserError(f"cell {given!r} {what} in {cells}: see cell_id in cells.csv")
-    return results, found[0]
-
-
-def export_of(root: Path, cell_id: str) -> Any:
-    """All that a bundle of a cell is made of.
-
-    Raises:
-        UserError: a cell that is not finished, or that the study in the folder does not have; a
-            study of which any promise is refuted by its own data.
-    """
-    from sport_ray.certificates import load_certificate
-    from sport_ray.certificates.promise import promised
-    from sport_ray.deploy.export import Export
-    from sport_ray.experiments.config.environment import deployment_kwargs, perturbation
-    from sport_ray.experiments.results.alarm import require_no_alarm
-    from sport_ray.policies import load_policy
-    from sport_ray.tracking.results.folder import ResultFolder
-
-    folder = ResultFolder(root)
-    record = folder.read_record(cell_id)
-    if record is None:
-        raise UserError(f"cell {cell_id} has no record that can be read: run the study again")
-    if record["status"] != "finished":
-        raise UserError(f"cell {cell_id} failed ({record['reason']}): only finished cells go out")
-    require_no_alarm(root, f"cell {cell_id} is not exported", cell_id)
-    certificate = load_certificate(folder.certificate)
-    task = folder.policy(str(record["policy_digest"]))
-    trained = load_policy(task)
-    if trained.digest != record["policy_digest"]:
-        raise UserError(f"cell {cell_id}: {task} holds another policy than its record names")
-    study = _study(root)
-    certificate.require_match(
-        base_digest=load_policy(folder.base).digest,
-        env_id=study.environment.id,
-        env_kwargs=study.environment.kwargs,
-        property_=study.property,
-    )
-    cell = _cell(study, certificate, cell_id, trained.provenance)
-    require_certified(study, certificate, root, cell.horizon)
-    world = perturbation(study)._asdict()
-    bound = promised(certificate, cell.constraint, cell.horizon, **world)
-    stated = record.get("prior_bound", bound)
-    if bound is not None and not (
-        isinstance(stated, int | float) and math.isclose(stated, bound, rel_tol=1e-6)
-    ):
-        raise UserError(
-            f"cell {cell_id}: its record says prior_bound = {plain(stated)}, certificate and "
-            f"constraint give {bound:.6g}: the record was altered; run the study again"
-        )
-    return Export(
-        base=folder.base,
-        task=task,
-        certificate=folder.certificate,
-        constraint=cell.constraint,
-        horizon=cell.horizon,
-        env_kwargs=deployment_kwargs(study),
-        **world,
-        source={
-            "study": study.name,
-            "cell_id": cell_id,
-            "source": cell.source,
-            "projected": cell.projected,
-            "seed": cell.seed,
-            "eps_max": cell.eps_max,
-        },
-        evidence=evidence_of(record, cell_id),
-    )
-
-
-def evidence_of(record: dict[str, Any], cell_id: str) -> dict[str, Any]:
-    """What a cell's evaluation found: its counts, and the bound that they give, computed anew.
-
-    Raises:
-        UserError: counts that are none, or a bound in the record that they do not give.
-    """
-    from sport_ray.bounds import scenario_bound
-
-    found = {name: record.get(name) for name in COUNTED}
-    given: Any = [found[name] for name in ("num_scenarios", "num_violations", "posterior_beta")]
-    stated = record.get("posterior_bound")
-    if None in given:
-        return {**found, "posterior_bound": None}
-    try:
-        bound = scenario_bound(*given)
-        same = stated is None or math.isclose(stated, bound, rel_tol=1e-6)
-    except (TypeError, ValueError) as error:
-        raise UserError(
-            f"cell {cell_id}: its record has impossible counts ({plain(error)}): run the study "
-            "again"
-        ) from None
-    if not same:
-        raise UserError(
-            f"cell {cell_id}: its record says posterior_bound = {plain(stated)}, "
-            f"{given[1]} violations in {given[0]} scenarios give {bound:.6g}: the record was "
-            "altered; run the study again"
-        )
-    return {**found, "posterior_bound": bound}
-
-
-def require_certified(study: Study, certificate: Certificate, root: Path, horizon: int) -> None:
-    """Refuse to export from a certificate that its table, its sources or this world belie.
-
-    Raises:
-        UserError: says which, see ``sport_ray.experiments.stages.world``.
-    """
-    from sport_ray.certificates.recount import require_counted
-    from sport_ray.experiments.stages.world import require_sources_unchanged, require_world
-    from sport_ray.policies import load_policy
-
-    table = root / certificate.outcomes.file
-    require_counted(certificate, table)
-    require_sources_unchanged(certificate)
-    require_world(study, certificate, table, load_policy(root / "base"), [horizon])
-
-
-def _study(root: Path) -> Study:
-    from pydantic import ValidationError
-
-    from sport_ray.experiments.config.study import Study
-
-    try:
-        return Study.model_validate_json((root / "study.json").read_text(encoding="utf-8"))
-    except (OSError, ValidationError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"study {root / 'study.json'} cannot be read: {reason}") from None
-
-
-def _cell(study: Study, certificate: Certificate, cell_id: str, provenance: dict[str, Any]) -> Cell:
-    """The cell with this id: planned by the study now, or when its policy was trained."""
-    from sport_ray.experiments.sweep.cell import Cell
-    from sport_ray.experiments.sweep.plan import Plan
-
-    if found := Plan.of(study, certificate).cells.get(cell_id):
-        return found
-    for one in provenance.get("job", {}).get("cells", []):
-        cell = Cell.model_validate(one)
-        if cell.id == cell_id and cell.is_of(study, certificate):
-            return cell
-    raise UserError(
-        f"cell {cell_id} is of other settings or another certificate than {study.name!r} has now: "
-        "run the study again"
-    )

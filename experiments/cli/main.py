@@ -12,11 +12,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from sport_ray.errors import UserError
-from sport_ray.experiments.cli.analysis import (
-    compare_command,
-    conservativeness_command,
-    publish_command,
-)
+from sport_ray.experiments.cli.analysis import compare_command, publish_command
 from sport_ray.experiments.cli.certificates import (
     new_key_command,
     plan_command,
@@ -79,13 +75,15 @@ AddressOption = Annotated[
 
 
 def _context(study_path: Path, results: Path | None, address: str | None = None) -> Context:
+    """What the stages work on; called before they, and Ray with them, are imported."""
     from sport_ray.experiments.config.shipped import study_file
     from sport_ray.experiments.config.study import load_study
     from sport_ray.experiments.results.folder import StudyFolder
-    from sport_ray.experiments.stages.stages import Context
 
     study_path = study_file(study_path)
     study = load_study(study_path)
+    from sport_ray.experiments.stages.stages import Context
+
     folder = StudyFolder(results or Path("results") / study.name, study)
     return Context(study, study_path, folder, PlainConsole(), address)
 
@@ -104,9 +102,10 @@ def train_base_command(
     The study's section base_training holds the hyper-parameters and the seed. The policy that
     ships with the package was made this way: experiments/bases/*/policy.json has the command.
     """
+    context = _context(study_path, results, address)
     from sport_ray.experiments.stages.run import train_base
 
-    train_base(_context(study_path, results, address), out)
+    train_base(context, out)
 
 
 @app.command()
@@ -119,9 +118,10 @@ def certify(
     digest over itself. Always runs, and replaces what is there; the same settings give the same
     numbers.
     """
+    context = _context(study_path, results, address)
     from sport_ray.experiments.stages.run import certify_base
 
-    certify_base(_context(study_path, results, address))
+    certify_base(context)
 
 
 @app.command()
@@ -135,9 +135,10 @@ def tune(
     result folder; the sweep then trains all its cells with the winner's parameters. Needs a
     certificate. Trials that have ended are kept; run the command again to resume.
     """
+    context = _context(study_path, results, address)
     from sport_ray.experiments.stages.run import tune_study
 
-    tune_study(_context(study_path, results, address))
+    tune_study(context)
 
 
 @app.command()
@@ -151,10 +152,11 @@ def sweep(
     stops within seconds; watch from another terminal with `sport-ray status`. Exit status 3: the
     cells are there, and one of them refutes what was promised of it; so of `report` and `run`.
     """
+    context = _context(study_path, results, address)
     from sport_ray.experiments.results.alarm import end_with
     from sport_ray.experiments.stages.run import sweep_study
 
-    end_with(sweep_study(_context(study_path, results, address)).refuted)
+    end_with(sweep_study(context).refuted)
 
 
 @app.command()
@@ -198,10 +200,10 @@ def report(
     --track sends to tracking.uri of the study, else to MLFLOW_TRACKING_URI, else to mlflow.db in
     the result folder.
     """
+    context = None if study_path.is_dir() else _context(study_path, results)
     from sport_ray.experiments.results.alarm import alarm_in, end_with, print_alarm
     from sport_ray.tracking import write_report
 
-    context = None if study_path.is_dir() else _context(study_path, results)
     folder = study_path if context is None else context.folder.root
     console = PlainConsole()
     page = write_report(folder, out)
@@ -225,16 +227,16 @@ def run(
     """Do every stage of a study that is missing, then print the Pareto front.
 
     train-base (if the study's base does not exist and the study says how to train it), certify,
-    tune (if the study has the section), sweep, report, conservativeness. Run it again to resume:
-    nothing that is finished is repeated.
+    tune (if the study has the section), sweep, report. Run it again to resume: nothing that is
+    finished is repeated.
     """
+    context = _context(study_path, results, address)
     from sport_ray.experiments.results.alarm import end_with, print_alarm
     from sport_ray.experiments.stages.report import write_pages
     from sport_ray.experiments.stages.run import run_study
     from sport_ray.tracking.mlflow.client import store_uri
     from sport_ray.tracking.mlflow.uris import mask_uri
 
-    context = _context(study_path, results, address)
     summary = run_study(context)
     page = write_pages(context.folder.root, context.study.tracking.uri, context.console)
     print_alarm(context.console, summary.refuted)
@@ -244,7 +246,6 @@ def run(
     end_with(summary.refuted)
 
 
-app.command("conservativeness")(conservativeness_command)
 app.command("compare")(compare_command)
 app.command("publish")(publish_command)
 app.command("plan")(plan_command)

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from sport_ray.certificates.sampling import AnytimeSampling, FixedSampling, Sampling
-from sport_ray.constraints import CONSTRAINTS
+from sport_ray.constraints import CONSTRAINTS, Constraint, RatioConstraint, constraint_class
+from sport_ray.errors import UserError
 from sport_ray.experiments.config.axes import Point, checked_axes, points
 from sport_ray.experiments.config.base import (
     METHODS,
@@ -112,10 +113,30 @@ class CertificateSection(Section):
         return self
 
 
+def require_constraint(name: str, which: str) -> type[Constraint]:
+    """The constraint of that name, if anything is promised under it.
+
+    Raises:
+        ValueError: begins with ``which``, and ends with the remedy.
+    """
+    try:
+        kind = constraint_class(name)
+        if kind.promises():
+            return kind
+    except UserError as error:
+        if ":" in name:
+            raise ValueError(f"{which} cannot be used: {error}") from None
+    possible = sorted(known for known, one in CONSTRAINTS.items() if one.promises())
+    near = difflib.get_close_matches(name, possible, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(possible)}"
+    raise ValueError(f"{which} is unknown; {hint}")
+
+
 class SweepSection(Section):
     """The grid: constraints (α given, or derived from ε_max) × T × parameters × seeds × methods.
 
-    constraints: kinds by name; "ratio" is the paper's. hyperparameters: training parameters by
+    constraints: kinds by name, "ratio" is the paper's; ``module:name`` imports the module that
+    defines one, in every process that needs it. hyperparameters: training parameters by
     name, each a list or a distribution (experiments/config/axes.py); draws follow from
     hyperparameter_seed.
     """
@@ -129,7 +150,7 @@ class SweepSection(Section):
     )
 
     constraints: Annotated[list[str], Listed] = Field(
-        default_factory=lambda: ["ratio"], min_length=1
+        default_factory=lambda: [RatioConstraint.name], min_length=1
     )
     hyperparameters: dict[str, Any] = Field(default_factory=dict)
     hyperparameter_seed: Seed = 0
@@ -146,12 +167,8 @@ class SweepSection(Section):
 
     @model_validator(mode="after")
     def _known_constraints(self) -> SweepSection:
-        possible = sorted(set(CONSTRAINTS) - {"unconstrained"})
         for name in self.constraints:
-            if name not in possible:
-                near = difflib.get_close_matches(name, possible, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(possible)}"
-                raise ValueError(f"constraints holds {shown(name)}, which is unknown; {hint}")
+            require_constraint(name, f"constraints holds {shown(name)}, which")
         return self
 
     @model_validator(mode="after")

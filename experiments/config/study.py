@@ -60,7 +60,7 @@ Sources = Annotated[
 class Study(Section):
     """A study: one base policy, one environment and property, one grid.
 
-    task_policies: where task policies come from (docs/task-policies.md), settings by name;
+    task_policies: where task policies come from (docs/studies.md), settings by name;
     without it ``sweep.methods`` says which of the two by PPO.
     """
 
@@ -126,12 +126,10 @@ class Study(Section):
         return self
 
     @model_serializer(mode="wrap")
-    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """What was added since, and what it replaces, only where it says something."""
+    def _readable_again(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without the methods that sources stand for: both are refused when it is read."""
         dumped: dict[str, Any] = handler(self)
-        if self.task_policies is None:
-            dumped.pop("task_policies", None)
-        elif isinstance(dumped.get("sweep"), dict):
+        if self.task_policies is not None and isinstance(dumped.get("sweep"), dict):
             dumped["sweep"].pop("methods", None)
         return dumped
 

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from sport_ray.constraints import CONSTRAINTS
+from sport_ray.constraints import RatioConstraint
 from sport_ray.experiments.config.axes import checked_axes
 from sport_ray.experiments.config.base import Horizon, Number, Positive, Probability, Section, Seed
+from sport_ray.experiments.config.sections import require_constraint
 
 WHY_ONE = (
     "tuning is at one constraint and one T, since a ranking by performance across α would only "
@@ -37,7 +38,7 @@ class TuningSection(Section):
     sweep's).
     """
 
-    constraint: Annotated[str, One] = "ratio"
+    constraint: Annotated[str, One] = RatioConstraint.name
     alpha: Annotated[AboveOne | None, One] = None
     eps_max: Annotated[Probability | None, One] = None
     horizon: Annotated[Horizon | None, One] = None
@@ -56,14 +57,10 @@ class TuningSection(Section):
 
     @model_validator(mode="after")
     def _one_constraint(self) -> TuningSection:
-        kinds = sorted(set(CONSTRAINTS) - {"unconstrained"})
-        if self.constraint not in kinds:
-            raise ValueError(
-                f"constraint {self.constraint!r} is unknown; known: {', '.join(kinds)}"
-            )
+        kind = require_constraint(self.constraint, f"constraint {self.constraint!r}")
         if (self.alpha is None) == (self.eps_max is None):
             raise ValueError("give alpha or eps_max, and not both")
-        if self.alpha is not None and not CONSTRAINTS[self.constraint].takes_alpha():
+        if self.alpha is not None and not kind.takes_alpha():
             raise ValueError(f"{self.constraint} has no alpha: give eps_max")
         return self
 

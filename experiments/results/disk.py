@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 
 from sport_ray.errors import UserError
+from sport_ray.experiments.results.failures import chain
 
 PROBE_BYTES = 1024 * 1024
 """More than a record, its samples and a policy of the usual size take together."""
@@ -22,23 +22,8 @@ def is_disk_full(error: BaseException) -> bool:
     """Whether an error, or what it came from, is a full disk or a quota that is used up."""
     return any(
         isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT)
-        for one in _chain(error)
+        for one in chain(error)
     )
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and its causes; Ray keeps that of a task under a name of its own."""
-    seen: set[int] = set()
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        one = waiting.pop()
-        if one is None or id(one) in seen:
-            continue
-        seen.add(id(one))
-        yield one
-        waiting += [one.__cause__, one.__context__]
-        cause = getattr(one, "cause", None)
-        waiting.append(cause if isinstance(cause, BaseException) else None)
 
 
 def require_space(*folders: Path) -> None:

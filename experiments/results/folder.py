@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel
 
 from sport_ray.canonical import write_atomic, write_json
 from sport_ray.errors import UserError
@@ -14,6 +17,8 @@ from sport_ray.tracking.results.folder import ResultFolder, damaged
 if TYPE_CHECKING:  # torch takes seconds, which `sport-ray status` should not
     from sport_ray.experiments.config.study import Study
     from sport_ray.experiments.sweep.plan import Plan
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class StudyFolder(ResultFolder):
@@ -110,3 +115,18 @@ class StudyFolder(ResultFolder):
             return False
         path.replace(path.with_name("record.damaged"))
         return True
+
+
+def read_model(path: Path, model: type[Model]) -> Model | None:
+    """What a stage wrote down as JSON; None where there is none.
+
+    Raises:
+        UserError: a damaged file.
+    """
+    try:
+        return model.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} is damaged: {reason}; delete it and run again") from None

@@ -37,15 +37,7 @@ Look = Callable[[OutcomeTotals], None]
 def base_plan(folder: StudyFolder, purpose: Purpose) -> ScenarioPlan:
     """Scenarios of the base policy in the environment and with the property of the study."""
     study = folder.study
-    return ScenarioPlan(
-        env_id=study.environment.id,
-        env_kwargs=study.environment.kwargs,
-        property=study.property,
-        horizon=study.certificate.max_horizon,
-        root_seed=study.certificate.root_seed,
-        purpose=purpose,
-        copies=study.environment.copies,
-    )
+    return study.task(study.certificate.max_horizon, 0).plan(purpose, study.certificate.root_seed)
 
 
 def certify(

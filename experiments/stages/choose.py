@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-
-from pydantic import ValidationError
 
 from sport_ray.canonical import write_json
 from sport_ray.certificates import Candidate, Choice
 from sport_ray.certificates.choice import choose_horizon
 from sport_ray.errors import UserError
-from sport_ray.experiments.results.folder import StudyFolder
+from sport_ray.experiments.results.folder import StudyFolder, read_model
 from sport_ray.policies import FrozenGaussian, PolicyFile
 from sport_ray.rollouts import BaseBehaviour, ScenarioPlan, Tally
 from sport_ray.rollouts.workers import counting, stream_scenarios_on_ray
@@ -92,7 +88,7 @@ def load_choice(folder: StudyFolder, plan: ScenarioPlan) -> Choice | None:
     settings = folder.study.certificate
     if settings.choose is None:
         return None
-    choice = read_choice(folder.choice)
+    choice = read_model(folder.choice, Choice)
     if choice is None:
         raise UserError(
             "the study asks to choose a horizon, and nothing is chosen yet: run `sport-ray certify`"
@@ -107,13 +103,3 @@ def load_choice(folder: StudyFolder, plan: ScenarioPlan) -> Choice | None:
             "choose another folder with --results"
         )
     return choice
-
-
-def read_choice(path: Path) -> Choice | None:
-    """A choice from its file; None where there is none."""
-    try:
-        return Choice.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, ValidationError) as error:
-        raise UserError(f"{path} is damaged: {' '.join(str(error).split())}") from None

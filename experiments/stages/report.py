@@ -1,4 +1,4 @@
-"""What a finished study leaves to be read: the pages, and their copies in MLflow."""
+"""What a finished study leaves to be read: the report, and its copy in MLflow."""
 
 from __future__ import annotations
 
@@ -11,20 +11,15 @@ from sport_ray.tracking.console import say
 
 
 def write_pages(folder: Path, uri: str | None, console: Console) -> Path:
-    """Write report and conservativeness page and send what is new to MLflow; the report.
+    """Write the report and send what is new to MLflow; its page.
 
     uri: where to; None for ``MLFLOW_TRACKING_URI``, else the store beside the results. A store
     that does not answer costs the copy and nothing else: one line says how to send it later.
     """
     from sport_ray.tracking import log_sweep, write_report
     from sport_ray.tracking.mlflow.client import report_command
-    from sport_ray.tracking.report.conservativeness import NothingToStudy, write_conservativeness
 
     page = write_report(folder)
-    try:
-        write_conservativeness(folder)
-    except NothingToStudy as error:
-        say(console, f"no conservativeness page: {error}")
     try:
         log_sweep(folder, uri)
     except UserError as error:

@@ -55,7 +55,7 @@ def tune_study(context: Context) -> Tuning:
     """
     if context.study.tuning is None:
         where = context.source or f"study {context.study.name!r}"
-        raise UserError(f"{where} has no section tuning: add one (docs/hyperparameters.md)")
+        raise UserError(f"{where} has no section tuning: add one (docs/studies.md)")
     certificate = load_matching(context.folder, ensure_base(context))
     found = do_tuning(context, certificate)
     with_winner(context, found)

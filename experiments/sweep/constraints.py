@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sport_ray.certificates import Certificate
-from sport_ray.constraints import CONSTRAINTS, Constraint
+from sport_ray.constraints import Constraint, MustBeGivenError, constraint_class
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.environment import world_factor
 from sport_ray.experiments.config.study import Study
@@ -28,7 +28,7 @@ def constraints_for(
     beyond = [one.eps_max for one in out_of_reach(study, certificate) if one.horizon == horizon]
     axis: dict[Constraint, float | None] = {}
     for name in study.sweep.constraints:
-        kind = CONSTRAINTS[name]
+        kind = constraint_class(name)
         if kind.takes_alpha():
             found: list[tuple[Constraint, float | None]] = [
                 (kind(alpha=alpha), None)  # type: ignore[call-arg]  # takes_alpha() says it has one
@@ -37,12 +37,15 @@ def constraints_for(
         else:
             found = []
         for eps_max in study.sweep.eps_max or []:
-            if name == "violation_time" and study.sweep.alphas:
-                continue  # its α must be given; the others' may be derived beside it
             if eps_max in beyond:
                 continue
             level = _level(eps_max, world)
-            found.append((kind.for_target(evidence, level, trained=trained), eps_max))
+            try:
+                found.append((kind.for_target(evidence, level, trained=trained), eps_max))
+            except MustBeGivenError:
+                if not study.sweep.alphas:
+                    raise
+                break  # it has its alphas; the other kinds' may be derived beside it
         for constraint, _ in found:
             constraint.prior_bound(evidence)  # a kind that cannot promise here says so now
         for constraint, origin in sorted(found, key=lambda one: getattr(one[0], "alpha", 0.0)):

@@ -18,6 +18,7 @@ from sport_ray.certificates.promise import promised
 from sport_ray.experiments.config.environment import deployment_kwargs, perturbation, world_factor
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.cell import Cell
+from sport_ray.experiments.task_policies.task import counts_steps, mixed_seed
 from sport_ray.policies import FrozenGaussian
 from sport_ray.properties import NEVER, parse_property
 from sport_ray.rollouts import Outcomes, ProjectedBehaviour, ScenarioPlan, Tally, run_scenarios
@@ -72,21 +73,10 @@ class Samples:
 
 
 def evaluation_plan(study: Study, horizon: int, seed: int) -> ScenarioPlan:
-    """Scenarios of a cell: fresh (their own purpose), the same for every α of one (T, seed).
-
-    The environment is made for the T_max of the certificate, whatever T: it is the same world.
-    """
-    mixed = np.random.SeedSequence([study.evaluation.root_seed, seed])
-    return ScenarioPlan(
-        env_id=study.environment.id,
-        env_kwargs=deployment_kwargs(study),
-        property=study.property,
-        horizon=horizon,
-        root_seed=int(mixed.generate_state(1, np.uint64)[0]),
-        purpose="evaluate",
-        environment_horizon=study.certificate.max_horizon,
-        copies=study.environment.copies,
-    )
+    """Scenarios of a cell: fresh (their own purpose), the same for every α of one (T, seed)."""
+    task = study.task(horizon, seed)
+    root_seed = mixed_seed(study.evaluation.root_seed, seed)
+    return task.plan("evaluate", root_seed, deployment_kwargs(study))
 
 
 def evaluate_cell(
@@ -163,9 +153,9 @@ def run_on_through_violations(
     What there is to gain: a policy that often violates has no typical time to goal among the
     episodes that satisfy the property.
     """
-    goal = parse_property(plan.property).eventual_goal
-    if plan.env_id != POINT_REACH_AVOID or goal is None:
+    if not counts_steps(plan):
         return None
+    goal = parse_property(plan.property).eventual_goal
     free = plan.model_copy(
         update={
             "env_kwargs": {**plan.env_kwargs, "end_on_violation": False},

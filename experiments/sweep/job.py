@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 from ray.exceptions import RayError, RayTaskError
 
@@ -25,7 +27,21 @@ from sport_ray.policies import (
     policy_digest,
     save_policy,
 )
-from sport_ray.tracking.results.record import FINISHED, Header, Outcome, Record, Training
+from sport_ray.tracking.results.record import (
+    FINISHED,
+    Header,
+    Outcome,
+    Record,
+    Training,
+)
+
+TRAINING_METRICS = (
+    "clip_fraction",
+    "train_return",
+    "train_episodes",
+    "train_violations",
+)
+"""What a source may measure that has a column; its other metrics are further fields."""
 
 
 def run_job(folder: StudyFolder, job: Job) -> dict[str, int]:
@@ -57,17 +73,20 @@ def run_job(folder: StudyFolder, job: Job) -> dict[str, int]:
         for cell in missing:
             write_failure(folder, certificate, cell, error)
         return {"finished": 0, "failed": len(missing)}
+    measured: dict[str, Any] = dict(trained.metrics)
     training = Training(
         policy_digest=trained_digest,
         train_env_steps=trained.env_steps,
         train_seconds=trained.seconds,
+        **{name: measured.pop(name, None) for name in TRAINING_METRICS},
     )
     for cell in missing:
         try:
             samples = folder.samples(cell.id)
             evaluation = evaluate_cell(study, cell, certificate, base, task, samples)
             about = header(folder, certificate, cell)
-            record = Record(about, FINISHED, training, evaluation, trained.metrics)
+            more = {**own_numbers(about, cell), **measured}
+            record = Record(about, FINISHED, training, evaluation, more)
         except Exception as error:
             if is_of_the_machine(error):
                 raise
@@ -144,6 +163,13 @@ def header(folder: StudyFolder, certificate: Certificate, cell: Cell) -> Header:
     )
 
 
+def own_numbers(about: Header, cell: Cell) -> dict[str, float]:
+    """Numbers of the cell's constraint that no column is for, as a new kind may have them."""
+    known = asdict(about)
+    numbers = cell.constraint.recorded()
+    return {name: value for name, value in numbers.items() if known.get(name) != value}
+
+
 def write_failure(
     folder: StudyFolder, certificate: Certificate, cell: Cell, error: Exception
 ) -> None:
@@ -151,7 +177,8 @@ def write_failure(
     if folder.is_finished(cell.id):
         return  # another worker was quicker: what is finished stays
     failed = Outcome(status="failed", reason=reason_of(error))
-    record = Record(header(folder, certificate, cell), failed)
+    about = header(folder, certificate, cell)
+    record = Record(about, failed)
     path = folder.record(cell.id)
     trace = traceback_text(error).encode("utf-8", "backslashreplace")
     write_atomic(path.with_name("error.txt"), trace)

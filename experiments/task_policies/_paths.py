@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TypeVar
 
-from sport_ray.experiments.config.base import Section
+from sport_ray.errors import UserError
+from sport_ray.experiments.config.paths import exists, user_path
+from sport_ray.tracking.results.folder import ResultFolder
 
-Settings = TypeVar("Settings", bound=Section)
 
+def settled_place(
+    study_folder: Path, given: str, named: str, key: tuple[str, str], digest: str | None
+) -> tuple[Path, str | None] | None:
+    """Where a path of a study file leads; None where nothing is.
 
-def settled_before(folder: Path, source: str, section: type[Settings]) -> Settings | None:
-    """A source's settings in a result folder's study.json; None where the folder is none."""
+    In a result folder, whose study.yaml has paths relative to where it came from, it is the path of
+    its study.json, with the digest of what was there.
+
+    named: begins the line of an error. key: the source and the setting. digest: what it must be of.
+    """
+    path = Path(study_folder, user_path(given)).absolute()
+    if exists(path, named):
+        return path, None
+    source, name = key
     try:
-        study = json.loads((folder / "study.json").read_text(encoding="utf-8"))
-        return section.model_validate(study["task_policies"][source])
-    except (OSError, ValueError, KeyError, TypeError):
+        study = ResultFolder(Path(study_folder)).read_study() or {}
+        known = study["task_policies"][source]
+        place, found = str(known[name]), known["digest" if name == "path" else "data_digest"]
+    except (UserError, KeyError, TypeError):
         return None
+    fits = isinstance(found, str) and digest in (None, found) and same_place(place, given)
+    return (Path(place), found) if fits else None
 
 
 def same_place(settled: str, given: str) -> bool:

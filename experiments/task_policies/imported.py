@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.base import Name, Section
-from sport_ray.experiments.config.paths import exists, user_path
-from sport_ray.experiments.task_policies._paths import same_place, settled_before
+from sport_ray.experiments.task_policies._paths import settled_place
 from sport_ray.experiments.task_policies.source import TaskPolicySource, require_alike
 from sport_ray.policies import GaussianNetwork, load_policy
 
@@ -48,22 +47,20 @@ class ImportedSource(TaskPolicySource):
         those of its study.json.
         """
         assert isinstance(settings, ImportedSection)
-        folder = Path(study_folder, user_path(settings.path)).absolute()
-        if not exists(folder, _named(settings)):
-            known = settled_before(Path(study_folder), ImportedSource.name, ImportedSection)
-            if (
-                known is not None
-                and settings.digest in (None, known.digest)
-                and same_place(known.path, settings.path)
-            ):
-                return known
+        place = settled_place(
+            study_folder, settings.path, _named(settings), ("imported", "path"), settings.digest
+        )
+        if place is None:
             raise UserError(
-                f"task_policies.imported: policy {settings.path!r} does not exist (no {folder}): "
-                "give a folder with policy.json and policy.safetensors"
+                f"task_policies.imported: policy {settings.path!r} does not exist in "
+                f"{Path(study_folder).absolute()}: give a folder with policy.json and "
+                "policy.safetensors"
             )
-        found = load_policy(folder).digest
-        _require_same(settings, found)
-        return ImportedSection(path=str(folder), digest=found)
+        folder, digest = place
+        if digest is None:
+            digest = load_policy(folder).digest
+            _require_same(settings, digest)
+        return ImportedSection(path=str(folder), digest=digest)
 
     def check(self, task: Task, settings: Section, base: GaussianNetwork) -> None:
         """Refuse a policy of other sizes than the base's, or with another action mapping."""
@@ -90,8 +87,7 @@ class ImportedSource(TaskPolicySource):
         policy = load_policy(Path(settings.path))
         _require_same(settings, policy.digest)
         require_alike(policy.network, base, _named(settings))
-        unknown = ("train_violations", "train_episodes", "train_return", "clip_fraction")
-        return Trained(policy.network, 0, 0.0, dict.fromkeys(unknown))
+        return Trained(policy.network, 0, 0.0, {})
 
 
 def _named(settings: ImportedSection) -> str:

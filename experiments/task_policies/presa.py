@@ -1,6 +1,6 @@
 """PreSa: a task policy learned offline from preferences and safety labels of segments.
 
-The mathematics is in ``sport_ray.comparators.presa``; docs/presa.md says what is the paper's (arXiv
+The mathematics is in ``sport_ray.comparators.presa``; docs/comparators.md says what is the paper's (arXiv
 2512.20173) and what was filled in here. Without ``data`` the feedback is synthetic: episodes of
 known behaviours in the study's environment, with the study's property, at the cell's T.
 """
@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from sport_ray.comparators.presa import (
@@ -41,17 +40,14 @@ from sport_ray.experiments.config.base import (
     Whole,
 )
 from sport_ray.experiments.config.limits import LARGEST_COUNT
-from sport_ray.experiments.config.paths import exists, user_path
-from sport_ray.experiments.task_policies._paths import same_place, settled_before
+from sport_ray.experiments.task_policies._paths import settled_place
 from sport_ray.experiments.task_policies.source import TaskPolicySource
+from sport_ray.experiments.task_policies.task import Task, mixed_seed
 from sport_ray.policies import FrozenGaussian, GaussianNetwork
-from sport_ray.rollouts import ScenarioPlan
-from sport_ray.rollouts.environment import POINT_REACH_AVOID
 
 if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
     from sport_ray.experiments.task_policies._training import Trained
-    from sport_ray.experiments.task_policies.task import Task
 
 _ALIGN, _FEEDBACK = AlignmentSettings(), FeedbackSettings()
 _FEEDBACK_FIELDS = {*FeedbackSettings.__dataclass_fields__, "root_seed"}
@@ -140,24 +136,19 @@ class PresaSource(TaskPolicySource):
         assert isinstance(settings, PresaSection)
         if settings.data is None:
             return settings
-        path = Path(study_folder, user_path(settings.data)).absolute()
-        if not exists(path, f"task_policies.presa: data {settings.data!r}"):
-            known = settled_before(Path(study_folder), PresaSource.name, PresaSection)
-            if (
-                known is not None
-                and known.data is not None
-                and settings.data_digest in (None, known.data_digest)
-                and same_place(known.data, settings.data)
-            ):
-                return settings.model_copy(
-                    update={"data": known.data, "data_digest": known.data_digest}
-                )
+        given = f"task_policies.presa: data {settings.data!r}"
+        place = settled_place(
+            study_folder, settings.data, given, ("presa", "data"), settings.data_digest
+        )
+        if place is None:
             raise UserError(
-                f"task_policies.presa: data {settings.data!r} does not exist (no {path}): give an "
-                "npz file of segments, or remove data for synthetic feedback"
+                f"{given} does not exist: give an npz file of segments, or remove data for "
+                "synthetic feedback"
             )
-        found = segments_digest(_load(str(path), settings.data_digest))
-        return settings.model_copy(update={"data": str(path), "data_digest": found})
+        path, digest = place
+        if digest is None:
+            digest = segments_digest(_load(str(path), settings.data_digest))
+        return settings.model_copy(update={"data": str(path), "data_digest": digest})
 
     def check(self, task: Task, settings: Section, base: GaussianNetwork) -> None:
         """Refuse data that do not fit the base, or feedback that cannot be had.
@@ -210,7 +201,8 @@ class PresaSource(TaskPolicySource):
             segments = _load(settings.data, settings.data_digest)
             steps = episodes = violations = 0
         else:
-            plan = feedback_plan(task, settings.root_seed)
+            seed = mixed_seed(settings.root_seed, task.seed)
+            plan = task.plan_through_violations("presa", seed)
             feedback = synthetic_feedback(plan, FrozenGaussian(base), settings.feedback)
             segments, steps = feedback.segments, feedback.env_steps
             episodes, violations = feedback.num_episodes, feedback.num_violations
@@ -219,8 +211,6 @@ class PresaSource(TaskPolicySource):
         metrics: dict[str, float | int | None] = {
             "train_violations": violations,
             "train_episodes": episodes,
-            "train_return": None,
-            "clip_fraction": None,
             "presa_segments": segments.num_segments,
             "presa_pairs": len(segments.pairs),
             "presa_unsafe_share": segments.unsafe_share,
@@ -231,22 +221,6 @@ class PresaSource(TaskPolicySource):
             "presa_multiplier": found.multiplier,
         }
         return Trained(found.network, steps, time.monotonic() - started, metrics)
-
-
-def feedback_plan(task: Task, root_seed: int) -> ScenarioPlan:
-    """The episodes of synthetic feedback: with a purpose of their own, and through violations."""
-    mixed = np.random.SeedSequence([root_seed, task.seed])
-    through = {"end_on_violation": False} if task.environment.id == POINT_REACH_AVOID else {}
-    return ScenarioPlan(
-        env_id=task.environment.id,
-        env_kwargs={**task.environment.kwargs, **through},
-        property=task.property,
-        horizon=task.horizon,
-        root_seed=int(mixed.generate_state(1, np.uint64)[0]),
-        purpose="presa",
-        environment_horizon=task.max_horizon,
-        copies=task.environment.copies,
-    )
 
 
 def _load(path: str, digest: str | None) -> Segments:

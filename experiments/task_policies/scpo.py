@@ -4,7 +4,7 @@ With probability at least 1 − beta over the whole training run, every policy t
 (the one returned among them) violates the property within T steps with probability at most
 max_violation, in the study's environment: each was tested on scenarios drawn after it was chosen,
 at a share beta / (iterations + 1) of the confidence. The smoothness L has no part in that claim;
-it decides how often an unsafe policy is tried. docs/scpo.md has the proof.
+it decides how often an unsafe policy is tried. docs/comparators.md has the proof.
 """
 
 from __future__ import annotations
@@ -23,15 +23,13 @@ from sport_ray.comparators.scpo.subspace import OutputSubspace
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.base import Alpha, Positive, Probability, Rate, Section, Whole
 from sport_ray.experiments.task_policies.source import TaskPolicySource
+from sport_ray.experiments.task_policies.task import Task, counts_steps
 from sport_ray.policies import GaussianNetwork
-from sport_ray.properties import parse_property
 from sport_ray.rollouts import Outcomes, ScenarioPlan
-from sport_ray.rollouts.environment import POINT_REACH_AVOID
 
 if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
     from sport_ray.experiments.task_policies._training import Trained
-    from sport_ray.experiments.task_policies.task import Task
 
 LEAST_LIMIT = 0.03
 
@@ -93,7 +91,7 @@ class ScpoSource(TaskPolicySource):
         assert isinstance(settings, ScpoSection)
         started = time.monotonic()
         limit = max_violation(settings, certificate, task.horizon)
-        plan = training_plan(task)
+        plan = task.plan_through_violations("scpo", task.seed)
         rollouts = CountedRollouts(plan, lambda outcomes: objective(plan, outcomes))
         found = search(
             rollouts,
@@ -117,7 +115,6 @@ class ScpoSource(TaskPolicySource):
             rollouts.env_steps,
             time.monotonic() - started,
             {
-                "clip_fraction": None,
                 "train_return": found.mean_return,
                 "train_violations": rollouts.violations,
                 "train_episodes": rollouts.episodes,
@@ -151,27 +148,8 @@ def max_violation(settings: ScpoSection, certificate: Certificate, horizon: int)
     return limit
 
 
-def training_plan(task: Task) -> ScenarioPlan:
-    """Scenarios of a purpose of their own, in the world of the certificate.
-
-    The point robot goes on through a violation, which is judged all the same: an episode that
-    ended there would look short, and the objective would ask for more of them.
-    """
-    robot = task.environment.id == POINT_REACH_AVOID
-    return ScenarioPlan(
-        env_id=task.environment.id,
-        env_kwargs={**task.environment.kwargs, **({"end_on_violation": False} if robot else {})},
-        property=task.property,
-        horizon=task.horizon,
-        root_seed=task.seed,
-        purpose="scpo",
-        environment_horizon=task.max_horizon,
-        copies=task.environment.copies,
-    )
-
-
 def objective(plan: ScenarioPlan, outcomes: Outcomes) -> NDArray[np.float64]:
     """Per scenario: steps of the task on the point robot, elsewhere minus the total reward."""
-    if plan.env_id == POINT_REACH_AVOID and parse_property(plan.property).eventual_goal is not None:
+    if counts_steps(plan):
         return outcomes.length.astype(np.float64)
     return -outcomes.total_reward

@@ -12,7 +12,7 @@ from sport_ray.canonical import digest, write_json
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.axes import with_values
 from sport_ray.experiments.config.study import Study
-from sport_ray.experiments.results.folder import StudyFolder
+from sport_ray.experiments.results.folder import StudyFolder, read_model
 from sport_ray.experiments.tuning.task import TuningTask
 
 FILE = "tuning.json"
@@ -140,13 +140,9 @@ def read_tuning(folder: StudyFolder, task: TuningTask) -> Tuning | None:
         UserError: a file that is damaged or was altered.
     """
     path = folder.root / FILE
-    try:
-        found = Tuning.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    found = read_model(path, Tuning)
+    if found is None:
         return None
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path} is damaged: {reason}; delete it and tune again") from None
     if found.digest != found.content_digest():
         raise UserError(f"{path} was altered: delete it and run `sport-ray tune` again")
     assert folder.study.tuning is not None

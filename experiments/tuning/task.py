@@ -14,9 +14,8 @@ from sport_ray.experiments.config.environment import deployment_kwargs
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.cell import METHOD_VERSION
 from sport_ray.experiments.sweep.constraints import constraints_for
-from sport_ray.properties import parse_property
+from sport_ray.experiments.task_policies.task import counts_steps
 from sport_ray.rollouts import ScenarioPlan
-from sport_ray.rollouts.environment import POINT_REACH_AVOID
 
 
 class TuningTask(NamedTuple):
@@ -66,20 +65,10 @@ def tuning_task(study: Study, certificate: Certificate) -> TuningTask:
     )
     only = study.model_copy(update={"sweep": alone})
     [(constraint, _)] = constraints_for(only, certificate, horizons[0], trained=True)
-    plan = ScenarioPlan(
-        env_id=study.environment.id,
-        env_kwargs=deployment_kwargs(study),
-        property=study.property,
-        horizon=horizons[0],
-        root_seed=tuning.seed,
-        purpose="tune",
-        environment_horizon=study.certificate.max_horizon,
-        copies=study.environment.copies,
-    )
+    plan = study.task(horizons[0], tuning.seed).plan("tune", tuning.seed, deployment_kwargs(study))
     stream = np.random.SeedSequence(tuning.seed, spawn_key=tuple(b"tune"))
     seed = int(stream.generate_state(1)[0] >> 2)  # RLlib adds to it, and needs 32 bits
-    goal = parse_property(study.property).eventual_goal
-    by_steps = study.environment.id == POINT_REACH_AVOID and goal is not None
+    by_steps = counts_steps(plan)
     settings = {
         "schema": "sport-ray/tuning/1",
         "method_version": METHOD_VERSION,

@@ -9,10 +9,9 @@ from typing import Any
 from sport_ray.bounds import scenario_bound
 from sport_ray.certificates.certificate import Certificate
 from sport_ray.certificates.promise import promised
-from sport_ray.constraints import constraint_from_json
+from sport_ray.constraints import constraint_class
 from sport_ray.errors import UserError
 
-PARAMETERS = ("alpha", "log_budget", "mu")
 ROUNDING = 1e-6
 """Relative: another version of a library may round otherwise."""
 
@@ -29,8 +28,7 @@ def derived_numbers(record: Mapping[str, Any], certificate: Certificate) -> dict
     try:
         horizon = record["horizon"]
         count, violations = record["num_scenarios"], record["num_violations"]
-        given = {name: record[name] for name in PARAMETERS if record.get(name) is not None}
-        constraint = constraint_from_json({"name": record["constraint"], **given})
+        constraint = constraint_class(record["constraint"]).from_record(record)
         world = {name: record[name] for name in ("alpha_mu", "alpha_p")}
         prior = promised(certificate, constraint, horizon, **world)
         posterior = scenario_bound(count, violations, record["posterior_beta"])

@@ -9,7 +9,13 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from sport_ray.constraints.constraint import CONSTRAINTS, Constraint, constraint_from_json
+from sport_ray.constraints.constraint import (
+    CONSTRAINTS,
+    Constraint,
+    MustBeGivenError,
+    constraint_class,
+    constraint_from_json,
+)
 from sport_ray.constraints.evidence import Evidence
 from sport_ray.constraints.ratio import RatioConstraint
 from sport_ray.constraints.unconstrained import Unconstrained
@@ -21,7 +27,9 @@ __all__ = [
     "CONSTRAINTS",
     "Constraint",
     "Evidence",
+    "MustBeGivenError",
     "RatioConstraint",
     "Unconstrained",
+    "constraint_class",
     "constraint_from_json",
 ]

@@ -9,6 +9,7 @@ Constraints are frozen and go to JSON by name.
 
 from __future__ import annotations
 
+import importlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -25,20 +26,34 @@ from sport_ray.projection import max_log_ratio
 
 Array = NDArray[np.float64]
 CONSTRAINTS: dict[str, type[Constraint]] = {}
+LAST = 100
+"""Order of a constraint that gives none."""
+_PACKAGE = __name__.rpartition(".")[0]
+
+
+class MustBeGivenError(UserError):
+    """A kind of constraint that cannot be derived from a risk: its parameters must be given."""
 
 
 class Constraint(ABC):
     """A set of action distributions around the base policy's, perhaps with a budget to spend.
 
-    Subclasses are frozen dataclasses; defining one with a ``name`` registers it. Without a budget
-    ``state_size`` is 0 and what concerns the state may stay as it is here.
+    Subclasses are frozen dataclasses; defining one with a ``name`` registers it. Outside this
+    package the name gets its module in front, ``my_package.my_module:name``, so that every process
+    that reads it can import the class. Without a budget ``state_size`` is 0 and what concerns the
+    state may stay as it is here.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
-    """The name as people read it; by default the name itself."""
-    formula: ClassVar[str] = ""
-    """What ``prior_bound`` computes, as it is written; empty: not said."""
+    """The name in words, for tables, figures and reports; by default ``name``."""
+    formula: ClassVar[str]
+    """The prior bound as a formula, for a deployed policy's promise; by default empty."""
+    order: ClassVar[int]
+    """Rank in legends and tables; by default after those of this package."""
+    simultaneous: ClassVar[bool]
+    """Whether the prior bound follows from ε_base(T) alone: then it holds together with all others
+    of the certificate. By default not: each holds with confidence 1 − β on its own."""
     state_size: ClassVar[int] = 0
     """Numbers that an episode carries."""
 
@@ -46,19 +61,28 @@ class Constraint(ABC):
         super().__init_subclass__(**kwargs)
         if "name" not in vars(cls):  # a variant of its parent, whose name stays the parent's
             return
+        # Not its parent's: a variant under its own name promises something else.
+        own = vars(cls)
+        cls.title = own.get("title", cls.name)
+        cls.formula = own.get("formula", "")
+        cls.order = own.get("order", LAST)
+        cls.simultaneous = own.get("simultaneous", False)
+        if cls.__module__.rpartition(".")[0] != _PACKAGE and cls.__module__ != "__main__":
+            cls.name = f"{cls.__module__}:{cls.name}"
         known = CONSTRAINTS.get(cls.name, cls)
         if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(f"name {cls.name!r} is taken by the constraint {known.__qualname__}")
-        if "title" not in vars(cls):
-            cls.title = cls.name
-        if "prior_bound" in vars(cls) and "formula" not in vars(cls):  # the parent's is another
-            cls.formula = ""
         CONSTRAINTS[cls.name] = cls
 
     @classmethod
     def takes_alpha(cls) -> bool:
         """Whether a constraint of this kind is made from a constant ratio α."""
         return "alpha" in getattr(cls, "__dataclass_fields__", {})
+
+    @classmethod
+    def promises(cls) -> bool:
+        """Whether anything is promised under a constraint of this kind."""
+        return cls.prior_bound is not Constraint.prior_bound
 
     # What may be done in one state.
 
@@ -145,9 +169,56 @@ class Constraint(ABC):
             bound is projected at deployment.
 
         Raises:
-            UserError: a kind whose parameters must be given.
+            MustBeGivenError: a kind whose parameters must be given.
         """
-        raise UserError(f"constraint {cls.name!r} cannot be derived from a risk: give its α")
+        raise MustBeGivenError(f"constraint {cls.name!r} cannot be derived from a risk: give its α")
+
+    # Records.
+
+    def recorded(self) -> dict[str, float]:
+        """What a cell's record carries of the constraint: the numbers among its parameters."""
+        values = {name: value for name, value in self.to_json().items() if name != "name"}
+        return {
+            name: value
+            for name, value in values.items()
+            if isinstance(value, (int, float)) and not isinstance(value, bool)
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """The constraint whose :meth:`recorded` numbers stand in a record; the rest by default.
+
+        Raises:
+            UserError: the record lacks a parameter, or has an impossible value for it.
+        """
+        known = cls.__dataclass_fields__  # type: ignore[attr-defined]  # each subclass is one
+        given = {name: record[name] for name in known if record.get(name) is not None}
+        return cls._from_parameters(given)
+
+    @classmethod
+    def _from_parameters(cls, parameters: Mapping[str, Any]) -> Self:
+        try:
+            return cls(**parameters)
+        except TypeError as error:
+            raise UserError(f"constraint {cls.name!r} cannot take {parameters}: {error}") from None
+
+    def held(self, record: Mapping[str, Any]) -> bool:
+        """Whether a finished cell kept to the constraint in all that its record says was seen.
+
+        The largest log ratio of any step, or, where none is limited, that of any prefix of a path.
+        What limits neither was checked at every step (``within``, ``spend``), and a step outside
+        fails its cell.
+        """
+        horizon = int(record["horizon"])
+        limits = (
+            ("max_log_ratio", self.log_ratio_limit),
+            ("max_prefix_log_ratio", self.path_log_ratio_limit(horizon)),
+        )
+        for name, limit in limits:
+            if limit < math.inf:
+                seen = record[name]
+                return seen is not None and bool(seen <= limit)
+        return self.promises()
 
     # JSON.
 
@@ -161,20 +232,32 @@ class Constraint(ABC):
         }
 
 
+def constraint_class(name: object) -> type[Constraint]:
+    """The class of that name; ``module:name`` imports the module that defines it.
+
+    Raises:
+        UserError: an unknown name, or a module that cannot be imported.
+    """
+    if isinstance(name, str) and name not in CONSTRAINTS and ":" in name:
+        module = name.partition(":")[0]
+        try:
+            importlib.import_module(module)
+        except Exception as error:  # the user's own code
+            raise UserError(f"constraint {name!r}: cannot import {module!r}: {error}") from error
+    if not isinstance(name, str) or name not in CONSTRAINTS:
+        raise UserError(f"unknown constraint {name!r}; known: {', '.join(sorted(CONSTRAINTS))}")
+    return CONSTRAINTS[name]
+
+
 def constraint_from_json(record: Mapping[str, Any]) -> Constraint:
     """The constraint that ``record`` (from :meth:`Constraint.to_json`) describes.
 
     Raises UserError on an unknown name and on parameters that the constraint does not take.
     """
     parameters = dict(record)
-    name = parameters.pop("name", None)
-    if not isinstance(name, str) or name not in CONSTRAINTS:
-        raise UserError(f"unknown constraint {name!r}; known: {', '.join(sorted(CONSTRAINTS))}")
+    kind = constraint_class(parameters.pop("name", None))
     parameters = {k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()}
-    try:
-        return CONSTRAINTS[name](**parameters)
-    except TypeError as error:
-        raise UserError(f"constraint {name!r} cannot take {parameters}: {error}") from None
+    return kind._from_parameters(parameters)
 
 
 def require_alpha(given: float) -> float:

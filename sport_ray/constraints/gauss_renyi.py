@@ -20,6 +20,8 @@ class GaussRenyiConstraint(RatioConstraint):
     name: ClassVar[str] = "gauss_renyi"
     title: ClassVar[str] = "Gauss–Rényi"
     formula: ClassVar[str] = "min over λ > 1 of (ε_base · e^{T ρ(λ, α)})^{(λ−1)/λ}"
+    order: ClassVar[int] = 1
+    simultaneous: ClassVar[bool] = True
 
     def prior_bound(self, evidence: Evidence) -> float:
         """min_{λ>1} (ε_base · e^{T ρ(λ, α)})^{(λ−1)/λ}, never above ε_base · α^T."""

@@ -39,6 +39,8 @@ class MeanShiftBudget(Budget):
     name: ClassVar[str] = "mean_shift"
     title: ClassVar[str] = "mean shift"
     formula: ClassVar[str] = "Φ(Φ⁻¹(ε_base) + μ)"
+    order: ClassVar[int] = 3
+    simultaneous: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mu", require_budget("mu", self.mu))

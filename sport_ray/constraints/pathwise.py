@@ -48,6 +48,8 @@ class PathwiseBudget(Budget):
     name: ClassVar[str] = "pathwise"
     title: ClassVar[str] = "pathwise budget"
     formula: ClassVar[str] = "ε_base · e^B"
+    order: ClassVar[int] = 4
+    simultaneous: ClassVar[bool] = True
     rules_for_target: ClassVar[tuple[str, str]] = ("spread", "all")  # trained without it, under it
 
     def __post_init__(self) -> None:
@@ -111,6 +113,9 @@ class PathwiseBudgetSpread(PathwiseBudget):
 
     name: ClassVar[str] = "pathwise_spread"
     title: ClassVar[str] = "pathwise budget, spread"
+    formula: ClassVar[str] = "ε_base · e^B"
+    order: ClassVar[int] = 5
+    simultaneous: ClassVar[bool] = True
     rules_for_target: ClassVar[tuple[str, str]] = ("spread", "spread")
 
 
@@ -121,4 +126,7 @@ class PathwiseBudgetAll(PathwiseBudget):
     rule: str = "all"
     name: ClassVar[str] = "pathwise_all"
     title: ClassVar[str] = "pathwise budget, all at once"
+    formula: ClassVar[str] = "ε_base · e^B"
+    order: ClassVar[int] = 6
+    simultaneous: ClassVar[bool] = True
     rules_for_target: ClassVar[tuple[str, str]] = ("all", "all")

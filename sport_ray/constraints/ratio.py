@@ -26,6 +26,8 @@ class RatioConstraint(Constraint):
     name: ClassVar[str] = "ratio"
     title: ClassVar[str] = "constant ratio"
     formula: ClassVar[str] = "ε_base · α^T"
+    order: ClassVar[int] = 0
+    simultaneous: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", require_alpha(self.alpha))

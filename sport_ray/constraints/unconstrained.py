@@ -17,6 +17,7 @@ class Unconstrained(Constraint):
 
     name: ClassVar[str] = "unconstrained"
     title: ClassVar[str] = "unconstrained"
+    order: ClassVar[int] = 7
 
     @property
     def log_ratio_limit(self) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from sport_ray.bounds.violation_time import violation_time_bound_from_counts
+from sport_ray.constraints.constraint import MustBeGivenError
 from sport_ray.constraints.evidence import Evidence
 from sport_ray.constraints.ratio import RatioConstraint
 from sport_ray.errors import UserError
@@ -25,6 +26,7 @@ class ViolationTimeConstraint(RatioConstraint):
     name: ClassVar[str] = "violation_time"
     title: ClassVar[str] = "violation time"
     formula: ClassVar[str] = "Σ_t α^t q_t"
+    order: ClassVar[int] = 2
 
     def prior_bound(self, evidence: Evidence) -> float:
         """An upper bound on Σ_t α^t q_t, from when the N scenarios violated.
@@ -49,9 +51,9 @@ class ViolationTimeConstraint(RatioConstraint):
         """Not possible: see the class.
 
         Raises:
-            UserError: always.
+            MustBeGivenError: always.
         """
-        raise UserError(
+        raise MustBeGivenError(
             "constraint 'violation_time' cannot be derived from a risk, because its bound holds "
             "only for an α that was fixed beforehand: give alphas"
         )

@@ -142,7 +142,9 @@ class PointReachAvoidEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float64]]
         if self.render_mode is None:
             return None
         self._require_reset("render")
-        return draw_picture(np.array(self._trail), self.simulator.goals[0], self.simulator.hazards[0])
+        return draw_picture(
+            np.array(self._trail), self.simulator.goals[0], self.simulator.hazards[0]
+        )
 
     def _info(self, signals: NDArray[np.float64]) -> dict[str, Any]:
         pose = self.simulator.poses(_SLOT)[0]

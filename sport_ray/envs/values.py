@@ -63,7 +63,7 @@ def proposition(name: str, value: Any) -> bool | float:
 def robustness_of(value: bool | float) -> float:
     """ρ of a proposition: the number itself; +1 for True and −1 for False.
 
-    Not 1 and 0: at 0 a proposition holds (docs/properties.md).
+    Not 1 and 0: at 0 a proposition holds (docs/studies.md).
     """
     if isinstance(value, bool):
         return HOLDS if value else -HOLDS

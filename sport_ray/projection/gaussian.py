@@ -32,7 +32,7 @@ def project_kl(
     The bound holds for the returned numbers in their own dtype, exactly and in any float64
     evaluation (argument in kernels.py), and std <= std_base. The objective is within 1e-9
     (relative) of the minimum in float64, unless the numbers around it are too coarse to say so
-    (docs/performance.md).
+    (docs/architecture.md).
 
     Args:
         mean_base, std_base, mean_task, std_task: (..., D), float32 or float64 (mixed: float64);

@@ -22,7 +22,7 @@ def project_mean_shift(
 ) -> tuple[Tensor, Tensor]:
     """Scale the mean shift onto sum_i (shift_i / std_base_i)^2 <= radius^2; std is the base's.
 
-        mean = mean_base + shift min(1, radius / |shift / std_base|), shift = mean_task - mean_base
+        mean = mean_base + shift min(1, radius / ‖shift / std_base‖), shift = mean_task - mean_base
 
     the closest Gaussian of that set in KL to N(mean_task, std_base). Arguments (..., D), float32
     or float64; ``radius`` a finite number >= 0 or a tensor broadcasting to (...). A feasible task

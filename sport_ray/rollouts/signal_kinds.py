@@ -1,6 +1,6 @@
 """What values a property's signals took: flags in the form of numbers are found here.
 
-At 0 a proposition holds (docs/properties.md). Who says 'does not hold' with a 0 would have every
+At 0 a proposition holds (docs/studies.md). Who says 'does not hold' with a 0 would have every
 verdict turned round, so a signal that may mean that is refused; only a whole set of scenarios can
 tell.
 """

@@ -28,7 +28,7 @@ STUDY: dict[str, Any] = {
     "certificate": {"num_scenarios": 2500, "beta": 1e-3, "max_horizon": 30},
     "sweep": {"alphas": [1.5], "horizons": [25], "seeds": [0, 1, 2], "methods": ["projected_ppo"]},
     "training": {
-        "env_steps": 1024,
+        "env_steps": 512,
         "warmup_env_steps": 256,
         "lr": 1e-3,
         "train_batch_size": 256,

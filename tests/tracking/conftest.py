@@ -71,6 +71,7 @@ def make_certificate(max_horizon: int = 60) -> dict[str, Any]:
         "env_id": "sport_ray/PointReachAvoid-v0",
         "env_kwargs": {"layout": "fixed"},
         "property": "(!hazard) U goal",
+        "sampling": {"rule": "fixed", "num_scenarios": NUM_SCENARIOS},
         "num_scenarios": NUM_SCENARIOS,
         "beta": BETA,
         "root_seed": 7,
@@ -81,9 +82,11 @@ def make_certificate(max_horizon: int = 60) -> dict[str, Any]:
             "aborted": 0,
         },
         "max_horizon": max_horizon,
+        "choice": None,
         "table": {
             "horizon": horizons.tolist(),
             "num_violations": violations.tolist(),
+            "num_settled": np.minimum(horizons, 10).tolist(),
             "eps_base": bounds(BETA),
             "eps_base_simultaneous": bounds(BETA / max_horizon),
         },
@@ -197,7 +200,7 @@ def kind_cell(
     """A cell at T = 21 under some kind, derived from ε_max; without one, the base (α = 1)."""
     horizon = 21
     eps_base = certificate["table"]["eps_base_simultaneous"][horizon - 1]
-    alpha = budget = None
+    alpha = budget = mu = None
     prior = eps_base
     if kind == "unconstrained":
         prior = None
@@ -209,7 +212,8 @@ def kind_cell(
         bound = ratio_bound if kind == "ratio" else gauss_renyi_bound
         prior = bound(eps_base, alpha, horizon)
     elif kind == "mean_shift":
-        prior = gaussian_tradeoff_bound(eps_base, max_mu(eps_base, eps_max))
+        mu = max_mu(eps_base, eps_max)
+        prior = gaussian_tradeoff_bound(eps_base, mu)
     else:
         budget = pathwise_log_budget(eps_base, eps_max)
         prior = pathwise_bound(eps_base, budget)
@@ -228,6 +232,7 @@ def kind_cell(
         "alpha": alpha,
         "log_alpha": None if alpha is None else math.log(alpha),
         "log_budget": budget,
+        "mu": mu,
         "eps_max": eps_max,
         "eps_base": eps_base,
         "prior_bound": prior,

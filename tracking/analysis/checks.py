@@ -5,14 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sport_ray.bounds import gauss_renyi_bound, pathwise_bound, ratio_bound
-from sport_ray.tracking.results.kinds import BY_PATH, MEAN_SHIFT, RATIO, is_unconstrained, kind_of
+from sport_ray.bounds import gauss_renyi_bound, gaussian_tradeoff_bound, pathwise_bound, ratio_bound
+from sport_ray.constraints import Constraint, RatioConstraint
+from sport_ray.constraints.gauss_renyi import GaussRenyiConstraint
+from sport_ray.constraints.mean_shift import MeanShiftBudget
+from sport_ray.constraints.pathwise import PathwiseBudget
+from sport_ray.tracking.results.kinds import class_of, is_unconstrained
 from sport_ray.tracking.results.labels import kind_text
+from sport_ray.tracking.results.promised import bound_of, world_of
 from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.table import plain_rows
 
@@ -33,7 +39,7 @@ def run_checks(folder: Results, frame: pd.DataFrame) -> list[Check]:
     """Checks of a result folder against itself; a failed one is reported, never repaired."""
     done = frame[frame["status"] == "finished"]
     bounded = done[~is_unconstrained(done)]
-    checks = [_held(bounded), *_prior(bounded), _counts(done)]
+    checks = [_held(bounded), *_prior(bounded, folder.certificate), _counts(done)]
     if folder.certificate is None:
         checks.append(Check("The folder holds its certificate", False, "certificate.json missing"))
     else:
@@ -48,34 +54,32 @@ def _count(bad: int, total: int) -> str:
 def _held(bounded: pd.DataFrame) -> Check:
     bad = int((~bounded["constraint_held"]).sum())
     claim = "Every cell kept to its constraint: "
-    kinds = set(kind_of(bounded))
+    with_alpha, with_budget = bounded["alpha"].notna(), bounded["log_budget"].notna()
     parts = []
-    if bounded["alpha"].notna().any() or not kinds:
+    if with_alpha.any() or bounded.empty:
         parts.append("the largest log ratio met in evaluation is at most log α")
-    if bounded["log_budget"].notna().any():
+    if with_budget.any():
         parts.append("the largest of any prefix at most the budget of the path")
-    if MEAN_SHIFT in kinds:
-        parts.append("mean shifts were checked at every step while they were paid")
+    if not (with_alpha | with_budget).all():
+        parts.append("what limits no ratio was checked at every step")
     return Check(claim + ", ".join(parts), bad == 0, _count(bad, len(bounded)))
 
 
-def _prior(bounded: pd.DataFrame) -> list[Check]:
+def _prior(bounded: pd.DataFrame, certificate: dict[str, Any] | None) -> list[Check]:
     """The prior bound of each kind, computed again from the record; one check per formula."""
-    kinds = kind_of(bounded)
+    kinds = bounded["constraint"]
     checks = []
-    for kinds_here, formula, expected in _FORMULAE:
-        rows = bounded[kinds.isin(kinds_here)]
-        if len(rows) or RATIO in kinds_here:
-            bad = sum(not _same(row["prior_bound"], _expect(expected, row)) for row in _rows(rows))
+    for kind, formula, expected in _FORMULAE:
+        rows = bounded[kinds.map(partial(_is_a, kind)).astype(bool)]
+        if len(rows) or kind is RatioConstraint:
+            bad = sum(
+                not _same(row["prior_bound"], _expect(expected, row)) for row in plain_rows(rows)
+            )
             claim = f"The prior bound is {formula}"
             checks.append(Check(claim, bad == 0, _count(bad, len(rows))))
-    known = {name for names, _, _ in _FORMULAE for name in names}
-    others = bounded[~kinds.isin(known)]
-    if len(others):
-        bad = sum(not _at_least_base(row) for row in _rows(others))
-        names = ", ".join(dict.fromkeys(kind_text(kind) for kind in kind_of(others)))
-        claim = f"The prior bound is at least the base's ({names}: it cannot be computed again)"
-        checks.append(Check(claim, bad == 0, _count(bad, len(others))))
+    known = kinds.map(lambda name: any(_is_a(kind, name) for kind, _, _ in _FORMULAE))
+    for name, others in bounded[~known.astype(bool)].groupby("constraint"):
+        checks.append(_by_class(str(name), plain_rows(others), certificate))
     asked = bounded[bounded["eps_max"].notna()]
     if len(asked):
         allowed = asked["eps_max"] * (1 + RELATIVE_TOLERANCE)
@@ -85,13 +89,25 @@ def _prior(bounded: pd.DataFrame) -> list[Check]:
     return checks
 
 
-def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    # Records from before there were perturbed worlds have neither ratio.
-    return plain_rows(frame.fillna({"alpha_mu": 1.0, "alpha_p": 1.0}))
+def _by_class(name: str, rows: list[dict[str, Any]], certificate: dict[str, Any] | None) -> Check:
+    """Of a constraint whose formula is not known here: by its own class, if that is possible."""
+    own = class_of(name)
+    bounds = [None if own is None else bound_of(own, row, certificate) for row in rows]
+    known = [(row["prior_bound"], one) for row, one in zip(rows, bounds, strict=True) if one]
+    if len(known) == len(rows):
+        claim = f"The prior bound is what {kind_text(name)} promises"
+        bad = sum(not _same(stated, expected) for stated, expected in known)
+    else:
+        claim = f"The prior bound is at least the base's ({kind_text(name)}: "
+        claim += "it cannot be computed again)"
+        bad = sum(not _at_least_base(row) for row in rows)
+    return Check(claim, bad == 0, _count(bad, len(rows)))
 
 
-def _world(row: dict[str, Any]) -> float:
-    return ratio_bound(1.0, 1.0, row["horizon"], alpha_mu=row["alpha_mu"], alpha_p=row["alpha_p"])
+def _is_a(kind: type[Constraint], name: str) -> bool:
+    """Whether the constraint of that name has the prior bound of this class."""
+    known = class_of(name)
+    return known is not None and known.prior_bound is kind.prior_bound
 
 
 def _of_ratio(row: dict[str, Any]) -> float:
@@ -100,18 +116,24 @@ def _of_ratio(row: dict[str, Any]) -> float:
 
 
 def _of_gauss_renyi(row: dict[str, Any]) -> float:
-    return gauss_renyi_bound(row["eps_base"], row["alpha"], row["horizon"]) * _world(row)
+    return gauss_renyi_bound(row["eps_base"], row["alpha"], row["horizon"]) * world_of(row)
+
+
+def _of_shift(row: dict[str, Any]) -> float:
+    return gaussian_tradeoff_bound(row["eps_base"], row["mu"]) * world_of(row)
 
 
 def _of_path(row: dict[str, Any]) -> float:
-    return pathwise_bound(row["eps_base"], row["log_budget"]) * _world(row)
+    return pathwise_bound(row["eps_base"], row["log_budget"]) * world_of(row)
 
 
-_FORMULAE: tuple[tuple[tuple[str, ...], str, Callable[[dict[str, Any]], float]], ...] = (
-    ((RATIO,), "ε_base · α_μ · (α_p · α)^T", _of_ratio),
-    (("gauss_renyi",), "the Gauss–Rényi bound of α, times α_μ · α_p^T", _of_gauss_renyi),
-    (BY_PATH, "ε_base · e^B, times α_μ · α_p^T", _of_path),
+_FORMULAE: tuple[tuple[type[Constraint], str, Callable[[dict[str, Any]], float]], ...] = (
+    (RatioConstraint, "ε_base · α_μ · (α_p · α)^T", _of_ratio),
+    (GaussRenyiConstraint, "the Gauss–Rényi bound of α, times α_μ · α_p^T", _of_gauss_renyi),
+    (MeanShiftBudget, "Φ(Φ⁻¹(ε_base) + μ), times α_μ · α_p^T", _of_shift),
+    (PathwiseBudget, "ε_base · e^B, times α_μ · α_p^T", _of_path),
 )
+"""Computed again from the record alone, not by the class that made the bound."""
 
 
 def _expect(expected: Callable[[dict[str, Any]], float], row: dict[str, Any]) -> float:
@@ -133,12 +155,12 @@ def _at_least_base(row: dict[str, Any]) -> bool:
     stated, eps_base = row["prior_bound"], row["eps_base"]
     if stated is None or eps_base is None:
         return False
-    return stated >= eps_base * _world(row) * (1 - RELATIVE_TOLERANCE)
+    return stated >= eps_base * world_of(row) * (1 - RELATIVE_TOLERANCE)
 
 
 def _counts(done: pd.DataFrame) -> Check:
     rate = done["num_violations"] / done["num_scenarios"]
-    parts = (done["num_hazard"] + done["num_timeout"]).fillna(done["num_violations"])
+    parts = done["num_hazard"] + done["num_timeout"]
     wrong = ~np.isclose(
         rate.to_numpy(np.float64), done["empirical_violation_rate"].to_numpy(np.float64), rtol=1e-12
     ) | (parts != done["num_violations"]).to_numpy(bool)

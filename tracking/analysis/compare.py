@@ -29,7 +29,7 @@ from sport_ray.tracking.results.intervals import (
     estimate,
     estimate_difference,
 )
-from sport_ray.tracking.results.kinds import is_base, is_unconstrained, kind_of
+from sport_ray.tracking.results.kinds import is_base, is_unconstrained
 from sport_ray.tracking.results.labels import setting_text
 from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.refutation import require_unrefuted
@@ -229,7 +229,9 @@ def _keyed(frame: pd.DataFrame) -> pd.DataFrame:
         for eps_max, alpha in zip(done["eps_max"], done["alpha"], strict=True)
     ]
     return done.assign(
-        kind=kind_of(done), level=level, hyperparameters=extra.astype(object).fillna("").astype(str)
+        kind=done["constraint"],
+        level=level,
+        hyperparameters=extra.astype(object).fillna("").astype(str),
     )
 
 

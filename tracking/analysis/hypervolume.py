@@ -21,7 +21,7 @@ from sport_ray.tracking.analysis.pareto import RISK_KINDS, candidates
 from sport_ray.tracking.results.base_steps import BaseSteps
 from sport_ray.tracking.results.csv_text import csv_text
 from sport_ray.tracking.results.files import write_atomically
-from sport_ray.tracking.results.kinds import is_base, kind_of
+from sport_ray.tracking.results.kinds import is_base
 from sport_ray.tracking.results.performance import STEPS, Performance, performance_of
 
 REFERENCE_RISK = 1.0
@@ -95,7 +95,7 @@ def hypervolume_table(
             chosen = candidates(settings, risk_kind)
             if horizon is not None:
                 chosen = chosen[chosen["horizon"] == horizon]
-            kinds = kind_of(chosen)
+            kinds = chosen["constraint"]
             groups: list[tuple[tuple[str, str, bool | None], pd.DataFrame]]
             groups = [((ALL, ALL, None), chosen)]
             keys = list(zip(kinds, chosen["source"], chosen["projected"], strict=True))

@@ -9,26 +9,22 @@ from __future__ import annotations
 
 import pandas as pd
 
+from sport_ray.constraints.constraint import LAST
 from sport_ray.tracking.results.kinds import (
-    BY_PATH,
-    BY_STEP,
-    MEAN_SHIFT,
     is_base,
     is_paper,
-    kind_of,
+    order_of,
 )
 from sport_ray.tracking.results.task_policies import series_of
-
-_FREEDOM = {name: rank for rank, name in enumerate((*BY_PATH, MEAN_SHIFT, *reversed(BY_STEP)))}
-"""Kinds by what they allow at the same promise, the most first; unknown ones come last."""
 
 
 def representatives(certified: pd.DataFrame, level: float) -> pd.DataFrame:
     """The rows of `candidates` by prior bound that speak for a level, with a column `paper`.
 
     One per series (method and source of its task policy) under the paper's constant ratio, and one
-    under another constraint: the kind that allows most, in it the largest α, then the prior bound
-    nearest to the level, then the longest T (where a budget is largest), then the table's order.
+    under another constraint: the last of the kinds in order (what they allow at the same promise
+    grows with it; those without an order of their own come last), in it the largest α, then the
+    prior bound nearest to the level, then the longest T, then the table's order.
     The base itself (α = 1) only where nothing else is certified. In a fixed order: the paper's
     constraint first, Projected PPO before other methods.
     """
@@ -37,12 +33,12 @@ def representatives(certified: pd.DataFrame, level: float) -> pd.DataFrame:
         paper=is_paper(allowed),
         series=series_of(allowed),
         base=is_base(allowed),
-        freedom=kind_of(allowed).map(_FREEDOM).fillna(len(_FREEDOM)),
+        freedom=allowed["constraint"].map(lambda kind: order_of(kind) % LAST),
         place=range(len(allowed)),
     )
     ranked = rows.sort_values(
         ["base", "freedom", "alpha", "risk", "horizon", "place"],
-        ascending=[True, True, False, False, False, True],
+        ascending=[True, False, False, False, False, True],
         na_position="last",
     )
     chosen = ranked.drop_duplicates(["series", "paper"], keep="first")

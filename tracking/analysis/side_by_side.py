@@ -16,6 +16,7 @@ import pandas as pd
 from sport_ray.bounds import scenario_bound
 from sport_ray.tracking.analysis.published import published_text
 from sport_ray.tracking.results.intervals import estimate, within_unit
+from sport_ray.tracking.results.kinds import is_paper
 from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.task_policies import series_of
 
@@ -59,7 +60,7 @@ def _row(published: pd.Series, frame: pd.DataFrame) -> dict[str, Any] | None:
     ours = frame[
         (frame["status"] == "finished")
         & (series_of(frame) == published["method"])
-        & (frame["constraint"] == "ratio")
+        & is_paper(frame)
         & (frame["alpha"] == published["alpha"])
         & (frame["horizon"] == published["horizon"])
     ]

@@ -17,30 +17,23 @@ from scipy import stats
 
 from sport_ray.bounds import ratio_bound
 from sport_ray.tracking.results.intervals import CONFIDENCE, MIN_SEEDS, estimate
-from sport_ray.tracking.results.kinds import is_reference, is_unconstrained
+from sport_ray.tracking.results.kinds import PAPER, is_reference, is_unconstrained, ranks
 from sport_ray.tracking.results.labels import kind_text
 from sport_ray.tracking.results.parameters import parts_of
 from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.refutation import is_refuted
-from sport_ray.tracking.results.task_policies import parts_of_series, series_of, series_text
+from sport_ray.tracking.results.task_policies import series_of, series_text
 
 COIN_FLIP, CEILING = "coin flip", "ceiling for pathwise ratio ≤ A"
-KINDS = {
-    ("projected_ppo", "ratio"): "fixed α (paper)",
-    ("projected_at_deployment", "ratio"): "fixed α, not trained under it",
-    ("projected_ppo", "gauss_renyi"): "fixed α, Gauss–Rényi bound",
-    ("projected_at_deployment", "gauss_renyi"): "Gauss–Rényi α, not trained under it",
-    ("projected_at_deployment", "mean_shift"): "mean shift, not trained under it",
-    ("projected_ppo", "mean_shift"): "mean shift, learned",
-    ("projected_at_deployment", "pathwise"): "pathwise budget, rule",
-    ("projected_ppo", "pathwise"): "pathwise budget, learned",
-}
-"""Names of (series, constraint), worst first; others are called by both."""
+_PAPERS = ("projected_ppo", PAPER)
+_HOW = {"projected_ppo": "learned", "projected_at_deployment": "not trained under it"}
 
 COLUMNS = [
     "horizon",
     "eps_max",
     "kind",
+    "constraint",
+    "series",
     "share",
     "low",
     "high",
@@ -86,27 +79,27 @@ def speedup_table(folder: Results, frame: pd.DataFrame) -> pd.DataFrame:
         for eps_max in sorted(float(one) for one in targeted["eps_max"].unique()):
             at_level = targeted[targeted["eps_max"] == eps_max]
             shares: dict[tuple[str, str], pd.Series] = {}
-            pairs = zip(at_level["series"], at_level["constraint"], strict=True)
-            for key in dict.fromkeys((str(series), str(kind)) for series, kind in pairs):
-                cells = at_level[
-                    (at_level["series"] == key[0]) & (at_level["constraint"] == key[1])
-                ]
+            of_key = {
+                (str(series), str(kind)): cells
+                for (series, kind), cells in at_level.groupby(["series", "constraint"], sort=False)
+            }
+            for key, cells in of_key.items():
                 steps = cells.set_index("seed")["mean_task_steps"]
                 # Paired: all cells of a seed are evaluated on the same scenarios.
                 own = base["mean_task_steps"].reindex(steps.index).fillna(slowest)
                 shares[key] = (own - steps) / there_is
-            paper = shares.get(("projected_ppo", "ratio"))
+            paper = shares.get(_PAPERS)
             for key, share in shares.items():
-                cells = at_level[
-                    (at_level["series"] == key[0]) & (at_level["constraint"] == key[1])
-                ]
+                cells = of_key[key]
                 rows.append(
                     {
                         "horizon": horizon,
                         "eps_max": eps_max,
-                        "kind": _name(key) + part.suffix,
+                        "kind": _name(*key) + part.suffix,
+                        "constraint": key[1],
+                        "series": key[0],
                         **_interval(share * there_is, all_there_is.dropna(), there_is),
-                        **_gain(share, paper if key != ("projected_ppo", "ratio") else None),
+                        **_gain(share, paper if key != _PAPERS else None),
                         "prior_bound": cells["prior_bound"].max(),
                         "worst_violation_rate": cells["empirical_violation_rate"].max(),
                         "worst_posterior_bound": cells["posterior_bound"].max(),
@@ -117,8 +110,9 @@ def speedup_table(folder: Results, frame: pd.DataFrame) -> pd.DataFrame:
             found = _references(folder, base, horizon, eps_max, eps_base, slowest, there_is)
             rows += [{**row, "kind": row["kind"] + part.suffix} for row in found]
     table = pd.DataFrame(rows, columns=COLUMNS)
-    order = {name: rank for rank, name in enumerate([COIN_FLIP, *KINDS.values(), CEILING])}
-    rank = table["kind"].map(order).fillna(len(order) - 1.5)
+    order = ranks(table["constraint"].dropna())
+    ends = {COIN_FLIP: -1, CEILING: len(order)}
+    rank = table["constraint"].map(order).fillna(table["kind"].map(ends))
     return (
         table.assign(rank=rank)
         .sort_values(["horizon", "eps_max", "rank"], kind="stable")
@@ -127,12 +121,9 @@ def speedup_table(folder: Results, frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _name(key: tuple[str, str]) -> str:
-    """The kind in words: of the policies by PPO its own name, of another source's the series."""
-    series, constraint = key
-    other = bool(parts_of_series(series)[1])
-    name = f"{kind_text(constraint)}, {series_text(series)}" if other else f"{constraint}, {series}"
-    return KINDS.get(key, name)
+def _name(series: str, constraint: str) -> str:
+    """The kind in words, and whether its policy was trained under it, or whose it is."""
+    return f"{kind_text(constraint)}, {_HOW.get(series) or series_text(series)}"
 
 
 def _interval(gained: pd.Series, all_there_is: pd.Series, there_is: float) -> dict[str, float]:

@@ -19,7 +19,7 @@ NUMBERS = {False: 43, True: 55}
 """Columns of the terminal that the numbers of a row need, without intervals and with them."""
 NOTE = (
     "Intervals: 95%, over seeds (Fieller's, of a ratio), none from one seed. Gain: over the "
-    "paper's fixed α. Budgets (pathwise, mean shift) promise the risk of a whole episode only: "
+    "paper's fixed α. Budgets promise the risk of a whole episode only: "
     "they give up the bound on every step."
 )
 

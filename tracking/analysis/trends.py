@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from sport_ray.tracking.results.intervals import estimate, holm
+from sport_ray.tracking.results.kinds import is_paper
 from sport_ray.tracking.results.parameters import parts_of
 from sport_ray.tracking.results.task_policies import series_of
 
@@ -65,9 +66,7 @@ def trend_table(frame: pd.DataFrame) -> pd.DataFrame:
     Cells of the paper's constraint with α given (not derived from a risk), seeds that have all of
     the values of α. Empty with fewer than three such seeds or three values of α.
     """
-    done = frame[
-        (frame["status"] == "finished") & (frame["constraint"] == "ratio") & frame["eps_max"].isna()
-    ]
+    done = frame[(frame["status"] == "finished") & is_paper(frame) & frame["eps_max"].isna()]
     done = done.assign(method=series_of(done))
     done = done[done["method"].isin(METHODS)]
     rows: list[dict[str, Any]] = []

@@ -14,10 +14,12 @@ import pandas as pd
 from sport_ray.errors import UserError
 from sport_ray.tracking import drawing as drawing  # before matplotlib
 from sport_ray.tracking.analysis.answer import Answer
+from sport_ray.tracking.analysis.conservativeness import ladder_table
 from sport_ray.tracking.analysis.speedup import speedup_table
 from sport_ray.tracking.analysis.task_policies import task_policy_table
 from sport_ray.tracking.figures.animation import NAME, Animation, draw_animation
 from sport_ray.tracking.figures.certificate import draw_max_log_alpha, draw_prior_bound
+from sport_ray.tracking.figures.conservativeness import draw_ladder
 from sport_ray.tracking.figures.pareto import draw_pareto
 from sport_ray.tracking.figures.policies import draw_policies
 from sport_ray.tracking.figures.risk import draw_risk
@@ -39,12 +41,14 @@ def draw_figures(
     settings: pd.DataFrame,
     speedup: pd.DataFrame | None = None,
     sources: pd.DataFrame | None = None,
+    ladder: pd.DataFrame | None = None,
     target: Path | None = None,
 ) -> tuple[dict[str, Drawn], dict[str, str]]:
     """Draw all figures into ``figures/`` of `target`, by default the result folder.
 
     `frame`: the results table; `settings`: its `aggregate`; `speedup`: its `speedup_table`,
-    `sources`: its `task_policy_table`, made here if they are not given. Returns the figures by
+    `sources`: its `task_policy_table`, `ladder`: its `ladder_table`, made here if they are not
+    given. Returns the figures by
     name, and for each that could not be drawn the reason.
     """
     out = (target or folder.path) / "figures"
@@ -52,6 +56,7 @@ def draw_figures(
         speedup = speedup_table(folder, frame)
     compared = task_policy_table(frame, settings) if sources is None else sources
     certificate = folder.certificate
+    rungs = ladder_table(frame, certificate) if ladder is None else ladder
     measure = performance_of(settings)
     for other in {STEPS.figure, RETURN.figure} - {measure.figure}:
         _remove(out, other)
@@ -72,6 +77,7 @@ def draw_figures(
             lambda: draw_task_policies(compared, measure, out),
             "the study has no source of task policies beside PPO",
         ),
+        "conservativeness": (lambda: draw_ladder(rungs, out), "no finished cell has an α"),
         "pareto": (lambda: draw_pareto(settings, out), why_none(settings, "posterior_bound")),
         "max_log_alpha": (
             lambda: draw_max_log_alpha(certificate, settings, out) if certificate else None,

@@ -6,17 +6,18 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from PIL import Image
 
-from sport_ray.tracking.analysis.answer import HEADLINE_LEVEL, Answer
+from sport_ray.tracking.analysis.answer import Answer
 from sport_ray.tracking.analysis.pareto import candidates
+from sport_ray.tracking.analysis.speakers import HEADLINE_LEVEL
 from sport_ray.tracking.figures.style import (
     BLUE,
     MUTED,
@@ -82,7 +83,7 @@ class _Panel:
     @property
     def last(self) -> np.ndarray:
         """Last step of each path: (n,)."""
-        return np.isfinite(self.poses[..., 0]).sum(axis=1) - 1
+        return np.asarray(np.isfinite(self.poses[..., 0]).sum(axis=1) - 1)
 
 
 def draw_animation(
@@ -185,8 +186,7 @@ def _frames(panels: list[_Panel], horizon: int, dpi: int) -> Iterator[Image.Imag
         axes.set_xlabel("x, m", fontsize=9.5)
     grid[0][0].set_ylabel("y, m", fontsize=9.5)
     say_example(figure)
-    canvas = figure.canvas
-    assert isinstance(canvas, FigureCanvasAgg)
+    canvas: Any = figure.canvas  # that of Agg, whose methods have no types
     figure.set_layout_engine("constrained")
     canvas.draw()
     figure.set_layout_engine("none")
@@ -234,7 +234,9 @@ def _until(path: np.ndarray, time: float) -> np.ndarray:
 
 def _gif(images: list[Image.Image]) -> bytes:
     """One palette for all: by frequency the thin circles of goal and hazard would lose theirs."""
-    both = Image.fromarray(np.vstack([images[len(images) // 2], images[-1]]))
+    both = Image.fromarray(
+        np.vstack([np.asarray(images[len(images) // 2]), np.asarray(images[-1])])
+    )
     palette = both.quantize(_COLOURS, Image.Quantize.MAXCOVERAGE)
     frames = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     durations = [MILLISECONDS] * (len(frames) - 1) + [LAST_MILLISECONDS]

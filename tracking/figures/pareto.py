@@ -12,16 +12,15 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from sport_ray.tracking.analysis.pareto import candidates, front_groups, front_mask
 from sport_ray.tracking.figures.style import (
     INK,
-    KIND_COLOURS,
     MUTED,
     Drawn,
+    kind_colour,
     legend_below,
     new_figure,
     save,
     say_few_seeds,
     series_marker,
 )
-from sport_ray.tracking.results.kinds import kind_of
 from sport_ray.tracking.results.labels import point_text, seeds_text, series_and_kind_text
 from sport_ray.tracking.results.performance import Performance, performance_of
 from sport_ray.tracking.results.refutation import is_refuted
@@ -85,10 +84,10 @@ def _panel(axes: Axes, points: pd.DataFrame, measure: Performance) -> None:
         chosen = order[rows[mask][order]]
         axes.step(risk[mask][chosen], values[mask][chosen], where="post", color=INK, linewidth=1.2,
                   zorder=1, label=None if index else "front")  # fmt: skip
-    kinds = kind_of(points)
+    kinds = points["constraint"]
     series = series_of(points)
     for one, kind in dict.fromkeys(zip(series, kinds, strict=True)):
-        colour, marker = KIND_COLOURS.get(kind, MUTED), series_marker(one)
+        colour, marker = kind_colour(kind), series_marker(one)
         mine = ((series == one) & (kinds == kind)).to_numpy()
         leads = bool((mine & mask).any())
         name = series_and_kind_text(one, kind)

@@ -21,8 +21,8 @@ from sport_ray.tracking.figures.style import (
     series_colour,
     series_marker,
 )
-from sport_ray.tracking.results.kinds import is_paper, is_unconstrained
-from sport_ray.tracking.results.labels import left_out_text, method_text, seeds_text
+from sport_ray.tracking.results.kinds import UNCONSTRAINED, is_paper, is_unconstrained
+from sport_ray.tracking.results.labels import kind_text, left_out_text, method_text, seeds_text
 from sport_ray.tracking.results.parameters import parts_of
 from sport_ray.tracking.results.table import plain_rows
 from sport_ray.tracking.results.task_policies import parts_of_series, series_of, series_of_row
@@ -101,7 +101,7 @@ def _unconstrained(axes: Axes, rows: pd.DataFrame, place: float) -> None:
     for row in plain_rows(rows):
         series = series_of_row(row)
         colour, marker = series_colour(series), series_marker(series)
-        name = method_text(series) if parts_of_series(series)[1] else "unconstrained"
+        name = method_text(series) if parts_of_series(series)[1] else kind_text(UNCONSTRAINED)
         axes.plot([place], [row["posterior_bound"]], marker=marker, color=colour, linestyle="none",
                   markerfacecolor="none", markersize=9)  # fmt: skip
         axes.plot([place], [row["empirical_violation_rate"]], marker=marker, color=colour,

@@ -7,34 +7,24 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sport_ray.tracking.analysis.speedup import CEILING, COIN_FLIP, KINDS
+from sport_ray.tracking.analysis.speedup import COIN_FLIP
 from sport_ray.tracking.figures.style import (
-    BLUE,
-    GOLD,
-    GREEN,
     INK,
-    MAROON,
     MUTED,
-    SKY,
     Drawn,
+    kind_colour,
     legend_below,
     new_panels,
     save,
     say_few_seeds,
 )
 from sport_ray.tracking.results.intervals import MIN_SEEDS
+from sport_ray.tracking.results.kinds import order_of
 from sport_ray.tracking.results.labels import seeds_text
 
 TITLE = "What certified risk buys"
-# Colours of the kinds of constraint, as in `style.KIND_COLOURS`.
-_STYLES = dict(
-    zip(
-        KINDS.values(),
-        [(BLUE, "o", "-"), (BLUE, "o", "--"), (MAROON, "D", "-"), (MAROON, "D", "--"),
-         (GREEN, "s", "--"), (GREEN, "s", "-"), (GOLD, "^", "--"), (GOLD, "^", "-")],
-        strict=True,
-    )
-)  # fmt: skip
+_MARKERS = "oDXs^v<>"
+"""Of kinds of constraint by their order."""
 
 
 def draw_speedup(table: pd.DataFrame, folder: Path) -> Drawn | None:
@@ -48,17 +38,19 @@ def draw_speedup(table: pd.DataFrame, folder: Path) -> Drawn | None:
         at = table[table["horizon"] == horizon]
         for kind in dict.fromkeys(at["kind"]):
             rows = at[at["kind"] == kind].sort_values("eps_max")
-            if kind in (COIN_FLIP, CEILING):
+            constraint, series = rows["constraint"].iloc[0], rows["series"].iloc[0]
+            if pd.isna(constraint):  # coin flip and ceiling
                 colour, marker = (MUTED, "+") if kind == COIN_FLIP else (INK, "_")
                 axes.plot(rows["eps_max"], rows["share"], color=colour, linewidth=1.4,
                           linestyle=(0, (1, 2)) if kind == COIN_FLIP else (0, (5, 2)),
                           marker=marker, markersize=9, label=kind)  # fmt: skip
                 continue
-            colour, marker, style = _STYLES.get(kind, (SKY if len(kind) % 2 else INK, "v", ":"))
+            colour, learned = kind_colour(constraint), series == "projected_ppo"
             # Dashed and hollow: what was not trained under its constraint.
-            axes.plot(rows["eps_max"], rows["share"], color=colour, marker=marker,
-                      markerfacecolor=colour if style == "-" else "white",
-                      linestyle=style, label=kind)  # fmt: skip
+            style = "-" if learned else ("--" if series == "projected_at_deployment" else ":")
+            axes.plot(rows["eps_max"], rows["share"], color=colour, linestyle=style,
+                      marker=_MARKERS[order_of(constraint) % len(_MARKERS)],
+                      markerfacecolor=colour if learned else "white", label=kind)  # fmt: skip
             if np.isfinite(rows["low"]).any():
                 axes.fill_between(rows["eps_max"], rows["low"], rows["high"], color=colour,
                                   alpha=0.15, linewidth=0)  # fmt: skip

@@ -22,8 +22,8 @@ from sport_ray.tracking.figures.style import (
     series_colour,
     series_marker,
 )
-from sport_ray.tracking.results.kinds import is_paper, is_unconstrained
-from sport_ray.tracking.results.labels import left_out_text, method_text, seeds_text
+from sport_ray.tracking.results.kinds import UNCONSTRAINED, is_paper, is_unconstrained
+from sport_ray.tracking.results.labels import kind_text, left_out_text, method_text, seeds_text
 from sport_ray.tracking.results.parameters import parts_of
 from sport_ray.tracking.results.performance import Performance, performance_of
 from sport_ray.tracking.results.task_policies import series_of
@@ -76,8 +76,8 @@ def _panel(axes: Axes, rows: pd.DataFrame, measure: Performance) -> None:
                      label="base policy (α = 1)")  # fmt: skip
     free = measure.unconstrained(rows)
     if math.isfinite(free):
-        axes.axhline(free, color=METHOD_COLOURS["unconstrained"], linestyle="-.",
-                     linewidth=1.4, label="unconstrained")  # fmt: skip
+        axes.axhline(free, color=METHOD_COLOURS[UNCONSTRAINED], linestyle="-.",
+                     linewidth=1.4, label=kind_text(UNCONSTRAINED))  # fmt: skip
 
 
 def _levels(axes: Axes, rows: pd.DataFrame) -> None:

@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 
 from sport_ray.tracking.figures.powers import label_powers_plainly
 from sport_ray.tracking.results.files import write_atomically
+from sport_ray.tracking.results.kinds import order_of
 from sport_ray.tracking.results.statistics import MIN_SEEDS_FOR_INTERVAL
 from sport_ray.tracking.results.task_policies import AS_IT_IS, parts_of_series
 
@@ -39,17 +40,8 @@ METHOD_MARKERS = {"projected_ppo": "o", "projected_at_deployment": "s", "unconst
 SOURCE_COLOURS = {"scpo": GREEN, "presa": GOLD, "imported": MAROON}
 SOURCE_MARKERS = {"scpo": "^<", "presa": "v>", "imported": "PX"}
 """Of sources of task policies beside PPO: projected, and as it is. Others share one pair."""
-KIND_COLOURS = {
-    "ratio": BLUE,
-    "pathwise": GOLD,
-    "mean_shift": GREEN,
-    "gauss_renyi": MAROON,
-    "unconstrained": PURPLE,
-    "violation_time": VIOLET,
-    "pathwise_spread": PLUM,
-    "pathwise_all": INK,
-}
-"""Kinds of constraint, where figures show several; methods then differ by marker alone."""
+KIND_COLOURS = (BLUE, MAROON, VIOLET, GREEN, GOLD, PLUM, INK, PURPLE)
+"""Kinds of constraint by their order, where figures show several; methods differ by marker."""
 # Light to dark: readable in print, ordered without a legend.
 SEQUENCE = (SKY, BLUE, GREEN, GOLD, VERMILLION, PURPLE, WINE)
 
@@ -92,6 +84,12 @@ def series_colour(series: str) -> str:
     """The colour of a series (`results.task_policies`): of its method, or of its source."""
     method, source = parts_of_series(series)
     return SOURCE_COLOURS.get(source, WINE) if source else METHOD_COLOURS.get(method, WINE)
+
+
+def kind_colour(kind: str) -> str:
+    """The colour of a kind of constraint; those without an order of their own share one."""
+    order = order_of(kind)
+    return KIND_COLOURS[order] if order < len(KIND_COLOURS) else MUTED
 
 
 def series_marker(series: str) -> str:

@@ -24,19 +24,11 @@ SWEEP_FILES = (
     "study.json",
     "study.yaml",
     "choice.json",
-    "cells.csv",
     "cells.parquet",
-    "pareto.csv",
-    "hypervolume.csv",
-    "speedup.csv",
-    "task_policies.csv",
-    "report.html",
-    "conservativeness.html",
-    "conservativeness.csv",
-    "conservativeness_cells.csv",
-    "conservativeness_growth.csv",
-    "conservativeness_settings.csv",
+    "*.csv",
+    "*.html",
 )
+"""What a sweep and its report write at the top of the folder."""
 FIGURES = "figures"
 MAX_POLICY_BYTES = 1_000_000
 _POLICY_FILES = ("policy.json", "policy.safetensors")
@@ -67,11 +59,8 @@ def sweep_files(results_dir: Path) -> dict[str, str]:
 
     One for all figures, because there may be many and a tag holds 8,000 characters.
     """
-    found = {
-        name: _hash((results_dir / name).read_bytes())
-        for name in SWEEP_FILES
-        if (results_dir / name).is_file()
-    }
+    files = [path for pattern in SWEEP_FILES for path in sorted(results_dir.glob(pattern))]
+    found = {path.name: _hash(path.read_bytes()) for path in files if path.is_file()}
     figures = sorted(path for path in (results_dir / FIGURES).glob("*") if path.is_file())
     if figures:
         contents = [[path.name, _hash(path.read_bytes())] for path in figures]

@@ -21,24 +21,22 @@ from sport_ray.tracking.mlflow.uris import absolute_uri, hidden, is_folder, mask
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+TRACKING_URI = "MLFLOW_TRACKING_URI"
+_RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _SETTINGS = {
     # MLflow's own defaults block for four minutes when a server is gone.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    _RETRIES: "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     # Two lines per run otherwise, with the address and what secrets it may hold.
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-_TRUE = ("true", "1")
 _MEANT = "%?#&=+;@'\"\\\n\t"
 _NOISY = {
-    "alembic": logging.WARNING,
+    "alembic": logging.WARNING,  # lists every migration of a new database
+    "alembic.runtime.migration": logging.WARNING,
     "mlflow": logging.WARNING,
     "mlflow.store.db.utils": logging.CRITICAL,  # prints a traceback of each error it then raises
-    "alembic.runtime.migration": logging.WARNING,
 }
-
-
-TRACKING_URI = "MLFLOW_TRACKING_URI"
 
 
 def store_uri(uri: str | None, results_dir: str | Path) -> str:
@@ -95,15 +93,10 @@ def patient_client(uri: str) -> Iterator[MlflowClient]:
     # Usage statistics would be sent to the network; a user who wants that can set it to false.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     unset = {name: value for name, value in _SETTINGS.items() if name not in os.environ}
-    os.environ.update(unset)
-    try:
-        with _quiet():
-            from mlflow import MlflowClient
+    with _environment(unset), _quiet():
+        from mlflow import MlflowClient
 
-            yield MlflowClient(tracking_uri=uri, registry_uri=uri)
-    finally:
-        for name in unset:
-            os.environ.pop(name, None)
+        yield MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
 @contextmanager
@@ -112,30 +105,34 @@ def asking_once() -> Iterator[None]:
 
     MLflow repeats a POST whose answer was lost, and a run that is created twice is two runs.
     """
-    name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-    before = os.environ.get(name)
-    os.environ[name] = "0"
+    with _environment({_RETRIES: "0"}):
+        yield
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Only warnings from MLflow and Alembic, which list every migration of a new database."""
-    loggers = [logging.getLogger(name) for name in _NOISY]
-    levels = [logger.level for logger in loggers]
-    for logger, level in zip(loggers, _NOISY.values(), strict=True):
-        logger.setLevel(level)
+    before = {name: logging.getLogger(name).level for name in _NOISY}
     try:
+        for name, level in _NOISY.items():
+            logging.getLogger(name).setLevel(level)
         yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def check_reachable(uri: str, results_dir: str | Path = "RESULTS") -> None:
@@ -144,7 +141,8 @@ def check_reachable(uri: str, results_dir: str | Path = "RESULTS") -> None:
     Creates the database of an SQLite store that does not exist yet. `results_dir` is named in the
     message as the place where the results stay.
     """
-    if is_folder(uri) and os.environ.get("MLFLOW_ALLOW_FILE_STORE", "").lower() not in _TRUE:
+    allowed = os.environ.get("MLFLOW_ALLOW_FILE_STORE", "").lower() in ("true", "1")
+    if is_folder(uri) and not allowed:
         raise UserError(
             f"tracking URI {mask_uri(uri)!r} names a folder, which MLflow no longer writes to: use "
             "a database, e.g. sqlite:///mlflow.db (`mlflow migrate-filestore` moves what is there)"
@@ -154,11 +152,8 @@ def check_reachable(uri: str, results_dir: str | Path = "RESULTS") -> None:
             f"tracking URI {mask_uri(uri)!r} has no scheme: "
             "use e.g. sqlite:////abs/mlflow.db or http://host:5000"
         )
-    try:
-        with patient_client(uri) as client:
-            client.search_experiments(max_results=1)
-    except Exception as error:  # MLflow, SQLAlchemy, requests: all of them mean no answer
-        raise unreachable(uri, results_dir, error) from None
+    with answering(uri, results_dir) as client:
+        client.search_experiments(max_results=1)
 
 
 def _scheme(uri: str) -> str:
@@ -168,23 +163,35 @@ def _scheme(uri: str) -> str:
         return uri.partition(":")[0]
 
 
+class StoreUnreachable(UserError):
+    """A store that does not answer; it may be back in a moment."""
+
+
+@contextmanager
+def answering(uri: str, results_dir: str | Path) -> Iterator[MlflowClient]:
+    """A `patient_client` whose every error is one line, credentials masked.
+
+    Raises:
+        StoreUnreachable: whatever MLflow, SQLAlchemy or requests raise: no answer, all of it.
+        UserError: one that is raised in the block.
+    """
+    try:
+        with patient_client(uri) as client:
+            yield client
+    except UserError:
+        raise
+    except Exception as error:
+        raise StoreUnreachable(
+            f"tracking server URI does not answer: {mask_uri(uri)} ({describe(error, uri)}); "
+            f"results stay in {results_dir}; log later with `{report_command(results_dir)}`"
+        ) from None
+
+
 def report_command(results_dir: str | Path) -> str:
     """The command that logs a result folder, as a shell reads it, whatever the folder's name."""
     folder = str(results_dir)
     folder = f"./{folder}" if folder.startswith("-") else folder
     return shlex.join(["sport-ray", "report", folder, "--track"])
-
-
-class StoreUnreachable(UserError):
-    """A store that does not answer; it may be back in a moment."""
-
-
-def unreachable(uri: str, results_dir: str | Path, error: BaseException) -> StoreUnreachable:
-    """The one-line error of a store that does not answer, credentials masked."""
-    return StoreUnreachable(
-        f"tracking server URI does not answer: {mask_uri(uri)} ({describe(error, uri)}); "
-        f"results stay in {results_dir}; log later with `{report_command(results_dir)}`"
-    )
 
 
 def is_refusal(error: BaseException) -> bool:

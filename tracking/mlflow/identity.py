@@ -8,7 +8,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from sport_ray.tracking.results.kinds import RATIO
+from sport_ray.tracking.results.kinds import PAPER
 from sport_ray.tracking.results.parameters import parameters_of
 from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.task_policies import plain_name
@@ -24,14 +24,6 @@ def sweep_id(folder: Results) -> str:
     digest = (folder.certificate or {}).get("digest")
     content = json.dumps([folder.study, digest], sort_keys=True, default=str)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
-
-
-def is_incomplete(folder: Results) -> bool:
-    """Whether cells that the study asks for have no record: its sweep was stopped before its end.
-
-    So it is with a record that cannot be read: its cell is run again.
-    """
-    return bool(folder.missing or folder.unreadable)
 
 
 def sweep_params(folder: Results) -> dict[str, str]:
@@ -79,7 +71,7 @@ def run_name(record: dict[str, Any]) -> str:
     """The name that the UI shows for a cell's run."""
     shown = [plain_name(record)]
     if record["projected"]:
-        shown += [] if record["constraint"] == RATIO else [record["constraint"]]
+        shown += [] if record["constraint"] == PAPER else [record["constraint"]]
         names = {name: record[name] for name in ("alpha", "eps_max")}
         shown += [f"{name}={value:g}" for name, value in names.items() if value is not None][:1]
     parameters = parameters_of(record["hyperparameters"])

@@ -7,7 +7,6 @@ send whatever is missing, in order, once.
 
 from __future__ import annotations
 
-import collections
 import json
 import queue
 import threading
@@ -15,18 +14,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sport_ray.errors import UserError
+from filelock import FileLock
+
 from sport_ray.tracking.mlflow.client import (
     StoreUnreachable,
+    answering,
     check_reachable,
     describe,
-    is_refusal,
     patient_client,
     store_uri,
-    unreachable,
 )
-from sport_ray.tracking.mlflow.lock import LoggingLock
-from sport_ray.tracking.mlflow.log import LogSummary, Sweep, log_folder
+from sport_ray.tracking.mlflow.log import NOT_TRIED, LogSummary, Sweep, hold_logging, log_folder
 from sport_ray.tracking.results.records import read_results, without_nan
 
 DRAIN_SECONDS = 60.0
@@ -55,11 +53,9 @@ class SweepLogger:
         self.uri = store_uri(uri, results_dir)
         self.patience = patience
         self.pending: dict[str, str] = {}
-        self._away = False
-        self._sweep: Sweep | None = None
         self._queue: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._thread: threading.Thread | None = None
-        self._lock = LoggingLock(results_dir)
+        self._lock: FileLock | None = None
 
     def start(self) -> None:
         """Create store, experiment and parent run, once, and begin to log in the background.
@@ -69,26 +65,20 @@ class SweepLogger:
         """
         if self._thread is not None:
             raise RuntimeError("SweepLogger.start: already started")
-        self._lock.take()
+        self._lock = hold_logging(self.results_dir)
         try:
-            self._open()
+            check_reachable(self.uri, self.results_dir)
+            with answering(self.uri, self.results_dir) as client:
+                folder = read_results(self.results_dir, may_be_empty=True)
+                sweep = Sweep.open(client, folder, self.uri)
+                sweep.mark_running()
         except BaseException:
             self._lock.release()
             raise
-        self._thread = threading.Thread(target=self._work, name="mlflow-logger", daemon=True)
+        self._thread = threading.Thread(
+            target=self._work, args=(sweep,), name="mlflow-logger", daemon=True
+        )
         self._thread.start()
-
-    def _open(self) -> None:
-        folder = read_results(self.results_dir, may_be_empty=True)
-        check_reachable(self.uri, self.results_dir)
-        try:
-            with patient_client(self.uri) as client:
-                self._sweep = Sweep.open(client, folder, self.uri)
-                self._sweep.mark_running()
-        except UserError:
-            raise
-        except Exception as error:
-            raise unreachable(self.uri, self.results_dir, error) from None
 
     def log_cell(self, record: dict[str, Any]) -> None:
         """Hand over a finished or failed cell whose record is on disk; returns at once."""
@@ -102,16 +92,15 @@ class SweepLogger:
         Returns None, and never raises, if the store cannot be reached: `pending` then says which
         cells wait, and `log_sweep` sends them another day.
         """
-        if within is None:
-            return self._finish(status, self.patience)
         found: list[LogSummary | None] = []
+        patience = self.patience if within is None else 0.0
         ending = threading.Thread(
-            target=lambda: found.append(self._finish(status, 0.0)), daemon=True
+            target=lambda: found.append(self._finish(status, patience)), daemon=True
         )
         ending.start()
         ending.join(within)
         if not found:
-            self.pending["*"] = f"the store did not answer within {within:g} s"
+            self.pending["*"] = f"the store did not answer within {within} s"
             return None
         return found[0]
 
@@ -126,62 +115,50 @@ class SweepLogger:
             self._thread = None
         end = time.monotonic() + patience
         while True:
-            summary = self._send(status)
-            away = self._away if summary is None else summary.away
+            summary, away = self._send_all(status)
             if not away or time.monotonic() + PAUSE_SECONDS >= end:
-                self._lock.release()
+                if self._lock is not None:
+                    self._lock.release()
                 return summary
             time.sleep(PAUSE_SECONDS)
 
-    def _send(self, status: str | None) -> LogSummary | None:
-        self._away = False
+    def _send_all(self, status: str | None) -> tuple[LogSummary | None, bool]:
+        """What `log_folder` says, and whether the store is away."""
         try:
             folder = read_results(self.results_dir, may_be_empty=True)
             summary = log_folder(folder, self.uri, status)
         except Exception as error:  # the sweep's results are safe; only the log is missing
-            self._away = isinstance(error, StoreUnreachable)
             self.pending["*"] = describe(error, self.uri)
-            return None
+            return None, isinstance(error, StoreUnreachable)
         self.pending = dict(summary.failed)
-        return summary
+        return summary, summary.away
 
-    def _work(self) -> None:
+    def _work(self, sweep: Sweep) -> None:
         """The logging thread: the only one that writes while the sweep runs.
 
         Cells go in the order in which they came: after a failure those that come wait behind it.
         """
-        waiting: collections.deque[dict[str, Any]] = collections.deque()
+        waiting: dict[str, dict[str, Any]] = {}
         retry_at = 0.0
         while True:
-            wait = max(retry_at - time.monotonic(), 0.0) if waiting else None
+            pause = max(retry_at - time.monotonic(), 0.0) if waiting else None
             try:
-                record = self._queue.get(timeout=wait)
+                record = self._queue.get(timeout=pause)
                 if record is None:
                     return
-                waiting.append(record)
+                waiting[record["cell_id"]] = _as_read(record)
+                self.pending.setdefault(record["cell_id"], NOT_TRIED)
             except queue.Empty:
                 pass  # time to try again
-            while waiting and time.monotonic() >= retry_at:
-                if not self._log(waiting[0]):
-                    retry_at = time.monotonic() + RETRY_SECONDS
-                    break
-                waiting.popleft()
-            for record in waiting:
-                reason = "not tried: the store did not answer before"
-                self.pending.setdefault(str(record.get("cell_id")), reason)
-
-    def _log(self, record: dict[str, Any]) -> bool:
-        """Log a cell; whether the next one may be tried."""
-        assert self._sweep is not None
-        cell = str(record.get("cell_id"))
-        try:
+            if time.monotonic() < retry_at:
+                continue
             with patient_client(self.uri):
-                self._sweep.log_cell(_as_read(record), self.results_dir)
-        except Exception as error:  # remembered: `finish` tries once more
-            self.pending[cell] = describe(error, self.uri)
-            return is_refusal(error)
-        self.pending.pop(cell, None)
-        return True
+                summary = sweep.log_cells(waiting.values(), self.results_dir)
+            for cell in waiting:
+                self.pending.pop(cell)
+            self.pending.update(summary.failed)
+            waiting = {cell: waiting[cell] for cell in summary.failed if summary.away}
+            retry_at = time.monotonic() + RETRY_SECONDS if waiting else 0.0
 
 
 def _as_read(record: dict[str, Any]) -> dict[str, Any]:

@@ -1,19 +1,18 @@
-"""The metrics that are logged per cell, and what each means; nothing else is logged.
+"""The metrics that are logged per cell: the numbers of its record, and three made of them.
 
-``docs/metrics.md`` has the same table (`sport_ray.tracking.results.reference` writes it).
+``docs/results-table.md`` has them as a table (`sport_ray.tracking.results.reference` writes it).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from sport_ray.tracking.results.kinds import RATIO
+from sport_ray.tracking.results.kinds import PAPER
+from sport_ray.tracking.results.record import COLUMNS
 
 
-@dataclass(frozen=True)
-class Metric:
+class Metric(NamedTuple):
     """A metric of a finished cell: its unit, what it is, and when there is none of it."""
 
     unit: str
@@ -21,116 +20,9 @@ class Metric:
     absent: str = ""
 
 
-_FREE = "unconstrained"
-_NOT_TRAINED = "the policy was imported, or its source does not count them"
-_INFINITE = "infinite, then flagged"
-_NO_PRIOR = "unconstrained: nothing is promised"
-_INFINITE_OTHER = "infinite, under another constraint than the paper's"
-_OTHER_KIND = "under another kind of constraint"
-_OFF_POLICY = f"{_FREE}; off unless `evaluation.off_policy` asks for it"
-_NO_GOAL = "no scenario succeeded"
-_NO_TASK = "not the point robot, or a property without a goal"
-_UNREPORTED = "no episode ended in training"
-_UNREPORTED_BY_LEARNER = "the learner does not report it"
-
-METRICS: dict[str, Metric] = {
-    "empirical_violation_rate": Metric(
-        "probability", "share of fresh evaluation scenarios that violate the property"
-    ),
-    "posterior_bound": Metric(
-        "probability", "Clopper-Pearson upper bound of this policy's risk, confidence 1-beta"
-    ),
-    "prior_bound": Metric(
-        "probability",
-        "what the constraint promises of the risk beforehand; 1 or more: nothing",
-        f"{_NO_PRIOR}; {_INFINITE}",
-    ),
-    "log10_prior_bound": Metric(
-        "",
-        "the prior bound's decimal logarithm; the paper's is finite where the bound overflows",
-        f"{_NO_PRIOR}; {_INFINITE_OTHER}",
-    ),
-    "prior_vacuous": Metric(
-        "0 or 1", "1 if the prior bound is 1 or more (it then says nothing), else 0", _NO_PRIOR
-    ),
-    "conservativeness_log10": Metric(
-        "",
-        "log10(prior bound / posterior bound): what the prior gives away",
-        f"{_NO_PRIOR}; {_INFINITE_OTHER}",
-    ),
-    "eps_base": Metric(
-        "probability",
-        "upper bound of the base's risk at T: for all T together, or the chosen T alone",
-    ),
-    "eps_max": Metric(
-        "probability", "risk that the constraint was derived from", "it was not derived from one"
-    ),
-    "log_alpha": Metric(
-        "nats/step", "bound on the log density ratio to the base", f"{_FREE}; a budget"
-    ),
-    "log_budget": Metric(
-        "nats", "budget of the realised log ratio of a whole path", f"{_FREE}; {_OTHER_KIND}"
-    ),
-    "mu": Metric("base's std", "budget of mean shifts of a whole path", f"{_FREE}; {_OTHER_KIND}"),
-    "alpha_mu": Metric("", "ratio of initial laws, deployment over base; 1: the same"),
-    "alpha_p": Metric("per step", "ratio of transition laws, deployment over base; 1: the same"),
-    "off_policy_bound": Metric(
-        "probability",
-        "upper bound from the base's scenarios, before the policy acts; 1: nothing",
-        f"{_OFF_POLICY}; refused, with the reason in a tag",
-    ),
-    "off_policy_sample_size": Metric(
-        "scenarios", "how many of those scenarios the weights amount to", _OFF_POLICY
-    ),
-    "num_scenarios": Metric("scenarios", "evaluation scenarios run to their end"),
-    "num_violations": Metric("scenarios", "evaluation scenarios that violate the property"),
-    "num_hazard": Metric("scenarios", "violations by entering the hazard"),
-    "num_timeout": Metric("scenarios", "violations by not reaching the goal within T"),
-    "mean_steps_to_goal": Metric("steps", "mean over successful scenarios", _NO_GOAL),
-    "std_steps_to_goal": Metric("steps", "standard deviation of the same", _NO_GOAL),
-    "mean_task_steps": Metric(
-        "steps", "mean steps of the task, violations ignored, at most T", _NO_TASK
-    ),
-    "std_task_steps": Metric("steps", "standard deviation of the same over scenarios", _NO_TASK),
-    "mean_return": Metric(
-        "reward", "mean undiscounted return of the evaluation scenarios", _INFINITE
-    ),
-    "std_return": Metric("reward", "standard deviation of the same over scenarios", _INFINITE),
-    "max_log_ratio": Metric(
-        "nats", "largest max_a log pi/pi_base of any step; <= log_alpha if that is given", _INFINITE
-    ),
-    "max_prefix_log_ratio": Metric(
-        "nats", "largest log ratio realised by any prefix; <= log_budget if given", _INFINITE
-    ),
-    "mean_log_ratio": Metric("nats/step", "mean over steps of max_a log pi/pi_base", _INFINITE),
-    "mean_realised_log_ratio": Metric(
-        "nats/step", "mean log pi/pi_base of the sampled actions", _INFINITE
-    ),
-    "projected_share": Metric("share", "steps at which the projection changed the task policy"),
-    "mean_kl_to_base": Metric(
-        "nats/step", "mean KL divergence of the policy from the base", _INFINITE
-    ),
-    "mean_task_distance": Metric(
-        "nats/step", "mean KL divergence of the projected policy from the task policy", _INFINITE
-    ),
-    "clip_fraction": Metric(
-        "share", "samples outside PPO's clip range at the end of training", _UNREPORTED_BY_LEARNER
-    ),
-    "train_return": Metric("reward", "mean task return at the end of training", _UNREPORTED),
-    "train_episodes": Metric(
-        "episodes", "episodes of training, data collection included", _NOT_TRAINED
-    ),
-    "train_violations": Metric(
-        "episodes",
-        "training episodes that entered the hazard",
-        f"the environment does not count them; {_NOT_TRAINED}",
-    ),
-    "train_env_steps": Metric("steps", "environment steps of training"),
-    "train_seconds": Metric("s", "wall time of training"),
-    "eval_seconds": Metric("s", "wall time of evaluation"),
-}
-BOUNDS = ("prior_bound", "off_policy_bound", "posterior_bound")
-"""Upper bounds on a probability: one of 1 or more says nothing."""
+_PARAMS = ("alpha", "horizon", "seed")
+_OF_THE_STUDY = ("beta", "posterior_beta")
+_FOR_COMPARISON = ("num_violations_1000",)
 _NULL_IF_INFINITE = (
     "mean_return",
     "std_return",
@@ -142,6 +34,50 @@ _NULL_IF_INFINITE = (
     "mean_task_distance",
 )
 """Every finished cell has these; JSON has no infinity, so a record has null for it."""
+_INFINITE = "infinite, then flagged"
+_NO_PRIOR = "unconstrained: nothing is promised"
+_NO_LOGARITHM = f"{_NO_PRIOR}; infinite, under another constraint than the paper's"
+_OFF_POLICY = "unconstrained; off unless `evaluation.off_policy` asks for it"
+_NO_TASK = "not the point robot, or a property without a goal"
+_NOT_TRAINED = "the policy was imported, or its source does not count them"
+_ABSENT = {
+    **dict.fromkeys(_NULL_IF_INFINITE, _INFINITE),
+    "prior_bound": f"{_NO_PRIOR}; {_INFINITE}",
+    "eps_max": "it was not derived from one",
+    "log_alpha": "unconstrained; a budget",
+    "log_budget": "unconstrained; under another kind of constraint",
+    "mu": "unconstrained; under another kind of constraint",
+    "off_policy_bound": f"{_OFF_POLICY}; refused, with the reason in a tag",
+    "off_policy_sample_size": _OFF_POLICY,
+    "mean_steps_to_goal": "no scenario succeeded",
+    "std_steps_to_goal": "no scenario succeeded",
+    "mean_task_steps": _NO_TASK,
+    "std_task_steps": _NO_TASK,
+    "clip_fraction": "the learner does not report it",
+    "train_return": "no episode ended in training",
+    "train_episodes": _NOT_TRAINED,
+    "train_violations": f"the environment does not count them; {_NOT_TRAINED}",
+}
+METRICS: dict[str, Metric] = {
+    column.name: Metric(column.unit, column.meaning, _ABSENT.get(column.name, ""))
+    for column in COLUMNS
+    if column.kind in ("int", "float")
+    and column.name not in (*_PARAMS, *_OF_THE_STUDY, *_FOR_COMPARISON)
+} | {
+    "log10_prior_bound": Metric(
+        "",
+        "the prior bound's decimal logarithm; the paper's is finite where the bound overflows",
+        _NO_LOGARITHM,
+    ),
+    "prior_vacuous": Metric(
+        "0 or 1", "1 if the prior bound is 1 or more (it then says nothing), else 0", _NO_PRIOR
+    ),
+    "conservativeness_log10": Metric(
+        "", "log10(prior bound / posterior bound): what the prior gives away", _NO_LOGARITHM
+    ),
+}
+BOUNDS = ("prior_bound", "off_policy_bound", "posterior_bound")
+"""Upper bounds on a probability: one of 1 or more says nothing."""
 
 
 def cell_metrics(record: dict[str, Any]) -> tuple[dict[str, float], list[str]]:
@@ -150,47 +86,36 @@ def cell_metrics(record: dict[str, Any]) -> tuple[dict[str, float], list[str]]:
     What does not apply is in neither. Infinite or NaN values are named, not returned: a store
     would keep 1.8e308, which no one can tell from a number.
     """
-    metrics: dict[str, float] = {}
-    not_finite = set(_infinite_as_null(record))
-    for name, value in (record | _derived(record)).items():
-        if name not in METRICS or value is None:
-            continue
-        if math.isfinite(value):
-            metrics[name] = float(value)
-        else:
-            not_finite.add(name)
-    return metrics, sorted(not_finite)
+    values = _with_infinities(record)
+    values = {
+        name: value
+        for name, value in (values | _derived(values)).items()
+        if name in METRICS and value is not None
+    }
+    metrics = {name: float(value) for name, value in values.items() if math.isfinite(value)}
+    return metrics, sorted(values.keys() - metrics.keys())
 
 
 def vacuous_bounds(record: dict[str, Any]) -> list[str]:
     """The names of a cell's bounds that say nothing, being 1 or more (or infinite)."""
-    values = {name: record.get(name) for name in BOUNDS}
-    infinite = _infinite_as_null(record)
-    return [
-        name
-        for name, value in values.items()
-        if name in infinite or (value is not None and not value < 1)
-    ]
+    values = _with_infinities(record)
+    return [name for name in BOUNDS if (value := values.get(name)) is not None and not value < 1]
 
 
-def _infinite_as_null(record: dict[str, Any]) -> list[str]:
-    """What a finished cell has, and is null in its record because it is infinite (or NaN)."""
+def _with_infinities(record: dict[str, Any]) -> dict[str, Any]:
+    """The record with infinity where a finished cell has null for it."""
     if record.get("status") != "finished":
-        return []
-    names = [name for name in _NULL_IF_INFINITE if name in record and record[name] is None]
-    if record["projected"] and record["prior_bound"] is None:
-        names.append("prior_bound")
-    return names
+        return record
+    names = (*_NULL_IF_INFINITE, *(["prior_bound"] if record["projected"] else []))
+    return record | {name: math.inf for name in names if record.get(name, 0.0) is None}
 
 
-def _derived(record: dict[str, Any]) -> dict[str, float | None]:
-    prior, posterior = record.get("prior_bound"), record.get("posterior_bound")
-    if "prior_bound" in _infinite_as_null(record):
-        prior = math.inf
+def _derived(values: dict[str, Any]) -> dict[str, float]:
+    prior, posterior = values.get("prior_bound"), values.get("posterior_bound")
     if prior is None:
         return {}
-    derived: dict[str, float | None] = {"prior_vacuous": float(not prior < 1)}
-    log10_prior = _log10_prior(record, prior)
+    derived = {"prior_vacuous": float(not prior < 1)}
+    log10_prior = _log10_prior(values, prior)
     if log10_prior is not None:
         derived["log10_prior_bound"] = log10_prior
         if posterior:
@@ -200,9 +125,9 @@ def _derived(record: dict[str, Any]) -> dict[str, float | None]:
 
 def _log10_prior(record: dict[str, Any], prior: float) -> float | None:
     """From log alpha under the paper's constraint, where the bound itself may be infinite."""
-    eps_base, log_alpha = record["eps_base"], record["log_alpha"]
-    if record["constraint"] == RATIO and eps_base and log_alpha is not None:
-        world = math.log(record["alpha_mu"])
-        step = log_alpha + math.log(record["alpha_p"])
-        return math.log10(eps_base) + (world + record["horizon"] * step) / math.log(10)
+    eps_base, log_alpha = record.get("eps_base"), record.get("log_alpha")
+    if record.get("constraint") == PAPER and eps_base and log_alpha is not None:
+        world = math.log(record.get("alpha_mu") or 1.0)
+        step = log_alpha + math.log(record.get("alpha_p") or 1.0)
+        return float(math.log10(eps_base) + (world + record["horizon"] * step) / math.log(10))
     return math.log10(prior) if 0 < prior < math.inf else None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 NOTE_TAG = "mlflow.note.content"  # what MLflow's own UI shows as the description
 OURS_TAG = "sport_ray.note_digest"
-_LINKED = ("report.html", "conservativeness.html", "cells.csv", "certificate.json", "figures")
+_LINKED = ("report.html", "cells.csv", "certificate.json", "figures")
 _MAX_CHARACTERS = 8000
 
 

@@ -23,7 +23,7 @@ from sport_ray.tracking.report.chart_axes import (
     label_place,
     with_room,
 )
-from sport_ray.tracking.results.kinds import is_base, kind_of
+from sport_ray.tracking.results.kinds import is_base
 from sport_ray.tracking.results.labels import bound_text, point_text, rate_text, setting_text
 from sport_ray.tracking.results.performance import Performance, performance_of
 from sport_ray.tracking.results.table import plain_rows
@@ -143,7 +143,10 @@ def _panel(
     labels = [point_text(rows[i], many) for i in front]
     room = with_room([(xs[i], ys[i]) for i in front], labels)
     tags = {i: label for i, label, tag in zip(front, labels, room, strict=True) if tag}
-    kinds, parameters = kind_of(points), list(points["hyperparameters"].astype(object).fillna(""))
+    kinds, parameters = (
+        points["constraint"],
+        list(points["hyperparameters"].astype(object).fillna("")),
+    )
     drawn = [
         Point(
             xs[i],
@@ -190,7 +193,7 @@ def _series(
     """
     parameters = points["hyperparameters"].astype(object).fillna("")
     series = series_of(points)
-    keys = list(zip(series, kind_of(points), points["horizon"], parameters, strict=True))
+    keys = list(zip(series, points["constraint"], points["horizon"], parameters, strict=True))
     # A budget has no α, and grows with the risk that it was derived from.
     order = np.lexsort((points["prior_bound"].astype(float), points["alpha"].astype(float)))
     found = []

@@ -11,8 +11,16 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
+from sport_ray.constraints import Constraint, RatioConstraint
 from sport_ray.tracking.analysis.answer import Answer
 from sport_ray.tracking.analysis.checks import run_checks
+from sport_ray.tracking.analysis.conservativeness import (
+    COLUMNS,
+    classes_of,
+    lead,
+    other_kinds,
+    setting_table,
+)
 from sport_ray.tracking.analysis.pareto import RISK_KINDS
 from sport_ray.tracking.analysis.speedup_table import interval_text, levels_of
 from sport_ray.tracking.analysis.task_policies import count_text
@@ -26,7 +34,6 @@ from sport_ray.tracking.report.rows import (
     ids_by_setting,
     is_of_source,
     kind_class,
-    kind_of_row,
     outline,
     used_bounds,
     without_repeats,
@@ -35,9 +42,9 @@ from sport_ray.tracking.report.svg import inline_svg
 from sport_ray.tracking.report.templating import page_environment
 from sport_ray.tracking.results import labels as wording
 from sport_ray.tracking.results.completeness import completeness_of, fewer_seeds, why_none
-from sport_ray.tracking.results.kinds import kind_of
+from sport_ray.tracking.results.kinds import class_of, ranks
 from sport_ray.tracking.results.performance import performance_of
-from sport_ray.tracking.results.record import COLUMNS
+from sport_ray.tracking.results.record import COLUMNS as CELL_COLUMNS
 from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.refutation import find_refutations, headline
 from sport_ray.tracking.results.statistics import MIN_SEEDS_FOR_INTERVAL
@@ -67,6 +74,7 @@ class Tables:
     published: pd.DataFrame
     trends: pd.DataFrame
     sources: pd.DataFrame
+    ladder: pd.DataFrame
 
 
 def render_page(
@@ -81,6 +89,7 @@ def render_page(
     frame, settings, front = tables.frame, tables.settings, tables.front
     measure = performance_of(settings)
     cells = cell_rows(frame, settings)
+    rungs = setting_table(tables.ladder)
     environment = page_environment(
         alpha=wording.alpha_text,
         kind=wording.kind_text,
@@ -93,9 +102,9 @@ def render_page(
         p_value=wording.p_value_text,
         span=wording.span_text,
         count=count_text,
+        power=_power,
         confidence=wording.confidence_text,
         kind_class=kind_class,
-        kind_of_row=kind_of_row,
         series=series_of_row,
         outline=outline,
         is_of_source=is_of_source,
@@ -124,7 +133,7 @@ def render_page(
         seeds=wording.seeds_text(tried) if len(tried) else "no seed",
         few_seeds=bool((tried < MIN_SEEDS_FOR_INTERVAL).any()),
         filters=filter_choices(frame),
-        settings_kinds=list(kind_of(settings)),
+        settings_kinds=list(settings["constraint"]),
         front_names=FRONTS,
         hypervolumes=hypervolume_rows(tables.hypervolume, measure),
         fronts={kind: plain_rows(front[front["risk_kind"] == kind]) for kind in RISK_KINDS},
@@ -132,7 +141,11 @@ def render_page(
         published=plain_rows(tables.published),
         trends=plain_rows(tables.trends),
         sources=plain_rows(tables.sources),
-        kinds=list(dict.fromkeys(kind_of(frame))),
+        ladder=plain_rows(rungs),
+        ladder_lead=lead(rungs) if len(rungs) else "",
+        ladder_kinds=classes_of(other_kinds(rungs)),
+        ladder_columns=COLUMNS,
+        others=_other_constraints(frame),
         cells=cells,
         num_failed=int((frame["status"] == "failed").sum()),
         num_settings=len(settings),
@@ -160,7 +173,7 @@ def render_page(
         num_posteriors=int(frame["posterior_bound"].notna().sum()),
         finished_at=_last(frame["finished_at"]),
         study_yaml=_text(folder.files.study_file),
-        schema=COLUMNS,
+        schema=CELL_COLUMNS,
         downloads={
             "cells": _embedded(cells_csv(frame)),
             "pareto": _embedded(cells_csv(front)),
@@ -170,6 +183,12 @@ def render_page(
         css=_asset("report.css"),
         script=_asset("report.js"),
     )
+
+
+def _other_constraints(frame: pd.DataFrame) -> list[type[Constraint]]:
+    """The classes of the study's constraints beside the paper's, in order."""
+    found = [class_of(kind) for kind in ranks(frame["constraint"].dropna())]
+    return [kind for kind in found if kind and kind.promises() and kind is not RatioConstraint]
 
 
 def _asset(name: str) -> Markup:
@@ -185,6 +204,11 @@ def _text(file: Path) -> str | None:
 
 def _embedded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
+
+
+def _power(value: float | None) -> str:
+    """Powers of ten; '–' where unknown."""
+    return "–" if value is None else f"{value:z.2f}"
 
 
 def _largest(values: pd.Series) -> float | None:

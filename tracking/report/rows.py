@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from sport_ray.tracking.analysis.answer import Best
 from sport_ray.tracking.analysis.pareto import RISK_KINDS
+from sport_ray.tracking.analysis.speakers import Best
 from sport_ray.tracking.figures.style import KIND_COLOURS, series_marker
 from sport_ray.tracking.results import labels as wording
-from sport_ray.tracking.results.kinds import kind_of, promise_of
+from sport_ray.tracking.results.kinds import order_of, promise_of
 from sport_ray.tracking.results.performance import Performance
 from sport_ray.tracking.results.statistics import SETTING
 from sport_ray.tracking.results.table import plain_rows
@@ -21,7 +21,7 @@ from sport_ray.tracking.results.task_policies import parts_of_series, series_of,
 def cell_rows(frame: pd.DataFrame, settings: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of the results table, each with its kind and the number of its setting."""
     number = {_key(row): index for index, row in enumerate(plain_rows(settings))}
-    kinds = kind_of(frame)
+    kinds = frame["constraint"]
     return [
         {
             **row,
@@ -50,7 +50,8 @@ def ids_by_setting(cells: list[dict[str, Any]]) -> dict[int, list[str]]:
 
 def kind_class(kind: str) -> str:
     """The CSS class of a kind's colour."""
-    return f"kind-{kind}" if kind in KIND_COLOURS else "kind-other"
+    order = order_of(kind)
+    return f"kind-{order}" if order < len(KIND_COLOURS) else "kind-other"
 
 
 _OUTLINES = {
@@ -76,18 +77,13 @@ def is_of_source(series: str) -> bool:
     return bool(parts_of_series(series)[1])
 
 
-def kind_of_row(row: dict[str, Any]) -> str:
-    """The kind of constraint of one row of a table."""
-    return str(kind_of(pd.DataFrame([row])).iloc[0])
-
-
 def filter_choices(frame: pd.DataFrame) -> dict[str, Any]:
     """What can be chosen above the charts; `dashes` numbers the line style of each T."""
     horizons = sorted(int(horizon) for horizon in frame["horizon"].unique())
     return {
         "kinds": [
             {"value": kind, "label": wording.kind_text(kind)}
-            for kind in dict.fromkeys(kind_of(frame))
+            for kind in dict.fromkeys(frame["constraint"])
         ],
         "methods": [
             {"value": series, "label": wording.method_text(series)}

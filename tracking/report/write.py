@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sport_ray.tracking.analysis.answer import answer_study
+from sport_ray.tracking.analysis.conservativeness import ladder_table
 from sport_ray.tracking.analysis.hypervolume import hypervolume_table, write_hypervolume_csv
 from sport_ray.tracking.analysis.pareto import pareto_table, write_pareto_csv
 from sport_ray.tracking.analysis.side_by_side import side_by_side
@@ -28,12 +29,14 @@ def write_report(results_dir: str | Path, out: str | Path | None = None) -> Path
     """Write ``report.html``, ``figures/`` and the tables: cells, fronts, hypervolumes, speed-up.
 
     The tables: ``cells.csv`` and ``cells.parquet``, ``pareto.csv``, ``hypervolume.csv``,
-    ``speedup.csv``, ``task_policies.csv``, ``side_by_side.csv`` and ``trends.csv`` (not where
-    nothing can be compared). Returns the page. Everything is made anew from the records, the
-    certificate and the samples; the same files give the same bytes. `out`: where to, by default
-    into the result folder. A record that cannot be read is named on the page and left out. Raises
-    UserError if the folder holds no results, its certificate or plan is damaged, or `out` cannot
-    be written to.
+    ``speedup.csv``, ``task_policies.csv``, ``side_by_side.csv``, ``trends.csv`` and
+    ``conservativeness.csv`` (not where nothing can be compared). Returns the page. Everything is
+    made anew from the records, the certificate and the samples; the same files give the same
+    bytes. `out`: where to, by default into the result folder. A record that cannot be read is
+    named on the page and left out.
+
+    Raises:
+        UserError: no results, a damaged certificate or plan, or an `out` that cannot be written to.
     """
     folder = read_results(results_dir)
     target = folder.path if out is None else Path(out)
@@ -53,8 +56,11 @@ def _write(folder: Results, target: Path) -> Path:
         side_by_side(folder, frame),
         trend_table(frame),
         task_policy_table(frame, settings),
+        ladder_table(frame, folder.certificate),
     )
-    figures, skipped = draw_figures(folder, frame, settings, tables.speedup, tables.sources, target)
+    figures, skipped = draw_figures(
+        folder, frame, settings, tables.speedup, tables.sources, tables.ladder, target
+    )
     answer = answer_study(settings, folder.certificate, folder.base_at)
     animation = animate(folder, frame, settings, answer, target)
     write_cells_csv(frame, target / "cells.csv")
@@ -65,5 +71,6 @@ def _write(folder: Results, target: Path) -> Path:
     write_csv_if_any(tables.sources, target / "task_policies.csv")
     write_csv_if_any(tables.published, target / "side_by_side.csv")
     write_csv_if_any(tables.trends, target / "trends.csv")
+    write_csv_if_any(tables.ladder, target / "conservativeness.csv")
     page = render_page(folder, tables, answer, figures, skipped, animation)
     return write_atomically(target / "report.html", page)

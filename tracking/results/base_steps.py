@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-OUTCOMES = "certificate_outcomes.parquet"
+from sport_ray.tracking.results.folder import ResultFolder
 
 
 class BaseSteps(NamedTuple):
@@ -33,7 +33,7 @@ def base_steps(folder: Path, certificate: dict[str, Any] | None, horizon: int) -
     """
     if certificate is None:
         return None
-    reached = _satisfied_at(folder / OUTCOMES, _digest_of(certificate))
+    reached = _satisfied_at(ResultFolder(folder).outcomes, _digest_of(certificate))
     if reached is not None and horizon <= certificate.get("max_horizon", 0):
         return _summary(reached[(reached >= 0) & (reached <= horizon)])
     mean, spread = (certificate.get(f"{name}_steps_to_goal") for name in ("mean", "std"))

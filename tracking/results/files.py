@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sport_ray.canonical import write_atomic
 from sport_ray.errors import UserError
 
 
@@ -26,21 +26,9 @@ def writing(folder: Path, remedy: str = "give another folder with --out") -> Ite
 
 
 def write_atomically(path: Path, content: str | bytes) -> Path:
-    """Write `content` to `path`: temporary name in the same folder, fsync, rename.
+    """Write `content` to `path`, or nothing at all (`sport_ray.canonical.write_atomic`); the path.
 
-    Text is written as UTF-8 with the line ends it has. Returns `path`. On an error (a full
-    disk, say) the previous file is untouched and the temporary one is removed.
+    Text is written as UTF-8 with the line ends it has.
     """
-    data = content.encode("utf-8") if isinstance(content, str) else content
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_atomic(path, content.encode("utf-8") if isinstance(content, str) else content)
     return path

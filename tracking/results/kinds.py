@@ -1,29 +1,46 @@
 """Kinds of constraint as they stand in a results table: which is which, and which cells kept to it.
 
-Works on the table of cells and on its `aggregate`.
+Works on the table of cells and on its `aggregate`. What a kind is like is asked of its class.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import pandas as pd
 
-RATIO, UNCONSTRAINED = "ratio", "unconstrained"
-BY_STEP = (RATIO, "gauss_renyi", "violation_time")
-"""Kinds with one α for every step: what each allows is the same, what it promises is not."""
-BY_PATH = ("pathwise", "pathwise_spread", "pathwise_all")
-"""Kinds with a budget of the realised log ratio of a whole path, ``log_budget``."""
-MEAN_SHIFT = "mean_shift"
-ORDER = {name: rank for rank, name in enumerate((*BY_STEP, MEAN_SHIFT, *BY_PATH))}
+from sport_ray.constraints import Constraint, RatioConstraint, Unconstrained, constraint_class
+from sport_ray.constraints.constraint import LAST
+from sport_ray.errors import UserError
+
+PAPER, UNCONSTRAINED = RatioConstraint.name, Unconstrained.name
+"""The constraint of the paper, which published numbers are about; and its absence."""
 
 
-def kind_of(table: pd.DataFrame) -> pd.Series:
-    """The kind of constraint of each row."""
-    return table["constraint"].astype(object)
+def class_of(kind: object) -> type[Constraint] | None:
+    """The class of a kind of constraint; None for one that this installation does not have."""
+    try:
+        return constraint_class(kind)
+    except UserError:
+        return None
+
+
+def order_of(kind: object) -> int:
+    """The rank of a kind in tables and legends."""
+    found = class_of(kind)
+    return LAST if found is None else found.order
+
+
+def ranks(kinds: Iterable[object]) -> dict[str, int]:
+    """Kinds with their place among each other: by order, then by name."""
+    found = sorted({str(kind) for kind in kinds}, key=lambda kind: (order_of(kind), kind))
+    return {kind: rank for rank, kind in enumerate(found)}
 
 
 def is_unconstrained(table: pd.DataFrame) -> pd.Series:
     """Rows to which nothing is promised. A budget has no α either, but is no such row."""
-    return kind_of(table) == UNCONSTRAINED
+    return table["constraint"] == UNCONSTRAINED
 
 
 def is_reference(table: pd.DataFrame) -> pd.Series:
@@ -33,7 +50,7 @@ def is_reference(table: pd.DataFrame) -> pd.Series:
 
 def is_paper(table: pd.DataFrame) -> pd.Series:
     """Rows under the paper's constraint, the only ones whose prior bound is ε·α^T."""
-    return kind_of(table) == RATIO
+    return table["constraint"] == PAPER
 
 
 def is_base(table: pd.DataFrame) -> pd.Series:
@@ -63,20 +80,17 @@ def promise_of(table: pd.DataFrame) -> pd.Series:
 def constraint_held(frame: pd.DataFrame) -> pd.Series:
     """Whether a finished cell kept to its constraint in all that was seen of it.
 
-    - with an α: the largest log ratio of any step is at most log α;
-    - with a budget of the path: the largest log ratio of any prefix is at most ``log_budget``;
-    - mean shift: each step's cost was checked when it was paid, and an overspent budget fails the
-      cell, so every finished cell held;
-    - unconstrained, or a kind that is not known here and has neither: false.
+    The constraint says so itself (`sport_ray.constraints.Constraint.held`), made again from the
+    record's numbers. False for a kind that is not known here, and for numbers that make none.
     """
-    kind, finished = kind_of(frame), frame["status"] == "finished"
-    # NaN compares false: a cell that was not evaluated kept to nothing.
-    by_step = frame["max_log_ratio"] <= frame["log_alpha"]
-    by_path = frame["max_prefix_log_ratio"] <= frame["log_budget"]
-    with_alpha, with_budget = frame["alpha"].notna(), frame["log_budget"].notna()
-    held = (
-        (with_alpha & by_step)
-        | (~with_alpha & with_budget & by_path)
-        | (~with_alpha & ~with_budget & (kind == MEAN_SHIFT))
-    )
-    return finished & held & (kind != UNCONSTRAINED)
+    held = [row["status"] == "finished" and _held(row) for row in frame.to_dict("records")]
+    return pd.Series(held, index=frame.index, dtype=bool)
+
+
+def _held(row: dict[Any, Any]) -> bool:
+    kind = class_of(row["constraint"])
+    known = {str(name): value for name, value in row.items() if not pd.isna(value)}
+    try:
+        return kind is not None and kind.from_record(known).held({**row, **known})
+    except UserError:
+        return False

@@ -9,20 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from sport_ray.tracking.results.kinds import RATIO, UNCONSTRAINED, kind_of
+from sport_ray.tracking.results.kinds import PAPER, UNCONSTRAINED, class_of
 from sport_ray.tracking.results.task_policies import parts_of_series, series_of_row, series_text
 
-KINDS = {
-    RATIO: "constant ratio",
-    "gauss_renyi": "Gauss–Rényi",
-    "violation_time": "violation time",
-    "mean_shift": "mean shift",
-    "pathwise": "pathwise budget",
-    "pathwise_spread": "pathwise budget, spread",
-    "pathwise_all": "pathwise budget, all at once",
-    UNCONSTRAINED: "unconstrained",
-}
-"""Names of the kinds of constraint; others are called by their own."""
 Row = Mapping[str, Any] | pd.Series
 _SHORT_METHODS = {"projected_ppo": "PPO", "projected_at_deployment": "at deployment"}
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -84,8 +73,9 @@ def alpha_text(value: float | None) -> str:
 
 
 def kind_text(kind: str) -> str:
-    """A kind of constraint in words."""
-    return KINDS.get(kind, kind)
+    """A kind of constraint in words: the title of its class; of an unknown one its name."""
+    known = class_of(kind)
+    return kind if known is None else known.title
 
 
 def constraint_text(row: Row) -> str:
@@ -97,12 +87,9 @@ def constraint_text(row: Row) -> str:
     'pathwise budget, ε_max = 0.1'
     """
     kind, alpha, eps_max = row["constraint"], row.get("alpha"), row.get("eps_max")
-    if kind == UNCONSTRAINED:
-        return KINDS[UNCONSTRAINED]
     name = kind_text(kind)
     if not _missing(alpha):
-        paper = name == KINDS[RATIO]
-        return f"α = {alpha_text(alpha)}" if paper else f"α = {alpha_text(alpha)} ({name})"
+        return f"α = {alpha_text(alpha)}" + ("" if kind == PAPER else f" ({name})")
     return name if _missing(eps_max) else f"{name}, ε_max = {eps_max:g}"
 
 
@@ -121,7 +108,7 @@ def setting_text(row: Row) -> str:
     'SCPO, as it is'
     """
     name, series = constraint_text(row), series_of_row(row)
-    if name != KINDS[UNCONSTRAINED]:
+    if row["constraint"] != UNCONSTRAINED:
         name = f"{_SHORT_METHODS.get(series) or series_text(series)}, {name}"
     elif parts_of_series(series)[1]:
         name = series_text(series)
@@ -187,8 +174,9 @@ def confidence_text(beta: float) -> str:
 
 def left_out_text(settings: pd.DataFrame) -> str:
     """What a figure over α leaves out, as the end of its caption; empty if nothing."""
-    kinds = kind_of(settings)
-    others = dict.fromkeys(kinds[(kinds != RATIO) & (kinds != UNCONSTRAINED)])
+    others = dict.fromkeys(
+        settings.loc[~settings["constraint"].isin([PAPER, UNCONSTRAINED]), "constraint"]
+    )
     if not others:
         return ""
     names = ", ".join(kind_text(str(kind)) for kind in others)

@@ -2,8 +2,8 @@
 
 The sweep builds a `Record` and writes its JSON; readers check what lies on disk against the same
 fields (`describe_problem`); the columns of the results table, their types and their documentation
-are made from them (`COLUMNS`). A record may carry further fields of a source's own: they follow the
-documented columns, in alphabetical order, unchecked.
+are made from them (`COLUMNS`). A record may carry further fields, of its
+source or its constraint: they follow the documented columns, in alphabetical order, unchecked.
 """
 
 from __future__ import annotations
@@ -121,17 +121,11 @@ class Evaluation:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """The trained policy and what it took."""
+    """The trained policy and what it took, as far as its source says."""
 
     policy_digest: str = told("sha256 of the evaluated policy")
     train_env_steps: int = told("environment steps of training", "steps")
     train_seconds: float = told("wall time of training", "s")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingMetrics:
-    """What a source may say of its training; PPO says all of it."""
-
     clip_fraction: float | None = told("samples outside PPO's clip range at the end", "share")
     train_return: float | None = told("mean task return at the end of training")
     train_episodes: int | None = told("episodes of training, data collection included", "episodes")
@@ -140,7 +134,10 @@ class TrainingMetrics:
 
 @dataclass(frozen=True)
 class Record:
-    """What a sweep writes of a cell. more: what its source measured in training."""
+    """What a sweep writes of a cell.
+
+    more: what its source measured in training, and further parameters of its constraint.
+    """
 
     header: Header
     outcome: Outcome
@@ -149,9 +146,12 @@ class Record:
     more: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        taken = sorted(self.more.keys() & RESERVED)
+        taken = sorted(self.more.keys() & set(COLUMN_NAMES))
         if taken:  # what was measured is not a source's to say
-            raise ValueError(f"metrics of the source {self.header.source!r} are named {taken}")
+            raise ValueError(
+                f"the source {self.header.source!r} or the constraint {self.header.constraint!r} "
+                f"has numbers named {', '.join(taken)}: rename them"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """One flat object; a failed cell has no training and no evaluation."""
@@ -163,7 +163,7 @@ class Record:
 class Column(NamedTuple):
     """One column: its type, whether a finished cell may lack it, its unit and its meaning.
 
-    given: by failed cells too. optional: a record may be without the field.
+    given: by failed cells too.
     """
 
     name: str
@@ -173,7 +173,6 @@ class Column(NamedTuple):
     meaning: str
     limits: dict[str, Any]
     given: bool
-    optional: bool
 
 
 def _columns(part: type) -> list[Column]:
@@ -190,19 +189,15 @@ def _columns(part: type) -> list[Column]:
                 about["meaning"],
                 about["limits"],
                 given=part in (Header, Outcome),
-                optional=part is TrainingMetrics,
             )
         )
     return found
 
 
 COLUMNS = tuple(
-    column
-    for part in (Header, Outcome, Training, Evaluation, TrainingMetrics)
-    for column in _columns(part)
+    column for part in (Header, Outcome, Training, Evaluation) for column in _columns(part)
 )
 COLUMN_NAMES = tuple(column.name for column in COLUMNS)
-RESERVED = {column.name for column in COLUMNS if not column.optional}
 
 
 def describe_problem(record: object) -> str | None:
@@ -218,9 +213,9 @@ def describe_problem(record: object) -> str | None:
     finished = record.get("status") == "finished"
     for column in COLUMNS:
         if column.name not in record:
-            if column.optional or not (finished or column.given):
-                continue
-            return f"has no field {column.name!r}"
+            if finished or column.given:
+                return f"has no field {column.name!r}"
+            continue
         may_be_null = column.nullable or not (finished or column.given)
         problem = _describe_value(column, record[column.name], may_be_null)
         if problem:

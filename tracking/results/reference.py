@@ -1,4 +1,4 @@
-"""The tables of ``docs/metrics.md`` and ``docs/results-table.md``, made from the code.
+"""The tables of ``docs/results-table.md`` and ``docs/results-table.md``, made from the code.
 
 ``python -m sport_ray.tracking.results.reference`` in the repository's root brings both files up to
 date.
@@ -14,7 +14,8 @@ from sport_ray.tracking.results.files import write_atomically
 from sport_ray.tracking.results.record import COLUMNS
 from sport_ray.tracking.results.table import DERIVED
 
-BEGIN = "<!-- from here: python -m sport_ray.tracking.results.reference -->"
+COMMAND = "python -m sport_ray.tracking.results.reference"
+PAGE = Path("docs/results-table.md")
 END = "<!-- to here -->"
 
 
@@ -34,7 +35,7 @@ def columns_table() -> str:
     return _table(("column", "type", "unit", "meaning", "empty"), rows)
 
 
-DOCUMENTS = {"metrics.md": metrics_table, "results-table.md": columns_table}
+TABLES = {"columns": columns_table, "metrics": metrics_table}
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -47,20 +48,21 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def renewed(text: str, table: str) -> str:
-    """A document with the table between its two marks; ValueError where they are not there."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"text: expected {BEGIN!r} and {END!r} in it")
-    return f"{before}{begin}\n\n{table}\n\n{end}{after}"
+def renewed(text: str) -> str:
+    """The page with each table between its marks; ValueError where one is not there."""
+    for name, table in TABLES.items():
+        mark = f"<!-- {name}: {COMMAND} -->"
+        before, begin, rest = text.partition(mark)
+        _, end, after = rest.partition(END)
+        if not (begin and end):
+            raise ValueError(f"{PAGE}: expected {mark!r} and {END!r} in it")
+        text = f"{before}{mark}\n\n{table()}\n\n{END}{after}"
+    return text
 
 
 def main() -> None:
-    """Renew the documents below the current directory."""
-    for name, table in DOCUMENTS.items():
-        path = Path("docs") / name
-        write_atomically(path, renewed(path.read_text(encoding="utf-8"), table()))
+    """Renew the page below the current directory."""
+    write_atomically(PAGE, renewed(PAGE.read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pandas as pd
 
 from sport_ray.tracking.results.csv_text import csv_text
 from sport_ray.tracking.results.files import write_atomically
-from sport_ray.tracking.results.kinds import ORDER, constraint_held
+from sport_ray.tracking.results.kinds import constraint_held, ranks
 from sport_ray.tracking.results.parameters import order_of
 from sport_ray.tracking.results.record import COLUMN_NAMES, COLUMNS
 from sport_ray.tracking.results.records import read_results
@@ -85,7 +85,7 @@ def results_table(records: Sequence[dict[str, Any]], planned: int | None = None)
     orders: dict[Any, dict[Any, int]] = {
         "source": _order_of_sources(frame["source"]),
         "projected": {True: 0, False: 1},
-        "constraint": ORDER,
+        "constraint": ranks(frame["constraint"]),
     }
     texts = sorted(frame["hyperparameters"].dropna().unique(), key=order_of)
     orders["hyperparameters"] = {text: rank for rank, text in enumerate(texts)}

@@ -3,7 +3,7 @@
 Data: ``Segments`` (what was seen and done, pairs of them of which one is preferred, one safety
 label each), from a file or from ``synthetic_feedback``. Learning: ``clone`` the data, then
 ``align`` the clone with the preferences under a constraint on the labels. No reward model, no cost
-model and no promise: docs/presa.md says what is the paper's and what was filled in here.
+model and no promise: docs/comparators.md says what is the paper's and what was filled in here.
 """
 
 from sport_ray.comparators.presa.behaviours import (

@@ -35,7 +35,7 @@ class AcceptanceTests:
     A candidate with k violations in n complete scenarios of its own, drawn after it was chosen,
     is accepted iff the Clopper–Pearson bound U(n, k, β/num_tests) is at most max_violation. With
     probability at least 1 − β every accepted candidate violates with probability at most
-    max_violation, however candidates were chosen (proof in docs/scpo.md).
+    max_violation, however candidates were chosen (proof in docs/comparators.md).
 
     >>> tests = AcceptanceTests(max_violation=0.05, beta=1e-3, num_tests=2)
     >>> tests.judge(1000, 10).accepted, tests.judge(1000, 60).accepted

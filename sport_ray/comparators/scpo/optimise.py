@@ -1,7 +1,7 @@
 """Constrained policy optimisation by sampling and projection in weight space (SCPO).
 
 At θ with g(θ) ≤ 0: evaluate perturbations, fit a linear model with its error, and project the raw
-gradient step onto the steps that the model proves safe. docs/scpo.md has the theorem.
+gradient step onto the steps that the model proves safe. docs/comparators.md has the theorem.
 
 Source: arXiv 2512.13788, made anew from its description.
 """

@@ -1,4 +1,4 @@
-"""sport-ray conservativeness, compare and publish, as a user calls them."""
+"""sport-ray compare and publish, as a user calls them."""
 
 from __future__ import annotations
 
@@ -10,18 +10,6 @@ from typer.testing import CliRunner
 from sport_ray.experiments.cli.main import app
 from sport_ray.tracking.report.write import write_report
 from tests.tracking.conftest import write_study
-
-
-def test_conservativeness_takes_a_result_folder_or_its_study(tmp_path: Path) -> None:
-    folder = write_study(tmp_path, alphas=(1.0, 1.5), horizons=(21,))
-    done = CliRunner().invoke(app, ["conservativeness", str(folder)])
-    assert done.exit_code == 0, done.output
-    page = folder / "conservativeness.html"
-    assert str(page) in done.output.replace("\n", "")
-    page.unlink()
-    arguments = ["conservativeness", str(folder / "study.yaml"), "--results", str(folder)]
-    assert CliRunner().invoke(app, arguments).exit_code == 0
-    assert page.exists()
 
 
 def test_compare_prints_and_writes(tmp_path: Path) -> None:

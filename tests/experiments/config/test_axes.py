@@ -205,15 +205,16 @@ def test_a_cell_says_what_it_is_trained_with(small_study, certificate):
     assert not {cell.id for cell in before} & set(ids)
     identity = dict.fromkeys(("lr=0.001", "lr=0.0001"))
     for cell in cells:
-        if (cell.method, cell.seed, cell.alpha) == ("projected_ppo", 0, 1.5):
+        if (cell.source, cell.seed, cell.alpha) == ("projected_ppo", 0, 1.5):
             identity[cell.hyperparameters_text] = cell.identity(study, certificate)
     assert [one.pop("hyperparameters") for one in identity.values()] == [{"lr": 1e-3}, {"lr": 1e-4}]
     assert [one["training"]["lr"] for one in identity.values()] == [1e-3, 1e-4]
     [as_before] = [
         cell.identity(plain, certificate)
         for cell in before
-        if (cell.method, cell.seed, cell.alpha) == ("projected_ppo", 0, 1.5)
+        if (cell.source, cell.seed, cell.alpha) == ("projected_ppo", 0, 1.5)
     ]
+    assert as_before.pop("hyperparameters") == {}
     assert identity["lr=0.001"] == as_before
 
 
@@ -268,7 +269,7 @@ def test_what_a_record_calls_them():
 
 
 def test_the_examples_of_the_documentation_are_studies():
-    """Each block of YAML in docs/hyperparameters.md, with a name and the least of a sweep."""
+    """Each block of YAML in docs/studies.md, with a name and the least of a sweep."""
     text = (ROOT / "docs" / "hyperparameters.md").read_text()
     blocks = [yaml.safe_load(part.split("```")[0]) for part in text.split("```yaml")[1:]]
     assert len(blocks) == 3

@@ -40,7 +40,7 @@ def test_half_a_record_half_a_line_and_a_longer_grid(
     ledger = certified / "ledger.jsonl"
     ledger.write_bytes(ledger.read_bytes()[:-20])
     paths = sorted(certified.glob("cells/*/record.json"))
-    victim = next(p for p in paths if json.loads(p.read_text())["method"] == "projected_ppo")
+    victim = next(p for p in paths if json.loads(p.read_text())["source"] == "projected_ppo")
     victim.write_bytes(victim.read_bytes()[:100])
     kept = {p: p.stat().st_mtime_ns for p in paths if p != victim}
 

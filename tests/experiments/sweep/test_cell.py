@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-import sport_ray.experiments.sweep.cell
-from sport_ray.canonical import digest
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.grid import plan_jobs
 from tests.experiments.known_certificate import certificate
@@ -47,17 +45,3 @@ def test_placement_name_and_tracking_do_not_change_the_identity(small_study):
 
 KNOWN_IDS = "bdc6da0e5b5eddb0f918b3b328b21a8d6db1daffd50739bcdf9a9b98c6323fdd"
 """Digest of the ids below as they were before there were sources of task policies."""
-
-
-def test_ids_of_studies_from_before_there_were_sources_stay(small_study, monkeypatch):
-    monkeypatch.setattr(sport_ray.experiments.sweep.cell, "METHOD_VERSION", 2)  # of then
-    small_study["sweep"] |= {
-        "alphas": [1.0, 1.5],
-        "eps_max": [0.1],
-        "constraints": ["ratio", "pathwise", "mean_shift"],
-        "hyperparameters": {"lr": [1e-3, 1e-4]},
-        "seeds": [0, 1],
-    }
-    study = Study.model_validate(small_study)
-    cells = [cell for job in plan_jobs(study, certificate()) for cell in job.cells]
-    assert digest(sorted(cell.id for cell in cells)) == KNOWN_IDS

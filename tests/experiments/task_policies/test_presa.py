@@ -19,7 +19,8 @@ from sport_ray.comparators.presa import (
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.task_policies import SOURCES
-from sport_ray.experiments.task_policies.presa import PresaSection, PresaSource, feedback_plan
+from sport_ray.experiments.task_policies.presa import PresaSection, PresaSource
+from sport_ray.experiments.task_policies.task import mixed_seed
 from sport_ray.policies import FrozenGaussian, GaussianNetwork
 from sport_ray.policies.store import policy_digest
 
@@ -92,7 +93,7 @@ def test_settings_out_of_range_are_refused(change, message):
 
 def test_training_reports_what_collecting_took(study, small_base):
     trained = train(study, small_base)
-    plan = feedback_plan(study.task(25, 0), 2)
+    plan = study.task(25, 0).plan_through_violations("presa", mixed_seed(2, 0))
     assert plan.purpose == "presa"
     assert plan.env_kwargs["end_on_violation"] is False
     feedback = synthetic_feedback(plan, FrozenGaussian(small_base), PresaSection(**SMALL).feedback)

@@ -15,7 +15,6 @@ from sport_ray.experiments.task_policies.scpo import (
     ScpoSection,
     ScpoSource,
     max_violation,
-    training_plan,
 )
 from sport_ray.policies import FrozenGaussian, load_policy
 from sport_ray.policies.store import policy_digest
@@ -57,7 +56,7 @@ def test_settings_are_checked():
 
 
 def test_scenarios_are_not_those_of_anyone_else():
-    plan = training_plan(STUDY.task(27, 5))
+    plan = STUDY.task(27, 5).plan_through_violations("scpo", 5)
     assert (plan.purpose, plan.root_seed, plan.horizon) == ("scpo", 5, 27)
     assert plan.env_kwargs == {"layout": "fixed", "end_on_violation": False}
 
@@ -80,7 +79,7 @@ def test_it_trains_a_policy_of_the_bases_shape_that_keeps_its_promise(base, cert
     assert 0 <= metrics["train_violations"] <= metrics["train_episodes"]
     assert first.env_steps <= 27 * metrics["train_episodes"]
     assert metrics["scpo_objective"] <= metrics["scpo_start_objective"]
-    plan = training_plan(STUDY.task(27, 0)).model_copy(update={"purpose": "evaluate"})
+    plan = STUDY.task(27, 0).plan_through_violations("evaluate", 0)
     seen = run_scenarios(plan, BaseBehaviour(FrozenGaussian(first.network)), 0, 2000)
     assert seen.num_violations(27) / 2000 <= limit + 3 * np.sqrt(limit / 2000)
 

@@ -80,7 +80,7 @@ def trial(score: float | None, status: str = "finished", **parameters: float) ->
         ({"alpha": None}, "give alpha or eps_max, and not both"),
         ({"eps_max": 0.1}, "give alpha or eps_max, and not both"),
         ({"constraint": "pathwise"}, "pathwise has no alpha: give eps_max"),
-        ({"constraint": "ratoi"}, "'ratoi' is unknown; known: gauss_renyi"),
+        ({"constraint": "ratoi"}, "'ratoi' is unknown; did you mean 'ratio'"),
         ({"constraint": "unconstrained"}, "'unconstrained' is unknown"),
         ({"parameters": {}}, "tuning.parameters"),
         ({"parameters": {"alpha": [1.5, 2.0]}}, "'alpha' is no training parameter"),

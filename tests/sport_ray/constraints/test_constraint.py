@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import pkgutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
@@ -58,6 +61,7 @@ def test_every_file_is_found_and_every_name_known():
     assert files - shared <= set(CONSTRAINTS)
     assert {type(one) for one in STATELESS + BUDGETS} <= set(CONSTRAINTS.values())
     assert all(kind.name == name for name, kind in CONSTRAINTS.items())
+    assert all(kind.promises() == (kind is not Unconstrained) for kind in CONSTRAINTS.values())
 
 
 def test_a_variant_without_a_name_does_not_take_its_parent_s_place():
@@ -68,21 +72,79 @@ def test_a_variant_without_a_name_does_not_take_its_parent_s_place():
     assert type(constraint_from_json(Variant(2.0).to_json())) is RatioConstraint
 
 
-def test_a_new_constraint_is_known_by_its_name_and_a_taken_name_is_refused():
-    @dataclass(frozen=True)
-    class Fresh(RatioConstraint):
-        name: ClassVar[str] = "fresh"
+@dataclass(frozen=True)
+class Fresh(RatioConstraint):
+    """A user's own, with a number of its own beside α."""
 
-    try:
-        assert constraint_from_json({"name": "fresh", "alpha": 2.0}) == Fresh(2.0)
-    finally:
-        del CONSTRAINTS["fresh"]
-    with pytest.raises(ValueError, match="name 'ratio' is taken by the constraint RatioConstraint"):
+    slack: float = 0.5
+    name: ClassVar[str] = "fresh"
+
+
+def test_a_new_constraint_is_known_by_its_module_and_name():
+    name = f"{__name__}:fresh"
+    assert Fresh.name == name
+    assert constraint_from_json({"name": name, "alpha": 2.0}) == Fresh(2.0)
+    # Its parent's title and formula are not said of it.
+    assert (Fresh.title, Fresh.formula) == ("fresh", "")
+    assert Fresh.order > max(kind.order for kind in CONSTRAINTS.values() if kind is not Fresh)
+    record = {"horizon": 3, "constraint": name, **Fresh(2.0, 0.25).recorded()}
+    assert Fresh.from_record(record | {"mu": 1.0}) == Fresh(2.0, 0.25)
+    with pytest.raises(UserError, match="cannot take"):
+        Fresh.from_record({"slack": 0.25})
+
+
+def test_every_process_finds_a_constraint_by_its_module(tmp_path):
+    (tmp_path / "my_own_bounds.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from sport_ray.constraints import RatioConstraint\n"
+        "@dataclass(frozen=True)\n"
+        "class Mine(RatioConstraint):\n"
+        "    name = 'mine'\n"
+    )
+    code = (
+        "from sport_ray.constraints import constraint_from_json as made\n"
+        "print(made({'name': 'my_own_bounds:mine', 'alpha': 2.0}).to_json())\n"
+    )
+    paths = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "{'name': 'my_own_bounds:mine', 'alpha': 2.0}\n"
+
+
+def test_a_module_that_is_not_there_is_named():
+    with pytest.raises(UserError, match="'nowhere:mine': cannot import 'nowhere': No module named"):
+        constraint_from_json({"name": "nowhere:mine", "alpha": 2.0})
+
+
+def test_a_taken_name_is_refused():
+    with pytest.raises(ValueError, match="fresh' is taken by the constraint Fresh"):
 
         class Taken(RatioConstraint):
-            name: ClassVar[str] = "ratio"
+            name: ClassVar[str] = "fresh"
 
-    assert CONSTRAINTS["ratio"] is RatioConstraint
+    assert CONSTRAINTS[Fresh.name] is Fresh
+
+
+@pytest.mark.parametrize(
+    ("constraint", "seen", "held"),
+    [
+        (RatioConstraint(1.5), {"max_log_ratio": math.log(1.5)}, True),
+        (RatioConstraint(1.5), {"max_log_ratio": math.log(1.5) + 1e-12}, False),
+        (GaussRenyiConstraint(1.5), {"max_log_ratio": None}, False),
+        (RatioConstraint(1.5), {"max_log_ratio": math.nan}, False),
+        (PathwiseBudget(1.0), {"max_log_ratio": None, "max_prefix_log_ratio": 1.0}, True),
+        (PathwiseBudgetAll(1.0), {"max_log_ratio": 0.1, "max_prefix_log_ratio": 1.1}, False),
+        (MeanShiftBudget(1.0), {"max_log_ratio": None, "max_prefix_log_ratio": 9.0}, True),
+        (Unconstrained(), {"max_log_ratio": 0.0, "max_prefix_log_ratio": 0.0}, False),
+    ],
+)
+def test_a_record_says_whether_its_constraint_held(constraint, seen, held):
+    assert constraint.held({"horizon": 3, **seen}) is held
 
 
 @pytest.mark.parametrize("constraint", STATELESS)

@@ -15,7 +15,8 @@ import pytest
 from scipy import stats
 
 from sport_ray.tracking import load_results
-from sport_ray.tracking.analysis.answer import answer_study, judged
+from sport_ray.tracking.analysis.answer import answer_study
+from sport_ray.tracking.analysis.speakers import judged
 from sport_ray.tracking.results.record import COLUMN_NAMES
 from sport_ray.tracking.results.records import read_results
 from sport_ray.tracking.results.statistics import aggregate

@@ -69,7 +69,7 @@ def frame() -> pd.DataFrame:
 
 def test_shares_by_hand(folder, frame):
     table = speedup_table(folder, frame).set_index("kind")
-    assert table.loc["fixed α (paper)", "share"] == pytest.approx(0.1, abs=0.01)
+    assert table.loc["constant ratio, learned", "share"] == pytest.approx(0.1, abs=0.01)
     assert table.loc["pathwise budget, learned", "share"] == pytest.approx(0.3, abs=0.01)
     assert table.loc[COIN_FLIP, "share"] == pytest.approx((0.1 - 0.01) / 0.99)
     # The fastest tenth of the base's episodes takes 10 steps.
@@ -78,7 +78,7 @@ def test_shares_by_hand(folder, frame):
     assert gain["gain_low"] < gain["gain_over_paper"] < gain["gain_high"]
     assert gain["gain_over_paper"] == pytest.approx(3.0, rel=0.15)
     assert list(table.index) == [
-        COIN_FLIP, "fixed α (paper)", "pathwise budget, learned", CEILING,
+        COIN_FLIP, "constant ratio, learned", "pathwise budget, learned", CEILING,
     ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import itertools
 import re
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -120,9 +121,9 @@ _SEEN = {
 }  # fmt: skip
 
 
-def _colours(theme: str) -> dict[str, dict[str, str]]:
+def _colours(theme: str) -> dict[str, dict[Any, str]]:
     """Each group's colours in figures (light), or as the page's dark theme maps them."""
-    groups = {"methods": METHOD_COLOURS, "kinds": KIND_COLOURS}
+    groups = {"methods": METHOD_COLOURS, "kinds": dict(enumerate(KIND_COLOURS))}
     if theme == "light":
         return groups
     css = (

@@ -138,7 +138,7 @@ def test_a_note_follows_the_results_unless_somebody_wrote_another(folder: Path) 
     assert "One seed cannot show" in parent_and_cells(folder)[0].data.tags[NOTE_TAG]
     store = MlflowClient(default_uri(folder))
     store.set_tag(first.info.run_id, NOTE_TAG, "my own words")
-    one = one_file(folder, alpha=1.1, method="projected_ppo")
+    one = one_file(folder, alpha=1.1, source="projected_ppo")
     one.write_text(json.dumps(json.loads(one.read_text()) | {"train_return": 1.25}))
     log_sweep(folder)
     assert parent_and_cells(folder)[0].data.tags[NOTE_TAG] == "my own words"

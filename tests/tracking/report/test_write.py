@@ -23,6 +23,7 @@ from tests.tracking.conftest import write_kinds
 FIGURES = (
     "risk",
     "steps_to_goal",
+    "conservativeness",
     "pareto",
     "max_log_alpha",
     "prior_bound",

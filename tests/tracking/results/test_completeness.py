@@ -15,7 +15,6 @@ from rich.console import Console
 from sport_ray.tracking.analysis.answer import answer_study
 from sport_ray.tracking.analysis.pareto_table import print_pareto
 from sport_ray.tracking.mlflow.note import answer_text
-from sport_ray.tracking.report.conservativeness import NothingToStudy, write_conservativeness
 from sport_ray.tracking.report.write import write_report
 from sport_ray.tracking.results.completeness import (
     completeness_of,
@@ -44,7 +43,7 @@ def records(folder: Path) -> list[Path]:
 
 
 def first_sentences(folder: Path) -> list[str]:
-    """The first thing said in page, note and conservativeness page."""
+    """The first thing said in page and note."""
     page = write_report(folder).read_text(encoding="utf-8")
     lead = re.search(
         r'<section id="answer">.*?<p class="[^"]*lead"[^>]*>(.*?)</p>', page, re.DOTALL
@@ -65,9 +64,7 @@ def test_a_part_of_a_study_says_so_first(make_results: Any) -> None:
     folder = make_results(**SMALL)
     files = records(folder)
     plan = [*(file.parent.name for file in files), "a" * 16, "b" * 16]
-    (folder / "plan.json").write_text(
-        json.dumps({"cells": plan, "jobs": []})
-    )
+    (folder / "plan.json").write_text(json.dumps({"cells": plan, "jobs": []}))
     files[0].write_text(json.dumps(failed(json.loads(files[0].read_text()))))
     files[1].write_text(json.dumps(json.loads(files[1].read_text()) | {"seed": 10**20}))
     expected = (
@@ -79,8 +76,6 @@ def test_a_part_of_a_study_says_so_first(make_results: Any) -> None:
     for said in first_sentences(folder):
         assert said.startswith(expected)
         assert said.endswith("what is missing was not found wanting.")
-    page = write_conservativeness(folder).read_text(encoding="utf-8")
-    assert page.index(expected) < page.index('<p class="lead">')
     assert "8 of 12 planned cells finished" in (folder / "report.html").read_text()
     assert len(results_table(read_results(folder).records)) == 9
 
@@ -97,8 +92,8 @@ def test_of_nothing_there_is_no_answer(make_results: Any, what: str) -> None:
     assert "below 1" not in page
     assert "No cell has finished, so there is no answer yet." in page
     assert 'id="hypervolume"' not in page  # an area of 0 would call it bad
-    with pytest.raises(NothingToStudy, match="0 of 10 planned cells are finished"):
-        write_conservativeness(folder)
+    assert 'id="conservativeness"' not in page
+    assert not (folder / "conservativeness.csv").exists()
     console = Console(file=io.StringIO(), width=200)
     print_pareto(console, results_table(read_results(folder).records))
     assert console.file.getvalue().count("no cell has finished") == 2

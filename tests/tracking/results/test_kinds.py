@@ -63,6 +63,7 @@ def test_the_unconstrained_and_the_unknown_hold_nothing() -> None:
             "projected": [False, True],
             "constraint": ["unconstrained", "of_a_plugin"],
             "status": "finished",
+            "horizon": 21,
             "alpha": math.nan,
             "log_alpha": math.nan,
             "log_budget": math.nan,

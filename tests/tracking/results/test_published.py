@@ -10,8 +10,8 @@ import pytest
 from sport_ray.errors import UserError
 from sport_ray.tracking.report.publish import publish
 from sport_ray.tracking.report.write import write_report
-from sport_ray.tracking.results.records import read_results
 from sport_ray.tracking.results.record import COLUMN_NAMES
+from sport_ray.tracking.results.records import read_results
 
 COMMITTED = Path(__file__).parents[3] / "docs" / "results"
 

@@ -19,7 +19,6 @@ from sport_ray.tracking.analysis.hypervolume import hypervolume_table
 from sport_ray.tracking.analysis.pareto import candidates
 from sport_ray.tracking.analysis.pareto_table import print_pareto
 from sport_ray.tracking.analysis.speedup import speedup_table
-from sport_ray.tracking.report.conservativeness import write_conservativeness
 from sport_ray.tracking.report.publish import publish
 from sport_ray.tracking.results.records import read_results
 from sport_ray.tracking.results.refutation import (
@@ -135,15 +134,14 @@ def test_a_study_whose_promises_hold_raises_no_alarm(make_results, make_kinds) -
         assert "refutation" not in load_results(folder)
 
 
-def test_page_and_conservativeness_say_it_first(make_results) -> None:
+def test_the_page_says_it_first(make_results) -> None:
     folder = make_results(change=windy)
     line = headline(refutations_in(folder))
-    for page in (write_report(folder), write_conservativeness(folder)):
-        body = page.read_text().partition("<body>")[2]
-        assert body.index('id="refuted"') < body.index("<h1>")
-        shown = body[body.index('id="refuted"') : body.index("</p>")]
-        assert "640 of 1,000" in shown
-        assert line.split(":")[0] in shown
+    body = write_report(folder).read_text().partition("<body>")[2]
+    assert body.index('id="refuted"') < body.index("<h1>")
+    shown = body[body.index('id="refuted"') : body.index("</p>")]
+    assert "640 of 1,000" in shown
+    assert line.split(":")[0] in shown
     text = (folder / "report.html").read_text()
     for claim in ("At certified risk", "All certified risks hold", "All prior bounds on this page"):
         assert claim not in text

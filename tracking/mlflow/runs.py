@@ -1,0 +1,79 @@
+"""Finding the experiment of a study and its runs in a store, one of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from sport_ray.errors import UserError
+from sport_ray.tracking.mlflow.client import artifact_folder, default_uri
+from sport_ray.tracking.mlflow.uris import mask_uri
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+SWEEP_TAG, CELL_TAG = "sport_ray.sweep_id", "sport_ray.cell_id"
+RECORD_TAG = "sport_ray.record_digest"
+PARENT_TAG = "mlflow.parentRunId"  # what MLflow's own UI nests by
+
+
+def open_experiment(client: MlflowClient, results_dir: Path, uri: str, study: str) -> str:
+    """The id of the experiment of this name, made where there is none.
+
+    Raises:
+        UserError: one that was deleted, or whose artefacts lie where the folder was before.
+    """
+    artefacts = artifact_folder(results_dir, uri)
+    experiment = client.get_experiment_by_name(study)
+    if experiment is None:
+        return str(client.create_experiment(study, artifact_location=artefacts))
+    if experiment.lifecycle_stage != "active":
+        raise UserError(
+            f"MLflow experiment {study!r} at {mask_uri(uri)} is deleted: restore it with "
+            f"`mlflow experiments restore -x {experiment.experiment_id}` or rename the study"
+        )
+    if uri == default_uri(results_dir) and experiment.artifact_location != artefacts:
+        raise UserError(
+            f"{results_dir} was moved: its mlflow.db keeps artefacts in "
+            f"{urlsplit(experiment.artifact_location).path}; delete mlflow.db to log it anew"
+        )
+    return str(experiment.experiment_id)
+
+
+def find_runs(client: MlflowClient, experiment_id: str) -> tuple[dict[str, Run], dict[str, Run]]:
+    """The runs of sweeps and of cells, by their ids.
+
+    Where a lost answer led to two, the whole or older one is kept. The other is deleted, as MLflow
+    deletes: it can be restored.
+    """
+    page = client.search_runs([experiment_id], max_results=500)
+    runs = [*page]
+    while page.token:
+        page = client.search_runs([experiment_id], max_results=500, page_token=page.token)
+        runs += page
+    runs.sort(key=_precedence)
+    sweeps, twice = _one_each(runs, SWEEP_TAG)
+    for run in runs:  # no cell stays behind below a parent that is no longer shown
+        double = twice.get(run.data.tags.get(PARENT_TAG))
+        if double is not None:
+            kept = sweeps[double.data.tags[SWEEP_TAG]]
+            client.set_tag(run.info.run_id, PARENT_TAG, kept.info.run_id)
+    cells, more = _one_each(runs, CELL_TAG)
+    for run_id in (*twice, *more):
+        client.delete_run(run_id)
+    return sweeps, cells
+
+
+def _one_each(runs: list[Run], tag: str) -> tuple[dict[str, Run], dict[str, Run]]:
+    """The first run of each value of a tag, and by id those that come after it."""
+    kept: dict[str, Run] = {}
+    tagged = [run for run in runs if tag in run.data.tags]
+    doubles = [run for run in tagged if kept.setdefault(run.data.tags[tag], run) is not run]
+    return kept, {run.info.run_id: run for run in doubles}
+
+
+def _precedence(run: Run) -> tuple[bool, int, str]:
+    """Runs that were completed first, then older ones."""
+    return RECORD_TAG not in run.data.tags, run.info.start_time or 0, run.info.run_id

@@ -78,7 +78,7 @@ def max_log_ratio(mean: Tensor, std: Tensor, mean_base: Tensor, std_base: Tensor
     where some std_i > std_base_i, or std_i = std_base_i with another mean. Arguments (..., D).
     Raises ValueError on non-finite means and on stds that are not finite and > 0.
     """
-    arrays = [_numpy(x, torch.float64) for x in (mean, std, mean_base, std_base)]
+    arrays = [x.detach().cpu().numpy() for x in (mean, std, mean_base, std_base)]
     return torch.from_numpy(np.asarray(max_log_ratio_arrays(*arrays))).to(mean.device)
 
 
@@ -138,7 +138,7 @@ def _project(
         raise_bad(code, shape, limit_shape, (*rows, limit))
     if keep:  # torch may change its tensors in place before the backward pass
         rows = [np.array(x) for x in rows]
-    results = [torch.from_numpy(x).reshape(shape).to(inputs[0].device) for x in (mean, std)]
+    results = [torch.from_numpy(x.reshape(shape)).to(inputs[0].device) for x in (mean, std)]
     return results[0], results[1], (rows, lam, w)
 
 

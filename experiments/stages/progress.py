@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -69,7 +70,7 @@ class SweepProgress:
         folder: StudyFolder,
         plan: Plan,
         missing: list[Job],
-        on_cell: Callable[[dict], None] | None = None,
+        on_cell: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
         self.folder = folder
         self.on_cell = on_cell

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.markup import escape
@@ -82,7 +82,7 @@ def make_base(context: Context, out: Path, command: str) -> str:
     ):
         seen = 0
 
-        def progress(sampled: int, _: dict) -> None:
+        def progress(sampled: int, _: dict[str, Any]) -> None:
             nonlocal seen
             advance(sampled - seen)
             seen = sampled
@@ -325,16 +325,3 @@ def _finish_log(logger: SweepLogger | None, status: str, within: float | None = 
             logger.finish(status, within)
         except KeyboardInterrupt:
             logger.pending["*"] = "skipped by Ctrl-C"
-
-
-__all__ = [
-    "Context",
-    "Interrupted",
-    "do_sweep",
-    "ensure_base",
-    "ensure_certificate",
-    "interrupted",
-    "make_base",
-    "make_certificate",
-    "require_tracking",
-]

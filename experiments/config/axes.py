@@ -105,21 +105,20 @@ def _checked_range(name: str, kind: str, ends: Any) -> list[Value]:
 
 
 def _checked_samples(name: str, kind: str, ends: list[Any], samples: Any) -> int:
-    given = shown(samples)
     try:
-        samples = whole(samples)
+        number = int(whole(samples))
     except ValueError:
-        samples = 0
-    if not 1 <= samples <= MOST_POINTS:
+        number = 0
+    if not 1 <= number <= MOST_POINTS:
         raise ValueError(
-            f"{name}: samples = {given}: expected a whole number of at least 1, and at most "
-            f"{MOST_POINTS}"
+            f"{name}: samples = {shown(samples)}: expected a whole number of at least 1, and at "
+            f"most {MOST_POINTS}"
         )
-    if "randint" in kind and samples > ends[1] - ends[0]:
+    if "randint" in kind and number > ends[1] - ends[0]:
         raise ValueError(
-            f"{name}: samples = {samples}, but {kind} = {ends} has only {ends[1] - ends[0]} values"
+            f"{name}: samples = {number}, but {kind} = {ends} has only {ends[1] - ends[0]} values"
         )
-    return samples
+    return number
 
 
 def drawn(seed: int, name: str, axis: Any) -> Iterator[Value]:

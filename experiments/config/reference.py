@@ -6,13 +6,11 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
 from sport_ray.experiments.config.base import Section
@@ -28,6 +26,8 @@ WORDS: dict[Any, str] = {
 }  # fmt: skip
 TECHNICAL = 100_000
 """Upper limits from here on keep mistakes out, and say nothing about the key."""
+SMALLEST = 1e-9
+"""Nor do lower ones below this."""
 
 
 def keys_table() -> str:
@@ -109,12 +109,14 @@ def _flat(limits: list[Any] | tuple[Any, ...]) -> Iterator[Any]:
 
 def _limit(one: Any) -> str:
     """A bound in words; '' for what is none."""
-    if isinstance(one, Ge):
-        return f" ≥ {one.ge:g}" if one.ge == 0 or one.ge >= 1e-9 else " > 0"  # type: ignore
-    if isinstance(one, Gt):
-        return f" > {one.gt:g}"  # type: ignore[str-bytes-safe]
-    sign, value = ("≤", one.le) if isinstance(one, Le) else ("<", getattr(one, "lt", math.inf))
-    return f", {sign} {value:g}" if isinstance(one, Le | Lt) and value < TECHNICAL else ""
+    for name, sign in {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}.items():
+        value = getattr(one, name, None)
+        if value is None:
+            continue
+        if name.startswith("l"):
+            return f", {sign} {value:g}" if value < TECHNICAL else ""
+        return " > 0" if 0 < value < SMALLEST else f" {sign} {value:g}"
+    return ""
 
 
 def _default(section: type[Section], field: FieldInfo) -> str:

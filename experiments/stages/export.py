@@ -55,7 +55,9 @@ def export_of(root: Path, cell_id: str) -> Any:
     from sport_ray.certificates.derived import derived_numbers
     from sport_ray.deploy.export import Export
     from sport_ray.experiments.config.environment import deployment_kwargs, perturbation
+    from sport_ray.experiments.config.study import Study
     from sport_ray.experiments.results.alarm import require_no_alarm
+    from sport_ray.experiments.results.folder import read_model
     from sport_ray.policies import load_policy
     from sport_ray.tracking.results.folder import ResultFolder
     from sport_ray.tracking.results.records import altered
@@ -72,7 +74,9 @@ def export_of(root: Path, cell_id: str) -> Any:
     trained = load_policy(task)
     if trained.digest != record["policy_digest"]:
         raise UserError(f"cell {cell_id}: {task} holds another policy than its record names")
-    study = _study(root)
+    study = read_model(folder.study_json, Study)
+    if study is None:
+        raise UserError(f"{root} holds no study: give a result folder")
     certificate.require_match(
         base_digest=load_policy(folder.base).digest,
         env_id=study.environment.id,
@@ -123,18 +127,6 @@ def require_certified(study: Study, certificate: Certificate, root: Path, horizo
     require_counted(certificate, table)
     require_sources_unchanged(certificate)
     require_world(study, certificate, table, load_policy(root / "base"), [horizon])
-
-
-def _study(root: Path) -> Study:
-    from pydantic import ValidationError
-
-    from sport_ray.experiments.config.study import Study
-
-    try:
-        return Study.model_validate_json((root / "study.json").read_text(encoding="utf-8"))
-    except (OSError, ValidationError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"study {root / 'study.json'} cannot be read: {reason}") from None
 
 
 def _cell(study: Study, certificate: Certificate, cell_id: str, provenance: dict[str, Any]) -> Cell:

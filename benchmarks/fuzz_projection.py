@@ -18,7 +18,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from sport_ray.projection import max_log_ratio_arrays, project_kl_arrays
+from sport_ray.families.gaussian.arrays import max_log_ratio_arrays, project_kl_arrays
 
 KINDS = ("ordinary", "hostile", "far base", "close", "feasible", "saturated", "extreme")
 CHECKS = (

@@ -1,4 +1,4 @@
-"""What makes projection dangerous: the base, or the task policy that is projected onto it?
+"""What makes projection dangerous: the base, or the task policy that is projected onto it.
 
 Takes two finished studies whose bases differ (docs/results.md: ``paper.yaml`` and ``margin.yaml``)
 and projects each study's policies without a bound, seed by seed, onto each of the two bases: 2 × 2

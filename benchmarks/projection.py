@@ -20,7 +20,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from sport_ray.projection import kl_divergence, max_log_ratio, project_kl
+from sport_ray.families.gaussian.projection import kl_divergence, max_log_ratio, project_kl
 
 LOG_ALPHA = 0.2231435513142097  # alpha = 1.25
 Problems = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
@@ -73,8 +73,9 @@ def cvxpy_solver(dims: int) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
 
 
 def against_cvxpy(console: Console, rounds: int) -> None:
-    """Time per projection at D = 2 and 10, batch 4096; answers outside the bound; KL of one
-    over KL of the other, less 1 (median).
+    """Time per projection at D = 2 and 10, batch 4096, and how good the answers are.
+
+    Answers outside the bound; KL of one over KL of the other, less 1 (median).
     """
     try:
         for dims in (2, 10):

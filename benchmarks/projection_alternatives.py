@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from sport_ray.projection import kl_divergence, project_kl
+from sport_ray.families.gaussian.projection import kl_divergence, project_kl
 
 LOG_ALPHA = 0.3
 OUTER, INNER = 50, 50

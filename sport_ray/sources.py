@@ -31,7 +31,7 @@ from sport_ray.errors import UserError
 OURS = "sport_ray"
 EXAMPLES = "sport_ray.experiments."
 """Environments of ours that are not part of the method: recorded like a user's own."""
-PARTS = ("envs", "forward", "policies", "projection", "properties", "rollouts")
+PARTS = ("envs", "families", "forward", "policies", "properties", "rollouts")
 """Of sport_ray: what a base policy's scenarios run through."""
 
 LARGEST = 2**30

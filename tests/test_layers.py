@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -12,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = (
-    "bounds", "projection", "properties", "policies", "envs", "certificates", "rollouts"
+    "bounds", "families", "properties", "policies", "envs", "certificates", "rollouts"
 )  # fmt: skip
 
 
@@ -73,6 +74,37 @@ def test_tracking_knows_neither_ray_nor_the_experiments():
     assert offenders(sources("tracking"), forbidden) == []
 
 
+GAUSSIAN = re.compile(
+    r"\b(mean|std)_(base|task)\b|\b(base|task)_(mean|std)\b|\.std\b(?!\()|\blog_std\b"
+    r"|\b(mean, std|loc, scale)\b|project_kl|kl_divergence"
+)
+OF_GAUSSIANS = {
+    "sport_ray/families/gaussian": "the family itself",
+    "sport_ray/policies/network.py": "the spec of its head",
+    "sport_ray/adapters": "other libraries' policies are Gaussians",
+    "sport_ray/bounds": "theorems about Gaussians, and the world's noise",
+    "sport_ray/envs": "the world's noise",
+    "experiments/config/environment.py": "the world's noise",
+    "experiments/config/sections.py": "the world's noise",
+    "sport_ray/comparators/presa/behaviours.py": "a Gaussian around a direction that is steered in",
+    "sport_ray/comparators/scpo/subspace.py": "directions in the head's last layer",
+}
+
+
+def test_no_file_but_the_family_s_knows_of_means_and_stds():
+    """A distribution is asked for what is needed of it, whatever family it is of."""
+    for known in OF_GAUSSIANS:
+        assert (ROOT / known).exists(), known
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in (*sources("sport_ray"), *sources("experiments"))
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if GAUSSIAN.search(line)
+        and not any(path.relative_to(ROOT).is_relative_to(known) for known in OF_GAUSSIANS)
+    ]
+    assert found == []
+
+
 def needs() -> dict[str, set[str]]:
     """Each module of ours, and the modules of ours that it imports anywhere in its file."""
     files = {}
@@ -114,7 +146,7 @@ def test_no_way_of_importing_is_missed(monkeypatch, tmp_path, statement, modules
 @pytest.mark.parametrize(
     ("modules", "absent"),
     [
-        (["sport_ray.bounds", "sport_ray.projection", "sport_ray.tracking"], ["ray", "mlflow"]),
+        (["sport_ray.bounds", "sport_ray.families", "sport_ray.tracking"], ["ray", "mlflow"]),
         ([f"sport_ray.{package}" for package in PACKAGES], ["ray", "mlflow", "sport_ray.tracking"]),
         (["sport_ray"], ["ray", "torch", "numba", "scipy", "mlflow", "sport_ray.experiments"]),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 import yaml
 
 from sport_ray.deploy import load
+from sport_ray.errors import UserError
 from sport_ray.experiments.stages.base import BUNDLED
 
 MODULE = '''
@@ -23,10 +25,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import torch
 
 from sport_ray.bounds.tradeoff import gaussian_tradeoff_bound, max_mu
 from sport_ray.constraints import Constraint
-from sport_ray.projection import project_mean_shift
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,12 @@ class StepShift(Constraint):
     def limits(self, state):
         return np.full(len(state), self.radius)
 
-    def project(self, mean_base, std_base, mean_task, std_task, limits=None):
-        return project_mean_shift(mean_base, std_base, mean_task, self.radius * (1 - 1e-6))
+    def project(self, base, task, limits=None):
+        return task.projected_shift(base, self.radius * (1 - 1e-6))
 
-    def within(self, mean, std, mean_base, std_base, limits):
-        shift = (mean.double() - mean_base.double()) / std_base.double()
-        return (std == std_base).all(-1) & (shift.square().sum(-1) <= self.radius**2)
+    def within(self, step, base, limits):
+        square = torch.from_numpy(np.atleast_1d(step.squared_shift(base)))
+        return step.is_shift_of(base) & (square <= self.radius**2)
 
     def prior_bound(self, evidence):
         return gaussian_tradeoff_bound(evidence.eps_base, self.radius * evidence.horizon**0.5)
@@ -122,13 +124,16 @@ def test_it_has_a_row_a_line_and_a_checked_promise(swept: Path, cell: pd.Series)
 def test_it_is_deployed(swept: Path, cell: pd.Series, monkeypatch: pytest.MonkeyPatch) -> None:
     sport_ray("export", cell["cell_id"], "--results", "results/own", "--out", "out", cwd=swept)
     monkeypatch.syspath_prepend(str(swept))
+    with pytest.raises(UserError, match="not imported because a file names it"):
+        load(swept / "out")
+    importlib.import_module("my_shifts")
     policy = load(swept / "out", log=swept / "audit.jsonl")
-    assert policy.promise["theorem"] == "Φ(Φ⁻¹(ε_base) + r √T)"
+    assert policy.promise["theorem"] == "shift of each step: Φ(Φ⁻¹(ε_base) + r √T)"
     policy.reset(0)
     action = policy.act(np.zeros(44, dtype=np.float32))
     assert np.isfinite(action).all()
-    chosen = policy.last.gaussians
-    shift = np.linalg.norm((chosen.mean - chosen.base_mean) / chosen.base_std)
-    assert 0.0 < shift <= cell["radius"]
+    shift = policy.last.chosen.squared_shift(policy.last.base)
+    assert 0.0 < shift <= cell["radius"] ** 2
     policy.close()
-    assert "holds" in sport_ray("audit", "audit.jsonl", "--bundle", "out", cwd=swept)
+    for command in (["audit", "audit.jsonl", "--bundle", "out"], ["verify", "out"]):
+        assert "holds" in sport_ray(*command, "--trust-module", "my_shifts", cwd=swept)

@@ -87,7 +87,7 @@ def test_the_pendulum_of_the_page_from_training_to_acting(tmp_path):
     action = policy.act(seen)
     assert -2.0 <= action[0] <= 2.0
     base = FrozenGaussian(load_policy(results / "base").network)
-    mean, std = base.distribution(seen[None])
+    mean, std = base.distribution(seen[None]).arrays()
     np.testing.assert_array_equal(policy.last.gaussians.base_mean, mean[0])
     np.testing.assert_array_equal(policy.last.gaussians.base_std, std[0])
 

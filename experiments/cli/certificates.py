@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sport_ray.errors import UserError
+from sport_ray.experiments.cli import options
 from sport_ray.text import plain
 
 if TYPE_CHECKING:  # torch takes seconds, which --help should not
@@ -66,14 +67,7 @@ def verify_command(
         int,
         typer.Option("--rerun", min=0, help="Run so many scenarios again, spread over all."),
     ] = 0,
-    trust: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--trust-module",
-            metavar="MODULE",
-            help="With --rerun: this module, which the certificate's environment names, may run.",
-        ),
-    ] = None,
+    trust: options.Trust = None,
     public_key: Annotated[
         Path | None,
         typer.Option("--public-key", help="Require a signature (CERT.sig) by this key's holder."),
@@ -92,13 +86,16 @@ def verify_command(
     console = Console()
     folder = bundle_folder(certificate)
     path = certificate_file(folder or certificate)
-    checks: list[Any] = [] if folder is None else _bundle(folder)
-    options: dict[str, Any] = {"base": base, "trust": trust or ()}
+    checks: list[Any] = []
+    if folder is not None:
+        options.run_trusted(trust)
+        checks = _bundle(folder)
+    given: dict[str, Any] = {"base": base, "trust": trust or ()}
     if rerun:
         with counting(console, "run again: scenarios", rerun) as advance:
-            checks += verify_certificate(path, rerun=rerun, progress=advance, **options)
+            checks += verify_certificate(path, rerun=rerun, progress=advance, **given)
     else:
-        checks += verify_certificate(path, **options)
+        checks += verify_certificate(path, **given)
     if public_key is not None:
         checks.append(_signature(path, public_key))
     console.print(checks_table(checks))

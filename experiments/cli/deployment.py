@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from sport_ray.experiments.cli import options
 from sport_ray.experiments.cli.certificates import checks_table
 from sport_ray.text import plain
 
@@ -49,6 +50,7 @@ def audit_command(
         str | None,
         typer.Option("--digest", help="The log's digest, kept elsewhere when it was closed."),
     ] = None,
+    trust: options.Trust = None,
 ) -> None:
     """Show that a log is whole and every action in it was within bounds; exit status 1 if not.
 
@@ -58,6 +60,7 @@ def audit_command(
     """
     from sport_ray.deploy import audit_log, read_bundle
 
+    options.run_trusted(trust)
     checks = audit_log(log, None if bundle is None else read_bundle(bundle), expect)
     console, name = Console(soft_wrap=True), escape(plain(log))
     console.print(checks_table(checks))

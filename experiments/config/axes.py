@@ -150,11 +150,13 @@ def ends(axis: dict[str, Any]) -> tuple[str, Any, Any]:
 def tidy(name: str, axis: Any, value: Any) -> Value:
     """A value that was drawn, as it is used: of few digits, in its range, of the right type."""
     if isinstance(axis, list):
-        return axis[axis.index(value)]
+        listed: Value = axis[axis.index(value)]
+        return listed
     kind, low, high = ends(axis)
     if "randint" in kind:
         return _checked_value(name, min(max(int(value), low), high - 1))
-    return min(max(float(f"{value:.{DIGITS}g}"), low), high)
+    found: Value = min(max(float(f"{value:.{DIGITS}g}"), low), high)
+    return found
 
 
 def axis_values(seed: int, name: str, axis: Any) -> list[Value]:

@@ -110,7 +110,7 @@ def _flat(limits: list[Any] | tuple[Any, ...]) -> Iterator[Any]:
 def _limit(one: Any) -> str:
     """A bound in words; '' for what is none."""
     for name, sign in {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}.items():
-        value = getattr(one, name, None)
+        value: float | None = getattr(one, name, None)
         if value is None:
             continue
         if name.startswith("l"):

@@ -123,7 +123,7 @@ def require_constraint(name: str, which: str) -> type[Constraint]:
         ValueError: begins with ``which``, and ends with the remedy.
     """
     try:
-        kind = constraint_class(name)
+        kind = constraint_class(name, run_module=True)
         if kind.promises():
             return kind
     except UserError as error:

@@ -19,7 +19,9 @@ METHOD_VERSION = 3
 
 ConstraintField = Annotated[
     InstanceOf[Constraint],
-    BeforeValidator(lambda v: v if isinstance(v, Constraint) else constraint_from_json(v)),
+    BeforeValidator(
+        lambda v: v if isinstance(v, Constraint) else constraint_from_json(v, run_module=True)
+    ),
     PlainSerializer(lambda constraint: constraint.to_json(), return_type=dict),
 ]
 

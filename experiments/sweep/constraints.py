@@ -28,7 +28,7 @@ def constraints_for(
     beyond = [one.eps_max for one in out_of_reach(study, certificate) if one.horizon == horizon]
     axis: dict[Constraint, float | None] = {}
     for name in study.sweep.constraints:
-        kind = constraint_class(name)
+        kind = constraint_class(name, run_module=True)
         if kind.takes_alpha():
             found: list[tuple[Constraint, float | None]] = [
                 (kind(alpha=alpha), None)  # type: ignore[call-arg]  # takes_alpha() says it has one

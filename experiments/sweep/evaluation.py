@@ -33,19 +33,18 @@ PAPER_SCENARIOS = 1_000
 
 
 class Samples:
-    """Keeps the poses of the first scenarios and the Gaussians along scenario 0."""
+    """Keeps the poses of the first scenarios and the distributions along scenario 0."""
 
-    def __init__(self, horizon: int, action_size: int) -> None:
+    def __init__(self, horizon: int) -> None:
         self.poses = np.full((SAMPLED_SCENARIOS, horizon + 1, 3), np.nan, dtype=np.float32)
-        names = ("mean", "std", "base_mean", "base_std", "task_mean", "task_std")
-        self.along = {name: np.full((horizon, action_size), np.nan) for name in names}
+        self.along: list[dict[str, NDArray[np.float64]]] = []
         self.seen_pose = False
 
     def __call__(
         self,
         scenario: NDArray[np.int64],
         step: NDArray[np.int64],
-        gaussians: Step | None,
+        laws: Step | None,
         poses: NDArray[np.float64] | None,
     ) -> None:
         """Observe a batch of scenarios in one state each."""
@@ -53,16 +52,19 @@ class Samples:
         if poses is not None and kept.size:
             self.seen_pose = True
             self.poses[scenario[kept], step[kept]] = poses[kept]
-        for row in np.flatnonzero(scenario == 0) if gaussians is not None else ():
-            for name, values in self.along.items():
-                values[step[row]] = getattr(gaussians, name)[row]
+        if laws is None:
+            return
+        for row in np.flatnonzero(scenario == 0):
+            parts = (laws.chosen, ""), (laws.base, "base_"), (laws.task, "task_")
+            self.along.append(
+                {n: part for law, which in parts for n, part in law[row].fields(which).items()}
+            )
 
-    def save(
-        self, path: Path, outcomes: Outcomes, scene: dict[str, Any], free: Outcomes | None
-    ) -> None:
+    def save(self, path: Path, scene: dict[str, Any], free: Outcomes | None) -> None:
         """Write them as ``samples.npz``, with how many episodes of the task took t steps."""
-        length = int(outcomes.length[0])
-        arrays: dict[str, Any] = {name: values[:length] for name, values in self.along.items()}
+        arrays: dict[str, Any] = {
+            name: np.stack([numbers[name] for numbers in self.along]) for name in self.along[0]
+        }
         if self.seen_pose:
             arrays |= {"poses": self.poses, **scene}
         if free is not None:
@@ -91,13 +93,13 @@ def evaluate_cell(
     started = time.monotonic()
     plan = evaluation_plan(study, cell.horizon, cell.seed)
     behaviour = ProjectedBehaviour(base, task, cell.constraint)
-    samples = Samples(cell.horizon, base.spec.action_size)
+    samples = Samples(cell.horizon)
     count = study.evaluation.num_scenarios
     tally = Tally()
     outcomes = run_scenarios(plan, behaviour, 0, count, observer=samples, tally=tally)
     tally.require_complete(count)
     free = run_on_through_violations(plan, behaviour, count)
-    samples.save(samples_path, outcomes, scene(plan), free)
+    samples.save(samples_path, scene(plan), free)
     beta = study.evaluation.beta
     violations = outcomes.num_violations(cell.horizon)
     reached = outcomes.satisfied_by(cell.horizon)

@@ -45,7 +45,7 @@ def ppo_config(
     """The algorithm's configuration for a section of a study; start: where training begins."""
     runners = task.resources.env_runners_per_cell
     require_copies(task.environment, task.resources, "training", settings)
-    return (
+    found: ProjectedPPOConfig = (
         ProjectedPPOConfig()
         .environment(task.environment.id, env_config={**task.environment.kwargs, **env_kwargs})
         .env_runners(
@@ -74,6 +74,7 @@ def ppo_config(
         .debugging(seed=task.seed, log_level="ERROR")
         .reporting(metrics_num_episodes_for_smoothing=100)
     )
+    return found
 
 
 class TrainingRun:
@@ -159,7 +160,7 @@ def train_task_policy(task: Task, settings: TaskTraining, base: GaussianNetwork)
 
 def task_config(task: Task, settings: TaskTraining, base: GaussianNetwork) -> ProjectedPPOConfig:
     """The configuration of a task policy's training, from the base and on the task's reward."""
-    return ppo_config(
+    found: ProjectedPPOConfig = ppo_config(
         task,
         settings.ppo,
         env_kwargs=training_kwargs(task, reward="task"),
@@ -169,6 +170,7 @@ def task_config(task: Task, settings: TaskTraining, base: GaussianNetwork) -> Pr
         gradient=settings.gradient,
         cut_after=training_cut(task),
     ).learners(num_gpus_per_learner=task.resources.gpus_per_cell)
+    return found
 
 
 def training_kwargs(task: Task, reward: str, margin: float = 0.0) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """PreSa: a task policy learned offline from preferences and safety labels of segments.
 
-The mathematics is in ``sport_ray.comparators.presa``; docs/comparators.md says what is the paper's (arXiv
-2512.20173) and what was filled in here. Without ``data`` the feedback is synthetic: episodes of
-known behaviours in the study's environment, with the study's property, at the cell's T.
+The mathematics is in ``sport_ray.comparators.presa``; docs/comparators.md says what is the paper's
+(arXiv 2512.20173) and what was filled in here. Without ``data`` the feedback is synthetic: episodes
+of known behaviours in the study's environment, with the study's property, at the cell's T.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ SNIPPET = (
 )
 
 
-def read_npz_file(path: Path) -> dict[str, NDArray]:
+def read_npz_file(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of an npz file, without pickle.
 
     Raises:
@@ -52,7 +53,7 @@ def read_normalization(path: Path) -> Normalization:
     return normalization_from_arrays(str(path), read_npz_file(path))
 
 
-def normalization_from_arrays(source: str, arrays: Mapping[str, NDArray]) -> Normalization:
+def normalization_from_arrays(source: str, arrays: Mapping[str, NDArray[Any]]) -> Normalization:
     """As :func:`read_normalization`, from arrays by name."""
     known = {"mean", "var", "epsilon", "scale", "clip"}
     for name in sorted(set(arrays) - known):

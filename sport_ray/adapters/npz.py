@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ HEADS = {
     "log_std_bias", "log_std_min", "log_std_max", "squash", "action_low", "action_high",
 }  # fmt: skip
 
-Arrays = dict[str, NDArray]
+Arrays = dict[str, NDArray[Any]]
 
 
 def read_npz(path: Path) -> GaussianNetwork:

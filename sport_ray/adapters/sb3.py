@@ -33,11 +33,11 @@ def from_sb3(
         UserError: anything but a diagonal Gaussian of an MLP, with the reason; a model whose
             environment normalises observations, without ``vecnormalize``.
     """
-    from stable_baselines3.a2c.policies import ActorCriticPolicy
     from stable_baselines3.common.distributions import (
         DiagGaussianDistribution,
         SquashedDiagGaussianDistribution,
     )
+    from stable_baselines3.common.policies import ActorCriticPolicy
     from stable_baselines3.common.torch_layers import FlattenExtractor, MlpExtractor
     from stable_baselines3.sac.policies import Actor as SACActor
     from stable_baselines3.sac.policies import SACPolicy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable
 from numbers import Integral, Real
 
 LARGEST_INTEGER = 2**53
@@ -24,6 +25,22 @@ def require_real(name: str, value: float) -> float:
         if math.isfinite(number):
             return number
     raise ValueError(f"{name} must be a finite number, got {value!r}")
+
+
+def require_at_least(name: str, value: float, least: float) -> float:
+    """The value as a finite float of at least so much, or a ValueError naming the argument."""
+    number = require_real(name, value)
+    if number < least:
+        raise ValueError(f"{name} must be at least {least:g}, got {value!r}")
+    return number
+
+
+def require_positive(name: str, value: float) -> float:
+    """The value as a finite float above 0, or a ValueError naming the argument."""
+    number = require_real(name, value)
+    if number <= 0.0:
+        raise ValueError(f"{name} must be above 0, got {value!r}")
+    return number
 
 
 def require_integer(name: str, value: int, minimum: int) -> int:
@@ -72,6 +89,20 @@ def require_target(eps_base: float, eps_max: float) -> tuple[float, float]:
     eps_max = require_beta("eps_max", eps_max)
     require_reachable(eps_max, eps_base)
     return eps_base, eps_max
+
+
+def largest_within(
+    bound: Callable[[float], float], start: float, step: float, eps_max: float
+) -> float:
+    """The first of start, start − step, start − 3 step, … whose bound is at most ε_max; at least 0.
+
+    For a start that is the answer but for rounding.
+    """
+    value = start
+    while value > 0.0 and bound(value) > eps_max:
+        value -= step
+        step *= 2.0
+    return max(value, 0.0)
 
 
 def require_probability(name: str, value: float) -> float:

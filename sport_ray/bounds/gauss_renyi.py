@@ -8,7 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from sport_ray.bounds.arguments import require_integer, require_probability, require_real
+from sport_ray.bounds.arguments import (
+    require_at_least,
+    require_integer,
+    require_probability,
+    require_real,
+)
 from sport_ray.bounds.ratio import max_alpha, ratio_bound
 
 _ULP = 2.0**-52
@@ -33,7 +38,7 @@ def renyi_cost(order: float, log_alpha: float) -> float:
 
     Proof: docs/bounds.md, 'Gauss–Rényi'.
     """
-    order, log_alpha = _order(order), _log_ratio("log_alpha", log_alpha)
+    order, log_alpha = _order(order), require_at_least("log_alpha", log_alpha, 0.0)
     excess = order - 1.0
     saved = math.log1p(excess * -math.expm1(-2.0 * log_alpha)) / (2.0 * excess)
     return min(max(log_alpha - saved, 0.0) + 8.0 * _ULP * log_alpha, log_alpha)
@@ -56,7 +61,7 @@ def renyi_bound(eps_base: float, order: float, budget: float) -> float:
     Proof: docs/bounds.md, 'Gauss–Rényi'.
     """
     eps_base = require_probability("eps_base", eps_base)
-    order, budget = _order(order), _log_ratio("budget", budget)
+    order, budget = _order(order), require_at_least("budget", budget, 0.0)
     if eps_base == 0.0:
         return 0.0
     try:
@@ -88,9 +93,7 @@ def gauss_renyi_bound(eps_base: float, alpha: float, horizon: int) -> float:
     0.0074
     """
     eps_base = require_probability("eps_base", eps_base)
-    alpha = require_real("alpha", alpha)
-    if alpha < 1.0:
-        raise ValueError(f"alpha must be at least 1, got {alpha!r}")
+    alpha = require_at_least("alpha", alpha, 1.0)
     horizon = require_integer("horizon", horizon, 1)
     if eps_base == 0.0 or alpha == 1.0:
         return eps_base
@@ -117,7 +120,7 @@ def gauss_renyi_path_bound(eps_base: float, log_ratios: Sequence[float]) -> floa
     eps_base = require_probability("eps_base", eps_base)
     if len(log_ratios) == 0:
         raise ValueError(f"log_ratios must have a number for each step, got {log_ratios!r}")
-    costs = [_log_ratio("log_ratios", c) for c in log_ratios]
+    costs = [require_at_least("log_ratios", c, 0.0) for c in log_ratios]
     values, counts = np.unique(costs, return_counts=True)
     if eps_base == 0.0 or values[-1] == 0.0:
         return eps_base
@@ -182,7 +185,8 @@ def _best_order(eps_base: float, log_ratios: np.ndarray, counts: np.ndarray) -> 
         saved = np.log1p(excess * -np.expm1(-2.0 * log_ratios)) / (2.0 * excess)
         budget = (counts * (log_ratios - saved)).sum(axis=-1)
         excess = excess[..., 0]
-        return (log_eps + budget) * (excess / (1.0 + excess))
+        found: np.ndarray = (log_eps + budget) * (excess / (1.0 + excess))
+        return found
 
     values = value(_GRID)
     near = int(np.argmin(values))
@@ -208,10 +212,3 @@ def _order(order: float) -> float:
     if order <= 1.0:
         raise ValueError(f"order must be above 1, got {order!r}")
     return order
-
-
-def _log_ratio(name: str, value: float) -> float:
-    value = require_real(name, value)
-    if value < 0.0:
-        raise ValueError(f"{name} must be at least 0, got {value!r}")
-    return value

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
-from sport_ray.bounds.arguments import require_probability, require_real, require_target
+from sport_ray.bounds.arguments import (
+    largest_within,
+    require_at_least,
+    require_probability,
+    require_target,
+)
 
 _ULP = 2.0**-52
 
@@ -32,9 +38,7 @@ def pathwise_bound(eps_base: float, log_budget: float) -> float:
     0.0093
     """
     eps_base = require_probability("eps_base", eps_base)
-    log_budget = require_real("log_budget", log_budget)
-    if log_budget < 0.0:
-        raise ValueError(f"log_budget must be at least 0, got {log_budget!r}")
+    log_budget = require_at_least("log_budget", log_budget, 0.0)
     if eps_base == 0.0 or log_budget == 0.0:
         return eps_base
     try:
@@ -62,8 +66,4 @@ def pathwise_log_budget(eps_base: float, eps_max: float) -> float:
     """
     eps_base, eps_max = require_target(eps_base, eps_max)
     budget = math.log(eps_max) - math.log(eps_base)
-    step = _ULP  # nats, twice as far each time
-    while budget > 0.0 and pathwise_bound(eps_base, budget) > eps_max:
-        budget -= step
-        step *= 2.0
-    return max(budget, 0.0)
+    return largest_within(partial(pathwise_bound, eps_base), budget, _ULP, eps_max)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 from sport_ray.bounds.arguments import (
+    require_at_least,
     require_beta,
     require_integer,
     require_open_unit,
     require_probability,
     require_reachable,
-    require_real,
 )
 
 
@@ -44,9 +44,7 @@ def ratio_bound(
     0.0041
     """
     eps_base = require_probability("eps_base", eps_base)
-    alpha = require_real("alpha", alpha)
-    if alpha < 1.0:
-        raise ValueError(f"alpha must be at least 1, got {alpha!r}")
+    alpha = require_at_least("alpha", alpha, 1.0)
     horizon = require_integer("horizon", horizon, 1)
     alpha_mu = _ratio("alpha_mu", alpha_mu)
     alpha_p = _ratio("alpha_p", alpha_p)
@@ -119,7 +117,4 @@ def _ratio(name: str, value: float) -> float:
     """The value as a float of at least 1, ``inf`` included, or a ValueError naming the argument."""
     if isinstance(value, float) and math.isinf(value) and value > 0.0:
         return math.inf
-    number = require_real(name, value)
-    if number < 1.0:
-        raise ValueError(f"{name} must be at least 1, got {value!r}")
-    return number
+    return require_at_least(name, value, 1.0)

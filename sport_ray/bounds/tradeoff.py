@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
-from sport_ray.bounds.arguments import require_probability, require_real, require_target
+from sport_ray.bounds.arguments import (
+    largest_within,
+    require_at_least,
+    require_probability,
+    require_target,
+)
 
 _ULP = 2.0**-52
 _SMALLEST = 1e-300  # the quantile of anything smaller is taken here: outwards, and away from 0
@@ -37,9 +44,7 @@ def gaussian_tradeoff_bound(eps_base: float, mu: float) -> float:
     0.01
     """
     eps_base = require_probability("eps_base", eps_base)
-    mu = require_real("mu", mu)
-    if mu < 0.0:
-        raise ValueError(f"mu must be at least 0, got {mu!r}")
+    mu = require_at_least("mu", mu, 0.0)
     if eps_base in (0.0, 1.0) or mu == 0.0:
         return eps_base
     quantile = float(ndtri(max(eps_base, _SMALLEST)))
@@ -66,11 +71,7 @@ def max_mu(eps_base: float, eps_max: float) -> float:
     """
     eps_base, eps_max = require_target(eps_base, eps_max)
     mu = max(float(ndtri(eps_max)) - float(ndtri(max(eps_base, _SMALLEST))), 0.0)
-    step = _QUANTILE_ERROR
-    while mu > 0.0 and gaussian_tradeoff_bound(eps_base, mu) > eps_max:
-        mu -= step
-        step *= 2.0
-    return max(mu, 0.0)
+    return largest_within(partial(gaussian_tradeoff_bound, eps_base), mu, _QUANTILE_ERROR, eps_max)
 
 
 def mean_shift_cost(mean: ArrayLike, mean_base: ArrayLike, std: ArrayLike) -> NDArray[np.float64]:

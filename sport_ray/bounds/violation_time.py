@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.bounds.arguments import (
+    require_at_least,
     require_beta,
     require_integer,
     require_probability,
-    require_real,
 )
 from sport_ray.bounds.ratio import ratio_bound
 from sport_ray.bounds.scenario import scenario_bound
@@ -51,9 +51,7 @@ def violation_time_bound(q: Sequence[float], alphas: Sequence[float]) -> float:
         )
     total, factor = 0.0, 1.0
     for probability, alpha in zip(q, [1.0, *alphas], strict=True):
-        alpha = require_real("alphas", alpha)
-        if alpha < 1.0:
-            raise ValueError(f"alphas must be at least 1, got {alpha!r}")
+        alpha = require_at_least("alphas", alpha, 1.0)
         factor = factor if alpha == 1.0 else factor * alpha * (1.0 + 2.0 * _ULP)
         probability = require_probability("q", probability)
         if probability > 0.0:  # inf * 0

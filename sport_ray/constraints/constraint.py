@@ -25,6 +25,8 @@ from sport_ray.errors import UserError
 if TYPE_CHECKING:  # torch takes seconds, which reading a table of results should not
     from torch import Tensor
 
+    from sport_ray.families import Distribution
+
 Array = NDArray[np.float64]
 CONSTRAINTS: dict[str, type[Constraint]] = {}
 LAST = 100
@@ -96,27 +98,25 @@ class Constraint(ABC):
         """Largest log density ratio of any trajectory of T steps, nats; inf where there is none."""
         return horizon * self.log_ratio_limit
 
+    def require_family(self, family: type[Distribution]) -> None:  # noqa: B027
+        """Refuse policies of a family that its theorem does not hold for; by default of none.
+
+        Raises:
+            UserError: names both.
+        """
+
     @abstractmethod
     def project(
-        self,
-        mean_base: Tensor,
-        std_base: Tensor,
-        mean_task: Tensor,
-        std_task: Tensor,
-        limits: Tensor | float | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """The closest Gaussian to the task's within the limits: (mean, std), each (..., D).
+        self, base: Distribution, task: Distribution, limits: Tensor | float | None = None
+    ) -> Distribution:
+        """The members of the family closest to the task policy's (...) within the limits.
 
         limits: (...) or a number; default those of an episode's first state.
         """
 
-    def within(
-        self, mean: Tensor, std: Tensor, mean_base: Tensor, std_base: Tensor, limits: Tensor | float
-    ) -> Tensor:
-        """Whether each Gaussian keeps to its limit, in float64 on the numbers given; bool (...)."""
-        from sport_ray.projection import max_log_ratio
-
-        return max_log_ratio(mean, std, mean_base, std_base) <= limits
+    def within(self, step: Distribution, base: Distribution, limits: Tensor | float) -> Tensor:
+        """Whether each member keeps to its limit, in float64 on the numbers given; bool (...)."""
+        return step.max_log_ratio(base) <= limits
 
     # The budget.
 
@@ -135,17 +135,16 @@ class Constraint(ABC):
     @property
     def num_features(self) -> int:
         """Entries that the budget adds to the observation."""
-        return self.features(self.start(1)).shape[1]
+        found: int = self.features(self.start(1)).shape[1]
+        return found
 
     def feature_limits(self, features: Tensor) -> Tensor | float:
         """The limits that features (n, num_features) stand for, float64."""
         return features[..., 0].double() if self.state_size else self.log_ratio_limit
 
-    def cost(
-        self, mean: Array, std: Array, mean_base: Array, std_base: Array, action: Array
-    ) -> Array:
-        """What drawing ``action`` (n, D) from N(mean, std) spent, (n,), rounded up."""
-        return np.zeros(len(mean))
+    def cost(self, step: Distribution, base: Distribution, action: Array) -> Array:
+        """What drawing ``action`` (n, D) from ``step`` spent, (n,), rounded up."""
+        return np.zeros(len(action))
 
     def spend(self, state: Array, cost: Array) -> Array:
         """The state after one step of that cost, (n, state_size).
@@ -235,14 +234,22 @@ class Constraint(ABC):
         }
 
 
-def constraint_class(name: object) -> type[Constraint]:
-    """The class of that name; ``module:name`` imports the module that defines it.
+def constraint_class(name: object, *, run_module: bool = False) -> type[Constraint]:
+    """The class of that name.
+
+    run_module: import the module of ``module:name``. Only for names that the user wrote, in a
+        study: a name in a file of somebody else would run their choice of module.
 
     Raises:
-        UserError: an unknown name, or a module that cannot be imported.
+        UserError: an unknown name, or a module that cannot be imported, or may not.
     """
     if isinstance(name, str) and name not in CONSTRAINTS and ":" in name:
         module = name.partition(":")[0]
+        if not run_module:
+            raise UserError(
+                f"constraint {name!r} is defined in the module {module!r}, which is not imported "
+                "because a file names it: read it, and import it first if you trust it"
+            )
         try:
             importlib.import_module(module)
         except Exception as error:  # the user's own code
@@ -252,13 +259,15 @@ def constraint_class(name: object) -> type[Constraint]:
     return CONSTRAINTS[name]
 
 
-def constraint_from_json(record: Mapping[str, Any]) -> Constraint:
+def constraint_from_json(record: Mapping[str, Any], *, run_module: bool = False) -> Constraint:
     """The constraint that ``record`` (from :meth:`Constraint.to_json`) describes.
+
+    run_module: as for :func:`constraint_class`.
 
     Raises UserError on an unknown name and on parameters that the constraint does not take.
     """
     parameters = dict(record)
-    kind = constraint_class(parameters.pop("name", None))
+    kind = constraint_class(parameters.pop("name", None), run_module=run_module)
     parameters = {k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()}
     return kind._from_parameters(parameters)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self, cast
 
 import numpy as np
 
-from sport_ray.bounds.tradeoff import gaussian_tradeoff_bound, max_mu, mean_shift_cost
+from sport_ray.bounds.tradeoff import gaussian_tradeoff_bound, max_mu
 from sport_ray.constraints.budget import RESERVED_SHARE, Budget, require_budget
 from sport_ray.constraints.constraint import Array
 from sport_ray.constraints.evidence import Evidence
@@ -16,6 +16,8 @@ from sport_ray.errors import UserError
 
 if TYPE_CHECKING:  # torch takes seconds, which reading a table of results should not
     from torch import Tensor
+
+    from sport_ray.families import Distribution, Shifts
 
 MAX_MU = 1e6
 """Far beyond every use (at 40 nothing is promised), and far from overflow in its square."""
@@ -54,53 +56,31 @@ class MeanShiftBudget(Budget):
         return math.nextafter(self.mu**2, 0.0)
 
     def project(
-        self,
-        mean_base: Tensor,
-        std_base: Tensor,
-        mean_task: Tensor,
-        std_task: Tensor,
-        limits: Tensor | float | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """The mean shift scaled onto the ball of radius ``limits`` in the base's own units.
+        self, base: Distribution, task: Distribution, limits: Tensor | float | None = None
+    ) -> Distribution:
+        """The shift scaled onto the ball of radius ``limits`` in the base's own units."""
+        return _shifts(task).projected_shift(_shifts(base), self.limits_or_first(limits))
 
-        The gradient reaches ``mean_task`` only, as the formula's own.
-        """
+    def within(self, step: Distribution, base: Distribution, limits: Tensor | float) -> Tensor:
+        """Whether nothing but a shift was made, and within the radius."""
         import torch
 
-        from sport_ray.projection import project_mean_shift
-
-        limit = self.limits_or_first(limits)
-        # A hair inside: the cost is rounded up, and has to be within the limit, too.
-        mean, std = project_mean_shift(mean_base, std_base, mean_task, limit * (1.0 - 1e-12))
-        if torch.is_grad_enabled() and mean_task.requires_grad:
-            offset = mean_task - mean_base
-            length = torch.linalg.vector_norm(offset / std_base, dim=-1)
-            inside = length <= limit
-            scale = torch.where(inside, 1.0, limit / torch.where(inside, 1.0, length))
-            smooth = offset * scale[..., None].to(offset)
-            mean = mean + (smooth - smooth.detach())  # exactly 0, with the formula's derivative
-        return mean, std
-
-    def within(
-        self, mean: Tensor, std: Tensor, mean_base: Tensor, std_base: Tensor, limits: Tensor | float
-    ) -> Tensor:
-        """Whether the std is the base's and the shift within the radius."""
-        import torch
-
-        arrays = (x.detach().cpu().double().numpy() for x in (mean, mean_base, std))
-        square = torch.from_numpy(np.atleast_1d(mean_shift_cost(*arrays)))
+        shifted, origin = _shifts(step), _shifts(base)
+        square = torch.from_numpy(np.atleast_1d(shifted.squared_shift(origin)))
         radius = torch.as_tensor(limits, dtype=torch.float64).cpu()
-        return (std == std_base).all(dim=-1).cpu() & (square <= radius**2)
+        return shifted.is_shift_of(origin).cpu() & (square <= radius**2)
+
+    def require_family(self, family: type[Distribution]) -> None:
+        """Refuse families without shifts."""
+        _require_shifts(family)
 
     def offer(self, left: Array, steps: Array) -> Array:
         """r_t, in units of the base's std."""
         return np.sqrt(left / steps) * (1.0 - RESERVED_SHARE)
 
-    def cost(
-        self, mean: Array, std: Array, mean_base: Array, std_base: Array, action: Array
-    ) -> Array:
-        """Σ_i (mean_i − mean_base_i)² / std_base_i², whatever the action; rounded up."""
-        return mean_shift_cost(mean, mean_base, std_base)
+    def cost(self, step: Distribution, base: Distribution, action: Array) -> Array:
+        """The squared shift, whatever the action; rounded up."""
+        return _shifts(step).squared_shift(_shifts(base))
 
     def prior_bound(self, evidence: Evidence) -> float:
         """Φ(Φ⁻¹(ε_base) + μ), whatever the horizon."""
@@ -110,3 +90,18 @@ class MeanShiftBudget(Budget):
     def for_target(cls, evidence: Evidence, eps_max: float, *, trained: bool = False) -> Self:
         """μ = Φ⁻¹(ε_max) − Φ⁻¹(ε_base), rounded inwards."""
         return cls(mu=max_mu(evidence.eps_base, eps_max), steps_left=evidence.steps_left)
+
+
+def _shifts(given: Distribution) -> Shifts:
+    _require_shifts(type(given))
+    return cast("Shifts", given)
+
+
+def _require_shifts(family: type[Distribution]) -> None:
+    from sport_ray.families import Shifts
+
+    if not issubclass(family, Shifts):
+        raise UserError(
+            "constraint 'mean_shift' shifts the base policy's means, which the family "
+            f"{family.name!r} has not: choose another constraint"
+        )

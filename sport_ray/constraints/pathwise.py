@@ -22,6 +22,8 @@ from sport_ray.errors import UserError
 if TYPE_CHECKING:  # torch takes seconds, which reading a table of results should not
     from torch import Tensor
 
+    from sport_ray.families import Distribution
+
 RULES = ("spread", "all")
 
 
@@ -69,36 +71,19 @@ class PathwiseBudget(Budget):
         return self.log_budget
 
     def project(
-        self,
-        mean_base: Tensor,
-        std_base: Tensor,
-        mean_task: Tensor,
-        std_task: Tensor,
-        limits: Tensor | float | None = None,
-    ) -> tuple[Tensor, Tensor]:
+        self, base: Distribution, task: Distribution, limits: Tensor | float | None = None
+    ) -> Distribution:
         """The KL projection onto max log ratio ≤ limits."""
-        from sport_ray.projection import project_kl
-
-        limit = self.limits_or_first(limits)
-        return project_kl(mean_base, std_base, mean_task, std_task, limit)
+        return task.projected(base, self.limits_or_first(limits))
 
     def offer(self, left: Array, steps: Array) -> Array:
         """c_t, nats: never quite all of B_t."""
         most = left - RESERVE - RESERVED_SHARE * left
         return np.minimum(most, np.sqrt(left / (PACE * steps))) if self.rule == "spread" else most
 
-    def cost(
-        self, mean: Array, std: Array, mean_base: Array, std_base: Array, action: Array
-    ) -> Array:
-        """Σ_i log N(a_i; mean, std)/N(a_i; mean_base, std_base), nats, rounded up; the base: 0."""
-        from sport_ray.projection import log_ratio_terms
-
-        log_std, far, near = log_ratio_terms(mean, std, mean_base, std_base, action)
-        total = (log_std + far - near).sum(axis=1)
-        # Each term errs by a few units in its last place: 1e-13 of it is far more.
-        rounding = 1e-13 * (1.0 + (np.abs(log_std) + far + near).sum(axis=1))
-        moved = ((mean != mean_base) | (std != std_base)).any(axis=1)
-        return np.where(moved, total + rounding, 0.0)
+    def cost(self, step: Distribution, base: Distribution, action: Array) -> Array:
+        """The log ratio of the action, nats, rounded up; the base: 0."""
+        return step.log_ratio_above(base, action)
 
     def prior_bound(self, evidence: Evidence) -> float:
         """ε_base · e^B, whatever the horizon."""

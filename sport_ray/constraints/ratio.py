@@ -13,6 +13,8 @@ from sport_ray.constraints.evidence import Evidence
 if TYPE_CHECKING:  # torch takes seconds, which reading a table of results should not
     from torch import Tensor
 
+    from sport_ray.families import Distribution
+
 
 @dataclass(frozen=True)
 class RatioConstraint(Constraint):
@@ -42,18 +44,10 @@ class RatioConstraint(Constraint):
         return self.log_alpha
 
     def project(
-        self,
-        mean_base: Tensor,
-        std_base: Tensor,
-        mean_task: Tensor,
-        std_task: Tensor,
-        limits: Tensor | float | None = None,
-    ) -> tuple[Tensor, Tensor]:
+        self, base: Distribution, task: Distribution, limits: Tensor | float | None = None
+    ) -> Distribution:
         """The KL projection onto max log ratio ≤ log α."""
-        from sport_ray.projection import project_kl
-
-        limit = self.log_alpha if limits is None else limits
-        return project_kl(mean_base, std_base, mean_task, std_task, limit)
+        return task.projected(base, self.log_alpha if limits is None else limits)
 
     def prior_bound(self, evidence: Evidence) -> float:
         """ε_base · α^T."""

@@ -11,6 +11,8 @@ from sport_ray.constraints.constraint import Constraint
 if TYPE_CHECKING:  # torch takes seconds, which reading a table of results should not
     from torch import Tensor
 
+    from sport_ray.families import Distribution
+
 
 @dataclass(frozen=True)
 class Unconstrained(Constraint):
@@ -25,12 +27,7 @@ class Unconstrained(Constraint):
         return math.inf
 
     def project(
-        self,
-        mean_base: Tensor,
-        std_base: Tensor,
-        mean_task: Tensor,
-        std_task: Tensor,
-        limits: Tensor | float | None = None,
-    ) -> tuple[Tensor, Tensor]:
+        self, base: Distribution, task: Distribution, limits: Tensor | float | None = None
+    ) -> Distribution:
         """The task policy itself."""
-        return mean_task, std_task
+        return task

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,9 +26,8 @@ from sport_ray.deploy.audit_lines import (
 from sport_ray.deploy.audit_log import LARGEST_LINE, read_line
 from sport_ray.deploy.bundle import Bundle
 from sport_ray.deploy.replay import Replay
-from sport_ray.deploy.step import Gaussians
 from sport_ray.errors import UserError
-from sport_ray.projection import max_log_ratio_arrays, realised_log_ratio
+from sport_ray.families import Distribution, family_named
 from sport_ray.text import plain
 
 Array = NDArray[np.float64]
@@ -49,7 +48,7 @@ class Check(NamedTuple):
 def audit_log(path: Path, bundle: Bundle | None = None, expect: str | None = None) -> list[Check]:
     """Check a log line by line: the chain, the order of steps, every bound; stops at the first.
 
-    Without a bundle the base policy's Gaussians are taken from the log; with it they, the task
+    Without a bundle the base policy's numbers are taken from the log; with it they, the task
     policy's projection and every draw are computed again from observations and seeds.
 
     Args:
@@ -140,13 +139,19 @@ class _Reader:
 
     def _take_open(self, line: OpenLine) -> None:
         self.head = line
+        self.family = family_named(line.family)
         self.constraint = constraint_from_json(line.constraint)
         if self.bundle is not None:
             self.stage = "bundle"
             manifest = self.bundle.manifest
-            same = line.bundle == self.bundle.digest and all(
-                getattr(line, name) == manifest[name]
-                for name in ("horizon", "constraint", "promise")
+            family = self.bundle.base.spec.family
+            same = (
+                line.bundle == self.bundle.digest
+                and family is self.family
+                and all(
+                    getattr(line, name) == manifest[name]
+                    for name in ("horizon", "constraint", "promise")
+                )
             )
             if not same:
                 raise Wrong("the log is of another bundle")
@@ -193,12 +198,9 @@ class _Reader:
     def _take_step(self, line: StepLine) -> None:
         self._require_next(line)
         self.stage = "bounds"
-        base = line.base_mean, line.base_std
-        own = base if line.mean is None or line.std is None else (line.mean, line.std)
-        step = Gaussians(*(np.array(x, dtype=np.float64) for x in (*own, *base)))
-        drawn = np.array(line.drawn, dtype=np.float64)
-        if not all(x.shape == drawn.shape for x in step):
-            raise Wrong("a number is missing")
+        drawn = np.array([line.drawn], dtype=np.float64)
+        base = self._member(line.base, drawn.shape[1])
+        chosen = base if line.chosen is None else self._member(line.chosen, drawn.shape[1])
         before = self.state
         if line.breach is not None:
             if "base" not in (self.head.on_breach, self.head.outside):
@@ -208,32 +210,42 @@ class _Reader:
         else:
             if not self.running or self.broken or self.step >= self.head.horizon:
                 raise Wrong("it is outside of the promise and does not say so")
-            self._check_bounds(line, step, drawn)
-        self.sum += float(realised_log_ratio(*step.rows(), drawn[None])[0])
+            self._check_bounds(line, chosen, base, drawn)
+        self.sum += float(chosen.log_ratio(base, drawn)[0])
         self.furthest = max(self.furthest, self.sum)
         if self.replay is not None:
             self.stage = "replay"
-            problem = self.replay.check(line, step, drawn, before)
+            problem = self.replay.check(line, chosen, base, drawn, before)
             if problem is not None:
                 raise Wrong(problem)
         self.step += 1
         self.steps += 1
         self.base_steps += line.played == "base"
 
-    def _check_bounds(self, line: StepLine, step: Gaussians, drawn: Array) -> None:
-        """Limit, distance, cost and state, each computed again from the Gaussians."""
+    def _member(self, fields: Mapping[str, Any], action_size: int) -> Distribution:
+        """One member of the log's family over actions (D,), as a batch of one."""
+        try:
+            member = self.family.from_fields(fields)
+        except ValueError as error:
+            raise Wrong(f"a number is missing or wrong: {error}") from None
+        if member.parameters.shape != (self.family.num_parameters(action_size),):
+            raise Wrong("a number is missing")
+        return member[None]
+
+    def _check_bounds(
+        self, line: StepLine, chosen: Distribution, base: Distribution, drawn: Array
+    ) -> None:
+        """Limit, distance, cost and state, each computed again from the distributions."""
         limits = self.constraint.limits(self.state)
         stated = math.inf if line.limit is None else line.limit
         if stated != limits[0]:
             raise Wrong(f"its limit is {line.limit}, what was left permits {limits[0]}")
-        mean, std, base_mean, base_std = (torch.from_numpy(x) for x in step.rows())
-        reach = torch.from_numpy(limits)
-        if not self.constraint.within(mean, std, base_mean, base_std, reach).all():
+        if not self.constraint.within(chosen, base, torch.from_numpy(limits)).all():
             raise Wrong(f"it goes further from the base policy than its limit {line.limit}")
-        costs = self.constraint.cost(*step.rows(), drawn[None])
+        costs = self.constraint.cost(chosen, base, drawn)
         after = self.constraint.spend(self.state, costs)
-        ratio = float(max_log_ratio_arrays(*step.rows())[0])
-        realised = float(realised_log_ratio(*step.rows(), drawn[None])[0])
+        ratio = float(chosen.max_log_ratio(base)[0])
+        realised = float(chosen.log_ratio(base, drawn)[0])
         for name, mine, its in (
             ("max log ratio", [ratio if math.isfinite(ratio) else None], [line.max_log_ratio]),
             ("cost", costs.tolist(), [line.cost]),
@@ -268,7 +280,7 @@ class _Reader:
             "bundle": f"digest {plain(self.head.bundle)[:16]}…",
             "bounds": f"every step within its limit; largest log ratio of a path: "
             f"{max(self.furthest, 0.0):.6g} nats",
-            "replay": "Gaussians and draws computed again from observations and seeds",
+            "replay": "distributions and draws computed again from observations and seeds",
         }
         return Check(name, True, details[name])
 

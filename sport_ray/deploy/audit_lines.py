@@ -11,9 +11,7 @@ from sport_ray.deploy.seeds import MOST_WORDS, POOL
 
 Count = Annotated[int, Field(ge=0)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Numbers = Annotated[tuple[Number, ...], Field(strict=False)]  # a list, as JSON has it
-Stds = Annotated[tuple[Positive, ...], Field(strict=False)]
 Word = Annotated[int, Field(ge=0, lt=2**32)]
 
 
@@ -33,6 +31,7 @@ class OpenLine(Line):
     schema_name: str = Field(alias="schema", pattern=f"^{SCHEMA}$")
     bundle: str
     horizon: Count
+    family: str
     constraint: dict[str, Any]
     promise: dict[str, Any]
     on_breach: Literal["raise", "base"]
@@ -54,10 +53,8 @@ class StepLine(Line):
     step: Count
     played: Literal["task", "base"]
     observation: str
-    base_mean: Numbers
-    base_std: Stds
-    mean: Numbers | None = None
-    std: Stds | None = None
+    base: dict[str, Numbers]
+    chosen: dict[str, Numbers] | None = None
     drawn: Numbers
     limit: Number | None
     max_log_ratio: Number | None
@@ -68,10 +65,10 @@ class StepLine(Line):
 
     @model_validator(mode="after")
     def _as_played(self) -> StepLine:
-        own = {"mean", "std", "breach"} & self.model_fields_set
+        own = {"chosen", "breach"} & self.model_fields_set
         if None in (getattr(self, name) for name in own):
             raise ValueError("a number is missing")
-        if own - {"breach"} != ({"mean", "std"} if self.played == "task" else set()):
+        if own - {"breach"} != ({"chosen"} if self.played == "task" else set()):
             raise ValueError("it has the numbers of another policy than played")
         if self.played == "task" and self.breach is not None:
             raise ValueError("the task policy acted outside of the promise")

@@ -16,7 +16,7 @@ from sport_ray.deploy.audit_log import SCHEMA, AuditLog
 from sport_ray.deploy.bundle import Bundle, read_bundle
 from sport_ray.deploy.guard import BeyondPromise, Guard, GuardState, OnBreach, OnOutside
 from sport_ray.deploy.seeds import Seed, seed_words, stream
-from sport_ray.deploy.step import Gaussians, Played, StepRecord, draw
+from sport_ray.deploy.step import Played, StepRecord, draw
 from sport_ray.deploy.turn import Turn
 from sport_ray.errors import UserError
 from sport_ray.rollouts.behaviour import Step
@@ -57,6 +57,7 @@ class DeployedPolicy:
         self._turn = Turn()
         if log is not None:
             log.write("open", schema=SCHEMA, bundle=bundle.digest, horizon=bundle.horizon,
+                      family=bundle.base.spec.family.name,
                       constraint=bundle.manifest["constraint"], promise=bundle.promise,
                       on_breach=on_breach, outside=outside, damage=bundle.damage)  # fmt: skip
 
@@ -88,8 +89,8 @@ class DeployedPolicy:
         """The last step of this episode, in copies."""
         if self._last is None:
             return None
-        gaussians = Gaussians(*(x.copy() for x in self._last.gaussians))
-        return self._last._replace(gaussians=gaussians, drawn=self._last.drawn.copy())
+        chosen, base = self._last.chosen.copy(), self._last.base.copy()
+        return self._last._replace(chosen=chosen, base=base, drawn=self._last.drawn.copy())
 
     @property
     def _closed(self) -> bool:
@@ -164,11 +165,12 @@ class DeployedPolicy:
         guard, bundle = self._guard, self._bundle
         try:
             seen = guard.observe(observation)
-            played, step = self._gaussians(seen, guard.admit())
+            played, step = self._distributions(seen, guard.admit())
         except BeyondPromise as error:
             self._write_breach(str(error))
             raise
-        noise = self._random.standard_normal(bundle.base.spec.action_size)
+        spec = bundle.base.spec
+        noise = spec.family.draw_noise(self._random, 1, spec.action_size)
         try:
             record = draw(bundle.constraint, guard.steps, played, step, noise, self._state,
                           guard.breach is None)  # fmt: skip
@@ -186,11 +188,11 @@ class DeployedPolicy:
         guard.steps += 1
         return action
 
-    def _gaussians(self, seen: Array, may_task: bool) -> tuple[Played, Step]:
+    def _distributions(self, seen: Array, may_task: bool) -> tuple[Played, Step]:
         """What to sample from at an observation (O,), and whose it is.
 
         Raises:
-            BeyondPromise: the base policy's mean or std is not finite there.
+            BeyondPromise: the base policy's distribution is not finite there.
         """
         if may_task and self._task is not None:
             try:

@@ -1,4 +1,4 @@
-"""A logged episode played again from a bundle: the same Gaussians, the same draws."""
+"""A logged episode played again from a bundle: the same distributions, the same draws."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 from sport_ray.deploy.audit_lines import StepLine
 from sport_ray.deploy.bundle import Bundle
 from sport_ray.deploy.seeds import stream
-from sport_ray.deploy.step import Gaussians
+from sport_ray.families import Distribution
 
 Array = NDArray[np.float64]
-NEAR, UNITS = 1e-5, 8.0 * 2.0**-23
-"""Relative to the std, and to the mean: another processor may round a few units otherwise."""
 
 
 class Replay:
@@ -25,7 +23,7 @@ class Replay:
 
     def __init__(self, bundle: Bundle, damaged: bool) -> None:
         self._bounds = bundle.bounds
-        self._size = bundle.base.spec.action_size
+        self._spec = bundle.base.spec
         self._base, self._task = bundle.behaviours()
         self._damaged = damaged or bundle.task is None
 
@@ -38,13 +36,15 @@ class Replay:
         """The generator after a draw of which no action came."""
         self._random = stream(self._words, number)
 
-    def check(self, line: StepLine, step: Gaussians, drawn: Array, state: Array) -> str | None:
+    def check(
+        self, line: StepLine, chosen: Distribution, base: Distribution, drawn: Array, state: Array
+    ) -> str | None:
         """What does not agree with the log, in words; None where all does.
 
-        state: of the constraint before the step, (1, S).
+        chosen, base, drawn: the log's, of one row. state: of the constraint before it, (1, S).
         """
-        noise = self._random.standard_normal(self._size)
-        if not np.array_equal(step.mean + step.std * noise, drawn):
+        noise = self._spec.family.draw_noise(self._random, 1, self._spec.action_size)
+        if not np.array_equal(chosen.sample(noise), drawn):
             return "its action is not what the episode's seed draws"
         observation = np.frombuffer(bytes.fromhex(line.observation), "<f4").astype(np.float64)
         low, high = self._bounds
@@ -53,13 +53,8 @@ class Replay:
         outside = (observation < low) | (observation > high)
         if outside.any() and line.breach is None:
             return "its observation is outside of the observation space and it does not say so"
-        base = self._base.step(observation[None], state)
-        allowed = NEAR * base.std + UNITS * np.abs(base.mean)
-
-        def near(mine: tuple[Array, Array], theirs: tuple[Array, Array]) -> bool:
-            return all((np.abs(a - b) <= allowed).all() for a, b in zip(mine, theirs, strict=True))
-
-        if not near((base.mean, base.std), (step.base_mean, step.base_std)):
+        own = self._base.step(observation[None], state).chosen
+        if not own.agrees(base, own).all():
             return "its base policy is not the bundle's"
         if line.played == "base" and (self._damaged or line.breach is not None):
             return None
@@ -68,9 +63,9 @@ class Replay:
         try:
             found = self._task.step(observation[None], state)
         except (ArithmeticError, ValueError):
-            return None if line.played == "base" else "its task policy gives no Gaussian"
+            return None if line.played == "base" else "its task policy gives no distribution"
         if line.played == "base":
             return "the base policy acted where the task policy was to"
-        if not near((found.mean, found.std), (step.mean, step.std)):
+        if not found.chosen.agrees(chosen, own).all():
             return "its task policy is not the bundle's"
         return None

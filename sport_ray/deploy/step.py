@@ -9,24 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.constraints import Constraint
-from sport_ray.projection import realised_log_ratio
+from sport_ray.families import Distribution
 from sport_ray.rollouts.behaviour import Step
 
 Array = NDArray[np.float64]
 Played = Literal["task", "base"]
-
-
-class Gaussians(NamedTuple):
-    """What a step samples from, and the base's, each (D,)."""
-
-    mean: Array
-    std: Array
-    base_mean: Array
-    base_std: Array
-
-    def rows(self) -> tuple[Array, Array, Array, Array]:
-        """The four as arrays of one row, (1, D), as constraints take them."""
-        return self.mean[None], self.std[None], self.base_mean[None], self.base_std[None]
 
 
 class StepRecord(NamedTuple):
@@ -42,7 +29,8 @@ class StepRecord(NamedTuple):
     max_log_ratio: float
     cost: float
     state: tuple[float, ...]
-    gaussians: Gaussians
+    chosen: Distribution  # what was sampled from, one member, and the base policy's
+    base: Distribution
     drawn: Array  # before the action mapping
 
     @property
@@ -52,18 +40,16 @@ class StepRecord(NamedTuple):
 
     def fields(self, seen: Array) -> dict[str, Any]:
         """The step as a log has it, with the observation (O,) that it was for."""
-        mean, std, base_mean, base_std = (x.tolist() for x in self.gaussians)
-        own = {"mean": mean, "std": std} if self.played == "task" else {}
+        own = {"chosen": _listed(self.chosen)} if self.played == "task" else {}
         return {
             "step": self.step,
             "played": self.played,
             "observation": seen.astype("<f4").tobytes().hex(),
-            "base_mean": base_mean,
-            "base_std": base_std,
+            "base": _listed(self.base),
             "drawn": self.drawn.tolist(),
             "limit": _number(self.limit),
             "max_log_ratio": _number(self.max_log_ratio),
-            "log_ratio": float(realised_log_ratio(*self.gaussians.rows(), self.drawn[None])[0]),
+            "log_ratio": float(self.chosen.log_ratio(self.base, self.drawn)),
             "cost": self.cost,
             "state": self.state,
             **own,
@@ -74,26 +60,31 @@ def draw(
     constraint: Constraint, number: int, played: Played, step: Step, noise: Array, state: Array,
     promised: bool,
 ) -> StepRecord:  # fmt: skip
-    """Draw with noise (D,) and charge it to the state (1, S), of a step after ``number`` others.
+    """Draw with noise (1, M) and charge it to the state (1, S), of a step after ``number`` others.
 
     promised: whether the episode is within the promise; outside nothing is charged.
 
     Raises:
         ArithmeticError: the action that was drawn costs more than there is, or no number.
     """
-    drawn = step.mean + step.std * noise
-    given = step.mean, step.std, step.base_mean, step.base_std
+    drawn = step.chosen.sample(noise)
     limit, cost = 0.0, 0.0
     if promised:
         limit = float(constraint.limits(state)[0])
         # From here on the noise has had its say: the base policy with the same noise, or another
         # draw, would no longer be a sample of it. What cannot be charged is not played at all.
-        costs = constraint.cost(*given, drawn)
+        costs = constraint.cost(step.chosen, step.base, drawn)
         cost, state = float(costs[0]), constraint.spend(state, costs)
     ratio = float(step.max_log_ratio[0])
-    gaussians = Gaussians(*(rows[0] for rows in given))
     after = tuple(state[0].tolist())
-    return StepRecord(number, played, limit, ratio, cost, after, gaussians, drawn[0])
+    return StepRecord(
+        number, played, limit, ratio, cost, after, step.chosen[0], step.base[0], drawn[0]
+    )
+
+
+def _listed(member: Distribution) -> dict[str, list[float]]:
+    """Its numbers by name."""
+    return {name: part.tolist() for name, part in member.fields().items()}
 
 
 def _number(value: float) -> float | None:

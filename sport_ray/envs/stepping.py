@@ -11,7 +11,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import gymnasium
 import numpy as np
@@ -23,6 +23,7 @@ from sport_ray.envs.values import described, flag, number, proposition, robustne
 from sport_ray.errors import UserError
 
 Observation = NDArray[Any]
+Converted = TypeVar("Converted")
 
 
 class EnvironmentFault(UserError):
@@ -99,7 +100,7 @@ class Stepping(gymnasium.Wrapper[Observation, Any, Observation, Any]):
     def close(self) -> None:
         """Close the environment; one that cannot even do that has no say in any number."""
         try:
-            super().close()
+            super().close()  # type: ignore[no-untyped-call]
         except BaseException as error:
             if is_ours_to_heed(error):
                 raise
@@ -124,7 +125,7 @@ class Stepping(gymnasium.Wrapper[Observation, Any, Observation, Any]):
                 raise
             raise self.fault(what_happened(error) + self._alone()) from error
 
-    def _read(self, convert: Callable[[], Any]) -> Any:
+    def _read(self, convert: Callable[[], Converted]) -> Converted:
         try:
             return convert()
         except EnvironmentFault:

@@ -78,7 +78,8 @@ class ActionMapping:
         if self.squash == "clip":
             return np.clip(drawn, low, high)
         unit = np.tanh(drawn) if self.squash == "tanh" else drawn
-        return np.clip(low + 0.5 * (unit + 1.0) * (high - low), low, high)
+        found: NDArray[np.float64] = np.clip(low + 0.5 * (unit + 1.0) * (high - low), low, high)
+        return found
 
     def require_fits(self, env_id: str, space: spaces.Space[Any]) -> None:
         """Refuse an environment whose actions have other bounds than this gives.

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from sport_ray.errors import UserError
+from sport_ray.families import Distribution
 from sport_ray.policies.network import GaussianNetwork, blank_network
 from sport_ray.policies.row import BLOCK, RowPolicy
 from sport_ray.policies.sealed import Sealed
@@ -21,10 +22,10 @@ bits and is cheaper than a block: one environment's steps in training, say."""
 class FrozenGaussian(Sealed):
     """The policy that a certificate is about: weights fixed, evaluated in float64.
 
-    An observation is rounded to float32 first and the mean and std are rounded to float32 last:
-    the policy *is* these float32 numbers. Rollouts (float64) and RLlib (float32) therefore act
-    on the same policy to the bit, and the density ratio of two policies can be checked on the
-    very numbers that are sampled from. Nothing about it can be changed.
+    An observation is rounded to float32 first and the distribution's numbers are rounded to
+    float32 last: the policy *is* these float32 numbers. Rollouts (float64) and RLlib (float32)
+    therefore act on the same policy to the bit, and the density ratio of two policies can be
+    checked on the very numbers that are sampled from. Nothing about it can be changed.
     """
 
     def __init__(self, network: GaussianNetwork) -> None:
@@ -47,16 +48,14 @@ class FrozenGaussian(Sealed):
             hasher.update(value.numpy().tobytes())
         return hasher.hexdigest()
 
-    def distribution(
-        self, observation: NDArray[np.floating]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean and std, each (n, D), for observations (n, O); float32 numbers in float64 arrays.
+    def distribution(self, observation: NDArray[np.floating]) -> Distribution:
+        """What it draws from at observations (n, O); float32 numbers in float64 tensors.
 
         Raises:
             UserError: an observation that is not finite (in float32) or has another size, or one
-                for which the mean or std is not finite.
+                for which a number of the distribution is not finite.
         """
-        expected = self.spec.observation_size
+        expected, family = self.spec.observation_size, self.spec.family
         if observation.ndim != 2:
             raise UserError(
                 f"observations have shape {observation.shape}, expected (n, {expected})"
@@ -74,28 +73,27 @@ class FrozenGaussian(Sealed):
             )
         if 0 < count <= FEW:
             try:
-                both = [self._row.distribution(one) for one in rounded]
+                few = [self._row.parameters(one) for one in rounded]
             except ArithmeticError:
                 pass  # the block says at which observation, and what came out
             else:
-                return np.stack([mean for mean, _ in both]), np.stack([std for _, std in both])
+                return family.from_parameters(torch.from_numpy(np.stack(few)))
         blocks = -(-count // BLOCK)
         padded = torch.zeros((blocks, BLOCK, size), dtype=torch.float64)
         padded.view(-1, size)[:count] = torch.from_numpy(rounded)
-        mean = np.empty((blocks * BLOCK, self.spec.action_size), dtype=np.float32)
-        std = np.empty_like(mean)
-        with torch.no_grad(), np.errstate(over="ignore"):
+        numbers = torch.empty(
+            (blocks * BLOCK, family.num_parameters(self.spec.action_size)), dtype=torch.float32
+        )
+        with torch.no_grad():
             for index in range(blocks):
                 rows = slice(index * BLOCK, (index + 1) * BLOCK)
-                block_mean, block_std = self._network(padded[index])
-                mean[rows] = block_mean.numpy()
-                std[rows] = block_std.numpy()
-        mean, std = mean[:count], std[:count]
-        finite = (np.isfinite(mean) & np.isfinite(std)).all(axis=1)
-        if not finite.all():
-            row = int(np.argmin(finite))
+                numbers[rows] = self._network(padded[index]).parameters
+        found = family.from_parameters(numbers[:count].double())
+        valid = found.valid()
+        if not valid.all():
+            row = int(valid.int().argmin())
             raise UserError(
-                f"the policy's mean or std is not finite at observation {row} (mean {mean[row]}, "
-                f"std {std[row]}): the observation is too large or the weights are damaged"
+                f"the policy's distribution is not finite at observation {row} ({found[row]}): the "
+                "observation is too large or the weights are damaged"
             )
-        return mean.astype(np.float64), std.astype(np.float64)
+        return found

@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sport_ray.policies.network import PolicySpec
 from sport_ray.policies.observations import Normalization
 
 Array = NDArray[np.float64]
-_U = 2.0**-53
 
 
 def _relu(x: Array) -> Array:
@@ -69,24 +67,3 @@ class Normalize:
         size = len(self.mean)
         seen = np.clip((observation[:size] - self.mean) / self.scale, -self.clip, self.clip)
         return np.concatenate((seen.astype(np.float32).astype(np.float64), observation[size:]))
-
-
-class LogStd:
-    """log std from what the last layer gives, or from a parameter (D,), and its rounding error."""
-
-    def __init__(self, spec: PolicySpec, parameter: Array | None) -> None:
-        self.kind = spec.std_head
-        self.low, self.high = spec.log_std_min, spec.log_std_max
-        self.size = spec.action_size
-        if parameter is not None:
-            self.fixed = fixed(np.clip(parameter, self.low, self.high))
-        self.rounding = 16.0 * _U * (2.0 + abs(self.low) + abs(self.high))
-
-    def __call__(self, raw: Array, error: Array) -> tuple[Array, Array]:
-        """Log std (D,), and how far it may be off if ``raw`` may be by ``error``."""
-        if self.kind == "constant":
-            return self.fixed, np.full(self.size, self.rounding)
-        if self.kind == "clamped":
-            return np.clip(raw, self.low, self.high), error + self.rounding
-        half = 0.5 * (self.high - self.low)
-        return self.low + half * (np.tanh(raw) + 1.0), half * error + (half + 1.0) * self.rounding

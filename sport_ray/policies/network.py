@@ -16,6 +16,8 @@ from pydantic import (
 )
 from torch import nn
 
+from sport_ray.families import Distribution, Gaussian
+from sport_ray.families.gaussian.head import GaussianHead, StdHead
 from sport_ray.policies.actions import ActionMapping, Squash
 from sport_ray.policies.observations import Normalization, Normalizer
 
@@ -30,7 +32,6 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 """Activations by name: a file names one of these, and nothing is ever evaluated."""
 
 Activation = Literal["relu", "tanh", "elu", "silu", "leaky_relu", "sigmoid"]
-StdHead = Literal["bounded", "clamped", "constant"]
 WIDEST = 100_000
 """Observations, actions and units of a layer."""
 MOST_LAYERS = 100
@@ -50,7 +51,7 @@ class PolicySpec(BaseModel):
     same g is at most that of their Gaussians.
 
     ``std_head``: how log std comes about, within [log_std_min, log_std_max] (nats):
-    "bounded", see :class:`GaussianNetwork`; "clamped", a linear output clamped; "constant", a
+    "bounded", see :class:`GaussianHead`; "clamped", a linear output clamped; "constant", a
     parameter per action that no observation moves, clamped. ``normalization``: of observations,
     fixed. The fields after ``squash`` are left out of JSON at their defaults, so a policy file
     from before they existed keeps its digest.
@@ -72,11 +73,21 @@ class PolicySpec(BaseModel):
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        fields = handler(self)
+        fields: dict[str, Any] = handler(self)
         for name in ("std_head", "action_low", "action_high", "normalization"):
             if name in fields and fields[name] == type(self).model_fields[name].default:
                 del fields[name]
         return fields
+
+    @property
+    def head(self) -> GaussianHead:
+        """What the last layer's outputs mean."""
+        return GaussianHead(self.std_head, self.log_std_min, self.log_std_max, self.action_size)
+
+    @property
+    def family(self) -> type[Distribution]:
+        """What the policy draws from."""
+        return Gaussian
 
     @property
     def action_mapping(self) -> ActionMapping:
@@ -86,15 +97,14 @@ class PolicySpec(BaseModel):
     @property
     def layer_sizes(self) -> tuple[int, ...]:
         """Inputs and outputs of the linear layers."""
-        outputs = self.action_size if self.std_head == "constant" else 2 * self.action_size
-        return (self.observation_size, *self.hidden, outputs)
+        return (self.observation_size, *self.hidden, self.head.outputs)
 
     @property
     def num_parameters(self) -> int:
         """How many weights a network of this architecture has."""
         layers = itertools.pairwise(self.layer_sizes)
-        constant = self.action_size if self.std_head == "constant" else 0
-        return sum((fan_in + 1) * fan_out for fan_in, fan_out in layers) + constant
+        own = sum(self.head.parameters.values())
+        return sum((fan_in + 1) * fan_out for fan_in, fan_out in layers) + own
 
     @model_validator(mode="after")
     def _small_enough(self) -> PolicySpec:
@@ -164,42 +174,32 @@ def blank_network(spec: PolicySpec) -> GaussianNetwork:
 
 
 class GaussianNetwork(nn.Module):
-    """Observation → (mean, std), both (..., D), of the Gaussian before the action mapping.
+    """Observation → the Gaussian over actions (..., D) before the action mapping.
 
-    With the spec's bounds lo, hi and an output x of the last layer ("bounded", "clamped"), or a
-    parameter x ("constant"):
-
-        bounded             log std = lo + (hi − lo)·(tanh(x) + 1)/2
-        clamped, constant   log std = min(max(x, lo), hi)
-
-    so that the std is always positive and finite.
+    A body of linear layers and the spec's head (:class:`GaussianHead`).
     """
 
     def __init__(self, spec: PolicySpec) -> None:
         super().__init__()
         self.spec = spec
         self.body = mlp(spec.layer_sizes, spec.activation)
-        if spec.std_head == "constant":
-            self.log_std = nn.Parameter(torch.zeros(spec.action_size))
+        self._head = spec.head
+        for name, size in self._head.parameters.items():
+            self.register_parameter(name, nn.Parameter(torch.zeros(size)))
         self._normalizer = None if spec.normalization is None else Normalizer(spec.normalization)
 
     def normalized(self, observation: torch.Tensor) -> torch.Tensor:
         """What the first layer sees of observations (..., O)."""
         return observation if self._normalizer is None else self._normalizer(observation)
 
-    def forward(self, observation: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and std, each (..., D), in the dtype of the weights."""
+    def forward(self, observation: torch.Tensor) -> Gaussian:
+        """The Gaussians at observations (..., O), in the dtype of the weights."""
         output = self.body(self.normalized(observation))
-        low, high = self.spec.log_std_min, self.spec.log_std_max
-        if self.spec.std_head == "constant":
-            log_std = self.log_std.clamp(low, high)
-            return output, torch.exp(log_std).expand_as(output)
-        mean, raw = output.chunk(2, dim=-1)
-        if self.spec.std_head == "clamped":
-            log_std = raw.clamp(low, high)
-        else:
-            log_std = low + 0.5 * (high - low) * (torch.tanh(raw) + 1.0)
-        return mean, torch.exp(log_std)
+        return self._head.of_block(output, self.of_the_head())
+
+    def of_the_head(self) -> dict[str, torch.Tensor]:
+        """The head's own parameters by name."""
+        return {name: getattr(self, name) for name in self._head.parameters}
 
 
 def widened(network: GaussianNetwork, extra: int) -> GaussianNetwork:

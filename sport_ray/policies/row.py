@@ -1,4 +1,4 @@
-"""The Gaussian of a policy at one observation: the numbers of ``FrozenGaussian``, to the bit.
+"""The distribution of a policy at one observation: the numbers of ``FrozenGaussian``, to the bit.
 
 Rollouts pass observations through a network in blocks of 64 rows; for one observation that is
 ten times the work. Both sums are float64 and differ in their last bits only, and the policy is
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sport_ray.policies.heads import ROW_ACTIVATIONS, LogStd, Normalize, fixed
+from sport_ray.policies.heads import ROW_ACTIVATIONS, Normalize, fixed
 from sport_ray.policies.network import GaussianNetwork
 from sport_ray.policies.sealed import Sealed
 from sport_ray.policies.threads import one_thread
@@ -28,7 +28,7 @@ _U = 2.0**-53
 
 
 class RowPolicy(Sealed):
-    """A diagonal Gaussian policy with fixed weights, one observation at a time.
+    """A policy with fixed weights, one observation at a time.
 
     network: float64, of float32 numbers; it computes the blocks.
     """
@@ -38,8 +38,8 @@ class RowPolicy(Sealed):
         self.observation_size, self.action_size = spec.observation_size, spec.action_size
         self._network = network
         self._normalize = Normalize(spec.normalization)
-        constant = spec.std_head == "constant"
-        self._log_std = LogStd(spec, network.log_std.numpy() if constant else None)
+        own = {name: fixed(value.numpy()) for name, value in network.of_the_head().items()}
+        self._head = spec.head.of_row(own)
         self._relu = spec.activation == "relu"
         self._activate, self._steepest = ROW_ACTIVATIONS[spec.activation]
         self._layers = []
@@ -58,11 +58,11 @@ class RowPolicy(Sealed):
         """How often a block was needed."""
         return self._count[0]
 
-    def distribution(self, observation: NDArray[np.floating]) -> tuple[Array, Array]:
-        """Mean and std, each (D,), at an observation (O,): float32 numbers in float64 arrays.
+    def parameters(self, observation: NDArray[np.floating]) -> Array:
+        """The distribution's numbers (P,) at an observation (O,): float32's in a float64 array.
 
         Raises:
-            ArithmeticError: a mean or std that is not finite.
+            ArithmeticError: one that is not finite.
         """
         with np.errstate(all="ignore"):
             seen = observation.astype(np.float32).astype(np.float64)
@@ -70,12 +70,11 @@ class RowPolicy(Sealed):
             if both is None:
                 both = self._block(seen)
         if not np.isfinite(both).all():
-            raise ArithmeticError("the policy's mean or std is not finite")
-        wide = both.astype(np.float64)
-        return wide[: self.action_size], wide[self.action_size :]
+            raise ArithmeticError("the policy's distribution is not finite")
+        return both.astype(np.float64)
 
     def _row(self, x: Array) -> NDArray[np.float32] | None:
-        """Mean and std, rounded, or None where the order of summation could matter."""
+        """The numbers, rounded, or None where the order of summation could matter."""
         off = 0.0  # length of the error of x against exact arithmetic
         last = len(self._layers) - 1
         for index, (matrix, bias, norms, gamma, offset) in enumerate(self._layers):
@@ -94,19 +93,14 @@ class RowPolicy(Sealed):
                 off = self._steepest * math.sqrt(error.dot(error)) + own
                 x = self._activate(x)
         error *= 2.0 * (1.0 + 1e-6)  # theirs may err the other way
-        mean = x[: self.action_size]
-        log_std, wide = self._log_std(x[self.action_size :], error[self.action_size :])
-        std = np.exp(log_std)
-        off = error[: self.action_size]
-        low = np.concatenate((mean - off, std * (1.0 - wide))).astype(np.float32)
-        high = np.concatenate((mean + off, std * (1.0 + wide))).astype(np.float32)
-        return low if (low == high).all() and wide.max() < 1e-3 else None
+        return self._head(x, error)
 
     def _block(self, x: Array) -> NDArray[np.float32]:
-        """Mean and std as FrozenGaussian computes them."""
+        """The numbers as FrozenGaussian computes them."""
         self._count[0] += 1
         rows = torch.zeros((BLOCK, self.observation_size), dtype=torch.float64)
         rows[0] = torch.from_numpy(x)
         with torch.no_grad(), one_thread():
-            mean, std = self._network(rows)
-        return torch.cat((mean[0], std[0])).numpy().astype(np.float32)
+            found = self._network(rows)
+        numbers: NDArray[np.float32] = found.parameters[0].numpy().astype(np.float32)
+        return numbers

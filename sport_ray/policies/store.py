@@ -36,7 +36,8 @@ class PolicyFile(NamedTuple):
 def network_to_bytes(network: GaussianNetwork) -> bytes:
     """The weights as safetensors."""
     state = network.state_dict()
-    return save({name: value.detach().cpu().contiguous() for name, value in state.items()})
+    found: bytes = save({name: value.detach().cpu().contiguous() for name, value in state.items()})
+    return found
 
 
 def network_from_bytes(spec: PolicySpec, data: bytes) -> GaussianNetwork:

@@ -124,17 +124,17 @@ class ProjectedPPOConfig(PPOConfig):
         super().training(**kwargs)
         if alpha is not NotProvided and constraint is not NotProvided:
             raise UserError("give alpha or constraint, not both")
-        if base is not NotProvided:
+        if base is not NotProvided:  # type: ignore[comparison-overlap]
             if isinstance(base, (str, Path)):
                 base = load_policy(Path(base)).network
             self.base = base
-        if task is not NotProvided:
+        if task is not NotProvided:  # type: ignore[comparison-overlap]
             self.task = task
         if alpha is not NotProvided:
             self.constraint = RatioConstraint(alpha=alpha)
         if constraint is not NotProvided:
             if not isinstance(constraint, Constraint):
-                constraint = constraint_from_json(constraint)
+                constraint = constraint_from_json(constraint, run_module=True)
             self.constraint = constraint
         if gradient is not NotProvided:
             if gradient not in ("paper", "through_projection"):
@@ -171,6 +171,7 @@ class ProjectedPPOConfig(PPOConfig):
         start = self.task or self.base
         if start is None or (self.base is None and not isinstance(self.constraint, Unconstrained)):
             raise UserError("no base policy: call .training(base=<network or folder>, alpha=...)")
+        self.constraint.require_family(start.spec.family)
         if isinstance(self.env, str):
             self.env_config = {
                 "env_id": self.env,
@@ -285,7 +286,8 @@ class ProjectedPPO(PPO):
         prints = self.env_runner_group.foreach_env_runner(_runner_fingerprint)
         if len(set(prints)) != 1:
             raise ArithmeticError(f"workers hold different base policies: {sorted(set(prints))}")
-        return prints[0]
+        found: str = prints[0]
+        return found
 
 
 def _log_violations(*, env_runner: Any, metrics_logger: Any, **kwargs: Any) -> None:

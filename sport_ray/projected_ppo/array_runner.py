@@ -17,7 +17,6 @@ from ray.rllib.utils.metrics import ENV_STEP_TIMER
 from torch import Tensor
 
 from sport_ray.errors import UserError
-from sport_ray.projected_ppo.distribution import MeanStdGaussian
 from sport_ray.projected_ppo.fragment import Fragment
 from sport_ray.projected_ppo.module import POLICY_INPUTS
 
@@ -61,13 +60,14 @@ class ArrayRunner(SingleAgentEnvRunner):
     ) -> list[Any]:
         if num_timesteps is None or random_actions or self.config.in_evaluation:
             self._started = False  # the arrays' episodes are over
-            return super()._sample(
+            found: list[Any] = super()._sample(
                 num_timesteps=num_timesteps,
                 num_episodes=num_episodes,
                 explore=explore,
                 random_actions=random_actions,
                 force_reset=force_reset or not self.config.in_evaluation,
             )
+            return found
         if force_reset or self._needs_initial_reset or not self._started:
             self._restart()
         finished = len(self._finished)
@@ -107,7 +107,7 @@ class ArrayRunner(SingleAgentEnvRunner):
         while count < at_least:
             with torch.no_grad():
                 out = self.module.act(torch.from_numpy(observations[-1]).to(self._device))
-                action = MeanStdGaussian.from_logits(out[Columns.ACTION_DIST_INPUTS]).sample()
+                action = self.module.drawn_from(out[Columns.ACTION_DIST_INPUTS]).sample()
             step = self._try_env_step(self.module.for_environment(out, action))
             if step == ENV_STEP_FAILURE:  # RLlib made a new environment: what there was is lost
                 self._restart()
@@ -137,7 +137,7 @@ class ArrayRunner(SingleAgentEnvRunner):
         return Fragment(
             observations=np.stack(observations),
             actions=drawn.cpu().numpy(),
-            action_logp=MeanStdGaussian.from_logits(inputs).logp(drawn).cpu().numpy(),
+            action_logp=self.module.drawn_from(inputs).log_prob(drawn).cpu().numpy(),
             action_dist_inputs=inputs.cpu().numpy(),
             policy_inputs=stacked(POLICY_INPUTS) if POLICY_INPUTS in acted[0] else None,
             rewards=rewards,

@@ -36,7 +36,7 @@ class BudgetVectorEnv(VectorWrapper):
     whole budget, also after truncation; with NEXT_STEP resets the step after an end only resets.
     """
 
-    def __init__(self, env: VectorEnv, constraint: Constraint) -> None:
+    def __init__(self, env: VectorEnv[Any, Any, Any], constraint: Constraint) -> None:
         super().__init__(env)
         self.constraint = constraint
         space = env.single_observation_space

@@ -23,6 +23,8 @@ from sport_ray.envs.vector_stepping import VectorStepping
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.projected_ppo.budget_environment import BudgetVectorEnv
 
+AnyVectorEnv = VectorEnv[Any, Any, Any]
+
 
 class CountingViolations(VectorWrapper):
     """Counts the episodes with a violation (``info["cost"] > 0``), then drops the infos.
@@ -30,7 +32,7 @@ class CountingViolations(VectorWrapper):
     RLlib would turn the infos into one dict per environment and step.
     """
 
-    def __init__(self, env: VectorEnv) -> None:
+    def __init__(self, env: AnyVectorEnv) -> None:
         super().__init__(env)
         self._count: int | None = None  # None: the environment reports no cost
         self._violated = np.zeros(env.num_envs, dtype=bool)
@@ -57,7 +59,7 @@ class CountingViolations(VectorWrapper):
         return count
 
 
-def take_violations(env: gym.Env | VectorEnv) -> int | None:
+def take_violations(env: gym.Env[Any, Any] | AnyVectorEnv) -> int | None:
     """What the counter among the wrappers of ``env`` has to tell, if there is one."""
     layer: Any = env
     while not isinstance(layer, CountingViolations):
@@ -99,23 +101,24 @@ class TrainingEnvironment:
     its way into the environment, and meets it through the same layer as scenarios do.
     """
 
-    def __new__(cls, context: Mapping[str, Any]) -> gym.Env | VectorEnv:  # type: ignore[misc]
+    def __new__(cls, context: Mapping[str, Any]) -> gym.Env[Any, Any] | AnyVectorEnv:  # type: ignore[misc]
         """A vector environment when RLlib asks for ``num_envs``, else a single one."""
         env_id, mapping = context["env_id"], ActionMapping.from_json(context)
         if "num_envs" not in context:
             single = _cut(made_with(env_id, context["kwargs"]), context.get("cut_after"))
             mapping.require_fits(env_id, single.action_space)
             return single if mapping.squash == "none" else MappedActions(single, mapping)
-        vector: VectorEnv = VectorStepping(_vector(context), env_id)
+        vector: AnyVectorEnv = VectorStepping(_vector(context), env_id)
         mapping.require_fits(env_id, vector.single_action_space)
         if mapping.squash != "none":
             vector = MappedVectorActions(vector, mapping)
         counted = CountingViolations(vector)
-        constraint = constraint_from_json(context.get("constraint", {"name": "unconstrained"}))
+        given = context.get("constraint", {"name": "unconstrained"})
+        constraint = constraint_from_json(given, run_module=True)
         return BudgetVectorEnv(counted, constraint) if constraint.state_size else counted
 
 
-def _vector(context: Mapping[str, Any]) -> VectorEnv:
+def _vector(context: Mapping[str, Any]) -> AnyVectorEnv:
     """The author's own vector environment, or copies of the single one.
 
     Copies, too, where episodes are cut: only they can be cut without being told.

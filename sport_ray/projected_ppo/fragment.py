@@ -31,8 +31,8 @@ class Fragment:
     observations: Array  # (T + 1, E, O)
     actions: Array  # (T, E, D), before squashing
     action_logp: Array  # (T, E), nats
-    action_dist_inputs: Array  # (T, E, 2D): mean, std
-    policy_inputs: Array | None  # (T, E, 4D), see POLICY_INPUTS; None without a base
+    action_dist_inputs: Array  # (T, E, P)
+    policy_inputs: Array | None  # (T, E, 2P), see POLICY_INPUTS; None without a base
     rewards: NDArray[np.float64]  # (T, E)
     terminated: NDArray[np.bool_]  # (T, E)
     truncated: NDArray[np.bool_]  # (T, E)

@@ -15,10 +15,8 @@ from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
 from torch import Tensor
 
 from sport_ray.projected_ppo.advantages import StandardiseAdvantages
-from sport_ray.projected_ppo.distribution import MeanStdGaussian
 from sport_ray.projected_ppo.fragment import Fragment, training_batch
 from sport_ray.projected_ppo.module import POLICY_INPUTS, ProjectedPPOModule
-from sport_ray.projection import kl_divergence, max_log_ratio
 
 
 class ProjectedPPOLearner(PPOTorchLearner):
@@ -76,9 +74,10 @@ class ProjectedPPOLearner(PPOTorchLearner):
             torch._foreach_mul_(gradients, min(1.0, limit / (norm + 1e-6)))
             self.metrics.log_value((module_id, f"gradients_{name}_global_norm"), norm, window=1)
         if config.grad_clip and not clips:
-            return super().postprocess_gradients_for_module(
+            found: dict[Any, Tensor] = super().postprocess_gradients_for_module(
                 module_id=module_id, config=config, module_gradients_dict=module_gradients_dict
             )
+            return found
         return module_gradients_dict
 
     def apply_gradients(self, gradients_dict: dict[Any, Tensor]) -> None:
@@ -104,19 +103,19 @@ class ProjectedPPOLearner(PPOTorchLearner):
         """PPO's loss, or the critic's alone during warm-up."""
         mask = batch.get(Columns.LOSS_MASK)
         rows = slice(None) if mask is None else mask
-        loss = super().compute_loss_for_module(
+        loss: Tensor = super().compute_loss_for_module(
             module_id=module_id, config=config, batch=batch, fwd_out=fwd_out
         )
         module: ProjectedPPOModule = self.module[module_id].unwrapped()
         with torch.no_grad():
-            current = MeanStdGaussian.from_logits(fwd_out[Columns.ACTION_DIST_INPUTS][rows])
-            logp = current.logp(batch[Columns.ACTIONS][rows])
+            current = module.drawn_from(fwd_out[Columns.ACTION_DIST_INPUTS][rows])
+            logp = current.log_prob(batch[Columns.ACTIONS][rows])
             ratio = torch.exp(logp - batch[Columns.ACTION_LOGP][rows])
             clipped = ((ratio - 1.0).abs() > config.clip_param).float().mean()
         self.metrics.log_value((module_id, "clip_fraction"), clipped, reduce="mean", window=64)
         if self.warming_up:
             error = module.compute_values(batch) - batch[Postprocessing.VALUE_TARGETS]
-            return config.vf_loss_coeff * torch.mean(error[rows] ** 2)
+            loss = config.vf_loss_coeff * torch.mean(error[rows] ** 2)
         return loss
 
     def _make_batch_if_necessary(self, training_data: Any) -> MultiAgentBatch:
@@ -155,11 +154,10 @@ class ProjectedPPOLearner(PPOTorchLearner):
         if not module.constrained:
             return
         with torch.no_grad():
-            mean, std = batch[Columns.ACTION_DIST_INPUTS][rows].chunk(2, dim=-1)
-            base_mean, base_std, task_mean, task_std = batch[POLICY_INPUTS][rows].chunk(4, dim=-1)
-            log_ratio = max_log_ratio(mean, std, base_mean, base_std)
-            limits = module.limits(batch[Columns.OBS][rows])
-            within = module.constraint.within(mean, std, base_mean, base_std, limits)
+            step = module.family.from_parameters(batch[Columns.ACTION_DIST_INPUTS][rows])
+            base, task = module.came_from(batch[POLICY_INPUTS][rows])
+            log_ratio = step.max_log_ratio(base)
+            within = module.constraint.within(step, base, module.limits(batch[Columns.OBS][rows]))
             if not bool(within.all()):
                 raise ArithmeticError(
                     f"a stored action distribution has log ratio {log_ratio[~within][0].item()} "
@@ -167,12 +165,11 @@ class ProjectedPPOLearner(PPOTorchLearner):
                     "was not sampled as projected"
                 )
             worst = log_ratio.max().item()
-            projected = ((mean != task_mean) | (std != task_std)).any(dim=-1)
             values = {
-                "projected_share": projected.float().mean(),
+                "projected_share": step.differs(task).float().mean(),
                 "mean_log_ratio": log_ratio.mean(),
-                "kl_to_base": kl_divergence(mean, std, base_mean, base_std).mean(),
-                "task_distance": kl_divergence(mean, std, task_mean, task_std).mean(),
+                "kl_to_base": step.kl(base).mean(),
+                "task_distance": step.kl(task).mean(),
             }
         self.metrics.log_value((module_id, "max_log_ratio"), worst, reduce="max")
         self.metrics.log_dict(values, key=module_id, window=1)  # of this batch

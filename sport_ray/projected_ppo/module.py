@@ -13,13 +13,14 @@ from ray.rllib.core.rl_module.torch import TorchRLModule
 from torch import Tensor
 
 from sport_ray.constraints import Constraint, Unconstrained, constraint_from_json
+from sport_ray.families import Distribution
 from sport_ray.policies.frozen import FrozenGaussian
 from sport_ray.policies.network import GaussianNetwork, PolicySpec, mlp
 from sport_ray.policies.store import network_from_bytes
-from sport_ray.projected_ppo.distribution import MeanStdGaussian
+from sport_ray.projected_ppo.distribution import ActionDistribution, action_distribution
 
 POLICY_INPUTS = "policy_inputs"
-"""Column (n, 4D) beside each action: base mean, base std, task mean, task std, as projected."""
+"""Column (n, 2P) beside each action: the base's parameters and the task's, as projected."""
 
 
 class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
@@ -39,7 +40,10 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
     def setup(self) -> None:
         """Build the networks. The base is no submodule: no optimiser and no state sees it."""
         self.spec = PolicySpec.model_validate(self.model_config["spec"])
-        self.constraint: Constraint = constraint_from_json(self.model_config["constraint"])
+        self.family = self.spec.family
+        self.constraint: Constraint = constraint_from_json(
+            self.model_config["constraint"], run_module=True
+        )
         # The environment appends what is left of a budget; the base policy does not see it.
         self.base_inputs = self.spec.observation_size - self.constraint.num_features
         self.through_projection = self.model_config["gradient"] == "through_projection"
@@ -60,9 +64,9 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
         """Only the critic stays behind on the learner."""
         return ["critic"]
 
-    def get_exploration_action_dist_cls(self) -> type[MeanStdGaussian]:
-        """The Gaussian over (mean, std)."""
-        return MeanStdGaussian
+    def get_exploration_action_dist_cls(self) -> type[ActionDistribution]:
+        """The family's own, over its parameters."""
+        return action_distribution(self.family)
 
     get_inference_action_dist_cls = get_exploration_action_dist_cls
     get_train_action_dist_cls = get_exploration_action_dist_cls
@@ -82,10 +86,10 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
     def _drawn(self, out: dict[str, Tensor]) -> dict[str, Tensor]:
         """Under a budget the action is drawn here, since its cost goes with it."""
         if self.constraint.state_size:
-            current = MeanStdGaussian.from_logits(out[Columns.ACTION_DIST_INPUTS])
+            current = self.drawn_from(out[Columns.ACTION_DIST_INPUTS])
             action = current.sample()
             out[Columns.ACTIONS] = action
-            out[Columns.ACTION_LOGP] = current.logp(action)
+            out[Columns.ACTION_LOGP] = current.log_prob(action)
             out[Columns.ACTIONS_FOR_ENV] = torch.from_numpy(self.for_environment(out, action))
         return out
 
@@ -94,40 +98,46 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
         drawn = action.cpu().numpy()
         if not self.constraint.state_size:
             return drawn
-        inputs = torch.cat([out[Columns.ACTION_DIST_INPUTS], out[POLICY_INPUTS]], dim=-1)
-        mean, std, base_mean, base_std, _, _ = inputs.cpu().double().chunk(6, dim=-1)
         exact = drawn.astype(np.float64)
-        cost = self.constraint.cost(
-            mean.numpy(), std.numpy(), base_mean.numpy(), base_std.numpy(), exact
-        )
+        base, _ = self.came_from(out[POLICY_INPUTS])
+        step = self.family.from_parameters(out[Columns.ACTION_DIST_INPUTS])
+        cost = self.constraint.cost(step, base, exact)
         return np.concatenate([exact, cost[:, None]], axis=1)
 
     def act(self, observation: Tensor) -> dict[str, Tensor]:
-        """The projected Gaussian (n, 2D) at observations (n, O), and what it came from."""
-        task_mean, task_std = self.actor(observation.float())
+        """The projected parameters (n, P) at observations (n, O), and what they came from."""
+        task = self.actor(observation.float())
         if self.base is None:
-            return {Columns.ACTION_DIST_INPUTS: torch.cat([task_mean, task_std], dim=-1)}
-        arrays = self.base.distribution(observation[..., : self.base_inputs].cpu().numpy())
-        base_mean, base_std = (torch.from_numpy(array).to(task_mean) for array in arrays)
-        limits = self.limits(observation)
-        mean, std = self.constraint.project(base_mean, base_std, task_mean, task_std, limits)
+            return {Columns.ACTION_DIST_INPUTS: task.parameters}
+        base = self.base.distribution(observation[..., : self.base_inputs].cpu().numpy())
+        base = base.to(task.parts[0])
+        step = self.constraint.project(base, task, self.limits(observation))
         return {
-            Columns.ACTION_DIST_INPUTS: torch.cat([mean, std], dim=-1),
-            POLICY_INPUTS: torch.cat([base_mean, base_std, task_mean, task_std], dim=-1),
+            Columns.ACTION_DIST_INPUTS: step.parameters,
+            POLICY_INPUTS: torch.cat([base.parameters, task.parameters], dim=-1),
         }
+
+    def drawn_from(self, parameters: Tensor) -> torch.distributions.Distribution:
+        """What actions are drawn from, for parameters (..., P)."""
+        return self.family.from_parameters(parameters).torch_distribution()
+
+    def came_from(self, inputs: Tensor) -> tuple[Distribution, Distribution]:
+        """The base's and the task's distributions of a column POLICY_INPUTS (..., 2P)."""
+        base, task = inputs.chunk(2, dim=-1)
+        return self.family.from_parameters(base), self.family.from_parameters(task)
 
     def limits(self, observation: Tensor) -> Tensor | float:
         """How far a step may go at observations (n, O): a number, or (n,) under a budget."""
         return self.constraint.feature_limits(observation[..., self.base_inputs :])
 
     def _forward_train(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        mean, std = self.actor(batch[Columns.OBS])
+        step = self.actor(batch[Columns.OBS])
         if self.through_projection and self.constrained:
-            base_mean, base_std, _, _ = batch[POLICY_INPUTS].chunk(4, dim=-1)
-            limits = self.limits(batch[Columns.OBS])
-            mean, std = self.constraint.project(base_mean, base_std, mean, std, limits)
-        return {Columns.ACTION_DIST_INPUTS: torch.cat([mean, std], dim=-1)}
+            base, _ = self.came_from(batch[POLICY_INPUTS])
+            step = self.constraint.project(base, step, self.limits(batch[Columns.OBS]))
+        return {Columns.ACTION_DIST_INPUTS: step.parameters}
 
     def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> Tensor:
         """The critic's values (n,) at the batch's observations."""
-        return self.critic(self.actor.normalized(batch[Columns.OBS])).squeeze(-1)
+        found: Tensor = self.critic(self.actor.normalized(batch[Columns.OBS])).squeeze(-1)
+        return found

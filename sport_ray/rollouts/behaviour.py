@@ -9,24 +9,21 @@ import torch
 from numpy.typing import NDArray
 
 from sport_ray.constraints import Constraint
+from sport_ray.families import Distribution
 from sport_ray.policies.frozen import FrozenGaussian
 from sport_ray.policies.network import PolicySpec
-from sport_ray.projection import max_log_ratio_arrays
 
 Array = NDArray[np.float64]
 
 
 class Step(NamedTuple):
-    """What a behaviour samples from at n states; arrays (n, D), the rest (n,)."""
+    """What a behaviour samples from at n states, in float64, and what it came from."""
 
-    mean: Array
-    std: Array
-    base_mean: Array
-    base_std: Array
-    task_mean: Array
-    task_std: Array
-    max_log_ratio: Array  # of (mean, std) over (base_mean, base_std), nats
-    projected: NDArray[np.bool_]  # whether (mean, std) differs from the task policy
+    chosen: Distribution
+    base: Distribution
+    task: Distribution
+    max_log_ratio: Array  # (n,) of ``chosen`` over ``base``, nats
+    projected: NDArray[np.bool_]  # (n,) whether ``chosen`` differs from the task policy's
 
 
 class Behaviour(Protocol):
@@ -40,7 +37,7 @@ class Behaviour(Protocol):
         ...
 
     def step(self, observation: Array, state: Array) -> Step:
-        """The Gaussians at observations (n, O) and states (n, S)."""
+        """The distributions at observations (n, O) and states (n, S)."""
         ...
 
     def spend(self, state: Array, step: Step, action: Array) -> Array:
@@ -64,11 +61,10 @@ class BaseBehaviour:
         return np.zeros((count, 0))
 
     def step(self, observation: Array, state: Array) -> Step:
-        """The base policy's Gaussians at observations (n, O)."""
-        mean, std = self.base.distribution(observation)
-        count = len(mean)
-        zeros = np.zeros(count)
-        return Step(mean, std, mean, std, mean, std, zeros, np.zeros(count, dtype=bool))
+        """The base policy's distributions at observations (n, O)."""
+        base = self.base.distribution(observation)
+        count = len(base)
+        return Step(base, base, base, np.zeros(count), np.zeros(count, dtype=bool))
 
     def spend(self, state: Array, step: Step, action: Array) -> Array:
         """No state."""
@@ -83,14 +79,19 @@ class ProjectedBehaviour:
     """
 
     def __init__(self, base: FrozenGaussian, task: FrozenGaussian, constraint: Constraint) -> None:
-        maps = [(one.spec.action_mapping, one.spec.action_size) for one in (base, task)]
+        maps = [
+            (one.spec.family, one.spec.action_mapping, one.spec.action_size) for one in (base, task)
+        ]
         if maps[0] != maps[1]:
-            raise ValueError("base and task policy differ in squashing, action or observation size")
+            raise ValueError(
+                "base and task policy differ in family, squashing, action or observation size"
+            )
+        constraint.require_family(base.spec.family)
         seen = task.spec.observation_size - base.spec.observation_size
         if seen not in (0, constraint.num_features):
             raise ValueError(
-                "base and task policy differ in squashing, action or observation size: the task "
-                f"policy sees {seen} more entries, the constraint {constraint.name!r} adds "
+                "base and task policy differ in family, squashing, action or observation size: the "
+                f"task policy sees {seen} more entries, the constraint {constraint.name!r} adds "
                 f"{constraint.num_features}"
             )
         self.base = base
@@ -108,32 +109,29 @@ class ProjectedBehaviour:
         return self.constraint.start(count)
 
     def step(self, observation: Array, state: Array) -> Step:
-        """The projected Gaussians at observations (n, O).
+        """The projected distributions at observations (n, O).
 
         Raises:
             ArithmeticError: a distribution outside the constraint's limit (must never happen).
         """
-        base_mean, base_std = self.base.distribution(observation)
+        base = self.base.distribution(observation)
         seen = observation
         if self.sees_budget:
             seen = np.concatenate([observation, self.constraint.features(state)], axis=1)
-        task_mean, task_std = self.task.distribution(seen)
-        arrays = (base_mean, base_std, task_mean, task_std)
-        base_m, base_s, task_m, task_s = (
-            torch.from_numpy(array.astype(np.float32)) for array in arrays
-        )
+        task = self.task.distribution(seen)
         limits = torch.from_numpy(self.constraint.limits(state))
-        chosen, spread = self.constraint.project(base_m, base_s, task_m, task_s, limits)
-        within = self.constraint.within(chosen, spread, base_m, base_s, limits)
-        mean, std = chosen.double().numpy(), spread.double().numpy()
-        log_ratio = max_log_ratio_arrays(mean, std, base_mean, base_std)
+        # Projected as float32 numbers, so that what is sampled from are such numbers, too.
+        single = base.to(torch.float32)
+        projected = self.constraint.project(single, task.to(torch.float32), limits)
+        within = self.constraint.within(projected, single, limits)
+        chosen = projected.to(torch.float64)
+        log_ratio = chosen.max_log_ratio(base).numpy()
         if not bool(within.all()):
             raise ArithmeticError(
                 f"log ratio {np.max(log_ratio)} exceeds {limits[~within].min().item()}: the "
                 "projection left its limit"
             )
-        projected = ((mean != task_mean) | (std != task_std)).any(axis=1)
-        return Step(mean, std, base_mean, base_std, task_mean, task_std, log_ratio, projected)
+        return Step(chosen, base, task, log_ratio, chosen.differs(task).numpy())
 
     def spend(self, state: Array, step: Step, action: Array) -> Array:
         """Charge what the drawn actions spent.
@@ -143,5 +141,4 @@ class ProjectedBehaviour:
         """
         if not self.constraint.state_size:
             return state
-        cost = self.constraint.cost(step.mean, step.std, step.base_mean, step.base_std, action)
-        return self.constraint.spend(state, cost)
+        return self.constraint.spend(state, self.constraint.cost(step.chosen, step.base, action))

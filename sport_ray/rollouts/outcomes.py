@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,8 @@ class Outcomes:
         if not 1 <= horizon <= 8 * self.verdicts.shape[1]:
             raise ValueError(f"horizon must lie in 1 … T_max of the table, got {horizon!r}")
         byte, bit = divmod(horizon - 1, 8)
-        return (self.verdicts[:, byte] >> (7 - bit)) & 1 == 1
+        found: NDArray[np.bool_] = (self.verdicts[:, byte] >> (7 - bit)) & 1 == 1
+        return found
 
     def num_violations(self, horizon: int) -> int:
         """Scenarios that do not satisfy the property within ``horizon`` steps."""
@@ -70,7 +72,7 @@ class Outcomes:
         """The columns by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
-    def rows(self, chosen: slice | NDArray) -> Outcomes:
+    def rows(self, chosen: slice | NDArray[Any]) -> Outcomes:
         """The table of some of the rows."""
         return Outcomes(**{name: values[chosen] for name, values in self.to_arrays().items()})
 

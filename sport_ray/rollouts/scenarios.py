@@ -7,12 +7,10 @@ from contextlib import closing
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sport_ray.errors import UserError
-from sport_ray.projection import kl_divergence, realised_log_ratio
 from sport_ray.properties import NEVER, parse_property
 from sport_ray.rollouts.behaviour import Behaviour, Step
 from sport_ray.rollouts.environment import ScenarioEnvironment, make_scenario_environment
@@ -57,12 +55,27 @@ class ScenarioPlan(BaseModel):
         limit = self.environment_horizon or self.horizon
         return make_scenario_environment(self.env_id, self.env_kwargs, limit, num_slots)
 
+    def signal_columns(self, environment: ScenarioEnvironment) -> list[int]:
+        """Which of the environment's signals are the property's, in the property's order.
+
+        Raises:
+            UserError: a signal that the property needs and the environment lacks.
+        """
+        given, needed = environment.signal_names, parse_property(self.property).signal_names
+        missing = [name for name in needed if name not in given]
+        if missing:
+            raise UserError(
+                f"property {self.property!r} needs the signal {missing[0]!r}; "
+                f"{self.env_id} provides {', '.join(given)}"
+            )
+        return [given.index(name) for name in needed]
+
 
 Observer = Callable[
     [NDArray[np.int64], NDArray[np.int64], Step | None, NDArray[np.float64] | None], None
 ]
-"""Called in every state with (scenario indices, step numbers, the Gaussians there, poses); in the
-last state of a scenario, where nothing is sampled any more, the Gaussians are None."""
+"""Called in every state with (scenario indices, step numbers, the distributions there, poses); in
+the last state of a scenario, where nothing is sampled any more, the distributions are None."""
 
 
 Ended = Callable[[NDArray[np.int64], NDArray[np.float64]], None]
@@ -119,20 +132,14 @@ def _run(
     tally: Tally | None,
 ) -> Outcomes:
     prop = parse_property(plan.property)
-    missing = [name for name in prop.signal_names if name not in environment.signal_names]
-    if missing:
-        raise UserError(
-            f"property {plan.property!r} needs the signal {missing[0]!r}; "
-            f"{plan.env_id} provides {', '.join(environment.signal_names)}"
-        )
-    columns = [environment.signal_names.index(name) for name in prop.signal_names]
-    mapping = behaviour.spec.action_mapping
+    columns = plan.signal_columns(environment)
+    family, mapping = behaviour.spec.family, behaviour.spec.action_mapping
     mapping.require_fits(plan.env_id, environment.action_space)
     actions = behaviour.spec.action_size
 
     scenario = np.full(slots, -1, dtype=np.int64)
     step = np.zeros(slots, dtype=np.int64)
-    noise = np.empty((slots, plan.horizon, actions))
+    noise = np.empty((slots, plan.horizon, family.noise_size(actions)))
     trace = np.full((slots, plan.horizon + 1, len(columns)), np.nan)
     sums = np.zeros((slots, 5))
     largest = np.zeros(slots)
@@ -153,7 +160,7 @@ def _run(
         for slot in chosen:
             layout, action = scenario_generators(plan.root_seed, plan.purpose, upcoming)
             generators.append(layout)
-            noise[slot] = action.standard_normal((plan.horizon, actions))
+            noise[slot] = family.draw_noise(action, plan.horizon, actions)
             scenario[slot] = upcoming
             upcoming += 1
         start_observation, signals = environment.reset(
@@ -212,18 +219,18 @@ def _run(
 
     start(np.arange(slots))
     while (live := np.flatnonzero(scenario >= 0)).size:
-        gaussians = behaviour.step(observation[live], state[live])
+        laws = behaviour.step(observation[live], state[live])
         if observer is not None:
-            observer(scenario[live], step[live], gaussians, environment.poses(live))
-        action = gaussians.mean + gaussians.std * noise[live, step[live]]
+            observer(scenario[live], step[live], laws, environment.poses(live))
+        action = laws.chosen.sample(noise[live, step[live]])
         transition = environment.step(live, mapping(action))
         step[live] += 1
         observation[live] = transition.observation
         trace[live, step[live]] = transition.signals[:, columns]
-        state[live] = behaviour.spend(state[live], gaussians, action)
-        sums[live] += _step_sums(gaussians, action)
+        state[live] = behaviour.spend(state[live], laws, action)
+        sums[live] += _step_sums(laws, action)
         furthest[live] = np.maximum(furthest[live], sums[live, 1])
-        largest[live] = np.maximum(largest[live], gaussians.max_log_ratio)
+        largest[live] = np.maximum(largest[live], laws.max_log_ratio)
         rewards[live] += transition.reward
         late = step[live] >= plan.horizon
         ended = transition.terminated | transition.truncated | late
@@ -239,16 +246,15 @@ def _run(
     return Outcomes.concatenate(parts)
 
 
-def _step_sums(gaussians: Step, action: NDArray[np.float64]) -> NDArray[np.float64]:
+def _step_sums(laws: Step, action: NDArray[np.float64]) -> NDArray[np.float64]:
     """Per-step quantities (n, 5): log ratio, realised log ratio, projected, KL base, KL task."""
-    tensors = [torch.from_numpy(array) for array in gaussians[:6]]
     return np.stack(
         [
-            gaussians.max_log_ratio,
-            realised_log_ratio(*gaussians[:4], action),
-            gaussians.projected.astype(np.float64),
-            kl_divergence(*tensors[:2], *tensors[2:4]).numpy(),
-            kl_divergence(*tensors[:2], *tensors[4:6]).numpy(),
+            laws.max_log_ratio,
+            laws.chosen.log_ratio(laws.base, action),
+            laws.projected.astype(np.float64),
+            laws.chosen.kl(laws.base).numpy(),
+            laws.chosen.kl(laws.task).numpy(),
         ],
         axis=1,
     )

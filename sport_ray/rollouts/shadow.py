@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.policies.network import PolicySpec
-from sport_ray.projection import realised_log_ratio
 from sport_ray.rollouts.behaviour import Array, BaseBehaviour, ProjectedBehaviour, Step
 from sport_ray.rollouts.outcomes import Outcomes
 from sport_ray.rollouts.scenarios import ScenarioPlan, run_scenarios
@@ -35,7 +34,7 @@ class Shadowed:
         return np.concatenate([self.watcher.start(count), np.zeros((count, 1))], axis=1)
 
     def step(self, observation: Array, state: Array) -> Step:
-        """The base policy's Gaussians; the watcher's are kept until the actions are drawn."""
+        """The base policy's distributions; the watcher's are kept until the actions are drawn."""
         self._seen = self.watcher.step(observation, state[:, :-1])
         return self.base.step(observation, state[:, :0])
 
@@ -43,7 +42,7 @@ class Shadowed:
         """The watcher pays for the base's action as if it were its own, and adds its log ratio."""
         assert self._seen is not None
         budget = self.watcher.spend(state[:, :-1], self._seen, action)
-        ratio = realised_log_ratio(*self._seen[:4], action)
+        ratio = self._seen.chosen.log_ratio(self._seen.base, action)
         return np.concatenate([budget, state[:, -1:] + ratio[:, None]], axis=1)
 
 

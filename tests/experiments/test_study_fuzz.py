@@ -81,7 +81,8 @@ def said(load: Any) -> Study | None:
     except UserError as error:
         message = str(error)
         assert message.isprintable() or "\\" in message, message
-        assert "\n" not in message and 20 < len(message) < 3000, message
+        assert "\n" not in message, message
+        assert 20 < len(message) < 3000, message
         assert "Traceback" not in message
         assert "pydantic" not in message
         return None

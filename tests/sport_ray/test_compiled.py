@@ -30,7 +30,7 @@ def test_modules_are_imported_where_nothing_can_be_cached(tmp_path, given):
     copy = read_only_copy(tmp_path)
     script = (
         "import sport_ray; import sport_ray.envs.dynamics, sport_ray.envs.observation;"
-        "import sport_ray.projection.gradient, sport_ray.projection.mean_shift as m;"
+        "import sport_ray.families.gaussian.gradient, sport_ray.families.gaussian.mean_shift as m;"
         "print(sport_ray.__file__)"
     )
     nowhere = {

@@ -155,7 +155,8 @@ def _at_least_base(row: dict[str, Any]) -> bool:
     stated, eps_base = row["prior_bound"], row["eps_base"]
     if stated is None or eps_base is None:
         return False
-    return stated >= eps_base * world_of(row) * (1 - RELATIVE_TOLERANCE)
+    found: bool = stated >= eps_base * world_of(row) * (1 - RELATIVE_TOLERANCE)
+    return found
 
 
 def _counts(done: pd.DataFrame) -> Check:

@@ -139,7 +139,8 @@ def _cross_fitted(
 def _base_rows(settings: pd.DataFrame, horizon: int | None, measure: Performance) -> pd.DataFrame:
     last = int(settings["horizon"].max() if horizon is None else horizon)
     base = settings[is_base(settings) & (settings["horizon"] == last)]
-    return base[np.isfinite(base[measure.mean])]
+    found: pd.DataFrame = base[np.isfinite(base[measure.mean])]
+    return found
 
 
 def _base_by_seed(

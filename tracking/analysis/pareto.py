@@ -63,7 +63,8 @@ def pareto_front(points: np.ndarray) -> np.ndarray:
     previous = np.concatenate([[np.inf], np.minimum.accumulate(best)[:-1]])[: first.size]
     # At the smallest risk every cost is below the empty minimum, an infinite one included.
     beats_smaller_risks = (points[:, 1] < previous[group]) | (group == 0)
-    return beats_smaller_risks & (points[:, 1] == best[group])
+    found: np.ndarray = beats_smaller_risks & (points[:, 1] == best[group])
+    return found
 
 
 def candidates(settings: pd.DataFrame, risk_kind: str) -> pd.DataFrame:
@@ -91,7 +92,8 @@ def candidates(settings: pd.DataFrame, risk_kind: str) -> pd.DataFrame:
     # The rows come by method and kind, the paper's first.
     measured = [name for name in settings.columns if name not in SETTING]
     again = chosen.duplicated(subset=["horizon", *measured], keep="first")
-    return chosen[~(again & is_base(chosen))]
+    found: pd.DataFrame = chosen[~(again & is_base(chosen))]
+    return found
 
 
 def front_mask(points: pd.DataFrame, measure: Performance) -> np.ndarray:

@@ -224,7 +224,7 @@ def _moving(axes: Axes, panel: _Panel, time: float) -> list[Artist]:
 
 def _until(path: np.ndarray, time: float) -> np.ndarray:
     """The positions of a path up to a time in steps, the last one between two of them."""
-    known = path[np.isfinite(path[:, 0])]
+    known: np.ndarray = path[np.isfinite(path[:, 0])]
     whole = int(time)
     if whole + 1 >= len(known):
         return known

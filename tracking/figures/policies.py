@@ -70,7 +70,10 @@ def draw_policies(folder: Results, frame: pd.DataFrame, out: Path) -> Drawn | No
 
 def _shift(samples: Samples) -> np.ndarray:
     """Mean distance task to projected per action, in base standard deviations: (D,)."""
-    return np.mean(np.abs(samples["task_mean"] - samples["mean"]) / samples["base_std"], axis=0)
+    found: np.ndarray = np.mean(
+        np.abs(samples["task_mean"] - samples["mean"]) / samples["base_std"], axis=0
+    )
+    return found
 
 
 def gaussian(x: np.ndarray, mean: float, std: float) -> np.ndarray:

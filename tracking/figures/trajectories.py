@@ -150,7 +150,8 @@ def _paths(axes: Axes, samples: Samples) -> None:
 def enters_hazard(poses: np.ndarray, hazard: np.ndarray, radius: float) -> np.ndarray:
     """Which of the paths (n, T+1, 2), NaN-padded, come within `radius` of `hazard`: bool (n,)."""
     distance = np.hypot(poses[..., 0] - hazard[0], poses[..., 1] - hazard[1])
-    return (np.nan_to_num(distance, nan=np.inf) <= radius).any(axis=1)
+    found: np.ndarray = (np.nan_to_num(distance, nan=np.inf) <= radius).any(axis=1)
+    return found
 
 
 def _point(xy: np.ndarray) -> tuple[float, float]:

@@ -71,6 +71,7 @@ def _satisfied_at(file: Path, sha256: str | None) -> np.ndarray | None:
         if sha256 is None or hashlib.sha256(content).hexdigest() != sha256:
             return None
         table = pq.read_table(pa.BufferReader(content), columns=["satisfied_at"])
-        return table.column("satisfied_at").to_numpy()
+        found: np.ndarray | None = table.column("satisfied_at").to_numpy()
+        return found
     except (OSError, pa.ArrowException):
         return None

@@ -87,7 +87,9 @@ def with_error(
 
 def within_unit(one: Estimate) -> Estimate:
     """The interval of a probability, cut to 0 … 1: nothing is lost, no probability lies outside."""
-    return Estimate(one.value, *(min(max(end, 0.0), 1.0) if end == end else end for end in one[1:]))
+    return Estimate(
+        one.value, *(end if math.isnan(end) else min(max(end, 0.0), 1.0) for end in one[1:])
+    )
 
 
 def standard_error(values: Array) -> float:

@@ -110,7 +110,8 @@ def _settled(values: pd.Series) -> pd.Series:
         for index, value in values.items()
         if isinstance(value, (list, dict)) or not pd.isna(value)
     }
-    return pd.Series(texts, index=values.index, dtype=_DTYPES["str"])
+    found: pd.Series = pd.Series(texts, index=values.index, dtype=_DTYPES["str"])
+    return found
 
 
 def _order_of_sources(sources: pd.Series) -> dict[str, int]:

@@ -8,12 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sport_ray.comparators.presa.losses import (
-    log_density,
-    preference_loss,
-    safety_loss,
-    segment_log_ratio,
-)
+from sport_ray.comparators.presa.losses import preference_loss, safety_loss, segment_log_ratio
 from sport_ray.comparators.presa.segments import Segments
 from sport_ray.comparators.presa.settings import AlignmentSettings
 from sport_ray.policies.network import GaussianNetwork
@@ -50,8 +45,7 @@ class Batches:
             safe = self.safe_rows[self._draw(len(self.safe_rows), half)]
             unsafe = self.unsafe_rows[self._draw(len(self.unsafe_rows), half)]
             chosen = torch.cat([chosen, safe, unsafe])
-        mean, std = network(self.observations[chosen])
-        density = log_density(mean, std, self.actions[chosen])
+        density = network(self.observations[chosen]).log_prob(self.actions[chosen])
         log_ratio = density - self.reference[chosen]
         count = len(pairs)
         preferred, other = segment_log_ratio(log_ratio[: 2 * count], settings.gamma).split(count)
@@ -110,8 +104,7 @@ class Batches:
             self.actions.flatten(0, 1).split(_ROWS),
             strict=True,
         ):
-            mean, std = network(observations)
-            parts.append(log_density(mean, std, actions))
+            parts.append(network(observations).log_prob(actions))
         return torch.cat(parts).reshape(shape)
 
 

@@ -1,7 +1,7 @@
 """Behaviours that synthetic data come from: fast and unsafe, fast and safe, slow and safe.
 
 A behaviour is a Gaussian over actions before the action mapping, as a function of observations:
-(n, O) → mean (n, D), std (n, D). ``base`` and ``noisy`` do for any environment; the others steer
+(n, O) → Gaussians (n, D). ``base`` and ``noisy`` do for any environment; the others steer
 the point robot by what its lidars show and know nothing of its simulator.
 """
 
@@ -11,17 +11,19 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from sport_ray.envs.layouts import HAZARD_RADIUS
 from sport_ray.envs.observation import GOAL_LIDAR, HAZARD_LIDAR, LIDAR_BINS, LIDAR_GAIN
 from sport_ray.errors import UserError
+from sport_ray.families import Distribution, Gaussian
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.frozen import FrozenGaussian
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 
 Array = NDArray[np.float64]
-Gaussian = Callable[[Array], tuple[Array, Array]]
+Acting = Callable[[Array], Distribution]
 
 BEHAVIOURS: dict[str, str] = {
     "base": "the base policy as it is",
@@ -68,8 +70,8 @@ def require_behaviours(names: Sequence[str], allowed: Sequence[str], env_id: str
             raise UserError(f"behaviour {name!r} {why}; {env_id} has {', '.join(allowed)}")
 
 
-def make_behaviour(name: str, base: FrozenGaussian) -> Gaussian:
-    """The Gaussian of a behaviour that ``available_behaviours`` names."""
+def make_behaviour(name: str, base: FrozenGaussian) -> Acting:
+    """What a behaviour that ``available_behaviours`` names draws from."""
     if name == "base":
         return base.distribution
     if name == "noisy":
@@ -77,12 +79,13 @@ def make_behaviour(name: str, base: FrozenGaussian) -> Gaussian:
     return partial(steer, clearance=_CLEARANCE[name])
 
 
-def _widened(base: FrozenGaussian, observation: Array) -> tuple[Array, Array]:
-    mean, std = base.distribution(observation)
-    return mean, 2.0 * std
+def _widened(base: FrozenGaussian, observation: Array) -> Gaussian:
+    given = base.distribution(observation)
+    assert isinstance(given, Gaussian)
+    return Gaussian(given.mean, 2.0 * given.std)
 
 
-def steer(observation: Array, clearance: float | None) -> tuple[Array, Array]:
+def steer(observation: Array, clearance: float | None) -> Gaussian:
     """Full push, and turn to the goal or along the hazard's tangent at a clearance (metres).
 
     Where the straight line to the goal comes closer to the hazard's edge than ``clearance``, the
@@ -105,7 +108,8 @@ def steer(observation: Array, clearance: float | None) -> tuple[Array, Array]:
     )
     turn = np.clip(heading / _TURN_PER_STEP, -0.95, 0.95)
     mean = np.stack([np.full_like(turn, _PUSH), np.arctanh(turn)], axis=1)
-    return mean, np.broadcast_to(np.asarray(_STD), mean.shape).copy()
+    std = np.broadcast_to(np.asarray(_STD), mean.shape).copy()
+    return Gaussian(torch.from_numpy(mean), torch.from_numpy(std))
 
 
 def lidar_target(lidar: Array) -> tuple[Array, Array]:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sport_ray.comparators.presa.behaviours import Gaussian
-from sport_ray.errors import UserError
-from sport_ray.policies.actions import ActionMapping
+from sport_ray.comparators.presa.behaviours import Acting
+from sport_ray.policies.network import PolicySpec
 from sport_ray.properties import NEVER, parse_property
 from sport_ray.rollouts.environment import ScenarioEnvironment
 from sport_ray.rollouts.scenarios import SLOTS, ScenarioPlan
@@ -59,7 +58,7 @@ class Episodes:
 
 
 def collect(
-    plan: ScenarioPlan, gaussian: Gaussian, mapping: ActionMapping, first: int, count: int
+    plan: ScenarioPlan, spec: PolicySpec, acting: Acting, first: int, count: int
 ) -> Episodes:
     """Run scenarios ``first`` … ``first + count − 1`` of a plan and keep every step.
 
@@ -75,36 +74,31 @@ def collect(
     for start in range(first, first + count, slots):
         together = min(slots, first + count - start)
         with closing(plan.environment(together)) as environment:
-            parts.append(_lockstep(plan, environment, gaussian, mapping, start, together))
+            parts.append(_lockstep(plan, environment, spec, acting, start, together))
     return Episodes.concatenate(parts)
 
 
 def _lockstep(
     plan: ScenarioPlan,
     environment: ScenarioEnvironment,
-    gaussian: Gaussian,
-    mapping: ActionMapping,
+    spec: PolicySpec,
+    acting: Acting,
     first: int,
     count: int,
 ) -> Episodes:
     """As many slots as scenarios, all stepped together until the last one ends."""
-    prop = parse_property(plan.property)
-    missing = [name for name in prop.signal_names if name not in environment.signal_names]
-    if missing:
-        raise UserError(
-            f"property {plan.property!r} needs the signal {missing[0]!r}; "
-            f"{plan.env_id} provides {', '.join(environment.signal_names)}"
-        )
-    columns = [environment.signal_names.index(name) for name in prop.signal_names]
-    mapping.require_fits(plan.env_id, environment.action_space)
+    columns = plan.signal_columns(environment)
+    spec.action_mapping.require_fits(plan.env_id, environment.action_space)
     generators = [
         scenario_generators(plan.root_seed, plan.purpose, first + i) for i in range(count)
     ]
     live = np.arange(count)
     numbers = range(first, first + count)
     seen, signals = environment.reset(live, [layout for layout, _ in generators], numbers)
-    size = gaussian(seen)[0].shape[1]
-    noise = np.stack([action.standard_normal((plan.horizon, size)) for _, action in generators])
+    size = spec.action_size
+    noise = np.stack(
+        [spec.family.draw_noise(action, plan.horizon, size) for _, action in generators]
+    )
 
     observations = np.full((count, plan.horizon, seen.shape[1]), np.nan)
     actions = np.full((count, plan.horizon, size), np.nan)
@@ -113,10 +107,9 @@ def _lockstep(
     trace[:, 0] = signals[:, columns]
     lengths = np.full(count, plan.horizon, dtype=np.int64)
     for step in range(plan.horizon):
-        mean, std = gaussian(seen)
-        action = mean + std * noise[live, step]
+        action = acting(seen).sample(noise[live, step])
         observations[live, step], actions[live, step] = seen, action
-        transition = environment.step(live, mapping(action))
+        transition = environment.step(live, spec.action_mapping(action))
         rewards[live, step] = transition.reward
         trace[live, step + 1] = transition.signals[:, columns]
         over = transition.terminated | transition.truncated

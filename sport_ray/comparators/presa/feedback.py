@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from sport_ray.bounds.arguments import require_integer, require_open_unit, require_real
+from sport_ray.bounds.arguments import require_at_least, require_integer, require_open_unit
 from sport_ray.comparators.presa.behaviours import (
     available_behaviours,
     default_behaviours,
@@ -58,8 +58,7 @@ class FeedbackSettings:
     def __post_init__(self) -> None:
         for name in ("num_episodes", "num_pairs", "segment_length"):
             require_integer(name, getattr(self, name), 1)
-        if require_real("preference_noise", self.preference_noise) < 0.0:
-            raise ValueError(f"preference_noise must be at least 0, got {self.preference_noise!r}")
+        require_at_least("preference_noise", self.preference_noise, 0.0)
         if self.unsafe_share is not None:
             require_open_unit("unsafe_share", self.unsafe_share)
 
@@ -105,10 +104,9 @@ def collect_episodes(
             f"num_episodes = {settings.num_episodes} cannot be shared among {len(names)} behaviours"
         )
     edges = np.linspace(0, settings.num_episodes, len(names) + 1).astype(int).tolist()
-    mapping = base.spec.action_mapping
     return Episodes.concatenate(
         [
-            collect(plan, make_behaviour(name, base), mapping, edges[i], edges[i + 1] - edges[i])
+            collect(plan, base.spec, make_behaviour(name, base), edges[i], edges[i + 1] - edges[i])
             for i, name in enumerate(names)
         ]
     )
@@ -147,4 +145,5 @@ def wins(
     draws = rng.random(len(difference))
     if noise == 0.0:
         return np.where(difference == 0.0, draws < 0.5, difference > 0.0)
-    return draws < expit(difference / noise)
+    found: NDArray[np.bool_] = draws < expit(difference / noise)
+    return found

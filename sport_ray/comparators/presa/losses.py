@@ -14,14 +14,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-_HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
-
-
-def log_density(mean: Tensor, std: Tensor, action: Tensor) -> Tensor:
-    """Log N(a; mean, diag(std²)), nats, (...,) for arguments (..., D)."""
-    z = (action - mean) / std
-    return (-0.5 * z * z - torch.log(std) - _HALF_LOG_2PI).sum(-1)
-
 
 def segment_log_ratio(log_ratio: Tensor, gamma: float) -> Tensor:
     """Σ_t γ^t ℓ_t, nats, (n,) for ℓ of shape (n, L)."""

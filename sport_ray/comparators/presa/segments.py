@@ -10,6 +10,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -83,8 +84,8 @@ class Segments:
 
 
 def make_segments(
-    observations: Sequence[ArrayLike] | NDArray,
-    actions: Sequence[ArrayLike] | NDArray,
+    observations: Sequence[ArrayLike] | NDArray[Any],
+    actions: Sequence[ArrayLike] | NDArray[Any],
     pairs: ArrayLike,
     unsafe: ArrayLike | None,
 ) -> Segments:
@@ -107,7 +108,7 @@ def make_segments(
     return Segments(seen, done, _pairs(pairs, len(seen)), _labels(unsafe, len(seen)))
 
 
-def _steps(name: str, values: Sequence[ArrayLike] | NDArray) -> NDArray[np.float32]:
+def _steps(name: str, values: Sequence[ArrayLike] | NDArray[Any]) -> NDArray[np.float32]:
     """(N, L, ·) float32 of what may be a list of arrays of unequal length."""
     if not isinstance(values, np.ndarray):
         rows = [np.asarray(row) for row in values]

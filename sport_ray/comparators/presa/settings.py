@@ -6,7 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from sport_ray.bounds.arguments import require_integer, require_probability, require_real
+from sport_ray.bounds.arguments import (
+    require_at_least,
+    require_integer,
+    require_positive,
+    require_probability,
+)
 
 Objective = Literal["presa", "preference_only", "behaviour_cloning"]
 
@@ -58,11 +63,9 @@ class AlignmentSettings:
             require_integer(name, getattr(self, name), least)
         require_integer("batch_segments", self.batch_segments, 2)
         for name in ("lr", "grad_clip", "gamma", "temperature", "scale", "safety_target"):
-            if require_real(name, getattr(self, name)) <= 0.0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)!r}")
+            require_positive(name, getattr(self, name))
         for name in ("bias", "margin", "multiplier_start", "multiplier_rate", "cloning_weight"):
-            if require_real(name, getattr(self, name)) < 0.0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)!r}")
+            require_at_least(name, getattr(self, name), 0.0)
         require_probability("safe_weight", self.safe_weight)
         for name in ("gamma", "bias"):
             if getattr(self, name) > 1.0:

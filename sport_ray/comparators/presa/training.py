@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sport_ray.comparators.presa.batches import Batches, generator_of
-from sport_ray.comparators.presa.losses import Multiplier, log_density
+from sport_ray.comparators.presa.losses import Multiplier
 from sport_ray.comparators.presa.segments import Segments
 from sport_ray.comparators.presa.settings import AlignmentSettings
 from sport_ray.policies.network import GaussianNetwork
@@ -88,8 +88,7 @@ def clone(
     with _one_thread():
         for step in range(settings.clone_steps):
             chosen = torch.randint(len(actions), (rows,), generator=generator)
-            mean, std = network(observations[chosen])
-            loss = -log_density(mean, std, actions[chosen]).mean()
+            loss = -network(observations[chosen]).log_prob(actions[chosen]).mean()
             _descend(network, optimizer, loss, settings.grad_clip, f"cloning step {step}")
     _require_finite(network)
     return network

@@ -18,7 +18,9 @@ def project_by_cone_program(
     quadratic: Array,
     radius: float,
 ) -> Array | None:
-    """Argmin ‖Δ − target‖ subject to ‖Δ‖ ≤ radius and, for i = 1 … m,
+    """The step Δ nearest to the target with ‖Δ‖ ≤ radius and every constraint kept.
+
+    That is, for i = 1 … m,
 
         offset_i + gradient_i·Δ + linear_i‖Δ‖ + quadratic_i‖Δ‖²/2 ≤ 0
 

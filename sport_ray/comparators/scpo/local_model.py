@@ -8,9 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sport_ray.bounds.arguments import require_integer, require_real
-from sport_ray.comparators.scpo.problem import Evaluation
-from sport_ray.comparators.scpo.smoothness import Smoothness
+from sport_ray.bounds.arguments import require_integer, require_positive
 
 Array = NDArray[np.float64]
 Design = Literal["basis", "random"]
@@ -45,16 +43,15 @@ def perturbations(
         ValueError: an argument out of range, by name.
     """
     dimension = require_integer("dimension", dimension, 1)
-    radius = require_real("radius", radius)
-    if radius <= 0.0:
-        raise ValueError(f"radius must be above 0, got {radius!r}")
+    radius = require_positive("radius", radius)
     if design == "basis":
         return radius * np.linalg.qr(rng.standard_normal((dimension, dimension)))[0]
     if design != "random":
         raise ValueError(f"design must be 'basis' or 'random', got {design!r}")
     count = require_integer("count", count, dimension)
     drawn = rng.standard_normal((count, dimension))
-    return radius * drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    found: Array = radius * drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    return found
 
 
 def fit_differences(
@@ -83,15 +80,3 @@ def fit_differences(
     squared = (moves**2).sum(axis=1)[:, None]
     remainder = 0.5 * smoothness[None, :] * squared + difference_errors
     return gradient, np.linalg.norm(remainder, axis=0) / singular[-1] * _OUTWARDS
-
-
-def fit_local_model(
-    centre: Evaluation, around: list[Evaluation], moves: Array, smoothness: Smoothness
-) -> LocalModel:
-    """The model at a θ from evaluations there and at θ + moves_j; errors of both add up."""
-    values = np.stack([one.constraints for one in around])
-    errors = np.stack([one.errors for one in around]) + centre.errors
-    gradient, gradient_error = fit_differences(
-        moves, values - centre.constraints, errors, smoothness.values
-    )
-    return LocalModel(centre.constraints, centre.errors, gradient, gradient_error)

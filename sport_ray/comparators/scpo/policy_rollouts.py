@@ -6,13 +6,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sport_ray.comparators.scpo.local_model import Array
 from sport_ray.policies.frozen import FrozenGaussian
 from sport_ray.policies.network import GaussianNetwork
 from sport_ray.rollouts import BaseBehaviour, Outcomes, ScenarioPlan, run_scenarios
 
-Array = NDArray[np.float64]
 Objective = Callable[[Outcomes], Array]
 """What is to be small, per scenario, (n,)."""
 

@@ -1,7 +1,7 @@
 """SCPO on a policy whose violation probability is known from rollouts only.
 
-Steps come from a local model as in :mod:`sport_ray.comparators.scpo.optimise`, here of noisy
-differences under common random numbers and with an estimated L: it proposes. Whether a proposal may
+Steps come from a local model (docs/comparators.md), here of noisy differences under common random
+numbers and with an estimated L: it proposes. Whether a proposal may
 be kept is decided by fresh rollouts alone (:mod:`sport_ray.comparators.scpo.acceptance`), so the
 claim needs no L.
 """
@@ -11,19 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sport_ray.comparators.scpo.acceptance import AcceptanceTests
-from sport_ray.comparators.scpo.local_model import LocalModel, fit_differences, perturbations
+from sport_ray.comparators.scpo.local_model import Array, LocalModel, fit_differences, perturbations
 from sport_ray.comparators.scpo.policy_rollouts import CountedRollouts, Episodes
 from sport_ray.comparators.scpo.safe_region import SafeRegion
-from sport_ray.comparators.scpo.smoothness import Smoothness
 from sport_ray.comparators.scpo.subspace import OutputSubspace
 from sport_ray.errors import UserError
 from sport_ray.policies.network import GaussianNetwork
 from sport_ray.streams import stream
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -124,8 +120,7 @@ def search(
             model.gradient,
             model.gradient_error,
         )
-        region = SafeRegion(limit, Smoothness(np.array([smoothness]), "estimated"),
-                            settings.trust_radius)  # fmt: skip
+        region = SafeRegion(limit, np.array([smoothness]), settings.trust_radius)
         gains = np.array([np.mean(one.objective - centre.objective) for one in around])
         target = region.project(theta, -settings.step_size * np.linalg.pinv(moves) @ gains).theta
         if target is None or np.array_equal(target, theta):

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sport_ray.bounds.arguments import require_real
+from sport_ray.bounds.arguments import require_positive
 from sport_ray.comparators.scpo.cone import project_by_cone_program
-from sport_ray.comparators.scpo.local_model import LocalModel
-from sport_ray.comparators.scpo.smoothness import Smoothness
+from sport_ray.comparators.scpo.local_model import Array, LocalModel
 
-Array = NDArray[np.float64]
 _SHRINKING = (*(1.0 - 10.0**-k for k in range(12, 0, -1)), 0.75, 0.5, 0.25, 0.1, 0.01, 0.001)
 _SOLVER_ACCURACY = 1.0 - 1e-3
 
@@ -31,7 +28,9 @@ class Projection(NamedTuple):
 
 @dataclass(frozen=True)
 class SafeRegion:
-    """Steps Δ with ‖Δ‖ ≤ radius and, for every constraint i, an upper bound of at most 0 on it:
+    """Steps Δ with ‖Δ‖ ≤ radius and an upper bound of at most 0 on every constraint.
+
+    The bound on constraint i is
 
         value_i + value_error_i + gradient_i·Δ + gradient_error_i‖Δ‖ + L_i‖Δ‖²/2 ≤ 0
 
@@ -39,12 +38,14 @@ class SafeRegion:
     """
 
     model: LocalModel
-    smoothness: Smoothness
+    smoothness: Array  # L, (m,)
     radius: float
 
     def __post_init__(self) -> None:
-        if require_real("radius", self.radius) <= 0.0:
-            raise ValueError(f"radius must be above 0, got {self.radius!r}")
+        require_positive("radius", self.radius)
+        known = self.smoothness
+        if known.ndim != 1 or not (np.isfinite(known) & (known >= 0.0)).all():
+            raise ValueError(f"smoothness must be finite numbers of at least 0, got {known}")
 
     def upper(self, step: Array) -> Array:
         """The left side above at a step (d,), for every constraint (m,), rounded up.
@@ -53,10 +54,11 @@ class SafeRegion:
         absolute values: more than twice the standard bound.
         """
         model, length = self.model, float(np.linalg.norm(step))
-        curved = model.gradient_error * length + 0.5 * self.smoothness.values * length**2
+        curved = model.gradient_error * length + 0.5 * self.smoothness * length**2
         value = model.value + model.value_error + model.gradient @ step + curved
         size = np.abs(model.value) + model.value_error + np.abs(model.gradient) @ np.abs(step)
-        return np.nextafter(value + _rounding(step) * (size + curved), np.inf)
+        found: Array = np.nextafter(value + _rounding(step) * (size + curved), np.inf)
+        return found
 
     def contains(self, step: Array) -> bool:
         """Whether a step is in the region, as evaluated in float64; False in any doubt."""
@@ -96,7 +98,7 @@ class SafeRegion:
             model.value + model.value_error,
             model.gradient,
             model.gradient_error,
-            self.smoothness.values,
+            self.smoothness,
             radius,
         )
 

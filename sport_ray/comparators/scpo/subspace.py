@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from sport_ray.bounds.arguments import require_integer
+from sport_ray.comparators.scpo.local_model import Array
 from sport_ray.policies.network import GaussianNetwork, blank_network
-
-Array = NDArray[np.float64]
 
 
 class OutputSubspace:

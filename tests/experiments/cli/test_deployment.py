@@ -170,7 +170,9 @@ def test_what_cannot_go_out_is_told_in_one_line(results: Path, tmp_path: Path) -
         (("zz", "--results", tmp_path), "has no cells"),
     ):
         status, output = run("export", *given, "--out", tmp_path / "out")
-        assert status == 2 and reason in output and "\n" not in output, output
+        assert status == 2, output
+        assert reason in output
+        assert "\n" not in output
     assert not (tmp_path / "out").exists()
 
 

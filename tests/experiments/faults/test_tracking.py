@@ -144,8 +144,8 @@ def test_the_password_of_a_tracking_uri_is_nowhere(
     said = []
     with tempfile.TemporaryDirectory(prefix="ray") as own, pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_TMPDIR", own)
-        for stage in ("certify", "sweep", "run"):
-            said.append(sport_ray(stage, study, "--results", certified))
+        stages = ("certify", "sweep", "run")
+        said += [sport_ray(stage, study, "--results", certified) for stage in stages]
         said.append(sport_ray("report", study, "--results", certified, "--track"))
         assert list(Path(own).rglob("*.log"))
         assert holding(Path(own)) == []

@@ -15,14 +15,10 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_the_error_and_what_it_came_from() -> None:
-    try:
-        try:
-            raise FULL
-        except OSError as error:
-            raise RuntimeError("cannot save") from error
-    except RuntimeError as wrapped:
-        assert is_disk_full(wrapped)
-        assert is_disk_full(RayTaskError("step", "traceback", wrapped))
+    wrapped = RuntimeError("cannot save")
+    wrapped.__cause__ = FULL
+    assert is_disk_full(wrapped)
+    assert is_disk_full(RayTaskError("step", "traceback", wrapped))
     assert is_disk_full(OSError(errno.EDQUOT, "Disk quota exceeded"))
     assert not is_disk_full(OSError(errno.EACCES, "Permission denied"))
     assert not is_disk_full(ValueError("No space left on device"))

@@ -1,6 +1,4 @@
-"""Imported task policies: found beside the study, named by what they hold, refused if they do not
-fit.
-"""
+"""Imported task policies: found beside the study, named by what they hold, refused or fit."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def test_the_policy_is_what_numpy_computes(tmp_path, more):
         assert (log_std == -1.0).any()
         assert (log_std == 0.7).any()
     with torch.no_grad():
-        got_mean, got_std = network(torch.from_numpy(seen).double())
+        got_mean, got_std = network(torch.from_numpy(seen).double()).parts
     np.testing.assert_allclose(got_mean, mean, rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(got_std, np.exp(log_std), rtol=1e-12)
     drawn = np.random.default_rng(2).normal(scale=3, size=(20, ACTIONS))

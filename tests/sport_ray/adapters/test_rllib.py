@@ -81,7 +81,7 @@ def test_the_density_is_rllib_s(module):
         theirs = module.get_exploration_action_dist_cls().from_logits(
             out[Columns.ACTION_DIST_INPUTS]
         )
-        mean, std = network(seen)
+        mean, std = network(seen).parts
     inner = theirs._dist
     torch.testing.assert_close(mean, inner.mean, rtol=1e-12, atol=1e-13)
     torch.testing.assert_close(std, inner.stddev, rtol=1e-12, atol=0.0)

@@ -106,7 +106,7 @@ def require_same(model: Any, network: GaussianNetwork, raw: np.ndarray, seen: np
     model.policy.double()
     mean, std = source_gaussian(model, torch.from_numpy(seen).double())
     with torch.no_grad():
-        got_mean, got_std = network.double()(torch.from_numpy(raw).double())
+        got_mean, got_std = network.double()(torch.from_numpy(raw).double()).parts
     torch.testing.assert_close(got_mean, mean, rtol=1e-12, atol=1e-13)
     torch.testing.assert_close(got_std, std, rtol=1e-12, atol=0.0)
     action = mean + 1.5 * std * torch.randn(
@@ -128,7 +128,7 @@ def test_in_float32_both_are_right_to_its_rounding(model):
     seen = torch.from_numpy(observations())
     mean, std = source_gaussian(model, seen)
     with torch.no_grad():
-        got_mean, got_std = from_sb3(model)(seen)
+        got_mean, got_std = from_sb3(model)(seen).parts
     # Here they are equal to the bit; another machine may sum in another order.
     torch.testing.assert_close(got_mean, mean, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(got_std, std, rtol=1e-5, atol=0.0)
@@ -320,7 +320,7 @@ def test_sac_s_squashed_density_is_ours_and_the_jacobian_s():
     network = from_sb3(model).double()
     model.policy.double()
     seen = torch.from_numpy(observations(20)).double()
-    mean, std = network(seen)
+    mean, std = network(seen).parts
     drawn = mean + std * torch.tensor([[0.7, -0.4]], dtype=torch.float64)
     mean_, std_ = source_gaussian(model, seen)
     chosen = model.policy.actor.action_dist.proba_distribution(mean_, torch.log(std_))

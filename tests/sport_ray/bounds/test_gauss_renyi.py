@@ -19,7 +19,7 @@ from sport_ray.bounds.gauss_renyi import (
     renyi_bound,
     renyi_cost,
 )
-from sport_ray.projection import max_log_ratio_arrays
+from sport_ray.families.gaussian.arrays import max_log_ratio_arrays
 from tests.exact_mdp import shrink_worst
 
 probabilities = st.floats(-12.0, -0.01).map(lambda exponent: 10.0**exponent)

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from sport_ray.constraints import Constraint
+from tests.gaussians import gaussian
 
 Array = NDArray[np.float64]
 Long = NDArray[np.longdouble]
@@ -48,10 +49,10 @@ def hostile_paths(
         task_std = base_std * (10.0 ** rng.uniform(-4.0, 1.0, shape)).astype(np.float32)
         task_std = np.where(rng.random(shape) < 0.2, base_std, task_std)
         limits = torch.from_numpy(constraint.limits(state[live]))
-        given = [torch.from_numpy(x) for x in (base_mean, base_std, task_mean, task_std)]
-        projected = constraint.project(*given, limits)
-        assert bool(constraint.within(*projected, *given[:2], limits).all())
-        mean, std = (x.double().numpy() for x in projected)
+        base, task = gaussian(base_mean, base_std), gaussian(task_mean, task_std)
+        chosen = constraint.project(base, task, limits)
+        assert bool(constraint.within(chosen, base, limits).all())
+        mean, std = chosen.arrays()
         base_mean, base_std = base_mean.astype(np.float64), base_std.astype(np.float64)
         action = mean + std * rng.normal(size=shape)
         narrow = (std < base_std) & (np.arange(live.size) % 2 == 0)[:, None]
@@ -59,7 +60,7 @@ def hostile_paths(
         worst = (mean - base_mean * share) / (1.0 - share)
         worst = np.clip(worst, mean - 8.0 * std, mean + 8.0 * std)
         action = np.where(narrow, worst, action)
-        cost = constraint.cost(mean, std, base_mean, base_std, action)
+        cost = constraint.cost(chosen, base, action)
         state[live] = constraint.spend(state[live], cost)
         total[live] += log_ratio(mean, std, base_mean, base_std, action)
         peak[live] = np.maximum(peak[live], total[live])

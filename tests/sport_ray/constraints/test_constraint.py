@@ -26,7 +26,8 @@ from sport_ray.constraints.mean_shift import MeanShiftBudget
 from sport_ray.constraints.pathwise import PathwiseBudget, PathwiseBudgetAll
 from sport_ray.constraints.violation_time import ViolationTimeConstraint
 from sport_ray.errors import UserError
-from sport_ray.projection import max_log_ratio
+from sport_ray.families import Gaussian
+from tests.gaussians import gaussian
 
 ONES = torch.ones(3, 2)
 
@@ -102,8 +103,16 @@ def test_every_process_finds_a_constraint_by_its_module(tmp_path):
         "    name = 'mine'\n"
     )
     code = (
+        "import sys\n"
         "from sport_ray.constraints import constraint_from_json as made\n"
-        "print(made({'name': 'my_own_bounds:mine', 'alpha': 2.0}).to_json())\n"
+        "from sport_ray.errors import UserError\n"
+        "record = {'name': 'my_own_bounds:mine', 'alpha': 2.0}\n"
+        "try:\n"
+        "    made(record)\n"
+        "except UserError as error:\n"
+        "    assert 'import it first' in str(error)\n"
+        "assert 'my_own_bounds' not in sys.modules\n"  # a file that names it runs nothing
+        "print(made(record, run_module=True).to_json())\n"
     )
     paths = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
     done = subprocess.run(
@@ -118,7 +127,7 @@ def test_every_process_finds_a_constraint_by_its_module(tmp_path):
 
 def test_a_module_that_is_not_there_is_named():
     with pytest.raises(UserError, match="'nowhere:mine': cannot import 'nowhere': No module named"):
-        constraint_from_json({"name": "nowhere:mine", "alpha": 2.0})
+        constraint_from_json({"name": "nowhere:mine", "alpha": 2.0}, run_module=True)
 
 
 def test_a_taken_name_is_refused():
@@ -159,7 +168,7 @@ def test_without_a_budget_every_state_allows_the_same(constraint, count):
     assert constraint.num_features == 0
     assert constraint.feature_limits(torch.from_numpy(features)) == constraint.log_ratio_limit
     two = np.ones((count, 2))
-    cost = constraint.cost(2 * two, 0.5 * two, two, two, two)
+    cost = constraint.cost(gaussian(2 * two, 0.5 * two), gaussian(two, two), two)
     assert cost.tolist() == [0.0] * count
     assert constraint.spend(state, cost) is state
 
@@ -183,30 +192,25 @@ def test_rows_are_charged_by_themselves(constraint):
     rng = np.random.default_rng(0)
     state = constraint.start(5) * rng.uniform(0.1, 1.0, (5, 1))
     given = [torch.from_numpy(rng.normal(size=(5, 2)).astype(np.float32)) for _ in range(4)]
-    given[1], given[3] = given[1].exp(), given[3].exp()
+    base, task = Gaussian(given[0], given[1].exp()), Gaussian(given[2], given[3].exp())
     limits = torch.from_numpy(constraint.limits(state))
-    mean, std = constraint.project(*given, limits)
+    step = constraint.project(base, task, limits)
     action = rng.normal(size=(5, 2))
-    exact = [x.double().numpy() for x in (mean, std, given[0], given[1])]
-    after = constraint.spend(state, constraint.cost(*exact, action))
+    after = constraint.spend(state, constraint.cost(step, base, action))
     for row in range(5):
-        one = constraint.project(*(x[row] for x in given), limits[row])
-        assert torch.equal(one[0], mean[row])
-        assert torch.equal(one[1], std[row])
+        one = constraint.project(base[row], task[row], limits[row])
+        assert not one.differs(step[row])
         pick = slice(row, row + 1)
-        cost = constraint.cost(*(x[pick] for x in exact), action[pick])
+        cost = constraint.cost(step[pick], base[pick], action[pick])
         assert np.array_equal(constraint.spend(state[pick], cost), after[pick])
 
 
 @pytest.mark.parametrize("constraint", [*STATELESS[:2], *BUDGETS])
 def test_without_limits_it_is_the_first_state_s(constraint):
     ones = torch.ones(3, 2)
-    given = (0.0 * ones, ones, 9.0 * ones, 0.1 * ones)
+    given = Gaussian(0.0 * ones, ones), Gaussian(9.0 * ones, 0.1 * ones)
     first = torch.from_numpy(constraint.limits(constraint.start(3)))
-    for got, want in zip(
-        constraint.project(*given), constraint.project(*given, first), strict=True
-    ):
-        assert torch.equal(got, want)
+    assert not constraint.project(*given).differs(constraint.project(*given, first)).any()
 
 
 @given(st.floats(0.0, allow_nan=False, allow_infinity=False))
@@ -222,19 +226,17 @@ def test_rounding_to_float32_is_downwards_and_to_the_nearest_below(value):
 def test_ratio_projects_within_its_limit():
     constraint = RatioConstraint(alpha=1.5)
     assert constraint.log_ratio_limit == constraint.log_alpha == math.log(1.5)
-    mean, std = constraint.project(0 * ONES, ONES, ONES, 0.5 * ONES)
-    ratio = max_log_ratio(mean, std, 0 * ONES, ONES)
+    base = Gaussian(0 * ONES, ONES)
+    ratio = constraint.project(base, Gaussian(ONES, 0.5 * ONES)).max_log_ratio(base)
     assert ((ratio <= constraint.log_ratio_limit) & (ratio > 0.99 * math.log(1.5))).all()
 
 
 def test_alpha_one_is_the_base_and_unconstrained_the_task():
-    task = (ONES, 0.5 * ONES)
-    mean, std = RatioConstraint(alpha=1.0).project(0 * ONES, ONES, *task)
-    assert torch.equal(mean, 0 * ONES)
-    assert torch.equal(std, ONES)
+    base, task = Gaussian(0 * ONES, ONES), Gaussian(ONES, 0.5 * ONES)
+    assert not RatioConstraint(alpha=1.0).project(base, task).differs(base).any()
     free = Unconstrained()
     assert free.log_ratio_limit == math.inf
-    assert free.project(0 * ONES, ONES, *task) == task
+    assert free.project(base, task) is task
 
 
 @pytest.mark.parametrize("alpha", [0.99, 0.0, -1.0, math.nan, math.inf, "1.5", True, None])

@@ -119,10 +119,10 @@ def test_an_overspending_step_stops_the_run(plan, base, task, budget, monkeypatc
     """A projection that forgets its limit is caught before its action is charged."""
     loose = RatioConstraint(3.0)
     kind = type(budget)
-    monkeypatch.setattr(kind, "project", lambda self, *given: loose.project(*given[:4]))
+    monkeypatch.setattr(kind, "project", lambda self, base, task, limits: loose.project(base, task))
     with pytest.raises(ArithmeticError, match="left its limit"):
         run_scenarios(plan, ProjectedBehaviour(base, task, budget), 0, 50)
-    monkeypatch.setattr(kind, "within", lambda self, mean, *rest: torch.isfinite(mean[:, 0]))
+    monkeypatch.setattr(kind, "within", lambda self, step, *rest: step.valid())
     with pytest.raises(ArithmeticError, match="overspent its budget"):
         run_scenarios(plan, ProjectedBehaviour(base, task, budget), 0, 50)
 

@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as hnp
 from sport_ray.constraints.budget import SPENT
 from sport_ray.constraints.mean_shift import MeanShiftBudget
 from sport_ray.errors import UserError
+from tests.gaussians import gaussian
 from tests.sport_ray.constraints.adversary import hostile_paths
 
 COUNTDOWN = tuple(float(n) for n in range(20, 0, -1))
@@ -60,14 +61,14 @@ widths = hnp.arrays(np.float32, (4, 3), elements=st.floats(2**-10, 2**10, width=
 
 @given(numbers, numbers, widths)
 def test_the_cost_is_the_squared_shift_rounded_up(mean, base_mean, std):
-    given = [x.astype(np.float64) for x in (mean, std, base_mean, std)]
+    given = gaussian(mean, std), gaussian(base_mean, std)
     constraint = MeanShiftBudget(1.0)
     cost = constraint.cost(*given, action=np.zeros((4, 3)))
     assert np.array_equal(cost, constraint.cost(*given, action=np.full((4, 3), 7.0)))
     for row, value in enumerate(cost):
         exact = sum(
             ((Fraction(x) - Fraction(m)) / Fraction(s)) ** 2
-            for x, s, m, _ in zip(*(one[row].tolist() for one in given), strict=True)
+            for x, s, m in zip(*(one[row].tolist() for one in (mean, std, base_mean)), strict=True)
         )
         assert exact <= Fraction(value) <= exact * (1 + Fraction(1, 10**14)) + Fraction(1, 10**300)
 
@@ -105,14 +106,14 @@ class Careless(MeanShiftBudget):
     def limits(self, state):
         return np.sqrt(np.maximum(state[:, 0], 0.0))
 
-    def within(self, mean, std, mean_base, std_base, limits):
-        return torch.ones(len(mean), dtype=torch.bool)
+    def within(self, step, base, limits):
+        return torch.ones(len(step), dtype=torch.bool)
 
-    def project(self, mean_base, std_base, mean_task, std_task, limits=None):
-        shift = (mean_task - mean_base) / std_base
+    def project(self, base, task, limits=None):
+        shift = (task.mean - base.mean) / base.std
         length = torch.linalg.vector_norm(shift, dim=-1)
         scale = torch.clamp(limits.float() / length.clamp(min=1e-30), max=1.0)[..., None]
-        return mean_base + shift * scale * std_base, std_base
+        return gaussian(base.mean + shift * scale * base.std, base.std)
 
     def spend(self, state, cost):
         return np.stack([np.maximum(state[:, 0] - cost, 0.0), state[:, 1] + 1.0], axis=1)
@@ -130,24 +131,26 @@ def test_a_task_exactly_at_the_limit_is_projected_within_it(limit, base):
     base_mean, std = torch.full((1, 1), base), torch.ones(1, 1)
     constraint, limits = MeanShiftBudget(9.0), torch.tensor([limit], dtype=torch.float64)
     for task in (base + limit, base - limit):
-        given = (base_mean, std, torch.full((1, 1), task), std)
-        mean, out = constraint.project(*given, limits)
-        assert constraint.within(mean, out, base_mean, std, limits).all()
+        step = constraint.project(
+            gaussian(base_mean, std), gaussian(torch.full((1, 1), task), std), limits
+        )
+        assert constraint.within(step, gaussian(base_mean, std), limits).all()
 
 
 def test_another_std_or_a_larger_shift_is_not_within():
     constraint = MeanShiftBudget(1.0)
-    base = torch.zeros(4, 2), torch.ones(4, 2)
-    mean, std = base[0].clone(), base[1].clone()
+    base = gaussian(torch.zeros(4, 2), torch.ones(4, 2))
+    mean, std = base.mean.clone(), base.std.clone()
     mean[1, 0] = 1.0
     std[2, 1] = 0.999
     mean[3, 1] = math.nan
     with pytest.raises(ValueError, match="mean must be finite"):
-        constraint.within(mean, std, *base, torch.ones(4))
+        constraint.within(gaussian(mean, std), base, torch.ones(4))
     mean[3, 1] = 0.5
-    within = constraint.within(mean, std, *base, torch.tensor([0.0, 0.99, 1.0, 0.5000001]))
+    step = gaussian(mean, std)
+    within = constraint.within(step, base, torch.tensor([0.0, 0.99, 1.0, 0.5000001]))
     assert within.tolist() == [True, False, False, True]
-    assert not constraint.within(mean, std, *base, math.nan).any()
+    assert not constraint.within(step, base, math.nan).any()
 
 
 def test_the_gradient_is_the_scaled_shift_s_own():
@@ -160,7 +163,8 @@ def test_the_gradient_is_the_scaled_shift_s_own():
     constraint = MeanShiftBudget(1.0)
 
     def mean_at(task):
-        return constraint.project(base_mean, base_std, task, base_std, limits)[0]
+        base = gaussian(base_mean, base_std)
+        return constraint.project(base, gaussian(task, base_std), limits).mean
 
     given = task.clone().requires_grad_()
     mean = mean_at(given)

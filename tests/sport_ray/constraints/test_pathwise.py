@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as hnp
 from sport_ray.constraints.budget import PACE, SPENT
 from sport_ray.constraints.pathwise import PathwiseBudget, PathwiseBudgetAll, PathwiseBudgetSpread
 from sport_ray.errors import UserError
+from tests.gaussians import gaussian
 from tests.sport_ray.constraints.adversary import hostile_paths
 
 MP = mpmath.mp.clone()
@@ -70,7 +71,7 @@ widths = hnp.arrays(np.float32, (4, 3), elements=st.floats(2**-10, 2**10, width=
 def test_the_cost_is_the_realised_log_ratio_rounded_up(mean, std, base_mean, base_std, action):
     """Against 50 digits, from the very numbers; by no more than 1e-12 of its terms."""
     given = [x.astype(np.float64) for x in (mean, std, base_mean, base_std, action)]
-    cost = PathwiseBudget(1.0).cost(*given)
+    cost = PathwiseBudget(1.0).cost(gaussian(mean, std), gaussian(base_mean, base_std), given[4])
     for row, value in enumerate(cost):
         exact, size = MP.mpf(0), MP.mpf(1)
         for x, s, m, b, a in zip(*(one[row].tolist() for one in given), strict=True):
@@ -84,7 +85,7 @@ def test_the_cost_is_the_realised_log_ratio_rounded_up(mean, std, base_mean, bas
 def test_the_base_costs_exactly_nothing():
     rng = np.random.default_rng(0)
     mean, std, action = rng.normal(size=(9, 2)), rng.uniform(0.1, 2.0, (9, 2)), np.ones((9, 2))
-    cost = PathwiseBudget(1.0).cost(mean, std, mean, std, action)
+    cost = PathwiseBudget(1.0).cost(gaussian(mean, std), gaussian(mean, std), action)
     assert cost.tolist() == [0.0] * 9
 
 
@@ -92,7 +93,8 @@ def test_an_action_beyond_all_numbers_is_refused():
     constraint = PathwiseBudget(1.0)
     one = np.ones((1, 1))
     with np.errstate(over="ignore", invalid="ignore"):
-        cost = constraint.cost(0.5 * one, 0.5 * one, 0.0 * one, one, 1e200 * one)
+        step, base = gaussian(0.5 * one, 0.5 * one), gaussian(0.0 * one, one)
+        cost = constraint.cost(step, base, 1e200 * one)
     with pytest.raises(ArithmeticError, match="overspent"):
         constraint.spend(constraint.start(1), cost)
 
@@ -191,10 +193,9 @@ def test_each_use_gets_its_rule(evidence):
 
 def test_nothing_to_spend_is_the_base_to_the_bit():
     constraint = PathwiseBudget(0.0)
-    base = torch.tensor([[0.3, -2.0]]), torch.tensor([[0.7, 1.1]])
-    mean, std = constraint.project(*base, torch.ones(1, 2), torch.full((1, 2), 0.1))
-    assert torch.equal(mean, base[0])
-    assert torch.equal(std, base[1])
+    base = gaussian([[0.3, -2.0]], [[0.7, 1.1]])
+    task = gaussian(torch.ones(1, 2), torch.full((1, 2), 0.1))
+    assert not constraint.project(base, task).differs(base).any()
 
 
 @pytest.mark.parametrize(

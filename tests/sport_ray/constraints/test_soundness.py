@@ -25,6 +25,7 @@ from sport_ray.policies import FrozenGaussian, GaussianNetwork, PolicySpec
 from sport_ray.policies.network import widened
 from sport_ray.rollouts import ProjectedBehaviour, ScenarioPlan, run_scenarios
 from tests.exact_mdp import TABULAR, TabularEnv, register_tabular, sign_policy, worst_event
+from tests.gaussians import gaussian
 
 Array = NDArray[np.float64]
 Task = Callable[[Array, Array], tuple[Array, Array]]
@@ -46,17 +47,18 @@ def two_steps(constraint: Constraint, task: Task) -> Laws:
 
     def project(first: Array, state: Array) -> tuple[Array, Array]:
         mean, std = task(first, constraint.features(state).astype(np.float64))
-        given = [torch.from_numpy(x.astype(np.float32)[:, None]) for x in (mean, std)]
-        base = torch.zeros_like(given[0]), torch.ones_like(given[0])
+        given = gaussian(*(x.astype(np.float32)[:, None] for x in (mean, std)))
+        base = gaussian(torch.zeros_like(given.mean), torch.ones_like(given.std))
         limits = torch.from_numpy(constraint.limits(state))
-        chosen = constraint.project(*base, *given, limits)
-        assert constraint.within(*chosen, *base, limits).all()
-        return chosen[0].double().numpy(), chosen[1].double().numpy()
+        chosen = constraint.project(base, given, limits)
+        assert constraint.within(chosen, base, limits).all()
+        return chosen.arrays()
 
     one = np.ones((len(GRID), 1))
     mean, std = project(np.full(1, np.nan), constraint.start(1))
     first = log_density(mean, std)[0]
-    cost = constraint.cost(mean * one, std * one, 0.0 * one, one, GRID[:, None])
+    step, base = gaussian(mean * one, std * one), gaussian(0.0 * one, one)
+    cost = constraint.cost(step, base, GRID[:, None])
     mean, std = project(GRID, constraint.spend(constraint.start(len(GRID)), cost))
     log_ratio = first[:, None] + log_density(mean, std)
     base = WEIGHT[:, None] * WEIGHT[None, :]
@@ -173,7 +175,7 @@ def test_an_adversary_on_an_exact_problem(evidence, constraint, sees):
         task.body[0].weight[0] = torch.from_numpy(3.0 * worse)
         task.body[0].bias[1] = -0.5
     frozen = FrozenGaussian(base)
-    mean, std = frozen.distribution(np.eye(5))
+    mean, std = frozen.distribution(np.eye(5)).arrays()
     eps = mdp.violation(sign_policy(mean[:, 0], std[:, 0]), horizon)
     if sees:
         task = widened(task, constraint.num_features)

@@ -101,14 +101,20 @@ def test_any_line_that_is_altered_is_found(bundle: Path, observations: np.ndarra
 
 FORGERIES: dict[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {
     "another action": ("bounds", lambda r: r.update(drawn=[9.0, 9.0])),
-    "wider than the base": ("bounds", lambda r: r.update(std=[2.0 * x for x in r["base_std"]])),
-    "far from the base": ("bounds", lambda r: r.update(mean=[x + 5.0 for x in r["base_mean"]])),
+    "wider than the base": (
+        "bounds",
+        lambda r: r["chosen"].update(std=[2.0 * x for x in r["base"]["std"]]),
+    ),
+    "far from the base": (
+        "bounds",
+        lambda r: r["chosen"].update(mean=[x + 5.0 for x in r["base"]["mean"]]),
+    ),
     "another limit": ("bounds", lambda r: r.update(limit=r["limit"] * 2.0)),
     "another distance": ("bounds", lambda r: r.update(max_log_ratio=0.0)),
     "another cost": ("bounds", lambda r: r.update(cost=r["cost"] - 0.1)),
     "another budget": ("bounds", lambda r: r.update(state=[*(x + 0.1 for x in r["state"]), 0.0])),
     "an endless distance": ("bounds", lambda r: r.update(max_log_ratio=None)),
-    "no width": ("bounds", lambda r: r.update(std=[0.0 for _ in r["std"]])),
+    "no width": ("bounds", lambda r: r["chosen"].update(std=[0.0] * len(r["drawn"]))),
     "not a number": ("bounds", lambda r: r.update(drawn=["nan", 0.0])),
     "one entry less": ("bounds", lambda r: r.update(drawn=r["drawn"][:1])),
     "another step": ("order", lambda r: r.update(step=r["step"] + 1)),
@@ -148,8 +154,9 @@ def test_a_consistent_log_of_other_policies_or_draws_is_found_with_the_bundle(
 
     def moved(number: int, record: dict[str, Any]) -> None:
         if number == 4:  # base and task and draw shifted alike: every bound still holds
-            for name in ("base_mean", "mean", "drawn"):
-                record[name] = [x + 0.25 for x in record[name]]
+            for given, name in ((record["base"], "mean"), (record["chosen"], "mean"),
+                                (record, "drawn")):  # fmt: skip
+                given[name] = [x + 0.25 for x in given[name]]
 
     def reseeded(number: int, record: dict[str, Any]) -> None:
         if record["kind"] == "reset":
@@ -244,11 +251,11 @@ def test_the_base_policy_may_not_be_chosen_where_the_task_policy_was_to_act(
 
     def forge(number: int, record: dict[str, Any]) -> None:
         if number == 4:
-            drawn = np.array(record["base_mean"]) + np.array(record["base_std"]) * noise
+            drawn = np.array(record["base"]["mean"]) + np.array(record["base"]["std"]) * noise
             record.update(
                 played="base", drawn=drawn.tolist(), max_log_ratio=0.0, cost=0.0, log_ratio=0.0
             )
-            del record["mean"], record["std"]
+            del record["chosen"]
 
     log.write_bytes(resealed(lines, forge))
     assert failed(audit_log(log)) == []

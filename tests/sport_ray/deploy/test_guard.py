@@ -68,8 +68,8 @@ def test_what_is_no_observation_is_refused_and_the_episode_with_it(
     good = observations[0]
     spoiled = [np.append(good, 0.0), good[:-1], good[None], good[0], [], "goal", None,
                good.astype(complex), good > 0.0, [good, 1.0]]  # fmt: skip
-    for value in (np.nan, np.inf, -np.inf, 1e39):
-        spoiled.append(np.where(np.arange(len(good)) == 7, value, good))
+    numbers = (np.nan, np.inf, -np.inf, 1e39)
+    spoiled += [np.where(np.arange(len(good)) == 7, value, good) for value in numbers]
     for wrong in spoiled:
         policy = load(bundle, on_breach=on_breach)
         policy.reset(0)

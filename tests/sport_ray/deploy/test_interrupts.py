@@ -338,7 +338,7 @@ def test_nothing_that_is_read_can_be_written(bundle: Path, observations: np.ndar
     assert policy.last is not None
     assert policy.bundle.task is not None
     policy.last.drawn[:] = 9.0
-    policy.last.gaussians.mean[:] = 9.0
+    policy.last.chosen.mean[:] = 9.0
     assert (np.tanh(policy.last.drawn) == action).all()
     action[:] = 9.0
     assert (np.abs(policy.act(observations[0])) <= 1.0).all()
@@ -353,9 +353,9 @@ def test_nothing_that_is_read_can_be_written(bundle: Path, observations: np.ndar
         (policy.bundle.base.spec, "squash"),
     ]  # fmt: skip
     for owner, name in parts:
-        with pytest.raises((AttributeError, TypeError)):
+        with pytest.raises((AttributeError, TypeError, ValueError)):
             setattr(owner, name, 1e9)
-        with pytest.raises((AttributeError, TypeError)):
+        with pytest.raises((AttributeError, TypeError, ValueError)):
             delattr(owner, name)
     for array in (policy.bundle.bounds.low, policy.bundle.bounds.high):
         with pytest.raises(ValueError, match="read-only"):

@@ -16,6 +16,7 @@ import pytest
 from sport_ray.deploy import BeyondPromise, DeployedPolicy, audit_log, load, read_bundle
 from sport_ray.deploy.export import Export, write_bundle
 from sport_ray.deploy.seeds import seed_words, stream
+from sport_ray.families import Gaussian
 from sport_ray.policies import FrozenGaussian, load_policy
 from sport_ray.properties import parse_property
 from sport_ray.rollouts import Outcomes, ProjectedBehaviour, ScenarioPlan, run_scenarios
@@ -108,9 +109,9 @@ def test_each_step_samples_from_the_evaluated_gaussians(
             assert last is not None
             assert last.played == "task"
             assert last.step == step
-            for mine, its in zip(last.gaussians, expected[:4], strict=True):
-                np.testing.assert_array_equal(mine, its[0])
-            drawn = expected.mean + expected.std * noise[step]
+            assert not last.chosen.differs(expected.chosen[0])
+            assert not last.base.differs(expected.base[0])
+            drawn = expected.chosen.sample(noise[step])
             np.testing.assert_array_equal(action, np.tanh(drawn[0]))
             state = behaviour.spend(state, expected, drawn)
             assert policy.left == (state[0, 0] if state.size else np.inf)
@@ -140,7 +141,7 @@ def test_the_whole_law_is_sampled_not_its_mean(bundle: Path, observations: np.nd
         policy.reset(seed)
         policy.act(observations[3])
         drawn.append(policy.last.drawn)
-    mean, std = policy.last.gaussians[:2]
+    mean, std = policy.last.chosen.arrays()
     # A mean of 2000 draws is off by more than 5 of its deviations once in 1.7 million.
     assert (np.abs(np.mean(drawn, axis=0) - mean) < 5.0 * std / np.sqrt(2000)).all()
     assert (np.abs(np.std(drawn, axis=0) / std - 1.0) < 5.0 / np.sqrt(4000)).all()
@@ -191,8 +192,8 @@ def test_a_step_that_cannot_be_shown_to_be_within_is_the_base_policys(
     policy = load(bundle)
     constraint = policy.bundle.constraint
 
-    def beyond(self, mean_base, std_base, mean_task, std_task, limits):
-        return mean_task, 0.5 * std_base
+    def beyond(self, base, task, limits):
+        return Gaussian(task.mean, 0.5 * base.std)
 
     def broken(self, *given):
         raise ArithmeticError("no solution")
@@ -203,14 +204,15 @@ def test_a_step_that_cannot_be_shown_to_be_within_is_the_base_policys(
         policy.act(observations[0])
         assert policy.last.played == "base"
         assert policy.last.max_log_ratio == 0.0
-        np.testing.assert_array_equal(policy.last.gaussians.mean, policy.last.gaussians.base_mean)
+        assert not policy.last.chosen.differs(policy.last.base)
 
 
 def test_an_action_that_cannot_be_charged_is_not_played_nor_drawn_again(
     bundle: Path, observations: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was drawn is refused because of what it is: the base's action from the same noise, or
-    another draw, would be no sample of the base policy.
+    """What was drawn is refused because of what it is.
+
+    The base's action from the same noise, or another draw, would be no sample of the base policy.
     """
     log = tmp_path / "log.jsonl"
     policy = load(bundle, on_breach="base", log=log)
@@ -229,8 +231,7 @@ def test_an_action_that_cannot_be_charged_is_not_played_nor_drawn_again(
     policy.act(observations[1])  # for the rest of the episode: the base policy
     assert policy.last.played == "base"
     noise = stream(seed_words(0), 1).standard_normal(2)  # not the one that was refused
-    step = policy.last.gaussians
-    np.testing.assert_array_equal(policy.last.drawn, step.base_mean + step.base_std * noise)
+    np.testing.assert_array_equal(policy.last.drawn, policy.last.base.sample(noise))
     policy.close()
     assert [c.name for c in audit_log(log, read_bundle(bundle)) if c.passed is False] == ["promise"]
 

@@ -192,7 +192,7 @@ def violations(kwargs: dict, count: int, horizon: int, seed: int) -> int:
     noise = np.random.default_rng(seed - 1)
     reached, entered = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
     for _ in range(horizon):
-        mean, std = base.distribution(obs)
+        mean, std = base.distribution(obs).arrays()
         result = simulator.step(slots, np.tanh(mean + std * noise.standard_normal(mean.shape)))
         obs, (hazard, goal) = result.obs, (result.signals >= 0.0).T
         entered |= hazard & ~reached

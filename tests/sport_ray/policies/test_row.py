@@ -35,12 +35,11 @@ def seen(count: int, scale: float, seed: int = 0) -> np.ndarray:
 
 
 def require_same(frozen: FrozenGaussian, row: RowPolicy, observations: np.ndarray) -> None:
-    mean, std = frozen.distribution(observations)  # more than FEW, so in blocks
+    mean, std = frozen.distribution(observations).arrays()  # more than FEW, so in blocks
     for index, observation in enumerate(observations):
         alone = frozen.distribution(observation[None])
-        np.testing.assert_array_equal(np.concatenate(alone), [mean[index], std[index]])
-        for mine, its in zip(row.distribution(observation), (mean, std), strict=True):
-            np.testing.assert_array_equal(mine, its[index])
+        np.testing.assert_array_equal(np.concatenate(alone.arrays()), [mean[index], std[index]])
+        np.testing.assert_array_equal(row.parameters(observation), [*mean[index], *std[index]])
         block = row._block(observation.astype(np.float32).astype(np.float64))
         np.testing.assert_array_equal(block, np.concatenate((mean[index], std[index])))
 
@@ -59,10 +58,9 @@ def test_the_same_bits_as_in_rollouts(activation: str, head: str) -> None:
 
 def test_the_same_bits_at_256_and_a_block_is_rarely_needed() -> None:
     frozen, row = pair()
-    mean, std = frozen.distribution(observations := seen(1000, 1.0))
+    mean, std = frozen.distribution(observations := seen(1000, 1.0)).arrays()
     for index, observation in enumerate(observations):
-        for mine, its in zip(row.distribution(observation), (mean, std), strict=True):
-            np.testing.assert_array_equal(mine, its[index])
+        np.testing.assert_array_equal(row.parameters(observation), [*mean[index], *std[index]])
     assert 0 <= row.blocks < 50
 
 
@@ -84,7 +82,7 @@ def test_the_error_bound_covers_what_a_block_sums_otherwise(
 def test_a_mean_that_overflows_is_an_error() -> None:
     _, row = pair(scale=1e12, hidden=(8, 8))
     with pytest.raises(ArithmeticError, match="not finite"):
-        row.distribution(np.full(7, 3e38))
+        row.parameters(np.full(7, 3e38))
 
 
 def test_weights_in_memory_cannot_be_written() -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from sport_ray.families import Gaussian
 from sport_ray.policies import FrozenGaussian
 from sport_ray.projected_ppo import ProjectedPPOConfig
-from sport_ray.projection import max_log_ratio
 from sport_ray.rollouts import BaseBehaviour, ScenarioPlan, run_scenarios
 
 ENV = "sport_ray/PointReachAvoid-v0"
@@ -116,9 +116,9 @@ def test_inference_sampling_is_stochastic_and_projected(small_base, sampling):
                 for name in ("action_dist_inputs", "policy_inputs")
             )
         assert not np.allclose(actions, inputs[..., :2])
-        mean, std = torch.from_numpy(inputs).chunk(2, dim=-1)
-        base_mean, base_std, _, _ = torch.from_numpy(policies).chunk(4, dim=-1)
-        assert float(max_log_ratio(mean, std, base_mean, base_std).max()) <= math.log(1.2)
+        step = Gaussian.from_parameters(torch.from_numpy(inputs))
+        base, _ = torch.from_numpy(policies).chunk(2, dim=-1)
+        assert float(step.max_log_ratio(Gaussian.from_parameters(base)).max()) <= math.log(1.2)
     finally:
         algorithm.stop()
 

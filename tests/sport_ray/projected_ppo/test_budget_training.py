@@ -12,6 +12,7 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.learner.training_data import TrainingData
 
 from sport_ray.constraints import constraint_from_json
+from sport_ray.families import Gaussian
 from sport_ray.policies import GaussianNetwork
 from sport_ray.projected_ppo import ProjectedPPOConfig
 from sport_ray.projected_ppo.fragment import Fragment
@@ -127,13 +128,10 @@ def replay(constraint, samples, states, first):
         for now in range(len(actions)):
             expected = constraint.features(state)
             assert np.array_equal(np.float32(seen[now : now + 1, -2:]), expected)
-            mean, std, base_mean, base_std, _, _ = np.split(
-                np.concatenate([chosen[now], inputs[now]]).astype(np.float64)[None], 6, axis=1
-            )
-            given = [torch.from_numpy(x) for x in (mean, std, base_mean, base_std)]
-            assert constraint.within(*given, torch.from_numpy(constraint.limits(state))).all()
-            action = actions[now : now + 1].astype(np.float64)
-            cost = constraint.cost(mean, std, base_mean, base_std, action)
+            numbers = torch.from_numpy(np.concatenate([chosen[now], inputs[now]])[None])
+            step, base, _ = (Gaussian.from_parameters(x) for x in numbers.chunk(3, dim=-1))
+            assert constraint.within(step, base, torch.from_numpy(constraint.limits(state))).all()
+            cost = constraint.cost(step, base, actions[now : now + 1].astype(np.float64))
             # Rounded to float32 on its way through RLlib, so charged as the next number above.
             cost = np.nextafter(np.float32(cost), np.float32(np.inf)) * (cost != 0.0)
             state = constraint.spend(state, cost.astype(np.float64))

@@ -13,8 +13,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from sport_ray.constraints import constraint_from_json
-from sport_ray.projected_ppo.distribution import MeanStdGaussian
-from sport_ray.projection import kl_divergence, max_log_ratio
+from sport_ray.families import Gaussian
 
 GPU = torch.device("cuda", 0)
 
@@ -109,15 +108,15 @@ def test_projection_and_its_checks_take_them_and_give_the_same(gaussians, constr
     features = torch.full((64, max(kind.num_features, 1)), 0.25)
 
     def everything(tensors: list[torch.Tensor], features: torch.Tensor) -> list[torch.Tensor]:
-        base_mean, base_std, task_mean, task_std = tensors
+        base, task = Gaussian(*tensors[:2]), Gaussian(*tensors[2:])
         limits = kind.feature_limits(features)
-        mean, std = kind.project(base_mean, base_std, task_mean, task_std, limits)
-        kept = kind.within(mean, std, base_mean, base_std, limits)
-        ratio = max_log_ratio(mean, std, base_mean, base_std)
-        distance = kl_divergence(mean, std, task_mean, task_std)
-        logp = MeanStdGaussian.from_logits(torch.cat([mean, std], dim=-1)).logp(task_mean)
+        step = kind.project(base, task, limits)
+        kept = kind.within(step, base, limits)
+        again = Gaussian.from_parameters(step.parameters)
+        logp = again.torch_distribution().log_prob(task.mean)
+        cost = torch.from_numpy(kind.cost(step, base, task.mean.cpu().double().numpy()))
         assert bool(kept.all())
-        return [mean, std, kept, ratio, distance, logp]
+        return [*step.parts, kept, step.max_log_ratio(base), step.kl(task), logp, cost]
 
     here = everything(gaussians, features)
     with _Moves():
@@ -133,8 +132,8 @@ def test_the_gradient_through_the_projection_comes_back_to_them(gaussians):
     def gradient(tensors: list[torch.Tensor]) -> torch.Tensor:
         base_mean, base_std, task_mean, task_std = tensors
         task_mean = task_mean.detach().clone().requires_grad_()
-        mean, std = kind.project(base_mean, base_std, task_mean, task_std, kind.log_ratio_limit)
-        (mean.sum() + std.sum()).backward()
+        base, task = Gaussian(base_mean, base_std), Gaussian(task_mean, task_std)
+        kind.project(base, task, kind.log_ratio_limit).parameters.sum().backward()
         assert task_mean.grad is not None
         return task_mean.grad
 

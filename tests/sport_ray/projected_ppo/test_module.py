@@ -8,11 +8,11 @@ import pytest
 import torch
 from ray.rllib.core.columns import Columns
 
+from sport_ray.families import Gaussian
 from sport_ray.policies import FrozenGaussian, GaussianNetwork
 from sport_ray.policies.store import network_to_bytes
-from sport_ray.projected_ppo.distribution import MeanStdGaussian
+from sport_ray.projected_ppo.distribution import action_distribution
 from sport_ray.projected_ppo.module import POLICY_INPUTS, ProjectedPPOModule
-from sport_ray.projection import max_log_ratio, project_kl
 
 ALPHA = 1.3
 
@@ -49,18 +49,14 @@ def observations() -> torch.Tensor:
 def test_acting_returns_the_projected_policy(small_base, task, observations, way):
     module = make_module(small_base, task)
     out = getattr(module, way)({Columns.OBS: observations})
-    mean, std = out[Columns.ACTION_DIST_INPUTS].chunk(2, dim=-1)
-    base_mean, base_std, task_mean, task_std = out[POLICY_INPUTS].chunk(4, dim=-1)
-    frozen = FrozenGaussian(small_base).distribution(observations.numpy())
-    assert np.array_equal(base_mean.numpy(), frozen[0])
-    assert np.array_equal(base_std.numpy(), frozen[1])
-    assert float(max_log_ratio(task_mean, task_std, base_mean, base_std).min()) > np.log(ALPHA)
-    ratio = max_log_ratio(mean, std, base_mean, base_std)
+    step = Gaussian.from_parameters(out[Columns.ACTION_DIST_INPUTS])
+    base, drawn = (Gaussian.from_parameters(x) for x in out[POLICY_INPUTS].chunk(2, dim=-1))
+    assert not base.differs(FrozenGaussian(small_base).distribution(observations.numpy())).any()
+    assert float(drawn.max_log_ratio(base).min()) > np.log(ALPHA)
+    ratio = step.max_log_ratio(base)
     assert float(ratio.max()) <= np.log(ALPHA)
     assert float(ratio.min()) > 0.9 * np.log(ALPHA)  # the constraint binds: it is used
-    expected = project_kl(base_mean, base_std, task_mean, task_std, np.log(ALPHA))
-    assert torch.equal(mean, expected[0])
-    assert torch.equal(std, expected[1])
+    assert not step.differs(drawn.projected(base, np.log(ALPHA))).any()
 
 
 def test_alpha_one_is_the_base_to_the_bit(small_base, task, observations):
@@ -72,8 +68,7 @@ def test_alpha_one_is_the_base_to_the_bit(small_base, task, observations):
 def test_training_sees_the_unprojected_task_policy(small_base, task, observations):
     module = make_module(small_base, task)
     out = module.forward_train({Columns.OBS: observations})
-    expected = torch.cat(task(observations), dim=-1)
-    assert torch.equal(out[Columns.ACTION_DIST_INPUTS], expected)
+    assert torch.equal(out[Columns.ACTION_DIST_INPUTS], task(observations).parameters)
 
 
 def test_gradient_through_the_projection(small_base, task, observations):
@@ -106,7 +101,7 @@ def test_only_the_critic_stays_on_the_learner(small_base, task):
 
 
 def test_the_mean_action_is_never_taken():
-    dist = MeanStdGaussian.from_logits(torch.tensor([[0.0, 1.0, 2.0, 3.0]]))
+    dist = action_distribution(Gaussian).from_logits(torch.tensor([[0.0, 1.0, 2.0, 3.0]]))
     assert dist.to_deterministic() is dist
     draws = dist.sample(sample_shape=(20_000,))
     assert torch.allclose(draws.mean(0), torch.tensor([[0.0, 1.0]]), atol=0.1)

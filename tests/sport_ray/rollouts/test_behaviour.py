@@ -9,8 +9,8 @@ import pytest
 
 from sport_ray.constraints import RatioConstraint, Unconstrained
 from sport_ray.errors import UserError
+from sport_ray.families import Gaussian
 from sport_ray.policies import FrozenGaussian, GaussianNetwork
-from sport_ray.projection import max_log_ratio_arrays
 from sport_ray.rollouts import BaseBehaviour, ProjectedBehaviour
 
 EMPTY = np.zeros((50, 0))
@@ -29,31 +29,26 @@ def test_the_largest_ratio_is_that_of_the_numbers_sampled_from(
     step = ProjectedBehaviour(robot_base, robot_task, RatioConstraint(alpha)).step(
         observations, EMPTY
     )
-    for values in step[:6]:
+    for values in (*step.chosen.arrays(), *step.base.arrays(), *step.task.arrays()):
         np.testing.assert_array_equal(values.astype(np.float32).astype(np.float64), values)
-    wanted = max_log_ratio_arrays(step.mean, step.std, step.base_mean, step.base_std)
-    np.testing.assert_array_equal(step.max_log_ratio, wanted)
+    np.testing.assert_array_equal(step.max_log_ratio, step.chosen.max_log_ratio(step.base))
     assert (step.max_log_ratio <= math.log(alpha)).all()
-    for got, want in zip(
-        (step.base_mean, step.base_std), robot_base.distribution(observations), strict=True
-    ):
-        np.testing.assert_array_equal(got, want)
-    same = (step.mean == step.task_mean).all(axis=1) & (step.std == step.task_std).all(axis=1)
+    assert not step.base.differs(robot_base.distribution(observations)).any()
+    (mean, std), (task_mean, task_std) = step.chosen.arrays(), step.task.arrays()
+    same = (mean == task_mean).all(axis=1) & (std == task_std).all(axis=1)
     np.testing.assert_array_equal(step.projected, ~same)
 
 
 def test_without_a_constraint_the_task_policy_acts(robot_base, robot_task, observations):
     step = ProjectedBehaviour(robot_base, robot_task, Unconstrained()).step(observations, EMPTY)
-    mean, std = robot_task.distribution(observations)
-    np.testing.assert_array_equal(step.mean, mean)
-    np.testing.assert_array_equal(step.std, std)
+    assert not step.chosen.differs(robot_task.distribution(observations)).any()
     assert not step.projected.any()
     assert np.isinf(step.max_log_ratio).any()  # where its std is above the base's
 
 
 def test_the_base_acts_as_itself(robot_base, observations):
     step = BaseBehaviour(robot_base).step(observations, EMPTY)
-    np.testing.assert_array_equal(step.mean, robot_base.distribution(observations)[0])
+    assert not step.chosen.differs(robot_base.distribution(observations)).any()
     assert not step.max_log_ratio.any()
     assert not step.projected.any()
 
@@ -67,8 +62,8 @@ def test_a_projection_outside_its_bound_is_an_error(
     class Leaky(RatioConstraint):
         """Returns the base's std and a mean off it: an infinite ratio, or none at all."""
 
-        def project(self, mean_base, std_base, mean_task, std_task, limits=None):
-            return mean_base + offset, std_base
+        def project(self, base, task, limits=None):
+            return Gaussian(base.mean + offset, base.std)
 
     with pytest.raises((ArithmeticError, ValueError), match=message):
         ProjectedBehaviour(robot_base, robot_task, Leaky(1.5)).step(observations, EMPTY)
@@ -78,8 +73,8 @@ def test_not_even_a_hair_beyond_the_bound(robot_base, robot_task, observations):
     class Generous(RatioConstraint):
         """Projects onto a bound larger than it says, by 1e-6."""
 
-        def project(self, *gaussians):
-            return RatioConstraint(self.alpha * (1.0 + 1e-6)).project(*gaussians[:4])
+        def project(self, base, task, limits=None):
+            return RatioConstraint(self.alpha * (1.0 + 1e-6)).project(base, task)
 
     with pytest.raises(ArithmeticError, match=r"log ratio 0\.4054\d+ exceeds 0\.4054"):
         ProjectedBehaviour(robot_base, robot_task, Generous(1.5)).step(observations, EMPTY)
@@ -100,5 +95,5 @@ def test_nan_observations_are_refused(robot_base, robot_task, observations):
 )
 def test_policies_that_cannot_be_compared_are_refused(robot_base, change):
     other = FrozenGaussian(GaussianNetwork(robot_base.spec.model_copy(update=change)))
-    with pytest.raises(ValueError, match="differ in squashing, action or observation size"):
+    with pytest.raises(ValueError, match="differ in family, squashing, action or observation size"):
         ProjectedBehaviour(robot_base, other, RatioConstraint(1.5))

@@ -75,8 +75,8 @@ def test_one_copy_gives_the_same_table_and_is_closed(walk_behaviour, robot_base)
     with pytest.raises(UserError, match="needs the signal 'home'"):
         run_scenarios(plan("one copy", "F home", copies=1), walk_behaviour, 0, 9)
     assert Habits.alive == 0
-    base, mapping = walk_behaviour.base, walk_behaviour.spec.action_mapping
-    episodes = collect(plan("one copy", copies=1), base.distribution, mapping, 0, 3)
+    base = walk_behaviour.base
+    episodes = collect(plan("one copy", copies=1), base.spec, base.distribution, 0, 3)
     assert len(episodes.lengths) == 3
     assert Habits.alive == 0
 

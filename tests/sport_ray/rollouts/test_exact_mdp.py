@@ -56,7 +56,7 @@ def plan(root_seed: int = 1, **kwargs) -> ScenarioPlan:
 def exact(policy: FrozenGaussian) -> float:
     """P(violation within T) of a policy on ``late_hazard()``, by dynamic programming."""
     mdp = late_hazard()
-    mean, std = policy.distribution(np.eye(len(mdp.start)))
+    mean, std = policy.distribution(np.eye(len(mdp.start))).arrays()
     return mdp.violation(sign_policy(mean[:, 0], std[:, 0]), HORIZON)
 
 

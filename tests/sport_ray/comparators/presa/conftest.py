@@ -38,7 +38,7 @@ def contextual_results(network: GaussianNetwork) -> tuple[float, float]:
     """Mean of a·s, and the probability that a·s is unsafe, both exact, over the two contexts."""
     context = torch.tensor([[-1.0], [1.0]])
     with torch.no_grad():
-        mean, std = (value.double().numpy() for value in network(context))
+        mean, std = network(context).arrays()
     along = mean * context.numpy()
     return float(along.mean()), float(stats.norm.sf(UNSAFE_BEYOND, along, std).mean())
 

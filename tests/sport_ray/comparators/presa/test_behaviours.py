@@ -37,7 +37,7 @@ def hazard_and_steps(robot_plan, base: FrozenGaussian, name: str) -> tuple[float
     """Share of episodes in the hazard, and their mean length, on the fixed layout."""
     kwargs = {"layout": "fixed", "end_on_violation": False}
     plan = robot_plan.model_copy(update={"env_kwargs": kwargs, "horizon": 40})
-    episodes = collect(plan, make_behaviour(name, base), TANH, 0, 100)
+    episodes = collect(plan, base.spec, make_behaviour(name, base), 0, 100)
     return episodes.num_violations() / 100, float(episodes.lengths.mean())
 
 
@@ -55,11 +55,11 @@ def test_they_are_fast_and_unsafe_fast_and_safe_slow_and_safe(robot_plan, small_
 def test_noisy_is_the_base_with_twice_its_std(small_base):
     base = FrozenGaussian(small_base)
     observation = np.random.default_rng(0).normal(size=(5, 44))
-    mean, std = base.distribution(observation)
-    noisy_mean, noisy_std = make_behaviour("noisy", base)(observation)
+    mean, std = base.distribution(observation).arrays()
+    noisy_mean, noisy_std = make_behaviour("noisy", base)(observation).arrays()
     np.testing.assert_array_equal(noisy_mean, mean)
     np.testing.assert_array_equal(noisy_std, 2.0 * std)
-    np.testing.assert_array_equal(make_behaviour("base", base)(observation), (mean, std))
+    np.testing.assert_array_equal(make_behaviour("base", base)(observation).arrays(), (mean, std))
 
 
 def test_steering_is_for_the_point_robot_alone():

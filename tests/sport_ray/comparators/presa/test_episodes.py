@@ -20,7 +20,7 @@ assert sport_ray
 @pytest.fixture
 def episodes(robot_plan: ScenarioPlan, small_base) -> Episodes:
     base = FrozenGaussian(small_base)
-    return collect(robot_plan, make_behaviour("close", base), base.spec.action_mapping, 0, 40)
+    return collect(robot_plan, base.spec, make_behaviour("close", base), 0, 40)
 
 
 def test_a_replay_gives_the_same_observations_rewards_and_signals(robot_plan, episodes):
@@ -50,7 +50,7 @@ def test_a_replay_gives_the_same_observations_rewards_and_signals(robot_plan, ep
 def test_the_base_goes_as_in_run_scenarios(robot_plan, small_base):
     """The same plan, the same scenarios: lengths, rewards and verdicts agree."""
     base = FrozenGaussian(small_base)
-    got = collect(robot_plan, make_behaviour("base", base), base.spec.action_mapping, 3, 30)
+    got = collect(robot_plan, base.spec, make_behaviour("base", base), 3, 30)
     want = run_scenarios(robot_plan, BaseBehaviour(base), 3, 30, slots=7)
     np.testing.assert_array_equal(got.lengths, want.length)
     np.testing.assert_allclose(np.nansum(got.rewards, axis=1), want.total_reward, atol=1e-12)
@@ -70,7 +70,7 @@ def test_violations_are_counted_once_per_episode(robot_plan, small_base):
     base = FrozenGaussian(small_base)
     kwargs = {"layout": "fixed", "end_on_violation": False}
     plan = robot_plan.model_copy(update={"env_kwargs": kwargs})
-    found = collect(plan, make_behaviour("straight", base), base.spec.action_mapping, 0, 20)
+    found = collect(plan, base.spec, make_behaviour("straight", base), 0, 20)
     entered = (found.signals[:, :, 0] >= 0.0).any(axis=1)  # NaN is not
     assert found.num_violations() == entered.sum() > 15
     assert ((found.signals[:, :, 0] >= 0.0).sum(axis=1) > 1).any()  # it goes on inside
@@ -78,9 +78,9 @@ def test_violations_are_counted_once_per_episode(robot_plan, small_base):
 
 def test_how_they_are_split_changes_nothing(robot_plan, small_base):
     base = FrozenGaussian(small_base)
-    behaviour, mapping = make_behaviour("base", base), base.spec.action_mapping
-    whole = collect(robot_plan, behaviour, mapping, 0, 20)
-    parts = [collect(robot_plan, behaviour, mapping, *part) for part in ((0, 7), (7, 13))]
+    behaviour = make_behaviour("base", base)
+    whole = collect(robot_plan, base.spec, behaviour, 0, 20)
+    parts = [collect(robot_plan, base.spec, behaviour, *part) for part in ((0, 7), (7, 13))]
     joined = Episodes.concatenate(parts)
     for name in ("observations", "actions", "rewards", "signals", "lengths"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(joined, name))
@@ -90,4 +90,4 @@ def test_a_missing_signal_is_one_line(robot_plan, small_base):
     base = FrozenGaussian(small_base)
     plan = robot_plan.model_copy(update={"property": "(!hazard) U home"})
     with pytest.raises(UserError, match="needs the signal 'home'"):
-        collect(plan, make_behaviour("base", base), base.spec.action_mapping, 0, 2)
+        collect(plan, base.spec, make_behaviour("base", base), 0, 2)

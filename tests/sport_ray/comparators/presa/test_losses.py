@@ -7,24 +7,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy import stats
 
 from sport_ray.comparators.presa import Multiplier, preference_loss, safety_loss, segment_log_ratio
-from sport_ray.comparators.presa.losses import log_density
 from sport_ray.policies import GaussianNetwork, PolicySpec
 
 
 def doubles(*values: float) -> torch.Tensor:
     return torch.tensor(values, dtype=torch.float64)
-
-
-def test_the_log_density_is_the_gaussians():
-    rng = np.random.default_rng(0)
-    mean, action = rng.normal(size=(2, 7, 3))
-    std = np.exp(rng.normal(size=(7, 3)))
-    got = log_density(*(torch.from_numpy(array) for array in (mean, std, action)))
-    wanted = stats.norm.logpdf(action, mean, std).sum(-1)
-    np.testing.assert_allclose(got.numpy(), wanted, rtol=1e-13)
 
 
 def test_a_segments_score_is_discounted_from_its_first_step():
@@ -102,7 +91,7 @@ def test_gradients_with_respect_to_weights_are_finite_differences():
     unsafe = torch.tensor([True, False, True, False, False, True])
 
     def objective() -> torch.Tensor:
-        density = log_density(*network(observations), actions)
+        density = network(observations).log_prob(actions)
         log_ratio = density - reference
         sums = segment_log_ratio(log_ratio, 0.9)
         pref = preference_loss(sums[:3], sums[3:], temperature=0.4, bias=0.5)

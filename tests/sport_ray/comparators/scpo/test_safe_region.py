@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sport_ray.comparators.scpo import LocalModel, SafeRegion, given_smoothness
+from sport_ray.comparators.scpo import LocalModel, SafeRegion
 
 
 def random_region(seed: int, safe_origin: bool = True) -> tuple[SafeRegion, np.ndarray]:
@@ -24,7 +24,7 @@ def random_region(seed: int, safe_origin: bool = True) -> tuple[SafeRegion, np.n
         gradient=rng.standard_normal((count, size)) * 10.0 ** rng.uniform(-2, 2, (count, 1)),
         gradient_error=10.0 ** rng.uniform(-4, 0, count) * rng.integers(0, 2, count),
     )
-    smoothness = given_smoothness(10.0 ** rng.uniform(-2, 2, count) * rng.integers(0, 2, count))
+    smoothness = 10.0 ** rng.uniform(-2, 2, count) * rng.integers(0, 2, count)
     radius = 10.0 ** rng.uniform(-2, 1)
     return SafeRegion(model, smoothness, radius), rng.standard_normal(size) * 10.0 ** rng.uniform(
         -2, 2
@@ -36,7 +36,7 @@ def by_cvxpy(region: SafeRegion, raw: np.ndarray) -> tuple[float, str]:
     step = cvxpy.Variable(len(raw))
     model = region.model
     conditions = [cvxpy.norm(step) <= region.radius]
-    for i, smooth in enumerate(region.smoothness.values):
+    for i, smooth in enumerate(region.smoothness):
         conditions.append(
             model.value[i] + model.value_error[i] + model.gradient[i] @ step
             + model.gradient_error[i] * cvxpy.norm(step) + 0.5 * smooth * cvxpy.sum_squares(step)
@@ -64,7 +64,7 @@ def exact_upper(region: SafeRegion, step: np.ndarray) -> list[Fraction]:
         found.append(
             Fraction(model.value[i]) + Fraction(model.value_error[i]) + dot
             + Fraction(model.gradient_error[i]) * length
-            + Fraction(region.smoothness.values[i]) * squared / 2
+            + Fraction(region.smoothness[i]) * squared / 2
         )  # fmt: skip
     return found
 
@@ -109,7 +109,7 @@ def test_infeasible_where_cvxpy_says_so(seed):
 
 def test_an_inner_step_is_returned_as_it_is():
     model = LocalModel(np.array([-1.0]), np.zeros(1), np.ones((1, 2)), np.zeros(1))
-    region = SafeRegion(model, given_smoothness([0.1]), 1.0)
+    region = SafeRegion(model, np.array([0.1]), 1.0)
     step = np.array([0.1, -0.2])
     assert region.project(np.zeros(2), step).outcome == "inside"
     assert (region.project(np.zeros(2), step).theta == step).all()
@@ -120,23 +120,17 @@ def test_doubt_fails_closed(bad):
     region, raw = random_region(1)
     assert region.project(np.zeros(len(raw)), np.full(len(raw), bad)).theta is None
     model = LocalModel(np.array([bad]), np.zeros(1), np.ones((1, 2)), np.zeros(1))
-    assert (
-        SafeRegion(model, given_smoothness([1.0]), 1.0).project(np.zeros(2), np.ones(2)).theta
-        is None
-    )
+    assert SafeRegion(model, np.array([1.0]), 1.0).project(np.zeros(2), np.ones(2)).theta is None
     slope = LocalModel(np.array([-1.0]), np.zeros(1), np.full((1, 2), bad), np.zeros(1))
-    assert (
-        SafeRegion(slope, given_smoothness([1.0]), 1.0).project(np.zeros(2), np.ones(2)).theta
-        is None
-    )
+    assert SafeRegion(slope, np.array([1.0]), 1.0).project(np.zeros(2), np.ones(2)).theta is None
 
 
 def test_a_boundary_point_is_kept_or_left_inwards():
     # At the boundary with a gradient along the first axis: only steps to the left are possible.
     model = LocalModel(np.array([0.0]), np.zeros(1), np.array([[1.0, 0.0]]), np.zeros(1))
-    region = SafeRegion(model, given_smoothness([1.0]), 1.0)
+    region = SafeRegion(model, np.array([1.0]), 1.0)
     found = region.project(np.zeros(2), np.array([-0.5, 0.5]))
     assert found.theta is not None
     assert found.theta[0] < 0
     with pytest.raises(ValueError, match="radius"):
-        SafeRegion(model, given_smoothness([1.0]), 0.0)
+        SafeRegion(model, np.array([1.0]), 0.0)

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sport_ray.projection import kl_divergence, max_log_ratio, project_kl
+from sport_ray.families.gaussian.projection import kl_divergence, max_log_ratio, project_kl
 
 INF, NAN = math.inf, math.nan
 

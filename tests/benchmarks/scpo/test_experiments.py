@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.scpo_experiments import (
+from benchmarks.scpo.experiments import (
     CONTRACTION,
     EXPERIMENTS,
     INITIAL_STATES,
@@ -23,14 +23,16 @@ from benchmarks.scpo_experiments import (
     MaliciousImitation,
     backup_gain,
 )
-from sport_ray.comparators.scpo import descend, optimise
+from benchmarks.scpo.optimise import descend, optimise
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "scpo.py"
+ROOT = Path(__file__).parents[3]
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, SCRIPT, *arguments]
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=280)
+    command = [sys.executable, "-m", "benchmarks.scpo", *arguments]
+    return subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, timeout=280, cwd=ROOT
+    )
 
 
 @pytest.mark.slow

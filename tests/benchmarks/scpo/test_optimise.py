@@ -7,17 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sport_ray.comparators.scpo import (
-    Evaluation,
-    Problem,
-    ScpoSettings,
-    descend,
-    given_smoothness,
-    optimise,
-)
-from sport_ray.comparators.scpo.smoothness import Smoothness
+from benchmarks.scpo.optimise import ScpoSettings, descend, optimise
+from benchmarks.scpo.problem import Evaluation, Problem
+from benchmarks.scpo.smoothness import Smoothness, given_smoothness
 from sport_ray.errors import UserError
-from tests.sport_ray.comparators.scpo.smooth_problem import Bowl, NoisyProblem, SmoothProblem
+from tests.benchmarks.scpo.smooth_problem import Bowl, NoisyProblem, SmoothProblem
 
 
 @given(

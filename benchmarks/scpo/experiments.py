@@ -1,4 +1,4 @@
-"""The two experiments of arXiv 2512.13788, made anew from its description; scpo.py runs them.
+"""The two experiments of arXiv 2512.13788, made anew from its description.
 
 Imitation of labels of which some lie beyond what may ever be predicted, and of an expert that
 pushes a double integrator away from the origin. Constraints are known by evaluation only.
@@ -12,14 +12,9 @@ import numpy as np
 from scipy.linalg import solve_discrete_are
 from scipy.special import logsumexp
 
-from sport_ray.comparators.scpo import (
-    Evaluation,
-    Problem,
-    ScpoSettings,
-    Smoothness,
-    given_smoothness,
-)
-from sport_ray.comparators.scpo.problem import Array
+from benchmarks.scpo.optimise import ScpoSettings
+from benchmarks.scpo.problem import Array, Evaluation, Problem
+from benchmarks.scpo.smoothness import Smoothness, given_smoothness
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from sport_ray.projection import project_mean_shift
+from sport_ray.families.gaussian.mean_shift import project_mean_shift
 
 
 def problem(count, dims, seed, dtype):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sport_ray.projection import max_log_ratio_arrays, project_kl_arrays
+from sport_ray.families.gaussian.arrays import max_log_ratio_arrays, project_kl_arrays
 
 
 def textbook_ratio(mean, std, m, s):

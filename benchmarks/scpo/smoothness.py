@@ -9,9 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from benchmarks.scpo.problem import Array
 from sport_ray.bounds.arguments import require_real
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sport_ray.comparators.scpo import Evaluation, Problem
+from benchmarks.scpo.problem import Evaluation, Problem
 
 
 class SmoothProblem(Problem):

@@ -10,7 +10,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sport_ray.projection import max_log_ratio, project_kl
+from sport_ray.families.gaussian.projection import max_log_ratio, project_kl
 
 TASKS = st.lists(
     st.tuples(st.floats(-1, 1), st.floats(0.3, 3), st.floats(-3, 3), st.floats(-1.5, 1.5)),

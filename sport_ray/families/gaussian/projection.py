@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sport_ray.projection.arrays import as_limits, as_rows, max_log_ratio_arrays, raise_bad
-from sport_ray.projection.gradient import pull_back
-from sport_ray.projection.kernels import project_rows
+from sport_ray.families.gaussian.arrays import as_limits, as_rows, max_log_ratio_arrays, raise_bad
+from sport_ray.families.gaussian.gradient import pull_back
+from sport_ray.families.gaussian.kernels import project_rows
 
 _DTYPES = (torch.float32, torch.float64)
 
@@ -61,7 +61,10 @@ def project_kl(
             dtype = _promoted(inputs)
             shape = torch.broadcast_shapes(*(x.shape for x in inputs))
             mean_task, std_task = (x.to(dtype).expand(shape) for x in (mean_task, std_task))
-            return _ProjectKL.apply(mean_base, std_base, mean_task, std_task, log_alpha)
+            found: tuple[Tensor, Tensor] = _ProjectKL.apply(  # type: ignore[no-untyped-call]
+                mean_base, std_base, mean_task, std_task, log_alpha
+            )
+            return found
     mean, std, _ = _project(inputs, log_alpha, keep=False)
     return mean, std
 
@@ -75,7 +78,7 @@ def max_log_ratio(mean: Tensor, std: Tensor, mean_base: Tensor, std_base: Tensor
     where some std_i > std_base_i, or std_i = std_base_i with another mean. Arguments (..., D).
     Raises ValueError on non-finite means and on stds that are not finite and > 0.
     """
-    arrays = [_numpy(x, torch.float64) for x in (mean, std, mean_base, std_base)]
+    arrays = [x.detach().cpu().numpy() for x in (mean, std, mean_base, std_base)]
     return torch.from_numpy(np.asarray(max_log_ratio_arrays(*arrays))).to(mean.device)
 
 
@@ -135,7 +138,7 @@ def _project(
         raise_bad(code, shape, limit_shape, (*rows, limit))
     if keep:  # torch may change its tensors in place before the backward pass
         rows = [np.array(x) for x in rows]
-    results = [torch.from_numpy(x).reshape(shape).to(inputs[0].device) for x in (mean, std)]
+    results = [torch.from_numpy(x.reshape(shape)).to(inputs[0].device) for x in (mean, std)]
     return results[0], results[1], (rows, lam, w)
 
 

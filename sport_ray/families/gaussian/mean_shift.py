@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sport_ray.compiled import njit
-from sport_ray.projection.arrays import as_limits, as_rows, raise_bad
+from sport_ray.families.gaussian.arrays import as_limits, as_rows, raise_bad
 
 _U = 2.0**-53
 _NAMES = ("mean_base", "std_base", "mean_task", "", "radius")

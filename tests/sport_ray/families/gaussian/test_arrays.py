@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from sport_ray.projection import max_log_ratio_arrays, project_kl, project_kl_arrays
+from sport_ray.families.gaussian.arrays import max_log_ratio_arrays, project_kl_arrays
+from sport_ray.families.gaussian.projection import project_kl
 
 
 def test_same_numbers_as_torch_in_both_dtypes(problems):

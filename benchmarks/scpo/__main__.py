@@ -4,8 +4,8 @@ regression: some labels lie beyond what may be predicted. double-integrator: an 
 pushes the system away. Writes scpo-NAME.png, scpo-NAME.svg and scpo-NAME.csv (every iteration of
 both runs) and prints whether any iterate was ever above 0. docs/comparators.md has the results.
 
-    python benchmarks/scpo.py regression --out build/scpo
-    python benchmarks/scpo.py double-integrator --out build/scpo
+    python -m benchmarks.scpo regression --out build/scpo
+    python -m benchmarks.scpo double-integrator --out build/scpo
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import pandas as pd
 import typer
 from rich.console import Console
 from rich.table import Table
-from scpo_experiments import EXPERIMENTS, Experiment
 
+from benchmarks.scpo.experiments import EXPERIMENTS, Experiment
+from benchmarks.scpo.optimise import descend, optimise
 from sport_ray.canonical import write_atomic
-from sport_ray.comparators.scpo import descend, optimise
 from sport_ray.tracking.figures.style import (
     BLUE,
     INK,

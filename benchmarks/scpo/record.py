@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+from benchmarks.scpo.problem import Array
 
-Array = NDArray[np.float64]
 Outcome = Literal["inside", "projected", "shrunk", "stood still", "went back", "free", "end"]
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sport_ray.comparators.scpo import estimate_smoothness
-from sport_ray.comparators.scpo.smoothness import Smoothness, given_smoothness
-from tests.sport_ray.comparators.scpo.smooth_problem import SmoothProblem
+from benchmarks.scpo.smoothness import Smoothness, estimate_smoothness, given_smoothness
+from tests.benchmarks.scpo.smooth_problem import SmoothProblem
 
 
 def test_exact_for_a_quadratic():

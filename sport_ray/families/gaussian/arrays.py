@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from sport_ray.projection.kernels import (
+from sport_ray.families.gaussian.kernels import (
     ARGUMENTS,
     NOT_FLOAT32,
     log_ratio_rows,
@@ -30,7 +30,7 @@ def project_kl_arrays(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Project task Gaussians onto max log ratio <= log_alpha; ``(mean, std, max_log_ratio)``.
 
-    As :func:`sport_ray.projection.project_kl`, on arrays (..., D) with float64 results. With
+    As :func:`project_kl`, on arrays (..., D) with float64 results. With
     ``out_float32`` the returned values are float64 numbers that float32 represents exactly, so
     that casting them changes nothing; the base must then be representable too (it is what is
     returned when nothing else is feasible), or a ValueError names the first index that is not.
@@ -49,7 +49,7 @@ def project_kl_arrays(
 
 
 def max_log_ratio_arrays(mean: Any, std: Any, mean_base: Any, std_base: Any) -> np.ndarray:
-    """As :func:`sport_ray.projection.max_log_ratio`, on arrays (..., D); float64 (...)."""
+    """As :func:`max_log_ratio`, on arrays (..., D); float64 (...)."""
     inputs = [np.asarray(x, dtype=np.float64) for x in (mean, std, mean_base, std_base)]
     shape, rows = as_rows(inputs)
     ratio = np.empty(len(rows[0]))

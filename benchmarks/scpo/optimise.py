@@ -11,18 +11,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sport_ray.bounds.arguments import require_integer, require_open_unit, require_real
+from benchmarks.scpo.problem import Array, Evaluation, Problem
+from benchmarks.scpo.record import Iteration, Outcome, Run
+from benchmarks.scpo.smoothness import Smoothness, estimate_smoothness
+from sport_ray.bounds.arguments import require_integer, require_open_unit, require_positive
 from sport_ray.comparators.scpo.acceptance import split
-from sport_ray.comparators.scpo.local_model import Design, fit_local_model, perturbations
-from sport_ray.comparators.scpo.problem import Evaluation, Problem
-from sport_ray.comparators.scpo.record import Iteration, Outcome, Run
+from sport_ray.comparators.scpo.local_model import (
+    Design,
+    LocalModel,
+    fit_differences,
+    perturbations,
+)
 from sport_ray.comparators.scpo.safe_region import SafeRegion
-from sport_ray.comparators.scpo.smoothness import Smoothness, estimate_smoothness
 from sport_ray.errors import UserError
 
-Array = NDArray[np.float64]
 _LEAST_STEP = 1e-12
 """Of the trust radius: what is shorter is rounding, not a step."""
 
@@ -54,8 +57,7 @@ class ScpoSettings:
         require_integer("estimate_every", self.estimate_every, 0)
         require_open_unit("beta", self.beta)
         for name in ("step_size", "trust_radius", "probe_radius"):
-            if require_real(name, getattr(self, name)) <= 0.0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)!r}")
+            require_positive(name, getattr(self, name))
 
     def probes(self, dimension: int) -> int:
         """Perturbations per iteration."""
@@ -146,7 +148,7 @@ def optimise(
             unsafe += sum(not (one.constraints <= 0.0).all() for one in around)
             # The displacement of the weights that were evaluated, not the one that was meant.
             model = fit_local_model(here, around, points - theta, smoothness)
-            region = SafeRegion(model, smoothness, settings.trust_radius)
+            region = SafeRegion(model, smoothness.values, settings.trust_radius)
             raw = -settings.step_size * _gradient(problem, theta, here, around, points - theta)
             target, found = region.project(theta, raw)
             shortest = _LEAST_STEP * settings.trust_radius
@@ -204,6 +206,18 @@ def descend(problem: Problem, start: Array, settings: ScpoSettings) -> Run:
             )
         )  # fmt: skip
     return Run(theta, np.stack(thetas), tuple(records), np.full(problem.num_constraints, np.nan))
+
+
+def fit_local_model(
+    centre: Evaluation, around: list[Evaluation], moves: Array, smoothness: Smoothness
+) -> LocalModel:
+    """The model at a θ from evaluations there and at θ + moves_j; errors of both add up."""
+    values = np.stack([one.constraints for one in around])
+    errors = np.stack([one.errors for one in around]) + centre.errors
+    gradient, gradient_error = fit_differences(
+        moves, values - centre.constraints, errors, smoothness.values
+    )
+    return LocalModel(centre.constraints, centre.errors, gradient, gradient_error)
 
 
 def require_safe_start(problem: Problem, evaluation: Evaluation) -> None:

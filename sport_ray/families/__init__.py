@@ -1,0 +1,18 @@
+"""What a policy draws from: a family of distributions behind one interface, a folder each.
+
+``Distribution`` is the interface, ``FAMILIES`` holds every family by name. The Gaussian is the
+only one.
+
+>>> import torch
+>>> base = Gaussian(torch.tensor([0.0, 0.0]), torch.tensor([1.0, 1.0]))
+>>> task = Gaussian(torch.tensor([0.5, 0.0]), torch.tensor([1.0, 1.0]))
+>>> bool(task.projected(base, 0.2).max_log_ratio(base) <= 0.2)
+True
+"""
+
+from __future__ import annotations
+
+from sport_ray.families.family import FAMILIES, Distribution, Shifts, family_named
+from sport_ray.families.gaussian import Gaussian
+
+__all__ = ["FAMILIES", "Distribution", "Gaussian", "Shifts", "family_named"]

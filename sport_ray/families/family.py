@@ -1,0 +1,229 @@
+"""What a policy draws from, whatever its law: one class per family, one object per batch.
+
+A *family* is a subclass of :class:`Distribution`; an object of it is a batch of its members, given
+by tensors. Constraints, rollouts and training know no more of a policy than this interface.
+
+What is learned through is a tensor. What concerns actions that were drawn is a float64 array: a
+promise rests on it, and numpy sums it in one order on every machine.
+"""
+
+from __future__ import annotations
+
+import operator
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import reduce
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sport_ray.errors import UserError
+
+Array = NDArray[np.float64]
+FAMILIES: dict[str, type[Distribution]] = {}
+
+
+class Distribution(ABC):
+    """A batch (...) of distributions over actions (..., D), members of one family.
+
+    Defining a subclass with a ``name`` registers the family.
+
+    Args:
+        parts: what the members are given by, one tensor for each of ``part_names``, all of one
+            shape (..., K) and dtype.
+    """
+
+    name: ClassVar[str]
+    part_names: ClassVar[tuple[str, ...]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" not in vars(cls):
+            return
+        known = FAMILIES.get(cls.name, cls)
+        if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise ValueError(f"name {cls.name!r} is taken by the family {known.__qualname__}")
+        FAMILIES[cls.name] = cls
+
+    def __init__(self, *parts: Tensor) -> None:
+        if len(parts) != len(self.part_names):
+            raise ValueError(f"a {self.name} needs {self.part_names}, got {len(parts)} tensors")
+        self.parts = parts
+
+    # The family.
+
+    @classmethod
+    @abstractmethod
+    def num_parameters(cls, action_size: int) -> int:
+        """P, the numbers that a member over actions (D,) is given by."""
+
+    @classmethod
+    @abstractmethod
+    def noise_size(cls, action_size: int) -> int:
+        """M, the numbers that one action (D,) is drawn with."""
+
+    @classmethod
+    @abstractmethod
+    def draw_noise(cls, generator: np.random.Generator, steps: int, action_size: int) -> Array:
+        """What :meth:`sample` turns into actions, (steps, M), from the generator alone."""
+
+    @classmethod
+    def from_parameters(cls, parameters: Tensor) -> Self:
+        """The members with these numbers (..., P), part after part."""
+        return cls(*parameters.chunk(len(cls.part_names), dim=-1))
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> Self:
+        """The inverse of :meth:`fields`, from arrays or lists; float64.
+
+        Raises:
+            ValueError: other names, shapes that differ, or numbers that describe no member.
+        """
+        if set(fields) != set(cls.part_names):
+            raise ValueError(f"a {cls.name} has {cls.part_names}, got {', '.join(sorted(fields))}")
+        parts = [np.array(fields[name], dtype=np.float64) for name in cls.part_names]
+        found = cls(*map(torch.from_numpy, parts))
+        if any(part.shape != parts[0].shape for part in parts) or not found.valid().all():
+            raise ValueError(f"no {cls.name} has these numbers")
+        return found
+
+    # One batch.
+
+    @property
+    def parameters(self) -> Tensor:
+        """All numbers, (..., P), part after part."""
+        return torch.cat(self.parts, dim=-1)
+
+    def arrays(self) -> tuple[Array, ...]:
+        """The parts in float64."""
+        return tuple(part.detach().cpu().double().numpy() for part in self.parts)
+
+    def fields(self, prefix: str = "") -> dict[str, Array]:
+        """The parts in float64 by name: what a file or a log holds."""
+        return {prefix + n: part for n, part in zip(self.part_names, self.arrays(), strict=True)}
+
+    __iter__ = None
+    """Neither its rows nor its parts: say which."""
+
+    def __len__(self) -> int:
+        return len(self.parts[0])
+
+    def __getitem__(self, rows: Any) -> Self:
+        return type(self)(*(part[rows] for part in self.parts))
+
+    def __repr__(self) -> str:
+        numbers = (
+            f"{name} {part.tolist()}"
+            for name, part in zip(self.part_names, self.parts, strict=True)
+        )
+        return f"{self.name} with {', '.join(numbers)}"
+
+    def to(self, *like: Any) -> Self:
+        """In another dtype, or in that of a tensor and where it is."""
+        return type(self)(*(part.to(*like) for part in self.parts))
+
+    def differs(self, other: Self) -> Tensor:
+        """Whether any number of it is another, bool (...)."""
+        pairs = zip(self.parts, other.parts, strict=True)
+        return reduce(operator.or_, ((mine != its).any(dim=-1) for mine, its in pairs))
+
+    def copy(self) -> Self:
+        """The same in memory of its own."""
+        return type(self)(*(part.clone() for part in self.parts))
+
+    def valid(self) -> Tensor:
+        """Whether its numbers describe a member, bool (...); finite ones at least."""
+        return reduce(operator.and_, (torch.isfinite(part).all(dim=-1) for part in self.parts))
+
+    @abstractmethod
+    def agrees(self, other: Self, base: Self) -> Tensor:
+        """Whether it is the other but for what another processor rounds otherwise, bool (...).
+
+        base: what both are near, for scale.
+        """
+
+    # Its law.
+
+    @abstractmethod
+    def sample(self, noise: Array) -> Array:
+        """The actions (..., D) that noise (..., M) of :meth:`draw_noise` stands for."""
+
+    @abstractmethod
+    def log_prob(self, action: Tensor) -> Tensor:
+        """Log density of actions (..., D), nats, (...); differentiable."""
+
+    @abstractmethod
+    def torch_distribution(self) -> torch.distributions.Distribution:
+        """The same law as torch has it: ``sample``, ``log_prob`` and ``entropy`` of RLlib."""
+
+    # Its distance from another member.
+
+    @abstractmethod
+    def log_ratio(self, base: Self, action: Array) -> Array:
+        """Log π(a)/π_base(a) of actions (..., D), nats, (...); 0 where both are the same."""
+
+    @abstractmethod
+    def log_ratio_above(self, base: Self, action: Array) -> Array:
+        """An upper bound on the exact log ratio of these numbers; exactly 0 where both are one."""
+
+    @abstractmethod
+    def max_log_ratio(self, base: Self) -> Tensor:
+        """Log max_a π(a)/π_base(a), nats, float64 (...); inf where there is none.
+
+        Raises:
+            ValueError: numbers that describe no member.
+        """
+
+    @abstractmethod
+    def kl(self, other: Self) -> Tensor:
+        """KL(self ‖ other), nats, float64 (...); differentiable."""
+
+    @abstractmethod
+    def projected(self, base: Self, limit: float | Tensor) -> Self:
+        """The member closest to this in KL among those with max_log_ratio(base) ≤ limit.
+
+        The bound holds for the returned numbers in their own dtype; a member within it is
+        returned bit for bit. Gradients reach this one, not the base.
+
+        limit: nats, ≥ 0, a number or (...).
+        """
+
+
+class Shifts(Distribution):
+    """Members that a shift of length μ tells from the base no better than N(μ, 1) from N(0, 1).
+
+    Lengths are in the base's own units, and squares of successive shifts add up.
+    """
+
+    @abstractmethod
+    def projected_shift(self, base: Self, radius: float | Tensor) -> Self:
+        """The base, shifted towards this member by at most ``radius``, a number or (...).
+
+        A gradient reaches this member, where one is asked for.
+        """
+
+    @abstractmethod
+    def is_shift_of(self, base: Self) -> Tensor:
+        """Whether it is the base but for a shift, bool (...)."""
+
+    @abstractmethod
+    def squared_shift(self, base: Self) -> Array:
+        """The squared length of the shift, rounded up, float64 (...).
+
+        Raises:
+            ValueError: numbers that describe no member.
+        """
+
+
+def family_named(name: Any) -> type[Distribution]:
+    """The family of a name, the inverse of ``Distribution.name``.
+
+    Raises:
+        UserError: an unknown one.
+    """
+    if not isinstance(name, str) or name not in FAMILIES:
+        raise UserError(f"unknown family {name!r}; known: {', '.join(sorted(FAMILIES))}")
+    return FAMILIES[name]

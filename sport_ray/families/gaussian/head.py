@@ -1,0 +1,87 @@
+"""From the outputs of a network's last layer to a Gaussian, for a block and for one row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sport_ray.families.family import Array
+from sport_ray.families.gaussian.distribution import Gaussian
+
+StdHead = Literal["bounded", "clamped", "constant"]
+Row = Callable[[Array, Array], NDArray[np.float32] | None]
+_U = 2.0**-53
+
+
+@dataclass(frozen=True)
+class GaussianHead:
+    """How mean and log std (nats) come about of a layer's outputs.
+
+    With bounds lo, hi and an output x of the layer
+
+        bounded             log std = lo + (hi − lo)·(tanh(x) + 1)/2
+        clamped, constant   log std = min(max(x, lo), hi)
+
+    so that the std is always positive and finite. "constant": x is a parameter per action that
+    no observation moves. The mean is the layer's output as it is.
+    """
+
+    kind: StdHead
+    low: float
+    high: float
+    size: int
+
+    @property
+    def outputs(self) -> int:
+        """Of the last layer."""
+        return self.size if self.kind == "constant" else 2 * self.size
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """Sizes of the head's own parameters by name."""
+        return {"log_std": self.size} if self.kind == "constant" else {}
+
+    def of_block(self, output: Tensor, own: dict[str, Tensor]) -> Gaussian:
+        """The Gaussians of outputs (..., K), with the head's parameters."""
+        if self.kind == "constant":
+            log_std = own["log_std"].clamp(self.low, self.high)
+            return Gaussian(output, torch.exp(log_std).expand_as(output))
+        mean, raw = output.chunk(2, dim=-1)
+        if self.kind == "clamped":
+            log_std = raw.clamp(self.low, self.high)
+        else:
+            log_std = self.low + 0.5 * (self.high - self.low) * (torch.tanh(raw) + 1.0)
+        return Gaussian(mean, torch.exp(log_std))
+
+    def of_row(self, own: dict[str, Array]) -> Row:
+        """The head for one row in float64: (outputs, error of each) → mean, then std, in float32.
+
+        None where the numbers would round otherwise somewhere within the errors.
+        """
+        low, high, size = self.low, self.high, self.size
+        half = 0.5 * (high - low)
+        rounding = 16.0 * _U * (2.0 + abs(low) + abs(high))
+        constant = np.clip(own["log_std"], low, high) if self.kind == "constant" else None
+
+        def head(output: Array, error: Array) -> NDArray[np.float32] | None:
+            mean, raw = output[:size], output[size:]
+            off, off_raw = error[:size], error[size:]
+            if constant is not None:
+                log_std, wide = constant, np.full(size, rounding)
+            elif self.kind == "clamped":
+                log_std, wide = np.clip(raw, low, high), off_raw + rounding
+            else:
+                log_std = low + half * (np.tanh(raw) + 1.0)
+                wide = half * off_raw + (half + 1.0) * rounding
+            std = np.exp(log_std)
+            least = np.concatenate((mean - off, std * (1.0 - wide))).astype(np.float32)
+            most = np.concatenate((mean + off, std * (1.0 + wide))).astype(np.float32)
+            return least if (least == most).all() and wide.max() < 1e-3 else None
+
+        return head

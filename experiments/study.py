@@ -157,12 +157,11 @@ class Study:
 
     def run(self) -> SweepSummary:
         """Every stage that is missing, then the pages to read."""
-        from sport_ray.experiments.stages.report import write_pages
-        from sport_ray.experiments.stages.run import run_study
+        from sport_ray.experiments.stages.run import run_study, write_pages
 
         with self._at_work() as context:
             summary = run_study(context)
-        write_pages(self.results_dir, self.settings.tracking.uri, self.console)
+        write_pages(context)
         return summary
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,6 +41,15 @@ def bundle_folder(path: Path) -> Path | None:
         return path.parent
     is_bundle = (path / MANIFEST).exists() or (path / "task").is_dir()
     return path if is_bundle else None
+
+
+def checks_table(checks: Iterable[Any]) -> Table:
+    """One line per check; what a file says may be anything: neither codes nor markup."""
+    table = Table("check", "", "", box=None, pad_edge=False)
+    for check in checks:
+        mark = MISSING if getattr(check, "missing", False) else MARKS[check.passed]
+        table.add_row(check.name, mark, escape(plain(check.detail)))
+    return table
 
 
 def verify_command(
@@ -88,11 +98,7 @@ def verify_command(
         checks += verify_certificate(path, **given)
     if public_key is not None:
         checks.append(_signature(path, public_key))
-    table = Table("check", "", "", box=None, pad_edge=False)
-    for check in checks:  # what a file says may be anything: neither codes nor markup
-        mark = MISSING if getattr(check, "missing", False) else MARKS[check.passed]
-        table.add_row(check.name, mark, escape(plain(check.detail)))
-    console.print(table)
+    console.print(checks_table(checks))
     name = escape(plain(path if folder is None else folder))
     failed = [check for check in checks if check.passed is False]
     lost = [check.name for check in failed if getattr(check, "missing", False)]

@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from sport_ray.experiments.cli import options
-from sport_ray.experiments.cli.certificates import MARKS
+from sport_ray.experiments.cli.certificates import checks_table
 from sport_ray.text import plain
 
 
@@ -63,11 +62,8 @@ def audit_command(
 
     options.run_trusted(trust)
     checks = audit_log(log, None if bundle is None else read_bundle(bundle), expect)
-    table = Table("check", "", "", box=None, pad_edge=False)
-    for check in checks:  # a log's own words may be anything: neither codes nor markup
-        table.add_row(check.name, MARKS[check.passed], escape(plain(check.detail)))
     console, name = Console(soft_wrap=True), escape(plain(log))
-    console.print(table)
+    console.print(checks_table(checks))
     failed = [check.name for check in checks if check.passed is False]
     if failed:
         console.print(f"[bold red]{name} does not hold[/]: {', '.join(failed)}")

@@ -208,13 +208,12 @@ def run(study_path: Study, results: Results = None, address: Address = None) -> 
     """
     context = _context(study_path, results, address)
     from sport_ray.experiments.results.alarm import end_with, print_alarm
-    from sport_ray.experiments.stages.report import write_pages
-    from sport_ray.experiments.stages.run import run_study
+    from sport_ray.experiments.stages.run import run_study, write_pages
     from sport_ray.tracking.mlflow.client import store_uri
     from sport_ray.tracking.mlflow.uris import mask_uri
 
     summary = run_study(context)
-    page = write_pages(context.folder.root, context.study.tracking.uri, context.console)
+    page = write_pages(context)
     print_alarm(context.console, summary.refuted)
     _print_report(context.console, context.folder.root, page)
     store = store_uri(context.study.tracking.uri, context.folder.root)

@@ -75,59 +75,54 @@ def require_resources(needs: list[dict[str, float]]) -> None:
             if name in nodes:  # several nodes on one machine have one address
                 name += f", node {node['NodeID'][:8]}"
             nodes[name] = node["Resources"]
-    cpus, gpus = (
-        {address: float(has.get(kind, 0.0)) for address, has in nodes.items()}
-        for kind in ("CPU", "GPU")
-    )
-    require_room(needs, cpus, gpus)
+    require_room(needs, nodes)
 
 
-def require_room(
-    bundles: list[dict[str, float]], nodes: dict[str, float], gpus: dict[str, float] | None = None
-) -> None:
+def require_room(bundles: list[dict[str, float]], nodes: dict[str, dict[str, float]]) -> None:
     """Refuse bundles that the nodes can never hold: Tune would wait for ever.
 
-    nodes, gpus: CPUs and GPUs by address of the node; without ``gpus`` no node has one.
-
-    Each bundle must lie on one node, and all of a cell's at once on the nodes together.
+    nodes: resources by address of the node. Each bundle must lie on one node, and all of a cell's
+    at once on the nodes together.
 
     Raises:
         UserError: naming the largest node.
     """
-    largest = max(nodes, key=lambda address: nodes[address], default=None)
-    most = 0.0 if largest is None else nodes[largest]
+    cpus = {address: has.get("CPU", 0.0) for address, has in nodes.items()}
+    largest = max(cpus, key=lambda address: cpus[address], default=None)
     remedy = "lower resources.cpus_per_cell or resources.env_runners_per_cell"
     one = max(bundle["CPU"] for bundle in bundles)
-    if one > most:
-        where = "there is no node" if largest is None else f"the largest node ({largest}) has"
-        has = "" if largest is None else f" {most:g}"
-        raise UserError(f"a cell asks for {one:g} CPUs on one node, {where}{has}: {remedy}")
-    wanted, available = sum(bundle["CPU"] for bundle in bundles), sum(nodes.values())
+    if largest is None:
+        raise UserError(f"a cell asks for {one:g} CPUs on one node, there is no node: {remedy}")
+    if one > cpus[largest]:
+        raise UserError(
+            f"a cell asks for {one:g} CPUs on one node, the largest node ({largest}) has "
+            f"{cpus[largest]:g}: {remedy}"
+        )
+    wanted, available = sum(bundle["CPU"] for bundle in bundles), sum(cpus.values())
     if wanted > available:
         raise UserError(
             f"a cell asks for {wanted:g} CPUs, all nodes together have {available:g} "
-            f"(the largest, {largest}, {most:g}): {remedy}"
+            f"(the largest, {largest}, {cpus[largest]:g}): {remedy}"
         )
-    _require_gpus(bundles, nodes, gpus or {})
-
-
-def _require_gpus(
-    bundles: list[dict[str, float]], cpus: dict[str, float], gpus: dict[str, float]
-) -> None:
-    """Refuse a bundle for which no node has the GPUs, or not beside as many CPUs."""
     for bundle in bundles:
-        wanted = bundle.get("GPU", 0.0)
-        with_gpu = [address for address, has in gpus.items() if has >= wanted]
-        if not with_gpu and wanted:
-            most = max(gpus.values(), default=0.0)
-            has = f"the node with most has {most:g}" if most else "no node has one"
-            raise UserError(
-                f"a cell asks for {wanted:g} GPU on one node, {has}: lower "
-                "resources.gpus_per_cell, or start Ray with --num-gpus where it finds none"
-            )
-        if wanted and not any(cpus[address] >= bundle["CPU"] for address in with_gpu):
-            most = max(cpus[address] for address in with_gpu)
-            raise UserError(
-                f"a cell asks for {wanted:g} GPU and {bundle['CPU']:g} CPUs on one node, the "
-                f"nodes with a GPU have at most {most:g} CPUs: lower resources.cpus_per_cell"
-            )
+        if bundle.get("GPU"):
+            _require_gpu(bundle, nodes)
+
+
+def _require_gpu(bundle: dict[str, float], nodes: dict[str, dict[str, float]]) -> None:
+    """Refuse a bundle for which no node has the GPU, or not beside as many CPUs."""
+    gpu, cpus = bundle["GPU"], bundle["CPU"]
+    with_gpu = [has for has in nodes.values() if has.get("GPU", 0.0) >= gpu]
+    if not with_gpu:
+        most = max((has.get("GPU", 0.0) for has in nodes.values()), default=0.0)
+        has = f"the node with most has {most:g}" if most else "no node has one"
+        raise UserError(
+            f"a cell asks for {gpu:g} GPU on one node, {has}: lower resources.gpus_per_cell, or "
+            "start Ray with --num-gpus where it finds none"
+        )
+    most = max(has.get("CPU", 0.0) for has in with_gpu)
+    if most < cpus:
+        raise UserError(
+            f"a cell asks for {gpu:g} GPU and {cpus:g} CPUs on one node, the nodes with a GPU have "
+            f"at most {most:g} CPUs: lower resources.cpus_per_cell"
+        )

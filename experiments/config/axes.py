@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from sport_ray.experiments.config.base import real, whole
-from sport_ray.experiments.config.mistakes import nearest, reason, shown
+from sport_ray.experiments.config.mistakes import did_you_mean, reason, require_different, shown
 from sport_ray.experiments.config.training import PPOSection, TrainingSection
 
 Value = float | int | str
@@ -50,18 +50,12 @@ def checked_axes(axes: Mapping[str, Any], *, sampled: bool) -> dict[str, Any]:
 def _checked_axis(name: str, axis: Any, sampled: bool) -> Any:
     known = list(TrainingSection.model_fields)
     if name not in known:
-        near = nearest(name, known)
-        hint = f"did you mean {near!r}?" if near else f"known: {', '.join(known)}"
-        raise ValueError(f"{name!r} is no training parameter; {hint}")
+        raise ValueError(f"{name!r} is no training parameter; {did_you_mean(name, known)}")
     if isinstance(axis, list):
         values = [_checked_value(name, value) for value in axis]
         if not values:
             raise ValueError(f"{name} has no values: give at least one, or remove it")
-        seen: set[Value] = set()
-        for value in values:
-            if value in seen:
-                raise ValueError(f"{name} holds {shown(value)} twice")
-            seen.add(value)
+        require_different(values, name)
         return values
     given = [key for key in axis if key in KINDS] if isinstance(axis, dict) else []
     expected = {*given, "samples"} if sampled else set(given)
@@ -111,21 +105,20 @@ def _checked_range(name: str, kind: str, ends: Any) -> list[Value]:
 
 
 def _checked_samples(name: str, kind: str, ends: list[Any], samples: Any) -> int:
-    given = shown(samples)
     try:
-        samples = whole(samples)
+        number = int(whole(samples))
     except ValueError:
-        samples = 0
-    if not 1 <= samples <= MOST_POINTS:
+        number = 0
+    if not 1 <= number <= MOST_POINTS:
         raise ValueError(
-            f"{name}: samples = {given}: expected a whole number of at least 1, and at most "
-            f"{MOST_POINTS}"
+            f"{name}: samples = {shown(samples)}: expected a whole number of at least 1, and at "
+            f"most {MOST_POINTS}"
         )
-    if "randint" in kind and samples > ends[1] - ends[0]:
+    if "randint" in kind and number > ends[1] - ends[0]:
         raise ValueError(
-            f"{name}: samples = {samples}, but {kind} = {ends} has only {ends[1] - ends[0]} values"
+            f"{name}: samples = {number}, but {kind} = {ends} has only {ends[1] - ends[0]} values"
         )
-    return int(samples)
+    return number
 
 
 def drawn(seed: int, name: str, axis: Any) -> Iterator[Value]:
@@ -140,7 +133,7 @@ def drawn(seed: int, name: str, axis: Any) -> Iterator[Value]:
         if isinstance(axis, list):
             yield axis[int(share * len(axis))]
             continue
-        kind, low, high = _range(axis)
+        kind, low, high = ends(axis)
         if kind.startswith("log"):
             value = math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
         else:
@@ -148,7 +141,8 @@ def drawn(seed: int, name: str, axis: Any) -> Iterator[Value]:
         yield tidy(name, axis, math.floor(value) if "randint" in kind else value)
 
 
-def _range(axis: dict[str, Any]) -> tuple[str, Any, Any]:
+def ends(axis: dict[str, Any]) -> tuple[str, Any, Any]:
+    """A distribution's kind, and its ends."""
     [(kind, (low, high))] = [(key, axis[key]) for key in KINDS if key in axis]
     return kind, low, high
 
@@ -158,7 +152,7 @@ def tidy(name: str, axis: Any, value: Any) -> Value:
     if isinstance(axis, list):
         listed: Value = axis[axis.index(value)]
         return listed
-    kind, low, high = _range(axis)
+    kind, low, high = ends(axis)
     if "randint" in kind:
         return _checked_value(name, min(max(int(value), low), high - 1))
     found: Value = min(max(float(f"{value:.{DIGITS}g}"), low), high)

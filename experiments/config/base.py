@@ -90,7 +90,20 @@ def plain(value: Any, at: str = "") -> Any:
 def _arguments(value: Any) -> Any:
     if not isinstance(value, Mapping):
         raise PydanticCustomError("mapping", "expected a mapping of names and values")
-    return plain(value)
+    arguments = plain(value)
+    leave_to_stages(arguments, ("horizon", "max_episode_steps"))
+    return arguments
+
+
+def leave_to_stages(arguments: dict[str, Any], names: tuple[str, ...]) -> None:
+    """Refuse environment arguments that the stages set themselves.
+
+    Raises:
+        ValueError: one of them is given.
+    """
+    for name in names:
+        if name in arguments:
+            raise ValueError(f"{name} is set by the stages: remove it")
 
 
 def _printable(text: str) -> str:
@@ -132,14 +145,3 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
     )
-
-
-def leave_to_stages(kwargs: dict[str, Any], where: str, more: tuple[str, ...] = ()) -> None:
-    """Refuse environment arguments that the stages set themselves.
-
-    Raises:
-        ValueError: one of them is given.
-    """
-    for key in ("horizon", "max_episode_steps", *more):
-        if key in kwargs:
-            raise ValueError(f"{key} is set by the stages; remove it from {where}")

@@ -55,15 +55,33 @@ def nearest(key: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:
     return plain[near[0]] if near else None
 
 
+def did_you_mean(key: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+    """The remedy for an unknown key: the known one that was meant, or all there are."""
+    known = list(known)
+    near = nearest(key, known, cutoff)
+    return f"did you mean {near!r}?" if near else f"known: {', '.join(known) or 'none'}"
+
+
+def require_different(values: Iterable[Any], name: str = "") -> None:
+    """Refuse a list that holds something twice.
+
+    Raises:
+        ValueError: with the value; ``name`` begins the line.
+    """
+    seen: set[Any] = set()
+    for value in values:
+        if value in seen:
+            raise ValueError(f"{name} holds {shown(value)} twice".strip())
+        seen.add(value)
+
+
 def _explained(problem: Any, root: type[BaseModel], prefix: str) -> str:
     location = ".".join(str(part) for part in problem["loc"])
     location = ".".join(part for part in (prefix, location) if part) or "study"
     location = place(location)
     if problem["type"] == "extra_forbidden":
         known = list(_section(root, problem["loc"][:-1]).model_fields)
-        near = nearest(str(problem["loc"][-1]), known)
-        hint = f"did you mean {near!r}?" if near else f"known keys: {', '.join(known) or 'none'}"
-        return f"unknown key {location!r}; {hint}"
+        return f"unknown key {location!r}; {did_you_mean(str(problem['loc'][-1]), known)}"
     if problem["type"] == "missing":
         return f"{location} is missing"
     if problem["type"] == "value_error":

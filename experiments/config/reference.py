@@ -26,6 +26,8 @@ WORDS: dict[Any, str] = {
 }  # fmt: skip
 TECHNICAL = 100_000
 """Upper limits from here on keep mistakes out, and say nothing about the key."""
+SMALLEST = 1e-9
+"""Nor do lower ones below this."""
 
 
 def keys_table() -> str:
@@ -107,13 +109,13 @@ def _flat(limits: list[Any] | tuple[Any, ...]) -> Iterator[Any]:
 
 def _limit(one: Any) -> str:
     """A bound in words; '' for what is none."""
-    for name, sign in (("ge", " ≥"), ("gt", " >"), ("le", ", ≤"), ("lt", ", <")):
+    for name, sign in {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}.items():
         value: float | None = getattr(one, name, None)
         if value is None:
             continue
-        if name in {"le", "lt"} and value >= TECHNICAL:
-            return ""
-        return " > 0" if name == "ge" and 0 < value < 1e-9 else f"{sign} {value:g}"
+        if name.startswith("l"):
+            return f", {sign} {value:g}" if value < TECHNICAL else ""
+        return " > 0" if 0 < value < SMALLEST else f" {sign} {value:g}"
     return ""
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from sport_ray.certificates.sampling import AnytimeSampling, FixedSampling, Sampling
 from sport_ray.constraints import CONSTRAINTS, Constraint, RatioConstraint, constraint_class
@@ -30,7 +29,7 @@ from sport_ray.experiments.config.base import (
     leave_to_stages,
 )
 from sport_ray.experiments.config.limits import SMALLEST_LEVEL
-from sport_ray.experiments.config.mistakes import shown
+from sport_ray.experiments.config.mistakes import did_you_mean, require_different, shown
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 from sport_ray.tracking.analysis.published import published_names
 
@@ -45,11 +44,12 @@ class Environment(Section):
     copies: Positive | None = None
     """How many of it can exist at a time, over all processes; by default as many as help."""
 
-    @model_validator(mode="after")
-    def _no_horizon(self) -> Environment:
-        robot = ("reward", "end_on_violation", "margin") if self.id == POINT_REACH_AVOID else ()
-        leave_to_stages(self.kwargs, "environment.kwargs", robot)
-        return self
+    @field_validator("kwargs")
+    @classmethod
+    def _left_to_stages(cls, kwargs: dict[str, Any], about: ValidationInfo) -> dict[str, Any]:
+        robot = about.data.get("id") == POINT_REACH_AVOID
+        leave_to_stages(kwargs, ("reward", "end_on_violation", "margin") if robot else ())
+        return kwargs
 
 
 def _default_kwargs(env_id: str | None) -> dict[str, Any]:
@@ -130,9 +130,7 @@ def require_constraint(name: str, which: str) -> type[Constraint]:
         if ":" in name:
             raise ValueError(f"{which} cannot be used: {error}") from None
     possible = sorted(known for known, one in CONSTRAINTS.items() if one.promises())
-    near = difflib.get_close_matches(name, possible, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(possible)}"
-    raise ValueError(f"{which} is unknown; {hint}")
+    raise ValueError(f"{which} is unknown; {did_you_mean(name, possible, 0.6)}")
 
 
 class SweepSection(Section):
@@ -180,12 +178,7 @@ class SweepSection(Section):
         if not self.alphas and not self.eps_max:
             raise ValueError("give alphas, or eps_max to derive them from the certificate")
         for name in ("alphas", "eps_max", "horizons", "seeds", "methods", "constraints"):
-            values = getattr(self, name) or []
-            seen: set[Any] = set()
-            for value in values:
-                if value in seen:
-                    raise ValueError(f"{name} holds {shown(value)} twice")
-                seen.add(value)
+            require_different(getattr(self, name) or [], name)
         return self
 
 
@@ -250,11 +243,6 @@ class DeploymentSection(Section):
     """Gaussian laws of the initial state, from which α_μ follows."""
     process_noise: LawChange | None = None
     """Gaussian laws of the noise of a step, from which α_p follows."""
-
-    @model_validator(mode="after")
-    def _no_horizon(self) -> DeploymentSection:
-        leave_to_stages(self.kwargs, "deployment.kwargs")
-        return self
 
 
 class ResourcesSection(Section):

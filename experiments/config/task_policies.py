@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from sport_ray.experiments.config.base import Section
-from sport_ray.experiments.config.mistakes import explained, nearest, shown
+from sport_ray.experiments.config.mistakes import did_you_mean, explained, require_different, shown
 from sport_ray.experiments.task_policies import SOURCES
 from sport_ray.policies import GaussianNetwork
 
@@ -24,10 +24,9 @@ def checked_sources(given: Any) -> dict[str, Section]:
         ValueError: one line with what is wrong, its value and the remedy.
     """
     if isinstance(given, list):
-        for index, name in enumerate(given):
-            if name in given[:index]:
-                raise ValueError(f"holds {shown(name)} twice")
-        given = dict.fromkeys(map(_as_name, given))
+        names = [_as_name(entry) for entry in given]
+        require_different(names)
+        given = dict.fromkeys(names)
     if not isinstance(given, Mapping) or not given:
         known = ", ".join(sorted(SOURCES))
         raise ValueError(
@@ -46,9 +45,8 @@ def _as_name(entry: Any) -> str:
 def _checked(name: Any, given: Any) -> Section:
     source = SOURCES.get(name) if isinstance(name, str) else None
     if source is None:
-        near = nearest(str(name), SOURCES, 0.6)
-        hint = f"did you mean {near!r}?" if near else f"known: {', '.join(sorted(SOURCES))}"
-        raise ValueError(f"holds {shown(name)}, which is unknown; {hint}")
+        remedy = did_you_mean(str(name), sorted(SOURCES), 0.6)
+        raise ValueError(f"holds {shown(name)}, which is unknown; {remedy}")
     if isinstance(given, source.settings):
         return given
     if given is not None and not isinstance(given, Mapping):

@@ -19,7 +19,6 @@ from sport_ray.experiments.config.base import (
     Share,
     Steps,
     Whole,
-    leave_to_stages,
 )
 from sport_ray.policies.network import MOST_LAYERS, WIDEST
 
@@ -109,8 +108,3 @@ class BaseTrainingSection(PPOSection):
     """Widths of the policy's hidden layers."""
     kwargs: Arguments = Field(default_factory=dict)
     """Environment arguments beyond the study's own, in base training only."""
-
-    @model_validator(mode="after")
-    def _no_horizon(self) -> BaseTrainingSection:
-        leave_to_stages(self.kwargs, "base_training.kwargs")
-        return self

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:  # torch takes seconds
 COUNTED = (
     "num_scenarios", "num_violations", "posterior_beta", "max_log_ratio", "max_prefix_log_ratio",
 )  # fmt: skip
-"""What a record has from its scenarios themselves; the rest is computed from these."""
+"""What a bundle has of a record: from its scenarios themselves, the rest is computed from it."""
 
 
 def locate_cell(given: str, results: Path | None) -> tuple[Path, str]:
@@ -53,12 +52,15 @@ def export_of(root: Path, cell_id: str) -> Any:
             study of which any promise is refuted by its own data.
     """
     from sport_ray.certificates import load_certificate
-    from sport_ray.certificates.promise import promised
+    from sport_ray.certificates.derived import derived_numbers
     from sport_ray.deploy.export import Export
     from sport_ray.experiments.config.environment import deployment_kwargs, perturbation
+    from sport_ray.experiments.config.study import Study
     from sport_ray.experiments.results.alarm import require_no_alarm
+    from sport_ray.experiments.results.folder import read_model
     from sport_ray.policies import load_policy
     from sport_ray.tracking.results.folder import ResultFolder
+    from sport_ray.tracking.results.records import altered
 
     folder = ResultFolder(root)
     record = folder.read_record(cell_id)
@@ -72,7 +74,9 @@ def export_of(root: Path, cell_id: str) -> Any:
     trained = load_policy(task)
     if trained.digest != record["policy_digest"]:
         raise UserError(f"cell {cell_id}: {task} holds another policy than its record names")
-    study = _study(root)
+    study = read_model(folder.study_json, Study)
+    if study is None:
+        raise UserError(f"{root} holds no study: give a result folder")
     certificate.require_match(
         base_digest=load_policy(folder.base).digest,
         env_id=study.environment.id,
@@ -82,15 +86,10 @@ def export_of(root: Path, cell_id: str) -> Any:
     cell = _cell(study, certificate, cell_id, trained.provenance)
     require_certified(study, certificate, root, cell.horizon)
     world = perturbation(study)._asdict()
-    bound = promised(certificate, cell.constraint, cell.horizon, **world)
-    stated = record.get("prior_bound", bound)
-    if bound is not None and not (
-        isinstance(stated, int | float) and math.isclose(stated, bound, rel_tol=1e-6)
-    ):
-        raise UserError(
-            f"cell {cell_id}: its record says prior_bound = {plain(stated)}, certificate and "
-            f"constraint give {bound:.6g}: the record was altered; run the study again"
-        )
+    constraint = {"constraint": cell.constraint.name, **cell.constraint.recorded()}
+    record |= {**constraint, **world, "horizon": cell.horizon}
+    if problem := altered(record, certificate):
+        raise UserError(f"cell {cell_id}: its record {plain(problem)}; run the study again")
     return Export(
         base=folder.base,
         task=task,
@@ -107,38 +106,11 @@ def export_of(root: Path, cell_id: str) -> Any:
             "seed": cell.seed,
             "eps_max": cell.eps_max,
         },
-        evidence=evidence_of(record, cell_id),
+        evidence={
+            **{name: record[name] for name in COUNTED},
+            "posterior_bound": derived_numbers(record, certificate)["posterior_bound"],
+        },
     )
-
-
-def evidence_of(record: dict[str, Any], cell_id: str) -> dict[str, Any]:
-    """What a cell's evaluation found: its counts, and the bound that they give, computed anew.
-
-    Raises:
-        UserError: counts that are none, or a bound in the record that they do not give.
-    """
-    from sport_ray.bounds import scenario_bound
-
-    found = {name: record.get(name) for name in COUNTED}
-    given: Any = [found[name] for name in ("num_scenarios", "num_violations", "posterior_beta")]
-    stated = record.get("posterior_bound")
-    if None in given:
-        return {**found, "posterior_bound": None}
-    try:
-        bound = scenario_bound(*given)
-        same = stated is None or math.isclose(stated, bound, rel_tol=1e-6)
-    except (TypeError, ValueError) as error:
-        raise UserError(
-            f"cell {cell_id}: its record has impossible counts ({plain(error)}): run the study "
-            "again"
-        ) from None
-    if not same:
-        raise UserError(
-            f"cell {cell_id}: its record says posterior_bound = {plain(stated)}, "
-            f"{given[1]} violations in {given[0]} scenarios give {bound:.6g}: the record was "
-            "altered; run the study again"
-        )
-    return {**found, "posterior_bound": bound}
 
 
 def require_certified(study: Study, certificate: Certificate, root: Path, horizon: int) -> None:
@@ -155,18 +127,6 @@ def require_certified(study: Study, certificate: Certificate, root: Path, horizo
     require_counted(certificate, table)
     require_sources_unchanged(certificate)
     require_world(study, certificate, table, load_policy(root / "base"), [horizon])
-
-
-def _study(root: Path) -> Study:
-    from pydantic import ValidationError
-
-    from sport_ray.experiments.config.study import Study
-
-    try:
-        return Study.model_validate_json((root / "study.json").read_text(encoding="utf-8"))
-    except (OSError, ValidationError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"study {root / 'study.json'} cannot be read: {reason}") from None
 
 
 def _cell(study: Study, certificate: Certificate, cell_id: str, provenance: dict[str, Any]) -> Cell:

@@ -22,6 +22,8 @@ from sport_ray.experiments.stages.tune import do_tuning, tuned, with_winner
 from sport_ray.experiments.sweep.driver import SweepSummary
 from sport_ray.experiments.tuning.driver import require_search
 from sport_ray.experiments.tuning.record import Tuning
+from sport_ray.tracking.console import say
+from sport_ray.tracking.mlflow.client import report_command
 
 
 def train_base(context: Context, out: Path | None = None) -> Path:
@@ -80,6 +82,24 @@ def run_study(context: Context) -> SweepSummary:
         certificate = ensure_certificate(context, base)
         context = tuned(context, certificate, run=True)
         return _told(context, do_sweep(context, base, certificate))
+
+
+def write_pages(context: Context) -> Path:
+    """Write the report of what is there and send what is new to MLflow; its page.
+
+    A store that does not answer costs the copy and nothing else: one line says how to send it
+    later.
+    """
+    from sport_ray.tracking import log_sweep, write_report  # matplotlib takes seconds
+
+    folder = context.folder.root
+    page = write_report(folder)
+    try:
+        log_sweep(folder, context.study.tracking.uri)
+    except UserError as error:
+        later = f"send it later with: {report_command(folder)}"
+        say(context.console, f"the report was not sent to MLflow ({error}); {later}")
+    return page
 
 
 def _told(context: Context, summary: SweepSummary) -> SweepSummary:

@@ -325,16 +325,3 @@ def _finish_log(logger: SweepLogger | None, status: str, within: float | None = 
             logger.finish(status, within)
         except KeyboardInterrupt:
             logger.pending["*"] = "skipped by Ctrl-C"
-
-
-__all__ = [
-    "Context",
-    "Interrupted",
-    "do_sweep",
-    "ensure_base",
-    "ensure_certificate",
-    "interrupted",
-    "make_base",
-    "make_certificate",
-    "require_tracking",
-]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ray import tune
 
@@ -12,10 +12,9 @@ from sport_ray.certificates import Certificate
 from sport_ray.experiments.results.alarm import alarm_in
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.sweep.cell import Cell, Job
-from sport_ray.experiments.sweep.job import write_failure
+from sport_ray.experiments.sweep.job import run_job, write_failure
 from sport_ray.experiments.sweep.plan import Plan
-from sport_ray.experiments.sweep.trial import CellTrial
-from sport_ray.experiments.sweep.trials import TrialEvent, run_trials
+from sport_ray.experiments.sweep.trials import StudyTrial, TrialEvent, run_trials
 
 
 class SweepEvent(NamedTuple):
@@ -42,6 +41,18 @@ class SweepSummary(NamedTuple):
 
 
 Listener = Callable[[SweepEvent], None]
+
+
+class CellTrial(StudyTrial):
+    """Runs a job in one step and reports two counts; its records are on disk by then."""
+
+    def take(self, config: dict[str, Any]) -> None:
+        """Take a job."""
+        self.job = Job.model_validate(config["job"])
+
+    def work(self) -> dict[str, Any]:
+        """Run the job."""
+        return {**run_job(self.folder, self.job), "done": True}
 
 
 def pending_jobs(folder: StudyFolder, plan: Plan) -> list[Job]:

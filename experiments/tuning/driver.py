@@ -15,7 +15,7 @@ from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, MedianStoppingRule
 from ray.tune.search import BasicVariantGenerator
 
 from sport_ray.errors import UserError
-from sport_ray.experiments.config.axes import KINDS, Point, drawn
+from sport_ray.experiments.config.axes import Point, drawn, ends
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.config.tuning import TuningSection
 from sport_ray.experiments.results.folder import StudyFolder
@@ -121,7 +121,7 @@ def domain(axis: Any) -> Any:
     """An axis as Tune's search space."""
     if isinstance(axis, list):
         return tune.choice(axis)
-    [(kind, (low, high))] = [(key, axis[key]) for key in KINDS if key in axis]
+    kind, low, high = ends(axis)
     return getattr(tune, kind)(low, high)
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sport_ray.canonical import digest, write_json
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.axes import with_values
+from sport_ray.experiments.config.mistakes import reason
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.results.folder import StudyFolder, read_model
 from sport_ray.experiments.tuning.task import TuningTask
@@ -163,5 +164,6 @@ def tuned_study(study: Study, tuning: Tuning) -> Study:
     try:
         return Study.model_validate(changed.model_dump(mode="json"))
     except ValidationError as error:
-        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise UserError(f"the study does not go with the tuned parameters: {reason}") from None
+        raise UserError(
+            f"the study does not go with the tuned parameters: {reason(error)}"
+        ) from None

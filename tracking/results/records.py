@@ -157,7 +157,7 @@ def _judged(
     if problem is None and record["study"] != study.get("name", record["study"]):
         problem = f"belongs to study {record['study']!r}, not to {study['name']!r}"
     if problem is None and certificate is not None:
-        problem = _altered(record, certificate)
+        problem = altered(record, certificate)
     return without_nan(record) if problem is None else Unreadable(plain(cell), plain(problem))
 
 
@@ -174,8 +174,11 @@ def _whole_certificate(file: Path) -> Certificate | None:
     return load_certificate(file)
 
 
-def _altered(record: dict[str, Any], certificate: Certificate) -> str | None:
-    """Why a finished record is not shown: it does not follow from its counts and certificate."""
+def altered(record: dict[str, Any], certificate: Certificate) -> str | None:
+    """Why a finished record is not believed: it does not follow from its counts and certificate.
+
+    None for one that does. The text goes on after 'the record'.
+    """
     from sport_ray.certificates.derived import altered_numbers
 
     if record["status"] != "finished":

@@ -25,7 +25,7 @@ def test_compare_prints_and_writes(tmp_path: Path) -> None:
     assert done.output.startswith("No difference can be shown.")
     assert "The same base policy, environment and property." in done.output
     assert "note" in done.output
-    assert out.read_text().startswith("setting,method")
+    assert out.read_text().startswith("setting,source,projected")
 
 
 def test_publish_says_what_was_run_and_not_where(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from sport_ray.certificates import (
     load_certificate,
     save_certificate,
 )
+from sport_ray.certificates.derived import derived_numbers
 from sport_ray.deploy import load
 from sport_ray.errors import UserError
 from sport_ray.experiments.cli.main import app
@@ -82,9 +83,20 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "status": "failed" if last else "finished",
             "reason": "ValueError: no luck" if last else None,
             "policy_digest": digest,
+            "certificate_digest": certificate.digest,
+            "num_scenarios": 200,
             "num_violations": 1,
+            "posterior_beta": 0.01,
+            "max_log_ratio": None,
+            "max_prefix_log_ratio": None,
+            "alpha_mu": 1.0,
+            "alpha_p": 1.0,
+            "horizon": cell.horizon,
+            "constraint": cell.constraint.name,
+            **cell.constraint.recorded(),
             "cell": cell.model_dump(mode="json"),
         }
+        record |= derived_numbers(record, certificate)
         write_json(root / "cells" / cell_id / "record.json", record)
     return root
 
@@ -215,21 +227,18 @@ def test_the_world_that_goes_out_is_the_certificates(
         ({"prior_bound": None}, "prior_bound"),
         ({"posterior_bound": 1e-9}, "posterior_bound"),
         ({"num_violations": 0, "posterior_bound": 0.06}, "posterior_bound"),
-        ({"num_violations": 900}, "impossible counts"),
-        ({"num_scenarios": "many"}, "impossible counts"),
+        ({"num_violations": 900}, "not possible"),
+        ({"num_scenarios": "many"}, "not possible"),
+        ({"eps_base": 1e-9}, "eps_base"),
+        ({"certificate_digest": "0" * 64}, "another certificate"),
     ],
 )
 def test_no_derived_number_of_a_record_goes_out(
     change: dict[str, Any], reason: str, results: Path, tmp_path: Path
 ) -> None:
     cell_id = wanted(results, "ratio")
-    counts = {"num_scenarios": 200, "num_violations": 1, "posterior_beta": 0.01}
-
-    def edit(record: dict[str, Any]) -> None:
-        record.update(counts)
-        record.update(change)
-
-    root = spoiled(results, tmp_path / "results", f"cells/{cell_id}/record.json", edit)
+    file = f"cells/{cell_id}/record.json"
+    root = spoiled(results, tmp_path / "results", file, lambda record: record.update(change))
     given = ("export", cell_id, "--results", root, "--out", tmp_path / "out")
     status, output = run(*given)
     assert (status, reason in output) == (2, True), output
@@ -238,11 +247,13 @@ def test_no_derived_number_of_a_record_goes_out(
 
 
 def test_what_a_record_derives_is_computed_for_the_bundle(results: Path, tmp_path: Path) -> None:
+    """Also where the record's own is off by what is taken for rounding."""
     cell_id = wanted(results, "ratio", alpha=1.02)
-    counts = {"num_scenarios": 200, "num_violations": 1, "posterior_beta": 0.01}
-    root = spoiled(
-        results, tmp_path / "r", f"cells/{cell_id}/record.json", lambda r: r.update(counts)
-    )
+
+    def round_off(record: dict[str, Any]) -> None:
+        record["posterior_bound"] *= 1.0 + 1e-7
+
+    root = spoiled(results, tmp_path / "r", f"cells/{cell_id}/record.json", round_off)
     status, output = run("export", cell_id, "--results", root, "--out", tmp_path / "out")
     assert status == 0, output
     bundle = load(tmp_path / "out").bundle

@@ -63,16 +63,16 @@ def test_cells_trained_on_a_gpu_are_their_own(small_study):
 
 def test_room_for_a_gpu():
     cell = [{"CPU": 2.0, "GPU": 0.5}, {"CPU": 1.0}]
-    require_room(cell, {"a": 1.0, "b": 2.0}, {"a": 0.0, "b": 1.0})
-    require_room([{"CPU": 1.0}], {"a": 1.0})
+    require_room(cell, {"a": {"CPU": 1.0}, "b": {"CPU": 2.0, "GPU": 1.0}})
+    require_room([{"CPU": 1.0}], {"a": {"CPU": 1.0}})
     with pytest.raises(UserError, match=r"asks for 0.5 GPU on one node, no node has one: lower"):
-        require_room(cell, {"a": 4.0}, {"a": 0.0})
+        require_room(cell, {"a": {"CPU": 4.0, "GPU": 0.0}})
     with pytest.raises(UserError, match="no node has one"):
-        require_room(cell, {"a": 4.0})
+        require_room(cell, {"a": {"CPU": 4.0}})
     with pytest.raises(UserError, match=r"asks for 1 GPU on one node, the node with most has 0.5"):
-        require_room([{"CPU": 1.0, "GPU": 1.0}], {"a": 4.0}, {"a": 0.5})
+        require_room([{"CPU": 1.0, "GPU": 1.0}], {"a": {"CPU": 4.0, "GPU": 0.5}})
     with pytest.raises(UserError, match=r"0.5 GPU and 2 CPUs on one node, .* at most 1 CPUs"):
-        require_room(cell, {"a": 1.0, "b": 8.0}, {"a": 4.0, "b": 0.0})
+        require_room(cell, {"a": {"CPU": 1.0, "GPU": 4.0}, "b": {"CPU": 8.0}})
 
 
 @pytest.mark.long

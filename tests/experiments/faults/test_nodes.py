@@ -31,7 +31,8 @@ from tests.experiments.faults.harness import (
 
 
 def test_what_no_single_node_can_hold_is_refused_at_once() -> None:
-    nodes = {"10.0.0.1": 2.0, "10.0.0.2": 4.0, "10.0.0.3": 0.0}
+    cpus = {"10.0.0.1": 2.0, "10.0.0.2": 4.0, "10.0.0.3": 0.0}
+    nodes = {address: {"CPU": has} for address, has in cpus.items()}
     require_room([{"CPU": 4.0}, {"CPU": 1.0}, {"CPU": 1.0}], nodes)
     with pytest.raises(UserError, match=r"5 CPUs on one node, the largest node \(10.0.0.2\) has 4"):
         require_room([{"CPU": 5.0}], nodes)

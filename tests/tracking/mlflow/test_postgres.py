@@ -100,7 +100,7 @@ def records_of(folder: Path) -> dict[str, dict[str, Any]]:
 def overflowing(record: dict[str, Any]) -> dict[str, Any]:
     """What a real record has where a bound overflows: JSON knows no infinity."""
     if record["alpha"] == 10.0 and record["seed"] == 0:
-        return record | {"prior_bound": None}
+        return record | {"alpha": 1e20, "log_alpha": math.log(1e20)}
     return record
 
 

@@ -69,5 +69,8 @@ def test_where_nobody_has_defined_it_the_bundle_says_so(
 ) -> None:
     write_bundle(tmp_path / "bundle", export_of("ratio", constraint=kind(alpha=1.2)))
     del CONSTRAINTS[kind.name]
-    with pytest.raises(UserError, match=r":few_steps' is defined in the module .* not imported because a file names it"):
+    with pytest.raises(
+        UserError,
+        match=r":few_steps' is defined in the module .* not imported because a file names it",
+    ):
         load(tmp_path / "bundle")

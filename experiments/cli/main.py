@@ -48,7 +48,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help=(
         "How much task performance does each level of certified risk buy?\n\n"
-        "A study file names a base policy that is believed safe, an environment, a property and "
+        "A study file names a base policy that is assumed safe, an environment, a property and "
         "a grid. The stages are: [bold]train-base[/] (only if you have no base policy), "
         "[bold]certify[/] (bound the base's violation probability from rollouts), [bold]tune[/] "
         "(search training parameters at one α, where the study asks for it), [bold]sweep[/] "

@@ -49,7 +49,7 @@ def print_status(console: Console, status: Status) -> None:
         (len(status.damaged_records), "records are damaged: those cells will be run again"),
         (len(status.lost_records), "records are gone: those cells will be run again"),
         (len(status.outside_plan), "records outside the present plan are kept, not counted"),
-        (len(status.damaged_ledger_lines), "lines of ledger.jsonl are damaged and not believed"),
+        (len(status.damaged_ledger_lines), "lines of ledger.jsonl are damaged and left out"),
     ):
         if count:
             line(f"  {count} {text}")

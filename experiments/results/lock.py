@@ -16,7 +16,7 @@ from filelock import OwnerRecord, SoftFileLease, Timeout
 
 from sport_ray.errors import UserError
 from sport_ray.experiments.results.disk import is_disk_full, no_room
-from sport_ray.experiments.results.process import answers
+from sport_ray.experiments.results.process import runs
 
 LEASE = ".driver.lock"
 HEARTBEAT_SECONDS = 10.0
@@ -91,7 +91,7 @@ class FolderLock:
         owner = self._lease.owner
         if owner is None or _host(owner) != socket.gethostname():
             return False
-        return answers(owner.pid)
+        return runs(owner.pid)
 
     def _taken(self, more: str = "") -> UserError:
         owner = self._lease.owner

@@ -70,7 +70,7 @@ def sweep_study(context: Context) -> SweepSummary:
     base = ensure_base(context)
     certificate = load_matching(context.folder, base)
     context = tuned(context, certificate, run=False)
-    return _told(context, do_sweep(context, base, certificate))
+    return _reported(context, do_sweep(context, base, certificate))
 
 
 def run_study(context: Context) -> SweepSummary:
@@ -81,7 +81,7 @@ def run_study(context: Context) -> SweepSummary:
         base = ensure_base(context)
         certificate = ensure_certificate(context, base)
         context = tuned(context, certificate, run=True)
-        return _told(context, do_sweep(context, base, certificate))
+        return _reported(context, do_sweep(context, base, certificate))
 
 
 def write_pages(context: Context) -> Path:
@@ -102,7 +102,7 @@ def write_pages(context: Context) -> Path:
     return page
 
 
-def _told(context: Context, summary: SweepSummary) -> SweepSummary:
+def _reported(context: Context, summary: SweepSummary) -> SweepSummary:
     print_alarm(context.console, summary.refuted)
     line = f"{summary.finished} of {summary.planned} cells finished"
     if summary.failed:

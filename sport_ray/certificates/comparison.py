@@ -17,7 +17,7 @@ def same_bits(one: Outcomes, other: Outcomes) -> bool:
     return all(np.array_equal(mine[name], theirs[name]) for name in mine)
 
 
-def told(row: Outcomes, horizon: int) -> str:
+def described(row: Outcomes, horizon: int) -> str:
     """One row in words."""
     verdict = "satisfied" if row.satisfied_by(horizon)[0] else "violated"
     return (

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sport_ray.certificates.comparison import same_bits, told
+from sport_ray.certificates.comparison import described, same_bits
 from sport_ray.errors import UserError
 from sport_ray.rollouts.behaviour import Behaviour
 from sport_ray.rollouts.outcomes import Outcomes
@@ -76,7 +76,7 @@ def _compare(plan: ScenarioPlan, row: Outcomes, table: Outcomes, where: str) -> 
     if not same_bits(row, was):
         raise UserError(
             f"environment {plan.env_id!r} does not repeat itself: scenario {row.index[0]}, run "
-            f"again {where}, is {told(row, plan.horizon)}; the table says "
-            f"{told(was, plan.horizon)}. It must draw only from what reset(seed=) seeds, and "
+            f"again {where}, is {described(row, plan.horizon)}; the table says "
+            f"{described(was, plan.horizon)}. It must draw only from what reset(seed=) seeds, and "
             "reset must restore everything that an episode may change"
         )

@@ -123,7 +123,7 @@ def verify_certificate(
             told = " ".join(str(error).split())
             checks.append(Check(name, False, told, missing=name in OF_TABLE and not table.exists()))
     if certificate.choice is not None and (refused is not None or not rerun):
-        checks_after.append(Check("choice", None, "believed, not made again: use --rerun"))
+        checks_after.append(Check("choice", None, "trusted, not made again: use --rerun"))
     return [*checks, *checks_after, _code(certificate), _versions(certificate)]
 
 

@@ -54,18 +54,18 @@ def verify_bundle(path: Path) -> list[Check]:
         checks.append(_check("promise", lambda: _promise(certificate, manifest)))
         checks.append(_world(certificate, manifest))
     checks.append(_evidence(manifest))
-    believed = "observation bounds and type of actions: as the manifest has them"
-    return [*checks, Check("spaces", None, believed), _versions(manifest)]
+    trusted = "observation bounds and type of actions: as the manifest has them"
+    return [*checks, Check("spaces", None, trusted), _versions(manifest)]
 
 
 def _check(name: str, find: Callable[[], str]) -> Check:
     try:
         return Check(name, True, find())
     except _WRONG as error:
-        return Check(name, False, _told(error))
+        return Check(name, False, _reason(error))
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     text = str(error) if isinstance(error, UserError | OSError) else f"damaged ({error!r})"
     return plain(text)[:400]
 
@@ -74,7 +74,7 @@ def _manifest(folder: Path) -> tuple[dict[str, Any] | None, Check]:
     try:
         manifest = read_manifest(folder)
     except _WRONG as error:
-        return None, Check("manifest", False, _told(error))
+        return None, Check("manifest", False, _reason(error))
     return manifest, Check("manifest", True, f"as written; digest {manifest['digest'][:16]}…")
 
 
@@ -87,7 +87,7 @@ def _files(folder: Path, manifest: Mapping[str, Any]) -> list[Check]:
         try:
             read_file(folder, name, named[name])
         except _WRONG as error:
-            wrong.append(_told(error))
+            wrong.append(_reason(error))
     found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()}
     more = sorted(plain(name) for name in found - set(named) - {MANIFEST} - LATER)
     return [
@@ -138,12 +138,12 @@ def _world(certificate: Certificate, manifest: Mapping[str, Any]) -> Check:
             promise["alpha_mu"], promise["alpha_p"],
         )  # fmt: skip
     except _WRONG as error:
-        return Check("world", False, _told(error))
+        return Check("world", False, _reason(error))
     return Check("world", None if "claimed" in how else True, how)
 
 
 def _evidence(manifest: Mapping[str, Any]) -> Check:
-    """The posterior bound of the evaluation from its counts; they themselves are believed."""
+    """The posterior bound of the evaluation from its counts; they themselves are trusted."""
     try:
         found = manifest["evidence"]
         given = [found.get(n) for n in ("num_scenarios", "num_violations", "posterior_beta")]
@@ -156,7 +156,7 @@ def _evidence(manifest: Mapping[str, Any]) -> Check:
                 f"{given[0]} scenarios give {bound:.6g}"
             )
     except _WRONG as error:
-        return Check("evidence", False, _told(error))
+        return Check("evidence", False, _reason(error))
     told = (
         f"{given[1]} of {given[0]} scenarios violated, as the manifest states: at most {bound:.4g}"
     )

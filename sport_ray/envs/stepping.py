@@ -75,7 +75,7 @@ class Stepping(gymnasium.Wrapper[Observation, Any, Observation, Any]):
         self._episode += 1
         self._steps = 0
         observation, info = self._call(lambda: self.env.reset(seed=seed, options=options))
-        return self._read(lambda: (self._seen(observation), self._told(info)))
+        return self._read(lambda: (self._seen(observation), self._checked_info(info)))
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """One step."""
@@ -93,7 +93,7 @@ class Stepping(gymnasium.Wrapper[Observation, Any, Observation, Any]):
                 self._paid(reward),
                 flag("terminated", terminated),
                 flag("truncated", truncated),
-                self._told(info),
+                self._checked_info(info),
             )
         )
 
@@ -156,7 +156,7 @@ class Stepping(gymnasium.Wrapper[Observation, Any, Observation, Any]):
             raise UserError(f"the reward is {paid}: rewards must be finite")
         return paid
 
-    def _told(self, info: Mapping[str, Any]) -> dict[str, Any]:
+    def _checked_info(self, info: Mapping[str, Any]) -> dict[str, Any]:
         told = dict(info)
         if "signals" in told:
             told["signals"] = self._signals(told["signals"])

@@ -27,7 +27,7 @@ COUNTED = ("steps", "scenarios", "episodes", "s", "share")
 """Units of numbers that are not negative."""
 
 
-def told(meaning: str, unit: str = "", **limits: Any) -> Any:
+def column(meaning: str, unit: str = "", **limits: Any) -> Any:
     """A field of a record. limits: ``least``, ``most``, and ``finite`` of what defines a cell."""
     if unit in COUNTED:
         limits = {"least": 0, **limits}
@@ -35,47 +35,49 @@ def told(meaning: str, unit: str = "", **limits: Any) -> Any:
 
 
 def probability(meaning: str) -> Any:
-    """A field within [0, 1]; a bound that may say nothing, and be larger, is `told`."""
-    return told(meaning, "probability", least=0, most=1)
+    """A field within [0, 1]; a bound that may say nothing, and be larger, is a `column`."""
+    return column(meaning, "probability", least=0, most=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
     """What a cell is: known before it is run, and in the record of a failed one too."""
 
-    cell_id: str = told("content hash of what defines the cell, 16 hex digits")
-    study: str = told("name of the study")
-    source: str = told("what made the policy: projected_ppo (under its constraint), scpo …")
-    projected: bool = told("whether it is projected onto its constraint; false: it acts as it is")
-    constraint: str = told("kind of constraint: ratio (the paper's), pathwise …")
-    alpha: float | None = told(
+    cell_id: str = column("content hash of what defines the cell, 16 hex digits")
+    study: str = column("name of the study")
+    source: str = column("what made the policy: projected_ppo (under its constraint), scpo …")
+    projected: bool = column("whether it is projected onto its constraint; false: it acts as it is")
+    constraint: str = column("kind of constraint: ratio (the paper's), pathwise …")
+    alpha: float | None = column(
         "largest density ratio to the base; empty: a budget, or none", least=1, finite=True
     )
-    log_alpha: float | None = told("natural logarithm of alpha", "nats", finite=True)
-    log_budget: float | None = told(
+    log_alpha: float | None = column("natural logarithm of alpha", "nats", finite=True)
+    log_budget: float | None = column(
         "budget of the realised log ratio of a whole path", "nats", finite=True
     )
-    mu: float | None = told("budget of mean shifts of a whole path, in the base's std", finite=True)
-    horizon: int = told(
+    mu: float | None = column(
+        "budget of mean shifts of a whole path, in the base's std", finite=True
+    )
+    horizon: int = column(
         "T: a scenario not at the goal by then is a violation",
         "steps",
         least=1,
         most=LARGEST_HORIZON,
     )
-    seed: int = told("training seed")
-    hyperparameters: str | None = told("training parameters that are an axis of the sweep")
+    seed: int = column("training seed")
+    hyperparameters: str | None = column("training parameters that are an axis of the sweep")
     eps_max: float | None = probability("risk that the constraint was derived from, if any")
-    base_digest: str = told("sha256 of the base policy")
-    certificate_digest: str = told("sha256 of the base certificate")
-    finished_at: str = told("when the cell ended, ISO 8601")
+    base_digest: str = column("sha256 of the base policy")
+    certificate_digest: str = column("sha256 of the base certificate")
+    finished_at: str = column("when the cell ended, ISO 8601")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """Whether the cell finished."""
 
-    status: str = told("finished or failed")
-    reason: str | None = told("why a failed cell failed")
+    status: str = column("finished or failed")
+    reason: str | None = column("why a failed cell failed")
 
 
 FINISHED = Outcome(status="finished", reason=None)
@@ -87,49 +89,53 @@ class Evaluation:
 
     eps_base: float = probability("upper bound of the base's risk at T")
     beta: float = probability("the certificate fails with at most this probability")
-    alpha_mu: float = told(
+    alpha_mu: float = column(
         "ratio of initial laws, deployment over base; 1: the same", least=1, finite=True
     )
-    alpha_p: float = told("ratio of transition laws, per step; 1: the same", least=1, finite=True)
-    prior_bound: float | None = told("promised before any rollout; 1: nothing", "probability")
-    off_policy_bound: float | None = told("from base scenarios, before acting", "probability")
-    off_policy_sample_size: float | None = told("what those scenarios amount to", "scenarios")
-    off_policy_refusal: str | None = told("why there is no off-policy bound")
-    num_scenarios: int = told("fresh evaluation scenarios", "scenarios", least=1)
-    num_violations: int = told("scenarios that violated the property", "scenarios")
-    num_violations_1000: int | None = told("the same among the first 1,000", "scenarios")
-    num_hazard: int = told("violations by entering the hazard", "scenarios")
-    num_timeout: int = told("violations by not reaching the goal within T", "scenarios")
+    alpha_p: float = column("ratio of transition laws, per step; 1: the same", least=1, finite=True)
+    prior_bound: float | None = column("promised before any rollout; 1: nothing", "probability")
+    off_policy_bound: float | None = column("from base scenarios, before acting", "probability")
+    off_policy_sample_size: float | None = column("what those scenarios amount to", "scenarios")
+    off_policy_refusal: str | None = column("why there is no off-policy bound")
+    num_scenarios: int = column("fresh evaluation scenarios", "scenarios", least=1)
+    num_violations: int = column("scenarios that violated the property", "scenarios")
+    num_violations_1000: int | None = column("the same among the first 1,000", "scenarios")
+    num_hazard: int = column("violations by entering the hazard", "scenarios")
+    num_timeout: int = column("violations by not reaching the goal within T", "scenarios")
     empirical_violation_rate: float = probability("num_violations / num_scenarios")
     posterior_bound: float = probability("Clopper-Pearson bound of this one policy")
     posterior_beta: float = probability("the posterior bound fails with this much")
-    mean_steps_to_goal: float | None = told("mean where the property was satisfied", "steps")
-    std_steps_to_goal: float | None = told("standard deviation over the same scenarios", "steps")
-    mean_task_steps: float | None = told("mean steps, hazard ignored, at most T", "steps")
-    std_task_steps: float | None = told("its standard deviation over scenarios", "steps")
-    mean_return: float | None = told("mean undiscounted return of the evaluation scenarios")
-    std_return: float | None = told("standard deviation of the same over scenarios")
-    max_log_ratio: float | None = told("largest max_a log pi/pi_base over evaluated steps", "nats")
-    max_prefix_log_ratio: float | None = told("largest realised log ratio of any prefix", "nats")
-    mean_log_ratio: float | None = told("mean over steps of max_a log pi/pi_base", "nats")
-    mean_realised_log_ratio: float | None = told("mean log pi/pi_base of sampled actions", "nats")
-    projected_share: float = told("steps at which projection changed the policy", "share")
-    mean_kl_to_base: float | None = told("mean KL(policy || base) per step", "nats")
-    mean_task_distance: float | None = told("mean KL(projected || task) per step", "nats")
-    eval_seconds: float = told("wall time of evaluation", "s")
+    mean_steps_to_goal: float | None = column("mean where the property was satisfied", "steps")
+    std_steps_to_goal: float | None = column("standard deviation over the same scenarios", "steps")
+    mean_task_steps: float | None = column("mean steps, hazard ignored, at most T", "steps")
+    std_task_steps: float | None = column("its standard deviation over scenarios", "steps")
+    mean_return: float | None = column("mean undiscounted return of the evaluation scenarios")
+    std_return: float | None = column("standard deviation of the same over scenarios")
+    max_log_ratio: float | None = column(
+        "largest max_a log pi/pi_base over evaluated steps", "nats"
+    )
+    max_prefix_log_ratio: float | None = column("largest realised log ratio of any prefix", "nats")
+    mean_log_ratio: float | None = column("mean over steps of max_a log pi/pi_base", "nats")
+    mean_realised_log_ratio: float | None = column("mean log pi/pi_base of sampled actions", "nats")
+    projected_share: float = column("steps at which projection changed the policy", "share")
+    mean_kl_to_base: float | None = column("mean KL(policy || base) per step", "nats")
+    mean_task_distance: float | None = column("mean KL(projected || task) per step", "nats")
+    eval_seconds: float = column("wall time of evaluation", "s")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
     """The trained policy and what it took, as far as its source says."""
 
-    policy_digest: str = told("sha256 of the evaluated policy")
-    train_env_steps: int = told("environment steps of training", "steps")
-    train_seconds: float = told("wall time of training", "s")
-    clip_fraction: float | None = told("samples outside PPO's clip range at the end", "share")
-    train_return: float | None = told("mean task return at the end of training")
-    train_episodes: int | None = told("episodes of training, data collection included", "episodes")
-    train_violations: int | None = told("training episodes that entered the hazard", "episodes")
+    policy_digest: str = column("sha256 of the evaluated policy")
+    train_env_steps: int = column("environment steps of training", "steps")
+    train_seconds: float = column("wall time of training", "s")
+    clip_fraction: float | None = column("samples outside PPO's clip range at the end", "share")
+    train_return: float | None = column("mean task return at the end of training")
+    train_episodes: int | None = column(
+        "episodes of training, data collection included", "episodes"
+    )
+    train_violations: int | None = column("training episodes that entered the hazard", "episodes")
 
 
 @dataclass(frozen=True)
@@ -156,8 +162,8 @@ class Record:
     def to_json(self) -> dict[str, Any]:
         """One flat object; a failed cell has no training and no evaluation."""
         parts = (self.header, self.outcome, self.training, self.evaluation)
-        told = [asdict(part) for part in parts if part is not None]
-        return {name: value for part in [*told, self.more] for name, value in part.items()}
+        stated = [asdict(part) for part in parts if part is not None]
+        return {name: value for part in [*stated, self.more] for name, value in part.items()}
 
 
 class Column(NamedTuple):

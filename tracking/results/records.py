@@ -24,7 +24,7 @@ POLICY_ARRAYS = ("mean", "std", "base_mean", "base_std", "task_mean", "task_std"
 
 
 class Unreadable(NamedTuple):
-    """A record that cannot be believed, and what is wrong with it."""
+    """A record that cannot be trusted, and what is wrong with it."""
 
     cell_id: str
     problem: str
@@ -175,7 +175,7 @@ def _whole_certificate(file: Path) -> Certificate | None:
 
 
 def altered(record: dict[str, Any], certificate: Certificate) -> str | None:
-    """Why a finished record is not believed: it does not follow from its counts and certificate.
+    """Why a finished record is not trusted: it does not follow from its counts and certificate.
 
     None for one that does. The text goes on after 'the record'.
     """

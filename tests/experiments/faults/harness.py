@@ -56,7 +56,7 @@ def resume(folder: Path, *arguments: object) -> str:
     return sport_ray("sweep", folder.parent / "study.yaml", "--results", folder, *arguments)
 
 
-def told(folder: Path, event: str) -> list[dict[str, Any]]:
+def events_of(folder: Path, event: str) -> list[dict[str, Any]]:
     """Lines of the ledger."""
     return [e for e in read_ledger(folder / "ledger.jsonl").entries if e["event"] == event]
 

@@ -21,10 +21,10 @@ from sport_ray.experiments.cluster.resources import require_room
 from tests.experiments.faults.harness import (
     descendants,
     end,
+    events_of,
     finished_and_running,
     require_as_undisturbed,
     sweeping,
-    told,
     wait_until,
     workers_below,
 )
@@ -163,6 +163,6 @@ def test_a_node_is_lost(
         driver.note()
         out, err = driver.communicate(timeout=400)
     assert driver.returncode == 0, out + err
-    assert told(certified, "cell retried") != []
-    assert told(certified, "cell failed") == []
+    assert events_of(certified, "cell retried") != []
+    assert events_of(certified, "cell failed") == []
     require_as_undisturbed(certified, undisturbed)

@@ -12,6 +12,7 @@ from sport_ray.experiments.results.status import read_status
 from tests.experiments.faults.harness import (
     CELLS,
     certified_copy,
+    events_of,
     finished_and_running,
     numbers,
     require_as_undisturbed,
@@ -19,7 +20,6 @@ from tests.experiments.faults.harness import (
     sport_ray,
     sweep_undisturbed,
     sweeping,
-    told,
     wait_until,
     workers_below,
     write_study,
@@ -34,7 +34,7 @@ def test_workers_that_die_again_and_again(certified: Path, undisturbed: Path) ->
     def kill_until_one_has_failed() -> bool:
         for pid in workers_below(driver.pid, b"Trainable.train"):
             os.kill(pid, signal.SIGKILL)
-        return told(certified, "cell failed") != []
+        return events_of(certified, "cell failed") != []
 
     with sweeping(certified) as driver:
         wait_until(driver, kill_until_one_has_failed)
@@ -42,11 +42,11 @@ def test_workers_that_die_again_and_again(certified: Path, undisturbed: Path) ->
         out, err = driver.communicate(timeout=300)
     assert driver.returncode == 0, out + err
     assert "failed (reasons in the report" in out
-    assert told(certified, "cell retried") != []
+    assert events_of(certified, "cell retried") != []
     status = read_status(certified)
     assert len(status.done) + len(status.failed) == CELLS
     assert {c["cell_id"] for c in status.failed} == {
-        e["cell_id"] for e in told(certified, "cell failed")
+        e["cell_id"] for e in events_of(certified, "cell failed")
     }
     for cell in status.failed:
         assert cell["reason"].startswith("RuntimeError: the worker died before the cell was done")
@@ -86,19 +86,19 @@ def test_an_env_runner_that_dies(with_runners: Path, tmp_path: Path) -> None:
 
     with sweeping(folder) as driver:
         wait_until(driver, one_is_killed)
-        wait_until(driver, lambda: told(folder, "cell retried") != [])
+        wait_until(driver, lambda: events_of(folder, "cell retried") != [])
         driver.note()
         out, err = driver.communicate(timeout=400)
     assert driver.returncode == 0, out + err
     assert len(killed) == 1
-    assert told(folder, "cell failed") == []
+    assert events_of(folder, "cell failed") == []
     require_as_undisturbed(folder, with_runners)
 
 
 @pytest.mark.slow
 @pytest.mark.fault
 def test_trials_that_raise(certified: Path, undisturbed: Path) -> None:
-    """The base policy is damaged under a running sweep: each later job raises, and is told."""
+    """The base policy is damaged under a running sweep: each later job raises, and is events_of."""
     weights = certified / "base" / "policy.safetensors"
     whole = weights.read_bytes()
     with sweeping(certified) as driver:
@@ -140,7 +140,7 @@ def test_a_trial_that_cannot_even_record_its_failure(certified: Path, undisturbe
         out, err = driver.communicate(timeout=400)
     assert driver.returncode == 0, out + err
     assert " failed (reasons in the report" in out
-    assert victim in {entry["cell_id"] for entry in told(certified, "cell failed")}
+    assert victim in {entry["cell_id"] for entry in events_of(certified, "cell failed")}
     status = read_status(certified)
     assert victim in status.not_started
     assert status.sweep.state == "finished"

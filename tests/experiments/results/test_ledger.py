@@ -166,7 +166,7 @@ def test_readers_see_whole_lines_while_another_process_writes(path):
 def test_a_process_is_known_by_when_it_began():
     own = process_identity()
     assert is_alive(own) is True
-    assert is_alive(own | {"began": "0:0"}) is False  # the pid was given to another
+    assert is_alive(own | {"started": "0:0"}) is False  # the pid was given to another
     assert is_alive(own | {"host": "elsewhere"}) is None
     with subprocess.Popen([sys.executable, "-c", ""]) as child:
         child.wait()

@@ -124,7 +124,7 @@ def test_how_the_last_sweep_ended(folder, outcome):
 
 
 def test_a_driver_that_died_and_one_elsewhere(folder):
-    ledger = start(folder, began="another:0")
+    ledger = start(folder, started="another:0")
     begin(ledger, JOBS[0])
     ledger.close()
     assert read_status(folder).sweep.state == "died"

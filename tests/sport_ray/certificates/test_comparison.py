@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sport_ray.certificates.comparison import contradicts, same_bits, told
+from sport_ray.certificates.comparison import contradicts, described, same_bits
 from sport_ray.properties import NEVER
 from sport_ray.rollouts import Outcomes
 from sport_ray.rollouts.outcomes import pack_verdicts
@@ -32,7 +32,7 @@ def test_the_same_bits():
     one = row(7, 30)
     assert same_bits(one, row(7, 30))
     assert not same_bits(one, changed(one, robustness=np.nextafter(one.robustness[0], 9)))
-    assert told(one, 30) == "satisfied after 7 steps (robustness 0.5, reward 0)"
+    assert described(one, 30) == "satisfied after 7 steps (robustness 0.5, reward 0)"
 
 
 @pytest.mark.parametrize(

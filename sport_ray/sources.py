@@ -22,10 +22,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gymnasium.envs.registration import load_env_creator
 from packaging.requirements import Requirement
 
-from sport_ray.envs.making import environment_spec
+from sport_ray.envs.making import creator_of, environment_spec
 from sport_ray.errors import UserError
 
 OURS = "sport_ray"
@@ -242,8 +241,7 @@ def _roots(env_id: str) -> list[str]:
     """Modules that the id names: that registers it, of the entry point, its bases and wrappers."""
     try:
         spec = environment_spec(env_id)
-        entry = spec.entry_point
-        creator = load_env_creator(entry) if isinstance(entry, str) else entry
+        creator = creator_of(spec)
     except Exception as error:  # a module of the user's may raise anything
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise UserError(f"environment {env_id!r} is not known: {reason}") from error

@@ -19,7 +19,7 @@ TANH = ActionMapping("tanh")
 
 def test_bearing_and_distance_are_read_off_the_lidars():
     count = 400
-    simulator = PointReachAvoidSimulator(count, "random")
+    simulator = PointReachAvoidSimulator(count, layout="random")
     slots = np.arange(count)
     observation, _ = simulator.reset(slots, [np.random.default_rng(i) for i in range(count)])
     x, y, heading = simulator.poses(slots).T

@@ -67,10 +67,10 @@ def environment_sources(env_id: str, kwargs: Mapping[str, Any] | None = None) ->
     seen: set[str] = set()
     while waiting:
         module = waiting.pop()
-        if module in seen or not is_module_name(module):
+        if module in seen or not _NAME.fullmatch(module):
             continue
         seen.add(module)
-        waiting += _parents(module)
+        waiting.append(module.rpartition(".")[0])
         file = module_file(module)
         if file is None:
             continue
@@ -83,10 +83,11 @@ def environment_sources(env_id: str, kwargs: Mapping[str, Any] | None = None) ->
             names.add(whose)
         elif (found := file_digest(file)) is not None:
             code[module] = found
-        if whose is None or module in roots:
-            tree = _tree(file)
-            waiting += _imported(module, file, tree)
-            waiting += _referred(module)
+        if whose is not None and module not in roots:
+            continue
+        tree = _tree(file)
+        waiting += _imported(module, file, tree)
+        waiting += _referred(module)
         if whose is None:
             for text in _constants(tree):
                 if text in sys.modules:  # imported by its name
@@ -108,7 +109,7 @@ def entry_modules(env_id: str) -> list[str]:
     """
     found = []
     for module in _roots(env_id):
-        file = module_file(module) if is_module_name(module) else None
+        file = module_file(module)
         if file is not None and owner(module, file) is None:
             found.append(module)
     return found
@@ -145,7 +146,7 @@ def changed_sources(code: Mapping[str, str]) -> dict[str, str]:
 
 def is_named(module: str, code: Mapping[str, str]) -> bool:
     """Whether a module is among the recorded sources, or of a kind that is recorded otherwise."""
-    file = module_file(module) if is_module_name(module) else None
+    file = module_file(module)
     whose = None if file is None else owner(module, file)
     return module in code or (whose is not None and whose != "python")
 
@@ -155,7 +156,7 @@ def source_file(name: str) -> Path | None:
     module, colon, beside = name.partition(":")
     if not module:
         return Path(beside).expanduser() if colon else None
-    file = module_file(module) if is_module_name(module) else None
+    file = module_file(module)
     return file.parent / beside if colon and file is not None else file
 
 
@@ -170,13 +171,10 @@ def file_digest(file: Path) -> str | None:
         return None
 
 
-def is_module_name(text: str) -> bool:
-    """Whether a text could be the dotted name of a module."""
-    return _NAME.fullmatch(text) is not None
-
-
 def module_file(name: str) -> Path | None:
     """The file of a module, loaded or not; nothing is run. None for one without, or not found."""
+    if not _NAME.fullmatch(name):
+        return None
     loaded = sys.modules.get(name)
     if loaded is not None:
         file = getattr(loaded, "__file__", None)
@@ -265,11 +263,6 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, (list, tuple)):
         for one in value:
             yield from _texts(one)
-
-
-def _parents(module: str) -> list[str]:
-    parts = module.split(".")
-    return [".".join(parts[:end]) for end in range(1, len(parts))]
 
 
 def _tree(file: Path) -> ast.AST:

@@ -202,19 +202,20 @@ def rewrite(folder: Path, **changes) -> Path:
     return path
 
 
-@pytest.mark.parametrize("module", ["verify_trap", "verify_trap.inner", "this"])
+@pytest.mark.parametrize("module", ["verify_trap", "verify_trap.inner", "this", "port"])
 def test_no_module_that_a_file_names_is_run(module, folder, tmp_path, monkeypatch, capsys):
     trap = tmp_path / "verify_trap"
     trap.mkdir()
     for name in ("__init__", "inner"):
         (trap / f"{name}.py").write_text("open('ran', 'w'); raise SystemExit('ran')")
+    (tmp_path / "port.py").write_text((trap / "inner.py").read_text())  # a part of our own name
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.chdir(tmp_path)
     path = rewrite(folder, env_id=f"{module}:evil/Walk-v0")
     checks = {c.name: c for c in verify_certificate(path, rerun=10)}
     assert not (tmp_path / "ran").exists()
     assert capsys.readouterr().out == ""
-    assert not {"verify_trap", "this"} & set(sys.modules)
+    assert not {"verify_trap", "this", "port"} & set(sys.modules)
     assert checks["rerun"].passed is False
     assert f"--trust-module {module}" in checks["rerun"].detail
     assert checks["code"].passed is None

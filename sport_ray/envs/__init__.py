@@ -11,10 +11,16 @@ from sport_ray.lazy import names_from
 
 if TYPE_CHECKING:
     from sport_ray.envs.point_reach_avoid import PointReachAvoidEnv
+    from sport_ray.envs.settings import RobotSettings
     from sport_ray.envs.simulator import PointReachAvoidSimulator
     from sport_ray.envs.vector import PointReachAvoidVectorEnv
 
-__all__ = ["PointReachAvoidEnv", "PointReachAvoidSimulator", "PointReachAvoidVectorEnv"]
+__all__ = [
+    "PointReachAvoidEnv",
+    "PointReachAvoidSimulator",
+    "PointReachAvoidVectorEnv",
+    "RobotSettings",
+]
 
 __getattr__ = names_from(
     __name__,
@@ -22,5 +28,6 @@ __getattr__ = names_from(
         "PointReachAvoidEnv": ".point_reach_avoid",
         "PointReachAvoidSimulator": ".simulator",
         "PointReachAvoidVectorEnv": ".vector",
+        "RobotSettings": ".settings",
     },
 )

@@ -54,8 +54,6 @@ class PointReachAvoidSimulator:
     """
 
     signal_names: Final = ("hazard", "goal")
-    observation_size: Final = OBSERVATION_SIZE
-    action_size: Final = 2
     goal_radius: Final = GOAL_RADIUS
     hazard_radius: Final = HAZARD_RADIUS
 

@@ -26,7 +26,8 @@ from sport_ray.rollouts import (
     run_scenarios,
 )
 from sport_ray.rollouts.table_file import OutcomeWriter, file_sha256, read_outcomes
-from sport_ray.versions import source_digests, versions
+from sport_ray.sources import environment_sources
+from sport_ray.versions import versions
 
 COUNT, TABLE = 260, "certificate_outcomes.parquet"
 PLAN = ScenarioPlan(
@@ -55,7 +56,7 @@ def save(folder: Path, outcomes: Outcomes, base_digest: str) -> None:
         outcomes_file=TABLE,
         outcomes_sha256=file_sha256(folder / TABLE),
         versions=versions(),
-        code=source_digests(PLAN.env_id),
+        code=environment_sources(PLAN.env_id).code,
     )
     save_certificate(folder / "certificate.json", certificate)
 
@@ -239,7 +240,10 @@ def test_a_trusted_module_is_run(folder, tmp_path, monkeypatch):
 def test_it_says_of_which_files_it_knows(folder, tmp_path, monkeypatch):
     (tmp_path / "verify_law.py").write_text("GAIN = 1")
     monkeypatch.syspath_prepend(str(tmp_path))
-    code = {**source_digests(PLAN.env_id), "verify_law": file_sha256(tmp_path / "verify_law.py")}
+    code = {
+        **environment_sources(PLAN.env_id).code,
+        "verify_law": file_sha256(tmp_path / "verify_law.py"),
+    }
     [check] = [c for c in verify_certificate(rewrite(folder, code=code)) if c.name == "code"]
     assert check.passed
     assert "no others" in check.detail

@@ -213,7 +213,6 @@ def test_one_process_logs_a_folder_at_a_time(small: Path) -> None:
     lock = hold_logging(small)
     with pytest.raises(UserError, match=r"another process is logging .*results to MLflow"):
         hold_logging(small, wait=0.2)
-    assert not (small / "mlflow.db").exists()
     lock.release()
     assert len(log_sweep(small).logged) == CELLS
 

@@ -12,8 +12,9 @@ from sport_ray.certificates import Certificate
 from sport_ray.experiments.results.alarm import alarm_in
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.sweep.cell import Cell, Job
-from sport_ray.experiments.sweep.job import run_job, write_failure
+from sport_ray.experiments.sweep.job import run_job
 from sport_ray.experiments.sweep.plan import Plan
+from sport_ray.experiments.sweep.record_writer import write_failure
 from sport_ray.experiments.sweep.trials import Kind, StudyTrial, TrialEvent, run_trials
 
 
@@ -45,11 +46,6 @@ class CellTrial(StudyTrial):
         return {**run_job(self.folder, self.job), "done": True}
 
 
-def pending_jobs(folder: StudyFolder, plan: Plan) -> list[Job]:
-    """The jobs of the plan with a cell that is not finished."""
-    return [job for job in plan.jobs if not all(folder.is_finished(cell.id) for cell in job.cells)]
-
-
 def run_sweep(folder: StudyFolder, plan: Plan, *listeners: Listener) -> SweepSummary:
     """Run what is missing of the study's grid; needs Ray.
 
@@ -63,7 +59,7 @@ def run_sweep(folder: StudyFolder, plan: Plan, *listeners: Listener) -> SweepSum
 
     After the last three what is finished is on disk and nothing is recorded as failed.
     """
-    missing = pending_jobs(folder, plan)
+    missing = plan.missing_jobs(folder)
     folder.write_plan(plan)
     if missing:
 

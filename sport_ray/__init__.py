@@ -5,7 +5,7 @@ itself. All are imported on first use: numba, torch and Ray load with the module
 
 The folders are the steps of the method (arXiv 2504.06386): ``properties`` (what is promised),
 ``policies`` (the base policy), ``envs``, ``rollouts`` (independent scenarios), ``bounds`` (what
-they prove), ``certificates``, ``projection`` and ``constraints`` (staying near the base),
+they prove), ``certificates``, ``families`` and ``constraints`` (staying near the base),
 ``projected_ppo``, ``adapters`` and ``deploy``; ``comparators`` are methods of others.
 ``experiments`` (what to run) and ``tracking`` (what was found) lie beside this folder in the
 repository, and are linked into it.

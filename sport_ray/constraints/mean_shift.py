@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Self, cast
 
 import numpy as np
@@ -97,6 +98,7 @@ def _shifts(given: Distribution) -> Shifts:
     return cast("Shifts", given)
 
 
+@cache
 def _require_shifts(family: type[Distribution]) -> None:
     from sport_ray.families import Shifts
 

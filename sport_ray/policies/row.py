@@ -65,7 +65,7 @@ class RowPolicy(Sealed):
             ArithmeticError: one that is not finite.
         """
         with np.errstate(all="ignore"):
-            seen = observation.astype(np.float32).astype(np.float64)
+            seen = observation.astype(np.float32, copy=False).astype(np.float64)
             both = self._row(self._normalize(seen))
             if both is None:
                 both = self._block(seen)

@@ -121,10 +121,10 @@ class ProjectedBehaviour:
         task = self.task.distribution(seen)
         limits = torch.from_numpy(self.constraint.limits(state))
         # Projected as float32 numbers, so that what is sampled from are such numbers, too.
-        single = base.to(torch.float32)
-        projected = self.constraint.project(single, task.to(torch.float32), limits)
-        within = self.constraint.within(projected, single, limits)
-        chosen = projected.to(torch.float64)
+        single = base.rounded(np.float32)
+        projected = self.constraint.project(single, task.rounded(np.float32), limits)
+        chosen = projected.rounded(np.float64)
+        within = self.constraint.within(chosen, base, limits)
         log_ratio = chosen.max_log_ratio(base).numpy()
         if not bool(within.all()):
             raise ArithmeticError(

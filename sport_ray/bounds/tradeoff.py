@@ -16,6 +16,8 @@ from sport_ray.bounds.arguments import (
 )
 
 _ULP = 2.0**-52
+_TINY = 2.0**-1022
+"""The smallest normal float64 number."""
 _SMALLEST = 1e-300  # the quantile of anything smaller is taken here: outwards, and away from 0
 # scipy's quantile and distribution function of the normal law, against mpmath: within 1e-15 of
 # max(1, |z|), and within 3e-13 relative between -37.1 and 8. Allowed for several times over.
@@ -104,4 +106,4 @@ def mean_shift_cost(mean: ArrayLike, mean_base: ArrayLike, std: ArrayLike) -> ND
         rounded = total * (1.0 + (dimensions + 8.0) * _ULP)
         # A square may round to 0 although the means differ: each loses at most the smallest float.
         moved = np.atleast_1d(mean != mean_base).any(axis=-1)
-        return np.where(moved, rounded + dimensions * np.finfo(np.float64).tiny, 0.0)
+        return np.where(moved, rounded + dimensions * _TINY, 0.0)

@@ -67,9 +67,9 @@ class MeanShiftBudget(Budget):
         import torch
 
         shifted, origin = _shifts(step), _shifts(base)
-        square = torch.from_numpy(np.atleast_1d(shifted.squared_shift(origin)))
-        radius = torch.as_tensor(limits, dtype=torch.float64).cpu()
-        return shifted.is_shift_of(origin).cpu() & (square <= radius**2)
+        square = np.atleast_1d(shifted.squared_shift(origin))
+        radius = torch.as_tensor(limits, dtype=torch.float64).cpu().numpy()
+        return torch.as_tensor(shifted.is_shift_of(origin).cpu().numpy() & (square <= radius**2))
 
     def require_family(self, family: type[Distribution]) -> None:
         """Refuse families without shifts."""

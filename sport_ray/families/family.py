@@ -140,14 +140,14 @@ class Distribution(ABC):
 
     def held_as(self, other: Self) -> tuple[Any, ...]:
         """The parts as arrays where both hold arrays, as tensors otherwise."""
-        both = (self._held[0], other._held[0])
-        return self.parts if any(isinstance(part, Tensor) for part in both) else self._held
+        mine, its = self._held[0], other._held[0]
+        return self.parts if isinstance(mine, Tensor) or isinstance(its, Tensor) else self._held
 
     def differs(self, other: Self) -> Tensor:
         """Whether any number of it is another, bool (...)."""
         pairs = zip(self.held_as(other), other.held_as(self), strict=True)
-        found = reduce(operator.or_, ((mine != its).any(-1) for mine, its in pairs))
-        return torch.as_tensor(found)
+        found = reduce(operator.or_, (mine != its for mine, its in pairs))
+        return torch.as_tensor(found.any(-1))
 
     def copy(self) -> Self:
         """The same in memory of its own."""

@@ -92,10 +92,10 @@ def mean_shift_cost(mean: ArrayLike, mean_base: ArrayLike, std: ArrayLike) -> ND
     [2.0, 0.0]
     """
     mean, mean_base, std = (np.asarray(x, dtype=np.float64) for x in (mean, mean_base, std))
-    for name, array in (("mean", mean), ("mean_base", mean_base), ("std", std)):
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} must be finite, got {array!r}")
-    if not (std > 0.0).all():
+    if not (np.isfinite(mean) & np.isfinite(mean_base) & np.isfinite(std) & (std > 0.0)).all():
+        for name, array in (("mean", mean), ("mean_base", mean_base), ("std", std)):
+            if not np.isfinite(array).all():
+                raise ValueError(f"{name} must be finite, got {array!r}")
         raise ValueError(f"std must be above 0, got {std!r}")
     if max(mean.ndim, mean_base.ndim, std.ndim) == 0:
         raise ValueError(f"mean must have a last dimension, got {mean!r}")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sport_ray.bounds.tradeoff import mean_shift_cost
-from sport_ray.families.family import Array, Numbers, Shifts
+from sport_ray.families.family import Array, Shifts
 from sport_ray.families.gaussian.mean_shift import project_mean_shift
 from sport_ray.families.gaussian.projection import kl_divergence, max_log_ratio, project_kl
 
@@ -27,9 +27,6 @@ class Gaussian(Shifts):
 
     name: ClassVar[str] = "gaussian"
     part_names: ClassVar[tuple[str, ...]] = ("mean", "std")
-
-    def __init__(self, mean: Numbers, std: Numbers) -> None:
-        super().__init__(mean, std)
 
     @property
     def mean(self) -> Tensor:

@@ -30,7 +30,7 @@ from sport_ray.errors import UserError
 OURS = "sport_ray"
 EXAMPLES = "sport_ray.experiments."
 """Environments of ours that are not part of the method: recorded like a user's own."""
-PARTS = ("envs", "families", "forward", "policies", "properties", "rollouts")
+PARTS = ("compiled.py", "envs", "families", "policies", "properties", "rollouts", "streams.py")
 """Of sport_ray: what a base policy's scenarios run through."""
 
 LARGEST = 2**30
@@ -120,7 +120,8 @@ def own_digest() -> str:
     root = Path(__file__).parent
     total = hashlib.sha256()
     for part in PARTS:
-        for file in sorted((root / part).rglob("*.py")):
+        place = root / part
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             total.update(f"{file.relative_to(root).as_posix()}\n".encode())
             total.update(hashlib.sha256(file.read_bytes()).digest())
     return total.hexdigest()

@@ -30,7 +30,7 @@ from sport_ray.tracking.results.kinds import is_base, is_unconstrained
 from sport_ray.tracking.results.labels import setting_text
 from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.refutation import require_unrefuted
-from sport_ray.tracking.results.table import plain_rows, results_table
+from sport_ray.tracking.results.table import plain_rows, table_of
 
 PERFORMANCES = {
     "mean_task_steps": "task steps",
@@ -91,7 +91,7 @@ def compare_studies(first: Results, second: Results) -> Comparison:
     for one in (first, second):
         require_unrefuted(one.path, f"{one.name} is not compared")
     _require_alike(first, second)
-    frames = [_keyed(results_table(one.records, one.planned)) for one in (first, second)]
+    frames = [_keyed(table_of(one)) for one in (first, second)]
     name = _performance(*frames)
     groups = [dict(iter(frame.groupby(_KEY, sort=False))) for frame in frames]
     matched = [key for key in groups[0] if key in groups[1]]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sport_ray.tracking.mlflow.artefacts import sweep_files
 from sport_ray.tracking.results.records import Results
-from sport_ray.tracking.results.refutation import find_refutations, headline
+from sport_ray.tracking.results.refutation import headline
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,14 +31,12 @@ def answer_text(folder: Results) -> str:
         return f"**{_markdown(state.sentence)}**"
     from sport_ray.tracking.analysis.answer import answer_study
     from sport_ray.tracking.results.statistics import aggregate
-    from sport_ray.tracking.results.table import results_table
+    from sport_ray.tracking.results.table import table_of
 
-    refuted = headline(find_refutations(folder.records, folder.planned))
+    refuted = headline(folder.refutations)
     if refuted:
         return f"**{_markdown(refuted)}**"
-    answer = answer_study(
-        aggregate(results_table(folder.records, folder.planned)), folder.certificate, folder.base_at
-    )
+    answer = answer_study(aggregate(table_of(folder)), folder.certificate, folder.base_at)
     first = [f"**{_markdown(state.sentence)}**"] if state.sentence else []
     parts = [*first, f"**{answer.sentence}**", answer.detail, *answer.notes]
     return "\n\n".join(part for part in parts if part)

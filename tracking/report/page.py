@@ -47,7 +47,7 @@ from sport_ray.tracking.results.kinds import class_of, ranks
 from sport_ray.tracking.results.performance import performance_of
 from sport_ray.tracking.results.record import COLUMNS as CELL_COLUMNS
 from sport_ray.tracking.results.records import Results
-from sport_ray.tracking.results.refutation import find_refutations, headline
+from sport_ray.tracking.results.refutation import headline
 from sport_ray.tracking.results.statistics import MIN_SEEDS_FOR_INTERVAL
 from sport_ray.tracking.results.table import (
     plain_rows,
@@ -113,7 +113,7 @@ def render_page(
     tried = settings.loc[settings["seeds"] > 0, "seeds"]
     return environment.get_template("report.html.j2").render(
         study=folder.name,
-        refuted=headline(find_refutations(folder.records, folder.planned)),
+        refuted=headline(folder.refutations),
         paper=PAPER,
         measure=measure,
         completeness=completeness_of(folder),

@@ -18,7 +18,7 @@ from sport_ray.tracking.results.csv_text import write_csv, write_csv_if_any
 from sport_ray.tracking.results.files import write_atomically, writing
 from sport_ray.tracking.results.records import Results, read_results
 from sport_ray.tracking.results.statistics import aggregate
-from sport_ray.tracking.results.table import results_table, write_cells_parquet
+from sport_ray.tracking.results.table import table_of, write_cells_parquet
 
 
 def write_report(results_dir: str | Path, out: str | Path | None = None) -> Path:
@@ -41,7 +41,7 @@ def write_report(results_dir: str | Path, out: str | Path | None = None) -> Path
 
 
 def _write(folder: Results, target: Path) -> Path:
-    frame = results_table(folder.records, folder.planned)
+    frame = table_of(folder)
     settings = aggregate(frame)
     tables = Tables(
         frame,

@@ -139,8 +139,7 @@ def refutations_in(folder: Path) -> tuple[Refutation, ...]:
     """
     from sport_ray.tracking.results.records import read_results
 
-    found = read_results(folder, may_be_empty=True)
-    return find_refutations(found.records, found.planned)
+    return read_results(folder, may_be_empty=True).refutations
 
 
 def require_unrefuted(folder: Path, what: str) -> None:

@@ -27,10 +27,11 @@ def project_mean_shift(
         mean = mean_base + shift min(1, radius / ‖shift / std_base‖), shift = mean_task - mean_base
 
     the closest Gaussian of that set in KL to N(mean_task, std_base). Arguments (..., D), float32
-    or float64, all arrays or all tensors, as the results are; ``radius`` a finite number >= 0 or a tensor broadcasting to (...). A feasible task
-    is returned bit for bit, radius 0 returns the base; otherwise every mean is rounded towards the
-    base and the squared sum of the returned numbers, with the rounding error of its float64
-    evaluation added, is <= radius^2. No gradient. ValueError names the argument and index.
+    or float64, all arrays or all tensors, as the results are; ``radius`` a finite number >= 0 or a
+    tensor broadcasting to (...). A feasible task is returned bit for bit, radius 0 returns the
+    base; otherwise every mean is rounded towards the base and the squared sum of the returned
+    numbers, with the rounding error of its float64 evaluation added, is <= radius^2. No gradient.
+    ValueError names the argument and index.
 
     Source: the ball of the Gaussian trade-off (arXiv 1905.02383; METHOD section 7).
     """

@@ -105,5 +105,5 @@ def mean_shift_cost(mean: ArrayLike, mean_base: ArrayLike, std: ArrayLike) -> ND
         dimensions = square.shape[-1]
         rounded = total * (1.0 + (dimensions + 8.0) * _ULP)
         # A square may round to 0 although the means differ: each loses at most the smallest float.
-        moved = np.atleast_1d(mean != mean_base).any(axis=-1)
+        moved = (mean != mean_base).any(axis=-1)
         return np.where(moved, rounded + dimensions * _TINY, 0.0)

@@ -108,7 +108,8 @@ class Gaussian(Shifts):
 
     def projected(self, base: Gaussian, limit: float | Tensor) -> Gaussian:
         """See :func:`~sport_ray.families.gaussian.projection.project_kl`."""
-        return Gaussian(*project_kl(*base.held_as(self), *self.held_as(base), limit))
+        (mean, std), (mean_base, std_base) = self.held_as(base), base.held_as(self)
+        return Gaussian(*project_kl(mean_base, std_base, mean, std, limit))
 
     def projected_shift(self, base: Gaussian, radius: float | Tensor) -> Gaussian:
         """The base's std, its mean shifted by |shift / std_base| ≤ radius.

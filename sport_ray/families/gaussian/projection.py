@@ -57,7 +57,7 @@ def project_kl(
     Source: arXiv 2504.06386, section 4; the solution is derived in kernels.py.
     """
     inputs = (mean_base, std_base, mean_task, std_task)
-    if torch.is_grad_enabled() and isinstance(mean_task, Tensor):
+    if isinstance(mean_task, Tensor) and isinstance(std_task, Tensor) and torch.is_grad_enabled():
         fixed = {"mean_base": mean_base, "std_base": std_base, "log_alpha": log_alpha}
         for name, value in fixed.items():
             if isinstance(value, Tensor) and value.requires_grad:

@@ -64,6 +64,27 @@ def test_no_action_exceeds_the_largest_log_ratio_and_the_worst_one_attains_it():
     np.testing.assert_allclose(step.log_ratio(origin, worst), largest, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_arrays_and_tensors_are_the_same_gaussian_to_the_bit(dtype):
+    parts = [x.astype(dtype) for x in numbers(50, 3)]
+    held = Gaussian(*parts[:2]), Gaussian(*parts[2:4])
+    given = gaussian(*parts[:2]), gaussian(*parts[2:4])
+    limit = torch.linspace(0.0, 3.0, 50, dtype=torch.float64)
+    for step, base in (held, (held[0], given[1]), (given[0], held[1])):
+        for got, wanted in (
+            (step.projected(base, limit), given[0].projected(given[1], limit)),
+            (step.projected_shift(base, limit), given[0].projected_shift(given[1], limit)),
+        ):
+            assert not got.differs(wanted).any()
+            assert [part.dtype for part in got.parts] == [part.dtype for part in wanted.parts]
+            assert torch.equal(got.differs(base), wanted.differs(given[1]))
+            assert torch.equal(got.is_shift_of(base), wanted.is_shift_of(given[1]))
+            assert torch.equal(got.max_log_ratio(base), wanted.max_log_ratio(given[1]))
+    wide = given[0].rounded(np.float64)
+    assert not wide.differs(held[0]).any()
+    assert wide.parts[0].dtype == torch.float64
+
+
 def test_numbers_by_name_and_in_a_row_are_the_same_gaussian():
     mean, std, *_ = numbers(5, 3)
     step = gaussian(mean, std)

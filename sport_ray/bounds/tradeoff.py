@@ -16,6 +16,8 @@ from sport_ray.bounds.arguments import (
 )
 
 _ULP = 2.0**-52
+_TINY = 2.0**-1022
+"""The smallest normal float64 number."""
 _SMALLEST = 1e-300  # the quantile of anything smaller is taken here: outwards, and away from 0
 # scipy's quantile and distribution function of the normal law, against mpmath: within 1e-15 of
 # max(1, |z|), and within 3e-13 relative between -37.1 and 8. Allowed for several times over.
@@ -90,10 +92,10 @@ def mean_shift_cost(mean: ArrayLike, mean_base: ArrayLike, std: ArrayLike) -> ND
     [2.0, 0.0]
     """
     mean, mean_base, std = (np.asarray(x, dtype=np.float64) for x in (mean, mean_base, std))
-    for name, array in (("mean", mean), ("mean_base", mean_base), ("std", std)):
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} must be finite, got {array!r}")
-    if not (std > 0.0).all():
+    if not (np.isfinite(mean) & np.isfinite(mean_base) & np.isfinite(std) & (std > 0.0)).all():
+        for name, array in (("mean", mean), ("mean_base", mean_base), ("std", std)):
+            if not np.isfinite(array).all():
+                raise ValueError(f"{name} must be finite, got {array!r}")
         raise ValueError(f"std must be above 0, got {std!r}")
     if max(mean.ndim, mean_base.ndim, std.ndim) == 0:
         raise ValueError(f"mean must have a last dimension, got {mean!r}")
@@ -103,5 +105,5 @@ def mean_shift_cost(mean: ArrayLike, mean_base: ArrayLike, std: ArrayLike) -> ND
         dimensions = square.shape[-1]
         rounded = total * (1.0 + (dimensions + 8.0) * _ULP)
         # A square may round to 0 although the means differ: each loses at most the smallest float.
-        moved = np.broadcast_to(mean != mean_base, square.shape).any(axis=-1)
-        return np.where(moved, rounded + dimensions * np.finfo(np.float64).tiny, 0.0)
+        moved = np.atleast_1d(mean != mean_base).any(axis=-1)
+        return np.where(moved, rounded + dimensions * _TINY, 0.0)

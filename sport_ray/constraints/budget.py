@@ -98,7 +98,9 @@ def spent(state: Array, cost: Array) -> Array:
         )
     # What rounding gives back in one step, a later step could spend.
     left = np.where(cost == 0.0, before, np.nextafter(before - cost, -np.inf))
-    return np.stack([np.maximum(left, 0.0), state[:, 1] + 1.0], axis=1)
+    found = state + 1.0
+    found[:, 0] = np.maximum(left, 0.0)
+    return found
 
 
 def require_budget(name: str, given: float) -> float:

@@ -31,6 +31,7 @@ Array = NDArray[np.float64]
 CONSTRAINTS: dict[str, type[Constraint]] = {}
 LAST = 100
 """Order of a constraint that gives none."""
+_LOWEST = np.float32(-np.inf)
 _PACKAGE = __name__.rpartition(".")[0]
 
 
@@ -284,6 +285,6 @@ def require_alpha(given: float) -> float:
 
 def float32_down(values: Array) -> Array:
     """The largest float32 numbers not above the values, as float64 (a limit may only shrink)."""
-    rounded = np.asarray(values, dtype=np.float64).astype(np.float32)
-    above = rounded.astype(np.float64) > values
-    return np.where(above, np.nextafter(rounded, np.float32(-np.inf)), rounded).astype(np.float64)
+    rounded = values.astype(np.float32)
+    above = rounded > values
+    return np.where(above, np.nextafter(rounded, _LOWEST), rounded).astype(np.float64)

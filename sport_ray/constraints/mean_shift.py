@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Self, cast
 
 import numpy as np
@@ -66,9 +67,9 @@ class MeanShiftBudget(Budget):
         import torch
 
         shifted, origin = _shifts(step), _shifts(base)
-        square = torch.from_numpy(np.atleast_1d(shifted.squared_shift(origin)))
-        radius = torch.as_tensor(limits, dtype=torch.float64).cpu()
-        return shifted.is_shift_of(origin).cpu() & (square <= radius**2)
+        square = np.atleast_1d(shifted.squared_shift(origin))
+        radius = torch.as_tensor(limits, dtype=torch.float64).cpu().numpy()
+        return torch.as_tensor(shifted.is_shift_of(origin).cpu().numpy() & (square <= radius**2))
 
     def require_family(self, family: type[Distribution]) -> None:
         """Refuse families without shifts."""
@@ -97,6 +98,7 @@ def _shifts(given: Distribution) -> Shifts:
     return cast("Shifts", given)
 
 
+@cache
 def _require_shifts(family: type[Distribution]) -> None:
     from sport_ray.families import Shifts
 

@@ -70,7 +70,7 @@ def draw(
     drawn = step.chosen.sample(noise)
     limit, cost = 0.0, 0.0
     if promised:
-        limit = float(constraint.limits(state)[0])
+        limit = float((step.limits if played == "task" else constraint.limits(state))[0])
         # From here on the noise has had its say: the base policy with the same noise, or another
         # draw, would no longer be a sample of it. What cannot be charged is not played at all.
         costs = constraint.cost(step.chosen, step.base, drawn)

@@ -4,7 +4,8 @@ A *family* is a subclass of :class:`Distribution`; an object of it is a batch of
 by tensors. Constraints, rollouts and training know no more of a policy than this interface.
 
 What is learned through is a tensor. What concerns actions that were drawn is a float64 array: a
-promise rests on it, and numpy sums it in one order on every machine.
+promise rests on it, and numpy sums it in one order on every machine. So a batch holds tensors, or
+arrays where nothing is learned: one step of an episode is mostly the way from one to the other.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from torch import Tensor
 from sport_ray.errors import UserError
 
 Array = NDArray[np.float64]
+Numbers = Tensor | NDArray[np.floating[Any]]
 FAMILIES: dict[str, type[Distribution]] = {}
 
 
@@ -32,8 +34,8 @@ class Distribution(ABC):
     Defining a subclass with a ``name`` registers the family.
 
     Args:
-        parts: what the members are given by, one tensor for each of ``part_names``, all of one
-            shape (..., K) and dtype.
+        parts: what the members are given by, one for each of ``part_names``, all of one shape
+            (..., K) and dtype; all tensors or all arrays.
     """
 
     name: ClassVar[str]
@@ -48,10 +50,10 @@ class Distribution(ABC):
             raise ValueError(f"name {cls.name!r} is taken by the family {known.__qualname__}")
         FAMILIES[cls.name] = cls
 
-    def __init__(self, *parts: Tensor) -> None:
+    def __init__(self, *parts: Numbers) -> None:
         if len(parts) != len(self.part_names):
             raise ValueError(f"a {self.name} needs {self.part_names}, got {len(parts)} tensors")
-        self.parts = parts
+        self._held: tuple[Any, ...] = parts
 
     # The family.
 
@@ -71,9 +73,11 @@ class Distribution(ABC):
         """What :meth:`sample` turns into actions, (steps, M), from the generator alone."""
 
     @classmethod
-    def from_parameters(cls, parameters: Tensor) -> Self:
+    def from_parameters(cls, parameters: Numbers) -> Self:
         """The members with these numbers (..., P), part after part."""
-        return cls(*parameters.chunk(len(cls.part_names), dim=-1))
+        size = parameters.shape[-1] // len(cls.part_names)
+        starts = range(0, size * len(cls.part_names), size)
+        return cls(*(parameters[..., start : start + size] for start in starts))
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> Self:
@@ -85,12 +89,17 @@ class Distribution(ABC):
         if set(fields) != set(cls.part_names):
             raise ValueError(f"a {cls.name} has {cls.part_names}, got {', '.join(sorted(fields))}")
         parts = [np.array(fields[name], dtype=np.float64) for name in cls.part_names]
-        found = cls(*map(torch.from_numpy, parts))
+        found = cls(*parts)
         if any(part.shape != parts[0].shape for part in parts) or not found.valid().all():
             raise ValueError(f"no {cls.name} has these numbers")
         return found
 
     # One batch.
+
+    @property
+    def parts(self) -> tuple[Tensor, ...]:
+        """What the members are given by, as tensors."""
+        return tuple(map(torch.as_tensor, self._held))
 
     @property
     def parameters(self) -> Tensor:
@@ -99,7 +108,7 @@ class Distribution(ABC):
 
     def arrays(self) -> tuple[Array, ...]:
         """The parts in float64."""
-        return tuple(part.detach().cpu().double().numpy() for part in self.parts)
+        return tuple(as_array(part, np.float64) for part in self._held)
 
     def fields(self, prefix: str = "") -> dict[str, Array]:
         """The parts in float64 by name: what a file or a log holds."""
@@ -109,10 +118,10 @@ class Distribution(ABC):
     """Neither its rows nor its parts: say which."""
 
     def __len__(self) -> int:
-        return len(self.parts[0])
+        return len(self._held[0])
 
     def __getitem__(self, rows: Any) -> Self:
-        return type(self)(*(part[rows] for part in self.parts))
+        return type(self)(*(part[rows] for part in self._held))
 
     def __repr__(self) -> str:
         numbers = (
@@ -125,10 +134,20 @@ class Distribution(ABC):
         """In another dtype, or in that of a tensor and where it is."""
         return type(self)(*(part.to(*like) for part in self.parts))
 
+    def rounded(self, dtype: type[np.floating[Any]]) -> Self:
+        """In arrays of that dtype."""
+        return type(self)(*(as_array(part, dtype) for part in self._held))
+
+    def held_as(self, other: Self) -> tuple[Any, ...]:
+        """The parts as arrays where both hold arrays, as tensors otherwise."""
+        mine, its = self._held[0], other._held[0]
+        return self.parts if isinstance(mine, Tensor) or isinstance(its, Tensor) else self._held
+
     def differs(self, other: Self) -> Tensor:
         """Whether any number of it is another, bool (...)."""
-        pairs = zip(self.parts, other.parts, strict=True)
-        return reduce(operator.or_, ((mine != its).any(dim=-1) for mine, its in pairs))
+        pairs = zip(self.held_as(other), other.held_as(self), strict=True)
+        found = reduce(operator.or_, (mine != its for mine, its in pairs))
+        return torch.as_tensor(found.any(-1))
 
     def copy(self) -> Self:
         """The same in memory of its own."""
@@ -216,6 +235,13 @@ class Shifts(Distribution):
         Raises:
             ValueError: numbers that describe no member.
         """
+
+
+def as_array(part: Numbers, dtype: type[np.floating[Any]]) -> NDArray[Any]:
+    """A part as an array of that dtype; itself where it is one."""
+    if isinstance(part, Tensor):
+        part = part.detach().cpu().numpy()
+    return part.astype(dtype, copy=False)
 
 
 def family_named(name: Any) -> type[Distribution]:

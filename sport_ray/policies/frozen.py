@@ -72,12 +72,14 @@ class FrozenGaussian(Sealed):
                 "the environment must return observations that are finite in float32"
             )
         if 0 < count <= FEW:
+            few = np.empty((count, family.num_parameters(self.spec.action_size)))
             try:
-                few = [self._row.parameters(one) for one in rounded]
+                for row, one in enumerate(rounded):
+                    few[row] = self._row.parameters(one)
             except ArithmeticError:
                 pass  # the block says at which observation, and what came out
             else:
-                return family.from_parameters(torch.from_numpy(np.stack(few)))
+                return family.from_parameters(few)
         blocks = -(-count // BLOCK)
         padded = torch.zeros((blocks, BLOCK, size), dtype=torch.float64)
         padded.view(-1, size)[:count] = torch.from_numpy(rounded)
@@ -88,7 +90,7 @@ class FrozenGaussian(Sealed):
             for index in range(blocks):
                 rows = slice(index * BLOCK, (index + 1) * BLOCK)
                 numbers[rows] = self._network(padded[index]).parameters
-        found = family.from_parameters(numbers[:count].double())
+        found = family.from_parameters(numbers[:count].double().numpy())
         valid = found.valid()
         if not valid.all():
             row = int(valid.int().argmin())

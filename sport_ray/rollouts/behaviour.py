@@ -22,6 +22,7 @@ class Step(NamedTuple):
     chosen: Distribution
     base: Distribution
     task: Distribution
+    limits: Array  # (n,) how far it may go, in the constraint's units; 0 for the base policy
     max_log_ratio: Array  # (n,) of ``chosen`` over ``base``, nats
     projected: NDArray[np.bool_]  # (n,) whether ``chosen`` differs from the task policy's
 
@@ -64,7 +65,8 @@ class BaseBehaviour:
         """The base policy's distributions at observations (n, O)."""
         base = self.base.distribution(observation)
         count = len(base)
-        return Step(base, base, base, np.zeros(count), np.zeros(count, dtype=bool))
+        none = np.zeros(count)
+        return Step(base, base, base, none, none, np.zeros(count, dtype=bool))
 
     def spend(self, state: Array, step: Step, action: Array) -> Array:
         """No state."""
@@ -121,17 +123,18 @@ class ProjectedBehaviour:
         task = self.task.distribution(seen)
         limits = torch.from_numpy(self.constraint.limits(state))
         # Projected as float32 numbers, so that what is sampled from are such numbers, too.
-        single = base.to(torch.float32)
-        projected = self.constraint.project(single, task.to(torch.float32), limits)
-        within = self.constraint.within(projected, single, limits)
-        chosen = projected.to(torch.float64)
+        single = base.rounded(np.float32)
+        found = self.constraint.project(single, task.rounded(np.float32), limits)
+        chosen = found.rounded(np.float64)
+        within = self.constraint.within(chosen, base, limits)
         log_ratio = chosen.max_log_ratio(base).numpy()
         if not bool(within.all()):
             raise ArithmeticError(
                 f"log ratio {np.max(log_ratio)} exceeds {limits[~within].min().item()}: the "
                 "projection left its limit"
             )
-        return Step(chosen, base, task, log_ratio, chosen.differs(task).numpy())
+        projected = chosen.differs(task).numpy()
+        return Step(chosen, base, task, limits.numpy(), log_ratio, projected)
 
     def spend(self, state: Array, step: Step, action: Array) -> Array:
         """Charge what the drawn actions spent.

@@ -184,8 +184,7 @@ def _certificate(folder: Results, frame: pd.DataFrame, bounded: pd.DataFrame) ->
     table = dict(zip(certificate["table"]["horizon"], certificate["table"][column], strict=True))
     expected = bounded["horizon"].map(table).to_numpy(np.float64)
     differs = ~np.isclose(expected, bounded["eps_base"].to_numpy(np.float64), rtol=1e-12)
-    counts = certificate["counts"]
-    planned, finished = counts["planned"], counts["finished"]
+    planned, finished = (certificate["counts"][name] for name in ("planned", "finished"))
     return [
         Check(
             "All cells used this certificate and this base policy",

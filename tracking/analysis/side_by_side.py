@@ -1,6 +1,6 @@
 """A study side by side with published numbers: what was read off a paper, and what was measured.
 
-Published numbers are tables in ``tracking/published/``, named by a study as
+Published numbers are tables in ``tracking/analysis/published/``, named by a study as
 ``tracking: {published: NAME}``: method, alpha, horizon, mean steps to the goal of the episodes
 that satisfied the property, and violation rate, as read off the figures ('<0.01': below).
 """

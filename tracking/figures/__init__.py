@@ -1,5 +1,9 @@
 """The figures of a study, each saved as PNG and SVG: `draw_figures` draws them all.
 
+risk, steps: the paper's constraint over α. pareto, speedup: every kind of constraint, budgets too.
+certificate: bounds of the base. conservativeness: bounds against what was seen. trajectories,
+policies, animation: one policy as an example. task_policies: where policies came from.
+
 A figure whose data is missing is not drawn, an older file of it is removed, and the reason is
 returned, so that no picture outlives the results that it shows.
 """

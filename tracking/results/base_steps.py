@@ -34,13 +34,12 @@ def base_steps(folder: Path, certificate: dict[str, Any] | None, horizon: int) -
     if certificate is None:
         return None
     reached = _satisfied_at(ResultFolder(folder).outcomes, certificate["outcomes"]["sha256"])
-    longest = certificate["max_horizon"]
-    if reached is not None and horizon <= longest:
+    if reached is not None and horizon <= certificate["max_horizon"]:
         return _summary(reached[(reached >= 0) & (reached <= horizon)])
-    mean, spread = certificate["mean_steps_to_goal"], certificate["std_steps_to_goal"]
-    if mean is None or horizon != longest:
+    mean, spread = (certificate[f"{name}_steps_to_goal"] for name in ("mean", "std"))
+    if mean is None or horizon != certificate["max_horizon"]:
         return None
-    count = certificate["num_scenarios"] - certificate["table"]["num_violations"][horizon - 1]
+    count = int(certificate["num_scenarios"]) - int(certificate["table"]["num_violations"][-1])
     if count < 1:
         return None
     error = math.nan if spread is None else float(spread) / math.sqrt(count)

@@ -28,10 +28,15 @@ class Gaussian(Shifts):
     name: ClassVar[str] = "gaussian"
     part_names: ClassVar[tuple[str, ...]] = ("mean", "std")
 
-    def __init__(self, mean: Tensor, std: Tensor) -> None:
-        super().__init__(mean, std)
-        self.mean = mean
-        self.std = std
+    @property
+    def mean(self) -> Tensor:
+        """Of the action before its mapping, (..., D)."""
+        return self.parts[0]
+
+    @property
+    def std(self) -> Tensor:
+        """In units of the action, (..., D)."""
+        return self.parts[1]
 
     @classmethod
     def num_parameters(cls, action_size: int) -> int:
@@ -95,7 +100,7 @@ class Gaussian(Shifts):
 
     def max_log_ratio(self, base: Gaussian) -> Tensor:
         """Σ_i [log(std_base_i/std_i) + (mean_i − mean_base_i)²/(2 (std_base_i² − std_i²))]."""
-        return max_log_ratio(self.mean, self.std, base.mean, base.std)
+        return max_log_ratio(*self.held_as(base), *base.held_as(self))
 
     def kl(self, other: Gaussian) -> Tensor:
         """In float64, by its series where both stds are close."""
@@ -103,7 +108,7 @@ class Gaussian(Shifts):
 
     def projected(self, base: Gaussian, limit: float | Tensor) -> Gaussian:
         """See :func:`~sport_ray.families.gaussian.projection.project_kl`."""
-        return Gaussian(*project_kl(base.mean, base.std, self.mean, self.std, limit))
+        return Gaussian(*project_kl(*base.held_as(self), *self.held_as(base), limit))
 
     def projected_shift(self, base: Gaussian, radius: float | Tensor) -> Gaussian:
         """The base's std, its mean shifted by |shift / std_base| ≤ radius.
@@ -111,8 +116,10 @@ class Gaussian(Shifts):
         The gradient reaches the mean only, as the formula's own.
         """
         # A hair inside: the squared shift is rounded up, and has to be within the limit, too.
-        mean, std = project_mean_shift(base.mean, base.std, self.mean, radius * (1.0 - 1e-12))
-        if torch.is_grad_enabled() and self.mean.requires_grad:
+        mean_base, std_base = base.held_as(self)
+        task = self.held_as(base)[0]
+        mean, std = project_mean_shift(mean_base, std_base, task, radius * (1.0 - 1e-12))
+        if torch.is_grad_enabled() and getattr(task, "requires_grad", False):
             offset = self.mean - base.mean
             length = torch.linalg.vector_norm(offset / base.std, dim=-1)
             inside = length <= radius
@@ -133,7 +140,7 @@ class Gaussian(Shifts):
 
     def is_shift_of(self, base: Gaussian) -> Tensor:
         """Whether the std is the base's."""
-        return (self.std == base.std).all(dim=-1)
+        return torch.as_tensor((self.held_as(base)[1] == base.held_as(self)[1]).all(-1))
 
     def squared_shift(self, base: Gaussian) -> Array:
         """Σ_i (mean_i − mean_base_i)² / std_base_i², rounded up."""

@@ -5,48 +5,45 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from sport_ray.compiled import njit
+from sport_ray.families.family import Numbers, as_array
 from sport_ray.families.gaussian.arrays import as_limits, as_rows, raise_bad
+from sport_ray.families.gaussian.projection import as_given, promoted
 
 _U = 2.0**-53
 _NAMES = ("mean_base", "std_base", "mean_task", "", "radius")
 
 
 def project_mean_shift(
-    mean_base: Tensor, std_base: Tensor, mean_task: Tensor, radius: float | Tensor
-) -> tuple[Tensor, Tensor]:
+    mean_base: Numbers, std_base: Numbers, mean_task: Numbers, radius: float | Tensor
+) -> tuple[Any, Any]:
     """Scale the mean shift onto sum_i (shift_i / std_base_i)^2 <= radius^2; std is the base's.
 
         mean = mean_base + shift min(1, radius / ‖shift / std_base‖), shift = mean_task - mean_base
 
     the closest Gaussian of that set in KL to N(mean_task, std_base). Arguments (..., D), float32
-    or float64; ``radius`` a finite number >= 0 or a tensor broadcasting to (...). A feasible task
+    or float64, all arrays or all tensors, as the results are; ``radius`` a finite number >= 0 or a tensor broadcasting to (...). A feasible task
     is returned bit for bit, radius 0 returns the base; otherwise every mean is rounded towards the
     base and the squared sum of the returned numbers, with the rounding error of its float64
     evaluation added, is <= radius^2. No gradient. ValueError names the argument and index.
 
-    Source: the ball of the Gaussian trade-off (arXiv 1905.02383; METHOD section 7).
+    Source: the ball of the Gaussian trade-off (arXiv 1905.02383; docs/bounds.md, section 6).
     """
     inputs = (mean_base, std_base, mean_task)
-    dtypes = {x.dtype for x in inputs}
-    if not dtypes <= {torch.float32, torch.float64}:
-        raise ValueError(f"means and stds must be float32 or float64 tensors, got {dtypes}")
-    dtype = torch.float32 if dtypes == {torch.float32} else torch.float64
-    arrays = [x.detach().to(device="cpu", dtype=dtype).numpy() for x in inputs]
-    shape, rows = as_rows(arrays)
-    bound = radius.detach().cpu().double().numpy() if isinstance(radius, Tensor) else radius
+    dtype = promoted(inputs)
+    shape, rows = as_rows([as_array(x, dtype) for x in inputs])
+    bound = as_array(radius, np.float64) if isinstance(radius, Tensor) else radius
     limit, limit_shape = as_limits(bound, shape[:-1])
-    mean = np.empty_like(rows[0])
-    code = _shift_rows(*rows, limit, dtype == torch.float32, mean)
+    mean, std = np.empty_like(rows[0]), rows[1].copy()
+    code = _shift_rows(*rows, limit, dtype is np.float32, mean)
     if code[0]:
         raise_bad(code, shape, limit_shape, (*rows, rows[0], limit), _NAMES)
-    result = torch.from_numpy(mean).reshape(shape).to(mean_base.device)
-    return result, std_base.detach().to(dtype).expand(shape).clone()
+    return as_given(mean.reshape(shape), mean_base), as_given(std.reshape(shape), mean_base)
 
 
 @njit(nogil=True, error_model="numpy")

@@ -6,22 +6,29 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from sport_ray.families.family import Numbers, as_array
 from sport_ray.families.gaussian.arrays import as_limits, as_rows, max_log_ratio_arrays, raise_bad
 from sport_ray.families.gaussian.gradient import pull_back
 from sport_ray.families.gaussian.kernels import project_rows
 
-_DTYPES = (torch.float32, torch.float64)
+DTYPES: dict[Any, type[np.floating[Any]]] = {
+    torch.float32: np.float32,
+    torch.float64: np.float64,
+    np.dtype(np.float32): np.float32,
+    np.dtype(np.float64): np.float64,
+}
 
 
 def project_kl(
-    mean_base: Tensor,
-    std_base: Tensor,
-    mean_task: Tensor,
-    std_task: Tensor,
+    mean_base: Numbers,
+    std_base: Numbers,
+    mean_task: Numbers,
+    std_task: Numbers,
     log_alpha: float | Tensor,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Any, Any]:
     """Project a diagonal Gaussian onto those with density ratio <= alpha to the base.
 
     ``argmin KL(N(mean, std) || N(mean_task, std_task))`` subject to
@@ -36,7 +43,8 @@ def project_kl(
 
     Args:
         mean_base, std_base, mean_task, std_task: (..., D), float32 or float64 (mixed: float64);
-            leading dimensions broadcast. Results have the promoted dtype.
+            leading dimensions broadcast. Results have the promoted dtype; they are arrays for
+            arrays, tensors for tensors.
         log_alpha: nats per step, finite and >= 0; a number or a tensor that broadcasts to (...).
 
     Gradients (first order) reach ``mean_task`` and ``std_task`` only.
@@ -46,10 +54,10 @@ def project_kl(
             finite and >= 0 (naming the argument and its first bad index), another dtype, or a
             base or log_alpha that requires a gradient.
 
-    Source: arXiv 2504.06386, section 4; the solution is METHOD section 4's, derived in kernels.py.
+    Source: arXiv 2504.06386, section 4; the solution is derived in kernels.py.
     """
     inputs = (mean_base, std_base, mean_task, std_task)
-    if torch.is_grad_enabled():
+    if torch.is_grad_enabled() and isinstance(mean_task, Tensor):
         fixed = {"mean_base": mean_base, "std_base": std_base, "log_alpha": log_alpha}
         for name, value in fixed.items():
             if isinstance(value, Tensor) and value.requires_grad:
@@ -58,7 +66,7 @@ def project_kl(
                     f"mean_task and std_task only: detach {name}"
                 )
         if mean_task.requires_grad or std_task.requires_grad:
-            dtype = _promoted(inputs)
+            dtype = torch.float32 if promoted(inputs) is np.float32 else torch.float64
             shape = torch.broadcast_shapes(*(x.shape for x in inputs))
             mean_task, std_task = (x.to(dtype).expand(shape) for x in (mean_task, std_task))
             found: tuple[Tensor, Tensor] = _ProjectKL.apply(  # type: ignore[no-untyped-call]
@@ -69,7 +77,7 @@ def project_kl(
     return mean, std
 
 
-def max_log_ratio(mean: Tensor, std: Tensor, mean_base: Tensor, std_base: Tensor) -> Tensor:
+def max_log_ratio(mean: Numbers, std: Numbers, mean_base: Numbers, std_base: Numbers) -> Tensor:
     """Log max_a N(a; mean, std) / N(a; mean_base, std_base), in nats, float64, shape (...).
 
         sum_i [ log(std_base_i / std_i) + (mean_i - mean_base_i)^2 / (2 (std_base_i^2 - std_i^2)) ]
@@ -78,8 +86,9 @@ def max_log_ratio(mean: Tensor, std: Tensor, mean_base: Tensor, std_base: Tensor
     where some std_i > std_base_i, or std_i = std_base_i with another mean. Arguments (..., D).
     Raises ValueError on non-finite means and on stds that are not finite and > 0.
     """
-    arrays = [x.detach().cpu().numpy() for x in (mean, std, mean_base, std_base)]
-    return torch.from_numpy(np.asarray(max_log_ratio_arrays(*arrays))).to(mean.device)
+    arrays = [as_array(x, np.float64) for x in (mean, std, mean_base, std_base)]
+    found = torch.as_tensor(max_log_ratio_arrays(*arrays))
+    return found.to(mean.device) if isinstance(mean, Tensor) else found
 
 
 def kl_divergence(mean: Tensor, std: Tensor, mean_task: Tensor, std_task: Tensor) -> Tensor:
@@ -113,7 +122,7 @@ class _ProjectKL(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad_mean: Tensor, grad_std: Tensor) -> Any:
         rows, lam, w = ctx.saved
-        grads = [_numpy(g, torch.float64).reshape(rows[0].shape) for g in (grad_mean, grad_std)]
+        grads = [as_array(g, np.float64).reshape(rows[0].shape) for g in (grad_mean, grad_std)]
         grads = [np.ascontiguousarray(g) for g in grads]
         out = np.empty_like(w), np.empty_like(w)
         pull_back(*rows, lam, w, *grads, *out)
@@ -122,37 +131,35 @@ class _ProjectKL(torch.autograd.Function):
 
 
 def _project(
-    inputs: tuple[Tensor, ...], log_alpha: Any, keep: bool
-) -> tuple[Tensor, Tensor, tuple[Any, ...]]:
-    dtype = _promoted(inputs)
-    shape, rows = as_rows([_numpy(x, dtype) for x in inputs])
+    inputs: tuple[Numbers, ...], log_alpha: Any, keep: bool
+) -> tuple[Any, Any, tuple[Any, ...]]:
+    dtype = promoted(inputs)
+    shape, rows = as_rows([as_array(x, dtype) for x in inputs])
     if isinstance(log_alpha, Tensor):
-        log_alpha = _numpy(log_alpha, torch.float64)
+        log_alpha = as_array(log_alpha, np.float64)
     limit, limit_shape = as_limits(log_alpha, shape[:-1])
     mean, std = np.empty_like(rows[0]), np.empty_like(rows[0])
     count, dims = mean.shape
     ratio, lam = np.empty(count), np.empty(count)
     w = np.empty((count if keep else 1, dims))
-    code = project_rows(*rows, limit, dtype == torch.float32, mean, std, ratio, lam, w)
+    code = project_rows(*rows, limit, dtype is np.float32, mean, std, ratio, lam, w)
     if code[0]:
         raise_bad(code, shape, limit_shape, (*rows, limit))
     if keep:  # torch may change its tensors in place before the backward pass
         rows = [np.array(x) for x in rows]
-    results = [torch.from_numpy(x.reshape(shape)).to(inputs[0].device) for x in (mean, std)]
-    return results[0], results[1], (rows, lam, w)
+    mean, std = (as_given(x.reshape(shape), inputs[0]) for x in (mean, std))
+    return mean, std, (rows, lam, w)
 
 
-def _promoted(inputs: tuple[Tensor, ...]) -> torch.dtype:
-    dtypes = {x.dtype for x in inputs}
-    if not dtypes <= set(_DTYPES):
-        bad = next(x.dtype for x in inputs if x.dtype not in _DTYPES)
+def promoted(inputs: tuple[Numbers, ...]) -> type[np.floating[Any]]:
+    """The dtype of results; ValueError for means and stds of another than float32 and float64."""
+    dtypes = {DTYPES.get(x.dtype) for x in inputs}
+    if None in dtypes:
+        bad = next(x.dtype for x in inputs if x.dtype not in DTYPES)
         raise ValueError(f"means and stds must be float32 or float64 tensors, got {bad}")
-    return torch.float32 if dtypes == {torch.float32} else torch.float64
+    return np.float32 if dtypes == {np.float32} else np.float64
 
 
-def _numpy(x: Tensor, dtype: torch.dtype) -> np.ndarray:
-    if x.requires_grad:
-        x = x.detach()
-    if x.dtype != dtype or x.device.type != "cpu":
-        x = x.to(device="cpu", dtype=dtype)
-    return x.numpy()
+def as_given(found: NDArray[Any], like: Numbers) -> Any:
+    """The array, or a tensor where the given one is."""
+    return torch.from_numpy(found).to(like.device) if isinstance(like, Tensor) else found

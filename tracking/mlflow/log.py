@@ -16,13 +16,7 @@ from filelock import FileLock, Timeout
 
 from sport_ray.errors import UserError
 from sport_ray.tracking.mlflow.artefacts import POLICY_TAG, Policies, send_sweep_files
-from sport_ray.tracking.mlflow.client import (
-    answering,
-    asking_once,
-    describe,
-    is_refusal,
-    store_uri,
-)
+from sport_ray.tracking.mlflow.client import answering, asking_once, describe, is_refusal, store_uri
 from sport_ray.tracking.mlflow.identity import (
     params_of,
     record_digest,

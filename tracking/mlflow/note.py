@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 
-from sport_ray.tracking.mlflow.artefacts import sweep_files
+from sport_ray.tracking.mlflow.artefacts import short_hash, sweep_files
 from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.refutation import headline
 
@@ -50,7 +49,7 @@ def _markdown(text: str) -> str:
 def write_note(client: MlflowClient, run: Any, folder: Results, answer: str) -> None:
     """Describe the parent run, unless somebody else has written a description of their own."""
     current = run.data.tags.get(NOTE_TAG)
-    if current is not None and run.data.tags.get(OURS_TAG) != _hash(current):
+    if current is not None and run.data.tags.get(OURS_TAG) != short_hash(current.encode()):
         return
     files = sweep_files(folder.path)
     base = f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts"
@@ -60,9 +59,5 @@ def write_note(client: MlflowClient, run: Any, folder: Results, answer: str) -> 
         from mlflow.entities import RunTag
 
         # Together: a note without its digest would be taken for somebody else's.
-        tags = [RunTag(NOTE_TAG, note), RunTag(OURS_TAG, _hash(note))]
+        tags = [RunTag(NOTE_TAG, note), RunTag(OURS_TAG, short_hash(note.encode()))]
         client.log_batch(run.info.run_id, tags=tags)
-
-
-def _hash(note: str) -> str:
-    return hashlib.sha256(note.encode()).hexdigest()[:16]

@@ -99,8 +99,9 @@ def results_table(
     frame["refuted"] = frame["cell_id"].isin(set(refuted))
     if refuted:
         frame[REFUTATION] = frame["cell_id"].map(refuted).astype(_DTYPES["str"])
+    others = sorted(set(frame["source"].dropna()) - set(TITLES))  # after the known ones, by name
     orders: dict[Any, dict[Any, int]] = {
-        "source": _order_of_sources(frame["source"]),
+        "source": {name: rank for rank, name in enumerate([*TITLES, *others])},
         "projected": {True: 0, False: 1},
         "constraint": ranks(frame["constraint"]),
     }
@@ -130,12 +131,6 @@ def _settled(values: pd.Series) -> pd.Series:
     }
     found: pd.Series = pd.Series(texts, index=values.index, dtype=_DTYPES["str"])
     return found
-
-
-def _order_of_sources(sources: pd.Series) -> dict[str, int]:
-    """The known ones first, others by name."""
-    others = sorted(set(sources.dropna()) - set(TITLES))
-    return {name: rank for rank, name in enumerate([*TITLES, *others])}
 
 
 def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

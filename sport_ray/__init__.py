@@ -5,7 +5,7 @@ itself. All are imported on first use: numba, torch and Ray load with the module
 
 The folders are the steps of the method (arXiv 2504.06386): ``properties`` (what is promised),
 ``policies`` (the base policy), ``envs``, ``rollouts`` (independent scenarios), ``bounds`` (what
-they prove), ``certificates``, ``projection`` and ``constraints`` (staying near the base),
+they prove), ``certificates``, ``families`` and ``constraints`` (staying near the base),
 ``projected_ppo``, ``adapters`` and ``deploy``; ``comparators`` are methods of others.
 ``experiments`` (what to run) and ``tracking`` (what was found) lie beside this folder in the
 repository, and are linked into it.
@@ -15,10 +15,10 @@ With this package imported, gymnasium knows the id ``sport_ray/PointReachAvoid-v
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sport_ray.envs.registration import register_envs_with_gymnasium
+from sport_ray.lazy import names_from
 
 __version__ = "0.1.0"
 
@@ -81,7 +81,4 @@ __all__ = [
 register_envs_with_gymnasium()
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = names_from(__name__, _HOMES)

@@ -22,16 +22,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gymnasium.envs.registration import load_env_creator
 from packaging.requirements import Requirement
 
-from sport_ray.envs.making import environment_spec
+from sport_ray.envs.making import creator_of, environment_spec
 from sport_ray.errors import UserError
 
 OURS = "sport_ray"
 EXAMPLES = "sport_ray.experiments."
 """Environments of ours that are not part of the method: recorded like a user's own."""
-PARTS = ("envs", "families", "forward", "policies", "properties", "rollouts")
+PARTS = ("compiled.py", "envs", "families", "policies", "properties", "rollouts", "streams.py")
 """Of sport_ray: what a base policy's scenarios run through."""
 
 LARGEST = 2**30
@@ -68,10 +67,10 @@ def environment_sources(env_id: str, kwargs: Mapping[str, Any] | None = None) ->
     seen: set[str] = set()
     while waiting:
         module = waiting.pop()
-        if module in seen or not is_module_name(module):
+        if module in seen or not _NAME.fullmatch(module):
             continue
         seen.add(module)
-        waiting += _parents(module)
+        waiting.append(module.rpartition(".")[0])
         file = module_file(module)
         if file is None:
             continue
@@ -84,10 +83,11 @@ def environment_sources(env_id: str, kwargs: Mapping[str, Any] | None = None) ->
             names.add(whose)
         elif (found := file_digest(file)) is not None:
             code[module] = found
-        if whose is None or module in roots:
-            tree = _tree(file)
-            waiting += _imported(module, file, tree)
-            waiting += _referred(module)
+        if whose is not None and module not in roots:
+            continue
+        tree = _tree(file)
+        waiting += _imported(module, file, tree)
+        waiting += _referred(module)
         if whose is None:
             for text in _constants(tree):
                 if text in sys.modules:  # imported by its name
@@ -109,7 +109,7 @@ def entry_modules(env_id: str) -> list[str]:
     """
     found = []
     for module in _roots(env_id):
-        file = module_file(module) if is_module_name(module) else None
+        file = module_file(module)
         if file is not None and owner(module, file) is None:
             found.append(module)
     return found
@@ -120,7 +120,8 @@ def own_digest() -> str:
     root = Path(__file__).parent
     total = hashlib.sha256()
     for part in PARTS:
-        for file in sorted((root / part).rglob("*.py")):
+        place = root / part
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             total.update(f"{file.relative_to(root).as_posix()}\n".encode())
             total.update(hashlib.sha256(file.read_bytes()).digest())
     return total.hexdigest()
@@ -146,7 +147,7 @@ def changed_sources(code: Mapping[str, str]) -> dict[str, str]:
 
 def is_named(module: str, code: Mapping[str, str]) -> bool:
     """Whether a module is among the recorded sources, or of a kind that is recorded otherwise."""
-    file = module_file(module) if is_module_name(module) else None
+    file = module_file(module)
     whose = None if file is None else owner(module, file)
     return module in code or (whose is not None and whose != "python")
 
@@ -156,7 +157,7 @@ def source_file(name: str) -> Path | None:
     module, colon, beside = name.partition(":")
     if not module:
         return Path(beside).expanduser() if colon else None
-    file = module_file(module) if is_module_name(module) else None
+    file = module_file(module)
     return file.parent / beside if colon and file is not None else file
 
 
@@ -171,13 +172,10 @@ def file_digest(file: Path) -> str | None:
         return None
 
 
-def is_module_name(text: str) -> bool:
-    """Whether a text could be the dotted name of a module."""
-    return _NAME.fullmatch(text) is not None
-
-
 def module_file(name: str) -> Path | None:
     """The file of a module, loaded or not; nothing is run. None for one without, or not found."""
+    if not _NAME.fullmatch(name):
+        return None
     loaded = sys.modules.get(name)
     if loaded is not None:
         file = getattr(loaded, "__file__", None)
@@ -242,8 +240,7 @@ def _roots(env_id: str) -> list[str]:
     """Modules that the id names: that registers it, of the entry point, its bases and wrappers."""
     try:
         spec = environment_spec(env_id)
-        entry = spec.entry_point
-        creator = load_env_creator(entry) if isinstance(entry, str) else entry
+        creator = creator_of(spec)
     except Exception as error:  # a module of the user's may raise anything
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise UserError(f"environment {env_id!r} is not known: {reason}") from error
@@ -267,11 +264,6 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, (list, tuple)):
         for one in value:
             yield from _texts(one)
-
-
-def _parents(module: str) -> list[str]:
-    parts = module.split(".")
-    return [".".join(parts[:end]) for end in range(1, len(parts))]
 
 
 def _tree(file: Path) -> ast.AST:

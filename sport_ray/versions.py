@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 
-from sport_ray.sources import environment_sources, installed_versions
+from sport_ray.sources import installed_versions
 
 PACKAGES = ("sport-ray", "torch", "numpy", "scipy", "numba", "gymnasium", "ray")
 
@@ -13,12 +13,3 @@ PACKAGES = ("sport-ray", "torch", "numpy", "scipy", "numba", "gymnasium", "ray")
 def versions(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """Version of Python and of each package that results depend on, beside those given."""
     return {**(more or {}), "python": platform.python_version(), **installed_versions(PACKAGES)}
-
-
-def source_digests(env_id: str) -> dict[str, str]:
-    """sha256 of the code that rollouts run; see :func:`sport_ray.sources.environment_sources`.
-
-    Raises:
-        UserError: an environment that is not registered.
-    """
-    return environment_sources(env_id).code

@@ -23,7 +23,7 @@ LOADERS = {
     "full_load": "yaml.full_load",
 }
 ALLOWED: dict[tuple[str, str], str] = {
-    ("experiments/cli/policies.py", "Algorithm.from_checkpoint"): (
+    ("experiments/stages/import_base.py", "Algorithm.from_checkpoint"): (
         "a checkpoint of the user's own, only after --trust, which says what it does"
     ),
 }

@@ -184,14 +184,9 @@ def plan_command(
     largest permitted log α against T. All T and all α hold together with the certificate's
     confidence, so picking the best costs nothing.
     """
-    import pandas as pd
-
     from sport_ray.certificates import load_certificate
     from sport_ray.experiments.cli.plan import plan_table
-    from sport_ray.experiments.stages.plan import plan_frame, plan_rows
-    from sport_ray.tracking.figures.certificate import draw_max_log_alpha
-    from sport_ray.tracking.figures.style import look
-    from sport_ray.tracking.results.csv_text import write_csv
+    from sport_ray.experiments.stages.plan import plan_rows, write_plan
 
     path = certificate_file(certificate)
     loaded = load_certificate(path)
@@ -199,12 +194,6 @@ def plan_command(
     rows = plan_rows(loaded, eps_max, horizon, **world)
     console = Console()
     console.print(plan_table(loaded, rows))
-    folder = out or path.parent
-    frame = plan_frame(rows)
-    write_csv(frame, folder / "plan.csv")
-    with look():
-        drawn = draw_max_log_alpha(
-            loaded.body(), pd.DataFrame({"horizon": []}), folder, tuple(rows), **world
-        )
-    figure = "" if drawn is None else f" and {folder / 'max_log_alpha'}.png, .svg"
-    console.print(escape(f"written: {folder / 'plan.csv'}{figure}"), soft_wrap=True)
+    table, figure = write_plan(loaded, rows, out or path.parent, **world)
+    drawn = "" if figure is None else f" and {figure}.png, .svg"
+    console.print(escape(f"written: {table}{drawn}"), soft_wrap=True)

@@ -240,10 +240,10 @@ def _print_report(console: Console, folder: Path, path: Path) -> None:
     from sport_ray.tracking.results.records import read_results
     from sport_ray.tracking.results.refutation import is_refuted
     from sport_ray.tracking.results.statistics import aggregate
-    from sport_ray.tracking.results.table import results_table
+    from sport_ray.tracking.results.table import table_of
 
     results = read_results(folder)
-    table = results_table(results.records, results.planned)
+    table = table_of(results)
     if incomplete := completeness_of(results).sentence:
         say(console, incomplete, style="bold yellow")
     print_pareto(console, table)

@@ -13,8 +13,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from sport_ray.experiments import task_policies
 from sport_ray.experiments.config.base import Section
 from sport_ray.experiments.config.study import Study
+from sport_ray.experiments.task_policies import SOURCES
 from sport_ray.tracking.results.files import write_atomically
 from sport_ray.tracking.results.reference import markdown_table, with_table
 
@@ -50,6 +52,10 @@ def rows(
         if inner is None:
             default = _default(section, field)
             yield f"`{key}`", words(field.annotation, field.metadata), default, meaning
+            if name == "task_policies":
+                for source, kind in SOURCES.items():
+                    if kind.__module__.startswith(task_policies.__name__):
+                        yield from rows(kind.settings, f"{key}.{source}.", told)
             continue
         known = next((where for one, where in told.items() if _holds(one, inner)), None)
         if known is not None:

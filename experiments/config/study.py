@@ -39,7 +39,6 @@ from sport_ray.experiments.config.training import BaseTrainingSection, PPOSectio
 from sport_ray.experiments.config.tuning import TuningSection
 from sport_ray.experiments.task_policies import SOURCES
 from sport_ray.experiments.task_policies.task import Task
-from sport_ray.policies.network import PolicySpec
 from sport_ray.properties import parse_property
 from sport_ray.tracking.mlflow.uris import absolute_uri, mask_text
 
@@ -236,13 +235,6 @@ class Study(Section):
             seed=seed,
             constraint=constraint or Unconstrained(),
             resources=self.resources,
-        )
-
-    def base_spec(self, observation_size: int, action_size: int) -> PolicySpec:
-        """Architecture of a base policy that is trained for this study."""
-        training = self.base_training or BaseTrainingSection()
-        return PolicySpec(
-            observation_size=observation_size, action_size=action_size, hidden=training.hidden
         )
 
 

@@ -42,10 +42,13 @@ def alarm_in(root: Path, also: str | None = None) -> str | None:
     """
     folder = ResultFolder(root)
     plan = folder.read_plan()
-    planned = folder.recorded() if plan is None else plan.cells
-    cells = dict.fromkeys([*planned, *([also] if also else [])])
-    found = (folder.read_record(cell) for cell in cells)
-    return alarm_of((record for record in found if record is not None), len(planned))
+    found = [one for cell in folder.recorded() if (one := folder.read_record(cell)) is not None]
+    planned = {one.get("cell_id") for one in found} if plan is None else {*plan.cells}
+    asked = [one for one in found if one.get("cell_id") in {*planned, also}]
+    # What an earlier plan asked for speaks against the same certificate.
+    current = {one.get("certificate_digest") for one in asked}
+    relevant = [one for one in found if one.get("certificate_digest") in current]
+    return alarm_of(relevant, len(planned))
 
 
 def require_no_alarm(root: Path, what: str, also: str | None = None) -> None:

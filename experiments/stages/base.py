@@ -26,7 +26,7 @@ from sport_ray.experiments.task_policies._training import (
     training_cut,
     training_kwargs,
 )
-from sport_ray.policies import GaussianNetwork, PolicyFile, load_policy, save_policy
+from sport_ray.policies import GaussianNetwork, PolicyFile, PolicySpec, load_policy, save_policy
 from sport_ray.policies.store import MANIFEST, WEIGHTS
 
 BUNDLED = Path(__file__).resolve().parents[1] / "bases"
@@ -119,7 +119,8 @@ def train_base(study: Study, progress: Progress | None = None) -> Trained:
     settings = study.base_training or BaseTrainingSection()
     torch.set_num_threads(1)  # sums split over threads would not repeat to the bit
     torch.manual_seed(settings.seed)
-    spec = study.base_spec(*environment_sizes(study))
+    observations, actions = environment_sizes(study)
+    spec = PolicySpec(observation_size=observations, action_size=actions, hidden=settings.hidden)
     spec.action_mapping.require_fits(study.environment.id, _spaces(study)[1])
     network = GaussianNetwork(spec)
     task = study.task(settings.horizon, settings.seed)

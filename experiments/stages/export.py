@@ -90,6 +90,11 @@ def export_of(root: Path, cell_id: str) -> Any:
     record |= {**constraint, **world, "horizon": cell.horizon}
     if problem := altered(record, certificate):
         raise UserError(f"cell {cell_id}: its record {plain(problem)}; run the study again")
+    if cell.constraint.promises() and not cell.constraint.held(record):
+        raise UserError(
+            f"cell {cell_id}: its evaluation left the constraint {cell.constraint.name!r}, so that "
+            "nothing is promised for it"
+        )
     return Export(
         base=folder.base,
         task=task,
@@ -131,13 +136,22 @@ def require_certified(study: Study, certificate: Certificate, root: Path, horizo
 
 def _cell(study: Study, certificate: Certificate, cell_id: str, provenance: dict[str, Any]) -> Cell:
     """The cell with this id: planned by the study now, or when its policy was trained."""
+    from pydantic import ValidationError
+
+    from sport_ray.constraints import constraint_from_json
     from sport_ray.experiments.sweep.cell import Cell
     from sport_ray.experiments.sweep.plan import Plan
 
     if found := Plan.of(study, certificate).cells.get(cell_id):
         return found
     for one in provenance.get("job", {}).get("cells", []):
-        cell = Cell.model_validate(one)
+        try:
+            # Not what a study asks for: a policy's file may name any module, and none is run.
+            constraint = constraint_from_json(one["constraint"])
+            cell = Cell.model_validate(one | {"constraint": constraint})
+        except (KeyError, TypeError, ValidationError) as error:
+            said = f"cell {cell_id}: its policy's provenance is damaged: {plain(repr(error))[:200]}"
+            raise UserError(said) from None
         if cell.id == cell_id and cell.is_of(study, certificate):
             return cell
     raise UserError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from pathlib import Path
 
 import pandas as pd
 
@@ -53,3 +54,22 @@ def plan_frame(rows: dict[float, list[Permitted]]) -> pd.DataFrame:
     """Every horizon and level, one row each."""
     every = [row for column in rows.values() for row in column]
     return pd.DataFrame([{name: getattr(row, name) for name in COLUMNS} for row in every])
+
+
+def write_plan(
+    certificate: Certificate, rows: dict[float, list[Permitted]], folder: Path, **world: float
+) -> tuple[Path, Path | None]:
+    """Write plan.csv and the figure of the largest log α; both, the figure without its suffix.
+
+    world: ``alpha_mu`` and ``alpha_p`` of the rows. No figure where no α is permitted.
+    """
+    from sport_ray.tracking.figures.certificate import draw_max_log_alpha
+    from sport_ray.tracking.figures.style import look
+    from sport_ray.tracking.results.csv_text import write_csv
+
+    table = write_csv(plan_frame(rows), folder / "plan.csv")
+    with look():
+        drawn = draw_max_log_alpha(
+            certificate.body(), pd.DataFrame({"horizon": []}), folder, tuple(rows), **world
+        )
+    return table, None if drawn is None else folder / "max_log_alpha"

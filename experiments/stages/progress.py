@@ -19,8 +19,8 @@ from rich.progress import (
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.results.ledger import Ledger
 from sport_ray.experiments.sweep.cell import Job
-from sport_ray.experiments.sweep.driver import SweepEvent
 from sport_ray.experiments.sweep.plan import Plan
+from sport_ray.experiments.sweep.trials import Kind
 
 
 def _progress(console: Console, *columns: str) -> Progress:
@@ -91,12 +91,12 @@ class SweepProgress:
     def __exit__(self, *exception: object) -> None:
         self.progress.stop()
 
-    def __call__(self, event: SweepEvent) -> None:
+    def __call__(self, kind: Kind, job: Job) -> None:
         """Take an event; finished cells are handed on with their records."""
-        cells = len(event.job.cells)
-        self.running += cells if event.kind == "started" else -cells
-        if event.kind in ("ended", "died"):
-            for cell in event.job.cells:
+        cells = len(job.cells)
+        self.running += cells if kind == "started" else -cells
+        if kind in ("ended", "died"):
+            for cell in job.cells:
                 record = self.folder.read_record(cell.id)
                 if record is None or record["status"] != "finished":
                     self.failed += 1
@@ -113,11 +113,11 @@ class SweepHistory:
         self.ledger, self.folder = ledger, folder
         self._begun: dict[str, tuple[float, list[str]]] = {}
 
-    def __call__(self, event: SweepEvent) -> None:
+    def __call__(self, kind: Kind, job: Job) -> None:
         """Take an event; cells that were finished before their job started are not in it."""
-        ids = [cell.id for cell in event.job.cells]
-        about = {"kind": event.job.kind, "job": ids[0]}
-        if event.kind == "started":
+        ids = [cell.id for cell in job.cells]
+        about = {"kind": job.kind, "job": ids[0]}
+        if kind == "started":
             missing = [cell_id for cell_id in ids if not self.folder.is_finished(cell_id)]
             self._begun[ids[0]] = (time.monotonic(), missing)
             for cell_id in missing:
@@ -127,7 +127,7 @@ class SweepHistory:
         # One training run serves all cells of a job: each is given the same share of its time.
         share = round((time.monotonic() - began) / max(len(missing), 1), 3)
         for cell_id in missing:
-            if event.kind == "retried":
+            if kind == "retried":
                 self.ledger.append("cell retried", cell_id, **about)
             elif self.folder.is_finished(cell_id):
                 self.ledger.append("cell finished", cell_id, **about, seconds=share)

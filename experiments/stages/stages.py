@@ -34,7 +34,7 @@ from sport_ray.experiments.stages.choose import choose, load_choice
 from sport_ray.experiments.stages.progress import Counter, SweepHistory, SweepProgress, counting
 from sport_ray.experiments.stages.world import other_versions, require_world
 from sport_ray.experiments.sweep.cell import Job
-from sport_ray.experiments.sweep.driver import SweepSummary, pending_jobs, run_sweep
+from sport_ray.experiments.sweep.driver import SweepSummary, run_sweep
 from sport_ray.experiments.sweep.plan import Plan
 from sport_ray.policies import PolicyFile
 from sport_ray.rollouts import OutcomeTotals
@@ -244,7 +244,7 @@ def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> Sw
             f"certified to {bound_text(one.certified)} there): no cells of it",
             soft_wrap=True,
         )
-    missing = pending_jobs(folder, plan)
+    missing = plan.missing_jobs(folder)
     if not missing:
         folder.write_study(context.source)
         context.console.print("all cells are finished already")

@@ -12,20 +12,10 @@ from sport_ray.certificates import Certificate
 from sport_ray.experiments.results.alarm import alarm_in
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.sweep.cell import Cell, Job
-from sport_ray.experiments.sweep.job import run_job, write_failure
+from sport_ray.experiments.sweep.job import run_job
 from sport_ray.experiments.sweep.plan import Plan
-from sport_ray.experiments.sweep.trials import StudyTrial, TrialEvent, run_trials
-
-
-class SweepEvent(NamedTuple):
-    """What happened to a job: "started", "ended", "died", or "retried" after its worker was lost.
-
-    reason: why it died, in a line, where that is known.
-    """
-
-    kind: str
-    job: Job
-    reason: str | None = None
+from sport_ray.experiments.sweep.record_writer import write_failure
+from sport_ray.experiments.sweep.trials import Kind, StudyTrial, TrialEvent, run_trials
 
 
 class SweepSummary(NamedTuple):
@@ -40,7 +30,8 @@ class SweepSummary(NamedTuple):
     refuted: str | None = None
 
 
-Listener = Callable[[SweepEvent], None]
+Listener = Callable[[Kind, Job], None]
+"""Hears what happened to a job."""
 
 
 class CellTrial(StudyTrial):
@@ -53,11 +44,6 @@ class CellTrial(StudyTrial):
     def work(self) -> dict[str, Any]:
         """Run the job."""
         return {**run_job(self.folder, self.job), "done": True}
-
-
-def pending_jobs(folder: StudyFolder, plan: Plan) -> list[Job]:
-    """The jobs of the plan with a cell that is not finished."""
-    return [job for job in plan.jobs if not all(folder.is_finished(cell.id) for cell in job.cells)]
 
 
 def run_sweep(folder: StudyFolder, plan: Plan, *listeners: Listener) -> SweepSummary:
@@ -73,17 +59,17 @@ def run_sweep(folder: StudyFolder, plan: Plan, *listeners: Listener) -> SweepSum
 
     After the last three what is finished is on disk and nothing is recorded as failed.
     """
-    missing = pending_jobs(folder, plan)
+    missing = plan.missing_jobs(folder)
     folder.write_plan(plan)
     if missing:
 
         def hear(trial: TrialEvent) -> None:
-            event = SweepEvent(trial.kind, Job.model_validate(trial.config["job"]), trial.reason)
-            if event.kind == "died":
-                for cell in event.job.cells:
-                    _write_failure(folder, plan.certificate, cell, event.reason)
+            job = Job.model_validate(trial.config["job"])
+            if trial.kind == "died":
+                for cell in job.cells:
+                    _write_failure(folder, plan.certificate, cell, trial.reason)
             for listener in listeners:
-                listener(event)
+                listener(trial.kind, job)
 
         space = {"job": tune.grid_search([job.model_dump(mode="json") for job in missing])}
         run_trials(folder, CellTrial, space, hear, name="tune", max_failures=2)

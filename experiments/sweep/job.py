@@ -1,22 +1,19 @@
-"""Run one job: train once, evaluate its cells, write each record as soon as it is known."""
+"""Run one job: train once, evaluate its cells, record each as soon as it is known."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 from ray.exceptions import RayError, RayTaskError
 
-from sport_ray.canonical import write_atomic, write_json
 from sport_ray.certificates import Certificate, load_certificate
 from sport_ray.errors import UserError
 from sport_ray.experiments.results.disk import is_disk_full
-from sport_ray.experiments.results.failures import reason_of, traceback_text
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.evaluation import evaluate_cell
+from sport_ray.experiments.sweep.record_writer import finished_record, write_failure, write_record
 from sport_ray.experiments.task_policies import SOURCES
 from sport_ray.experiments.task_policies._training import Trained
 from sport_ray.experiments.task_policies.source import require_alike
@@ -27,13 +24,7 @@ from sport_ray.policies import (
     policy_digest,
     save_policy,
 )
-from sport_ray.tracking.results.record import (
-    FINISHED,
-    Header,
-    Outcome,
-    Record,
-    Training,
-)
+from sport_ray.tracking.results.record import Training
 
 TRAINING_METRICS = (
     "clip_fraction",
@@ -84,18 +75,14 @@ def run_job(folder: StudyFolder, job: Job) -> dict[str, int]:
         try:
             samples = folder.samples(cell.id)
             evaluation = evaluate_cell(study, cell, certificate, base, task, samples)
-            about = header(folder, certificate, cell)
-            more = {**own_numbers(about, cell), **measured}
-            record = Record(about, FINISHED, training, evaluation, more)
+            record = finished_record(folder, certificate, cell, training, evaluation, measured)
         except Exception as error:
             if is_of_the_machine(error):
                 raise
             write_failure(folder, certificate, cell, error)
             counts["failed"] += 1
             continue
-        # A node that was taken for lost may have gone on: the first record stays.
-        if not folder.is_finished(cell.id):
-            write_json(folder.record(cell.id), record.to_json())
+        write_record(folder, cell, record)
         counts["finished"] += 1
     return counts
 
@@ -138,51 +125,6 @@ def _require_planned(cells: Iterable[Cell], folder: StudyFolder, certificate: Ce
                 f"cell {cell.id} is not of the certificate in {folder.certificate}: it was "
                 "replaced while the sweep ran; run the study again"
             )
-
-
-def header(folder: StudyFolder, certificate: Certificate, cell: Cell) -> Header:
-    """What a record says of its cell, as of now."""
-    constraint = cell.constraint
-    return Header(
-        cell_id=cell.id,
-        study=folder.study.name,
-        source=cell.source,
-        projected=cell.projected,
-        constraint=constraint.name,
-        alpha=cell.alpha,
-        log_alpha=None if cell.alpha is None else constraint.log_ratio_limit,
-        log_budget=getattr(constraint, "log_budget", None),
-        mu=getattr(constraint, "mu", None),
-        horizon=cell.horizon,
-        seed=cell.seed,
-        hyperparameters=cell.hyperparameters_text,
-        eps_max=cell.eps_max,
-        base_digest=certificate.base_digest,
-        certificate_digest=certificate.digest,
-        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-
-
-def own_numbers(about: Header, cell: Cell) -> dict[str, float]:
-    """Numbers of the cell's constraint that no column is for, as a new kind may have them."""
-    known = asdict(about)
-    numbers = cell.constraint.recorded()
-    return {name: value for name, value in numbers.items() if known.get(name) != value}
-
-
-def write_failure(
-    folder: StudyFolder, certificate: Certificate, cell: Cell, error: Exception
-) -> None:
-    """Record that a cell failed and why; the traceback goes to a file beside the record."""
-    if folder.is_finished(cell.id):
-        return  # another worker was quicker: what is finished stays
-    failed = Outcome(status="failed", reason=reason_of(error))
-    about = header(folder, certificate, cell)
-    record = Record(about, failed)
-    path = folder.record(cell.id)
-    trace = traceback_text(error).encode("utf-8", "backslashreplace")
-    write_atomic(path.with_name("error.txt"), trace)
-    write_json(path, record.to_json())
 
 
 def save_trained(folder: StudyFolder, job: Job, trained: Trained) -> str:

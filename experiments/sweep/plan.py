@@ -10,6 +10,7 @@ from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.constraints import OutOfReach, out_of_reach
 from sport_ray.experiments.sweep.grid import plan_jobs
+from sport_ray.tracking.results.folder import ResultFolder
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,10 @@ class Plan:
     def cells(self) -> dict[str, Cell]:
         """Every cell by its id, in the order of the jobs."""
         return {cell.id: cell for job in self.jobs for cell in job.cells}
+
+    def missing_jobs(self, folder: ResultFolder) -> list[Job]:
+        """The jobs with a cell that is not finished: what a sweep runs."""
+        return [job for job in self.jobs if not all(folder.is_finished(c.id) for c in job.cells)]
 
     @property
     def horizons(self) -> list[int]:

@@ -18,15 +18,12 @@ if TYPE_CHECKING:
 
 
 class ImportedSection(Section):
-    """Which policy to take.
-
-    path: a policy folder (policy.json, policy.safetensors), relative to the study file, or to the
-    working directory for a study that is no file. digest: sha256 of the policy; another one in the
-    folder is refused. Without it the policy is the one that is there when the study is read.
-    """
+    """Which policy to take."""
 
     path: Name
+    """Policy folder (policy.json, policy.safetensors), relative to the study file."""
     digest: str | None = None
+    """sha256 of the policy, another one is refused; by default what is there when it is read."""
 
 
 class ImportedSource(TaskPolicySource):

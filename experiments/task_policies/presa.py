@@ -56,42 +56,64 @@ Discount = Annotated[float, Number, Field(gt=0.0, le=1.0)]
 
 
 class PresaSection(Section):
-    """Data and learning; see ``FeedbackSettings`` and ``AlignmentSettings``.
-
-    data: an npz file of segments to learn from instead of synthetic feedback, relative to the study
-    file; data_digest: its digest, another one is refused (filled in when the study is read).
-    root_seed: of the synthetic episodes, mixed with the cell's seed.
-    """
+    """Data and learning; see ``FeedbackSettings`` and ``AlignmentSettings``."""
 
     objective: Objective = _ALIGN.objective
+    """`presa`; without the safety constraint; or the clone of the data, with which both begin."""
     data: Name | None = None
+    """npz of segments instead of synthetic feedback, relative to the study file."""
     data_digest: str | None = None
+    """Its digest, another one is refused; filled in when the study is read."""
 
     num_episodes: Positive = _FEEDBACK.num_episodes
+    """Synthetic episodes, shared equally among the behaviours."""
     num_pairs: Positive = _FEEDBACK.num_pairs
+    """Preferences between two segments."""
     segment_length: Positive = _FEEDBACK.segment_length
+    """Steps of a segment."""
     unsafe_share: Probability | None = _FEEDBACK.unsafe_share
+    """Share of unsafe segments in the data; by default what was collected."""
     preference_noise: NonNegative = _FEEDBACK.preference_noise
+    """How noisy preferences are, in units of reward; 0 for no mistakes."""
     behaviours: Annotated[tuple[str, ...] | None, Field(strict=False)] = _FEEDBACK.behaviours
+    """Who collects the episodes, by name; by default those of the environment."""
     root_seed: Seed = 2
+    """Of the synthetic episodes, mixed with the cell's seed."""
 
     clone_steps: Natural = _ALIGN.clone_steps
+    """Gradient steps of the behaviour clone."""
     steps: Natural = _ALIGN.steps
+    """Gradient steps after it."""
     lr: Rate = _ALIGN.lr
+    """Adam's step size."""
     batch_pairs: Positive = _ALIGN.batch_pairs
+    """Preferences per step."""
     batch_segments: Annotated[int, Whole, Field(ge=2, le=LARGEST_COUNT)] = _ALIGN.batch_segments
+    """Labelled segments per step, half of each label."""
     grad_clip: Rate = _ALIGN.grad_clip
+    """Largest norm of a gradient."""
     gamma: Discount = _ALIGN.gamma
+    """Discount per step within a segment."""
     temperature: Rate = _ALIGN.temperature
+    """Scale of a segment's score, 1/nat."""
     bias: Share = _ALIGN.bias
+    """Weight of the other segment in the preference loss."""
     scale: Rate = _ALIGN.scale
+    """Steepness of the safety loss, 1/nat."""
     margin: NonNegative = _ALIGN.margin
+    """How far a segment's mean log ratio is to be from 0, nats per step."""
     safe_weight: Share = _ALIGN.safe_weight
+    """Weight of safe segments in the safety loss."""
     safety_target: Rate = _ALIGN.safety_target
+    """δ, which the safety loss is to stay below, nats."""
     multiplier_start: NonNegative = _ALIGN.multiplier_start
+    """The safety constraint's multiplier at the beginning."""
     multiplier_rate: NonNegative = _ALIGN.multiplier_rate
+    """Its step size."""
     multiplier_max: NonNegative = _ALIGN.multiplier_max
+    """Its cap."""
     cloning_weight: NonNegative = _ALIGN.cloning_weight
+    """Weight of −log π on safe segments, nats per step, which keeps the policy on the data."""
 
     @property
     def alignment(self) -> AlignmentSettings:

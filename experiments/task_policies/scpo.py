@@ -35,27 +35,32 @@ LEAST_LIMIT = 0.03
 
 
 class ScpoSection(Section):
-    """SCPO's settings.
-
-    max_violation: the limit; left out: 3 times the base's certified ε_base(T), at least 0.03.
-    beta: probability that any statement of the run fails. num_scenarios: fresh episodes of every
-    test; probe_scenarios: episodes of every perturbation, the same random numbers for each.
-    dimension: parameters that are moved (sport_ray/comparators/scpo/subspace.py). smoothness: L of
-    the violation probability; left out: estimated from second differences, times smoothness_margin.
-    """
+    """SCPO's settings."""
 
     iterations: Positive = 20
+    """Steps, each tested."""
     dimension: Annotated[int, Whole, Field(ge=1, le=64)] = 8
+    """Parameters of the policy that are moved."""
     max_violation: Probability | None = None
+    """The limit on P(violation); by default 3 times ε_base(T), at least 0.03."""
     beta: Probability = 1e-7
+    """Probability that any statement of the run fails."""
     num_scenarios: Positive = 3_000
+    """Fresh episodes of every test."""
     probe_scenarios: Positive = 300
+    """Episodes of every perturbation, with the same random numbers."""
     step_size: Rate = 0.1
+    """Step along the estimated gradient, before it is cut to the safe region."""
     trust_radius: Rate = 0.3
+    """Longest step, in the subspace's own units."""
     probe_radius: Rate = 0.15
+    """Length of a perturbation, in the same units."""
     error_factor: Rate = 1.0
+    """Standard errors that the gradient's error is taken to be."""
     smoothness: Rate | None = None
+    """L of the violation probability; by default from second differences."""
     smoothness_margin: Alpha = 1.0
+    """What an estimated L is multiplied with."""
 
     @model_validator(mode="after")
     def _enough(self) -> ScpoSection:

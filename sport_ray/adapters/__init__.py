@@ -7,8 +7,9 @@ the reason. Nothing here unpickles a file; the foreign library is needed only fo
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sport_ray.lazy import names_from
 
 if TYPE_CHECKING:
     from sport_ray.adapters.normalization import read_normalization
@@ -19,16 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = ["from_rllib", "from_sb3", "read_normalization", "read_npz", "read_sb3"]
 
-_HOME = {
-    "from_rllib": "rllib",
-    "from_sb3": "sb3",
-    "read_normalization": "normalization",
-    "read_npz": "npz",
-    "read_sb3": "sb3_file",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = names_from(
+    __name__,
+    {
+        "from_rllib": ".rllib",
+        "from_sb3": ".sb3",
+        "read_normalization": ".normalization",
+        "read_npz": ".npz",
+        "read_sb3": ".sb3_file",
+    },
+)

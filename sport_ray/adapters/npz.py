@@ -25,6 +25,7 @@ from typing import Any, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from sport_ray.adapters.normalization import normalization_from_arrays, read_npz_file
 from sport_ray.adapters.parts import LARGEST_LOG_STD, Actor, Linear
@@ -64,22 +65,17 @@ def read_npz(path: Path) -> GaussianNetwork:
         raise UserError(f"{source}: expected log_std, or log_std_weight with log_std_bias")
     if "log_std" in arrays and "log_std_bias" in arrays:
         raise UserError(f"{source}: log_std_bias is for log_std_weight; remove it or log_std")
-    if "log_std" in arrays and arrays["log_std"].dtype != np.float32:
-        raise UserError(
-            f"{source}: log_std is {arrays['log_std'].dtype}, expected float32: cast it yourself"
-        )
-    squash = _word(source, arrays, "squash", get_args(Squash))
     return Actor(
         hidden=layers,
         activation=_word(source, arrays, "activation", tuple(ACTIVATIONS)) if depth else None,
         mean=_linear(source, arrays, "mean_weight", "mean_bias"),
         log_std=(
-            torch.from_numpy(arrays["log_std"])
+            _float32(source, arrays, "log_std")
             if "log_std" in arrays
             else _linear(source, arrays, "log_std_weight", "log_std_bias")
         ),
         log_std_range=_range(source, arrays),
-        squash=squash,
+        squash=_word(source, arrays, "squash", get_args(Squash)),
         action_low=_bound(source, arrays, "action_low"),
         action_high=_bound(source, arrays, "action_high"),
         normalization=(
@@ -93,14 +89,17 @@ def read_npz(path: Path) -> GaussianNetwork:
 
 
 def _linear(source: str, arrays: Arrays, weight: str, bias: str) -> Linear:
-    for name in (weight, bias):
-        if name not in arrays:
-            raise UserError(f"{source}: the array {name!r} is missing")
-        if arrays[name].dtype != np.float32:
-            raise UserError(
-                f"{source}: {name} is {arrays[name].dtype}, expected float32: cast it yourself"
-            )
-    return torch.from_numpy(arrays[weight]), torch.from_numpy(arrays[bias])
+    return _float32(source, arrays, weight), _float32(source, arrays, bias)
+
+
+def _float32(source: str, arrays: Arrays, name: str) -> Tensor:
+    if name not in arrays:
+        raise UserError(f"{source}: the array {name!r} is missing")
+    if arrays[name].dtype != np.float32:
+        raise UserError(
+            f"{source}: {name} is {arrays[name].dtype}, expected float32: cast it yourself"
+        )
+    return torch.from_numpy(arrays[name])
 
 
 def _word(source: str, arrays: Arrays, name: str, known: tuple[str, ...]) -> str:

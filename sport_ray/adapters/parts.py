@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from gymnasium import spaces
 from pydantic import ValidationError
 from torch import Tensor, nn
 
@@ -18,6 +20,8 @@ LARGEST_LOG_STD = 30.0
 
 Linear = tuple[Tensor, Tensor]
 """Weight (out, in) and bias (out,) of y = W x + b."""
+
+Bounds = tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,8 @@ class Actor:
     log_std: Tensor | Linear
     squash: str
     log_std_range: tuple[float, float] | None = None
-    action_low: tuple[float, ...] | None = None
-    action_high: tuple[float, ...] | None = None
+    action_low: Bounds | None = None
+    action_high: Bounds | None = None
     normalization: Normalization | None = None
 
     def network(self, source: str) -> GaussianNetwork:
@@ -93,33 +97,32 @@ class Actor:
                 f"{source}: the normalisation has {len(self.normalization.mean)} entries, "
                 f"observations have {observation_size}"
             )
-        fields: dict[str, Any] = {
-            "observation_size": observation_size,
-            "action_size": action_size,
-            "hidden": tuple(weight.shape[0] for weight, _ in self.hidden),
-            "activation": self.activation or "tanh",
-            "log_std_min": low,
-            "log_std_max": high,
-            "squash": self.squash,
-            "std_head": "constant" if constant else "clamped",
-            "action_low": self.action_low,
-            "action_high": self.action_high,
-            "normalization": self.normalization,
-        }
         try:
-            return PolicySpec(**fields)
+            return PolicySpec(
+                observation_size=observation_size,
+                action_size=action_size,
+                hidden=tuple(weight.shape[0] for weight, _ in self.hidden),
+                activation=self.activation or "tanh",  # type: ignore[arg-type]
+                log_std_min=low,
+                log_std_max=high,
+                squash=self.squash,  # type: ignore[arg-type]
+                std_head="constant" if constant else "clamped",
+                action_low=self.action_low,
+                action_high=self.action_high,
+                normalization=self.normalization,
+            )
         except ValidationError as error:
             problem = error.errors()[0]
             where = ".".join(str(part) for part in problem["loc"]) or "policy"
             raise UserError(f"{source}: {where}: {problem['msg']}") from None
 
 
-def sequential_layers(source: str, modules: list[nn.Module]) -> tuple[list[Linear], set[str]]:
-    """The linear layers of a list linear, activation, linear, … and the activations' names.
+def sequential_layers(source: str, modules: list[nn.Module]) -> tuple[list[Linear], str | None]:
+    """The linear layers of a list linear, activation, linear, … and their activation's name.
 
     Raises:
-        UserError: any other module, an activation with parameters of its own choice, or a layer
-            without bias.
+        UserError: any other module, activations that differ or have arguments of their own, or a
+            layer without bias.
     """
     layers: list[Linear] = []
     names: set[str] = set()
@@ -132,30 +135,47 @@ def sequential_layers(source: str, modules: list[nn.Module]) -> tuple[list[Linea
                 )
             layers.append((module.weight, module.bias))
         else:
-            names.add(activation_name(source, module))
-    return layers, names
+            names.add(_activation_name(source, module))
+    if len(names) > 1:
+        raise UserError(f"{source}: layers have different activations: {sorted(names)}")
+    return layers, next(iter(names), None)
 
 
-def activation_name(source: str, module: nn.Module) -> str:
-    """The registered name of an activation.
-
-    Raises:
-        UserError: another one, or one with arguments that are not torch's defaults.
-    """
+def _activation_name(source: str, module: nn.Module) -> str:
+    """The registered name of an activation with torch's default arguments."""
     for name, kind in ACTIVATIONS.items():
-        if type(module) is kind and repr(module) in (
-            repr(kind()),
-            f"{kind.__name__}(inplace=True)",
-        ):
+        plain = (repr(kind()), f"{kind.__name__}(inplace=True)")
+        if type(module) is kind and repr(module) in plain:
             return name
     raise UserError(
         f"{source}: activation {module} is not supported; known: {', '.join(ACTIVATIONS)}"
     )
 
 
-def box_mapping(
-    source: str, kind: str, low: tuple[float, ...], high: tuple[float, ...]
-) -> dict[str, Any]:
+def action_bounds(source: str, observations: Any, actions: Any) -> tuple[Bounds, Bounds]:
+    """Low and high of a model's action space, each (D,), as float64 numbers.
+
+    Raises:
+        UserError: spaces other than boxes of one dimension, or actions that are not floats.
+    """
+    for what, space in (("observations", observations), ("actions", actions)):
+        if not isinstance(space, spaces.Box) or len(space.shape) != 1:
+            raise UserError(f"{source}: {what} in {space}; expected a Box of one dimension")
+    return float_bounds(source, actions)
+
+
+def float_bounds(source: str, box: Any) -> tuple[Bounds, Bounds]:
+    """Low and high of a box of actions.
+
+    Raises:
+        UserError: actions that are not floats.
+    """
+    require_float_actions(source, box.dtype)
+    low, high = (tuple(bound.astype(np.float64).tolist()) for bound in (box.low, box.high))
+    return low, high
+
+
+def box_mapping(source: str, kind: str, low: Bounds, high: Bounds) -> dict[str, Any]:
     """``squash`` and bounds for actions in a box; without any bound "clip" clips nothing.
 
     Raises:

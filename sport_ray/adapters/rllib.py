@@ -8,16 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import numpy as np
-from gymnasium import spaces
 from torch import nn
 
-from sport_ray.adapters.parts import (
-    Actor,
-    box_mapping,
-    require_float_actions,
-    sequential_layers,
-)
+from sport_ray.adapters.parts import Actor, action_bounds, box_mapping, sequential_layers
 from sport_ray.errors import UserError
 from sport_ray.policies.network import GaussianNetwork
 from sport_ray.policies.observations import Normalization
@@ -54,18 +47,16 @@ def from_rllib(
     from ray.rllib.utils.numpy import MAX_LOG_NN_OUTPUT, MIN_LOG_NN_OUTPUT
 
     source = f"RLlib {type(module).__name__}"
-    low, high = _box(source, module)
+    low, high = action_bounds(source, module.observation_space, module.action_space)
     if actions not in ("normalize", "clip"):
         raise UserError(f"{source}: actions {actions!r} is unknown: choose 'normalize' or 'clip'")
     encoder, head = _encoder(source, module), module.pi
     if type(head).__name__ not in ("TorchMLPHead", "TorchFreeLogStdMLPHead"):
         raise UserError(f"{source}: the head is {type(head).__name__}; expected an MLP's")
     modules = [*_mlp(source, encoder), *_mlp(source, head)]
-    layers, activations = sequential_layers(source, modules)
+    layers, activation = sequential_layers(source, modules)
     if len(modules) % 2 == 0:
         raise UserError(f"{source}: {modules[-1]} follows the last layer; expected nothing")
-    if len(activations) > 1:
-        raise UserError(f"{source}: layers have different activations: {sorted(activations)}")
     limit = float(head.log_std_clip_param_const) if head.clip_log_std else None
     distribution = module.get_exploration_action_dist_cls()
     log_std_range: tuple[float, float] | None = None
@@ -93,7 +84,7 @@ def from_rllib(
         mean, log_std = (weight[:half], bias[:half]), (weight[half:], bias[half:])
     return Actor(
         hidden=tuple(layers[:-1]),
-        activation=next(iter(activations), None),
+        activation=activation,
         mean=mean,
         log_std=log_std,
         log_std_range=log_std_range,
@@ -127,16 +118,3 @@ def _mlp(source: str, part: Any) -> list[nn.Module]:
     if not isinstance(mlp, nn.Sequential):
         raise UserError(f"{source}: {type(part).__name__} is not a plain MLP")
     return list(mlp)
-
-
-def _box(source: str, module: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    for what, space in (
-        ("observations", module.observation_space),
-        ("actions", module.action_space),
-    ):
-        if not isinstance(space, spaces.Box) or len(space.shape) != 1:
-            raise UserError(f"{source}: {what} in {space}; expected a Box of one dimension")
-    box = module.action_space
-    require_float_actions(source, box.dtype)
-    low, high = (bound.astype(np.float64).tolist() for bound in (box.low, box.high))
-    return tuple(low), tuple(high)

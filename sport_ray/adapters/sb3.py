@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from gymnasium import spaces
-
-from sport_ray.adapters.parts import require_float_actions, sequential_layers
+from sport_ray.adapters.parts import action_bounds, sequential_layers
 from sport_ray.adapters.sb3_weights import GSDE, actor_from_weights
 from sport_ray.errors import UserError
 from sport_ray.policies.network import GaussianNetwork
@@ -46,7 +43,7 @@ def from_sb3(
     expected: type
     policy = model.policy
     source = f"Stable-Baselines3 {type(model).__name__} with {type(policy).__name__}"
-    low, high = _box(source, model.observation_space, model.action_space)
+    low, high = action_bounds(source, model.observation_space, model.action_space)
     if getattr(model, "use_sde", False):
         raise UserError(f"{source}: {GSDE}")
     if type(policy) is SACPolicy:
@@ -72,34 +69,17 @@ def from_sb3(
         )
     if noise is not expected:
         raise UserError(f"{source}: actions are drawn from {noise.__name__}")
-    _, activations = sequential_layers(source, modules)
+    _, activation = sequential_layers(source, modules)
     if len(modules) % 2:
         raise UserError(f"{source}: the last hidden layer has no activation")
-    if len(activations) > 1:
-        raise UserError(f"{source}: layers have different activations: {sorted(activations)}")
-    actor_ = actor_from_weights(
+    return actor_from_weights(
         source,
         policy.state_dict(),
-        next(iter(activations), None),
+        activation,
         low,
         high,
         _normalization(source, model, vecnormalize, raw_observations),
-    )
-    return actor_.network(source)
-
-
-def _box(
-    source: str, observations: spaces.Space[Any], actions: spaces.Space[Any]
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    if not isinstance(actions, spaces.Box) or len(actions.shape) != 1:
-        raise UserError(f"{source}: actions in {actions}; expected a Box of one dimension")
-    require_float_actions(source, actions.dtype)
-    if not isinstance(observations, spaces.Box) or len(observations.shape) != 1:
-        raise UserError(
-            f"{source}: observations in {observations}; expected a Box of one dimension"
-        )
-    low, high = (bound.astype(np.float64).tolist() for bound in (actions.low, actions.high))
-    return tuple(low), tuple(high)
+    ).network(source)
 
 
 def _normalization(

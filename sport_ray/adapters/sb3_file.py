@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sport_ray.adapters.parts import require_float_actions
+from sport_ray.adapters.parts import float_bounds, require_float_actions
 from sport_ray.adapters.sb3_weights import GSDE, actor_from_weights
 from sport_ray.bounded import UNREADABLE, read_member, require_small
 from sport_ray.errors import UserError
@@ -82,11 +82,7 @@ def read_sb3(
         require_float_actions(source, space.get("dtype"))
         low, high = (_numbers(source, space, name) for name in ("low", "high"))
     else:
-        require_float_actions(source, action_space.dtype)
-        low, high = (
-            tuple(bound.astype(np.float64).tolist())
-            for bound in (action_space.low, action_space.high)
-        )
+        low, high = float_bounds(source, action_space)
     if normalization is None and not raw_observations:
         _require_raw(source, data, weights)
     actor = actor_from_weights(source, weights, found or activation, low, high, normalization)

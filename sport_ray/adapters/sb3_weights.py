@@ -56,33 +56,37 @@ def actor_from_weights(
         raise UserError(f"{source}: discrete actions: a density ratio of Gaussians needs a Box")
     if not sac and weights["log_std"].ndim != 1:
         raise UserError(f"{source}: {GSDE}")
-    hidden = tuple(_layers(source, weights, prefix))
-    used = {f"{prefix}.{2 * i}.{part}" for i in range(len(hidden)) for part in ("weight", "bias")}
-    heads = [head, "actor.log_std"] if sac else [head]
-    used |= {f"{name}.{part}" for name in heads for part in ("weight", "bias")}
-    used |= set() if sac else {"log_std"}
-    for name in sorted(used - set(weights)):
-        raise UserError(f"{source}: the weight {name!r} is missing (a layer without bias?)")
+    used: set[str] = set()
+
+    def linear(name: str) -> Linear:
+        for part in (f"{name}.weight", f"{name}.bias"):
+            if part not in weights:
+                raise UserError(f"{source}: the weight {part!r} is missing (a layer without bias?)")
+            used.add(part)
+        return weights[f"{name}.weight"], weights[f"{name}.bias"]
+
+    hidden = tuple(linear(name) for name in _hidden_layers(source, weights, prefix))
+    mean = linear(head)
+    if sac:
+        log_std: Tensor | Linear = linear("actor.log_std")
+    else:
+        log_std = weights["log_std"]
+        used.add("log_std")
     for name in sorted(set(weights) - used):
         if not name.startswith(IGNORED):
             raise UserError(f"{source}: the weight {name!r} is not of MlpPolicy")
-    mapping = box_mapping(source, "tanh" if sac else "clip", low, high)
     return Actor(
         hidden=hidden,
         activation=activation,
-        mean=_linear(weights, head),
-        log_std=_linear(weights, "actor.log_std") if sac else weights["log_std"],
+        mean=mean,
+        log_std=log_std,
         log_std_range=SAC_LOG_STD if sac else None,
         normalization=normalization,
-        **mapping,
+        **box_mapping(source, "tanh" if sac else "clip", low, high),
     )
 
 
-def _linear(weights: Mapping[str, Tensor], name: str) -> Linear:
-    return weights[f"{name}.weight"], weights[f"{name}.bias"]
-
-
-def _layers(source: str, weights: Mapping[str, Tensor], prefix: str) -> list[Linear]:
+def _hidden_layers(source: str, weights: Mapping[str, Tensor], prefix: str) -> list[str]:
     """Linear layers at 0, 2, 4 … with an activation after each: torch's numbering."""
     found = {
         int(match[1])
@@ -94,8 +98,4 @@ def _layers(source: str, weights: Mapping[str, Tensor], prefix: str) -> list[Lin
             f"{source}: hidden layers at {sorted(found)}; expected linear layers with an "
             "activation after each (no normalisation, no dropout)"
         )
-    for index in sorted(found):
-        for part in ("weight", "bias"):
-            if f"{prefix}.{index}.{part}" not in weights:
-                raise UserError(f"{source}: layer {index} has no {part}")
-    return [_linear(weights, f"{prefix}.{index}") for index in sorted(found)]
+    return [f"{prefix}.{index}" for index in sorted(found)]

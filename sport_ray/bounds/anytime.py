@@ -7,7 +7,7 @@ import math
 from scipy.optimize import brentq
 from scipy.special import betainc, betaincc
 
-from sport_ray.bounds.arguments import require_beta, require_integer
+from sport_ray.bounds.arguments import require_beta, require_counts
 
 # Shape of the bets: u ~ Beta(shape, 1). A small shape favours runs without violations, a large
 # one runs with many. Bound over fixed-N bound at beta = 1e-7, N = 10,000 (k = 0, 3, 10, 100):
@@ -107,12 +107,7 @@ def anytime_lower_bound(num_scenarios: int, num_violations: int, beta: float) ->
 
 def _checked(num_scenarios: int, num_violations: int, beta: float) -> tuple[int, int, float]:
     """N, k and the log wealth at which p is given up: log(1/β) and the error of computing it."""
-    n = require_integer("num_scenarios", num_scenarios, 1)
-    k = require_integer("num_violations", num_violations, 0)
-    if k > n:
-        raise ValueError(
-            f"num_violations must be at most num_scenarios ({n}), got {num_violations!r}"
-        )
+    n, k = require_counts(num_scenarios, num_violations)
     # A + C = N terms, each a logarithm of a quotient that is off by a few units in its last place.
     error = 1e-9 + 2.0**-48 * n
     return n, k, error - math.log(require_beta("beta", beta))

@@ -52,6 +52,17 @@ def require_integer(name: str, value: int, minimum: int) -> int:
     return int(value)
 
 
+def require_counts(num_scenarios: int, num_violations: int) -> tuple[int, int]:
+    """N ≥ 1 and 0 ≤ k ≤ N, or a ValueError naming the argument."""
+    n = require_integer("num_scenarios", num_scenarios, 1)
+    k = require_integer("num_violations", num_violations, 0)
+    if k > n:
+        raise ValueError(
+            f"num_violations must be at most num_scenarios ({n}), got {num_violations!r}"
+        )
+    return n, k
+
+
 def require_open_unit(name: str, value: float) -> float:
     """A number strictly between 0 and 1, or a ValueError naming the argument."""
     number = require_real(name, value)

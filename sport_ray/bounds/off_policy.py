@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sport_ray.bounds.arguments import require_beta, require_real
+from sport_ray.bounds.arguments import require_beta, require_positive, require_real
 
 _ULP = 2.0**-52
 _STAKES = np.array([0.001, 0.004, 0.012, 0.03, 0.07, 0.15, 0.3, 0.6, 0.9, 0.99, 0.999])
@@ -93,9 +93,7 @@ def off_policy_bound(
     hedges = np.zeros(1)
     largest = math.inf
     if log_ratio_limit is not None:
-        limit = require_real("log_ratio_limit", log_ratio_limit)
-        if limit <= 0.0:
-            raise ValueError(f"log_ratio_limit must be above 0, got {log_ratio_limit!r}")
+        limit = require_positive("log_ratio_limit", log_ratio_limit)
         limit += 1e-9 * (1.0 + limit)  # sums of logarithms are rounded: a limit that holds for them
         if ratios.max() > limit:
             raise ValueError(

@@ -7,7 +7,7 @@ import math
 from scipy.special import betainc, betaincc
 from scipy.stats import beta as beta_distribution
 
-from sport_ray.bounds.arguments import require_beta, require_integer
+from sport_ray.bounds.arguments import require_beta, require_counts
 
 _ULP = 2.0**-52
 
@@ -34,7 +34,7 @@ def scenario_bound(num_scenarios: int, num_violations: int, beta: float) -> floa
     >>> round(scenario_bound(10_000, 0, 1e-7), 6)
     0.001611
     """
-    n, k = _counts(num_scenarios, num_violations)
+    n, k = require_counts(num_scenarios, num_violations)
     beta = require_beta("beta", beta)
     if k == n:
         return 1.0
@@ -77,7 +77,7 @@ def scenario_lower_bound(num_scenarios: int, num_violations: int, level: float) 
     >>> round(scenario_lower_bound(500, 320, 1e-6), 3)
     0.534
     """
-    n, k = _counts(num_scenarios, num_violations)
+    n, k = require_counts(num_scenarios, num_violations)
     level = require_beta("level", level)
     if k == 0:
         return 0.0
@@ -98,17 +98,7 @@ def excess_p_value(num_scenarios: int, num_violations: int, promised: float) -> 
     >>> excess_p_value(10, 0, 0.1), round(excess_p_value(10, 5, 0.1), 6)
     (1.0, 0.001635)
     """
-    n, k = _counts(num_scenarios, num_violations)
+    n, k = require_counts(num_scenarios, num_violations)
     if not 0.0 <= promised <= 1.0:
         raise ValueError(f"promised must be a probability, got {promised!r}")
     return 1.0 if k == 0 else float(betainc(k, n - k + 1, promised))
-
-
-def _counts(num_scenarios: int, num_violations: int) -> tuple[int, int]:
-    n = require_integer("num_scenarios", num_scenarios, 1)
-    k = require_integer("num_violations", num_violations, 0)
-    if k > n:
-        raise ValueError(
-            f"num_violations must be at most num_scenarios ({n}), got {num_violations!r}"
-        )
-    return n, k

@@ -6,18 +6,17 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from sport_ray.bounds import scenario_bound
+from sport_ray.certificates.parts import Frozen
 
 if TYPE_CHECKING:  # torch takes seconds, which reading a certificate should not
     from sport_ray.rollouts import Outcomes
 
 
-class Candidate(BaseModel):
+class Candidate(Frozen):
     """A base policy that could have been chosen, and the best that it offered."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     base: str
     base_digest: str
@@ -26,14 +25,12 @@ class Candidate(BaseModel):
     """Nats per step; None: ε_max is out of reach at every horizon."""
 
 
-class Choice(BaseModel):
+class Choice(Frozen):
     """What was chosen by looking at scenarios under the purpose 'choose'.
 
     Those share a root seed with the certificate's but no random number (another child of the seed
     sequence), so for the certificate the choice was made beforehand and costs no confidence.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     eps_max: Annotated[float, Field(gt=0.0, le=1.0)]
     beta: Annotated[float, Field(gt=0.0, lt=1.0)]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from sport_ray.certificates.build import build_certificate
 from sport_ray.certificates.certificate import Certificate
-from sport_ray.certificates.consistency import contradiction
 from sport_ray.errors import UserError
-from sport_ray.properties import parse_property
+from sport_ray.properties import NEVER, parse_property
 from sport_ray.rollouts import Outcomes, OutcomeTotals, ScenarioPlan, Tally
+from sport_ray.rollouts.outcomes import unpack_verdicts
 from sport_ray.rollouts.seeding import Purpose
 from sport_ray.rollouts.table_file import file_sha256, read_outcomes
 
@@ -70,10 +72,38 @@ def check_rows(certificate: Certificate, table: Path) -> str:
     prop = parse_property(certificate.property)
     count = 0
     for part in _portions(certificate, table):
-        if (found := contradiction(part, certificate.max_horizon)) is not None:
+        if (found := _contradiction(part, certificate.max_horizon)) is not None:
             raise CheckFailed(found)
         count += part.num_scenarios
     return f"{count} rows, each verdict agrees with its robustness and times ({prop.formula})"
+
+
+def _contradiction(part: Outcomes, horizon: int) -> str | None:
+    """The first row of a base's table whose columns do not tell one story, in words; or None.
+
+    Verdicts by step, robustness, length and the times at which the verdict was fixed say the same
+    thing in different ways, and the base policy has no ratio to itself.
+    """
+    verdicts = unpack_verdicts(part.verdicts, horizon)
+    steps = np.arange(1, horizon + 1)
+    settled = (part.satisfied_at != NEVER)[:, None] & (steps >= part.satisfied_at[:, None])
+    lost = (part.violated_at != NEVER)[:, None] & (steps >= part.violated_at[:, None])
+    over = steps >= part.length[:, None]
+    wrong = {
+        "a verdict contradicts satisfied_at": (settled & ~verdicts).any(axis=1),
+        "a verdict contradicts violated_at": (lost & verdicts).any(axis=1),
+        "a verdict changes after the last step": (over & (verdicts != verdicts[:, -1:])).any(
+            axis=1
+        ),
+        "the robustness contradicts the verdict": (part.robustness >= 0) != verdicts[:, -1],
+        "the length is out of range": (part.length < 1) | (part.length > horizon),
+        "the base policy has a ratio to itself": (part.max_log_ratio != 0)
+        | (part.sum_realised_log_ratio != 0),
+    }
+    for what, rows in wrong.items():
+        if rows.any():
+            return f"scenario {part.index[rows.argmax()]}: {what}"
+    return None
 
 
 def check_numbers(certificate: Certificate, table: Path) -> str:
@@ -82,14 +112,13 @@ def check_numbers(certificate: Certificate, table: Path) -> str:
     Raises:
         CheckFailed: naming the field that differs.
     """
-    totals, tally = OutcomeTotals(certificate.max_horizon), Tally()
+    totals = OutcomeTotals(certificate.max_horizon)
     for part in _portions(certificate, table):
         totals.add(part)
-        tally.add(Tally(part.num_scenarios, part.num_scenarios, 0))
     anew = build_certificate(
         certified_plan(certificate),
         totals,
-        tally,
+        Tally(totals.num_scenarios, totals.num_scenarios),
         sampling=certificate.sampling,
         beta=certificate.beta,
         base_digest=certificate.base_digest,

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from sport_ray.bounds.anytime import anytime_bound, anytime_lower_bound
 from sport_ray.bounds.scenario import scenario_bound
+from sport_ray.certificates.parts import Frozen
 
 Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
 Positive = Annotated[int, Field(ge=1)]
 
 
-class _Rule(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FixedSampling(_Rule):
+class FixedSampling(Frozen):
     """N scenarios, N fixed before the first; the bound is Clopper–Pearson's."""
 
     rule: Literal["fixed"] = "fixed"
@@ -37,7 +34,7 @@ class FixedSampling(_Rule):
         return num_scenarios == self.num_scenarios
 
 
-class AnytimeSampling(_Rule):
+class AnytimeSampling(Frozen):
     """At most ``max_scenarios``, looked at after every ``check_every`` of them, in order of index.
 
     Stops once the bound at ``horizon`` is at most ``target`` (good enough) or the lower confidence

@@ -8,23 +8,12 @@ from functools import cache
 from pathlib import Path
 
 from sport_ray.certificates.certificate import Certificate
-from sport_ray.certificates.recount import (
-    CheckFailed,
-    check_bytes,
-    check_numbers,
-    check_rows,
-)
+from sport_ray.certificates.recount import CheckFailed, check_bytes, check_numbers, check_rows
 from sport_ray.certificates.rerun import choose_again, run_again
 from sport_ray.certificates.store import load_certificate
 from sport_ray.errors import UserError
 from sport_ray.policies import PolicyFile, load_policy
-from sport_ray.sources import (
-    OURS,
-    changed_sources,
-    installed_versions,
-    is_named,
-    own_digest,
-)
+from sport_ray.sources import OURS, changed_sources, installed_versions, is_named, own_digest
 from sport_ray.versions import versions
 
 OF_TABLE = ("table file", "table rows", "numbers", "rerun")
@@ -74,16 +63,13 @@ def verify_certificate(
         certificate = load_certificate(path)
     except UserError as error:
         return [Check("file", False, str(error))]
-    violations = certificate.num_scenarios, certificate.beta, certificate.max_horizon
+    follow = (  # loading it has checked them
+        f"{certificate.num_scenarios} scenarios, β = {certificate.beta:g}: bounds at T = 1 … "
+        f"{certificate.max_horizon} follow from the counts"
+    )
     checks = [
         Check("file", True, f"as written; digest {certificate.digest[:16]}…"),
-        Check(
-            "bounds",
-            True,
-            "{} scenarios, β = {:g}: bounds at T = 1 … {} follow from the counts".format(
-                *violations
-            ),
-        ),
+        Check("bounds", True, follow),
     ]
     table = path.parent / certificate.outcomes.file
     steps: list[tuple[str, Callable[[], str]]] = [
@@ -94,11 +80,11 @@ def verify_certificate(
     folder = _base_folder(path, base)
     stranger = _stranger(certificate.env_id, trust) if rerun else None
     refused = None
+    checks_after = []
     if folder is None:
         refused = "the policy is not beside the certificate: name its folder with --base"
-        checks_after = [Check("base policy", None, refused)]
+        checks_after.append(Check("base policy", None, refused))
     else:
-        checks_after = []
         load = cache(load_policy)  # once for all checks; one that fails does so in each
         steps.append(("base policy", lambda: _check_base(certificate, folder, load(folder))))
         if stranger is not None:
@@ -130,7 +116,7 @@ def verify_certificate(
 def _stranger(env_id: str, trust: Collection[str]) -> str | None:
     """The module that making the environment would run, if it is neither ours nor trusted."""
     module = env_id.rpartition(":")[0]
-    if not module or module in trust or module.partition(".")[0] in OURS:
+    if not module or module in trust or module.partition(".")[0] == OURS:
         return None
     return module
 
@@ -146,12 +132,8 @@ def _check_base(certificate: Certificate, folder: Path, base: PolicyFile) -> str
 
 
 def _base_folder(path: Path, base: Path | None) -> Path | None:
-    if base is not None:
-        return base
-    for folder in (path.parent / "base", path.parent):
-        if (folder / "policy.json").is_file():
-            return folder
-    return None
+    folders = (path.parent / "base", path.parent)
+    return base or next((one for one in folders if (one / "policy.json").is_file()), None)
 
 
 def _code(certificate: Certificate) -> Check:

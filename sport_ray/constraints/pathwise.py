@@ -1,4 +1,4 @@
-"""A budget for the whole path: the realised log ratio of an episode never exceeds log A."""
+"""A budget for the whole path: the realised log ratio of an episode never exceeds B."""
 
 from __future__ import annotations
 

@@ -245,6 +245,8 @@ class _Reader:
         costs = self.constraint.cost(chosen, base, drawn)
         after = self.constraint.spend(self.state, costs)
         ratio = float(chosen.max_log_ratio(base)[0])
+        if not ratio <= self.constraint.log_ratio_limit:
+            raise Wrong(f"its max log ratio {ratio} is above {self.constraint.log_ratio_limit}")
         realised = float(chosen.log_ratio(base, drawn)[0])
         for name, mine, its in (
             ("max log ratio", [ratio if math.isfinite(ratio) else None], [line.max_log_ratio]),

@@ -28,6 +28,12 @@ def environment_spec(env_id: str) -> EnvSpec:
     return gymnasium.spec(name)
 
 
+def creator_of(spec: EnvSpec) -> Any:
+    """The class or function that makes the environment; None where only a vector is registered."""
+    entry = spec.entry_point
+    return load_env_creator(entry) if isinstance(entry, str) else entry
+
+
 def horizon_arguments(env_id: str, horizon: int) -> dict[str, Any]:
     """What to give ``gymnasium.make`` so that episodes of ``env_id`` can last ``horizon`` steps.
 
@@ -39,20 +45,10 @@ def horizon_arguments(env_id: str, horizon: int) -> dict[str, Any]:
     """
     arguments: dict[str, Any] = {"max_episode_steps": horizon}
     with telling_what_failed(env_id):
-        if takes_horizon(env_id):
+        creator = creator_of(environment_spec(env_id))
+        if creator is not None and "horizon" in inspect.signature(creator).parameters:
             arguments["horizon"] = horizon
     return arguments
-
-
-def takes_horizon(env_id: str) -> bool:
-    """Whether the environment has an argument ``horizon``."""
-    creator = _creator(env_id)
-    return creator is not None and "horizon" in inspect.signature(creator).parameters
-
-
-def _creator(env_id: str) -> Any:
-    entry = environment_spec(env_id).entry_point
-    return load_env_creator(entry) if isinstance(entry, str) else entry
 
 
 def make_environment(env_id: str, kwargs: Mapping[str, Any], horizon: int) -> Stepping:

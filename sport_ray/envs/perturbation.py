@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,17 +17,26 @@ _LARGEST = 10.0
 _SIZES = {"actuation_noise": 2, "actuation_bias": 2, "start_noise": 3, "start_bias": 3}
 
 
-class Perturbation(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Perturbation:
     """Gaussian noise of a world: mean (bias) and std (noise) of each coordinate.
 
     Actuation (push, turn): added to each squashed action before it is clipped to [-1, 1],
     afresh at each step. Start (x, y in metres, heading in radians): added to the layout's pose.
+    Given as a number for all coordinates or as one for each; kept as 2, 2, 3 and 3 floats.
+
+    Raises:
+        UserError: neither; noise outside 0 … 10, or a bias outside -10 … 10.
     """
 
-    actuation_noise: tuple[float, ...]
-    actuation_bias: tuple[float, ...]
-    start_noise: tuple[float, ...]
-    start_bias: tuple[float, ...]
+    actuation_noise: Numbers = 0.0
+    actuation_bias: Numbers = 0.0
+    start_noise: Numbers = 0.0
+    start_bias: Numbers = 0.0
+
+    def __post_init__(self) -> None:
+        for name in _SIZES:
+            object.__setattr__(self, name, _parse(name, getattr(self, name)))
 
 
 class PerturbationRatios(NamedTuple):
@@ -34,26 +44,6 @@ class PerturbationRatios(NamedTuple):
 
     alpha_mu: float
     alpha_p: float
-
-
-def parse_perturbation(
-    actuation_noise: Numbers = 0.0,
-    actuation_bias: Numbers = 0.0,
-    start_noise: Numbers = 0.0,
-    start_bias: Numbers = 0.0,
-) -> Perturbation:
-    """The parameters as tuples of 2, 2, 3 and 3 floats.
-
-    Raises:
-        UserError: not a number or one number per coordinate; noise outside 0 … 10, or a bias
-            outside -10 … 10.
-    """
-    return Perturbation(
-        _parse("actuation_noise", actuation_noise),
-        _parse("actuation_bias", actuation_bias),
-        _parse("start_noise", start_noise),
-        _parse("start_bias", start_bias),
-    )
 
 
 def perturbation_ratios(
@@ -78,7 +68,7 @@ def perturbation_ratios(
     from sport_ray.bounds import gaussian_max_ratio  # loads scipy, which no environment needs
 
     worlds = [
-        parse_perturbation(**{k: v for k, v in kwargs.items() if k in _SIZES})
+        Perturbation(**{k: v for k, v in kwargs.items() if k in _SIZES})
         for kwargs in (base_kwargs, deployment_kwargs)
     ]
     for name in sorted((set(base_kwargs) | set(deployment_kwargs)) - set(_SIZES)):

@@ -10,12 +10,10 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import ArrayLike, NDArray
 
-from sport_ray.envs.layouts import LayoutName
 from sport_ray.envs.observation import OBSERVATION_SIZE
-from sport_ray.envs.perturbation import Numbers
 from sport_ray.envs.rendering import check_render_mode, draw_picture
 from sport_ray.envs.reset_options import parse_reset_options
-from sport_ray.envs.simulator import PointReachAvoidSimulator, RewardName
+from sport_ray.envs.simulator import PointReachAvoidSimulator
 from sport_ray.streams import stream
 
 _SLOT = np.zeros(1, dtype=np.int64)
@@ -51,11 +49,10 @@ class PointReachAvoidEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float64]]
     >>> obs.shape, info["pose"].shape, sorted(info["signals"])
     ((44,), (3,), ['goal', 'hazard'])
 
-    ``layout``, ``horizon``, ``end_on_violation``, ``reward``, ``margin`` and the noise are those
-    of :class:`~sport_ray.envs.simulator.PointReachAvoidSimulator`, which also defines the
-    signals, the rewards and the ends of an episode. ``info`` holds after every reset and step:
-    ``pose`` (x, y in metres, heading in [-pi, pi]), ``signals`` (metres), ``goal_met`` (bool) and
-    ``cost`` (1 inside the hazard, otherwise 0).
+    The keyword arguments are those of :class:`~sport_ray.envs.settings.RobotSettings`; signals
+    and ends are of :class:`~sport_ray.envs.simulator.PointReachAvoidSimulator`. ``info`` holds
+    after every reset and step: ``pose`` (x, y in metres, heading in [-pi, pi]), ``signals``
+    (metres), ``goal_met`` (bool) and ``cost`` (1 inside the hazard, otherwise 0).
 
     ``reset(options=...)`` takes any of ``pose`` (x, y, heading), ``goal`` (x, y) and ``hazard``
     (x, y), which get no noise; the rest comes from the layout. Actions in float64 are not rounded.
@@ -72,31 +69,9 @@ class PointReachAvoidEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float64]]
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
 
     def __init__(
-        self,
-        layout: LayoutName = "fixed",
-        horizon: int = 100,
-        end_on_violation: bool = True,
-        reward: RewardName = "task",
-        margin: float = 0.0,
-        render_mode: str | None = None,
-        *,
-        actuation_noise: Numbers = 0.0,
-        actuation_bias: Numbers = 0.0,
-        start_noise: Numbers = 0.0,
-        start_bias: Numbers = 0.0,
+        self, *, horizon: int = 100, render_mode: str | None = None, **settings: Any
     ) -> None:
-        self.simulator = PointReachAvoidSimulator(
-            1,
-            layout,
-            horizon,
-            end_on_violation,
-            reward,
-            margin,
-            actuation_noise=actuation_noise,
-            actuation_bias=actuation_bias,
-            start_noise=start_noise,
-            start_bias=start_bias,
-        )
+        self.simulator = PointReachAvoidSimulator(1, horizon=horizon, **settings)
         self.render_mode = check_render_mode(render_mode)
         self.observation_space = observation_space()
         self.action_space = action_space()

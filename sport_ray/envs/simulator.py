@@ -8,27 +8,18 @@ past an end is well defined, and each step is judged by its own state).
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sport_ray.envs.disturbances import Disturbances
 from sport_ray.envs.dynamics import STATE_SIZE, advance
-from sport_ray.envs.layouts import (
-    FIXED_LAYOUT,
-    GOAL_RADIUS,
-    HAZARD_RADIUS,
-    LayoutName,
-    sample_layout,
-)
+from sport_ray.envs.layouts import FIXED_LAYOUT, GOAL_RADIUS, HAZARD_RADIUS, sample_layout
 from sport_ray.envs.observation import OBSERVATION_SIZE, observe
-from sport_ray.envs.perturbation import Numbers, parse_perturbation
-from sport_ray.errors import UserError
+from sport_ray.envs.settings import RobotSettings, positive_int
 
-RewardName = Literal["task", "base", "guided"]
 GUIDANCE: Final = 0.1
 
 # Far from overflow, and close enough for distances to keep 1e-9 m.
@@ -56,52 +47,20 @@ class PointReachAvoidSimulator:
 
     Args:
         num_slots: How many robots.
-        layout: ``"fixed"``, the layout of the alpha sweeps, or ``"random"``.
-        horizon: Control steps (0.2 s each) after which a slot is truncated.
-        end_on_violation: Whether entering the hazard terminates, as in evaluation.
-        reward: ``"task"``: the step's decrease of the distance to the goal, +1 at the goal, nothing
-            for the hazard. ``"base"``: -0.25 in the hazard, otherwise +1 at the goal; with
-            ``end_on_violation=False`` the -0.25 is paid at each step inside the hazard.
-            ``"guided"``: the base reward plus GUIDANCE per metre of decrease of the distance, for
-            training a base policy from scratch (the goal is not found by chance).
-        margin: Metres around the hazard that rewards and ends count as hazard too, so that a base
-            policy learns to keep away from it; signals and properties know nothing of it.
-        actuation_noise, actuation_bias: Std and mean of Gaussian noise on each action, added before
-            it is clipped: a number, or one each for push and turn.
-        start_noise, start_bias: The same for the layout's pose: x, y (m) and heading (rad).
+        settings: Those of :class:`~sport_ray.envs.settings.RobotSettings`.
 
     Raises:
         UserError: An argument is not among the allowed values.
     """
 
     signal_names: Final = ("hazard", "goal")
-    observation_size: Final = OBSERVATION_SIZE
-    action_size: Final = 2
     goal_radius: Final = GOAL_RADIUS
     hazard_radius: Final = HAZARD_RADIUS
 
-    def __init__(
-        self,
-        num_slots: int,
-        layout: LayoutName = "fixed",
-        horizon: int = 100,
-        end_on_violation: bool = True,
-        reward: RewardName = "task",
-        margin: float = 0.0,
-        *,
-        actuation_noise: Numbers = 0.0,
-        actuation_bias: Numbers = 0.0,
-        start_noise: Numbers = 0.0,
-        start_bias: Numbers = 0.0,
-    ) -> None:
+    def __init__(self, num_slots: int, **settings: Any) -> None:
         self.num_slots = positive_int("num_slots", num_slots)
-        self.layout = _one_of("layout", layout, get_args(LayoutName))
-        self.horizon = positive_int("horizon", horizon)
-        self.end_on_violation = bool(_one_of("end_on_violation", end_on_violation, (True, False)))
-        self.reward = _one_of("reward", reward, get_args(RewardName))
-        self.margin = _margin(margin)
-        noise = parse_perturbation(actuation_noise, actuation_bias, start_noise, start_bias)
-        self._disturbances = Disturbances(noise, self.num_slots)
+        self.settings = RobotSettings(**settings)
+        self._disturbances = Disturbances(self.settings, self.num_slots)
 
         self.goals = np.zeros((self.num_slots, 2))
         self.hazards = np.zeros((self.num_slots, 2))
@@ -121,7 +80,7 @@ class PointReachAvoidSimulator:
         if len(rngs) != len(index):
             raise ValueError(f"rngs: expected {len(index)} generators, got {len(rngs)}")
         for slot, rng in zip(index.tolist(), rngs, strict=True):
-            pose, *centres = FIXED_LAYOUT if self.layout == "fixed" else sample_layout(rng)
+            pose, *centres = FIXED_LAYOUT if self.settings.layout == "fixed" else sample_layout(rng)
             self._place(slot, self._disturbances.start(slot, rng, pose), *centres)
         return self.observe(index)
 
@@ -186,15 +145,15 @@ class PointReachAvoidSimulator:
         obs, signals = self.observe(index)
 
         inside = signals >= 0.0
-        violated, reached = signals[:, 0] >= -self.margin, inside[:, 1]
-        if self.reward == "task":
+        violated, reached = signals[:, 0] >= -self.settings.margin, inside[:, 1]
+        if self.settings.reward == "task":
             reward = previous - self._goal_distance[index] + reached
         else:
             reward = np.where(violated, -0.25, reached.astype(np.float64))
-            if self.reward == "guided":
+            if self.settings.reward == "guided":
                 reward += GUIDANCE * (previous - self._goal_distance[index])
-        terminated = (reached | violated) if self.end_on_violation else reached
-        truncated = (self._steps[index] >= self.horizon) & ~terminated
+        terminated = (reached | violated) if self.settings.end_on_violation else reached
+        truncated = (self._steps[index] >= self.settings.horizon) & ~terminated
         return StepResult(obs, signals, reward, terminated, truncated)
 
     def poses(self, slots: ArrayLike) -> NDArray[np.float64]:
@@ -225,27 +184,3 @@ def _check_numbers(name: str, value: NDArray[np.float64], size: int) -> None:
         raise ValueError(
             f"{name}: expected {size} finite numbers within +-{_FARTHEST:g}, got {value.tolist()}"
         )
-
-
-def _one_of(name: str, value: object, allowed: tuple[object, ...]) -> object:
-    for candidate in allowed:
-        if type(value) is type(candidate) and value == candidate:
-            return candidate
-    raise UserError(f"{name} is {value!r}: expected {' or '.join(map(repr, allowed))}")
-
-
-def positive_int(name: str, value: object) -> int:
-    """``value`` as an int, or a UserError if it is not a whole number of at least 1."""
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        number = 0
-    if isinstance(value, bool) or number < 1:
-        raise UserError(f"{name} is {value!r}: expected a whole number of at least 1")
-    return number
-
-
-def _margin(value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < 10.0:
-        raise UserError(f"margin is {value!r}: expected metres from 0 up to (not including) 10")
-    return float(value)

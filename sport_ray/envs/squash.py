@@ -20,31 +20,6 @@ from numpy.typing import ArrayLike, NDArray
 Mapping = Callable[[ArrayLike], NDArray[np.float64]]
 
 
-class TanhActions(gymnasium.ActionWrapper[Any, Any, Any]):
-    """An environment with actions in [-1, 1]^D, driven by u in R^D through tanh(u)."""
-
-    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
-        super().__init__(env)
-        self.action_space = _unbounded(env.action_space)
-
-    def action(self, action: ArrayLike) -> NDArray[np.float64]:
-        """Tanh in float64; NaN stays NaN, which the environment refuses."""
-        return np.tanh(np.asarray(action, dtype=np.float64))
-
-
-class TanhVectorActions(VectorActionWrapper):
-    """A vector environment with actions in [-1, 1]^D, driven by u in R^D through tanh(u)."""
-
-    def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
-        super().__init__(env)
-        self.single_action_space = _unbounded(env.single_action_space)
-        self.action_space = batch_space(self.single_action_space, env.num_envs)
-
-    def actions(self, actions: ArrayLike) -> NDArray[np.float64]:  # type: ignore[override]
-        """Tanh in float64; NaN stays NaN, which the environment refuses."""
-        return np.tanh(np.asarray(actions, dtype=np.float64))
-
-
 class MappedActions(gymnasium.ActionWrapper[Any, Any, Any]):
     """An environment with actions in a box, driven by u in R^D through a mapping of arrays."""
 
@@ -70,12 +45,6 @@ class MappedVectorActions(VectorActionWrapper):
     def actions(self, actions: ArrayLike) -> NDArray[np.float64]:  # type: ignore[override]
         """The mapping in float64; NaN stays NaN, which the environment refuses."""
         return self.mapping(actions)
-
-
-def _unbounded(space: spaces.Space[Any]) -> spaces.Box:
-    if not isinstance(space, spaces.Box) or not ((space.low == -1) & (space.high == 1)).all():
-        raise ValueError(f"env: expected actions in a Box from -1 to 1, got {space}")
-    return _real(space)
 
 
 def _real(space: spaces.Space[Any]) -> spaces.Box:

@@ -180,12 +180,12 @@ class Stepping(gymnasium.Wrapper[Observation, Any, Observation, Any]):
             meant = proposition(name, value)
             boolean = isinstance(meant, bool)
             if self.booleans.setdefault(name, boolean) != boolean:
+                both = f"a Boolean in one state and the number {value!r}"
+                if boolean:
+                    both = f"a number in one state and {meant}"
                 raise UserError(
-                    f"signal {name!r} is a Boolean in one state and the number {value!r} in "
-                    "another: give the one or the other, since False does not hold and 0 does"
-                    if not boolean
-                    else f"signal {name!r} is a number in one state and {meant} in another: give "
-                    "the one or the other, since False does not hold and 0 does"
+                    f"signal {name!r} is {both} in another: give the one or the other, since "
+                    "False does not hold and 0 does"
                 )
             found[name] = robustness_of(meant)
         return found

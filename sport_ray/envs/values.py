@@ -52,9 +52,7 @@ def proposition(name: str, value: Any) -> bool | float:
     >>> proposition("goal", np.bool_(False)), proposition("goal", np.array([-2.0]))
     (False, -2.0)
     """
-    if isinstance(value, bool):
-        return value
-    if type(value) is float:
+    if isinstance(value, bool) or type(value) is float:
         return value
     array = _single(f"signal {name!r}", value)
     return bool(array) if array.dtype.kind == "b" else number(f"signal {name!r}", value)

@@ -11,8 +11,6 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
-from sport_ray.envs.layouts import LayoutName
-from sport_ray.envs.perturbation import Numbers
 from sport_ray.envs.point_reach_avoid import (
     PointReachAvoidEnv,
     action_space,
@@ -21,7 +19,8 @@ from sport_ray.envs.point_reach_avoid import (
 )
 from sport_ray.envs.rendering import check_render_mode, draw_picture
 from sport_ray.envs.reset_options import parse_reset_options
-from sport_ray.envs.simulator import PointReachAvoidSimulator, RewardName, positive_int
+from sport_ray.envs.settings import positive_int
+from sport_ray.envs.simulator import PointReachAvoidSimulator
 from sport_ray.errors import UserError
 
 
@@ -39,33 +38,10 @@ class PointReachAvoidVectorEnv(VectorEnv[NDArray[np.float64], NDArray[np.float64
     """
 
     def __init__(
-        self,
-        num_envs: int = 1,
-        layout: LayoutName = "fixed",
-        horizon: int = 100,
-        end_on_violation: bool = True,
-        reward: RewardName = "task",
-        margin: float = 0.0,
-        render_mode: str | None = None,
-        *,
-        actuation_noise: Numbers = 0.0,
-        actuation_bias: Numbers = 0.0,
-        start_noise: Numbers = 0.0,
-        start_bias: Numbers = 0.0,
+        self, num_envs: int = 1, *, render_mode: str | None = None, **settings: Any
     ) -> None:
         self.num_envs = positive_int("num_envs", num_envs)
-        self.simulator = PointReachAvoidSimulator(
-            self.num_envs,
-            layout,
-            horizon,
-            end_on_violation,
-            reward,
-            margin,
-            actuation_noise=actuation_noise,
-            actuation_bias=actuation_bias,
-            start_noise=start_noise,
-            start_bias=start_bias,
-        )
+        self.simulator = PointReachAvoidSimulator(self.num_envs, **settings)
         self.render_mode = check_render_mode(render_mode)
         self.metadata = {**PointReachAvoidEnv.metadata, "autoreset_mode": AutoresetMode.NEXT_STEP}
         self.single_observation_space = observation_space()

@@ -5,7 +5,8 @@ Its copies are out of reach, so less can be read than :class:`Stepping` reads of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -42,25 +43,26 @@ class VectorStepping(VectorWrapper):
         self._steps = 0
         if isinstance(seed, int | np.integer):
             seed = training_seeds(int(seed), self.num_envs)
-        try:
+        with self._telling_what_failed():
             observation, info = self.env.reset(seed=seed, **kwargs)  # type: ignore[arg-type]
-        except UserError:
-            raise
-        except Exception as error:
-            raise self._fault(what_happened(error)) from error
         return self._seen(observation), info
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """One step of every copy."""
         self._steps += 1
         given = as_action(actions, np.dtype(self.env.single_action_space.dtype))
-        try:
+        with self._telling_what_failed():
             observation, reward, terminated, truncated, info = self.env.step(given)
+        return self._seen(observation), reward, terminated, truncated, info
+
+    @contextmanager
+    def _telling_what_failed(self) -> Iterator[None]:
+        try:
+            yield
         except UserError:
             raise
         except Exception as error:
             raise self._fault(what_happened(error)) from error
-        return self._seen(observation), reward, terminated, truncated, info
 
     def _seen(self, observation: Any) -> NDArray[Any]:
         space = self.env.single_observation_space

@@ -170,7 +170,7 @@ def blank_network(spec: PolicySpec) -> GaussianNetwork:
     training run must not change what the run samples next.
     """
     with torch.random.fork_rng(devices=[]):
-        return GaussianNetwork(spec)
+        return GaussianNetwork(spec).float()  # whatever torch's default dtype is
 
 
 class GaussianNetwork(nn.Module):

@@ -44,7 +44,7 @@ def network_from_bytes(spec: PolicySpec, data: bytes) -> GaussianNetwork:
     """The network with these weights; RuntimeError or SafetensorError where they do not fit."""
     if 4 * spec.num_parameters > len(data):
         raise RuntimeError(f"{spec.num_parameters} weights are claimed, in {len(data)} bytes")
-    network = GaussianNetwork(spec)
+    network = GaussianNetwork(spec).float()  # whatever torch's default is: a cast is another policy
     weights = load(data)
     for name, value in weights.items():
         if value.dtype != torch.float32:  # a silent cast would make another policy
@@ -151,4 +151,6 @@ def policy_from_bytes(data: bytes, weights: bytes, folder: Path) -> PolicyFile:
         raise UserError(f"policy file {weights_path} has another shape: {reason}") from None
     if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
         raise UserError(f"policy file {weights_path} holds weights that are not finite")
+    if policy_digest(network) != claimed:
+        raise UserError(f"policy file {weights_path} was not read as it is: its digest differs")
     return PolicyFile(network, claimed, provenance)

@@ -128,6 +128,7 @@ class ProjectedBehaviour:
         chosen = found.rounded(np.float64)
         within = self.constraint.within(chosen, base, limits)
         log_ratio = chosen.max_log_ratio(base).numpy()
+        within &= torch.from_numpy(log_ratio <= self.constraint.log_ratio_limit)
         if not bool(within.all()):
             raise ArithmeticError(
                 f"log ratio {np.max(log_ratio)} exceeds {limits[~within].min().item()}: the "

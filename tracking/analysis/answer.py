@@ -26,17 +26,9 @@ from sport_ray.tracking.analysis.speakers import (
 from sport_ray.tracking.results.completeness import nothing_certified
 from sport_ray.tracking.results.intervals import CONFIDENCE, MIN_SEEDS
 from sport_ray.tracking.results.kinds import is_reference, is_unconstrained
-from sport_ray.tracking.results.labels import (
-    bound_text,
-    method_text,
-    seeds_text,
-)
+from sport_ray.tracking.results.labels import bound_text, seeds_text
 from sport_ray.tracking.results.refutation import is_refuted
-from sport_ray.tracking.results.task_policies import (
-    TITLES,
-    parts_of_series,
-    series_of,
-)
+from sport_ray.tracking.results.task_policies import TITLES, parts_of_series, series_of, series_text
 
 LEVELS = (0.025, 0.1, 1.0)
 BUDGETS_GIVE_UP = (
@@ -191,7 +183,7 @@ def _phrase(series: str) -> str:
     if method == "projected_at_deployment":
         trained = f"a task policy ({TITLES.get(source, source)})" if source else ""
         return f"{trained or 'a pre-trained task policy'} projected at deployment"
-    return method_text(series)
+    return series_text(series)
 
 
 def _notes(best: list[Best], settings: pd.DataFrame) -> tuple[str, ...]:
@@ -206,7 +198,7 @@ def _notes(best: list[Best], settings: pd.DataFrame) -> tuple[str, ...]:
     others = free[~is_reference(free)]
     if len(others):
         found = [
-            f"{method_text(str(series))}: {_shares(rows)}"
+            f"{series_text(str(series))}: {_shares(rows)}"
             for series, rows in others.groupby(series_of(others), sort=False)
         ]
         notes.append(

@@ -178,14 +178,13 @@ def _certificate(folder: Results, frame: pd.DataFrame, bounded: pd.DataFrame) ->
         known["base_digest"] != certificate["base_digest"]
     )
     # A horizon that was chosen on other scenarios needs no correction for having looked at all T.
-    chosen = certificate.get("choice") is not None
+    chosen = certificate["choice"] is not None
     column = "eps_base" if chosen else "eps_base_simultaneous"
     valid = "was chosen beforehand" if chosen else "holds for all T at once"
     table = dict(zip(certificate["table"]["horizon"], certificate["table"][column], strict=True))
     expected = bounded["horizon"].map(table).to_numpy(np.float64)
     differs = ~np.isclose(expected, bounded["eps_base"].to_numpy(np.float64), rtol=1e-12)
-    counts = certificate.get("counts", {})
-    planned, finished = counts.get("planned"), counts.get("finished")
+    planned, finished = (certificate["counts"][name] for name in ("planned", "finished"))
     return [
         Check(
             "All cells used this certificate and this base policy",
@@ -199,7 +198,7 @@ def _certificate(folder: Results, frame: pd.DataFrame, bounded: pd.DataFrame) ->
         ),
         Check(
             "Every planned certification scenario ran to its end",
-            planned is not None and planned == finished == certificate["num_scenarios"],
+            planned == finished == certificate["num_scenarios"],
             f"{finished} of {planned}",
         ),
     ]

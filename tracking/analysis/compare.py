@@ -28,9 +28,10 @@ from sport_ray.tracking.results.intervals import (
 )
 from sport_ray.tracking.results.kinds import is_base, is_unconstrained
 from sport_ray.tracking.results.labels import setting_text
+from sport_ray.tracking.results.parameters import texts_of
 from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.refutation import require_unrefuted
-from sport_ray.tracking.results.table import plain_rows, results_table
+from sport_ray.tracking.results.table import plain_rows, table_of
 
 PERFORMANCES = {
     "mean_task_steps": "task steps",
@@ -38,23 +39,12 @@ PERFORMANCES = {
     "mean_return": "return",
 }
 RATE = "empirical_violation_rate"
-COMPARED = {
-    "setting": "the setting in words; alike are method, source of the task policy, constraint, "
-    "α or ε_max, T and parameters",
-    "alpha_a, alpha_b": "α in either study: derived from an ε_max it depends on the certificate",
-    "seeds_a, seeds_b": "finished seeds of either",
-    "pairing": "paired by the seeds that both have, unpaired, or why there is no interval",
-    "performance": "what is compared: task steps, steps to the goal or return",
-    "performance_a, …_b": "means over the seeds that are compared",
-    "performance_difference, …_low, …_high": "second minus first; 95% t-interval over seeds, "
-    "pointwise",
-    "rate_a, rate_b, rate_difference, …": "the same of the observed violation rate",
-    "prior_a, prior_b": "the promised bounds (the largest of the seeds)",
-    "posterior_a, posterior_b": "posterior bound of the worst seed",
-}
-"""Columns of the comparison beside those of a setting."""
+OTHER_BASES = (
+    "The studies have different base policies: only settings at the same certified risk are "
+    "compared, and what differs is base and method together."
+)
 _SAME = ("source", "projected", "constraint", "eps_max", "horizon")
-_KEY = ["source", "projected", "kind", "level", "horizon", "hyperparameters"]
+_KEY = ["source", "projected", "constraint", "level", "horizon", "hyperparameters"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +53,8 @@ class Comparison:
 
     estimand: what `difference` is of, in words; verdict: what it says, in a sentence.
     parameters: (name, value in the first, value in the second), where they are not the same.
+    table: a row per setting in common; _a and _b: of the first and the second study; prior and
+    posterior bounds of the worst seed.
     """
 
     estimand: str
@@ -91,7 +83,7 @@ def compare_studies(first: Results, second: Results) -> Comparison:
     for one in (first, second):
         require_unrefuted(one.path, f"{one.name} is not compared")
     _require_alike(first, second)
-    frames = [_keyed(results_table(one.records, one.planned)) for one in (first, second)]
+    frames = [_keyed(table_of(one)) for one in (first, second)]
     name = _performance(*frames)
     groups = [dict(iter(frame.groupby(_KEY, sort=False))) for frame in frames]
     matched = [key for key in groups[0] if key in groups[1]]
@@ -116,7 +108,7 @@ def compare_studies(first: Results, second: Results) -> Comparison:
         estimand,
         found,
         _verdict(found, name, (first.name, second.name), [len(side) for side in sides]),
-        _warning(same_base),
+        None if same_base else OTHER_BASES,
         tuple(_parameter_differences(first, second)),
         pd.DataFrame(rows),
         *missing,
@@ -167,12 +159,8 @@ def _verdict(found: Estimate, name: str, studies: tuple[str, str], seeds: list[i
         return "No difference can be shown."
     more = name == "mean_return"
     better = studies[1] if (found.value > 0) == more else studies[0]
-    amount = f"{abs(found.value):.3g}"
-    return (
-        f"{better} is better by a return of {amount}."
-        if more
-        else (f"{better} is faster by {amount} steps.")
-    )
+    how = "better by a return of {:.3g}." if more else "faster by {:.3g} steps."
+    return f"{better} is {how.format(abs(found.value))}"
 
 
 def _nothing_compared(first: Results, second: Results, same_base: bool) -> str:
@@ -188,13 +176,14 @@ def _nothing_compared(first: Results, second: Results, same_base: bool) -> str:
 
 
 def _require_alike(first: Results, second: Results) -> None:
+    labels = {
+        "property": "property",
+        "env_id": "environment",
+        "env_kwargs": "environment arguments",
+    }
     differing = [
         f"{label} ({_short(_of(first, name))} and {_short(_of(second, name))})"
-        for label, name in (
-            ("property", "property"),
-            ("environment", "env_id"),
-            ("environment arguments", "env_kwargs"),
-        )
+        for name, label in labels.items()
         if _of(first, name) != _of(second, name)
     ]
     if (first.study.get("deployment") or None) != (second.study.get("deployment") or None):
@@ -213,25 +202,18 @@ def _short(value: Any) -> str:
 
 def _keyed(frame: pd.DataFrame) -> pd.DataFrame:
     done = frame[frame["status"] == "finished"]
-    extra = done["hyperparameters"] if "hyperparameters" in done else pd.Series("", done.index)
     # A constraint that was derived from a risk is told by the risk: its α follows from it and from
     # the certificate, which may be another.
     level = [
         f"ε_max {eps_max:g}" if not math.isnan(eps_max) else f"α {alpha!r}"
         for eps_max, alpha in zip(done["eps_max"], done["alpha"], strict=True)
     ]
-    return done.assign(
-        kind=done["constraint"],
-        level=level,
-        hyperparameters=extra.astype(object).fillna("").astype(str),
-    )
+    return done.assign(level=level, hyperparameters=texts_of(done))
 
 
 def _performance(first: pd.DataFrame, second: pd.DataFrame) -> str:
-    for name in PERFORMANCES:
-        if first[name].notna().any() and second[name].notna().any():
-            return name
-    return "mean_steps_to_goal"
+    known = [n for n in PERFORMANCES if first[n].notna().any() and second[n].notna().any()]
+    return known[0] if known else "mean_steps_to_goal"
 
 
 def _row(first: pd.DataFrame, second: pd.DataFrame, name: str) -> dict[str, Any]:
@@ -282,15 +264,6 @@ def _name(row: pd.Series) -> str:
     plain = plain_rows(row.to_frame().T)[0]
     plain["hyperparameters"] = plain["hyperparameters"] or None
     return f"{setting_text(plain)}, T = {plain['horizon']}"
-
-
-def _warning(same_base: bool) -> str | None:
-    if same_base:
-        return None
-    return (
-        "The studies have different base policies: only settings at the same certified risk are "
-        "compared, and what differs is base and method together."
-    )
 
 
 def _of(folder: Results, name: str) -> Any:

@@ -9,7 +9,7 @@ import pandas as pd
 from rich.console import Console
 
 from sport_ray.tracking.analysis.compare import Comparison
-from sport_ray.tracking.analysis.pareto_table import in_two_lines, narrow_table
+from sport_ray.tracking.analysis.pareto_table import add_columns, in_two_lines, narrow_table
 from sport_ray.tracking.results.table import plain_rows
 
 NOTE = (
@@ -55,9 +55,7 @@ def _settings(console: Console, rows: pd.DataFrame, first: str) -> None:
     measure = rows["performance"].iloc[0]
     table = narrow_table(f"Setting by setting: {measure}, and observed violation rate")
     table.caption = f"seeds: {'; '.join(dict.fromkeys(rows['pairing']))}"
-    table.add_column("setting")
-    for name in (measure, "difference", "rate", "difference"):
-        table.add_column(name, justify="right", no_wrap=True)
+    add_columns(table, "setting", measure, "difference", "rate", "difference")
     for row in plain_rows(rows):
         table.add_row(
             in_two_lines(row["setting"].replace(" = ", "="), 0),

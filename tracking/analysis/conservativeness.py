@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sport_ray.constraints import CONSTRAINTS, Constraint
+from sport_ray.constraints import CONSTRAINTS
 from sport_ray.tracking.results.intervals import estimate
 from sport_ray.tracking.results.kinds import class_of
 from sport_ray.tracking.results.labels import bound_text, constraint_text, rate_text
@@ -69,14 +69,11 @@ def ladder_table(frame: pd.DataFrame, certificate: Mapping[str, Any] | None) -> 
     done = frame[(frame["status"] == "finished") & frame["prior_bound"].notna()]
     rows = [_rungs(row, certificate) for row in plain_rows(done)]
     others = {name for row in rows for name in row} - set(COLUMNS)
-    ordered = [name for name in CONSTRAINTS if name in others]
-    table = pd.DataFrame(rows, columns=[*COLUMNS, *sorted(ordered, key=_order)])
+    ordered = sorted(CONSTRAINTS.values(), key=lambda kind: kind.order)
+    known = [kind.name for kind in ordered if kind.name in others]
+    table = pd.DataFrame(rows, columns=[*COLUMNS, *known])
     floats = [name for name in table.columns if name not in {*SETTING, "cell_id", "seed"}]
     return table.astype(dict.fromkeys(floats, float) | {"gap_is_limit": bool})
-
-
-def _order(name: str) -> int:
-    return CONSTRAINTS[name].order
 
 
 def _rungs(row: dict[str, Any], certificate: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -153,7 +150,7 @@ def setting_table(ladder: pd.DataFrame) -> pd.DataFrame:
             | {"seeds": len(cells), "rate": cells["rate"].mean()}
             | {"rate_low": cells["rate_low"].min(), "rate_high": cells["rate_high"].max()}
             | {name: cells[name].max(skipna=name in BOUNDS) for name in bounds}
-            | {"gap": gap.value, "gap_low": gap.low, "gap_high": gap.high}
+            | gap.columns("gap")
             | {"gap_is_limit": bool(cells["gap_is_limit"].any())}
             | {name: cells[name].mean(skipna=False) for name in PARTS}
         )
@@ -163,11 +160,6 @@ def setting_table(ladder: pd.DataFrame) -> pd.DataFrame:
 def other_kinds(table: pd.DataFrame) -> list[str]:
     """The columns of a ladder or its settings that are other kinds' bounds, in order."""
     return [name for name in table.columns if name in CONSTRAINTS]
-
-
-def classes_of(names: list[str]) -> list[type[Constraint]]:
-    """The classes of such columns."""
-    return [CONSTRAINTS[name] for name in names]
 
 
 def lead(settings: pd.DataFrame) -> str:

@@ -92,14 +92,9 @@ def hypervolume_table(
             chosen = candidates(settings, risk_kind)
             if horizon is not None:
                 chosen = chosen[chosen["horizon"] == horizon]
-            kinds = chosen["constraint"]
-            groups: list[tuple[tuple[str, str, bool | None], pd.DataFrame]]
-            groups = [((ALL, ALL, None), chosen)]
-            keys = list(zip(kinds, chosen["source"], chosen["projected"], strict=True))
-            for key in dict.fromkeys(keys):
-                mask = np.array([one == key for one in keys], dtype=bool)
-                groups.append((key, chosen[mask]))
-            for (kind, source, projected), some in groups:
+            groups: dict[Any, pd.DataFrame] = {(ALL, ALL, None): chosen}
+            groups |= dict(iter(chosen.groupby(["constraint", "source", "projected"], sort=False)))
+            for (kind, source, projected), some in groups.items():
                 rows.append(
                     {
                         "risk_kind": risk_kind,
@@ -121,7 +116,7 @@ def _cross_fitted(
     points: pd.DataFrame, measure: Performance, reference: float, own: dict[int, float]
 ) -> float:
     """The hypervolume of these settings, each seed in turn left out of the choice."""
-    values = [dict(one) for one in points[measure.by_seed]]
+    values = [dict(one) for one in points[measure.column("by_seed")]]
     seeds = sorted(set.intersection(*map(set, values))) if values else []
     if len(seeds) < 2:
         return np.nan
@@ -148,16 +143,14 @@ def _base_by_seed(
 ) -> dict[int, float]:
     """What the base itself did in each seed's scenarios, at the reference's T."""
     found: dict[int, list[float]] = {}
-    for row in _base_rows(settings, horizon, measure)[measure.by_seed]:
+    for row in _base_rows(settings, horizon, measure)[measure.column("by_seed")]:
         for seed, value in row:
             found.setdefault(seed, []).append(value)
     return {seed: float(np.mean(values)) for seed, values in found.items()}
 
 
 def _reference(
-    settings: pd.DataFrame,
-    horizon: int | None,
-    base_at: Callable[[int], BaseSteps | None] | None,
+    settings: pd.DataFrame, horizon: int | None, base_at: Callable[[int], BaseSteps | None] | None
 ) -> tuple[float, str]:
     """The base's own performance, and where it comes from."""
     measure = performance_of(settings)

@@ -11,15 +11,12 @@ Returns over different T are different sums: there each T has a front of its own
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from sport_ray.tracking.results.kinds import is_base
-from sport_ray.tracking.results.performance import STEPS, Performance, performance_of
-from sport_ray.tracking.results.statistics import SETTING, aggregate
-from sport_ray.tracking.results.table import plain_rows
+from sport_ray.tracking.results.performance import Performance, performance_of
+from sport_ray.tracking.results.statistics import SETTING
 
 SAME_RISK = 1e-6
 RISK_KINDS = ("prior_bound", "posterior_bound", "empirical_violation_rate")
@@ -33,16 +30,13 @@ def pareto_columns(measure: Performance) -> list[str]:
         "seeds",
         "risk",
         measure.mean,
-        measure.low,
-        measure.high,
-        measure.interval,
+        measure.column("low"),
+        measure.column("high"),
+        measure.column("interval"),
         "prior_bound",
         "posterior_bound",
         "empirical_violation_rate",
     ]
-
-
-PARETO_COLUMNS = pareto_columns(STEPS)
 
 
 def pareto_front(points: np.ndarray) -> np.ndarray:
@@ -124,8 +118,3 @@ def pareto_table(settings: pd.DataFrame) -> pd.DataFrame:
         front = chosen[front_mask(chosen, measure)]
         fronts.append(front.sort_values(["risk", "horizon", "source"], kind="stable"))
     return pd.concat(fronts, ignore_index=True)[pareto_columns(measure)]
-
-
-def pareto_rows(results: pd.DataFrame) -> list[dict[str, Any]]:
-    """All fronts of a results table (`load_results`) as plain rows, NaN as None, for printing."""
-    return plain_rows(pareto_table(aggregate(results)))

@@ -44,11 +44,9 @@ def print_pareto(console: Console, results: pd.DataFrame) -> None:
 
 def _table(title: str, rows: list[dict[str, Any]], measure: Performance, width: int) -> Table:
     table = narrow_table(title)
+    add_columns(table, "setting", "T", "prior", "posterior", "observed", measure.stem)
     counts = {row["seeds"] for row in rows}
     table.caption = f"seeds per setting: {', '.join(str(n) for n in sorted(counts))}"
-    table.add_column("setting")
-    for name in ("T", "prior", "posterior", "observed", measure.column):
-        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
             shown(in_two_lines(setting_text(row), width)),
@@ -67,6 +65,13 @@ def narrow_table(title: str) -> Table:
         title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
         padding=(0, 0, 0, 1), caption_justify="left",
     )  # fmt: skip
+
+
+def add_columns(table: Table, name: str, *numbers: str) -> None:
+    """A column of names, and at its right columns of numbers."""
+    table.add_column(name)
+    for number in numbers:
+        table.add_column(number, justify="right", no_wrap=True)
 
 
 def in_two_lines(name: str, width: int) -> str:

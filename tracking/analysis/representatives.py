@@ -10,11 +10,7 @@ from __future__ import annotations
 import pandas as pd
 
 from sport_ray.constraints.constraint import LAST
-from sport_ray.tracking.results.kinds import (
-    is_base,
-    is_paper,
-    order_of,
-)
+from sport_ray.tracking.results.kinds import is_base, is_paper, order_of
 from sport_ray.tracking.results.task_policies import series_of
 
 

@@ -1,6 +1,6 @@
 """A study side by side with published numbers: what was read off a paper, and what was measured.
 
-Published numbers are tables in ``tracking/published/``, named by a study as
+Published numbers are tables in ``tracking/analysis/published/``, named by a study as
 ``tracking: {published: NAME}``: method, alpha, horizon, mean steps to the goal of the episodes
 that satisfied the property, and violation rate, as read off the figures ('<0.01': below).
 """
@@ -75,14 +75,10 @@ def _row(published: pd.Series, frame: pd.DataFrame) -> dict[str, Any] | None:
         "horizon": int(published["horizon"]),
         "seeds": int(ours["seed"].nunique()),
         "steps_published": float(published["mean_steps_to_goal"]),
-        "steps": steps.value,
-        "steps_low": steps.low,
-        "steps_high": steps.high,
+        **steps.columns("steps"),
         "steps_difference": steps.value - float(published["mean_steps_to_goal"]),
         "rate_published": str(published["violation_rate"]),
-        "rate": rate.value,
-        "rate_low": rate.low,
-        "rate_high": rate.high,
+        **rate.columns("rate"),
         "rate_worst": float(ours["empirical_violation_rate"].max()),
         "rate_agrees": _agrees(str(published["violation_rate"]), rate.low, rate.high, rate.value),
         "posterior_worst": float(ours["posterior_bound"].max()),
@@ -102,8 +98,8 @@ def _agrees(published: str, low: float, high: float, value: float) -> bool:
 
 def _posterior_of_first(ours: pd.DataFrame) -> float:
     """The worst seed's posterior bound from its first 1,000 scenarios; NaN where unknown."""
-    name = "num_violations_1000"
-    if name not in ours or ours[name].isna().any():
+    counts = ours["num_violations_1000"]
+    if counts.isna().any():
         return float("nan")
     beta = float(ours["posterior_beta"].iloc[0])
-    return scenario_bound(PAPER_SCENARIOS, int(ours[name].max()), beta)
+    return scenario_bound(PAPER_SCENARIOS, int(counts.max()), beta)

@@ -139,7 +139,7 @@ def best_of(level: float, row: pd.Series, settings: pd.DataFrame, base_at: BaseA
     """The setting of this row (of `representatives`), with what it gained over the base."""
     measure = performance_of(settings)
     horizon, kind = int(row["horizon"]), class_of(row["constraint"])
-    seen = float(row[measure.seed_error])
+    seen, least = (float(row[measure.column(n)]) for n in ("seed_error", "standard_error"))
     return Best(
         level,
         int(row.name),  # type: ignore[call-overload]
@@ -154,7 +154,7 @@ def best_of(level: float, row: pd.Series, settings: pd.DataFrame, base_at: BaseA
         float(row["prior_bound"]),
         float(row[measure.mean]),
         # Seeds that came out alike by chance are no evidence of no spread at all.
-        max(seen, float(np.nan_to_num(row[measure.error]))) if math.isfinite(seen) else math.nan,
+        max(seen, float(np.nan_to_num(least))) if math.isfinite(seen) else math.nan,
         *_base_there(settings, horizon, measure, base_at),
         measure,
     )
@@ -166,10 +166,11 @@ def _base_there(
     """The base's mean at this T, its standard error over scenarios, and where it is from."""
     base = settings[is_base(settings) & (settings["horizon"] == horizon)]
     # The same runs under another kind of constraint are no further evidence.
-    base = base[np.isfinite(base[measure.mean])].drop_duplicates([measure.mean, measure.error])
+    of_mean = measure.column("standard_error")
+    base = base[np.isfinite(base[measure.mean])].drop_duplicates([measure.mean, of_mean])
     if len(base):
         # At α = 1 every method is the base policy: all its different runs at this T count.
-        error = math.sqrt((base[measure.error] ** 2).sum(skipna=False)) / len(base)
+        error = math.sqrt((base[of_mean] ** 2).sum(skipna=False)) / len(base)
         return float(base[measure.mean].mean()), error, "α = 1 at the same T"
     found = base_at(horizon) if measure is STEPS and base_at is not None else None
     if found is None:

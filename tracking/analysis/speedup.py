@@ -76,39 +76,19 @@ def speedup_table(folder: Results, frame: pd.DataFrame) -> pd.DataFrame:
         all_there_is = base["mean_task_steps"] - free.groupby("seed")["mean_task_steps"].mean()
         targeted = group[group["eps_max"].notna() & ~is_unconstrained(group)]
         targeted = targeted.assign(series=series_of(targeted))
-        for eps_max in sorted(float(one) for one in targeted["eps_max"].unique()):
-            at_level = targeted[targeted["eps_max"] == eps_max]
-            shares: dict[tuple[str, str], pd.Series] = {}
-            of_key = {
-                (str(series), str(kind)): cells
-                for (series, kind), cells in at_level.groupby(["series", "constraint"], sort=False)
-            }
-            for key, cells in of_key.items():
-                steps = cells.set_index("seed")["mean_task_steps"]
-                # Paired: all cells of a seed are evaluated on the same scenarios.
-                own = base["mean_task_steps"].reindex(steps.index).fillna(slowest)
-                shares[key] = (own - steps) / there_is
-            paper = shares.get(_PAPERS)
-            for key, share in shares.items():
-                cells = of_key[key]
-                rows.append(
-                    {
-                        "horizon": horizon,
-                        "eps_max": eps_max,
-                        "kind": _name(*key) + part.suffix,
-                        "constraint": key[1],
-                        "series": key[0],
-                        **_interval(share * there_is, all_there_is.dropna(), there_is),
-                        **_gain(share, paper if key != _PAPERS else None),
-                        "prior_bound": cells["prior_bound"].max(),
-                        "worst_violation_rate": cells["empirical_violation_rate"].max(),
-                        "worst_posterior_bound": cells["posterior_bound"].max(),
-                        "mean_task_steps": cells["mean_task_steps"].mean(),
-                    }
-                )
-            eps_base = _eps_base_there(at_level.iloc[0])
-            found = _references(folder, base, horizon, eps_max, eps_base, slowest, there_is)
-            rows += [{**row, "kind": row["kind"] + part.suffix} for row in found]
+        for _, at_level in targeted.groupby("eps_max"):
+            first = at_level.iloc[0]
+            eps_max = float(first["eps_max"])
+            world = {"alpha_mu": first["alpha_mu"], "alpha_p": first["alpha_p"]}
+            eps_base = ratio_bound(first["eps_base"], 1.0, horizon, **world)
+            best = best_share(folder, base, eps_base / eps_max)
+            found = [
+                *_of_kinds(at_level, base["mean_task_steps"], all_there_is, there_is),
+                *_references(eps_max, eps_base, (slowest - best) / there_is, best),
+            ]
+            for row in found:
+                kind = row["kind"] + part.suffix
+                rows.append({"horizon": horizon, "eps_max": eps_max, **row, "kind": kind})
     table = pd.DataFrame(rows, columns=COLUMNS)
     order = ranks(table["constraint"].dropna())
     ends = {COIN_FLIP: -1, CEILING: len(order)}
@@ -119,6 +99,36 @@ def speedup_table(folder: Results, frame: pd.DataFrame) -> pd.DataFrame:
         .drop(columns="rank")
         .reset_index(drop=True)
     )
+
+
+def _of_kinds(
+    at_level: pd.DataFrame, slow: pd.Series, all_there_is: pd.Series, there_is: float
+) -> list[dict[str, Any]]:
+    """A row per series and constraint of one ε_max; slow: the base's mean steps by seed."""
+    of_key = {
+        (str(series), str(kind)): cells
+        for (series, kind), cells in at_level.groupby(["series", "constraint"], sort=False)
+    }
+    shares = {}
+    for key, cells in of_key.items():
+        steps = cells.set_index("seed")["mean_task_steps"]
+        # Paired: all cells of a seed are evaluated on the same scenarios.
+        shares[key] = (slow.reindex(steps.index).fillna(slow.mean()) - steps) / there_is
+    paper = shares.get(_PAPERS)
+    return [
+        {
+            "kind": _name(*key),
+            "constraint": key[1],
+            "series": key[0],
+            **_interval(shares[key] * there_is, all_there_is.dropna(), there_is),
+            **_gain(shares[key], paper if key != _PAPERS else None),
+            "prior_bound": cells["prior_bound"].max(),
+            "worst_violation_rate": cells["empirical_violation_rate"].max(),
+            "worst_posterior_bound": cells["posterior_bound"].max(),
+            "mean_task_steps": cells["mean_task_steps"].mean(),
+        }
+        for key, cells in of_key.items()
+    ]
 
 
 def _name(series: str, constraint: str) -> str:
@@ -177,53 +187,33 @@ def _gain(share: pd.Series, paper: pd.Series | None) -> dict[str, float]:
 
 
 def _references(
-    folder: Results,
-    base: pd.DataFrame,
-    horizon: int,
-    eps_max: float,
-    eps_base: float,
-    slowest: float,
-    there_is: float,
+    eps_max: float, eps_base: float, ceiling: float, best: float
 ) -> list[dict[str, Any]]:
-    """What a coin flip gets, and what no policy with pathwise ratio ≤ ε_max / ε_base can beat."""
-    row = {"horizon": horizon, "eps_max": eps_max, "prior_bound": eps_max}
+    """What a coin flip gets, and what no policy with pathwise ratio ≤ ε_max / ε_base can beat.
+
+    ceiling, best: the share and the mean steps of the latter, NaN where they are not known.
+    """
     # ε ≤ p + (1 − p) ε_base, whatever the task policy.
-    rows = [{**row, "kind": COIN_FLIP, "share": (eps_max - eps_base) / (1.0 - eps_base)}]
-    best = best_share(folder, base, eps_base / eps_max)
-    if best is not None:
-        rows.append(
-            {
-                **row,
-                "kind": CEILING,
-                "share": (slowest - best) / there_is,
-                "mean_task_steps": best,
-            }
-        )
-    return rows
+    flip = (eps_max - eps_base) / (1.0 - eps_base)
+    rows: list[dict[str, Any]] = [{"kind": COIN_FLIP, "share": flip}]
+    if math.isfinite(best):
+        rows.append({"kind": CEILING, "share": ceiling, "mean_task_steps": best})
+    return [{**row, "prior_bound": eps_max} for row in rows]
 
 
-def _eps_base_there(row: pd.Series) -> float:
-    """Bound on the base policy's own risk where policies are deployed: ε_base·α_μ·α_p^T."""
-    world = {
-        name: 1.0 if pd.isna(row.get(name)) else float(row[name])
-        for name in ("alpha_mu", "alpha_p")
-    }
-    return ratio_bound(float(row["eps_base"]), 1.0, int(row["horizon"]), **world)
-
-
-def best_share(folder: Results, base: pd.DataFrame, part: float) -> float | None:
+def best_share(folder: Results, base: pd.DataFrame, part: float) -> float:
     """Mean steps of the fastest ``part`` of the base's episodes, pooled over seeds.
 
     A policy whose path ratio is at most A = 1/part can at best be the base's law on that part.
-    With one start state only; None for random layouts, and where no steps were kept.
+    With one start state only; NaN for random layouts, and where no steps were kept.
     """
     if folder.study.get("environment", {}).get("kwargs", {}).get("layout", "fixed") != "fixed":
-        return None
+        return math.nan
     counts = np.zeros(0)
     for cell_id in base["cell_id"]:
         samples = folder.samples(cell_id)
         if samples is None or "task_steps" not in samples:
-            return None
+            return math.nan
         one = samples["task_steps"].astype(np.float64)
         longer, shorter = (one, counts) if len(one) >= len(counts) else (counts, one)
         counts = longer + np.pad(shorter, (0, len(longer) - len(shorter)))

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from sport_ray.tracking.analysis.pareto_table import in_two_lines, narrow_table
+from sport_ray.tracking.analysis.pareto_table import add_columns, in_two_lines, narrow_table
 from sport_ray.tracking.analysis.speedup import CEILING, COIN_FLIP, speedup_table
 from sport_ray.tracking.console import shown
 from sport_ray.tracking.results.labels import bound_text, rate_text
@@ -52,9 +52,7 @@ def print_speedup(console: Console, folder: Results, frame: pd.DataFrame) -> Non
         return
     printed = narrow_table(TITLE)
     printed.add_column("ε_max", justify="right", no_wrap=True)
-    printed.add_column("kind")
-    for name in ("share", "gain", "prior", "observed"):
-        printed.add_column(name, justify="right", no_wrap=True)
+    add_columns(printed, "kind", "share", "gain", "prior", "observed")
     room = console.width - NUMBERS[bool(table["low"].notna().any())]
     many = table["horizon"].nunique() > 1
     for level in levels_of(table):

@@ -13,7 +13,7 @@ import pandas as pd
 
 from sport_ray.tracking.results.kinds import promise_of
 from sport_ray.tracking.results.performance import performance_of
-from sport_ray.tracking.results.statistics import SETTING, rate_interval
+from sport_ray.tracking.results.statistics import SETTING, cells_of, rate_interval
 from sport_ray.tracking.results.task_policies import has_other_sources, series_of, series_text
 
 COSTS = ("train_env_steps", "train_episodes", "train_violations", "train_seconds")
@@ -57,7 +57,7 @@ def task_policy_table(frame: pd.DataFrame, settings: pd.DataFrame) -> pd.DataFra
     done = done.assign(name=series_of(done).map(series_text))
     rows = []
     for _, one in done.iterrows():
-        cells = _cells_of(frame, one)
+        cells = cells_of(frame, one)
         rows.append(
             {
                 **{key: one[key] for key in ("name", *SETTING)},
@@ -66,11 +66,9 @@ def task_policy_table(frame: pd.DataFrame, settings: pd.DataFrame) -> pd.DataFra
                 "failed_seeds": one["failed_seeds"],
                 "performance": measure.name,
                 "value": one[measure.mean],
-                "value_low": one[measure.low],
-                "value_high": one[measure.high],
-                "rate": one["mean_violation_rate"],
-                "rate_low": one["mean_violation_rate_low"],
-                "rate_high": one["mean_violation_rate_high"],
+                "value_low": one[measure.column("low")],
+                "value_high": one[measure.column("high")],
+                **{f"rate{end}": one[f"mean_violation_rate{end}"] for end in ("", "_low", "_high")},
                 **_worst(cells),
                 **{key: one[key] for key in ("posterior_bound", "prior_bound", "promise")},
                 **{name: cells[name].astype(float).mean(skipna=False) for name in COSTS},
@@ -81,15 +79,6 @@ def task_policy_table(frame: pd.DataFrame, settings: pd.DataFrame) -> pd.DataFra
     ranks = table.assign(rank=table["source"].map(order))
     ranks = ranks.sort_values(["horizon", "rank", "projected"], kind="stable")
     return table.loc[ranks.index].reset_index(drop=True)
-
-
-def _cells_of(frame: pd.DataFrame, setting: pd.Series) -> pd.DataFrame:
-    """The finished cells of a setting."""
-    mask = frame["status"] == "finished"
-    for name in SETTING:
-        same = frame[name].isna() if pd.isna(setting[name]) else frame[name] == setting[name]
-        mask &= same.fillna(False).astype(bool)
-    return frame[mask]
 
 
 def _projection(setting: pd.Series) -> str:

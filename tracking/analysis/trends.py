@@ -77,11 +77,8 @@ def trend_table(frame: pd.DataFrame) -> pd.DataFrame:
             for statement, column, sign, unit in _CLAIMS:
                 row = _trend(cells.pivot_table(index="seed", columns="alpha", values=column), sign)
                 if row is not None:
-                    rows.append(
-                        {"statement": statement, "horizon": part.horizon, "method": method}
-                        | {"unit": unit}
-                        | row
-                    )
+                    named = {"statement": statement, "horizon": part.horizon, "method": method}
+                    rows.append(named | {"unit": unit} | row)
         rows += [{"horizon": part.horizon, **row} for row in _safer(group)]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     if not table.empty:
@@ -99,13 +96,10 @@ def _trend(table: pd.DataFrame, sign: float) -> dict[str, Any] | None:
     values = sign * table.to_numpy(np.float64)
     log_alpha = np.log(np.asarray(table.columns, dtype=np.float64))
     slopes = sign * np.polyfit(log_alpha, values.T, 1)[0]
-    found = estimate(slopes)
     return {
         "alphas": _alphas(table.columns),
         "seeds": seeds,
-        "estimate": found.value,
-        "low": found.low,
-        "high": found.high,
+        **dict(zip(("estimate", "low", "high"), estimate(slopes), strict=True)),
         "test": "Page's trend test",
         "p_value": page_p_value(values),
     }
@@ -144,16 +138,13 @@ def _safer(group: pd.DataFrame) -> list[dict[str, Any]]:
         if alpha < LARGE_ALPHA or len(both) < MIN_SEEDS:
             continue
         differences = (both.iloc[:, 0] - both.iloc[:, 1]).to_numpy(np.float64)
-        found = estimate(differences)
         rows.append(
             {
                 "statement": "Projected PPO violates less often than projection at deployment",
                 "method": "both",
                 "alphas": _alphas([alpha]),
                 "seeds": len(both),
-                "estimate": found.value,
-                "low": found.low,
-                "high": found.high,
+                **dict(zip(("estimate", "low", "high"), estimate(differences), strict=True)),
                 "unit": "difference of violation rates",
                 "test": "sign-flip permutation test",
                 "p_value": sign_flip_p_value(differences),

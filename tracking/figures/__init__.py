@@ -1,5 +1,9 @@
 """The figures of a study, each saved as PNG and SVG: `draw_figures` draws them all.
 
+risk, steps: the paper's constraint over α. pareto, speedup: every kind of constraint, budgets too.
+certificate: bounds of the base. conservativeness: bounds against what was seen. trajectories,
+policies, animation: one policy as an example. task_policies: where policies came from.
+
 A figure whose data is missing is not drawn, an older file of it is removed, and the reason is
 returned, so that no picture outlives the results that it shows.
 """
@@ -14,9 +18,7 @@ import pandas as pd
 from sport_ray.errors import UserError
 from sport_ray.tracking import drawing as drawing  # before matplotlib
 from sport_ray.tracking.analysis.answer import Answer
-from sport_ray.tracking.analysis.conservativeness import ladder_table
-from sport_ray.tracking.analysis.speedup import speedup_table
-from sport_ray.tracking.analysis.task_policies import task_policy_table
+from sport_ray.tracking.analysis.tables import Tables
 from sport_ray.tracking.figures.animation import NAME, Animation, draw_animation
 from sport_ray.tracking.figures.certificate import draw_max_log_alpha, draw_prior_bound
 from sport_ray.tracking.figures.conservativeness import draw_ladder
@@ -36,27 +38,14 @@ __all__ = ["Animation", "Drawn", "animate", "draw_figures"]
 
 
 def draw_figures(
-    folder: Results,
-    frame: pd.DataFrame,
-    settings: pd.DataFrame,
-    speedup: pd.DataFrame | None = None,
-    sources: pd.DataFrame | None = None,
-    ladder: pd.DataFrame | None = None,
-    target: Path | None = None,
+    folder: Results, tables: Tables, target: Path | None = None
 ) -> tuple[dict[str, Drawn], dict[str, str]]:
     """Draw all figures into ``figures/`` of `target`, by default the result folder.
 
-    `frame`: the results table; `settings`: its `aggregate`; `speedup`: its `speedup_table`,
-    `sources`: its `task_policy_table`, `ladder`: its `ladder_table`, made here if they are not
-    given. Returns the figures by
-    name, and for each that could not be drawn the reason.
+    Returns the figures by name, and for each that could not be drawn the reason.
     """
     out = (target or folder.path) / "figures"
-    if speedup is None:
-        speedup = speedup_table(folder, frame)
-    compared = task_policy_table(frame, settings) if sources is None else sources
-    certificate = folder.certificate
-    rungs = ladder_table(frame, certificate) if ladder is None else ladder
+    frame, settings, certificate = tables.frame, tables.settings, folder.certificate
     measure = performance_of(settings)
     for other in {STEPS.figure, RETURN.figure} - {measure.figure}:
         _remove(out, other)
@@ -70,14 +59,14 @@ def draw_figures(
             "no setting under a constant ratio α reached the goal",
         ),
         "speedup": (
-            lambda: draw_speedup(speedup, out),
+            lambda: draw_speedup(tables.speedup, out),
             "it needs the base (α = 1), the unconstrained policy and an ε_max, at one T",
         ),
         "task_policies": (
-            lambda: draw_task_policies(compared, measure, out),
+            lambda: draw_task_policies(tables.sources, measure, out),
             "the study has no source of task policies beside PPO",
         ),
-        "conservativeness": (lambda: draw_ladder(rungs, out), "no finished cell has an α"),
+        "conservativeness": (lambda: draw_ladder(tables.ladder, out), "no finished cell has an α"),
         "pareto": (lambda: draw_pareto(settings, out), why_none(settings, "posterior_bound")),
         "max_log_alpha": (
             lambda: draw_max_log_alpha(certificate, settings, out) if certificate else None,
@@ -127,11 +116,10 @@ def animate(
         except UserError:  # samples that cannot be read, which `draw_figures` has named
             animation = None
     if animation is None:
-        for suffix in ("gif", "png"):
-            (out / f"{NAME}.{suffix}").unlink(missing_ok=True)
+        _remove(out, NAME, "gif")
     return animation
 
 
-def _remove(out: Path, name: str) -> None:
-    for suffix in ("png", "svg"):
+def _remove(out: Path, name: str, beside: str = "svg") -> None:
+    for suffix in ("png", beside):
         (out / f"{name}.{suffix}").unlink(missing_ok=True)

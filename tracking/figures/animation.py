@@ -18,13 +18,7 @@ from PIL import Image
 from sport_ray.tracking.analysis.answer import Answer
 from sport_ray.tracking.analysis.pareto import candidates
 from sport_ray.tracking.analysis.speakers import HEADLINE_LEVEL
-from sport_ray.tracking.figures.style import (
-    BLUE,
-    MUTED,
-    VERMILLION,
-    new_figure,
-    say_example,
-)
+from sport_ray.tracking.figures import style
 from sport_ray.tracking.figures.trajectories import (
     MAX_TRAJECTORIES,
     SCENE,
@@ -38,8 +32,7 @@ from sport_ray.tracking.results.kinds import is_base, is_paper
 from sport_ray.tracking.results.labels import bound_text, setting_text
 from sport_ray.tracking.results.performance import performance_of
 from sport_ray.tracking.results.records import Results
-from sport_ray.tracking.results.statistics import SETTING
-from sport_ray.tracking.results.table import plain_rows
+from sport_ray.tracking.results.statistics import cells_of
 
 NAME = "animation"
 TITLE = "The policies at work"
@@ -87,11 +80,7 @@ class _Panel:
 
 
 def draw_animation(
-    folder: Results,
-    frame: pd.DataFrame,
-    settings: pd.DataFrame,
-    answer: Answer,
-    out: Path,
+    folder: Results, frame: pd.DataFrame, settings: pd.DataFrame, answer: Answer, out: Path
 ) -> Animation | None:
     """Write animation.gif and animation.png; None where there are no trajectories to show.
 
@@ -165,27 +154,27 @@ def _panels(
 
 
 def _samples(folder: Results, frame: pd.DataFrame, row: pd.Series, seed: int) -> Samples | None:
-    mask = (frame["seed"] == seed) & (frame["status"] == "finished")
-    for name in SETTING:
-        mask &= frame[name].isna() if pd.isna(row[name]) else frame[name] == row[name]
-    cells = plain_rows(frame[mask])
-    return folder.samples(cells[0]["cell_id"]) if cells else None
+    cells = cells_of(frame, row)
+    ids = cells.loc[cells["seed"] == seed, "cell_id"]
+    return None if ids.empty else folder.samples(ids.iloc[0])
 
 
 def _frames(panels: list[_Panel], horizon: int, dpi: int) -> Iterator[Image.Image]:
     """The pictures in order: what stays is drawn once, what moves upon a copy of it."""
     limits = scene_limits([panel.samples for panel in panels])
     shape = (limits[3] - limits[2]) / (limits[1] - limits[0])
-    figure, grid = new_figure(2.75 * len(panels), 2.5 * shape + 1.0, 1, len(panels), sharey=True)
+    figure, grid = style.new_figure(
+        2.75 * len(panels), 2.5 * shape + 1.0, 1, len(panels), sharey=True
+    )
     figure.set_dpi(dpi)
     for axes, panel in zip(grid[0], panels, strict=True):
         draw_scene(axes, panel.samples, limits)
         axes.set_title(panel.heading, pad=44, fontsize=12)
         axes.annotate(panel.detail, (0, 1), xycoords="axes fraction", xytext=(0, 19),
-                      textcoords="offset points", fontsize=8.2, color=MUTED)  # fmt: skip
+                      textcoords="offset points", fontsize=8.2, color=style.MUTED)  # fmt: skip
         axes.set_xlabel("x, m", fontsize=9.5)
     grid[0][0].set_ylabel("y, m", fontsize=9.5)
-    say_example(figure)
+    style.say_example(figure)
     canvas: Any = figure.canvas  # that of Agg, whose methods have no types
     figure.set_layout_engine("constrained")
     canvas.draw()
@@ -208,12 +197,12 @@ def _moving(axes: Axes, panel: _Panel, time: float) -> list[Artist]:
     hit = panel.hit <= time  # NaN: never
     near = np.hypot(*(ends - panel.samples["goal"]).T) <= float(panel.samples["goal_radius"])
     arrived = int((near & ~hit & (panel.last <= time)).sum())
-    colours = [VERMILLION if one else BLUE for one in hit]
+    colours = [style.VERMILLION if one else style.BLUE for one in hit]
     lines = LineCollection(paths, colors=colours, linewidths=0.8, alpha=0.5)
     return [
         axes.add_collection(lines, autolim=False),
-        *axes.plot(*ends[~hit].T, ".", color=BLUE, markersize=5),
-        *axes.plot(*ends[hit].T, ".", color=VERMILLION, markersize=6),
+        *axes.plot(*ends[~hit].T, ".", color=style.BLUE, markersize=5),
+        *axes.plot(*ends[hit].T, ".", color=style.VERMILLION, markersize=6),
         axes.annotate(
             f"step {int(time)}: goal {arrived}, hazard {int(hit.sum())} of {len(paths)}",
             (0, 1), xycoords="axes fraction", xytext=(0, 6), textcoords="offset points",

@@ -10,7 +10,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 
-from sport_ray.tracking.figures.style import GRID, INK, MUTED, SEQUENCE, Drawn, new_figure, save
+from sport_ray.tracking.figures import style
 from sport_ray.tracking.results.kinds import is_paper
 from sport_ray.tracking.results.labels import confidence_text
 
@@ -38,10 +38,10 @@ def draw_max_log_alpha(
     *,
     alpha_mu: float = 1.0,
     alpha_p: float = 1.0,
-) -> Drawn | None:
+) -> style.Drawn | None:
     """Largest permitted log alpha against T for several levels of the prior bound."""
     horizon, eps_base = _table(certificate)
-    figure, grid = new_figure(6.6, 4.3)
+    figure, grid = style.new_figure(6.6, 4.3)
     axes = grid[0][0]
     risk = np.exp(np.log(eps_base) + math.log(alpha_mu) + horizon * math.log(alpha_p))
     curves = [
@@ -49,7 +49,7 @@ def draw_max_log_alpha(
     ]
     if not any(np.isfinite(curve).any() for _, curve in curves):
         return None
-    colours = (INK, SEQUENCE[1], SEQUENCE[4])
+    colours = (style.INK, style.SEQUENCE[1], style.SEQUENCE[4])
     if len(curves) > len(colours):
         colours = tuple(matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(curves))))
     for (level, curve), colour in zip(curves, colours, strict=False):
@@ -61,10 +61,10 @@ def draw_max_log_alpha(
             label=f"{level:g}: α ≤ {_down(math.exp(curve[best]))} at T = {horizon[best]:.0f}",
         )  # fmt: skip
     for used in sorted(settings["horizon"].unique()):
-        axes.axvline(used, color=MUTED, linewidth=1, linestyle=(0, (1, 2)))
+        axes.axvline(used, color=style.MUTED, linewidth=1, linestyle=(0, (1, 2)))
         axes.annotate(f"T = {used}", (used, 1), xycoords=axes.get_xaxis_transform(),
                       xytext=(0, 2), textcoords="offset points", ha="center", fontsize=8.5,
-                      color=MUTED)  # fmt: skip
+                      color=style.MUTED)  # fmt: skip
     axes.legend(title="bound: largest α", loc="upper right", alignment="left")
     first = horizon[curves[0][1] >= 0.01 * np.nanmax(curves[0][1])][0]
     axes.set_xlim(max(first - 2, 1), horizon[-1])
@@ -76,25 +76,24 @@ def draw_max_log_alpha(
         f"for at every step. ε_base holds for all T together, confidence "
         f"{confidence_text(certificate['beta'])}. Dotted: the T of this study."
     )
-    svg = save(figure, folder, "max_log_alpha")
-    return Drawn("max_log_alpha", "How large may α be?", caption, svg)
+    return style.save(figure, folder, "max_log_alpha", "How large may α be?", caption)
 
 
-def draw_prior_bound(certificate: dict[str, Any], settings: pd.DataFrame, folder: Path) -> Drawn:
+def draw_prior_bound(
+    certificate: dict[str, Any], settings: pd.DataFrame, folder: Path
+) -> style.Drawn:
     """The prior bound against T for several alpha."""
     horizon, eps_base = _table(certificate)
-    figure, grid = new_figure(6.6, 4.3)
+    figure, grid = style.new_figure(6.6, 4.3)
     axes = grid[0][0]
-    for alpha, colour in zip(_alphas(settings), SEQUENCE, strict=False):
+    for alpha, colour in zip(_alphas(settings), style.SEQUENCE, strict=False):
         log_bound = np.log(eps_base) + horizon * math.log(alpha)
         bound = np.exp(np.minimum(log_bound, math.log(50)))
         axes.plot(horizon, bound, color=colour, label=f"{alpha:g}")
         low = int(np.argmin(log_bound))
         if log_bound[low] < 0:
             axes.plot(horizon[low], bound[low], "o", color=colour, markersize=5)
-    axes.axhspan(1, 6, color=GRID, alpha=0.55, linewidth=0)
-    axes.annotate("1 or more: says nothing", (0.985, 2.2), xycoords=axes.get_yaxis_transform(),
-                  ha="right", va="center", fontsize=8.5, color=MUTED)  # fmt: skip
+    style.shade_vacuous(axes, 6, 2.2)
     axes.set_yscale("log")
     axes.set_ylim(10 ** math.floor(math.log10(eps_base.min())), 6)
     axes.set_xlim(horizon[0], horizon[-1])
@@ -106,13 +105,12 @@ def draw_prior_bound(certificate: dict[str, Any], settings: pd.DataFrame, folder
         "dots: the best T for each α. All T and all α hold together with confidence "
         f"{confidence_text(certificate['beta'])}."
     )
-    svg = save(figure, folder, "prior_bound")
-    return Drawn("prior_bound", "The prior bound over the horizon", caption, svg)
+    return style.save(figure, folder, "prior_bound", "The prior bound over the horizon", caption)
 
 
 def _alphas(settings: pd.DataFrame) -> list[float]:
     run = sorted(settings.loc[is_paper(settings), "alpha"].dropna().unique())
-    useful = [alpha for alpha in run if alpha <= 2][: len(SEQUENCE)]
+    useful = [alpha for alpha in run if alpha <= 2][: len(style.SEQUENCE)]
     return [float(alpha) for alpha in (useful if len(useful) > 1 else DEFAULT_ALPHAS)]
 
 

@@ -9,33 +9,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from sport_ray.tracking.analysis.conservativeness import other_kinds, setting_table
-from sport_ray.tracking.figures.style import (
-    GOLD,
-    GREEN,
-    GRID,
-    INK,
-    MUTED,
-    VERMILLION,
-    Drawn,
-    alpha_axis,
-    kind_colour,
-    legend_below,
-    new_panels,
-    save,
-    say_few_seeds,
-)
+from sport_ray.tracking.figures import style
 from sport_ray.tracking.results.kinds import is_paper, order_of
 from sport_ray.tracking.results.labels import kind_text, seeds_text
 from sport_ray.tracking.results.parameters import parts_of
 from sport_ray.tracking.results.table import plain_rows
 from sport_ray.tracking.results.task_policies import series_of, series_text
 
-NAME = "conservativeness"
 TOP = 30.0
 """Bounds are drawn up to here; what is above says no more than 1 does."""
 
 
-def draw_ladder(ladder: pd.DataFrame, folder: Path) -> Drawn | None:
+def draw_ladder(ladder: pd.DataFrame, folder: Path) -> style.Drawn | None:
     """All rungs against α, a panel per method and T; None if no cell has an α.
 
     Of kinds with an α the paper's if it is there, else the first: their policies are the same.
@@ -53,7 +38,7 @@ def draw_ladder(ladder: pd.DataFrame, folder: Path) -> Drawn | None:
         for rows in [setting_table(of_series)]
         for part in parts_of(rows)
     ]
-    figure, axes_list = new_panels(len(panels), 4.4)
+    figure, axes_list = style.new_panels(len(panels), 4.4)
     seen = cells["rate"].where(cells["rate"] > 0, cells["rate_high"])
     for axes, (title, rows, of_seeds) in zip(axes_list, panels, strict=True):
         _panel(axes, rows.sort_values("alpha"))
@@ -61,35 +46,35 @@ def draw_ladder(ladder: pd.DataFrame, folder: Path) -> Drawn | None:
         axes.set_title(title)
         axes.set_yscale("log")
         axes.set_ylim(float(seen.min()) / 4, TOP)
-        axes.axhspan(1, TOP, color=GRID, alpha=0.55, linewidth=0)
-        axes.annotate("1 or more: says nothing", (0.985, 1.25), xycoords=axes.get_yaxis_transform(),
-                      ha="right", fontsize=8.5, color=MUTED)  # fmt: skip
-        alpha_axis(axes, settings["alpha"].to_numpy(np.float64), unconstrained=False)
+        style.shade_vacuous(axes, TOP, 1.25, "baseline")
+        style.alpha_axis(axes, settings["alpha"].to_numpy(np.float64), unconstrained=False)
     axes_list[0].set_ylabel("probability of violation (log)")
-    legend_below(figure, axes_list[0], 3)
-    say_few_seeds(figure, settings["seeds"])
+    style.legend_below(figure, axes_list[0], 3)
+    style.say_few_seeds(figure, settings["seeds"])
     caption = (
         f"Over {seeds_text(settings['seeds'])} per setting: bounds of the worst seed, mean "
         "observed rate; small dots: each seed's rate with its Clopper–Pearson interval (95%, "
         "pointwise), an arrow where none violated. The off-policy bound is missing where too few "
         f"scenarios speak for the policy, or where it was not asked for. Drawn up to {TOP:g}."
     )
-    return Drawn(NAME, "The ladder of bounds over α", caption, save(figure, folder, NAME))
+    return style.save(figure, folder, "conservativeness", "The ladder of bounds over α", caption)
 
 
 def _panel(axes: Axes, rows: pd.DataFrame) -> None:
     own = rows["constraint"].iloc[0]
-    lines = [("prior_bound", f"{kind_text(own)} (promised)", INK, "-", "x")]
-    lines += [(name, kind_text(name), kind_colour(name), ":", "+") for name in other_kinds(rows)]
+    lines = [("prior_bound", f"{kind_text(own)} (promised)", style.INK, "-", "x")]
     lines += [
-        ("off_policy_bound", "off-policy", GOLD, "-.", "D"),
-        ("posterior_bound", "posterior", VERMILLION, "--", "s"),
-        ("rate", "observed rate", GREEN, "-", "o"),
+        (name, kind_text(name), style.kind_colour(name), ":", "+") for name in other_kinds(rows)
     ]
-    for name, label, colour, style, marker in lines:
+    lines += [
+        ("off_policy_bound", "off-policy", style.GOLD, "-.", "D"),
+        ("posterior_bound", "posterior", style.VERMILLION, "--", "s"),
+        ("rate", "observed rate", style.GREEN, "-", "o"),
+    ]
+    for name, label, colour, dashes, marker in lines:
         known = rows[rows[name] > 0]
         if len(known):
-            axes.plot(known["alpha"], known[name], linestyle=style, color=colour, marker=marker,
+            axes.plot(known["alpha"], known[name], linestyle=dashes, color=colour, marker=marker,
                       markersize=5, linewidth=1.6, label=label,
                       markerfacecolor=colour if name == "rate" else "none")  # fmt: skip
 
@@ -103,6 +88,6 @@ def _seeds(axes: Axes, cells: pd.DataFrame) -> None:
         none = row["gap_is_limit"]
         axes.plot([place, place], [row["rate_high"] / 30 if none else row["rate_low"],
                                    row["rate_high"]],
-                  color=GREEN, linewidth=0.9, alpha=0.45)  # fmt: skip
+                  color=style.GREEN, linewidth=0.9, alpha=0.45)  # fmt: skip
         axes.plot([place], [row["rate_high"] if none else row["rate"]], "v" if none else ".",
-                  color=GREEN, markersize=4, alpha=0.7)  # fmt: skip
+                  color=style.GREEN, markersize=4, alpha=0.7)  # fmt: skip

@@ -10,17 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from sport_ray.tracking.analysis.pareto import candidates, front_groups, front_mask
-from sport_ray.tracking.figures.style import (
-    INK,
-    MUTED,
-    Drawn,
-    kind_colour,
-    legend_below,
-    new_figure,
-    save,
-    say_few_seeds,
-    series_marker,
-)
+from sport_ray.tracking.figures import style
 from sport_ray.tracking.results.labels import point_text, seeds_text, series_and_kind_text
 from sport_ray.tracking.results.performance import Performance, performance_of
 from sport_ray.tracking.results.refutation import is_refuted
@@ -33,13 +23,13 @@ PANELS = {
 }
 
 
-def draw_pareto(settings: pd.DataFrame, folder: Path) -> Drawn | None:
+def draw_pareto(settings: pd.DataFrame, folder: Path) -> style.Drawn | None:
     """Two panels, certified and posterior; None if neither has a point."""
     chosen = {kind: candidates(settings, kind) for kind in PANELS}
     if all(points.empty for points in chosen.values()):
         return None
     measure = performance_of(settings)
-    figure, grid = new_figure(9.8, 4.6, 1, 2, sharey=True)
+    figure, grid = style.new_figure(9.8, 4.6, 1, 2, sharey=True)
     for axes, (kind, points) in zip(grid[0], chosen.items(), strict=True):
         title, label = PANELS[kind]
         refuted = kind == "prior_bound" and is_refuted(settings)
@@ -49,18 +39,18 @@ def draw_pareto(settings: pd.DataFrame, folder: Path) -> Drawn | None:
         if points.empty:
             why = "refuted by the data" if refuted else "no bound below 1"
             axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center",
-                      color=MUTED)  # fmt: skip
+                      color=style.MUTED)  # fmt: skip
         else:
             _panel(axes, points, measure)
     grid[0][0].set_ylabel(measure.axis)
     fullest = max(zip(chosen.values(), grid[0], strict=True), key=lambda pair: len(pair[0]))[1]
-    legend_below(figure, fullest, 4)
+    style.legend_below(figure, fullest, 4)
     seeds = pd.concat([points["seeds"] for points in chosen.values()])
     many = ", T" if settings["horizon"].nunique() > 1 else ""
     runs = (
         "which runs over methods, constraints and T" if measure.across_horizons else "of its own T"
     )
-    say_few_seeds(figure, seeds)
+    style.say_few_seeds(figure, seeds)
     together = "" if is_refuted(settings) else "All certified points hold together. "
     caption = (
         f"Each point a setting, mean over {seeds_text(seeds)}; labels: the constraint{many}. "
@@ -68,7 +58,7 @@ def draw_pareto(settings: pd.DataFrame, folder: Path) -> Drawn | None:
         "Posterior bounds hold one by one, and the best of many is drawn here."
     )
     title = f"Pareto front: risk against {measure.name}"
-    return Drawn("pareto", title, caption, save(figure, folder, "pareto"))
+    return style.save(figure, folder, "pareto", title, caption)
 
 
 def _panel(axes: Axes, points: pd.DataFrame, measure: Performance) -> None:
@@ -82,12 +72,12 @@ def _panel(axes: Axes, points: pd.DataFrame, measure: Performance) -> None:
         axes.xaxis.set_minor_formatter(NullFormatter())
     for index, rows in enumerate(front_groups(points, measure)):
         chosen = order[rows[mask][order]]
-        axes.step(risk[mask][chosen], values[mask][chosen], where="post", color=INK, linewidth=1.2,
-                  zorder=1, label=None if index else "front")  # fmt: skip
+        axes.step(risk[mask][chosen], values[mask][chosen], where="post", color=style.INK,
+                  linewidth=1.2, zorder=1, label=None if index else "front")  # fmt: skip
     kinds = points["constraint"]
     series = series_of(points)
     for one, kind in dict.fromkeys(zip(series, kinds, strict=True)):
-        colour, marker = kind_colour(kind), series_marker(one)
+        colour, marker = style.kind_colour(kind), style.series_marker(one)
         mine = ((series == one) & (kinds == kind)).to_numpy()
         leads = bool((mine & mask).any())
         name = series_and_kind_text(one, kind)
@@ -114,5 +104,5 @@ def _panel(axes: Axes, points: pd.DataFrame, measure: Performance) -> None:
         left_of = (-6, -13 if measure.sign > 0 else 6)
         axes.annotate(point_text(row, horizons), place, xytext=left_of if right else (6, 6),
                       textcoords="offset points", ha="right" if right else "left", fontsize=8.5,
-                      color=INK)  # fmt: skip
+                      color=style.INK)  # fmt: skip
     axes.margins(x=0.12, y=0.08)

@@ -9,26 +9,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from sport_ray.tracking.figures.style import (
-    BLUE,
-    INK,
-    VERMILLION,
-    Drawn,
-    legend_below,
-    new_figure,
-    save,
-    say_example,
-)
+from sport_ray.tracking.figures import style
 from sport_ray.tracking.figures.trajectories import Samples, sampled_cells, spread
-from sport_ray.tracking.results.labels import left_out_text, method_text
+from sport_ray.tracking.results.labels import left_out_text
 from sport_ray.tracking.results.records import Results
+from sport_ray.tracking.results.task_policies import series_text
 
 TITLE = "The policies under the scaled base density"
 MAX_ALPHAS = 3
 MAX_STEPS = 4
 
 
-def draw_policies(folder: Results, frame: pd.DataFrame, out: Path) -> Drawn | None:
+def draw_policies(folder: Results, frame: pd.DataFrame, out: Path) -> style.Drawn | None:
     """A row per alpha, a column per time step, along scenario 0; None without samples."""
     found = sampled_cells(folder, frame)
     if found is None:
@@ -46,7 +38,7 @@ def draw_policies(folder: Results, frame: pd.DataFrame, out: Path) -> Drawn | No
     action = int(np.argmax(sum(_shift(samples) for samples in chosen)))
     length = min(len(samples["mean"]) for samples in chosen)
     steps = sorted({round(step) for step in np.linspace(0, length - 1, MAX_STEPS)})
-    figure, grid = new_figure(
+    figure, grid = style.new_figure(
         max(2.45 * len(steps) + 0.4, 4.0), 1.95 * len(alphas) + 0.8, len(alphas), len(steps)
     )
     for row, alpha, samples in zip(grid, alphas, chosen, strict=True):
@@ -57,15 +49,15 @@ def draw_policies(folder: Results, frame: pd.DataFrame, out: Path) -> Drawn | No
         axes.set_title(f"step {step}", fontsize=10.5)
     for axes in grid[-1]:
         axes.set_xlabel(f"action {action}, as sampled", fontsize=9.5)
-    legend_below(figure, grid[0][0], 3)
-    say_example(figure)
+    style.legend_below(figure, grid[0][0], 3)
+    style.say_example(figure)
     caption = (
-        f"Along one scenario of {method_text(method)} (T = {horizon}, seed {seed}; one seed, an "
+        f"Along one scenario of {series_text(method)} (T = {horizon}, seed {seed}; one seed, an "
         "example and no interval). The projected density lies under α "
         "times the base density everywhere; what is left between the two is the bound's slack. "
         "Tall curves leave the panel." + left_out_text(frame)
     )
-    return Drawn("policies", TITLE, caption, save(figure, out, "policies"))
+    return style.save(figure, out, "policies", TITLE, caption)
 
 
 def _shift(samples: Samples) -> np.ndarray:
@@ -96,10 +88,12 @@ def _panel(axes: Axes, samples: Samples, alpha: float, step: int, action: int) -
     high = max(mean + 3.2 * std for mean, std in (base, task, projected))
     x = np.linspace(low, high, 161)
     scaled = alpha * gaussian(x, *base)
-    axes.fill_between(x, 0, scaled, color=INK, alpha=0.09, linewidth=0)
-    axes.plot(x, scaled, color=INK, linewidth=1.3, label="α · base")
-    axes.plot(x, gaussian(x, *task), color=VERMILLION, linestyle="--", label="task, unprojected")
-    axes.plot(x, gaussian(x, *projected), color=BLUE, label="projected")
+    axes.fill_between(x, 0, scaled, color=style.INK, alpha=0.09, linewidth=0)
+    axes.plot(x, scaled, color=style.INK, linewidth=1.3, label="α · base")
+    axes.plot(
+        x, gaussian(x, *task), color=style.VERMILLION, linestyle="--", label="task, unprojected"
+    )
+    axes.plot(x, gaussian(x, *projected), color=style.BLUE, label="projected")
     peak = max(gaussian_peak(base[1]), gaussian_peak(projected[1]))
     # Up to α = 4 all of the scaled density is in the panel, beyond that its flanks.
     axes.set_ylim(0, max(1.7 * peak, 1.1 * min(alpha, 4.0) * gaussian_peak(base[1])))

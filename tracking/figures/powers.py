@@ -24,15 +24,6 @@ class PlainPowers(Formatter):
         """The label of one tick."""
         return plain_power(self.inner(x, pos))
 
-    def format_ticks(self, values: list[float]) -> list[str]:
-        """The labels of all ticks."""
-        return [plain_power(label) for label in self.inner.format_ticks(values)]
-
-    def set_axis(self, axis: Any) -> None:
-        """As any formatter."""
-        super().set_axis(axis)
-        self.inner.set_axis(axis)
-
     def set_locs(self, locs: Any) -> None:
         """Where the ticks are, by which it is decided how many are labelled."""
         super().set_locs(locs)

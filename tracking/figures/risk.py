@@ -8,29 +8,22 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from sport_ray.tracking.figures.style import (
-    GRID,
-    INK,
-    MUTED,
-    Drawn,
-    alpha_axis,
-    legend_below,
-    new_panels,
-    save,
-    say_few_seeds,
-    series_colour,
-    series_marker,
-)
+from sport_ray.tracking.figures import style
 from sport_ray.tracking.results.kinds import UNCONSTRAINED, is_paper, is_unconstrained
-from sport_ray.tracking.results.labels import kind_text, left_out_text, method_text, seeds_text
+from sport_ray.tracking.results.labels import kind_text, left_out_text, seeds_text
 from sport_ray.tracking.results.parameters import parts_of
 from sport_ray.tracking.results.table import plain_rows
-from sport_ray.tracking.results.task_policies import parts_of_series, series_of, series_of_row
+from sport_ray.tracking.results.task_policies import (
+    parts_of_series,
+    series_of,
+    series_of_row,
+    series_text,
+)
 
 TITLE = "Risk against α: promised, bounded, observed"
 
 
-def draw_risk(settings: pd.DataFrame, frame: pd.DataFrame, folder: Path) -> Drawn | None:
+def draw_risk(settings: pd.DataFrame, frame: pd.DataFrame, folder: Path) -> style.Drawn | None:
     """One panel per T and choice of training parameters; None if no setting finished."""
     done = settings[settings["seeds"] > 0]
     done = done[is_paper(done) | is_unconstrained(done)]
@@ -39,7 +32,7 @@ def draw_risk(settings: pd.DataFrame, frame: pd.DataFrame, folder: Path) -> Draw
         return None
     parts = parts_of(done)
     more = max(series_of(done).nunique() - 3, 0)  # sources beside PPO: room for a longer legend
-    figure, panels = new_panels(len(parts), 4.7 + 0.35 * more)
+    figure, panels = style.new_panels(len(parts), 4.7 + 0.35 * more)
     free = bool(is_unconstrained(done).any())
     cells = frame[is_paper(frame)]
     smallest = 1 / float(frame["num_scenarios"].max())
@@ -48,15 +41,13 @@ def draw_risk(settings: pd.DataFrame, frame: pd.DataFrame, folder: Path) -> Draw
         axes.set_title(part.title)
         axes.set_yscale("symlog", linthresh=smallest, linscale=0.4)
         axes.set_ylim(-0.15 * smallest, 3)
-        axes.axhspan(1, 3, color=GRID, alpha=0.55, linewidth=0)
-        axes.annotate("1 or more: says nothing", (0.985, 1.45), xycoords=axes.get_yaxis_transform(),
-                      ha="right", va="center", fontsize=8.5, color=MUTED)  # fmt: skip
-        place = alpha_axis(axes, with_alpha["alpha"].to_numpy(), free)
+        style.shade_vacuous(axes, 3, 1.45)
+        place = style.alpha_axis(axes, with_alpha["alpha"].to_numpy(), free)
         at = part.of(done)
         _unconstrained(axes, at[is_unconstrained(at)], place)
     panels[0].set_ylabel("probability of violation (log; linear near 0)")
-    legend_below(figure, panels[0], 3 if len(panels) > 1 else 2)  # a single one is narrow
-    say_few_seeds(figure, done["seeds"])
+    style.legend_below(figure, panels[0], 3 if len(panels) > 1 else 2)  # a single one is narrow
+    style.say_few_seeds(figure, done["seeds"])
     caption = (
         f"Mean over {seeds_text(with_alpha['seeds'])} per setting; small dots: each seed's rate. "
         "The prior bound is known before training, the same for every method, and holds for all "
@@ -64,19 +55,23 @@ def draw_risk(settings: pd.DataFrame, frame: pd.DataFrame, folder: Path) -> Draw
         "Posterior bounds are Clopper–Pearson, one per policy and pointwise; drawn is the worst "
         "seed's. 'none': policies that are not projected." + left_out_text(settings)
     )
-    return Drawn("risk", TITLE, caption, save(figure, folder, "risk"))
+    return style.save(figure, folder, "risk", TITLE, caption)
 
 
 def _panel(axes: Axes, settings: pd.DataFrame, cells: pd.DataFrame) -> None:
     bounded = settings[is_paper(settings)].sort_values("alpha")
     prior = bounded.dropna(subset="prior_bound").drop_duplicates("alpha")
     alphas = prior["alpha"].to_numpy(np.float64)
-    axes.plot(*_dense_prior(alphas, prior["prior_bound"].to_numpy(np.float64)), color=INK,
+    axes.plot(*_dense_prior(alphas, prior["prior_bound"].to_numpy(np.float64)), color=style.INK,
               linewidth=2.2, label="prior bound ε·αᵀ")  # fmt: skip
-    axes.plot(alphas, prior["prior_bound"], "x", color=INK, markersize=6)
+    axes.plot(alphas, prior["prior_bound"], "x", color=style.INK, markersize=6)
     for series in series_of(bounded).unique():
         rows = bounded[series_of(bounded) == series]
-        colour, marker, name = series_colour(series), series_marker(series), method_text(series)
+        colour, marker, name = (
+            style.series_colour(series),
+            style.series_marker(series),
+            series_text(series),
+        )
         axes.plot(rows["alpha"], rows["posterior_bound"], "--", color=colour, marker=marker,
                   markerfacecolor="none", linewidth=1.4,
                   label=f"posterior bound, {name}")  # fmt: skip
@@ -100,8 +95,8 @@ def _dense_prior(alphas: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, np
 def _unconstrained(axes: Axes, rows: pd.DataFrame, place: float) -> None:
     for row in plain_rows(rows):
         series = series_of_row(row)
-        colour, marker = series_colour(series), series_marker(series)
-        name = method_text(series) if parts_of_series(series)[1] else kind_text(UNCONSTRAINED)
+        colour, marker = style.series_colour(series), style.series_marker(series)
+        name = series_text(series) if parts_of_series(series)[1] else kind_text(UNCONSTRAINED)
         axes.plot([place], [row["posterior_bound"]], marker=marker, color=colour, linestyle="none",
                   markerfacecolor="none", markersize=9)  # fmt: skip
         axes.plot([place], [row["empirical_violation_rate"]], marker=marker, color=colour,

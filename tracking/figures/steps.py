@@ -9,29 +9,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from sport_ray.tracking.figures.style import (
-    INK,
-    METHOD_COLOURS,
-    MUTED,
-    Drawn,
-    alpha_axis,
-    legend_below,
-    new_panels,
-    save,
-    say_few_seeds,
-    series_colour,
-    series_marker,
-)
+from sport_ray.tracking.figures import style
 from sport_ray.tracking.results.kinds import UNCONSTRAINED, is_paper, is_unconstrained
-from sport_ray.tracking.results.labels import kind_text, left_out_text, method_text, seeds_text
+from sport_ray.tracking.results.labels import kind_text, left_out_text, seeds_text
 from sport_ray.tracking.results.parameters import parts_of
 from sport_ray.tracking.results.performance import Performance, performance_of
-from sport_ray.tracking.results.task_policies import series_of
+from sport_ray.tracking.results.task_policies import series_of, series_text
 
 LEVELS = (1.0, 0.1, 0.025)
 
 
-def draw_steps(settings: pd.DataFrame, folder: Path) -> Drawn | None:
+def draw_steps(settings: pd.DataFrame, folder: Path) -> style.Drawn | None:
     """One panel per T and choice of training parameters; None if no setting reached the goal."""
     measure = performance_of(settings)
     done = settings[np.isfinite(settings[measure.mean])]
@@ -41,23 +29,23 @@ def draw_steps(settings: pd.DataFrame, folder: Path) -> Drawn | None:
         return None
     parts = parts_of(done)
     more = max(series_of(bounded).nunique() - 2, 0)  # sources beside PPO: a longer legend
-    figure, panels = new_panels(len(parts), 4.5 + 0.15 * more)
+    figure, panels = style.new_panels(len(parts), 4.5 + 0.15 * more)
     for axes, part in zip(panels, parts, strict=True):
         rows = part.of(done)
         _panel(axes, rows, measure)
-        alpha_axis(axes, bounded["alpha"].to_numpy(), unconstrained=False)
+        style.alpha_axis(axes, bounded["alpha"].to_numpy(), unconstrained=False)
         _levels(axes, rows)
         axes.set_title(part.title, pad=34)
     panels[0].set_ylabel(f"{measure.short}, {measure.over}")
-    legend_below(figure, panels[0], 2)
-    say_few_seeds(figure, done.loc[done["seeds"] > 0, "seeds"])
+    style.legend_below(figure, panels[0], 2)
+    style.say_few_seeds(figure, done.loc[done["seeds"] > 0, "seeds"])
     caption = (
         f"Lines: mean over {seeds_text(bounded['seeds'])} per setting; bands: "
         f"{measure.band}. Vertical lines: where the prior bound reaches 0.025, 0.1 and 1."
         f"{measure.left_out}{left_out_text(settings)}"
     )
     title = f"{measure.name[0].upper()}{measure.name[1:]} against α"
-    return Drawn(measure.figure, title, caption, save(figure, folder, measure.figure))
+    return style.save(figure, folder, measure.figure, title, caption)
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, measure: Performance) -> None:
@@ -65,18 +53,15 @@ def _panel(axes: Axes, rows: pd.DataFrame, measure: Performance) -> None:
     for series in series_of(bounded).unique():
         line = bounded[series_of(bounded) == series]
         mean, spread = line[measure.mean], measure.band_factor * line[measure.spread].fillna(0)
-        colour = series_colour(series)
+        colour = style.series_colour(series)
         axes.fill_between(line["alpha"], mean - spread, mean + spread, color=colour, alpha=0.1,
                           linewidth=0)  # fmt: skip
-        axes.plot(line["alpha"], mean, color=colour, marker=series_marker(series),
-                  label=method_text(series))  # fmt: skip
-    base = bounded.loc[bounded["alpha"] == 1, measure.mean]
-    if len(base):
-        axes.axhline(base.mean(), color=INK, linestyle=(0, (1, 1.5)), linewidth=1.4,
-                     label="base policy (α = 1)")  # fmt: skip
+        axes.plot(line["alpha"], mean, color=colour, marker=style.series_marker(series),
+                  label=series_text(series))  # fmt: skip
+    style.base_line(axes, bounded.loc[bounded["alpha"] == 1, measure.mean])
     free = measure.unconstrained(rows)
     if math.isfinite(free):
-        axes.axhline(free, color=METHOD_COLOURS[UNCONSTRAINED], linestyle="-.",
+        axes.axhline(free, color=style.METHOD_COLOURS[UNCONSTRAINED], linestyle="-.",
                      linewidth=1.4, label=kind_text(UNCONSTRAINED))  # fmt: skip
 
 
@@ -93,10 +78,10 @@ def _levels(axes: Axes, rows: pd.DataFrame) -> None:
         log_alpha = (math.log(level) - log_eps) / anchor["horizon"]
         if not 0 <= log_alpha < right:
             continue
-        axes.axvline(math.exp(log_alpha), color=MUTED, linewidth=1, linestyle=(0, (4, 2)))
+        axes.axvline(math.exp(log_alpha), color=style.MUTED, linewidth=1, linestyle=(0, (4, 2)))
         # Neighbouring levels are labelled one above the other.
         tier = tier + 1 if (log_alpha - previous) / (right - left) < 0.12 else 0
         axes.annotate(f"{level:g}", (math.exp(log_alpha), 1), xycoords=axes.get_xaxis_transform(),
                       xytext=(0, 2 + 10 * tier), textcoords="offset points", ha="center",
-                      fontsize=8.5, color=MUTED)  # fmt: skip
+                      fontsize=8.5, color=style.MUTED)  # fmt: skip
         previous = log_alpha

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +16,16 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from sport_ray.tracking.figures.powers import label_powers_plainly
 from sport_ray.tracking.results.files import write_atomically
+from sport_ray.tracking.results.intervals import MIN_SEEDS
 from sport_ray.tracking.results.kinds import order_of
-from sport_ray.tracking.results.statistics import MIN_SEEDS_FOR_INTERVAL
+from sport_ray.tracking.results.labels import seeds_text
 from sport_ray.tracking.results.task_policies import AS_IT_IS, parts_of_series
 
 INK, MUTED, GRID, PAPER = "#1f2933", "#5c6773", "#dfe4ea", "#ffffff"
@@ -149,15 +151,12 @@ def new_panels(count: int, height: float) -> tuple[Figure, list[Axes]]:
     return figure, panels[:count]
 
 
-def say_few_seeds(figure: Figure, counts: Iterable[int]) -> None:
+def say_few_seeds(figure: Figure, counts: pd.Series) -> None:
     """On the figure itself, for whoever sees it without its caption: a single seed."""
-    known = [int(count) for count in counts]
-    if not known or min(known) >= MIN_SEEDS_FOR_INTERVAL:
+    if counts.empty or counts.min() >= MIN_SEEDS:
         return
-    low, high = min(known), max(known)
-    seeds = f"{low} to {high} seeds" if low < high else f"{low} seed{'s' if low != 1 else ''}"
-    where = ", in places" if high >= MIN_SEEDS_FOR_INTERVAL else ""
-    _in_the_corner(figure, f"{seeds}: too few for an interval{where}")
+    where = ", in places" if counts.max() >= MIN_SEEDS else ""
+    _in_the_corner(figure, f"{seeds_text(counts)}: too few for an interval{where}")
 
 
 def say_example(figure: Figure) -> None:
@@ -169,14 +168,14 @@ def _in_the_corner(figure: Figure, text: str) -> None:
     figure.suptitle(text, x=0.995, ha="right", fontsize=8.5, fontweight="normal", color=MUTED)
 
 
-def save(figure: Figure, folder: Path, name: str) -> str:
-    """Write NAME.png and NAME.svg, byte for byte the same from the same data; return the SVG."""
+def save(figure: Figure, folder: Path, name: str, title: str, caption: str) -> Drawn:
+    """Write NAME.png and NAME.svg, byte for byte the same from the same data."""
     label_powers_plainly(figure)
     for suffix, options in (("png", {"dpi": 160}), ("svg", {"metadata": {"Date": None}})):
         buffer = io.BytesIO()
         figure.savefig(buffer, format=suffix, **options)
         write_atomically(folder / f"{name}.{suffix}", buffer.getvalue())
-    return buffer.getvalue().decode("utf-8")
+    return Drawn(name, title, caption, buffer.getvalue().decode("utf-8"))
 
 
 def alpha_axis(axes: Axes, alphas: np.ndarray, unconstrained: bool) -> float:
@@ -207,6 +206,20 @@ def alpha_axis(axes: Axes, alphas: np.ndarray, unconstrained: bool) -> float:
     if axes.xaxis.get_tick_params().get("labelbottom", True):
         axes.set_xlabel("α, largest density ratio to the base (log)")
     return beyond
+
+
+def base_line(axes: Axes, values: pd.Series) -> None:
+    """What the base policy itself attains, as a dotted line; none without α = 1."""
+    if len(values):
+        axes.axhline(values.mean(), color=INK, linestyle=(0, (1, 1.5)), linewidth=1.4,
+                     label="base policy (α = 1)")  # fmt: skip
+
+
+def shade_vacuous(axes: Axes, top: float, text_at: float, va: str = "center") -> None:
+    """From 1 up to `top`, where a bound says nothing, the words at the height `text_at`."""
+    axes.axhspan(1, top, color=GRID, alpha=0.55, linewidth=0)
+    axes.annotate("1 or more: says nothing", (0.985, text_at), fontsize=8.5, color=MUTED,
+                  xycoords=axes.get_yaxis_transform(), ha="right", va=va)  # fmt: skip
 
 
 def legend_below(figure: Figure, axes: Axes, columns: int) -> None:

@@ -9,33 +9,25 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from sport_ray.tracking.figures.style import (
-    INK,
-    Drawn,
-    legend_below,
-    new_panels,
-    save,
-    say_few_seeds,
-    series_colour,
-    series_marker,
-)
+from sport_ray.tracking.figures import style
 from sport_ray.tracking.results.kinds import is_base
-from sport_ray.tracking.results.labels import method_text, seeds_text
+from sport_ray.tracking.results.labels import seeds_text
 from sport_ray.tracking.results.performance import Performance
 from sport_ray.tracking.results.table import plain_rows
-from sport_ray.tracking.results.task_policies import series_of
+from sport_ray.tracking.results.task_policies import series_of, series_text
 
 TITLE = "Where the task policies come from"
-NAME = "task_policies"
 
 
-def draw_task_policies(table: pd.DataFrame, measure: Performance, folder: Path) -> Drawn | None:
+def draw_task_policies(
+    table: pd.DataFrame, measure: Performance, folder: Path
+) -> style.Drawn | None:
     """A panel per T from a `task_policy_table`; None if it is empty or nothing reached the goal."""
     known = table[np.isfinite(table["value"].astype(float))]
     if known.empty:
         return None
     horizons = sorted(known["horizon"].unique())
-    figure, panels = new_panels(len(horizons), 4.9)
+    figure, panels = style.new_panels(len(horizons), 4.9)
     # The smallest rate that can be seen; below it the axis is linear, down to 0.
     positive = table["rate"].astype(float)[table["rate"].astype(float) > 0]
     smallest = float(min(positive.min(), 1e-2)) if len(positive) else 1e-3
@@ -46,8 +38,8 @@ def draw_task_policies(table: pd.DataFrame, measure: Performance, folder: Path) 
         axes.set_title(f"T = {horizon} steps")
         axes.set_xlabel("observed violation rate (log; linear near 0)")
     panels[0].set_ylabel(f"{measure.short}, {measure.over}")
-    legend_below(figure, panels[0], 2)
-    say_few_seeds(figure, known["seeds"])
+    style.legend_below(figure, panels[0], 2)
+    style.say_few_seeds(figure, known["seeds"])
     caption = (
         f"Each point a setting, mean over {seeds_text(known['seeds'])}. Large and hollow: a policy "
         "as its source made it, with no prior bound; small and filled: projected, under some α or "
@@ -56,18 +48,15 @@ def draw_task_policies(table: pd.DataFrame, measure: Performance, folder: Path) 
         "seeds, from one seed Clopper–Pearson of its policy), each "
         "pointwise. Observed rates promise nothing."
     )
-    return Drawn(NAME, TITLE, caption, save(figure, folder, NAME))
+    return style.save(figure, folder, "task_policies", TITLE, caption)
 
 
 def _panel(axes: Axes, rows: pd.DataFrame) -> None:
-    base = rows.loc[is_base(rows), "value"].astype(float)
-    if len(base):
-        axes.axhline(base.mean(), color=INK, linestyle=(0, (1, 1.5)), linewidth=1.4,
-                     label="base policy (α = 1)")  # fmt: skip
+    style.base_line(axes, rows.loc[is_base(rows), "value"].astype(float))
     named = series_of(rows)
     for series in dict.fromkeys(named):
         some = rows[(named == series) & ~is_base(rows)]
-        colour, marker = series_colour(series), series_marker(series)
+        colour, marker = style.series_colour(series), style.series_marker(series)
         free = not some["projected"].any()
         for row in plain_rows(some):
             left, right = _ends(row)
@@ -77,7 +66,7 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
                           linewidth=1.1, alpha=0.6)  # fmt: skip
         axes.plot(some["rate"], some["value"], marker, color=colour, linestyle="none",
                   markerfacecolor="none" if free else colour, markersize=10 if free else 6,
-                  label=method_text(series))  # fmt: skip
+                  label=series_text(series))  # fmt: skip
 
 
 def _ends(row: dict[str, Any]) -> tuple[float, float]:

@@ -10,23 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.patches import Circle
 
-from sport_ray.tracking.figures.style import (
-    BLUE,
-    GREEN,
-    MUTED,
-    RUST,
-    VERMILLION,
-    Drawn,
-    new_figure,
-    save,
-    say_example,
-)
+from sport_ray.tracking.figures import style
 from sport_ray.tracking.results.kinds import is_paper
-from sport_ray.tracking.results.labels import left_out_text, method_text
+from sport_ray.tracking.results.labels import left_out_text
 from sport_ray.tracking.results.parameters import parts_of
 from sport_ray.tracking.results.records import SAMPLE_ARRAYS, Results
 from sport_ray.tracking.results.table import plain_rows
-from sport_ray.tracking.results.task_policies import series_of_row
+from sport_ray.tracking.results.task_policies import series_of_row, series_text
 
 TITLE = "Trajectories around the hazard"
 SCENE = frozenset(SAMPLE_ARRAYS)
@@ -37,7 +27,7 @@ _METHODS = ("projected_ppo", "projected_at_deployment")
 Samples = dict[str, np.ndarray]
 
 
-def draw_trajectories(folder: Results, frame: pd.DataFrame, out: Path) -> Drawn | None:
+def draw_trajectories(folder: Results, frame: pd.DataFrame, out: Path) -> style.Drawn | None:
     """A row per method, a column per alpha, one T and seed; None where no samples were kept."""
     found = sampled_cells(folder, frame)
     if found is None:
@@ -52,12 +42,12 @@ def draw_trajectories(folder: Results, frame: pd.DataFrame, out: Path) -> Drawn 
     limits = scene_limits(list(cells.values()))
     shape = (limits[3] - limits[2]) / (limits[1] - limits[0])
     width = 1.85 * len(alphas) + 0.7
-    figure, grid = new_figure(
+    figure, grid = style.new_figure(
         max(width, 4.0), (1.58 * shape + 0.3) * len(methods) + 0.5, len(methods), len(alphas),
         sharex=True, sharey=True,
     )  # fmt: skip
     for row, method in zip(grid, methods, strict=True):
-        row[0].set_ylabel(f"{method_text(method)}\ny, m", fontsize=9.5)
+        row[0].set_ylabel(f"{series_text(method)}\ny, m", fontsize=9.5)
         for axes, alpha in zip(row, alphas, strict=True):
             if (method, alpha) in cells:
                 draw_scene(axes, cells[method, alpha], limits)
@@ -65,12 +55,12 @@ def draw_trajectories(folder: Results, frame: pd.DataFrame, out: Path) -> Drawn 
             else:
                 frame_scene(axes, limits)
                 axes.text(0.5, 0.5, "no samples", transform=axes.transAxes, ha="center",
-                          color=MUTED, fontsize=9)  # fmt: skip
+                          color=style.MUTED, fontsize=9)  # fmt: skip
     for axes, alpha in zip(grid[0], alphas, strict=True):
         axes.set_title(f"α = {alpha:g}", fontsize=10.5)
     for axes in grid[-1]:
         axes.set_xlabel("x, m", fontsize=9.5)
-    say_example(figure)
+    style.say_example(figure)
     count = min(MAX_TRAJECTORIES, max(len(samples["poses"]) for samples in cells.values()))
     caption = (
         f"The first {count} evaluation scenarios of one policy per panel (T = {horizon}, seed "
@@ -78,7 +68,7 @@ def draw_trajectories(folder: Results, frame: pd.DataFrame, out: Path) -> Drawn 
         "trajectories that enter the hazard, numbered in the corner; dots: where they end."
         + left_out_text(frame)
     )
-    return Drawn("trajectories", TITLE, caption, save(figure, out, "trajectories"))
+    return style.save(figure, out, "trajectories", TITLE, caption)
 
 
 def sampled_cells(
@@ -125,18 +115,18 @@ def draw_scene(axes: Axes, samples: Samples, limits: tuple[float, float, float, 
     """Hazard and goal within `limits` (left, right, bottom, top)."""
     frame_scene(axes, limits)
     hazard, goal = _point(samples["hazard"]), _point(samples["goal"])
-    axes.add_patch(Circle(hazard, float(samples["hazard_radius"]), facecolor=VERMILLION,
-                          edgecolor=VERMILLION, alpha=0.16, linewidth=0))  # fmt: skip
+    axes.add_patch(Circle(hazard, float(samples["hazard_radius"]), facecolor=style.VERMILLION,
+                          edgecolor=style.VERMILLION, alpha=0.16, linewidth=0))  # fmt: skip
     axes.add_patch(Circle(hazard, float(samples["hazard_radius"]), fill=False,
-                          edgecolor=VERMILLION, linestyle="--", linewidth=1.2))  # fmt: skip
-    axes.add_patch(Circle(goal, float(samples["goal_radius"]), fill=False, edgecolor=GREEN,
+                          edgecolor=style.VERMILLION, linestyle="--", linewidth=1.2))  # fmt: skip
+    axes.add_patch(Circle(goal, float(samples["goal_radius"]), fill=False, edgecolor=style.GREEN,
                           linewidth=1.6))  # fmt: skip
 
 
 def _paths(axes: Axes, samples: Samples) -> None:
     poses = samples["poses"][:MAX_TRAJECTORIES, :, :2].astype(np.float64)
     hit = enters_hazard(poses, samples["hazard"], float(samples["hazard_radius"]))
-    for mask, colour in ((~hit, BLUE), (hit, VERMILLION)):
+    for mask, colour in ((~hit, style.BLUE), (hit, style.VERMILLION)):
         paths = [path[np.isfinite(path[:, 0])] for path in poses[mask]]
         paths = [path for path in paths if len(path)]
         axes.add_collection(LineCollection(paths, colors=colour, linewidths=0.7, alpha=0.45))
@@ -144,7 +134,7 @@ def _paths(axes: Axes, samples: Samples) -> None:
             ends = np.stack([path[-1] for path in paths])
             axes.plot(ends[:, 0], ends[:, 1], ".", color=colour, markersize=2.5, alpha=0.8)
     axes.text(0.96, 0.03, f"{int(hit.sum())}/{len(hit)}", transform=axes.transAxes, ha="right",
-              color=RUST if hit.any() else MUTED, fontsize=9)  # fmt: skip
+              color=style.RUST if hit.any() else style.MUTED, fontsize=9)  # fmt: skip
 
 
 def enters_hazard(poses: np.ndarray, hazard: np.ndarray, radius: float) -> np.ndarray:

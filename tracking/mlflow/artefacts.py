@@ -60,15 +60,16 @@ def sweep_files(results_dir: Path) -> dict[str, str]:
     One for all figures, because there may be many and a tag holds 8,000 characters.
     """
     files = [path for pattern in SWEEP_FILES for path in sorted(results_dir.glob(pattern))]
-    found = {path.name: _hash(path.read_bytes()) for path in files if path.is_file()}
+    found = {path.name: short_hash(path.read_bytes()) for path in files if path.is_file()}
     figures = sorted(path for path in (results_dir / FIGURES).glob("*") if path.is_file())
     if figures:
-        contents = [[path.name, _hash(path.read_bytes())] for path in figures]
-        found[FIGURES] = _hash(json.dumps(contents).encode())
+        contents = [[path.name, short_hash(path.read_bytes())] for path in figures]
+        found[FIGURES] = short_hash(json.dumps(contents).encode())
     return found
 
 
-def _hash(content: bytes) -> str:
+def short_hash(content: bytes) -> str:
+    """The first 16 hex digits of a content's sha256."""
     return hashlib.sha256(content).hexdigest()[:16]
 
 

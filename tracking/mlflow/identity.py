@@ -14,6 +14,12 @@ from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.task_policies import plain_name
 
 MAX_PARAM = 500  # MLflow refuses longer values in a database store
+_OF_CERTIFICATE = {
+    "certificate_digest": "digest",
+    "certificate_num_scenarios": "num_scenarios",
+    "certificate_beta": "beta",
+    **{name: name for name in ("base_digest", "max_horizon", "env_id", "property")},
+}
 
 
 def sweep_id(folder: Results) -> str:
@@ -28,18 +34,10 @@ def sweep_id(folder: Results) -> str:
 
 def sweep_params(folder: Results) -> dict[str, str]:
     """What defines the sweep: the study's name, and what its certificate is about."""
-    certificate = folder.certificate or {}
-    params = {
-        "study": folder.name,
-        "base_digest": certificate.get("base_digest"),
-        "certificate_digest": certificate.get("digest"),
-        "certificate_num_scenarios": certificate.get("num_scenarios"),
-        "certificate_beta": certificate.get("beta"),
-        "max_horizon": certificate.get("max_horizon"),
-        "env_id": certificate.get("env_id"),
-        "property": certificate.get("property"),
-    }
-    return {name: str(value)[:MAX_PARAM] for name, value in params.items() if value is not None}
+    params = {"study": folder.name}
+    if folder.certificate is not None:
+        params |= {name: folder.certificate[key] for name, key in _OF_CERTIFICATE.items()}
+    return {name: str(value)[:MAX_PARAM] for name, value in params.items()}
 
 
 def record_digest(record: dict[str, Any]) -> str:

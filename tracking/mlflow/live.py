@@ -44,10 +44,7 @@ class SweepLogger:
     """
 
     def __init__(
-        self,
-        results_dir: str | Path,
-        uri: str | None = None,
-        patience: float = PATIENCE_SECONDS,
+        self, results_dir: str | Path, uri: str | None = None, patience: float = PATIENCE_SECONDS
     ) -> None:
         self.results_dir = Path(results_dir)
         self.uri = store_uri(uri, results_dir)

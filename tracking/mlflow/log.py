@@ -16,13 +16,7 @@ from filelock import FileLock, Timeout
 
 from sport_ray.errors import UserError
 from sport_ray.tracking.mlflow.artefacts import POLICY_TAG, Policies, send_sweep_files
-from sport_ray.tracking.mlflow.client import (
-    answering,
-    asking_once,
-    describe,
-    is_refusal,
-    store_uri,
-)
+from sport_ray.tracking.mlflow.client import answering, asking_once, describe, is_refusal, store_uri
 from sport_ray.tracking.mlflow.identity import (
     params_of,
     record_digest,
@@ -44,7 +38,7 @@ from sport_ray.tracking.mlflow.runs import (
 from sport_ray.tracking.mlflow.uris import mask_uri
 from sport_ray.tracking.results.folder import ResultFolder
 from sport_ray.tracking.results.records import Results, read_results
-from sport_ray.tracking.results.refutation import find_refutations, headline
+from sport_ray.tracking.results.refutation import headline
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -255,7 +249,7 @@ class Sweep:
 
     def _mark_refuted(self, folder: Results, parent: Run) -> None:
         """Tag the cells whose evaluation refutes their promise, and the sweep with them."""
-        found = find_refutations(folder.records, folder.planned)
+        found = folder.refutations
         refuted = {one.cell_id: one.text for one in found}
         runs = [(parent, headline(found) if found else None)]
         runs += [(run, refuted.get(cell)) for cell, run in self._runs.items()]

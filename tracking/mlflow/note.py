@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 
-from sport_ray.tracking.mlflow.artefacts import sweep_files
+from sport_ray.tracking.mlflow.artefacts import short_hash, sweep_files
 from sport_ray.tracking.results.records import Results
-from sport_ray.tracking.results.refutation import find_refutations, headline
+from sport_ray.tracking.results.refutation import headline
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,14 +30,12 @@ def answer_text(folder: Results) -> str:
         return f"**{_markdown(state.sentence)}**"
     from sport_ray.tracking.analysis.answer import answer_study
     from sport_ray.tracking.results.statistics import aggregate
-    from sport_ray.tracking.results.table import results_table
+    from sport_ray.tracking.results.table import table_of
 
-    refuted = headline(find_refutations(folder.records, folder.planned))
+    refuted = headline(folder.refutations)
     if refuted:
         return f"**{_markdown(refuted)}**"
-    answer = answer_study(
-        aggregate(results_table(folder.records, folder.planned)), folder.certificate, folder.base_at
-    )
+    answer = answer_study(aggregate(table_of(folder)), folder.certificate, folder.base_at)
     first = [f"**{_markdown(state.sentence)}**"] if state.sentence else []
     parts = [*first, f"**{answer.sentence}**", answer.detail, *answer.notes]
     return "\n\n".join(part for part in parts if part)
@@ -52,7 +49,7 @@ def _markdown(text: str) -> str:
 def write_note(client: MlflowClient, run: Any, folder: Results, answer: str) -> None:
     """Describe the parent run, unless somebody else has written a description of their own."""
     current = run.data.tags.get(NOTE_TAG)
-    if current is not None and run.data.tags.get(OURS_TAG) != _hash(current):
+    if current is not None and run.data.tags.get(OURS_TAG) != short_hash(current.encode()):
         return
     files = sweep_files(folder.path)
     base = f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts"
@@ -62,9 +59,5 @@ def write_note(client: MlflowClient, run: Any, folder: Results, answer: str) -> 
         from mlflow.entities import RunTag
 
         # Together: a note without its digest would be taken for somebody else's.
-        tags = [RunTag(NOTE_TAG, note), RunTag(OURS_TAG, _hash(note))]
+        tags = [RunTag(NOTE_TAG, note), RunTag(OURS_TAG, short_hash(note.encode()))]
         client.log_batch(run.info.run_id, tags=tags)
-
-
-def _hash(note: str) -> str:
-    return hashlib.sha256(note.encode()).hexdigest()[:16]

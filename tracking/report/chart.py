@@ -25,6 +25,7 @@ from sport_ray.tracking.report.chart_axes import (
 )
 from sport_ray.tracking.results.kinds import is_base
 from sport_ray.tracking.results.labels import bound_text, point_text, rate_text, setting_text
+from sport_ray.tracking.results.parameters import texts_of
 from sport_ray.tracking.results.performance import Performance, performance_of
 from sport_ray.tracking.results.table import plain_rows
 from sport_ray.tracking.results.task_policies import series_of, series_of_row
@@ -36,10 +37,7 @@ _TITLES = {
 }
 _RANGES = {
     "posterior_bound": ("min_posterior_bound", "posterior_bound"),
-    "empirical_violation_rate": (
-        "min_empirical_violation_rate",
-        "max_empirical_violation_rate",
-    ),
+    "empirical_violation_rate": ("min_empirical_violation_rate", "max_empirical_violation_rate"),
 }
 """Smallest and largest risk of a setting's seeds; they all share one prior bound."""
 _MAX_CELLS_NAMED = 5
@@ -143,10 +141,7 @@ def _panel(
     labels = [point_text(rows[i], many) for i in front]
     room = with_room([(xs[i], ys[i]) for i in front], labels)
     tags = {i: label for i, label, tag in zip(front, labels, room, strict=True) if tag}
-    kinds, parameters = (
-        points["constraint"],
-        list(points["hyperparameters"].astype(object).fillna("")),
-    )
+    parameters = list(texts_of(points))
     drawn = [
         Point(
             xs[i],
@@ -155,7 +150,7 @@ def _panel(
             x_axis.place(left[i]),
             x_axis.place(right[i]),
             series_of_row(row),
-            str(kinds.iloc[i]),
+            str(row["constraint"]),
             int(row["horizon"]),
             parameters[i],
             bool(mask[i]),
@@ -191,9 +186,15 @@ def _series(
 
     By growing α or ε_max.
     """
-    parameters = points["hyperparameters"].astype(object).fillna("")
-    series = series_of(points)
-    keys = list(zip(series, points["constraint"], points["horizon"], parameters, strict=True))
+    keys = list(
+        zip(
+            series_of(points),
+            points["constraint"],
+            points["horizon"],
+            texts_of(points),
+            strict=True,
+        )
+    )
     # A budget has no α, and grows with the risk that it was derived from.
     order = np.lexsort((points["prior_bound"].astype(float), points["alpha"].astype(float)))
     found = []
@@ -221,15 +222,14 @@ def _lines(row: pd.Series, measure: Performance, cells: Sequence[str]) -> tuple[
 
 
 def _interval(row: pd.Series, measure: Performance) -> str:
-    text = str(row[measure.interval])
-    if pd.isna(row[measure.low]):
-        return text
-    return f"{measure.text(row[measure.low])} to {measure.text(row[measure.high])}: {text}"
+    text = str(row[measure.column("interval")])
+    low, high = (row[measure.column(end)] for end in ("low", "high"))
+    return text if pd.isna(low) else f"{measure.text(low)} to {measure.text(high)}: {text}"
 
 
 def _spread(row: pd.Series, measure: Performance, axis: ValueAxis) -> tuple[float, float]:
     """The ends of the stroke over seeds; a point of its own where there is no interval."""
-    ends = (row[measure.low], row[measure.high])
+    ends = (row[measure.column(end)] for end in ("low", "high"))
     low, high = (row[measure.mean] if pd.isna(end) else end for end in ends)
     return axis.place(low), axis.place(high)
 

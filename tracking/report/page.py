@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -11,22 +10,22 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
-from sport_ray.constraints import Constraint, RatioConstraint
+from sport_ray.constraints import CONSTRAINTS, Constraint, RatioConstraint
 from sport_ray.tracking.analysis.answer import Answer
 from sport_ray.tracking.analysis.checks import run_checks
 from sport_ray.tracking.analysis.conservativeness import (
     COLUMNS,
-    classes_of,
     lead,
     other_kinds,
     setting_table,
 )
 from sport_ray.tracking.analysis.pareto import RISK_KINDS
 from sport_ray.tracking.analysis.speedup_table import interval_text, levels_of
+from sport_ray.tracking.analysis.tables import Tables
 from sport_ray.tracking.analysis.task_policies import count_text
 from sport_ray.tracking.figures import Animation, Drawn
+from sport_ray.tracking.report import chart_axes
 from sport_ray.tracking.report.chart import build_charts
-from sport_ray.tracking.report.chart_axes import HEIGHT, LEFT, LOWEST, RIGHT, TOP, WIDTH
 from sport_ray.tracking.report.rows import (
     cell_rows,
     filter_choices,
@@ -43,16 +42,14 @@ from sport_ray.tracking.report.templating import page_environment
 from sport_ray.tracking.results import labels as wording
 from sport_ray.tracking.results.completeness import completeness_of, fewer_seeds, why_none
 from sport_ray.tracking.results.csv_text import csv_text
+from sport_ray.tracking.results.intervals import MIN_SEEDS
 from sport_ray.tracking.results.kinds import class_of, ranks
 from sport_ray.tracking.results.performance import performance_of
 from sport_ray.tracking.results.record import COLUMNS as CELL_COLUMNS
 from sport_ray.tracking.results.records import Results
-from sport_ray.tracking.results.refutation import find_refutations, headline
-from sport_ray.tracking.results.statistics import MIN_SEEDS_FOR_INTERVAL
-from sport_ray.tracking.results.table import (
-    plain_rows,
-)
-from sport_ray.tracking.results.task_policies import series_of_row
+from sport_ray.tracking.results.refutation import headline
+from sport_ray.tracking.results.table import plain_rows
+from sport_ray.tracking.results.task_policies import series_of_row, series_text
 
 FRONTS = {
     "prior_bound": "Certified front",
@@ -60,21 +57,6 @@ FRONTS = {
     "empirical_violation_rate": "Observed front",
 }
 PAPER = "https://arxiv.org/abs/2504.06386"
-
-
-@dataclass(frozen=True)
-class Tables:
-    """What was computed from the records: cells, settings, fronts, comparisons, tests."""
-
-    frame: pd.DataFrame
-    settings: pd.DataFrame
-    front: pd.DataFrame
-    hypervolume: pd.DataFrame
-    speedup: pd.DataFrame
-    published: pd.DataFrame
-    trends: pd.DataFrame
-    sources: pd.DataFrame
-    ladder: pd.DataFrame
 
 
 def render_page(
@@ -98,10 +80,12 @@ def render_page(
         bound=wording.bound_text,
         rate=wording.rate_text,
         value=measure.text,
-        method=wording.method_text,
+        method=series_text,
         p_value=wording.p_value_text,
         span=wording.span_text,
         count=count_text,
+        inline=lambda drawn: inline_svg(drawn.svg, drawn.name, f"{drawn.title}. {drawn.caption}"),
+        base64=lambda content: base64.b64encode(content).decode(),
         power=_power,
         confidence=wording.confidence_text,
         kind_class=kind_class,
@@ -111,9 +95,10 @@ def render_page(
     )
     certificate = folder.certificate
     tried = settings.loc[settings["seeds"] > 0, "seeds"]
+    betas = frame["posterior_beta"].dropna()
     return environment.get_template("report.html.j2").render(
         study=folder.name,
-        refuted=headline(find_refutations(folder.records, folder.planned)),
+        refuted=headline(folder.refutations),
         paper=PAPER,
         measure=measure,
         completeness=completeness_of(folder),
@@ -122,16 +107,9 @@ def render_page(
         answer=answer,
         best=without_repeats(answer.best),
         charts=build_charts(settings, ids_by_setting(cells)),
-        box={
-            "width": WIDTH,
-            "height": HEIGHT,
-            "left": LEFT,
-            "right": RIGHT,
-            "top": TOP,
-            "lowest": LOWEST,
-        },
+        box=chart_axes,
         seeds=wording.seeds_text(tried) if len(tried) else "no seed",
-        few_seeds=bool((tried < MIN_SEEDS_FOR_INTERVAL).any()),
+        few_seeds=bool((tried < MIN_SEEDS).any()),
         filters=filter_choices(frame),
         settings_kinds=list(settings["constraint"]),
         front_names=FRONTS,
@@ -143,42 +121,28 @@ def render_page(
         sources=plain_rows(tables.sources),
         ladder=plain_rows(rungs),
         ladder_lead=lead(rungs) if len(rungs) else "",
-        ladder_kinds=classes_of(other_kinds(rungs)),
+        ladder_kinds=[CONSTRAINTS[name] for name in other_kinds(rungs)],
         ladder_columns=COLUMNS,
         others=_other_constraints(frame),
         cells=cells,
         num_failed=int((frame["status"] == "failed").sum()),
         num_settings=len(settings),
-        figures={
-            name: {
-                "title": drawn.title,
-                "caption": drawn.caption,
-                "svg": inline_svg(drawn.svg, name, f"{drawn.title}. {drawn.caption}"),
-            }
-            for name, drawn in figures.items()
-        },
+        figures=figures,
         skipped=skipped,
-        animation=None
-        if animation is None
-        else {
-            "title": animation.title,
-            "caption": animation.caption,
-            "gif": base64.b64encode(animation.gif).decode(),
-            "still": base64.b64encode(animation.still).decode(),
-        },
+        animation=animation,
         certificate=certificate,
         used_bounds=used_bounds(frame, certificate),
         checks=run_checks(folder, frame),
-        posterior_beta=_largest(frame["posterior_beta"]),
+        posterior_beta=None if betas.empty else float(betas.max()),
         num_posteriors=int(frame["posterior_bound"].notna().sum()),
-        finished_at=_last(frame["finished_at"]),
+        finished_at=max(frame["finished_at"], default=None),
         study_yaml=_text(folder.files.study_file),
         schema=CELL_COLUMNS,
         downloads={
-            "cells": _embedded(csv_text(frame)),
-            "pareto": _embedded(csv_text(front)),
-            "hypervolume": _embedded(csv_text(tables.hypervolume)),
-            "task_policies": _embedded(csv_text(tables.sources)),
+            "cells": csv_text(frame).encode(),
+            "pareto": csv_text(front).encode(),
+            "hypervolume": csv_text(tables.hypervolume).encode(),
+            "task_policies": csv_text(tables.sources).encode(),
         },
         css=_asset("report.css"),
         script=_asset("report.js"),
@@ -202,19 +166,6 @@ def _text(file: Path) -> str | None:
     return file.read_text(encoding="utf-8", errors="replace") if file.exists() else None
 
 
-def _embedded(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
-
-
 def _power(value: float | None) -> str:
     """Powers of ten; '–' where unknown."""
     return "–" if value is None else f"{value:z.2f}"
-
-
-def _largest(values: pd.Series) -> float | None:
-    return None if values.isna().all() else float(values.max())
-
-
-def _last(values: pd.Series) -> str | None:
-    known = values.dropna()
-    return None if known.empty else str(max(known))

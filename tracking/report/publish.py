@@ -29,11 +29,7 @@ KEPT = ("certificate.json", "study.yaml", *TABLES)
 
 
 def publish(
-    results: Path,
-    out: Path,
-    versions: Mapping[str, str],
-    made_by: str,
-    report: Path | None = None,
+    results: Path, out: Path, versions: Mapping[str, str], made_by: str, report: Path | None = None
 ) -> list[Path]:
     """Copy certificate, study, tables and figures (PNG) of a finished report to ``out``.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -12,10 +13,16 @@ from sport_ray.tracking.analysis.speakers import Best
 from sport_ray.tracking.figures.style import KIND_COLOURS, series_marker
 from sport_ray.tracking.results import labels as wording
 from sport_ray.tracking.results.kinds import order_of, promise_of
+from sport_ray.tracking.results.parameters import texts_of
 from sport_ray.tracking.results.performance import Performance
 from sport_ray.tracking.results.statistics import SETTING
 from sport_ray.tracking.results.table import plain_rows
-from sport_ray.tracking.results.task_policies import parts_of_series, series_of, series_of_row
+from sport_ray.tracking.results.task_policies import (
+    parts_of_series,
+    series_of,
+    series_of_row,
+    series_text,
+)
 
 
 def cell_rows(frame: pd.DataFrame, settings: pd.DataFrame) -> list[dict[str, Any]]:
@@ -81,21 +88,16 @@ def filter_choices(frame: pd.DataFrame) -> dict[str, Any]:
     """What can be chosen above the charts; `dashes` numbers the line style of each T."""
     horizons = sorted(int(horizon) for horizon in frame["horizon"].unique())
     return {
-        "kinds": [
-            {"value": kind, "label": wording.kind_text(kind)}
-            for kind in dict.fromkeys(frame["constraint"])
-        ],
-        "methods": [
-            {"value": series, "label": wording.method_text(series)}
-            for series in dict.fromkeys(series_of(frame))
-        ],
-        "parameters": [
-            {"value": text, "label": text or "none"}
-            for text in dict.fromkeys(frame["hyperparameters"].astype(object).fillna(""))
-        ],
+        "kinds": _choices(frame["constraint"], wording.kind_text),
+        "methods": _choices(series_of(frame), series_text),
+        "parameters": _choices(texts_of(frame), lambda text: text or "none"),
         "horizons": [{"value": horizon, "label": str(horizon)} for horizon in horizons],
         "dashes": {horizon: index % 4 for index, horizon in enumerate(horizons)},
     }
+
+
+def _choices(values: pd.Series, text_of: Callable[[str], str]) -> list[dict[str, str]]:
+    return [{"value": value, "label": text_of(value)} for value in dict.fromkeys(values)]
 
 
 def without_repeats(best: tuple[Best, ...]) -> list[Best]:
@@ -139,9 +141,8 @@ def used_bounds(frame: pd.DataFrame, certificate: dict[str, Any] | None) -> list
         return []
     table = certificate["table"]
     # As the cells use it: a T that was chosen on other scenarios needs no correction.
-    column = "eps_base" if certificate.get("choice") else "eps_base_simultaneous"
-    violations = table.get("num_violations", [None] * len(table["horizon"]))
-    rows = zip(table["horizon"], violations, table[column], strict=True)
+    column = "eps_base" if certificate["choice"] else "eps_base_simultaneous"
+    rows = zip(table["horizon"], table["num_violations"], table[column], strict=True)
     used = set(frame["horizon"])
     return [
         {

@@ -9,21 +9,10 @@ from markupsafe import Markup, escape
 from sport_ray.tracking.figures import style
 
 # The page defines these variables, for light and for dark.
+_NAMES = "INK MUTED GRID BLUE VERMILLION GREEN PURPLE SKY GOLD WINE MAROON VIOLET PLUM"
 THEME = {
-    style.INK: "var(--ink)",
-    style.MUTED: "var(--muted)",
-    style.GRID: "var(--grid)",
+    **{getattr(style, name): f"var(--{name.lower()})" for name in _NAMES.split()},
     style.PAPER: "var(--panel)",
-    style.BLUE: "var(--blue)",
-    style.VERMILLION: "var(--vermillion)",
-    style.GREEN: "var(--green)",
-    style.PURPLE: "var(--purple)",
-    style.SKY: "var(--sky)",
-    style.GOLD: "var(--gold)",
-    style.WINE: "var(--wine)",
-    style.MAROON: "var(--maroon)",
-    style.VIOLET: "var(--violet)",
-    style.PLUM: "var(--plum)",
     style.RUST: "var(--bad)",
     "#000000": "var(--ink)",
 }

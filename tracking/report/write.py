@@ -5,20 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from sport_ray.tracking.analysis.answer import answer_study
-from sport_ray.tracking.analysis.conservativeness import ladder_table
-from sport_ray.tracking.analysis.hypervolume import hypervolume_table
-from sport_ray.tracking.analysis.pareto import pareto_table
-from sport_ray.tracking.analysis.side_by_side import side_by_side
-from sport_ray.tracking.analysis.speedup import speedup_table
-from sport_ray.tracking.analysis.task_policies import task_policy_table
-from sport_ray.tracking.analysis.trends import trend_table
+from sport_ray.tracking.analysis.tables import tables_of
 from sport_ray.tracking.figures import animate, draw_figures
-from sport_ray.tracking.report.page import Tables, render_page
+from sport_ray.tracking.report.page import render_page
 from sport_ray.tracking.results.csv_text import write_csv, write_csv_if_any
 from sport_ray.tracking.results.files import write_atomically, writing
 from sport_ray.tracking.results.records import Results, read_results
-from sport_ray.tracking.results.statistics import aggregate
-from sport_ray.tracking.results.table import results_table, write_cells_parquet
+from sport_ray.tracking.results.table import write_cells_parquet
 
 
 def write_report(results_dir: str | Path, out: str | Path | None = None) -> Path:
@@ -41,22 +34,9 @@ def write_report(results_dir: str | Path, out: str | Path | None = None) -> Path
 
 
 def _write(folder: Results, target: Path) -> Path:
-    frame = results_table(folder.records, folder.planned)
-    settings = aggregate(frame)
-    tables = Tables(
-        frame,
-        settings,
-        pareto_table(settings),
-        hypervolume_table(settings, folder.base_at),
-        speedup_table(folder, frame),
-        side_by_side(folder, frame),
-        trend_table(frame),
-        task_policy_table(frame, settings),
-        ladder_table(frame, folder.certificate),
-    )
-    figures, skipped = draw_figures(
-        folder, frame, settings, tables.speedup, tables.sources, tables.ladder, target
-    )
+    tables = tables_of(folder)
+    frame, settings = tables.frame, tables.settings
+    figures, skipped = draw_figures(folder, tables, target)
     answer = answer_study(settings, folder.certificate, folder.base_at)
     animation = animate(folder, frame, settings, answer, target)
     write_csv(frame, target / "cells.csv")

@@ -33,16 +33,13 @@ def base_steps(folder: Path, certificate: dict[str, Any] | None, horizon: int) -
     """
     if certificate is None:
         return None
-    reached = _satisfied_at(ResultFolder(folder).outcomes, _digest_of(certificate))
-    if reached is not None and horizon <= certificate.get("max_horizon", 0):
+    reached = _satisfied_at(ResultFolder(folder).outcomes, certificate["outcomes"]["sha256"])
+    if reached is not None and horizon <= certificate["max_horizon"]:
         return _summary(reached[(reached >= 0) & (reached <= horizon)])
-    mean, spread = (certificate.get(f"{name}_steps_to_goal") for name in ("mean", "std"))
-    if mean is None or horizon != certificate.get("max_horizon"):
+    mean, spread = (certificate[f"{name}_steps_to_goal"] for name in ("mean", "std"))
+    if mean is None or horizon != certificate["max_horizon"]:
         return None
-    violations = dict(
-        zip(certificate["table"]["horizon"], certificate["table"]["num_violations"], strict=True)
-    ).get(horizon, 0)
-    count = int(certificate["num_scenarios"]) - int(violations)
+    count = int(certificate["num_scenarios"]) - int(certificate["table"]["num_violations"][-1])
     if count < 1:
         return None
     error = math.nan if spread is None else float(spread) / math.sqrt(count)
@@ -56,19 +53,14 @@ def _summary(steps: np.ndarray) -> BaseSteps | None:
     return BaseSteps(float(steps.mean()), spread / math.sqrt(steps.size), int(steps.size))
 
 
-def _digest_of(certificate: dict[str, Any]) -> str | None:
-    outcomes = certificate.get("outcomes")
-    return str(outcomes["sha256"]) if isinstance(outcomes, dict) and "sha256" in outcomes else None
-
-
-def _satisfied_at(file: Path, sha256: str | None) -> np.ndarray | None:
+def _satisfied_at(file: Path, sha256: str) -> np.ndarray | None:
     """First step of each scenario from which on the property holds; −1 where there is none."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         content = file.read_bytes()
-        if sha256 is None or hashlib.sha256(content).hexdigest() != sha256:
+        if hashlib.sha256(content).hexdigest() != sha256:
             return None
         table = pq.read_table(pa.BufferReader(content), columns=["satisfied_at"])
         found: np.ndarray | None = table.column("satisfied_at").to_numpy()

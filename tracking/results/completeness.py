@@ -7,6 +7,7 @@ an answer from a part of it says so.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -50,19 +51,17 @@ class Completeness:
             return ""
         parts = []
         if self.failed:
-            shown = [_shortened(reason) for reason, _ in self.reasons[:_REASONS]]
-            more = len(self.reasons) - len(shown)
-            others = [f"{_count(more, 'other reason')}"] if more else []
-            parts.append(f"{self.failed} failed ({'; '.join([*shown, *others])})")
+            more = len(self.reasons) - _REASONS
+            others = [_count(more, "other reason")] if more > 0 else []
+            told = _first([reason for reason, _ in self.reasons], others)
+            parts.append(f"{self.failed} failed ({told})")
         if self.missing:
             parts.append(f"{self.missing} {'have' if self.missing > 1 else 'has'} not been run")
         if self.unreadable:
-            shown = [_shortened(one) for one in self.unreadable[:_REASONS]]
-            more = len(self.unreadable) - len(shown)
-            others = [f"and {more} more"] if more else []
             count = len(self.unreadable)
+            others = [f"and {count - _REASONS} more"] if count > _REASONS else []
             have = "have records that" if count > 1 else "has a record that"
-            told = "; ".join([*shown, *others])
+            told = _first(self.unreadable, others)
             parts.append(f"{count} {have} cannot be read ({told})")
         why = ", ".join(parts)
         if not self.finished:
@@ -156,8 +155,9 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+def _first(texts: Sequence[str], others: list[str]) -> str:
+    shown = (one if len(one) <= _LONGEST else one[: _LONGEST - 1] + "…" for one in texts[:_REASONS])
+    return "; ".join([*shown, *others])
 
 
 def _count(number: int, noun: str) -> str:

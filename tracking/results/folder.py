@@ -121,9 +121,18 @@ def read_json(file: Path) -> Any:
         size = file.stat().st_size
         if size > LARGEST_RECORD and file.name == "record.json":
             raise ValueError(f"has {size:,} bytes, more than the {LARGEST_RECORD:,} of any record")
-        return _seen(json.loads(read_bytes(file).decode("utf-8")))
+        text = read_bytes(file).decode("utf-8")
+        return _seen(json.loads(text, object_pairs_hook=_without_repeats))
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(damaged(file, str(error))) from error
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these keys; ValueError where one is there twice."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is there twice")
+    return found
 
 
 def read_object(file: Path) -> dict[str, Any] | None:

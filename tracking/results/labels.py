@@ -133,11 +133,6 @@ def _missing(value: Any) -> bool:
     return value is None or bool(pd.isna(value))
 
 
-def method_text(series: str) -> str:
-    """The name in words of a method, or of a series (`results.task_policies`)."""
-    return series_text(series)
-
-
 def series_and_kind_text(series: str, kind: str) -> str:
     """The name of a line in a chart of several kinds of constraint.
 
@@ -151,7 +146,7 @@ def series_and_kind_text(series: str, kind: str) -> str:
     if kind == series:
         return kind_text(kind)
     free = kind == UNCONSTRAINED
-    return method_text(series) if free else f"{kind_text(kind)}, {method_text(series)}"
+    return series_text(series) if free else f"{kind_text(kind)}, {series_text(series)}"
 
 
 def seeds_text(counts: pd.Series) -> str:

@@ -80,6 +80,4 @@ def parts_of(table: pd.DataFrame) -> list[Part]:
 
 def texts_of(table: pd.DataFrame) -> pd.Series:
     """The parameters of each row, "" where there are none."""
-    if "hyperparameters" not in table:
-        return pd.Series("", index=table.index)
     return table["hyperparameters"].astype(object).where(table["hyperparameters"].notna(), "")

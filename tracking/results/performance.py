@@ -20,20 +20,14 @@ from sport_ray.tracking.results.labels import steps_text
 class Performance:
     """A measure of performance: its columns in an aggregated table, its direction, its words.
 
-    Columns: mean over seeds; low, high and interval over seeds; error, the mean's standard error
-    from scenarios alone; seed_error, the same from the spread over seeds; by_seed, (seed, value);
-    spread, drawn as a band of ± band_factor around the mean.
+    mean: the column of the mean over seeds; stem: what the others begin with (`column`), and their
+    heading; spread: the column that is drawn as a band of ± band_factor around the mean.
     sign: 1 where less is better, −1 where more is.
     across_horizons: whether values at different T may be compared. A return sums over T steps.
     """
 
+    stem: str
     mean: str
-    low: str
-    high: str
-    interval: str
-    error: str
-    seed_error: str
-    by_seed: str
     spread: str
     band_factor: float
     sign: int
@@ -43,8 +37,6 @@ class Performance:
     name: str
     axis: str
     short: str
-    column: str
-    best: str
     better: str
     gain: str
     value_is: str
@@ -54,6 +46,10 @@ class Performance:
     over: str
     left_out: str
     front_note: str
+
+    def column(self, part: str) -> str:
+        """A column of `aggregate` beside the mean: low, high, interval, standard_error."""
+        return f"{self.stem}_{part}"
 
     def cost(self, values: object) -> np.ndarray:
         """The values with the sign that makes less better."""
@@ -76,13 +72,8 @@ class Performance:
 
 
 STEPS = Performance(
+    stem="steps",
     mean="mean_steps_to_goal",
-    low="steps_low",
-    high="steps_high",
-    interval="steps_interval",
-    error="steps_standard_error",
-    seed_error="steps_seed_error",
-    by_seed="steps_by_seed",
     spread="std_steps_to_goal",
     band_factor=1.0,
     sign=1,
@@ -92,8 +83,6 @@ STEPS = Performance(
     name="time to goal",
     axis="mean steps to goal",
     short="steps to goal",
-    column="steps",
-    best="fastest",
     better="faster",
     gain="steps saved",
     value_is="reaches the goal in {} steps",
@@ -106,21 +95,14 @@ STEPS = Performance(
     over="successful scenarios",
     left_out=" Scenarios that fail are not in the mean: read it with the risk.",
     front_note=(
-        "A front is picked by the very means that it shows, so its points are flattered; what is "
-        "shown to beat the base is in the answer above. "
         "Steps are means over scenarios that reach the goal. The front runs over methods, "
         "constraints and T: a smaller T promises an earlier arrival."
     ),
 )
 
 RETURN = Performance(
+    stem="return",
     mean="mean_return",
-    low="return_low",
-    high="return_high",
-    interval="return_interval",
-    error="return_standard_error",
-    seed_error="return_seed_error",
-    by_seed="return_by_seed",
     spread="return_standard_error",
     band_factor=2.0,
     sign=-1,
@@ -130,8 +112,6 @@ RETURN = Performance(
     name="return",
     axis="mean return",
     short="mean return",
-    column="return",
-    best="best",
     better="better",
     gain="return gained",
     value_is="has a mean return of {}",
@@ -141,8 +121,6 @@ RETURN = Performance(
     over="evaluation scenarios",
     left_out=" Scenarios that violate the property are in the mean: read it with the risk.",
     front_note=(
-        "A front is picked by the very means that it shows, so its points are flattered; what is "
-        "shown to beat the base is in the answer above. "
         "Returns are means over all evaluation scenarios, undiscounted. The front runs over "
         "methods and constraints, for each T by itself: returns over different T are different "
         "sums."

@@ -34,7 +34,11 @@ def published_rows(folder: Path) -> dict[str, dict[str, Any]] | None:
         return None
     try:
         with table.open(encoding="utf-8", newline="") as handle:
-            return {row["cell_id"]: _record(row) for row in csv.DictReader(handle)}
+            rows = list(csv.DictReader(handle))
+        found = {row["cell_id"]: _record(row) for row in rows}
+        if len(found) != len(rows):
+            raise ValueError("a cell_id is there twice")
+        return found
     except (ValueError, KeyError) as error:
         raise UserError(damaged(table, repr(error), "`sport-ray publish`")) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,6 +19,7 @@ from sport_ray.tracking.results.record import describe_problem
 
 if TYPE_CHECKING:  # scipy takes half a second, which `sport-ray status` should not
     from sport_ray.certificates import Certificate
+    from sport_ray.tracking.results.refutation import Refutation
 
 SAMPLE_ARRAYS = ("poses", "goal", "hazard", "goal_radius", "hazard_radius")
 POLICY_ARRAYS = ("mean", "std", "base_mean", "base_std", "task_mean", "task_std")
@@ -42,7 +44,9 @@ class Results:
     `certificate` is None where the folder has none; `study` then holds at least its name.
     `planned`: cells that the study asks for, 0 where that is not written down.
     `unreadable`: records that are there and left out, to be named wherever results are shown.
-    `missing`: cells of the plan without a record. No text holds a control character.
+    `missing`: cells of the plan without a record. `left_out`: records under this certificate that
+    are not shown, because they are not trusted or not planned; they may refute it all the same.
+    No text holds a control character.
     """
 
     path: Path
@@ -52,6 +56,14 @@ class Results:
     planned: int = 0
     unreadable: tuple[Unreadable, ...] = ()
     missing: tuple[str, ...] = ()
+    left_out: tuple[dict[str, Any], ...] = ()
+
+    @cached_property
+    def refutations(self) -> tuple[Refutation, ...]:
+        """The promises that evaluations refute, those of records that are left out, too."""
+        from sport_ray.tracking.results.refutation import find_refutations
+
+        return find_refutations([*self.records, *self.left_out], self.planned)
 
     @property
     def files(self) -> ResultFolder:
@@ -102,6 +114,7 @@ def read_results(path: str | Path, *, may_be_empty: bool = False) -> Results:
     files = ResultFolder(folder)
     cells, plan = files.recorded(), files.read_plan()
     wanted = set(cells if plan is None else plan.cells)
+    unplanned = [cell for cell in cells if cell not in wanted]
     cells = [cell for cell in cells if cell in wanted]
     if (rows := published_rows(folder)) is not None:
         cells, wanted = list(rows), set(rows)
@@ -113,7 +126,9 @@ def read_results(path: str | Path, *, may_be_empty: bool = False) -> Results:
             "run `sport-ray sweep STUDY.yaml` first"
         )
     whole = _whole_certificate(files.certificate)
-    records, unreadable = [], []
+    records, unreadable, left_out = [], [], []
+    for cell in unplanned:
+        left_out += _under(files.record(cell), whole)
     for cell in cells:
         if rows is None:
             found = _read_record(files.record(cell), study, whole)
@@ -121,6 +136,7 @@ def read_results(path: str | Path, *, may_be_empty: bool = False) -> Results:
             found = _judged(rows[cell], cell, study, whole)
         if isinstance(found, Unreadable):
             unreadable.append(found)
+            left_out += _under(files.record(cell) if rows is None else rows[cell], whole)
         else:
             study.setdefault("name", found["study"])
             records.append(found)
@@ -133,7 +149,19 @@ def read_results(path: str | Path, *, may_be_empty: bool = False) -> Results:
         planned=0 if plan is None else len(wanted),
         unreadable=tuple(unreadable),
         missing=tuple(plain(cell) for cell in sorted(wanted - set(cells))),
+        left_out=tuple(left_out),
     )
+
+
+def _under(given: Path | dict[str, Any], certificate: Certificate | None) -> list[dict[str, Any]]:
+    """A record that is whole and under this certificate, whether or not it is trusted; or none."""
+    try:
+        record = read_json(given) if isinstance(given, Path) else given
+    except UserError:
+        return []
+    if certificate is None or describe_problem(record) is not None:
+        return []
+    return [record] if record["certificate_digest"] == certificate.digest else []
 
 
 def _read_record(

@@ -123,10 +123,11 @@ def headline(refuted: Sequence[Refutation]) -> str:
     """One line for the top of console and page; "" where nothing is refuted."""
     if not refuted:
         return ""
-    first = refuted[0]
+    first, count = refuted[0], len(refuted) - 1
+    others = f"; and {count} more cell{'s' if count > 1 else ''}" if count else ""
     return (
         f"REFUTED: the data contradict this study's promises. Cell {first.cell_id} "
-        f"({first.setting}): {first.text}{_others(len(refuted) - 1)}. Nothing here is certified. "
+        f"({first.setting}): {first.text}{others}. Nothing here is certified. "
         f"{LOOK_AT}"
     )
 
@@ -139,8 +140,7 @@ def refutations_in(folder: Path) -> tuple[Refutation, ...]:
     """
     from sport_ray.tracking.results.records import read_results
 
-    found = read_results(folder, may_be_empty=True)
-    return find_refutations(found.records, found.planned)
+    return read_results(folder, may_be_empty=True).refutations
 
 
 def require_unrefuted(folder: Path, what: str) -> None:
@@ -152,12 +152,6 @@ def require_unrefuted(folder: Path, what: str) -> None:
     refuted = refutations_in(folder)
     if refuted:
         raise UserError(f"{what}: {headline(refuted)}")
-
-
-def _others(count: int) -> str:
-    if not count:
-        return ""
-    return f"; and {count} more cell{'s' if count != 1 else ''}"
 
 
 def _setting(record: Mapping[str, Any]) -> str:

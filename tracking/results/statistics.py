@@ -15,8 +15,6 @@ import pandas as pd
 from sport_ray.bounds import scenario_bound
 from sport_ray.tracking.results.intervals import (
     CONFIDENCE,
-    MIN_SEEDS,
-    Estimate,
     estimate,
     interquartile_mean,
     interval_text,
@@ -25,17 +23,7 @@ from sport_ray.tracking.results.intervals import (
 )
 from sport_ray.tracking.results.refutation import is_refuted
 
-SETTING = [
-    "source",
-    "projected",
-    "constraint",
-    "alpha",
-    "eps_max",
-    "horizon",
-    "hyperparameters",
-]
-MIN_SEEDS_FOR_INTERVAL = MIN_SEEDS
-INTERVAL_CONFIDENCE = CONFIDENCE
+SETTING = ["source", "projected", "constraint", "alpha", "eps_max", "horizon", "hyperparameters"]
 MEASURES = {
     "steps_to_goal": "mean_steps_to_goal",
     "task_steps": "mean_task_steps",
@@ -46,7 +34,7 @@ MEASURES = {
 
 
 def rate_interval(
-    num_scenarios: int, num_violations: int, confidence: float = INTERVAL_CONFIDENCE
+    num_scenarios: int, num_violations: int, confidence: float = CONFIDENCE
 ) -> tuple[float, float]:
     """Two-sided Clopper–Pearson interval of one policy's violation probability, pointwise.
 
@@ -67,8 +55,8 @@ def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
 
     Columns beside the setting:
     - seeds, failed_seeds: finished and failed cells;
-    - mean_steps_to_goal, median_steps_to_goal, min_..., max_...: over seeds, of the cells' means
-      (NaN if a finished seed never reached the goal: leaving it out would flatter the setting);
+    - mean_steps_to_goal: over seeds, of the cells' means (NaN if a finished seed never reached the
+      goal: leaving it out would flatter the setting);
     - steps_low, steps_high, steps_interval: 95% t-interval of the mean over seeds (NaN from one
       seed), and a text that says which;
     - std_steps_to_goal: over all successful scenarios of all seeds;
@@ -98,44 +86,25 @@ def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
     return none[SETTING].join(pd.DataFrame([_summarise(none)]).iloc[:0])
 
 
+def cells_of(frame: pd.DataFrame, setting: pd.Series) -> pd.DataFrame:
+    """The finished cells of a setting (a row of `aggregate`)."""
+    mask = frame["status"] == "finished"
+    for name in SETTING:
+        same = frame[name].isna() if pd.isna(setting[name]) else frame[name] == setting[name]
+        mask &= same.fillna(False).astype(bool)
+    return frame[mask]
+
+
 def _summarise(group: pd.DataFrame) -> dict[str, object]:
     done = group[group["status"] == "finished"]
-    steps = done["mean_steps_to_goal"].to_numpy(np.float64)
-    low, high, interval = _interval(steps)
-    returns = done["mean_return"].to_numpy(np.float64)
-    return_low, return_high, return_interval = _interval(returns)
-    _, return_error = _pooled_deviation(
-        returns,
-        done["std_return"].to_numpy(np.float64),
-        done["num_scenarios"].to_numpy(np.float64),
-    )
-    successes = (done["num_scenarios"] - done["num_violations"]).to_numpy(np.float64)
-    deviation, error = _pooled_deviation(
-        steps, done["std_steps_to_goal"].to_numpy(np.float64), successes
-    )
+    successes = done["num_scenarios"] - done["num_violations"]
     scenarios, violations = int(done["num_scenarios"].sum()), int(done["num_violations"].sum())
     rates = done["empirical_violation_rate"]
     return {
         "seeds": len(done),
         "failed_seeds": len(group) - len(done),
-        "mean_steps_to_goal": _over_seeds(np.mean, steps),
-        "median_steps_to_goal": _over_seeds(np.median, steps),
-        "min_steps_to_goal": _over_seeds(np.min, steps),
-        "max_steps_to_goal": _over_seeds(np.max, steps),
-        "steps_low": low,
-        "steps_high": high,
-        "steps_interval": interval,
-        "std_steps_to_goal": deviation,
-        "steps_standard_error": error,
-        "steps_seed_error": standard_error(steps),
-        "steps_by_seed": _by_seed(done, "mean_steps_to_goal"),
-        "mean_return": _over_seeds(np.mean, returns),
-        "return_low": return_low,
-        "return_high": return_high,
-        "return_interval": return_interval,
-        "return_standard_error": return_error,
-        "return_seed_error": standard_error(returns),
-        "return_by_seed": _by_seed(done, "mean_return"),
+        **_performance(done, "steps", "steps_to_goal", successes),
+        **_performance(done, "return", "return", done["num_scenarios"]),
         "num_scenarios": scenarios,
         "num_violations": violations,
         "empirical_violation_rate": violations / scenarios if scenarios else np.nan,
@@ -153,35 +122,33 @@ def _summarise(group: pd.DataFrame) -> dict[str, object]:
 def _over_seeds_of(done: pd.DataFrame) -> dict[str, object]:
     found: dict[str, object] = {"seeds_interval": interval_text(len(done))}
     for measure, column in MEASURES.items():
-        values = done[column] if column in done else pd.Series(np.nan, index=done.index)
-        seeds = values.to_numpy(np.float64)
+        seeds = done[column].to_numpy(np.float64)
         one = estimate(seeds)
         one = within_unit(one) if measure == "violation_rate" else one
-        found |= _columns(f"mean_{measure}", one)
+        found |= one.columns(f"mean_{measure}")
         found[f"iqm_{measure}"] = interquartile_mean(seeds)
     return found
 
 
-def _columns(name: str, one: Estimate) -> dict[str, float]:
-    return {name: one.value, f"{name}_low": one.low, f"{name}_high": one.high}
-
-
-def _over_seeds(statistic: object, values: np.ndarray) -> float:
-    return float(statistic(values)) if values.size else np.nan  # type: ignore[operator]
-
-
-def _interval(values: np.ndarray) -> tuple[float, float, str]:
-    if not values.size or not np.isfinite(values).all():
-        return np.nan, np.nan, "none"
+def _performance(
+    done: pd.DataFrame, stem: str, measure: str, counts: pd.Series
+) -> dict[str, object]:
+    """Columns of a measure of performance, each seed's a mean over so many scenarios."""
+    values = done[f"mean_{measure}"].to_numpy(np.float64)
+    known = bool(values.size and np.isfinite(values).all())
     _, low, high = estimate(values)
-    return low, high, interval_text(values.size)
-
-
-def _by_seed(done: pd.DataFrame, column: str) -> tuple[tuple[int, float], ...]:
-    return tuple(
-        (int(seed), float(value))
-        for seed, value in zip(done["seed"], done[column].astype(float), strict=True)
+    deviation, error = _pooled_deviation(
+        values, done[f"std_{measure}"].to_numpy(np.float64), counts.to_numpy(np.float64)
     )
+    return {
+        f"{stem}_low": low,
+        f"{stem}_high": high,
+        f"{stem}_interval": interval_text(values.size) if known else "none",
+        f"std_{measure}": deviation,
+        f"{stem}_standard_error": error,
+        f"{stem}_seed_error": standard_error(values),
+        f"{stem}_by_seed": tuple(zip(done["seed"].astype(int), values.tolist(), strict=True)),
+    }
 
 
 def _pooled_deviation(

@@ -15,8 +15,8 @@ from sport_ray.tracking.results.files import write_atomically
 from sport_ray.tracking.results.kinds import constraint_held, ranks
 from sport_ray.tracking.results.parameters import order_of
 from sport_ray.tracking.results.record import COLUMN_NAMES, COLUMNS
-from sport_ray.tracking.results.records import read_results
-from sport_ray.tracking.results.refutation import find_refutations
+from sport_ray.tracking.results.records import Results, read_results
+from sport_ray.tracking.results.refutation import Refutation, find_refutations
 from sport_ray.tracking.results.task_policies import TITLES
 
 SCHEMA_NAME = "sport-ray/cells/1"
@@ -60,13 +60,29 @@ def load_results(path: str | Path) -> pd.DataFrame:
     folder = read_results(path)
     for one in folder.unreadable:
         warnings.warn(f"left out of the table: {one.text}", UserWarning, stacklevel=2)
-    return results_table(folder.records, folder.planned)
+    return table_of(folder)
 
 
-def results_table(records: Sequence[dict[str, Any]], planned: int | None = None) -> pd.DataFrame:
-    """The table of records that were read already; see `load_results`.
+def table_of(results: Results) -> pd.DataFrame:
+    """The table of results that were read already; see `load_results`.
 
-    planned: cells of the whole study, by which the alarm's level is split.
+    Without a certificate no record can be checked, and none is certified.
+    """
+    frame = results_table(results.records, results.planned, results.refutations)
+    if results.certificate is None:
+        frame["certified"] = False
+    return frame
+
+
+def results_table(
+    records: Sequence[dict[str, Any]],
+    planned: int | None = None,
+    refutations: Sequence[Refutation] | None = None,
+) -> pd.DataFrame:
+    """The table of some records.
+
+    planned: cells of the whole study, by which the alarm's level is split. refutations: those of
+    the whole study; by default of these records alone.
     """
     frame = pd.DataFrame.from_records(list(records))
     extra = sorted(set(frame.columns) - {*COLUMN_NAMES, *DERIVED, REFUTATION})
@@ -76,13 +92,16 @@ def results_table(records: Sequence[dict[str, Any]], planned: int | None = None)
     for name in extra:
         frame[name] = _settled(frame[name])
     frame["constraint_held"] = constraint_held(frame)
-    refuted = {one.cell_id: one.text for one in find_refutations(plain_rows(frame), planned)}
+    if refutations is None:
+        refutations = find_refutations(plain_rows(frame), planned)
+    refuted = {one.cell_id: one.text for one in refutations}
     frame["certified"] = frame["constraint_held"] & (frame["prior_bound"] < 1) & (not refuted)
     frame["refuted"] = frame["cell_id"].isin(set(refuted))
     if refuted:
         frame[REFUTATION] = frame["cell_id"].map(refuted).astype(_DTYPES["str"])
+    others = sorted(set(frame["source"].dropna()) - set(TITLES))  # after the known ones, by name
     orders: dict[Any, dict[Any, int]] = {
-        "source": _order_of_sources(frame["source"]),
+        "source": {name: rank for rank, name in enumerate([*TITLES, *others])},
         "projected": {True: 0, False: 1},
         "constraint": ranks(frame["constraint"]),
     }
@@ -112,12 +131,6 @@ def _settled(values: pd.Series) -> pd.Series:
     }
     found: pd.Series = pd.Series(texts, index=values.index, dtype=_DTYPES["str"])
     return found
-
-
-def _order_of_sources(sources: pd.Series) -> dict[str, int]:
-    """The known ones first, others by name."""
-    others = sorted(set(sources.dropna()) - set(TITLES))
-    return {name: rank for rank, name in enumerate([*TITLES, *others])}
 
 
 def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

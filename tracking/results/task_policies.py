@@ -2,8 +2,8 @@
 
 A *series* is what shares a line, a marker and a name: the source of the policy, and whether it was
 projected. Projected PPO trains under its constraint; the policy of any other source is used as it
-is, and projected onto constraints that it has never seen. It is written ``METHOD:SOURCE``, and for
-PPO's policies, which the method tells, ``METHOD``.
+is, and projected onto constraints that it has never seen. It is written ``METHOD:SOURCE``; for
+PPO's policies ``METHOD`` alone, since there the method implies the source.
 """
 
 from __future__ import annotations

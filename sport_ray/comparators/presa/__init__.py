@@ -6,23 +6,12 @@ label each), from a file or from ``synthetic_feedback``. Learning: ``clone`` the
 model and no promise: docs/comparators.md says what is the paper's and what was filled in here.
 """
 
-from sport_ray.comparators.presa.behaviours import (
-    BEHAVIOURS,
-    available_behaviours,
-    require_behaviours,
-)
+from sport_ray.comparators.presa.behaviours import available_behaviours, require_behaviours
 from sport_ray.comparators.presa.feedback import (
-    Feedback,
     FeedbackSettings,
     collect_episodes,
     feedback_on,
     synthetic_feedback,
-)
-from sport_ray.comparators.presa.losses import (
-    Multiplier,
-    preference_loss,
-    safety_loss,
-    segment_log_ratio,
 )
 from sport_ray.comparators.presa.segments import (
     Segments,
@@ -32,16 +21,11 @@ from sport_ray.comparators.presa.segments import (
     segments_digest,
 )
 from sport_ray.comparators.presa.settings import AlignmentSettings
-from sport_ray.comparators.presa.training import Aligned, History, align, clone, train_policy
+from sport_ray.comparators.presa.training import align, clone, train_policy
 
 __all__ = [
-    "BEHAVIOURS",
-    "Aligned",
     "AlignmentSettings",
-    "Feedback",
     "FeedbackSettings",
-    "History",
-    "Multiplier",
     "Segments",
     "align",
     "available_behaviours",
@@ -50,11 +34,8 @@ __all__ = [
     "feedback_on",
     "load_segments",
     "make_segments",
-    "preference_loss",
     "require_behaviours",
-    "safety_loss",
     "save_segments",
-    "segment_log_ratio",
     "segments_digest",
     "synthetic_feedback",
     "train_policy",

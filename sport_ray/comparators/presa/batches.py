@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import torch
@@ -24,6 +25,15 @@ class Batches:
         self, reference: GaussianNetwork, data: Segments, settings: AlignmentSettings, seed: int
     ) -> None:
         self.settings = settings
+        self.preference_loss = partial(
+            preference_loss, temperature=settings.temperature, bias=settings.bias
+        )
+        self.safety_loss = partial(
+            safety_loss,
+            scale=settings.scale,
+            margin=settings.margin,
+            safe_weight=settings.safe_weight,
+        )
         self.observations = torch.from_numpy(data.observations)
         self.actions = torch.from_numpy(data.actions)
         self.pairs = torch.from_numpy(data.pairs)
@@ -49,43 +59,24 @@ class Batches:
         log_ratio = density - self.reference[chosen]
         count = len(pairs)
         preferred, other = segment_log_ratio(log_ratio[: 2 * count], settings.gamma).split(count)
-        preference = preference_loss(
-            preferred, other, temperature=settings.temperature, bias=settings.bias
-        )
+        preference = self.preference_loss(preferred, other)
         if not constrained:
             return preference, -density.mean(), None
         labels = self.unsafe[chosen]
-        safety = safety_loss(
-            log_ratio[2 * count :],
-            labels[2 * count :],
-            scale=settings.scale,
-            margin=settings.margin,
-            safe_weight=settings.safe_weight,
-        )
+        safety = self.safety_loss(log_ratio[2 * count :], labels[2 * count :])
         return preference, -density[~labels].mean(), safety  # the drawn half is never empty
 
     @torch.no_grad()
     def fit(self, network: GaussianNetwork) -> tuple[float, float, float | None]:
         """Preference loss, accuracy and safety loss over all data, in float64."""
-        settings = self.settings
         log_ratio = (self._all_log_densities(network) - self.reference).double()
-        sums = segment_log_ratio(log_ratio, settings.gamma)
+        sums = segment_log_ratio(log_ratio, self.settings.gamma)
         preferred, other = sums[self.pairs[:, 0]], sums[self.pairs[:, 1]]
-        preference = preference_loss(
-            preferred, other, temperature=settings.temperature, bias=settings.bias
-        )
+        preference = self.preference_loss(preferred, other)
         right = (preferred > other).double() + 0.5 * (preferred == other).double()
         safety = None
         if self.unsafe.any() and not self.unsafe.all():
-            safety = float(
-                safety_loss(
-                    log_ratio,
-                    self.unsafe,
-                    scale=settings.scale,
-                    margin=settings.margin,
-                    safe_weight=settings.safe_weight,
-                )
-            )
+            safety = float(self.safety_loss(log_ratio, self.unsafe))
         found = (float(preference), float(right.mean()), safety)
         if not all(value is None or math.isfinite(value) for value in found):
             raise ArithmeticError(f"the aligned policy's losses over the data are {found}")
@@ -97,15 +88,12 @@ class Batches:
     @torch.no_grad()
     def _all_log_densities(self, network: GaussianNetwork) -> Tensor:
         """Log π of every action in the data, (N, L)."""
-        shape = self.actions.shape[:2]
-        parts = []
-        for observations, actions in zip(
-            self.observations.flatten(0, 1).split(_ROWS),
-            self.actions.flatten(0, 1).split(_ROWS),
-            strict=True,
-        ):
-            parts.append(network(observations).log_prob(actions))
-        return torch.cat(parts).reshape(shape)
+        observations, actions = self.observations.flatten(0, 1), self.actions.flatten(0, 1)
+        parts = [
+            network(seen).log_prob(done)
+            for seen, done in zip(observations.split(_ROWS), actions.split(_ROWS), strict=True)
+        ]
+        return torch.cat(parts).reshape(self.actions.shape[:2])
 
 
 def generator_of(seed: int, part: int) -> torch.Generator:

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +25,7 @@ from sport_ray.comparators.presa.losses import Multiplier
 from sport_ray.comparators.presa.segments import Segments
 from sport_ray.comparators.presa.settings import AlignmentSettings
 from sport_ray.policies.network import GaussianNetwork
+from sport_ray.policies.threads import one_thread
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,9 +82,10 @@ def clone(
     network = _copy(base)
     optimizer = torch.optim.Adam(network.parameters(), lr=settings.lr)
     generator = generator_of(seed, 0)
-    observations, actions = _flat(segments)
+    observations = torch.from_numpy(segments.observations).flatten(0, 1)
+    actions = torch.from_numpy(segments.actions).flatten(0, 1)
     rows = min((2 * settings.batch_pairs + settings.batch_segments) * segments.length, len(actions))
-    with _one_thread():
+    with one_thread():
         for step in range(settings.clone_steps):
             chosen = torch.randint(len(actions), (rows,), generator=generator)
             loss = -network(observations[chosen]).log_prob(actions[chosen]).mean()
@@ -116,7 +116,7 @@ def align(
         settings.safety_target,
         settings.multiplier_max,
     )
-    with _one_thread():
+    with one_thread():
         run = Batches(reference, segments, settings, seed)
         optimizer = torch.optim.Adam(network.parameters(), lr=settings.lr)
         for step in range(steps):
@@ -144,14 +144,6 @@ def _copy(network: GaussianNetwork) -> GaussianNetwork:
     return trainable.train()
 
 
-def _flat(segments: Segments) -> tuple[Tensor, Tensor]:
-    """All steps of all segments: observations (N·L, O) and actions (N·L, D)."""
-    return (
-        torch.from_numpy(segments.observations).flatten(0, 1),
-        torch.from_numpy(segments.actions).flatten(0, 1),
-    )
-
-
 def _descend(
     network: GaussianNetwork,
     optimizer: torch.optim.Optimizer,
@@ -173,14 +165,3 @@ def _descend(
 def _require_finite(network: GaussianNetwork) -> None:
     if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
         raise ArithmeticError("training diverged: the policy's weights are not finite")
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Sums split over threads would not repeat to the bit."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -113,14 +113,16 @@ def search(
             smoothness = settings.smoothness_margin * _largest_second_difference(
                 centre, around, back, settings.probe_radius
             )
-        model = _model(moves, centre, around, here, verdict.upper_bound, smoothness, settings)
-        limit = LocalModel(
-            model.value - tests.max_violation,
-            model.value_error,
-            model.gradient,
-            model.gradient_error,
+        excess = here.violated.mean() - tests.max_violation
+        # The error is what the test's upper bound adds, so standing still is always possible. Minus
+        # 2⁻⁵²: the sum of value and error must not round to above the bound that was tested.
+        unsure = max(verdict.upper_bound - here.violated.mean() - 2.0**-52, 0.0)
+        model = LocalModel(
+            np.array([excess]),
+            np.array([unsure]),
+            *_slope(moves, centre, around, smoothness, settings.error_factor),
         )
-        region = SafeRegion(limit, np.array([smoothness]), settings.trust_radius)
+        region = SafeRegion(model, np.array([smoothness]), settings.trust_radius)
         gains = np.array([np.mean(one.objective - centre.objective) for one in around])
         target = region.project(theta, -settings.step_size * np.linalg.pinv(moves) @ gains).theta
         if target is None or np.array_equal(target, theta):
@@ -150,30 +152,19 @@ def search(
     )
 
 
-def _model(
-    moves: Array,
-    centre: Episodes,
-    around: list[Episodes],
-    here: Episodes,
-    upper_bound: float,
-    smoothness: float,
-    settings: SearchSettings,
-) -> LocalModel:
-    """The violation probability around θ: its value from the test, differences from the probes.
+def _slope(
+    moves: Array, centre: Episodes, around: list[Episodes], smoothness: float, error_factor: float
+) -> tuple[Array, Array]:
+    """The violation probability's gradient around θ (1, d) and its error (1,), from the probes.
 
-    The value's error is what the test's upper bound adds, so standing still is always possible.
     Differences under common random numbers have a standard error of √(flips/n)/√n at most; one
     flip too many is added, since no flip among n scenarios does not mean that there are none.
     """
     n = len(centre.violated)
     flips = np.array([np.abs(one.violated - centre.violated).sum() for one in around])
     differences = np.array([[np.mean(one.violated - centre.violated)] for one in around])
-    errors = settings.error_factor * np.sqrt(flips + 1.0)[:, None] / n
-    gradient, gradient_error = fit_differences(moves, differences, errors, np.array([smoothness]))
-    value = np.array([here.violated.mean()])
-    # Minus 2⁻⁵²: the sum of value and error must not round to above the bound that was tested.
-    error = np.maximum(upper_bound - value - 2.0**-52, 0.0)
-    return LocalModel(value, error, gradient, gradient_error)
+    errors = error_factor * np.sqrt(flips + 1.0)[:, None] / n
+    return fit_differences(moves, differences, errors, np.array([smoothness]))
 
 
 def _largest_second_difference(

@@ -5,7 +5,7 @@ v = (std / std_base)^2, B = 1 - v, w = B / v), the minimiser of KL(projected || 
 
     sum_i [ -log(1 - B_i) / 2 + delta_i^2 / (2 B_i) ] <= log_alpha
 
-has one multiplier lam >= 0 and, per dimension (METHOD section 4),
+has one multiplier lam >= 0 and, per dimension (arXiv 2504.06386, section 4),
 
     delta = d B / (B + lam t^2),   (1 + lam) w + K h(z) = F0,   F0 = 1/t^2 + K - (1 + lam),
     K = d^2 / (lam t^4),   z = B / (lam t^2),   h(z) = z (2 + z) / (1 + z)^2,

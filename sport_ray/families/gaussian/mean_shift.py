@@ -33,7 +33,7 @@ def project_mean_shift(
     numbers, with the rounding error of its float64 evaluation added, is <= radius^2. No gradient.
     ValueError names the argument and index.
 
-    Source: the ball of the Gaussian trade-off (arXiv 1905.02383; METHOD section 7).
+    Source: the ball of the Gaussian trade-off (arXiv 1905.02383; docs/bounds.md, section 6).
     """
     inputs = (mean_base, std_base, mean_task)
     dtype = promoted(inputs)

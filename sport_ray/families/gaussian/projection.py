@@ -54,7 +54,7 @@ def project_kl(
             finite and >= 0 (naming the argument and its first bad index), another dtype, or a
             base or log_alpha that requires a gradient.
 
-    Source: arXiv 2504.06386, section 4; the solution is METHOD section 4's, derived in kernels.py.
+    Source: arXiv 2504.06386, section 4; the solution is derived in kernels.py.
     """
     inputs = (mean_base, std_base, mean_task, std_task)
     if isinstance(mean_task, Tensor) and isinstance(std_task, Tensor) and torch.is_grad_enabled():

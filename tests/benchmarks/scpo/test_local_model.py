@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from benchmarks.scpo.optimise import fit_local_model
 from benchmarks.scpo.smoothness import given_smoothness
-from sport_ray.comparators.scpo import perturbations
+from sport_ray.comparators.scpo.local_model import perturbations
 from tests.benchmarks.scpo.smooth_problem import NoisyProblem, SmoothProblem
 
 

@@ -87,8 +87,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "num_scenarios": 200,
             "num_violations": 1,
             "posterior_beta": 0.01,
-            "max_log_ratio": None,
-            "max_prefix_log_ratio": None,
+            "max_log_ratio": 0.0,  # every policy here is the base
+            "max_prefix_log_ratio": 0.0,
             "alpha_mu": 1.0,
             "alpha_p": 1.0,
             "horizon": cell.horizon,
@@ -272,3 +272,36 @@ def test_a_certificate_that_its_table_does_not_give_is_not_exported(
     status, output = run("export", cell, "--results", root, "--out", tmp_path / "out")
     assert status == 2
     assert "table.parquet does not exist" in output
+
+
+def test_a_policy_file_runs_no_module_that_it_names(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Provenance is what a policy says of itself; a cell outside the plan is looked up there."""
+    (tmp_path / "named_by_a_file.py").write_text("raise SystemExit('it ran')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    cell_id = wanted(results, "ratio")
+    record = json.loads((results / "cells" / cell_id / "record.json").read_text())
+    policy = f"policies/{record['policy_digest'][:16]}/policy.json"
+
+    def name_a_module(manifest: dict[str, Any]) -> None:
+        cell = {"constraint": {"name": "named_by_a_file:x", "alpha": 1.02}}
+        manifest["provenance"] = {"job": {"cells": [cell]}}
+
+    root = spoiled(results, tmp_path / "results", policy, name_a_module)
+    study = json.loads((root / "study.json").read_text())
+    study["sweep"]["seeds"] = [7]  # so that the cell is none of the plan's
+    (root / "study.json").write_text(json.dumps(study))
+    given = ("export", cell_id, "--results", root, "--out", tmp_path / "out")
+    status, output = run(*given)
+    assert (status, "is not imported because a file names it" in output) == (2, True), output
+
+
+def test_a_cell_that_left_its_constraint_does_not_go_out(results: Path, tmp_path: Path) -> None:
+    cell_id = wanted(results, "ratio")
+    file = f"cells/{cell_id}/record.json"
+    root = spoiled(
+        results, tmp_path / "results", file, lambda record: record.update(max_log_ratio=5.0)
+    )
+    status, output = run("export", cell_id, "--results", root, "--out", tmp_path / "out")
+    assert (status, "left the constraint 'ratio'" in output) == (2, True), output

@@ -27,6 +27,7 @@ def test_every_key_of_every_section_has_a_meaning() -> None:
     assert table["`certificate.stop.target`"][1:3] == ("number > 0, < 1", "required")
     assert "Keys as in `training`." in table["`unconstrained_training`"][3]
     assert "`unconstrained_training.lr`" not in table
+    assert "`task_policies.scpo.iterations`" in table
 
 
 def test_a_key_without_a_docstring_has_no_meaning_and_types_are_told_in_words() -> None:

@@ -12,7 +12,7 @@ import sport_ray.experiments.sweep.cell
 from sport_ray.canonical import digest, write_json
 from sport_ray.experiments.config.study import Study, load_study
 from sport_ray.experiments.results.folder import StudyFolder
-from sport_ray.experiments.sweep.driver import pending_jobs, summarise
+from sport_ray.experiments.sweep.driver import summarise
 from sport_ray.experiments.sweep.plan import Plan
 from tests.experiments.known_certificate import certificate
 
@@ -132,7 +132,7 @@ def test_a_level_out_of_reach_at_one_horizon_is_told_and_has_no_cells_there(smal
 def test_a_folder_says_by_the_id_what_is_finished_and_is_told_the_plan(small_study, tmp_path):
     study = Study.model_validate(small_study)
     folder, plan = StudyFolder(tmp_path / "results", study), Plan.of(study, certificate())
-    assert pending_jobs(folder, plan) == list(plan.jobs)
+    assert plan.missing_jobs(folder) == list(plan.jobs)
     shared, *single = plan.jobs
     for cell in shared.cells:
         write_json(folder.record(cell.id), {"cell_id": cell.id, "status": "finished"})
@@ -140,7 +140,7 @@ def test_a_folder_says_by_the_id_what_is_finished_and_is_told_the_plan(small_stu
     write_json(folder.record(failed), {"cell_id": failed, "status": "failed"})
     assert folder.is_finished(shared.cells[0].id)
     assert not folder.is_finished(failed)
-    assert pending_jobs(folder, plan) == single
+    assert plan.missing_jobs(folder) == single
     folder.write_plan(plan)
     written: dict[str, Any] = json.loads((folder.root / "plan.json").read_text())
     assert written["cells"] == list(plan.cells)

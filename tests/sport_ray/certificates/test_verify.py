@@ -26,7 +26,8 @@ from sport_ray.rollouts import (
     run_scenarios,
 )
 from sport_ray.rollouts.table_file import OutcomeWriter, file_sha256, read_outcomes
-from sport_ray.versions import source_digests, versions
+from sport_ray.sources import environment_sources
+from sport_ray.versions import versions
 
 COUNT, TABLE = 260, "certificate_outcomes.parquet"
 PLAN = ScenarioPlan(
@@ -55,7 +56,7 @@ def save(folder: Path, outcomes: Outcomes, base_digest: str) -> None:
         outcomes_file=TABLE,
         outcomes_sha256=file_sha256(folder / TABLE),
         versions=versions(),
-        code=source_digests(PLAN.env_id),
+        code=environment_sources(PLAN.env_id).code,
     )
     save_certificate(folder / "certificate.json", certificate)
 
@@ -202,19 +203,20 @@ def rewrite(folder: Path, **changes) -> Path:
     return path
 
 
-@pytest.mark.parametrize("module", ["verify_trap", "verify_trap.inner", "this"])
+@pytest.mark.parametrize("module", ["verify_trap", "verify_trap.inner", "this", "port"])
 def test_no_module_that_a_file_names_is_run(module, folder, tmp_path, monkeypatch, capsys):
     trap = tmp_path / "verify_trap"
     trap.mkdir()
     for name in ("__init__", "inner"):
         (trap / f"{name}.py").write_text("open('ran', 'w'); raise SystemExit('ran')")
+    (tmp_path / "port.py").write_text((trap / "inner.py").read_text())  # a part of our own name
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.chdir(tmp_path)
     path = rewrite(folder, env_id=f"{module}:evil/Walk-v0")
     checks = {c.name: c for c in verify_certificate(path, rerun=10)}
     assert not (tmp_path / "ran").exists()
     assert capsys.readouterr().out == ""
-    assert not {"verify_trap", "this"} & set(sys.modules)
+    assert not {"verify_trap", "this", "port"} & set(sys.modules)
     assert checks["rerun"].passed is False
     assert f"--trust-module {module}" in checks["rerun"].detail
     assert checks["code"].passed is None
@@ -238,7 +240,10 @@ def test_a_trusted_module_is_run(folder, tmp_path, monkeypatch):
 def test_it_says_of_which_files_it_knows(folder, tmp_path, monkeypatch):
     (tmp_path / "verify_law.py").write_text("GAIN = 1")
     monkeypatch.syspath_prepend(str(tmp_path))
-    code = {**source_digests(PLAN.env_id), "verify_law": file_sha256(tmp_path / "verify_law.py")}
+    code = {
+        **environment_sources(PLAN.env_id).code,
+        "verify_law": file_sha256(tmp_path / "verify_law.py"),
+    }
     [check] = [c for c in verify_certificate(rewrite(folder, code=code)) if c.name == "code"]
     assert check.passed
     assert "no others" in check.detail

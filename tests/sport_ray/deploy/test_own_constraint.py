@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import torch
 
 from sport_ray.constraints import CONSTRAINTS, Evidence, RatioConstraint
 from sport_ray.deploy import audit_log, load, read_bundle
@@ -74,3 +75,28 @@ def test_where_nobody_has_defined_it_the_bundle_says_so(
         match=r":few_steps' is defined in the module .* not imported because a file names it",
     ):
         load(tmp_path / "bundle")
+
+
+def test_a_class_that_never_says_no_is_held_to_the_limit_that_it_states(
+    kind: type[RatioConstraint], export_of: Callable[..., Export], observations: np.ndarray,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """What is promised rests on ``log_ratio_limit``; its own ``within`` is not taken for it."""
+
+    @dataclass(frozen=True)
+    class Careless(kind):  # type: ignore[misc,valid-type]
+        name: ClassVar[str] = "careless"
+
+        def project(self, base: Any, task: Any, limits: Any = None) -> Any:
+            return task
+
+        def within(self, step: Any, base: Any, limits: Any) -> torch.Tensor:
+            return torch.ones(len(step), dtype=torch.bool)
+
+    write_bundle(tmp_path / "bundle", export_of("ratio", constraint=Careless(alpha=1.001)))
+    policy = load(tmp_path / "bundle", on_breach="base")
+    policy.reset(1)
+    for row in observations[:6]:
+        policy.act(row)
+        assert policy.last is not None
+        assert policy.last.played == "base"

@@ -34,7 +34,7 @@ def generators(count, first=0):
 @pytest.mark.parametrize("bias", [{}, {"actuation_bias": 0.1, "start_bias": 0.1}])
 def test_without_noise_nothing_more_is_drawn(layout, drawn, bias):
     zeros = {"actuation_noise": 0.0, "start_noise": [0.0, 0.0, 0.0]}
-    simulator = PointReachAvoidSimulator(3, layout, **zeros, **bias)
+    simulator = PointReachAvoidSimulator(3, layout=layout, **zeros, **bias)
     rngs, expected = generators(3), generators(3)
     simulator.reset([0, 1, 2], rngs)
     for _ in range(BLOCK + 2):
@@ -61,8 +61,8 @@ def test_without_noise_the_recordings_are_reproduced_to_the_bit(recorded, replay
 @pytest.mark.parametrize("layout", ["fixed", "random"])
 def test_noise_is_added_to_the_start_and_to_actions_before_they_are_clipped(layout):
     """The same robot without noise, given the noise by hand from an equal generator."""
-    noisy = PointReachAvoidSimulator(1, layout, **NOISE)
-    plain = PointReachAvoidSimulator(1, layout)
+    noisy = PointReachAvoidSimulator(1, layout=layout, **NOISE)
+    plain = PointReachAvoidSimulator(1, layout=layout)
     rng, actions = np.random.default_rng(3), np.random.default_rng(4).uniform(-1, 1, (70, 1, 2))
     noisy.reset([0], [np.random.default_rng(3)])
     start = sample_layout(rng) if layout == "random" else FIXED_LAYOUT

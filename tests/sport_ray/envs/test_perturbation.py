@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sport_ray.bounds import gaussian_max_ratio
-from sport_ray.envs.perturbation import parse_perturbation, perturbation_ratios
+from sport_ray.envs.perturbation import Perturbation, perturbation_ratios
 from sport_ray.envs.point_reach_avoid import PointReachAvoidEnv
 from sport_ray.envs.simulator import PointReachAvoidSimulator
 from sport_ray.envs.vector import PointReachAvoidVectorEnv
@@ -16,12 +16,17 @@ from sport_ray.errors import UserError
 
 
 def test_a_number_stands_for_all_coordinates():
-    world = parse_perturbation(0.2, [0.1, -0.1], np.float64(0.05), (0, 0, 1))
+    world = Perturbation(
+        actuation_noise=0.2,
+        actuation_bias=[0.1, -0.1],
+        start_noise=np.float64(0.05),
+        start_bias=(0, 0, 1),
+    )
     assert world.actuation_noise == (0.2, 0.2)
     assert world.actuation_bias == (0.1, -0.1)
     assert world.start_noise == (0.05,) * 3
     assert world.start_bias == (0.0, 0.0, 1.0)
-    assert parse_perturbation(actuation_noise=np.array([0.1, 0.2])).actuation_noise == (0.1, 0.2)
+    assert Perturbation(actuation_noise=np.array([0.1, 0.2])).actuation_noise == (0.1, 0.2)
 
 
 @pytest.mark.parametrize("name", ["actuation_noise", "actuation_bias", "start_noise", "start_bias"])

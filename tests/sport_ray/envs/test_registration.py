@@ -17,7 +17,7 @@ ENV_ID = "sport_ray/PointReachAvoid-v0"
 def test_id_makes_the_single_and_the_vector_environment():
     single = gymnasium.make(ENV_ID, layout="random", horizon=7)
     assert isinstance(single.unwrapped, PointReachAvoidEnv)
-    assert single.unwrapped.simulator.horizon == 7
+    assert single.unwrapped.simulator.settings.horizon == 7
     vector = gymnasium.make_vec(ENV_ID, num_envs=3, reward="base")
     assert isinstance(vector, PointReachAvoidVectorEnv)
     assert vector.num_envs == 3

@@ -56,9 +56,9 @@ def test_results_do_not_depend_on_the_batch(recorded):
     """Bit for bit: all slots at once, in another order, or one at a time."""
     actions = np.random.default_rng(5).uniform(-1.2, 1.2, (40, 32, 2))
     slots = np.arange(32)
-    together = PointReachAvoidSimulator(32, "random", horizon=20)
-    shuffled = PointReachAvoidSimulator(40, "random", horizon=20)
-    alone = PointReachAvoidSimulator(1, "random", horizon=20)
+    together = PointReachAvoidSimulator(32, layout="random", horizon=20)
+    shuffled = PointReachAvoidSimulator(40, layout="random", horizon=20)
+    alone = PointReachAvoidSimulator(1, layout="random", horizon=20)
     order = np.random.default_rng(6).permutation(32)
     together.reset(slots, generators(32))
     shuffled.reset(order + 8, [generators(32)[i] for i in order])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 
 import gymnasium
@@ -13,7 +12,6 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from sport_ray.envs.layouts import FIXED_LAYOUT
 from sport_ray.envs.point_reach_avoid import PointReachAvoidEnv
-from sport_ray.envs.simulator import PointReachAvoidSimulator
 from sport_ray.envs.vector import PointReachAvoidVectorEnv
 from sport_ray.errors import UserError
 
@@ -30,18 +28,6 @@ def assert_same(got, want):
     else:
         np.testing.assert_array_equal(got, want)
         assert np.asarray(got).dtype == np.asarray(want).dtype
-
-
-def test_the_three_signatures_are_the_same_but_for_the_number_and_the_pictures():
-    """Written out three times: ``takes_horizon`` and gymnasium's own messages read them."""
-
-    def arguments(kind):
-        given = inspect.signature(kind).parameters.values()
-        return [one for one in given if one.name not in ("num_envs", "num_slots", "render_mode")]
-
-    assert len(arguments(PointReachAvoidSimulator)) == 9
-    assert arguments(PointReachAvoidEnv) == arguments(PointReachAvoidSimulator)
-    assert arguments(PointReachAvoidVectorEnv) == arguments(PointReachAvoidSimulator)
 
 
 @pytest.mark.parametrize("end_on_violation", [True, False])

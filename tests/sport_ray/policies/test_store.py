@@ -224,3 +224,16 @@ def test_the_bundled_base_fits_the_point_robot():
     assert policy_digest(base.network) == base.digest
     assert base.provenance["command"]
     assert (BUNDLED / WEIGHTS).stat().st_size < 1_000_000
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_a_policy_is_read_as_it_is_whatever_torchs_default_dtype(folder, network, dtype):
+    """A network that was made in another dtype would cast the weights: another policy."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        read = load_policy(folder).network
+    finally:
+        torch.set_default_dtype(before)
+    assert policy_digest(read) == policy_digest(network)
+    assert {value.dtype for value in read.state_dict().values()} == {torch.float32}

@@ -18,7 +18,7 @@ from sport_ray.tracking.analysis.conservativeness import (
     other_kinds,
     setting_table,
 )
-from sport_ray.tracking.figures.conservativeness import NAME, draw_ladder
+from sport_ray.tracking.figures.conservativeness import draw_ladder
 from sport_ray.tracking.figures.style import look
 from sport_ray.tracking.report.write import write_report
 from sport_ray.tracking.results.records import read_results
@@ -116,7 +116,7 @@ def test_the_figure_and_the_section(make_results, make_kinds, tmp_path) -> None:
     written = pd.read_csv(folder / "conservativeness.csv")
     assert len(written) == 4
     for suffix in ("png", "svg"):
-        assert (folder / "figures" / f"{NAME}.{suffix}").stat().st_size > 1000
+        assert (folder / "figures" / f"conservativeness.{suffix}").stat().st_size > 1000
     budgets = ladder_of(make_kinds(change=reached, kinds=("pathwise",)))
     with look():
         assert draw_ladder(budgets, tmp_path) is None

@@ -15,16 +15,17 @@ from rich.console import Console
 
 from sport_ray.tracking import load_results
 from sport_ray.tracking.analysis.pareto import (
-    PARETO_COLUMNS,
     RISK_KINDS,
     candidates,
+    pareto_columns,
     pareto_front,
-    pareto_rows,
     pareto_table,
 )
 from sport_ray.tracking.analysis.pareto_table import print_pareto
 from sport_ray.tracking.results.csv_text import write_csv
+from sport_ray.tracking.results.performance import STEPS
 from sport_ray.tracking.results.statistics import aggregate
+from sport_ray.tracking.results.table import plain_rows
 
 # Few distinct values, so that ties are the rule.
 coordinate = st.one_of(st.integers(0, 4).map(float), st.floats(0, 1), st.just(float("inf")))
@@ -62,7 +63,7 @@ def test_only_bounds_below_one_are_candidates(results: Path) -> None:
 def test_table_holds_all_fronts_and_nothing_dominated(results: Path) -> None:
     settings = aggregate(load_results(results))
     table = pareto_table(settings)
-    assert list(table.columns) == PARETO_COLUMNS
+    assert list(table.columns) == pareto_columns(STEPS)
     assert set(table["risk_kind"]) == set(RISK_KINDS)
     for kind, front in table.groupby("risk_kind"):
         points = list(zip(front["risk"], front["mean_steps_to_goal"], strict=True))
@@ -77,13 +78,13 @@ def test_table_holds_all_fronts_and_nothing_dominated(results: Path) -> None:
 def test_csv_agrees_with_the_table(results: Path, tmp_path: Path) -> None:
     table = pareto_table(aggregate(load_results(results)))
     again = pd.read_csv(write_csv(table, tmp_path / "pareto.csv"))
-    assert list(again.columns) == PARETO_COLUMNS
+    assert list(again.columns) == pareto_columns(STEPS)
     for name in ("risk", "mean_steps_to_goal", "posterior_bound", "empirical_violation_rate"):
         assert again[name].tolist() == table[name].tolist()
 
 
 def test_rows_are_plain_values(results: Path) -> None:
-    rows = pareto_rows(load_results(results))
+    rows = plain_rows(pareto_table(aggregate(load_results(results))))
     free = [row for row in rows if not row["projected"]]
     assert free
     assert {row["risk_kind"] for row in free} == {"posterior_bound", "empirical_violation_rate"}
@@ -94,7 +95,7 @@ def test_print_shows_bounds_rounded_up(results: Path) -> None:
     console = Console(width=140, record=True, file=io.StringIO())
     print_pareto(console, load_results(results))
     text = console.export_text()
-    first = pareto_rows(load_results(results))[0]
+    first = plain_rows(pareto_table(aggregate(load_results(results))))[0]
     assert "Certified before any rollout" in text
     line = next(line for line in text.splitlines() if line.startswith("  PPO, α = "))
     assert (

@@ -37,6 +37,9 @@ def cell(method, constraint, eps_max, seed, steps, alpha=None, **more):
         "empirical_violation_rate": 0.001,
         "posterior_bound": 0.01,
         "eps_base": EPS_BASE,
+        "alpha_mu": 1.0,
+        "alpha_p": 1.0,
+        "hyperparameters": None,
     } | more
 
 

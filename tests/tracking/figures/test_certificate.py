@@ -23,6 +23,6 @@ def test_the_bound_is_met_with_equality() -> None:
 
 
 def test_published_example() -> None:
-    # METHOD section 6: T = 21, eps_base = 0.00928, level 1 -> alpha = 1.2496.
+    # The paper: T = 21, eps_base = 0.00928, level 1 -> alpha = 1.2496.
     log_alpha = largest_log_alpha(np.array([0.00928]), np.array([21.0]), 1.0)
     assert math.exp(log_alpha[0]) == pytest.approx(1.2496, abs=1e-4)

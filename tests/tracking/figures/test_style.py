@@ -10,6 +10,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 
 from sport_ray.tracking.figures.style import (
@@ -66,7 +67,7 @@ def test_saving_twice_gives_the_same_bytes_and_leaves_the_look_alone(tmp_path: P
             figure, grid = new_figure(3, 2)
             grid[0][0].plot([1, 2], [3, 4], "o-", label="α")
             grid[0][0].legend()
-            text = save(figure, folder, "one")
+            text = save(figure, folder, "one", "One", "").svg
         assert (folder / "one.svg").read_text() == text
         return [(folder / f"one.{suffix}").read_bytes() for suffix in ("png", "svg")]
 
@@ -87,7 +88,7 @@ def test_saving_twice_gives_the_same_bytes_and_leaves_the_look_alone(tmp_path: P
 )
 def test_few_seeds_are_said_on_the_figure(counts: list[int], said: str) -> None:
     figure, _ = new_figure(4, 3)
-    say_few_seeds(figure, counts)
+    say_few_seeds(figure, pd.Series(counts, dtype=int))
     assert figure.get_suptitle() == said
 
 

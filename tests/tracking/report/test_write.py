@@ -13,11 +13,11 @@ import pytest
 
 from sport_ray.errors import UserError
 from sport_ray.tracking import load_results, write_report
+from sport_ray.tracking.analysis.tables import tables_of
 from sport_ray.tracking.figures import draw_figures
 from sport_ray.tracking.report.svg import inline_svg
 from sport_ray.tracking.results.csv_text import csv_text
 from sport_ray.tracking.results.records import read_results
-from sport_ray.tracking.results.statistics import aggregate
 from sport_ray.tracking.results.table import results_table
 from tests.tracking.conftest import write_kinds
 
@@ -213,8 +213,7 @@ def test_inline_svg_follows_the_theme_and_keeps_ids_apart(built: Path) -> None:
 
 def test_draw_figures_returns_captions_with_seeds(built: Path) -> None:
     folder = read_results(built)
-    frame = results_table(folder.records)
-    drawn, skipped = draw_figures(folder, frame, aggregate(frame))
+    drawn, skipped = draw_figures(folder, tables_of(folder))
     assert tuple(drawn) == FIGURES
     assert set(skipped) == {"speedup", "task_policies"}  # no ε_max, and PPO alone
     for name in ("risk", "steps_to_goal", "pareto", "trajectories", "policies"):
@@ -249,7 +248,7 @@ def test_a_study_of_budgets_says_what_certified_risk_buys(kinds: Path) -> None:
 def test_figures_over_alpha_leave_other_kinds_out_and_say_so(kinds: Path) -> None:
     folder = read_results(kinds)
     frame = results_table(folder.records)
-    drawn, _ = draw_figures(folder, frame, aggregate(frame))
+    drawn, _ = draw_figures(folder, tables_of(folder))
     for name in ("risk", "steps_to_goal"):
         assert drawn[name].caption.endswith("Gauss–Rényi, mean shift, pathwise budget.")
     gauss = frame.loc[frame["constraint"] == "gauss_renyi", "alpha"].max()

@@ -59,3 +59,13 @@ def test_what_is_committed_follows_from_its_certificates(folder: Path) -> None:
     found = read_results(folder)
     assert found.unreadable == ()
     assert len(found.records) == len((folder / "cells.csv").read_text().splitlines()) - 1
+
+
+def test_a_cell_that_is_there_twice_is_refused(published: tuple[Path, Path]) -> None:
+    """The later row would hide the earlier one, and what it refutes."""
+    _, folder = published
+    table = folder / "cells.csv"
+    head, first, *rest = table.read_text().splitlines()
+    table.write_text("\n".join([head, first, first, *rest]) + "\n")
+    with pytest.raises(UserError, match="a cell_id is there twice"):
+        read_results(folder)

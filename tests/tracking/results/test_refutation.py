@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,38 @@ def test_a_refuted_study_certifies_nothing(make_results) -> None:
     console = Console(width=100, record=True)
     print_pareto(console, frame)
     assert "the data refute the promises" in console.export_text()
+
+
+def typed_over(folder: Path, cell_id: str) -> None:
+    file = folder / "cells" / cell_id / "record.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"posterior_bound": 0.5}))
+
+
+def out_of_the_plan(folder: Path, cell_id: str) -> None:
+    cells = [file.parent.name for file in folder.glob("cells/*/record.json")]
+    others = [cell for cell in cells if cell != cell_id]
+    (folder / "plan.json").write_text(json.dumps({"cells": others, "jobs": []}))
+
+
+@pytest.mark.parametrize("spoil", [typed_over, out_of_the_plan])
+def test_a_record_that_is_left_out_still_speaks_against_the_promise(make_results, spoil) -> None:
+    """Typed over, or of an earlier plan under the same certificate: shown nowhere, yet heard."""
+    folder = make_results(change=windy)
+    [refuted] = refutations_in(folder)
+    spoil(folder, refuted.cell_id)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        frame = load_results(folder)
+    assert refuted.cell_id not in set(frame["cell_id"])
+    assert [one.cell_id for one in refutations_in(folder)] == [refuted.cell_id]
+    assert not frame["certified"].any()
+
+
+def test_without_a_certificate_nothing_is_certified(make_results) -> None:
+    folder = make_results()
+    assert load_results(folder)["certified"].any()
+    (folder / "certificate.json").unlink()
+    assert not load_results(folder)["certified"].any()
 
 
 def test_a_study_whose_promises_hold_raises_no_alarm(make_results, make_kinds) -> None:

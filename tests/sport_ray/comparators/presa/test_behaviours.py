@@ -5,8 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sport_ray.comparators.presa import BEHAVIOURS, available_behaviours, require_behaviours
-from sport_ray.comparators.presa.behaviours import lidar_target, make_behaviour
+from sport_ray.comparators.presa.behaviours import (
+    BEHAVIOURS,
+    available_behaviours,
+    lidar_target,
+    make_behaviour,
+    require_behaviours,
+)
 from sport_ray.comparators.presa.episodes import collect
 from sport_ray.envs.observation import GOAL_LIDAR, HAZARD_LIDAR, LIDAR_BINS
 from sport_ray.envs.simulator import PointReachAvoidSimulator
@@ -19,7 +24,7 @@ TANH = ActionMapping("tanh")
 
 def test_bearing_and_distance_are_read_off_the_lidars():
     count = 400
-    simulator = PointReachAvoidSimulator(count, "random")
+    simulator = PointReachAvoidSimulator(count, layout="random")
     slots = np.arange(count)
     observation, _ = simulator.reset(slots, [np.random.default_rng(i) for i in range(count)])
     x, y, heading = simulator.poses(slots).T

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from sport_ray.comparators.presa import Multiplier, preference_loss, safety_loss, segment_log_ratio
+from sport_ray.comparators.presa.losses import (
+    Multiplier,
+    preference_loss,
+    safety_loss,
+    segment_log_ratio,
+)
 from sport_ray.policies import GaussianNetwork, PolicySpec
 
 

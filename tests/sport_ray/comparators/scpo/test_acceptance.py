@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from sport_ray.bounds import scenario_bound
-from sport_ray.comparators.scpo import AcceptanceTests
-from sport_ray.comparators.scpo.acceptance import split
+from sport_ray.comparators.scpo.acceptance import AcceptanceTests, split
 
 
 def test_candidates_chosen_by_earlier_results_are_accepted_wrongly_at_most_beta_of_the_time():

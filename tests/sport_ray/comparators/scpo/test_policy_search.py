@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from sport_ray.comparators.scpo import AcceptanceTests
+from sport_ray.comparators.scpo.acceptance import AcceptanceTests
 from sport_ray.comparators.scpo.policy_rollouts import CountedRollouts
 from sport_ray.comparators.scpo.policy_search import SearchSettings, search
 from sport_ray.comparators.scpo.subspace import OutputSubspace

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sport_ray.comparators.scpo import LocalModel, SafeRegion
+from sport_ray.comparators.scpo.local_model import LocalModel
+from sport_ray.comparators.scpo.safe_region import SafeRegion
 
 
 def random_region(seed: int, safe_origin: bool = True) -> tuple[SafeRegion, np.ndarray]:

@@ -1,0 +1,85 @@
+"""Writes a cell's record: what it is of, what was measured, or why it failed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from sport_ray.canonical import write_atomic, write_json
+from sport_ray.certificates import Certificate
+from sport_ray.experiments.results.failures import reason_of, traceback_text
+from sport_ray.experiments.results.folder import StudyFolder
+from sport_ray.experiments.sweep.cell import Cell
+from sport_ray.tracking.results.record import (
+    FINISHED,
+    Evaluation,
+    Header,
+    Outcome,
+    Record,
+    Training,
+)
+
+
+def finished_record(
+    folder: StudyFolder,
+    certificate: Certificate,
+    cell: Cell,
+    training: Training,
+    evaluation: Evaluation,
+    measured: dict[str, Any],
+) -> Record:
+    """The record of a finished cell; measured: what else its source found in training."""
+    about = _header(folder, certificate, cell)
+    return Record(about, FINISHED, training, evaluation, {**_own_numbers(about, cell), **measured})
+
+
+def write_record(folder: StudyFolder, cell: Cell, record: Record) -> None:
+    """Write it, unless the cell has one: a node that was taken for lost may have gone on."""
+    if not folder.is_finished(cell.id):
+        write_json(folder.record(cell.id), record.to_json())
+
+
+def write_failure(
+    folder: StudyFolder, certificate: Certificate, cell: Cell, error: Exception
+) -> None:
+    """Record that a cell failed and why; the traceback goes to a file beside the record."""
+    if folder.is_finished(cell.id):
+        return  # another worker was quicker: what is finished stays
+    failed = Outcome(status="failed", reason=reason_of(error))
+    about = _header(folder, certificate, cell)
+    record = Record(about, failed)
+    path = folder.record(cell.id)
+    trace = traceback_text(error).encode("utf-8", "backslashreplace")
+    write_atomic(path.with_name("error.txt"), trace)
+    write_json(path, record.to_json())
+
+
+def _header(folder: StudyFolder, certificate: Certificate, cell: Cell) -> Header:
+    """What a record says of its cell, as of now."""
+    constraint = cell.constraint
+    return Header(
+        cell_id=cell.id,
+        study=folder.study.name,
+        source=cell.source,
+        projected=cell.projected,
+        constraint=constraint.name,
+        alpha=cell.alpha,
+        log_alpha=None if cell.alpha is None else constraint.log_ratio_limit,
+        log_budget=getattr(constraint, "log_budget", None),
+        mu=getattr(constraint, "mu", None),
+        horizon=cell.horizon,
+        seed=cell.seed,
+        hyperparameters=cell.hyperparameters_text,
+        eps_max=cell.eps_max,
+        base_digest=certificate.base_digest,
+        certificate_digest=certificate.digest,
+        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _own_numbers(about: Header, cell: Cell) -> dict[str, float]:
+    """Numbers of the cell's constraint that no column is for, as a new kind may have them."""
+    known = asdict(about)
+    numbers = cell.constraint.recorded()
+    return {name: value for name, value in numbers.items() if known.get(name) != value}

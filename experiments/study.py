@@ -11,7 +11,7 @@ from rich.console import Console
 
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.paths import user_path
-from sport_ray.experiments.notebook_view import at_work, default_console
+from sport_ray.experiments.in_process import at_work, default_console
 
 if TYPE_CHECKING:  # Ray and torch take seconds: each method loads what it needs
     import pandas as pd
@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # Ray and torch take seconds: each method loads what it needs
     from sport_ray.experiments.config.study import Study as Settings
     from sport_ray.experiments.results.folder import StudyFolder
     from sport_ray.experiments.results.status import Status
-    from sport_ray.experiments.stages.stages import Context
+    from sport_ray.experiments.stages.steps import Context
     from sport_ray.experiments.sweep.driver import SweepSummary
     from sport_ray.experiments.tuning.record import Tuning
 
@@ -210,7 +210,7 @@ class Study:
         hold together with the certificate's confidence, so the best may be picked. alpha_mu,
         alpha_p: density ratios of initial laws and dynamics, deployment over base.
         """
-        from sport_ray.experiments.stages.plan import plan_frame, plan_rows
+        from sport_ray.experiments.stages.permitted import plan_frame, plan_rows
 
         levels = [eps_max] if isinstance(eps_max, (int, float)) else eps_max
         world = {"alpha_mu": alpha_mu, "alpha_p": alpha_p}
@@ -280,7 +280,7 @@ class Study:
         return StudyFolder(self.results_dir, self.settings, self._text)
 
     def _at_work(self) -> AbstractContextManager[Context]:
-        from sport_ray.experiments.stages.stages import Context
+        from sport_ray.experiments.stages.steps import Context
 
         return at_work(
             Context(self.settings, self.source, self._folder(), self.console, self.address)

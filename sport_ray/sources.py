@@ -30,7 +30,9 @@ from sport_ray.errors import UserError
 OURS = "sport_ray"
 EXAMPLES = "sport_ray.experiments."
 """Environments of ours that are not part of the method: recorded like a user's own."""
-PARTS = ("compiled.py", "envs", "families", "policies", "properties", "rollouts", "streams.py")
+PARTS = (
+    "compiled.py", "envs", "families", "policies", "properties", "random_streams.py", "rollouts",
+)  # fmt: skip
 """Of sport_ray: what a base policy's scenarios run through."""
 
 LARGEST = 2**30

@@ -185,8 +185,8 @@ def plan_command(
     confidence, so picking the best costs nothing.
     """
     from sport_ray.certificates import load_certificate
-    from sport_ray.experiments.cli.plan import plan_table
-    from sport_ray.experiments.stages.plan import plan_rows, write_plan
+    from sport_ray.experiments.cli.permitted import plan_table
+    from sport_ray.experiments.stages.permitted import plan_rows, write_plan
 
     path = certificate_file(certificate)
     loaded = load_certificate(path)

@@ -12,7 +12,7 @@ from sport_ray.certificates import (
     load_certificate,
     save_certificate,
 )
-from sport_ray.certificates.memory import require_no_memory
+from sport_ray.certificates.independence import require_no_memory
 from sport_ray.certificates.recount import require_counted
 from sport_ray.errors import UserError
 from sport_ray.experiments.results.folder import StudyFolder

@@ -52,7 +52,7 @@ def export_of(root: Path, cell_id: str) -> Any:
             study of which any promise is refuted by its own data.
     """
     from sport_ray.certificates import load_certificate
-    from sport_ray.certificates.derived import derived_numbers
+    from sport_ray.certificates.record_check import derived_numbers
     from sport_ray.deploy.export import Export
     from sport_ray.experiments.config.environment import deployment_kwargs, perturbation
     from sport_ray.experiments.config.study import Study

@@ -9,7 +9,7 @@ from sport_ray.errors import UserError
 from sport_ray.experiments.cluster.session import ray_session
 from sport_ray.experiments.results.alarm import print_alarm
 from sport_ray.experiments.stages.certify import load_matching
-from sport_ray.experiments.stages.stages import (
+from sport_ray.experiments.stages.steps import (
     Context,
     do_sweep,
     ensure_base,

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from sport_ray.bounded import read_arrays
 from sport_ray.errors import UserError
 from sport_ray.policies.observations import Normalization
+from sport_ray.untrusted_files import read_arrays
 
 SNIPPET = (
     'vn = VecNormalize.load("vecnormalize.pkl", env); np.savez("obs.npz", mean=vn.obs_rms.mean, '

@@ -21,10 +21,10 @@ import torch
 
 from sport_ray.adapters.parts import float_bounds, require_float_actions
 from sport_ray.adapters.sb3_weights import GSDE, actor_from_weights
-from sport_ray.bounded import UNREADABLE, read_member, require_small
 from sport_ray.errors import UserError
 from sport_ray.policies.network import ACTIVATIONS, GaussianNetwork
 from sport_ray.policies.observations import Normalization
+from sport_ray.untrusted_files import UNREADABLE, read_member, require_small
 
 POLICIES = {
     "stable_baselines3.common.policies": "tanh",  # PPO, A2C: the activation by default

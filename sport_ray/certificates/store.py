@@ -11,10 +11,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from sport_ray.bounded import TooLarge, read_bytes
 from sport_ray.canonical import digest, readable_json, write_json
 from sport_ray.certificates.certificate import Certificate
 from sport_ray.errors import UserError
+from sport_ray.untrusted_files import TooLarge, read_bytes
 
 LARGEST = 64 * 2**20
 """Bytes of a file that is read: ten times a certificate of a hundred thousand steps."""

@@ -7,10 +7,10 @@ import json
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from sport_ray.bounded import TooLarge, read_bytes
 from sport_ray.canonical import digest, readable_json
 from sport_ray.errors import UserError
 from sport_ray.text import plain
+from sport_ray.untrusted_files import TooLarge, read_bytes
 
 SCHEMA = "sport-ray/bundle/3"
 MANIFEST = "manifest.json"

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from sport_ray.deploy.audit_log import SCHEMA, AuditLog
 from sport_ray.deploy.bundle import Bundle, read_bundle
 from sport_ray.deploy.guard import BeyondPromise, Guard, GuardState, OnBreach, OnOutside
+from sport_ray.deploy.one_call_at_a_time import Turn
 from sport_ray.deploy.seeds import Seed, seed_words, stream
 from sport_ray.deploy.step import Played, StepRecord, draw
-from sport_ray.deploy.turn import Turn
 from sport_ray.errors import UserError
 from sport_ray.rollouts.behaviour import Step
 from sport_ray.text import plain

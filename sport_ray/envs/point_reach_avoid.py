@@ -14,7 +14,7 @@ from sport_ray.envs.observation import OBSERVATION_SIZE
 from sport_ray.envs.rendering import check_render_mode, draw_picture
 from sport_ray.envs.reset_options import parse_reset_options
 from sport_ray.envs.simulator import PointReachAvoidSimulator
-from sport_ray.streams import stream
+from sport_ray.random_streams import stream
 
 _SLOT = np.zeros(1, dtype=np.int64)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sport_ray.envs.spaces import as_action, require_vectors
 from sport_ray.envs.stepping import EnvironmentFault, what_happened
 from sport_ray.errors import UserError
-from sport_ray.streams import seed_sequence
+from sport_ray.random_streams import seed_sequence
 
 
 class VectorStepping(VectorWrapper):

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from sport_ray.bounded import read_bytes
 from sport_ray.canonical import digest, write_atomic, write_json
 from sport_ray.errors import UserError
 from sport_ray.policies.network import MOST_PARAMETERS, GaussianNetwork, PolicySpec
+from sport_ray.untrusted_files import read_bytes
 
 SCHEMA = "sport-ray/policy/1"
 WEIGHTS = "policy.safetensors"

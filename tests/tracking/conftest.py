@@ -31,7 +31,7 @@ from sport_ray.bounds import (
     ratio_bound,
 )
 from sport_ray.certificates import Certificate, save_certificate
-from sport_ray.certificates.derived import derived_numbers
+from sport_ray.certificates.record_check import derived_numbers
 from sport_ray.tracking.results.record import COLUMN_NAMES
 
 ALPHAS = (1.0, 1.1, 1.25, 1.5, 3.0, 10.0)

@@ -18,7 +18,7 @@ from sport_ray.constraints.mean_shift import MeanShiftBudget
 from sport_ray.constraints.pathwise import PathwiseBudget
 from sport_ray.tracking.results.kinds import class_of, is_unconstrained
 from sport_ray.tracking.results.labels import kind_text
-from sport_ray.tracking.results.promised import bound_of, world_of
+from sport_ray.tracking.results.recomputed_bound import bound_of, world_of
 from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.table import plain_rows
 

@@ -81,7 +81,7 @@ def compare_studies(first: Results, second: Results) -> Comparison:
             at the same certified risk; promises that their data refute; no setting in common.
     """
     for one in (first, second):
-        require_unrefuted(one.path, f"{one.name} is not compared")
+        require_unrefuted(one.refutations, f"{one.name} is not compared")
     _require_alike(first, second)
     frames = [_keyed(table_of(one)) for one in (first, second)]
     name = _performance(*frames)

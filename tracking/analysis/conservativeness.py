@@ -31,7 +31,7 @@ from sport_ray.constraints import CONSTRAINTS
 from sport_ray.tracking.results.intervals import estimate
 from sport_ray.tracking.results.kinds import class_of
 from sport_ray.tracking.results.labels import bound_text, constraint_text, rate_text
-from sport_ray.tracking.results.promised import bound_of, world_of
+from sport_ray.tracking.results.recomputed_bound import bound_of, world_of
 from sport_ray.tracking.results.statistics import SETTING, rate_interval
 from sport_ray.tracking.results.table import plain_rows
 from sport_ray.tracking.results.task_policies import series_of_row, series_text

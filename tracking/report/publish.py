@@ -55,7 +55,7 @@ def publish(
     if out.exists() and any(out.iterdir()) and not written_by_us:
         raise UserError(f"{out} holds files that are no published results: give another folder")
     _require_whole(folder, report)
-    require_unrefuted(folder.path, f"{results} is not published")
+    require_unrefuted(folder.refutations, f"{results} is not published")
     out.mkdir(parents=True, exist_ok=True)
     for old in (*(out / name for name in KEPT), *(out / "figures").glob("*.png")):
         old.unlink(missing_ok=True)

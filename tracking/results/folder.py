@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sport_ray.bounded import read_bytes
 from sport_ray.errors import UserError
 from sport_ray.text import plain
+from sport_ray.untrusted_files import read_bytes
 
 LARGEST_RECORD = 16 * 2**20
 """Bytes; a record has a few thousand."""

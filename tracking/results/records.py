@@ -207,7 +207,7 @@ def altered(record: dict[str, Any], certificate: Certificate) -> str | None:
 
     None for one that does. The text goes on after 'the record'.
     """
-    from sport_ray.certificates.derived import altered_numbers
+    from sport_ray.certificates.record_check import altered_numbers
 
     if record["status"] != "finished":
         return None

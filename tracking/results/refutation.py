@@ -12,7 +12,6 @@ world, and it is not this one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from sport_ray.bounds import excess_p_value, scenario_lower_bound
@@ -132,24 +131,12 @@ def headline(refuted: Sequence[Refutation]) -> str:
     )
 
 
-def refutations_in(folder: Path) -> tuple[Refutation, ...]:
-    """The refuted cells among the records of a result folder, as its report judges them.
-
-    Raises:
-        UserError: a damaged record.
-    """
-    from sport_ray.tracking.results.records import read_results
-
-    return read_results(folder, may_be_empty=True).refutations
-
-
-def require_unrefuted(folder: Path, what: str) -> None:
+def require_unrefuted(refuted: Sequence[Refutation], what: str) -> None:
     """Refuse to do `what` with a study that its own data refute.
 
     Raises:
         UserError: naming the cell, what was promised and what was seen.
     """
-    refuted = refutations_in(folder)
     if refuted:
         raise UserError(f"{what}: {headline(refuted)}")
 

@@ -19,7 +19,7 @@ from sport_ray.comparators.scpo.safe_region import SafeRegion
 from sport_ray.comparators.scpo.subspace import OutputSubspace
 from sport_ray.errors import UserError
 from sport_ray.policies.network import GaussianNetwork
-from sport_ray.streams import stream
+from sport_ray.random_streams import stream
 
 
 @dataclass(frozen=True)

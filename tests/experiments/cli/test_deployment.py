@@ -20,7 +20,7 @@ from sport_ray.certificates import (
     load_certificate,
     save_certificate,
 )
-from sport_ray.certificates.derived import derived_numbers
+from sport_ray.certificates.record_check import derived_numbers
 from sport_ray.deploy import load
 from sport_ray.errors import UserError
 from sport_ray.experiments.cli.main import app

@@ -20,7 +20,14 @@ import sport_ray.deploy
 from sport_ray.deploy import BeyondPromise, DeployedPolicy, audit_log, load, read_bundle
 from sport_ray.deploy.audit_log import read_line
 
-FILES = {"policy.py", "guard.py", "turn.py", "audit_log.py", "step.py", "observations.py"}
+FILES = {
+    "policy.py",
+    "guard.py",
+    "one_call_at_a_time.py",
+    "audit_log.py",
+    "step.py",
+    "observations.py",
+}
 FOLDER = os.path.dirname(sport_ray.deploy.__file__)
 
 

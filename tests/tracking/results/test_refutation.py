@@ -28,7 +28,6 @@ from sport_ray.tracking.results.refutation import (
     headline,
     judge,
     level_of,
-    refutations_in,
 )
 from sport_ray.tracking.results.statistics import aggregate
 
@@ -144,13 +143,13 @@ def out_of_the_plan(folder: Path, cell_id: str) -> None:
 def test_a_record_that_is_left_out_still_speaks_against_the_promise(make_results, spoil) -> None:
     """Typed over, or of an earlier plan under the same certificate: shown nowhere, yet heard."""
     folder = make_results(change=windy)
-    [refuted] = refutations_in(folder)
+    [refuted] = read_results(folder).refutations
     spoil(folder, refuted.cell_id)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         frame = load_results(folder)
     assert refuted.cell_id not in set(frame["cell_id"])
-    assert [one.cell_id for one in refutations_in(folder)] == [refuted.cell_id]
+    assert [one.cell_id for one in read_results(folder).refutations] == [refuted.cell_id]
     assert not frame["certified"].any()
 
 
@@ -163,13 +162,13 @@ def test_without_a_certificate_nothing_is_certified(make_results) -> None:
 
 def test_a_study_whose_promises_hold_raises_no_alarm(make_results, make_kinds) -> None:
     for folder in (make_results(), make_kinds()):
-        assert refutations_in(folder) == ()
+        assert read_results(folder).refutations == ()
         assert "refutation" not in load_results(folder)
 
 
 def test_the_page_says_it_first(make_results) -> None:
     folder = make_results(change=windy)
-    line = headline(refutations_in(folder))
+    line = headline(read_results(folder).refutations)
     body = write_report(folder).read_text().partition("<body>")[2]
     assert body.index('id="refuted"') < body.index("<h1>")
     shown = body[body.index('id="refuted"') : body.index("</p>")]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-
 from sport_ray.streams import seed_sequence, stream
 
 

@@ -118,6 +118,9 @@ def test_it_has_a_row_a_line_and_a_checked_promise(swept: Path, cell: pd.Series)
     ladder = pd.read_csv(results / "conservativeness.csv")
     assert list(ladder["constraint"]) == [NAME]
     assert "holds" in sport_ray("verify", results, cwd=swept)
+    again = ["report", "results/own", "--out", "again", "--trust-module", "my_shifts"]
+    sport_ray(*again, cwd=swept)  # a folder alone runs no module: the table is the same with it
+    assert (swept / "again" / "cells.csv").read_text() == (results / "cells.csv").read_text()
 
 
 @pytest.mark.slow

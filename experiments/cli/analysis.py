@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sport_ray.experiments.cli.options import Results, StudyOrResults
+from sport_ray.experiments.cli.options import Results, StudyOrResults, Trust, run_trusted
 from sport_ray.tracking.console import PlainConsole, say
 
 
@@ -19,6 +19,7 @@ def compare_command(
     out: Annotated[Path, typer.Option("--out", help="Where to write the table.")] = Path(
         "compare.csv"
     ),
+    trust: Trust = None,
 ) -> None:
     """What differs between two studies, and by how much their results do, with intervals.
 
@@ -35,6 +36,7 @@ def compare_command(
     from sport_ray.tracking.results.files import writing
     from sport_ray.tracking.results.records import read_results
 
+    run_trusted(trust)
     folders = [read_results(locate(path, None)[0]) for path in (first, second)]
     comparison = compare_studies(*folders)
     console = PlainConsole()
@@ -57,6 +59,7 @@ def publish_command(
         Path | None,
         typer.Option("--report", help="Where the report was written, if not into that folder."),
     ] = None,
+    trust: Trust = None,
 ) -> None:
     """Copy what is small and worth keeping: certificate, study, tables, figures, versions.
 
@@ -67,6 +70,7 @@ def publish_command(
     from sport_ray.tracking.results.files import writing
     from sport_ray.versions import versions
 
+    run_trusted(trust)
     folder, _ = locate(study_path, results)
     # Of a result folder, the study that is copied along: where the folder lay helps nobody.
     command = f"sport-ray run {'study.yaml' if study_path.is_dir() else study_path}"

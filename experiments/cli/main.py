@@ -20,7 +20,14 @@ from sport_ray.experiments.cli.certificates import (
     verify_command,
 )
 from sport_ray.experiments.cli.deployment import audit_command, export_command
-from sport_ray.experiments.cli.options import Address, Results, Study, StudyOrResults
+from sport_ray.experiments.cli.options import (
+    Address,
+    Results,
+    Study,
+    StudyOrResults,
+    Trust,
+    run_trusted,
+)
 from sport_ray.experiments.cli.policies import import_base_command
 from sport_ray.experiments.cli.streams import forgiving_streams
 from sport_ray.experiments.config.paths import expanded_argument
@@ -172,12 +179,14 @@ def report(
     out: Annotated[
         Path | None, typer.Option("--out", help="Where to write (default: into the result folder).")
     ] = None,
+    trust: Trust = None,
 ) -> None:
     """Write report.html, cells.csv, pareto.csv and the figures from a result folder.
 
     --track sends to tracking.uri of the study, else to MLFLOW_TRACKING_URI, else to mlflow.db in
     the result folder.
     """
+    run_trusted(trust)
     context = None if study_path.is_dir() else _context(study_path, results)
     from sport_ray.experiments.results.alarm import alarm_in, end_with, print_alarm
     from sport_ray.tracking import write_report

@@ -112,7 +112,7 @@ class Gaussian(Shifts):
         return Gaussian(*project_kl(mean_base, std_base, mean, std, limit))
 
     def projected_shift(self, base: Gaussian, radius: float | Tensor) -> Gaussian:
-        """The base's std, its mean shifted by |shift / std_base| ≤ radius.
+        """The base's std, its mean shifted by ‖shift / std_base‖ ≤ radius.
 
         The gradient reaches the mean only, as the formula's own.
         """

@@ -81,7 +81,7 @@ def test_what_the_study_does_not_have_is_left_out() -> None:
 
 
 def test_records_without_a_count_of_the_first_thousand_give_no_bound_from_it() -> None:
-    table = cells([0.1, 0.1]).drop(columns="num_violations_1000")
+    table = cells([0.1, 0.1]).assign(num_violations_1000=math.nan)
     [row] = side_by_side(folder(), table).to_dict("records")
     assert math.isnan(row["posterior_worst_1000"])
 

@@ -17,8 +17,8 @@ from sport_ray.experiments import task_policies
 from sport_ray.experiments.config.base import Section
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.task_policies import SOURCES
+from sport_ray.tracking.reference import markdown_table, with_table
 from sport_ray.tracking.results.files import write_atomically
-from sport_ray.tracking.results.reference import markdown_table, with_table
 
 COMMAND = "python -m sport_ray.experiments.config.reference"
 PAGE = Path("docs/studies.md")

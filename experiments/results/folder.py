@@ -16,7 +16,6 @@ from sport_ray.tracking.results.folder import ResultFolder, damaged
 
 if TYPE_CHECKING:  # torch takes seconds, which `sport-ray status` should not
     from sport_ray.experiments.config.study import Study
-    from sport_ray.experiments.sweep.plan import Plan
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -97,11 +96,6 @@ class StudyFolder(ResultFolder):
                 write_atomic(self.study_file, public_text(text))
         except OSError as error:
             raise UserError(f"{self.root} cannot be written: {error.strerror}") from None
-
-    def write_plan(self, plan: Plan) -> None:
-        """Write down which cells the study asks for; reports leave out what is not among them."""
-        jobs = [{"kind": job.kind, "cells": [cell.id for cell in job.cells]} for job in plan.jobs]
-        write_json(self.plan, {"cells": list(plan.cells), "jobs": jobs})
 
     def set_aside(self, cell_id: str) -> bool:
         """Move a record that cannot be read out of the way of its successor; whether there was one.

@@ -259,7 +259,7 @@ def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> Sw
             require_space(*folder.places)
             folder.write_study(context.source)
             _set_aside(context, missing, ledger)  # before anything reads records
-            folder.write_plan(plan)
+            plan.write(folder)
             with ray_session(context.address):
                 _require_world(context, base, plan)
                 opened = SweepLogger(folder.root, context.study.tracking.uri)

@@ -60,7 +60,7 @@ def run_sweep(folder: StudyFolder, plan: Plan, *listeners: Listener) -> SweepSum
     After the last three what is finished is on disk and nothing is recorded as failed.
     """
     missing = plan.missing_jobs(folder)
-    folder.write_plan(plan)
+    plan.write(folder)
     if missing:
 
         def hear(trial: TrialEvent) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from sport_ray.canonical import write_json
 from sport_ray.certificates import Certificate
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.cell import Cell, Job
@@ -44,6 +45,11 @@ class Plan:
     def missing_jobs(self, folder: ResultFolder) -> list[Job]:
         """The jobs with a cell that is not finished: what a sweep runs."""
         return [job for job in self.jobs if not all(folder.is_finished(c.id) for c in job.cells)]
+
+    def write(self, folder: ResultFolder) -> None:
+        """Write down which cells the study asks for; reports leave out what is not among them."""
+        jobs = [{"kind": job.kind, "cells": [cell.id for cell in job.cells]} for job in self.jobs]
+        write_json(folder.plan, {"cells": list(self.cells), "jobs": jobs})
 
     @property
     def horizons(self) -> list[int]:

@@ -1,6 +1,6 @@
 """The metrics that are logged per cell: the numbers of its record, and three made of them.
 
-``docs/results-table.md`` has them as a table (`sport_ray.tracking.results.reference` writes it).
+``docs/results-table.md`` has them as a table (`sport_ray.tracking.reference` writes it).
 """
 
 from __future__ import annotations

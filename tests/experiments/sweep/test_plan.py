@@ -141,7 +141,7 @@ def test_a_folder_says_by_the_id_what_is_finished_and_is_told_the_plan(small_stu
     assert folder.is_finished(shared.cells[0].id)
     assert not folder.is_finished(failed)
     assert plan.missing_jobs(folder) == single
-    folder.write_plan(plan)
+    plan.write(folder)
     written: dict[str, Any] = json.loads((folder.root / "plan.json").read_text())
     assert written["cells"] == list(plan.cells)
     assert [(one["kind"], len(one["cells"])) for one in written["jobs"]] == [

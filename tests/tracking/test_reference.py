@@ -8,11 +8,11 @@ import pytest
 
 from sport_ray.tracking.mlflow.artefacts import SWEEP_FILES
 from sport_ray.tracking.mlflow.metrics import METRICS
+from sport_ray.tracking.reference import COMMAND, PAGE, metrics_table, renewed
 from sport_ray.tracking.results.record import COLUMNS
-from sport_ray.tracking.results.reference import COMMAND, PAGE, metrics_table, renewed
 from sport_ray.tracking.results.table import DERIVED, SCHEMA_NAME, SORT_KEYS
 
-TEXT = (Path(__file__).parents[3] / PAGE).read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[2] / PAGE).read_text(encoding="utf-8")
 
 
 def test_the_page_is_up_to_date() -> None:

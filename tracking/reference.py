@@ -1,6 +1,6 @@
 """The tables of ``docs/results-table.md``, made from the code.
 
-``python -m sport_ray.tracking.results.reference`` in the repository's root brings it up to date.
+``python -m sport_ray.tracking.reference`` in the repository's root brings it up to date.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sport_ray.tracking.results.files import write_atomically
 from sport_ray.tracking.results.record import COLUMNS
 from sport_ray.tracking.results.table import DERIVED
 
-COMMAND = "python -m sport_ray.tracking.results.reference"
+COMMAND = "python -m sport_ray.tracking.reference"
 PAGE = Path("docs/results-table.md")
 END = "<!-- to here -->"
 

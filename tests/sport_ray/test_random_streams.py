@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from sport_ray.streams import seed_sequence, stream
+
+from sport_ray.random_streams import seed_sequence, stream
 
 
 def test_uses_and_seeds_are_apart():

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
-from sport_ray.bounded import TooLarge, read_arrays, read_bytes
 
 from sport_ray.adapters import read_normalization, read_npz, read_sb3
 from sport_ray.canonical import digest
 from sport_ray.errors import UserError
 from sport_ray.policies import GaussianNetwork, PolicySpec, load_policy, save_policy
+from sport_ray.untrusted_files import TooLarge, read_arrays, read_bytes
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,8 +10,14 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
-from sport_ray.certificates.memory import EDGE, LIVED, NEIGHBOURS, VIOLATING, require_no_memory
 
+from sport_ray.certificates.independence import (
+    EDGE,
+    LIVED,
+    NEIGHBOURS,
+    VIOLATING,
+    require_no_memory,
+)
 from sport_ray.errors import UserError
 from sport_ray.experiments.stages.base import BUNDLED
 from sport_ray.policies import FrozenGaussian, GaussianNetwork, load_policy

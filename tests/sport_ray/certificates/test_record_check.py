@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
-from sport_ray.certificates.derived import altered_numbers, derived_numbers
 
+from sport_ray.certificates.record_check import altered_numbers, derived_numbers
 from sport_ray.errors import UserError
 from tests.experiments.known_certificate import certificate
 

@@ -8,6 +8,9 @@ from sport_ray.bounds import ratio_bound
 from sport_ray.certificates.certificate import Certificate
 from sport_ray.constraints import Constraint
 
+REFUTATION_LEVEL = 1e-6
+"""Probability that true promises are called refuted: of a study, or of a bundle's one cell."""
+
 
 def promised(
     certificate: Certificate, constraint: Constraint, horizon: int, alpha_mu: float, alpha_p: float

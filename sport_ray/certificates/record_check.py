@@ -17,10 +17,10 @@ ROUNDING = 1e-6
 
 
 def derived_numbers(record: Mapping[str, Any], certificate: Certificate) -> dict[str, float | None]:
-    """eps_base, beta, prior_bound, empirical_violation_rate and posterior_bound of a record.
+    """eps_base, beta, log_alpha and prior_bound, empirical_violation_rate and posterior_bound.
 
-    From its constraint, T, (α_μ, α_p), counts and posterior β alone; None for a prior bound where
-    nothing is promised (or no float is large enough), as in records.
+    From the record's constraint, T, (α_μ, α_p), counts and posterior β alone; None for a prior
+    bound where nothing is promised (or no float is large enough), as in records.
 
     Raises:
         UserError: a record that lacks one of these, or has something impossible for it.
@@ -28,6 +28,7 @@ def derived_numbers(record: Mapping[str, Any], certificate: Certificate) -> dict
     try:
         horizon = record["horizon"]
         count, violations = record["num_scenarios"], record["num_violations"]
+        alpha = record.get("alpha")  # a budget has none
         constraint = constraint_class(record["constraint"]).from_record(record)
         world = {name: record[name] for name in ("alpha_mu", "alpha_p")}
         prior = promised(certificate, constraint, horizon, **world)
@@ -39,6 +40,7 @@ def derived_numbers(record: Mapping[str, Any], certificate: Certificate) -> dict
     return {
         "eps_base": certificate.eps_base(horizon),
         "beta": certificate.beta,
+        "log_alpha": None if alpha is None else math.log(alpha),
         "prior_bound": prior if prior is not None and math.isfinite(prior) else None,
         "empirical_violation_rate": violations / count,
         "posterior_bound": posterior,

@@ -129,6 +129,11 @@ def _assemble(folder: Path, manifest: dict[str, Any], base_only: bool) -> Bundle
     require_promise(promise, certificate, constraint, horizon)
     ratios = promise["alpha_mu"], promise["alpha_p"]
     require_near(certificate.env_id, certificate.env_kwargs, world["env_kwargs"], *ratios)
+    if world["max_episode_steps"] != certificate.max_horizon:
+        raise UserError(
+            f"max_episode_steps is {world['max_episode_steps']!r}, the certificate's environment "
+            f"was made for {certificate.max_horizon}"
+        )
     spaces = manifest["spaces"]
     if spaces["action"]["dtype"] not in _DTYPES:
         raise UserError("actions are floats: a rounding to others was not certified")

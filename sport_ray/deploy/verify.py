@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sport_ray.bounds import scenario_bound
+from sport_ray.bounds import scenario_bound, scenario_lower_bound
 from sport_ray.certificates import Certificate, load_certificate
+from sport_ray.certificates.promise import REFUTATION_LEVEL
 from sport_ray.certificates.verify import Check, verify_certificate
 from sport_ray.constraints import constraint_from_json
 from sport_ray.deploy.bundle import read_bundle
@@ -155,12 +156,19 @@ def _evidence(manifest: Mapping[str, Any]) -> Check:
                 f"posterior_bound is {found['posterior_bound']}, {given[1]} violations in "
                 f"{given[0]} scenarios give {bound:.6g}"
             )
+        lowest = scenario_lower_bound(given[0], given[1], REFUTATION_LEVEL)
+        if lowest > manifest["promise"]["bound"]:
+            raise UserError(
+                f"{given[1]} of {given[0]} scenarios violated: the evaluation refutes the promise "
+                f"of {manifest['promise']['bound']:.6g}"
+            )
     except _WRONG as error:
         return Check("evidence", False, _reason(error))
-    told = (
-        f"{given[1]} of {given[0]} scenarios violated, as the manifest states: at most {bound:.4g}"
+    said = (
+        f"{given[1]} of {given[0]} scenarios violated, as the manifest states: at most {bound:.4g} "
+        f"with confidence 1 - {given[2]:g}"
     )
-    return Check("evidence", True, told)
+    return Check("evidence", True, said)
 
 
 def _versions(manifest: Mapping[str, Any]) -> Check:

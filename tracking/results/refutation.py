@@ -15,10 +15,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sport_ray.bounds import excess_p_value, scenario_lower_bound
+from sport_ray.certificates.promise import REFUTATION_LEVEL as LEVEL
 from sport_ray.errors import UserError
 
-LEVEL = 1e-6
-"""Probability of a false alarm in a study all of whose promises are true."""
 PROMISES = {"prior_bound": "the prior bound", "off_policy_bound": "the off-policy bound"}
 EXIT_STATUS = 3
 """Of a command whose study the data refute; 2 is a mistake of the user's, 1 a check that failed."""

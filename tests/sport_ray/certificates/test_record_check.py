@@ -57,7 +57,8 @@ def test_what_is_as_it_must_be_has_no_name():
 
 
 @pytest.mark.parametrize(
-    "name", ["eps_base", "beta", "prior_bound", "empirical_violation_rate", "posterior_bound"]
+    "name",
+    ["eps_base", "beta", "log_alpha", "prior_bound", "empirical_violation_rate", "posterior_bound"],
 )
 @pytest.mark.parametrize("value", [1e-9, None, "0.01", True])
 def test_each_that_was_typed_over_is_named(name, value):

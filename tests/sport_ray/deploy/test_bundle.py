@@ -133,6 +133,7 @@ def test_a_changed_byte_in_any_file_is_found(name: str, bundle: Path) -> None:
         (lambda m: m["files"].update({"/etc/hostname": "00"}), "not a file of the bundle"),
         (lambda m: m["files"].update({"a\x1b[2J": "00"}), "not a file of the bundle"),
         (lambda m: m["world"].update(env_kwargs={"layout": "random"}), "not the certified one"),
+        (lambda m: m["world"].update(max_episode_steps=1), "max_episode_steps is 1"),
         (lambda m: m["base"].update(digest="00"), "base policy is not the one"),
         (lambda m: m["spaces"]["observation"]["low"].pop(), "no list of 44"),
         (lambda m: m["spaces"]["observation"]["low"].__setitem__(3, "0"), "no list of 44"),

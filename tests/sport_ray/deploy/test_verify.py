@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sport_ray.bounds import scenario_bound
 from sport_ray.canonical import digest, readable_json
 from sport_ray.certificates.verify import Check
 from sport_ray.deploy.export import Export, write_bundle
@@ -87,6 +88,9 @@ def test_another_file_is_told_and_a_signature_is_none(bundle: Path) -> None:
         (lambda m: m["task"].update(digest="00"), ["loads"]),
         (lambda m: m["evidence"].update(num_scenarios=100, num_violations=3, posterior_beta=0.01,
                                         posterior_bound=0.01), ["evidence"]),
+        (lambda m: m["evidence"].update(num_scenarios=100, num_violations=90, posterior_beta=0.01,
+                                        posterior_bound=scenario_bound(100, 90, 0.01)),
+         ["evidence"]),
         (lambda m: m["evidence"].update(num_scenarios=100, num_violations=300,
                                         posterior_beta=0.01), ["evidence"]),
         (lambda m: m.pop("promise"), ["loads", "promise", "world"]),

@@ -59,7 +59,7 @@ def draw(rows: pd.DataFrame, experiment: Experiment, folder: Path, name: str) ->
         right.axhline(0.0, color=INK, linewidth=1.0)
         right.set_ylim(bottom, max(top, 0.05 * (top - bottom)))
         legend_below(figure, left, 3)
-        save(figure, folder, name)
+        save(figure, folder, name, experiment.title, "")
 
 
 def main(

@@ -162,7 +162,7 @@ def plain_tuner(path: Path) -> None:
         trained = FrozenGaussian(algorithm.task_policy())
         samples = path.parent / f"{cell.constraint.log_ratio_limit}-{cell.seed}.npz"
         found = evaluate_cell(content, cell, certificate, FrozenGaussian(base), trained, samples)
-        tune.report({"work": work + found["eval_seconds"]})
+        tune.report({"work": work + found.eval_seconds})
         algorithm.stop()
 
     ray.init(num_cpus=CORES, include_dashboard=False, log_to_driver=False)

@@ -24,6 +24,7 @@ from sport_ray.tracking.mlflow.live import SweepLogger
 from sport_ray.tracking.mlflow.log import (
     CELL_TAG,
     NOT_FINITE_TAG,
+    NOT_TRIED,
     PARENT_TAG,
     RECORD_TAG,
     VACUOUS_TAG,
@@ -156,7 +157,7 @@ def test_killed_in_the_middle_and_sent_later_in_order_once(stack: Stack, make_re
     for record in records[:4]:
         logger.log_cell(record)
     while len(stack.runs("away")[1]) < 4:
-        assert logger.pending == {}
+        assert set(logger.pending.values()) <= {NOT_TRIED}  # one is on its way
         time.sleep(0.05)
     stack.kill()
     for record in records[4:]:

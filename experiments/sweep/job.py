@@ -100,7 +100,8 @@ def train(
     settings = source.settings_in(study, cell.hyperparameters)
     task = study.task(cell.horizon, cell.seed, cell.constraint)
     trained = source.train(task, settings, base, certificate)
-    require_alike(trained.network, base, f"the policy of {job.kind}")
+    budget = cell.constraint.num_features
+    require_alike(trained.network, base, f"the policy of {job.kind}", budget)
     return trained
 
 

@@ -29,10 +29,13 @@ SOURCES: dict[str, type[TaskPolicySource]] = {}
 """Every source by the name that a study gives it."""
 
 
-def require_alike(policy: GaussianNetwork, base: GaussianNetwork, what: str) -> None:
+def require_alike(
+    policy: GaussianNetwork, base: GaussianNetwork, what: str, budget: int = 0
+) -> None:
     """Refuse a policy that has no density ratio to the base: it needs one space of samples.
 
-    what: begins the line of the error.
+    what: begins the line of the error. budget: entries that its constraint's budget adds to what
+    it sees; a policy may use them or not.
 
     Raises:
         UserError: other sizes, or another mapping from samples to actions.
@@ -40,7 +43,7 @@ def require_alike(policy: GaussianNetwork, base: GaussianNetwork, what: str) -> 
     ours, theirs = policy.spec, base.spec
     sizes = (ours.observation_size, ours.action_size)
     expected = (theirs.observation_size, theirs.action_size)
-    if sizes != expected:
+    if sizes not in (expected, (expected[0] + budget, expected[1])):
         raise UserError(
             f"{what} has {sizes[0]} observations and {sizes[1]} actions, the base {expected[0]} "
             f"and {expected[1]}: give a policy for the base's environment"

@@ -24,7 +24,9 @@ from sport_ray.experiments.sweep.job import run_job
 from sport_ray.experiments.sweep.plan import Plan
 from sport_ray.experiments.task_policies import SOURCES, TaskPolicySource
 from sport_ray.experiments.task_policies._training import Trained
+from sport_ray.experiments.task_policies.source import require_alike
 from sport_ray.policies import GaussianNetwork, load_policy, policy_digest, save_policy
+from sport_ray.policies.network import widened
 from sport_ray.tracking import load_results
 from sport_ray.tracking.results.task_policies import TITLES
 from tests.experiments.known_certificate import certificate
@@ -253,3 +255,12 @@ def test_a_source_that_fails_leaves_cells_that_say_why(folder, fails, reason):
     assert set(frame["status"]) == {"failed"}
     assert set(frame["reason"]) == {reason}
     assert set(frame["source"]) == {"toy"}
+
+
+def test_a_policy_may_see_what_is_left_of_a_budget_and_no_more():
+    base = load_policy(BUNDLED / "point_reach_avoid").network
+    for extra in (0, 2):
+        require_alike(widened(base, extra), base, "the policy", budget=2)
+    for extra, budget in ((1, 2), (2, 0)):
+        with pytest.raises(UserError, match="give a policy for the base's environment"):
+            require_alike(widened(base, extra), base, "the policy", budget)

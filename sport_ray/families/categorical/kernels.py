@@ -114,9 +114,6 @@ def _search(logw, low, cap, log_low, log_cap, state, todo):
             above = x
         else:
             below = x
-        if free > 0.0:
-            free *= math.exp(x - free_at)
-        free_at = x
         kept = 0
         for i in range(count):
             j = todo[i]
@@ -129,6 +126,11 @@ def _search(logw, low, cap, log_low, log_cap, state, todo):
                 fixed += low[j]
             elif to_low <= below and to_cap >= above:
                 state[j] = FREE
+                # Moved only now: further down it could vanish, and x may rise again. From here on
+                # x stays below, or every free entry holds a unit.
+                if free_at != x:
+                    free = free * math.exp(x - free_at) if free > 0.0 else 0.0
+                    free_at = x
                 y = logw[j] + x
                 if y > _FAR:
                     free += math.exp(y)

@@ -7,8 +7,6 @@ from fractions import Fraction
 
 import mpmath
 import numpy as np
-import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -81,7 +79,7 @@ def reference(logw: np.ndarray, q: np.ndarray, limit: float, floor: float = 0.0)
 
 def members(draw_size: st.SearchStrategy[int]) -> st.SearchStrategy[np.ndarray]:
     """Log weights of many kinds: ordinary, tied, greedy, one-hot."""
-    kinds = st.sampled_from(["normal", "tied", "greedy", "wide", "one hot"])
+    kinds = st.sampled_from(["normal", "tied", "greedy", "near ties", "wide", "one hot"])
 
     def make(size: int, kind: str, seed: int) -> np.ndarray:
         rng = np.random.default_rng(seed)
@@ -91,6 +89,8 @@ def members(draw_size: st.SearchStrategy[int]) -> st.SearchStrategy[np.ndarray]:
             return rng.integers(0, 3, size).astype(float)
         if kind == "greedy":
             return -1e3 * rng.permutation(size).astype(float)
+        if kind == "near ties":  # steps of 1000, some halved in between to within a nat
+            return -1e3 * rng.integers(0, size, size) + rng.normal(size=size)
         if kind == "wide":
             return rng.uniform(-1e3, 1e3, size)
         weights = np.full(size, -np.inf)

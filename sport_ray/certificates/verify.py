@@ -135,14 +135,8 @@ def _check_base(certificate: Certificate, folder: Path, base: BaseFile) -> str:
 
 def _base_folder(path: Path, base: Path | None) -> Path | None:
     folders = (path.parent / "base", path.parent)
-    return base or next(
-        (
-            one
-            for one in folders
-            if any((one / name).is_file() for name in ("policy.json", SAMPLER))
-        ),
-        None,
-    )
+    names = ("policy.json", SAMPLER)
+    return base or next((f for f in folders if any((f / n).is_file() for n in names)), None)
 
 
 def _code(certificate: Certificate) -> Check:

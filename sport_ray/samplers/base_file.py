@@ -15,7 +15,6 @@ from sport_ray.policies.store import PolicyFile, load_policy
 from sport_ray.samplers.policy import PolicySampler
 from sport_ray.samplers.sampler import BaseSampler
 from sport_ray.samplers.user import SamplerSpec, UserSampler
-from sport_ray.sources import changed_sources
 from sport_ray.untrusted_files import read_bytes
 
 SCHEMA = "sport-ray/sampler/1"
@@ -37,6 +36,8 @@ class SamplerFile(NamedTuple):
         Raises:
             UserError: naming the file.
         """
+        from sport_ray.sources import changed_sources  # a deployed Gaussian does without
+
         if changed := changed_sources(self.spec.code):
             raise UserError(
                 f"base sampler {self.spec.entry!r}: {'; '.join(changed.values())}; restore it, or "

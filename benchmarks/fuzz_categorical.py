@@ -186,7 +186,7 @@ def fuzz(rows: int, seed: int, broken: bool = False, console: Console | None = N
     while done < rows:
         size = int(rng.choice([*SIZES, rng.integers(1, 257)]))
         kind, of_base = str(rng.choice(KINDS)), str(rng.choice(BASES))
-        count = min(rows - done, min(4096, 2**17 // size))
+        count = min(rows - done, 4096, 2**17 // size)
         problem = draw(kind, of_base, count, size, rng)
         failed = examine(*problem, rng.random((count, 1)), broken)
         if console and failed.any() and not broken:

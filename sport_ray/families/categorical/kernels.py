@@ -263,7 +263,7 @@ def _share(logw, low, cap, log_cap, state, out):
 def _settle(lack, logw, low, cap, log_cap, state, out):
     """Place the few units that rounding left over, or take them back.
 
-    First where there is most room among the free entries that hold any, then next in order.
+    First with the free entry that holds most, to which they are least; then next in order.
     """
     for _ in range(_SCANS):
         best, score = -1, -math.inf
@@ -274,7 +274,7 @@ def _settle(lack, logw, low, cap, log_cap, state, out):
                 continue
             holds = state[j] == FREE and out[j] > 0.0
             order = logw[j] - log_cap[j]
-            value = room if holds else (order if lack > 0.0 else -order)
+            value = out[j] if holds else (order if lack > 0.0 else -order)
             if (holds and not best_holds) or (holds == best_holds and value > score):
                 best, score, best_holds = j, value, holds
         if best < 0:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from sport_ray.compiled import njit
 
 Array = NDArray[np.float64]
-SMALLEST_SHARE = 0.02
-"""No quantile below it is asked for: a learned law knows nothing of its last percent."""
+SMALLEST_SHARE = 1e-6
+"""Below it a share is all the same: no law is known that far, and inf has to mean something."""
 
 
 @njit(nogil=True, error_model="numpy")

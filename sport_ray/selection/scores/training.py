@@ -46,7 +46,7 @@ class CriticOptions(BaseModel):
     hidden: Annotated[tuple[Width, ...], Field(min_length=1, max_length=MOST_LAYERS)] = (128, 64)
     outcome_updates: Annotated[int, Field(ge=1, le=10**8)] = 1_000
     bootstrap_updates: Annotated[int, Field(ge=0, le=10**8)] = 8_000
-    batch_size: Annotated[int, Field(ge=1, le=10**6)] = 1024
+    batch_size: Annotated[int, Field(ge=1, le=10**6)] = 512
     lr: Rate = 1e-3
     final_lr: Rate = 5e-5
     averaging: Rate = 0.01

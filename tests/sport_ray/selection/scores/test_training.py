@@ -1,0 +1,170 @@
+"""Training finds a law that is known, and is a function of its arguments."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from sport_ray.errors import UserError
+from sport_ray.policies import ActionMapping
+from sport_ray.selection.scores import (
+    Atoms,
+    Critic,
+    CriticData,
+    CriticOptions,
+    spec_of,
+    train_critic,
+)
+
+FAR, HORIZON = 4, 12
+FAST = CriticOptions(
+    embedding=(16,),
+    hidden=(32, 16),
+    outcome_updates=200,
+    bootstrap_updates=400,
+    batch_size=128,
+    lr=1e-2,
+    final_lr=5e-4,
+    averaging=0.05,
+)
+
+
+def exact() -> np.ndarray:
+    """P(steps to go = k + 1 | distance), the rest last: a step forward with probability ½."""
+    laws = np.zeros((FAR + 1, HORIZON + 1))
+    arrived = np.zeros(FAR + 1)
+    arrived[0] = 1.0
+    for k in range(HORIZON):
+        after = arrived.copy()
+        after[1:] = 0.5 * (arrived[:-1] + arrived[1:])
+        laws[:, k] = after - arrived
+        arrived = after
+    laws[:, -1] = 1.0 - arrived
+    return laws
+
+
+def walks(count: int, seed: int) -> CriticData:
+    """Walks from distance 4: an action above 0 is a step forward; cut after 60 steps."""
+    rng = np.random.default_rng(seed)
+    rows: list[tuple[float, float, int]] = []
+    following: list[int] = []
+    for _ in range(count):
+        place, taken = FAR, 0
+        while place and taken < 60:
+            action = rng.normal()
+            rows.append((place, action, taken))
+            following.append(len(rows))
+            place, taken = place - (action > 0.0), taken + 1
+        following[-1] = -1
+    place, action, taken = (np.array(column) for column in zip(*rows, strict=True))
+    following = np.array(following)
+    arrived = (place == 1) & (action > 0.0)
+    return CriticData(
+        observation=place[:, None].astype(np.float32),
+        action=action[:, None].astype(np.float32),
+        candidates=rng.normal(size=(len(place), 8, 1)).astype(np.float32),
+        reward=np.full(len(place), -1.0, dtype=np.float32),
+        following=following,
+        failed=(following < 0) & ~arrived,
+        step=taken.astype(np.int64),
+    )
+
+
+def error(data: CriticData, options: CriticOptions) -> float:
+    """Largest error of a cumulative law, over distances and actions to either side."""
+    spec = spec_of(data, Atoms.of_steps(HORIZON), options, ActionMapping("tanh"))
+    network, _ = train_critic(data, spec, options, seed=1)
+    distances = np.arange(1.0, FAR + 1.0)[:, None]
+    acts = np.broadcast_to(np.array([[-1.0], [1.0]]), (FAR, 2, 1))
+    found = Critic(network).laws(distances, acts).cumsum(axis=-1)
+    wanted = np.zeros((FAR, 2, HORIZON + 1))
+    for place in range(1, FAR + 1):
+        for forward in (0, 1):
+            after = place - forward
+            law = np.eye(HORIZON + 1)[0] if after == 0 else np.zeros(HORIZON + 1)
+            if after:
+                law[1:-1] = exact()[after, :-2]
+                law[-1] = 1.0 - law[:-1].sum()
+            wanted[place - 1, forward] = law.cumsum()
+    return float(np.abs(found - wanted).max())
+
+
+def test_a_known_law_is_learned_and_the_critics_own_labels_are_less_noisy():
+    data = walks(300, seed=2)
+    with_both = error(data, FAST)
+    by_outcome = error(data, FAST.model_copy(update={"bootstrap_updates": 0}))
+    assert with_both < 0.06
+    assert with_both < by_outcome
+
+
+def test_the_same_arguments_give_the_same_critic():
+    data = walks(30, seed=3)
+    options = FAST.model_copy(update={"outcome_updates": 5, "bootstrap_updates": 5})
+    spec = spec_of(data, Atoms.of_steps(HORIZON), options)
+    found = []
+    for seed, noise in ((1, 0), (1, 1), (2, 0)):
+        torch.manual_seed(noise)
+        before = torch.random.get_rng_state()
+        network, losses = train_critic(data, spec, options, seed)
+        assert torch.equal(torch.random.get_rng_state(), before)
+        found.append((torch.cat([p.ravel() for p in network.parameters()]), losses))
+    assert torch.equal(found[0][0], found[1][0])
+    assert found[0][1] == found[1][1]
+    assert not torch.equal(found[0][0], found[2][0])
+
+
+def test_the_critic_can_see_the_time():
+    """The return is what is left of 4 steps: nothing but the time tells it."""
+    count = 400
+    step = np.tile(np.arange(4), count)
+    rng = np.random.default_rng(0)
+    data = CriticData(
+        observation=np.zeros((4 * count, 1), dtype=np.float32),
+        action=rng.normal(size=(4 * count, 1)).astype(np.float32),
+        candidates=rng.normal(size=(4 * count, 4, 1)).astype(np.float32),
+        reward=np.ones(4 * count, dtype=np.float32),
+        following=np.where(step == 3, -1, np.arange(1, 4 * count + 1)),
+        failed=np.zeros(4 * count, dtype=bool),
+        step=step,
+    )
+    returns, _ = data.outcomes()
+    np.testing.assert_array_equal(returns, 4.0 - step)
+    atoms = Atoms(best=4.0, spacing=1.0, count=5, failure=-1.0)
+    network, _ = train_critic(data, spec_of(data, atoms, FAST, horizon=4), FAST, seed=0)
+    laws = Critic(network).laws(np.zeros((4, 1)), np.zeros((4, 1, 1)), np.arange(4))
+    np.testing.assert_allclose(laws[:, 0] @ atoms.values, [4.0, 3.0, 2.0, 1.0], atol=0.1)
+
+
+def test_outcomes_are_summed_to_the_end_of_each_episode():
+    one = np.ones((5, 1), dtype=np.float32)
+    rows = {
+        "observation": one,
+        "action": one,
+        "candidates": one[:, None],
+        "reward": np.array([1, 2, 4, 8, 16], dtype=np.float32),
+        "following": np.array([3, -1, 0, -1, 1]),
+        "failed": np.array([False, True, False, False, False]),
+        "step": np.zeros(5, dtype=np.int64),
+    }
+    returns, failed = CriticData(**rows).outcomes()
+    assert returns.tolist() == [9.0, 2.0, 13.0, 8.0, 18.0]
+    assert failed.tolist() == [False, True, False, False, True]
+    for change, message in (
+        ({"reward": np.ones(4, dtype=np.float32)}, "reward has 4 rows, observation 5"),
+        ({"action": np.ones((5, 2), dtype=np.float32)}, "candidates have shape"),
+        ({"observation": one * np.nan}, "observation holds numbers that are not finite"),
+        ({"following": np.array([3, -1, 0, -1, 5])}, "following must lie in -1 … 4"),
+        ({"failed": np.ones(5, dtype=bool)}, "not an episode's end"),
+    ):
+        with pytest.raises(UserError, match=message):
+            CriticData(**{**rows, **change})
+    for following, message in (
+        ([1, 0, -1, -1, -1], "an episode without an end"),
+        ([2, 2, -1, -1, -1], "the same following row"),
+    ):
+        circle = CriticData(
+            **{**rows, "following": np.array(following), "failed": np.zeros(5, dtype=bool)}
+        )
+        with pytest.raises(UserError, match=message):
+            circle.outcomes()

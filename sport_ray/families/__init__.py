@@ -1,7 +1,7 @@
 """What a policy draws from: a family of distributions behind one interface, a folder each.
 
-``Distribution`` is the interface, ``FAMILIES`` holds every family by name. The Gaussian is the
-only one.
+``Distribution`` is the interface, ``FAMILIES`` holds every family by name. ``Gaussian``
+draws actions, ``Categorical`` the index of an outcome.
 
 >>> import torch
 >>> base = Gaussian(torch.tensor([0.0, 0.0]), torch.tensor([1.0, 1.0]))
@@ -12,7 +12,16 @@ True
 
 from __future__ import annotations
 
-from sport_ray.families.family import FAMILIES, Distribution, Shifts, family_named
+from sport_ray.families.categorical import Categorical
+from sport_ray.families.family import FAMILIES, Distribution, Shifts, TwoSided, family_named
 from sport_ray.families.gaussian import Gaussian
 
-__all__ = ["FAMILIES", "Distribution", "Gaussian", "Shifts", "family_named"]
+__all__ = [
+    "FAMILIES",
+    "Categorical",
+    "Distribution",
+    "Gaussian",
+    "Shifts",
+    "TwoSided",
+    "family_named",
+]

@@ -237,6 +237,25 @@ class Shifts(Distribution):
         """
 
 
+class TwoSided(Distribution):
+    """Members that can be kept within ratios from both sides: at most e^limit, at least a floor."""
+
+    @abstractmethod
+    def projected_within(self, base: Self, floor: float | Tensor, limit: float | Tensor) -> Self:
+        """As :meth:`projected`, among those with floor ≤ π/π_base ≤ e^limit everywhere.
+
+        floor: a ratio in [0, 1], 1 leaves nothing but the base; limit: nats, ≥ 0; numbers or (...).
+        """
+
+    @abstractmethod
+    def min_log_ratio(self, base: Self) -> Tensor:
+        """Log min_a π(a)/π_base(a), nats, float64 (...); −inf where there is none.
+
+        Raises:
+            ValueError: numbers that describe no member.
+        """
+
+
 def as_array(part: Numbers, dtype: type[np.floating[Any]]) -> NDArray[Any]:
     """A part as an array of that dtype; itself where it is one."""
     if isinstance(part, Tensor):

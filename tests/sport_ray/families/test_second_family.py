@@ -188,5 +188,7 @@ def test_a_theorem_about_gaussians_is_refused(base, task, constraint):
 
 def test_it_is_known_by_its_name():
     assert family_named("coin") is Coin
-    with pytest.raises(UserError, match="unknown family 'dice'; known: coin, gaussian"):
+    with pytest.raises(
+        UserError, match="unknown family 'dice'; known: categorical, coin, gaussian"
+    ):
         family_named("dice")

@@ -15,8 +15,7 @@ from sport_ray.errors import UserError
 if TYPE_CHECKING:  # torch takes seconds, which reading a table of results should not
     from torch import Tensor
 
-    from sport_ray.families import Distribution
-    from sport_ray.families.family import TwoSided
+    from sport_ray.families import Distribution, TwoSided
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ def _two_sided(given: Distribution) -> TwoSided:
 
 @cache
 def _require_two_sided(family: type[Distribution]) -> None:
-    from sport_ray.families.family import TwoSided
+    from sport_ray.families import TwoSided
 
     if not issubclass(family, TwoSided):
         raise UserError(

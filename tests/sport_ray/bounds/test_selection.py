@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from sport_ray.bounds import pathwise_bound, ratio_bound, two_point_bound, violation_time_bound
 from tests.exact_mdp import (
@@ -31,6 +32,7 @@ from tests.exact_mdp import (
     worst_event,
 )
 
+LOGS = 20_000
 SLACK = 1.0 + 1e-9
 seeds = st.integers(0, 10**6)
 counts = st.sampled_from([2, 3])
@@ -241,3 +243,60 @@ def test_a_choice_above_its_limit_is_caught():
     laws = selection_laws(mdp, choice, 2, 2).executed
     eps = mdp.violation(mdp.base, 2)
     assert laws.q[laws.violated].sum() > 1.4 * ratio_bound(eps, 1.1, 2)
+
+
+def completed_logs(
+    mdp: TabularMdp, choice: Choice, horizon: int, seed: int, place: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Base episodes without candidates, then two at each step: the ratio L and the verdict.
+
+    place: of the logged action; None is a fair draw.
+    """
+    rng = random.Random(seed)
+    bad, steps = mdp.base[:, 1].tolist(), mdp.step.cumsum(axis=2).tolist()
+    starts = mdp.start.cumsum().tolist()
+    ratios, verdicts = np.empty(LOGS), np.empty(LOGS, dtype=bool)
+
+    def drawn_from(cumulative):
+        u = rng.random() * cumulative[-1]
+        return next(i for i, c in enumerate(cumulative) if u < c)
+
+    for episode in range(LOGS):
+        state, log = drawn_from(starts), []
+        while state not in (GOAL, HAZARD) and len(log) < horizon:
+            action = int(rng.random() < bad[state])
+            log.append((state, action))
+            state = drawn_from(steps[state][action])
+        drawn, ratio = (), 1.0
+        for was, action in log:
+            index = rng.randrange(2) if place is None else place
+            other = int(rng.random() < bad[was])
+            candidates = (action, other) if index == 0 else (other, action)
+            spent = math.log(ratio) if ratio > 0.0 else -math.inf
+            ratio *= 2.0 * float(choice(drawn, was, candidates, spent)[index])
+            drawn = (*drawn, (was, candidates, index))
+        ratios[episode], verdicts[episode] = ratio, state != GOAL
+    return ratios, verdicts
+
+
+@pytest.mark.parametrize("kind", ["malice", "fickle"])
+def test_completed_logs_weigh_as_selection_would(kind):
+    """Means of L, and of L where the log violates, against 1 and the exact probability."""
+    mdp, horizon = small_mdp(5, 2)
+    choice = within(weights_of(mdp, horizon, kind, 5), 0.2, 1.6)
+    laws = selection_laws(mdp, choice, horizon, 2).drawn
+    truth = laws.q[laws.violated].sum()
+    ratios, violated = completed_logs(mdp, choice, horizon, 0, None)
+    assert stats.ttest_1samp(ratios, 1.0).pvalue > 1e-3
+    assert stats.ttest_1samp(ratios * violated, truth).pvalue > 1e-3
+    assert stats.ttest_1samp(violated, truth).pvalue < 1e-4  # unweighted it is the base's
+
+
+def test_a_log_that_is_always_put_first_weighs_wrongly():
+    """J must have the base's law: a choice that prefers the first place would look too likely."""
+    mdp, horizon = small_mdp(5, 2)
+    first = lambda *_: np.array([0.8, 0.2])  # noqa: E731
+    ratios, _ = completed_logs(mdp, first, horizon, 0, 0)
+    assert stats.ttest_1samp(ratios, 1.0).pvalue < 1e-9
+    ratios, _ = completed_logs(mdp, first, horizon, 0, None)
+    assert stats.ttest_1samp(ratios, 1.0).pvalue > 1e-3

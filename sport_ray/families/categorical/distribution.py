@@ -90,7 +90,7 @@ class Categorical(TwoSided):
         if isinstance(p, Tensor):
             some = p > 0.0
             return torch.where(some, torch.where(some, p, 1.0).log(), -torch.inf)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             logs: Array = np.log(p)
         return logs
 

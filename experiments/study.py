@@ -172,12 +172,12 @@ class Study:
             UserError: none there, altered, or for other settings than the study's.
         """
         from sport_ray.experiments.stages.certify import load_matching
-        from sport_ray.policies import load_policy
+        from sport_ray.samplers import read_base
 
         folder = self._folder()
         if not folder.certificate.exists():
             raise UserError(f"{folder.root} holds no certificate: call certify()")
-        return load_matching(folder, load_policy(folder.base))
+        return load_matching(folder, read_base(folder.base))
 
     def verify(self, rerun: int = 0) -> list[Check]:
         """Recompute every number of the certificate from its table; the outcome of each check.

@@ -32,6 +32,7 @@ EXAMPLES = "sport_ray.experiments."
 """Environments of ours that are not part of the method: recorded like a user's own."""
 PARTS = (
     "compiled.py", "envs", "families", "policies", "properties", "random_streams.py", "rollouts",
+    "samplers",
 )  # fmt: skip
 """Of sport_ray: what a base policy's scenarios run through."""
 
@@ -61,10 +62,18 @@ def environment_sources(env_id: str, kwargs: Mapping[str, Any] | None = None) ->
     Raises:
         UserError: an environment that is not registered.
     """
+    return _sources_of(_roots(env_id), kwargs or {})
+
+
+def module_sources(module: str, arguments: Mapping[str, Any]) -> Sources:
+    """The same of a module of the user's, and of what its arguments name."""
+    return _sources_of([module], arguments)
+
+
+def _sources_of(roots: list[str], arguments: Mapping[str, Any]) -> Sources:
     code: dict[str, str] = {}
     names: set[str] = set()
-    roots = _roots(env_id)
-    texts = [text for text in _texts(kwargs or {}) if len(text) < 300]
+    texts = [text for text in _texts(arguments) if len(text) < 300]
     waiting = [*roots, *(text.partition(":")[0] for text in texts)]
     seen: set[str] = set()
     while waiting:

@@ -13,7 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = (
-    "bounds", "families", "properties", "policies", "envs", "certificates", "rollouts"
+    "bounds", "families", "properties", "policies", "envs", "certificates", "rollouts",
+    "samplers", "selection",
 )  # fmt: skip
 
 

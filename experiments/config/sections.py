@@ -89,6 +89,8 @@ class CertificateSection(Section):
     """The longest T that is certified, in steps."""
     root_seed: Seed = 0
     """What the seeds of all scenarios are drawn from."""
+    transitions: Natural = 0
+    """How many of them keep their transitions, for critics to learn from."""
     stop: StopSection | None = None
     """Stop before N scenarios, once the bound is good enough or that is hopeless."""
     choose: ChooseSection | None = None

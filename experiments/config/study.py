@@ -21,7 +21,7 @@ from pydantic import (
 from sport_ray.constraints import Constraint, Unconstrained
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.axes import restricted, with_values
-from sport_ray.experiments.config.base import Name, Section, plain
+from sport_ray.experiments.config.base import Arguments, Name, Section, plain
 from sport_ray.experiments.config.copies import require_copies
 from sport_ray.experiments.config.mistakes import explained
 from sport_ray.experiments.config.sections import (
@@ -66,7 +66,10 @@ class Study(Section):
     property: str = "(!hazard) U goal"
     """What must hold of every episode, in temporal logic over the environment's signals."""
     base: Name = "point_reach_avoid"
-    """The base policy: one that ships, or a folder, relative to the study file."""
+    """The base policy: one that ships, a folder, relative to the study file, or a sampler of yours,
+    `module:name`."""
+    base_arguments: Arguments = Field(default_factory=dict)
+    """Keyword arguments of a base that is a sampler of yours, `module:name`."""
     base_training: BaseTrainingSection | None = None
     """How the base is trained where there is none yet."""
     certificate: CertificateSection = CertificateSection()

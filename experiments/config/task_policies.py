@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from sport_ray.experiments.config.base import Section
 from sport_ray.experiments.config.mistakes import did_you_mean, explained, require_different, shown
 from sport_ray.experiments.task_policies import SOURCES
-from sport_ray.policies import GaussianNetwork
+from sport_ray.experiments.task_policies.source import NoSettings
+from sport_ray.samplers import BaseFile
 
 if TYPE_CHECKING:
     from sport_ray.experiments.task_policies.task import Task
@@ -71,13 +72,16 @@ def settled_sources(sources: Mapping[str, Section], study_folder: Path) -> dict[
     }
 
 
-def require_sources(sources: Mapping[str, Section], task: Task, base: GaussianNetwork) -> None:
+def require_sources(
+    names: Iterable[str], sources: Mapping[str, Section], task: Task, base: BaseFile
+) -> None:
     """Refuse, before anything runs, a source that can do nothing with this base.
 
-    task: that of the shortest episodes.
+    names: of all sources of the study; sources: the settings of those that have their own. task:
+    that of the shortest episodes.
 
     Raises:
-        UserError: see ``TaskPolicySource.check``.
+        UserError: see ``Source.require``.
     """
-    for name, settings in sources.items():
-        SOURCES[name]().check(task, settings, base)
+    for name in names:
+        SOURCES[name]().require(task, sources.get(name, NoSettings()), base)

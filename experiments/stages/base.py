@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,21 @@ from sport_ray.experiments.task_policies._training import (
     training_cut,
     training_kwargs,
 )
-from sport_ray.policies import GaussianNetwork, PolicyFile, PolicySpec, load_policy, save_policy
+from sport_ray.policies import GaussianNetwork, PolicySpec
 from sport_ray.policies.store import MANIFEST, WEIGHTS
+from sport_ray.samplers import (
+    BaseFile,
+    SamplerFile,
+    SamplerSpec,
+    UserSampler,
+    base_digest,
+    read_base,
+    save_sampler,
+)
+from sport_ray.samplers.base_file import SAMPLER
+from sport_ray.samplers.trial import require_sampler
+from sport_ray.selection import save_task_policy
+from sport_ray.sources import module_sources
 
 BUNDLED = Path(__file__).resolve().parents[1] / "bases"
 
@@ -46,24 +60,74 @@ def find_base(name: str, study_path: Path | None) -> Path | None:
     return folder if exists(folder, f"base policy {name!r}") else None
 
 
-def load_base(study: Study, name: str, study_path: Path | None) -> PolicyFile:
+def names_sampler(study: Study, name: str) -> bool:
+    """Whether a base's name is ``module:name`` of a sampler of the user's.
+
+    Raises:
+        UserError: arguments for a base that takes none.
+    """
+    found = re.fullmatch(r"[^\W\d][\w.]*:[^\W\d]\w*", name) is not None
+    if study.base_arguments and not found:
+        raise UserError(
+            f"base_arguments are for a sampler of yours (base: module:name), not for base {name!r}:"
+            " remove them"
+        )
+    return found
+
+
+def load_base(study: Study, name: str, study_path: Path | None) -> BaseFile:
     """The base policy of that name, if it fits the study's environment.
+
+    A sampler is tried once in the environment's first state.
 
     Raises:
         UserError: no such base, a damaged one, or one of another shape.
     """
+    if names_sampler(study, name):
+        return _user_sampler(study, name)
     source = find_base(name, study_path)
     if source is None:
         raise UserError(
             f"base policy {name!r} does not exist: give a folder, one of "
-            f"{', '.join(bundled_bases())}, or train one with `sport-ray train-base`"
+            f"{', '.join(bundled_bases())}, a sampler of yours (module:name), or train one with "
+            "`sport-ray train-base`"
         )
-    base = load_policy(source)
+    base = read_base(source)
     _check_fits(base, study)
     return base
 
 
-def _check_fits(base: PolicyFile, study: Study) -> None:
+def _user_sampler(study: Study, entry: str) -> SamplerFile:
+    observation, action = environment_sizes(study)
+    spec = SamplerSpec(
+        entry=entry,
+        arguments=study.base_arguments,
+        observation_size=observation,
+        action_size=action,
+    )
+    asked = study.environment
+    with closing(make_environment(asked.id, asked.kwargs, study.certificate.max_horizon)) as made:
+        first, _ = made.reset(seed=0)
+    require_sampler(UserSampler(spec, run_module=True), np.asarray(first, dtype=np.float64).ravel())
+    # After it was run: what it imports meanwhile is then loaded.
+    sources = module_sources(spec.module, spec.arguments)
+    code = {name: digest for name, digest in sources.code.items() if name != "sport_ray"}
+    spec = spec.model_copy(update={"code": code})
+    provenance = {"versions": sources.distributions}
+    return SamplerFile(spec, base_digest(spec), provenance)
+
+
+def _check_fits(base: BaseFile, study: Study) -> None:
+    if isinstance(base, SamplerFile):
+        base.require_unchanged()
+        sizes = (base.spec.observation_size, base.spec.action_size)
+        if sizes != environment_sizes(study):
+            raise UserError(
+                f"base sampler {base.spec.entry!r} was kept for {sizes[0]} observations and "
+                f"{sizes[1]} actions, {study.environment.id} has {environment_sizes(study)}: "
+                "choose another folder with --results"
+            )
+        return
     check_spaces(base.network, *environment_sizes(study), study.environment.id)
     base.network.spec.action_mapping.require_fits(study.environment.id, _spaces(study)[1])
 
@@ -84,27 +148,31 @@ def _spaces(study: Study) -> tuple[gym.spaces.Space[Any], gym.spaces.Space[Any]]
         return made.observation_space, made.action_space
 
 
-def install_base(folder: StudyFolder, study_path: Path | None, name: str) -> PolicyFile:
+def install_base(folder: StudyFolder, study_path: Path | None, name: str) -> BaseFile:
     """Copy the base of that name into the result folder (once) and check that it fits.
 
     Raises:
         UserError: no such base, a damaged one, one of another shape, or another one than the
             result folder already holds.
     """
-    source = find_base(name, study_path)
-    present = (folder.base / MANIFEST).is_file()
-    if source is None and present:
-        base = load_policy(folder.base)
+    own = names_sampler(folder.study, name)
+    source = None if own else find_base(name, study_path)
+    present = any((folder.base / one).is_file() for one in (MANIFEST, SAMPLER))
+    if source is None and present and not own:
+        base = read_base(folder.base)
         _check_fits(base, folder.study)
     else:
         base = load_base(folder.study, name, study_path)
-    if present and load_policy(folder.base).digest != base.digest:
+    if present and read_base(folder.base).digest != base.digest:
         raise UserError(
             f"result folder {folder.root} was made with another base policy: "
             "choose another folder with --results"
         )
     folder.claim(study_path)  # nothing is written before everything is found to fit
-    if source is not None and not present:
+    if isinstance(base, SamplerFile):
+        if not present:
+            save_sampler(folder.base, base.spec, base.provenance)
+    elif source is not None and not present:
         for file in (WEIGHTS, MANIFEST):
             write_atomic(folder.base / file, (source / file).read_bytes())
     return base
@@ -146,4 +214,4 @@ def save_base(path: Path, study: Study, trained: Trained, command: str) -> str:
         "training": settings.model_dump(mode="json"),
         "env_steps": trained.env_steps,
     }
-    return save_policy(path, trained.network, provenance)
+    return save_task_policy(path, trained.policy, provenance)

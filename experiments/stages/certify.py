@@ -18,16 +18,16 @@ from sport_ray.errors import UserError
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.stages.choose import load_choice
 from sport_ray.experiments.stages.world import require_sources_unchanged, unchanged_since
-from sport_ray.policies import FrozenGaussian, PolicyFile
 from sport_ray.rollouts import (
-    BaseBehaviour,
     OutcomeTotals,
     ScenarioPlan,
     Tally,
+    base_behaviour,
 )
 from sport_ray.rollouts.seeding import Purpose
 from sport_ray.rollouts.table_file import OutcomeWriter, file_sha256
 from sport_ray.rollouts.workers import stream_scenarios_on_ray
+from sport_ray.samplers import BaseFile
 from sport_ray.sources import environment_sources
 from sport_ray.versions import versions
 
@@ -42,7 +42,7 @@ def base_plan(folder: StudyFolder, purpose: Purpose) -> ScenarioPlan:
 
 def certify(
     folder: StudyFolder,
-    base: PolicyFile,
+    base: BaseFile,
     progress: Callable[[int], None] | None = None,
     look: Look | None = None,
 ) -> Certificate:
@@ -63,7 +63,7 @@ def certify(
     folder.certificate.unlink(missing_ok=True)
     settings = folder.study.certificate
     sampling = settings.sampling
-    behaviour = BaseBehaviour(FrozenGaussian(base.network))
+    behaviour = base_behaviour(base, run_module=True)
     totals, tally = OutcomeTotals(plan.horizon), Tally()
     portions = {}
     if isinstance(sampling, AnytimeSampling):
@@ -98,11 +98,12 @@ def certify(
         code=sources.code,
         choice=choice,
     )
+    folder.transitions.unlink(missing_ok=True)  # of the old one
     save_certificate(folder.certificate, certificate)
     return certificate
 
 
-def load_matching(folder: StudyFolder, base: PolicyFile) -> Certificate:
+def load_matching(folder: StudyFolder, base: BaseFile) -> Certificate:
     """The folder's certificate, if it is for this base, environment, property and section.
 
     Every number of it is counted again from its table, and every source that it names must be

@@ -11,15 +11,15 @@ from sport_ray.certificates import Candidate, Choice
 from sport_ray.certificates.choice import choose_horizon
 from sport_ray.errors import UserError
 from sport_ray.experiments.results.folder import StudyFolder, read_model
-from sport_ray.policies import FrozenGaussian, PolicyFile
-from sport_ray.rollouts import BaseBehaviour, ScenarioPlan, Tally
+from sport_ray.rollouts import ScenarioPlan, Tally, base_behaviour
 from sport_ray.rollouts.workers import counting, stream_scenarios_on_ray
+from sport_ray.samplers import BaseFile
 
 
 def choose(
     folder: StudyFolder,
     plan: ScenarioPlan,
-    candidates: dict[str, PolicyFile],
+    candidates: dict[str, BaseFile],
     progress: Callable[[int], None] | None = None,
 ) -> Choice:
     """Try each candidate base on scenarios of the purpose 'choose' and keep the best; needs Ray.
@@ -37,7 +37,7 @@ def choose(
         raise ValueError(f"scenarios for {plan.purpose!r} cannot choose: they have another use")
     tried: list[Candidate] = []
     for name, base in candidates.items():
-        behaviour = BaseBehaviour(FrozenGaussian(base.network))
+        behaviour = base_behaviour(base, run_module=True)
         stream = stream_scenarios_on_ray(plan, behaviour, asked.num_scenarios, progress=progress)
         tally = Tally()
         horizon, log_alpha = choose_horizon(

@@ -14,6 +14,7 @@ from sport_ray.experiments.stages.steps import (
     do_sweep,
     ensure_base,
     ensure_certificate,
+    ensure_transitions,
     make_base,
     make_certificate,
     require_tracking,
@@ -44,7 +45,9 @@ def train_base(context: Context, out: Path | None = None) -> Path:
 
 def certify_base(context: Context) -> Certificate:
     """Certify the base policy, whether or not that was done before."""
-    certificate = make_certificate(context, ensure_base(context))
+    base = ensure_base(context)
+    certificate = make_certificate(context, base)
+    ensure_transitions(context, base, certificate)
     context.console.print(f"certificate written to {context.folder.certificate}")
     return certificate
 

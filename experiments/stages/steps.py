@@ -32,12 +32,13 @@ from sport_ray.experiments.stages.base import (
 from sport_ray.experiments.stages.certify import base_plan, certify, load_matching
 from sport_ray.experiments.stages.choose import choose, load_choice
 from sport_ray.experiments.stages.progress import Counter, SweepHistory, SweepProgress, counting
+from sport_ray.experiments.stages.transitions import keep_transitions, missing_transitions
 from sport_ray.experiments.stages.world import other_versions, require_world
 from sport_ray.experiments.sweep.cell import Job
 from sport_ray.experiments.sweep.driver import SweepSummary, run_sweep
 from sport_ray.experiments.sweep.plan import Plan
-from sport_ray.policies import PolicyFile
 from sport_ray.rollouts import OutcomeTotals
+from sport_ray.samplers import BaseFile
 from sport_ray.text import plain
 from sport_ray.tracking.mlflow.client import check_reachable, default_uri, report_command, store_uri
 from sport_ray.tracking.mlflow.live import SweepLogger
@@ -93,7 +94,7 @@ def make_base(context: Context, out: Path, command: str) -> str:
     return digest
 
 
-def ensure_base(context: Context) -> PolicyFile:
+def ensure_base(context: Context) -> BaseFile:
     """The study's base in the result folder.
 
     Trained first if it is not there and the study says how; chosen first among several.
@@ -136,7 +137,7 @@ def ensure_choice(context: Context) -> str:
     return next(c.base for c in choice.candidates if c.base_digest == choice.base_digest)
 
 
-def make_certificate(context: Context, base: PolicyFile) -> Certificate:
+def make_certificate(context: Context, base: BaseFile) -> Certificate:
     """Certify the base, with progress; prints ε_base at the study's horizons."""
     study = context.study
     sampling = study.certificate.sampling
@@ -195,11 +196,22 @@ def _stopped(certificate: Certificate, sampling: AnytimeSampling) -> str:
     )
 
 
-def ensure_certificate(context: Context, base: PolicyFile) -> Certificate:
+def ensure_certificate(context: Context, base: BaseFile) -> Certificate:
     """The folder's certificate if there is one for this study, else a new one."""
     if context.folder.certificate.exists():
-        return load_matching(context.folder, base)
-    return make_certificate(context, base)
+        certificate = load_matching(context.folder, base)
+    else:
+        certificate = make_certificate(context, base)
+    ensure_transitions(context, base, certificate)
+    return certificate
+
+
+def ensure_transitions(context: Context, base: BaseFile, certificate: Certificate) -> None:
+    """Keep the certificate's transitions, where the study asks for them and they are not there."""
+    if missing := missing_transitions(context.folder, certificate):
+        with ray_session(context.address):
+            keep_transitions(context.folder, base, certificate)
+        context.console.print(f"kept the transitions of {missing} of the certificate's scenarios")
 
 
 class Interrupted(UserError):
@@ -227,7 +239,7 @@ def interrupted(
     )
 
 
-def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> SweepSummary:
+def do_sweep(context: Context, base: BaseFile, certificate: Certificate) -> SweepSummary:
     """Run the missing cells with live progress, logging each to MLflow as it ends.
 
     Raises:
@@ -250,7 +262,8 @@ def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> Sw
         context.console.print("all cells are finished already")
         return run_sweep(folder, plan)
     task = folder.study.task(plan.horizons[0], folder.study.sweep.seeds[0])
-    require_sources(folder.study.task_policies or {}, task, base.network)
+    sources = folder.study.task_policies or {}
+    require_sources(folder.study.sources, sources, task, base)
     study = digest(public_study(folder.study))
     logger: SweepLogger | None = None  # once it is open
     try:
@@ -292,7 +305,7 @@ def do_sweep(context: Context, base: PolicyFile, certificate: Certificate) -> Sw
     return summary
 
 
-def _require_world(context: Context, base: PolicyFile, plan: Plan) -> None:
+def _require_world(context: Context, base: BaseFile, plan: Plan) -> None:
     """Certified scenarios come out again here, at each T; says so.
 
     Raises:

@@ -10,10 +10,10 @@ from sport_ray.certificates.rerun import Runner, require_same_world, sample
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.evaluation import evaluation_plan
-from sport_ray.policies import FrozenGaussian, PolicyFile
-from sport_ray.rollouts import BaseBehaviour, Outcomes, ScenarioPlan
+from sport_ray.rollouts import Outcomes, ScenarioPlan, base_behaviour
 from sport_ray.rollouts.repeat import run_in_turn
 from sport_ray.rollouts.workers import run_in_turn_on_ray
+from sport_ray.samplers import BaseFile
 from sport_ray.sources import Sources, changed_sources, entry_modules, installed_versions
 from sport_ray.versions import versions
 
@@ -70,7 +70,7 @@ def require_world(
     study: Study,
     certificate: Certificate,
     table: Path,
-    base: PolicyFile,
+    base: BaseFile,
     horizons: Iterable[int],
     *,
     on_ray: bool = False,
@@ -82,7 +82,7 @@ def require_world(
     Raises:
         UserError: a scenario that comes out otherwise.
     """
-    behaviour = BaseBehaviour(FrozenGaussian(base.network))
+    behaviour = base_behaviour(base, run_module=True)
     plans = []
     for horizon in sorted({*horizons, certificate.max_horizon}):
         plan = evaluation_plan(study, horizon, 0)

@@ -19,10 +19,9 @@ from sport_ray.experiments.config.environment import deployment_kwargs, perturba
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.cell import Cell
 from sport_ray.experiments.task_policies.task import counts_steps, mixed_seed
-from sport_ray.policies import FrozenGaussian
 from sport_ray.properties import NEVER, parse_property
-from sport_ray.rollouts import Outcomes, ProjectedBehaviour, ScenarioPlan, Tally, run_scenarios
-from sport_ray.rollouts.behaviour import BaseBehaviour, Step
+from sport_ray.rollouts import Behaviour, Outcomes, ScenarioPlan, Tally, run_scenarios
+from sport_ray.rollouts.behaviour import Step
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 from sport_ray.rollouts.shadow import watched_scenarios
 from sport_ray.tracking.results.record import Evaluation
@@ -85,14 +84,15 @@ def evaluate_cell(
     study: Study,
     cell: Cell,
     certificate: Certificate,
-    base: FrozenGaussian,
-    task: FrozenGaussian,
+    behaviour: Behaviour,
     samples_path: Path,
 ) -> Evaluation:
-    """Run a cell's scenarios and compute its numbers."""
+    """Run a cell's scenarios and compute its numbers.
+
+    behaviour: of the cell's policy, as it is deployed.
+    """
     started = time.monotonic()
     plan = evaluation_plan(study, cell.horizon, cell.seed)
-    behaviour = ProjectedBehaviour(base, task, cell.constraint)
     samples = Samples(cell.horizon)
     count = study.evaluation.num_scenarios
     tally = Tally()
@@ -148,7 +148,7 @@ def evaluate_cell(
 
 
 def run_on_through_violations(
-    plan: ScenarioPlan, behaviour: ProjectedBehaviour, count: int
+    plan: ScenarioPlan, behaviour: Behaviour, count: int
 ) -> Outcomes | None:
     """The same scenarios, not ended by a violation: the task alone; None where that cannot be.
 
@@ -168,7 +168,7 @@ def run_on_through_violations(
 
 
 def off_policy_numbers(
-    study: Study, cell: Cell, plan: ScenarioPlan, behaviour: ProjectedBehaviour
+    study: Study, cell: Cell, plan: ScenarioPlan, behaviour: Behaviour
 ) -> tuple[float | None, float | None, str | None]:
     """A bound on the cell's policy, its effective sample size, and why there is no bound.
 
@@ -182,7 +182,7 @@ def off_policy_numbers(
     watched = plan.model_copy(
         update={"purpose": "off_policy", "env_kwargs": study.environment.kwargs}
     )
-    outcomes, ratios = watched_scenarios(watched, BaseBehaviour(behaviour.base), behaviour, count)
+    outcomes, ratios = watched_scenarios(watched, behaviour, count)
     limit = cell.constraint.path_log_ratio_limit(cell.horizon)
     found = off_policy_bound(
         ratios,

@@ -7,11 +7,13 @@ from typing import Any
 
 from sport_ray.certificates import Certificate
 from sport_ray.constraints import Constraint, Unconstrained
+from sport_ray.errors import UserError
 from sport_ray.experiments.config.axes import restricted
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.constraints import constraints_for
 from sport_ray.experiments.task_policies import SOURCES
+from sport_ray.experiments.task_policies.source import SelectionSource, Source
 
 
 def plan_jobs(study: Study, certificate: Certificate) -> list[Job]:
@@ -26,11 +28,16 @@ def plan_jobs(study: Study, certificate: Certificate) -> list[Job]:
             for trained in (True, False)
         }
         for name in study.sources:
-            known = SOURCES[name]().parameters(study)
+            source = SOURCES[name]
+            known = source().parameters(study)
+            # Choices see what is left of a budget, whoever learned them.
+            sees = source.under_constraint or issubclass(source, SelectionSource)
+            fitting = [one for one in constraints[sees] if fits(one[0], source)]
             points = dict.fromkeys(restricted(point, known) for point in study.sweep.points)
             for point, seed in itertools.product(points, study.sweep.seeds):
                 axes = {"horizon": horizon, "seed": seed, "hyperparameters": point}
-                jobs += _jobs_at(study, certificate, name, constraints, axes)
+                jobs += _jobs_at(study, certificate, name, fitting, axes)
+        _require_used(study, constraints[True])
     return sorted(jobs, key=_shortness)
 
 
@@ -38,7 +45,7 @@ def _jobs_at(
     study: Study,
     certificate: Certificate,
     source: str,
-    constraints: dict[bool, list[tuple[Constraint, float | None]]],
+    constraints: list[tuple[Constraint, float | None]],
     axes: dict[str, Any],
 ) -> list[Job]:
     """A source's jobs at one T, seed and point: one per constraint that it is trained under.
@@ -51,10 +58,30 @@ def _jobs_at(
         about = {"source": source, "constraint": constraint, "eps_max": eps_max, **axes}
         return Cell.of(study, certificate, **about)
 
-    projected = [cell(*one) for one in constraints[trained]]
+    projected = [cell(*one) for one in constraints]
     if trained:
         return [Job(kind=source, cells=(one,)) for one in projected]
     return [Job(kind=source, cells=(cell(Unconstrained(), None), *projected))]
+
+
+def fits(constraint: Constraint, source: type[Source]) -> bool:
+    """Whether the constraint's theorem holds for what the source's policies draw from."""
+    try:
+        constraint.require_family(source.family)
+    except UserError:
+        return False
+    return True
+
+
+def _require_used(study: Study, constraints: list[tuple[Constraint, float | None]]) -> None:
+    """Refuse a constraint that fits none of the study's sources.
+
+    Raises:
+        UserError: why the first source's policies cannot be held to it.
+    """
+    for constraint, _ in constraints:
+        if not any(fits(constraint, SOURCES[name]) for name in study.sources):
+            constraint.require_family(SOURCES[study.sources[0]].family)
 
 
 def _shortness(job: Job) -> tuple[bool, bool]:

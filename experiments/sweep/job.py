@@ -16,13 +16,18 @@ from sport_ray.experiments.sweep.evaluation import evaluate_cell
 from sport_ray.experiments.sweep.record_writer import finished_record, write_failure, write_record
 from sport_ray.experiments.task_policies import SOURCES
 from sport_ray.experiments.task_policies._training import Trained
-from sport_ray.experiments.task_policies.source import require_alike
-from sport_ray.policies import (
-    FrozenGaussian,
-    GaussianNetwork,
-    load_policy,
-    policy_digest,
-    save_policy,
+from sport_ray.experiments.task_policies.source import (
+    SelectionSource,
+    TaskPolicySource,
+    require_alike,
+    require_gaussian,
+)
+from sport_ray.samplers import BaseFile, read_base
+from sport_ray.selection import (
+    Selector,
+    save_task_policy,
+    task_behaviour,
+    task_policy_digest,
 )
 from sport_ray.tracking.results.record import Training
 
@@ -54,10 +59,9 @@ def run_job(folder: StudyFolder, job: Job) -> dict[str, int]:
         return counts
     try:
         _require_planned(missing, folder, certificate)
-        base_file = load_policy(folder.base)
-        trained = train(folder, job, base_file.network, certificate)
+        base = read_base(folder.base)
+        trained = train(folder, job, base, certificate)
         trained_digest = save_trained(folder, job, trained)
-        base, task = FrozenGaussian(base_file.network), FrozenGaussian(trained.network)
     except Exception as error:
         if is_of_the_machine(error):
             raise
@@ -74,7 +78,8 @@ def run_job(folder: StudyFolder, job: Job) -> dict[str, int]:
     for cell in missing:
         try:
             samples = folder.samples(cell.id)
-            evaluation = evaluate_cell(study, cell, certificate, base, task, samples)
+            behaviour = task_behaviour(base, trained.policy, cell.constraint, run_module=True)
+            evaluation = evaluate_cell(study, cell, certificate, behaviour, samples)
             record = finished_record(folder, certificate, cell, training, evaluation, measured)
         except Exception as error:
             if is_of_the_machine(error):
@@ -87,21 +92,24 @@ def run_job(folder: StudyFolder, job: Job) -> dict[str, int]:
     return counts
 
 
-def train(
-    folder: StudyFolder, job: Job, base: GaussianNetwork, certificate: Certificate
-) -> Trained:
+def train(folder: StudyFolder, job: Job, base: BaseFile, certificate: Certificate) -> Trained:
     """The job's task policy, from its source.
 
     Raises:
-        UserError, ArithmeticError: see ``TaskPolicySource.train``; a policy whose sizes or action
-            mapping are not the base's.
+        UserError, ArithmeticError: see the source's ``train`` or ``select``; a policy whose sizes
+            or action mapping are not the base's, or a source that needs a Gaussian base.
     """
     study, source, cell = folder.study, SOURCES[job.kind](), job.cells[0]
     settings = source.settings_in(study, cell.hyperparameters)
     task = study.task(cell.horizon, cell.seed, cell.constraint)
-    trained = source.train(task, settings, base, certificate)
+    if isinstance(source, SelectionSource):
+        return source.select(task, settings, base, certificate, folder.transitions)
+    assert isinstance(source, TaskPolicySource)
+    network = require_gaussian(base, job.kind)
+    trained = source.train(task, settings, network, certificate)
+    assert not isinstance(trained.policy, Selector)
     budget = cell.constraint.num_features
-    require_alike(trained.network, base, f"the policy of {job.kind}", budget)
+    require_alike(trained.policy, network, f"the policy of {job.kind}", budget)
     return trained
 
 
@@ -131,6 +139,6 @@ def _require_planned(cells: Iterable[Cell], folder: StudyFolder, certificate: Ce
 def save_trained(folder: StudyFolder, job: Job, trained: Trained) -> str:
     """Keep the task policy (without pickle), once per job, under its own digest."""
     provenance = {"study": folder.study.name, "job": job.model_dump(mode="json")}
-    digest = policy_digest(trained.network)
-    save_policy(folder.policy(digest), trained.network, provenance)
+    digest = task_policy_digest(trained.policy)
+    save_task_policy(folder.policy(digest), trained.policy, provenance)
     return digest

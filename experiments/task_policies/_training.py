@@ -15,6 +15,7 @@ from sport_ray.experiments.config.training import PPOSection, TaskTraining
 from sport_ray.policies import GaussianNetwork
 from sport_ray.projected_ppo import Gradient, ProjectedPPO, ProjectedPPOConfig
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
+from sport_ray.selection import TaskPolicy
 
 if TYPE_CHECKING:
     from sport_ray.experiments.task_policies.task import Task
@@ -25,7 +26,7 @@ Progress = Callable[[int, dict[str, Any]], None]
 class Trained(NamedTuple):
     """A trained task policy and how training went."""
 
-    network: GaussianNetwork
+    policy: TaskPolicy
     env_steps: int
     seconds: float
     metrics: dict[str, float | int | None]

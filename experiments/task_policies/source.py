@@ -1,8 +1,9 @@
-"""The interface of a task-policy source: something that makes a task policy from a base.
+"""The interfaces of task-policy sources: what makes a task policy from a base.
 
-A task policy is a ``GaussianNetwork`` of the base's sizes and action mapping. It is evaluated as
-it is, and projected at deployment; the certified bound belongs to what is projected, whoever made
-the policy. ``train`` alone decides what it costs: environment steps, episodes, violations.
+A ``TaskPolicySource`` makes a Gaussian of the base's sizes and action mapping: it is evaluated as
+it is, and projected at deployment. A ``SelectionSource`` makes a way of choosing among the base's
+own samples, for any base. The certified bound belongs to what is deployed under the constraint,
+whoever made the policy; the source alone decides what it costs: steps, episodes, violations.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.base import Section
-from sport_ray.policies import GaussianNetwork
+from sport_ray.families import Categorical, Distribution, Gaussian
+from sport_ray.policies import GaussianNetwork, PolicyFile
+from sport_ray.samplers import BaseFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from sport_ray.experiments.task_policies._training import Trained
     from sport_ray.experiments.task_policies.task import Task
 
-SOURCES: dict[str, type[TaskPolicySource]] = {}
+SOURCES: dict[str, type[Source]] = {}
 """Every source by the name that a study gives it."""
 
 
@@ -55,6 +58,20 @@ def require_alike(
         )
 
 
+def require_gaussian(base: BaseFile, what: str) -> GaussianNetwork:
+    """The network of a Gaussian base.
+
+    Raises:
+        UserError: a base that can only be sampled.
+    """
+    if isinstance(base, PolicyFile):
+        return base.network
+    raise UserError(
+        f"{what} needs a Gaussian base policy, and {base.spec.entry!r} can only be sampled: name "
+        "sources that choose among its samples (task_policies: [critic])"
+    )
+
+
 class NoSettings(Section):
     """For a source whose settings are elsewhere in the study, or that has none."""
 
@@ -72,7 +89,7 @@ class StudySections(Protocol):
     def task_policies(self) -> Mapping[str, Any] | None: ...
 
 
-class TaskPolicySource(ABC):
+class Source(ABC):
     """A way to make a task policy; subclasses are found by ``name``.
 
     name: as written in a study. title: short, for tables and legends. settings: its section of a
@@ -85,7 +102,7 @@ class TaskPolicySource(ABC):
     name. sweep_method: the entry of ``sweep.methods`` that asks for it in a study without
     ``task_policies``.
 
-    A source is made anew for every policy and keeps nothing. ``train`` is all that it must have.
+    A source is made anew for every policy and keeps nothing.
     """
 
     name: ClassVar[str]
@@ -95,6 +112,8 @@ class TaskPolicySource(ABC):
     under_constraint: ClassVar[bool] = False
     sections: ClassVar[tuple[str, ...]] = ()
     sweep_method: ClassVar[str | None] = None
+    family: ClassVar[type[Distribution]]
+    """What its policies draw from: constraints whose theorem needs another have no cells of it."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -108,29 +127,6 @@ class TaskPolicySource(ABC):
                 raise ValueError(f"source {cls.name!r} has no {attribute}")
         SOURCES[cls.name] = cls
 
-    @abstractmethod
-    def train(
-        self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
-    ) -> Trained:
-        """The task policy for episodes of ``task.horizon`` steps, and what it took.
-
-        settings: see ``settings_in``.
-
-        ``Trained.env_steps`` counts all environment steps that were run: data collection and safety
-        rollouts included. ``Trained.metrics``, plain numbers or None, become fields of the record:
-        ``train_episodes``, how many episodes were run; ``train_violations``, how many of them
-        violated the property; ``train_return``; ``clip_fraction``; and others under the source's
-        name, such as ``scpo_accepted``.
-
-        Everything random follows from ``task.seed``, and nothing decides what comes out that is
-        not in the cells' identity. Sizes and action mapping must be the base's
-        (``require_alike``).
-
-        Raises:
-            UserError: a task or a certificate that the source cannot use.
-            ArithmeticError: training that went wrong; the cells are recorded as failed.
-        """
-
     def settle(self, settings: Section, study_folder: Path) -> Section:
         """The settings with all that depends on where the study file lies, once it is read.
 
@@ -141,8 +137,8 @@ class TaskPolicySource(ABC):
         """
         return settings
 
-    def check(self, task: Task, settings: Section, base: GaussianNetwork) -> None:
-        """Refuse, before anything runs, what can never be trained from this base.
+    def require(self, task: Task, settings: Section, base: BaseFile) -> None:
+        """Refuse, before anything runs, what can never be made from this base.
 
         task: that of the shortest episodes.
 
@@ -176,3 +172,67 @@ class TaskPolicySource(ABC):
         are not in it: a source that read them would take old cells for new ones.
         """
         return {"settings": settings.model_dump(mode="json")}
+
+
+class TaskPolicySource(Source):
+    """A source of Gaussian task policies. ``train`` is all that it must have."""
+
+    family: ClassVar[type[Distribution]] = Gaussian
+
+    @abstractmethod
+    def train(
+        self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
+    ) -> Trained:
+        """The task policy for episodes of ``task.horizon`` steps, and what it took.
+
+        settings: see ``settings_in``.
+
+        ``Trained.env_steps`` counts all environment steps that were run: data collection and safety
+        rollouts included. ``Trained.metrics``, plain numbers or None, become fields of the record:
+        ``train_episodes``, how many episodes were run; ``train_violations``, how many of them
+        violated the property; ``train_return``; ``clip_fraction``; and others under the source's
+        name, such as ``scpo_accepted``.
+
+        Everything random follows from ``task.seed``, and nothing decides what comes out that is
+        not in the cells' identity. Sizes and action mapping must be the base's
+        (``require_alike``).
+
+        Raises:
+            UserError: a task or a certificate that the source cannot use.
+            ArithmeticError: training that went wrong; the cells are recorded as failed.
+        """
+
+    def check(self, task: Task, settings: Section, base: GaussianNetwork) -> None:
+        """Refuse, before anything runs, what can never be trained from this base.
+
+        task: that of the shortest episodes.
+
+        Raises:
+            UserError: one line with the remedy.
+        """
+        return  # nothing to refuse, unless a source knows of something
+
+    def require(self, task: Task, settings: Section, base: BaseFile) -> None:
+        """Refuse a base without a density, and what ``check`` refuses."""
+        self.check(task, settings, require_gaussian(base, self.name))
+
+
+class SelectionSource(Source):
+    """A source of ways to choose among the base's samples. ``select`` is all that it must have."""
+
+    family: ClassVar[type[Distribution]] = Categorical
+
+    @abstractmethod
+    def select(
+        self,
+        task: Task,
+        settings: Section,
+        base: BaseFile,
+        certificate: Certificate,
+        transitions: Path,
+    ) -> Trained:
+        """The selector for episodes of ``task.horizon`` steps, and what it took.
+
+        transitions: the file with those that the certificate's scenarios kept, which may not be
+        there. ``Trained`` and errors are as for ``TaskPolicySource.train``.
+        """

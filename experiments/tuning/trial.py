@@ -15,9 +15,11 @@ from sport_ray.experiments.sweep.evaluation import run_on_through_violations
 from sport_ray.experiments.sweep.trials import StudyTrial
 from sport_ray.experiments.task_policies._training import TrainingRun, task_config
 from sport_ray.experiments.task_policies.ppo import ProjectedPPOSource
+from sport_ray.experiments.task_policies.source import require_gaussian
 from sport_ray.experiments.tuning.task import TuningTask, tuning_task
-from sport_ray.policies import FrozenGaussian, GaussianNetwork, load_policy
+from sport_ray.policies import FrozenGaussian, GaussianNetwork
 from sport_ray.rollouts import ProjectedBehaviour, run_scenarios
+from sport_ray.samplers import read_base
 
 Judgements = Generator[dict[str, Any], None, None]
 
@@ -79,7 +81,7 @@ class TuningTrial(StudyTrial):
         """Take parameters; training begins with the first portion."""
         study = self.folder.study
         task = tuning_task(study, load_certificate(self.folder.certificate))
-        base = load_policy(self.folder.base).network
+        base = require_gaussian(read_base(self.folder.base), "tuning")
         self._judgements = judgements(study, task, base, point_of(study, config))
 
     def work(self) -> dict[str, Any]:

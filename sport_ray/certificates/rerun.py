@@ -12,9 +12,9 @@ from sport_ray.certificates.choice import Choice, choose_horizon
 from sport_ray.certificates.comparison import contradicts, same_bits
 from sport_ray.certificates.recount import CheckFailed, certified_plan
 from sport_ray.errors import UserError
-from sport_ray.policies import FrozenGaussian, PolicyFile
-from sport_ray.rollouts import BaseBehaviour, Outcomes, ScenarioPlan, run_scenarios
+from sport_ray.rollouts import Outcomes, ScenarioPlan, base_behaviour, run_scenarios
 from sport_ray.rollouts.table_file import num_rows, read_rows
+from sport_ray.samplers import BaseFile
 
 BLOCK = 50
 """Scenarios run again in one piece; the pieces are drawn at random from the table."""
@@ -29,7 +29,7 @@ PORTION = 1_000
 def run_again(
     certificate: Certificate,
     table: Path,
-    base: PolicyFile,
+    base: BaseFile,
     wanted: int,
     progress: Callable[[int], None] | None,
 ) -> str:
@@ -39,7 +39,7 @@ def run_again(
         CheckFailed: a row that differs in any bit.
         UserError: a table without one of them.
     """
-    behaviour = BaseBehaviour(FrozenGaussian(base.network))
+    behaviour = base_behaviour(base)
     plan = certified_plan(certificate)
     differ: list[int] = []
     done = 0
@@ -107,13 +107,13 @@ def require_same_world(rows: Outcomes, plans: Iterable[ScenarioPlan], run: Runne
     return f"{len(scenarios)} certified scenarios run again at T = {text}: as certified{bits}"
 
 
-def choose_again(certificate: Certificate, choice: Choice, base: PolicyFile) -> str:
+def choose_again(certificate: Certificate, choice: Choice, base: BaseFile) -> str:
     """Choose again, on the choice's own scenarios: T must not have been picked afterwards.
 
     Raises:
         CheckFailed: another choice, or one that was made for something else.
     """
-    behaviour = BaseBehaviour(FrozenGaussian(base.network))
+    behaviour = base_behaviour(base)
     plan = certified_plan(certificate, "choose", choice.root_seed)
     told = (choice.env_id, choice.env_kwargs, choice.property, choice.max_horizon)
     if told != (plan.env_id, plan.env_kwargs, plan.property, plan.horizon):

@@ -12,7 +12,8 @@ from sport_ray.certificates.recount import CheckFailed, check_bytes, check_numbe
 from sport_ray.certificates.rerun import choose_again, run_again
 from sport_ray.certificates.store import load_certificate
 from sport_ray.errors import UserError
-from sport_ray.policies import PolicyFile, load_policy
+from sport_ray.samplers import BaseFile, SamplerFile, read_base
+from sport_ray.samplers.base_file import SAMPLER
 from sport_ray.sources import OURS, changed_sources, installed_versions, is_named, own_digest
 from sport_ray.versions import versions
 
@@ -85,7 +86,7 @@ def verify_certificate(
         refused = "the policy is not beside the certificate: name its folder with --base"
         checks_after.append(Check("base policy", None, refused))
     else:
-        load = cache(load_policy)  # once for all checks; one that fails does so in each
+        load = cache(read_base)  # once for all checks; one that fails does so in each
         steps.append(("base policy", lambda: _check_base(certificate, folder, load(folder))))
         if stranger is not None:
             refused = (
@@ -121,19 +122,21 @@ def _stranger(env_id: str, trust: Collection[str]) -> str | None:
     return module
 
 
-def _check_base(certificate: Certificate, folder: Path, base: PolicyFile) -> str:
+def _check_base(certificate: Certificate, folder: Path, base: BaseFile) -> str:
     found = base.digest
     if found != certificate.base_digest:
         raise CheckFailed(
             f"policy in {folder} has the digest {found[:16]}…, the certificate is for "
             f"{certificate.base_digest[:16]}…"
         )
-    return f"weights have the digest {found[:16]}…"
+    what = "sampler has" if isinstance(base, SamplerFile) else "weights have"
+    return f"{what} the digest {found[:16]}…"
 
 
 def _base_folder(path: Path, base: Path | None) -> Path | None:
     folders = (path.parent / "base", path.parent)
-    return base or next((one for one in folders if (one / "policy.json").is_file()), None)
+    names = ("policy.json", SAMPLER)
+    return base or next((f for f in folders if any((f / n).is_file() for n in names)), None)
 
 
 def _code(certificate: Certificate) -> Check:

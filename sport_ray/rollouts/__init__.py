@@ -1,6 +1,11 @@
 """Rollouts for certificates: independent, complete, sampled scenarios, each with its own seed."""
 
-from sport_ray.rollouts.behaviour import BaseBehaviour, Behaviour, ProjectedBehaviour
+from sport_ray.rollouts.behaviour import (
+    BaseBehaviour,
+    Behaviour,
+    ProjectedBehaviour,
+    base_behaviour,
+)
 from sport_ray.rollouts.outcomes import Outcomes
 from sport_ray.rollouts.scenarios import ScenarioPlan, run_scenarios
 from sport_ray.rollouts.tally import ScenarioAborted, Tally
@@ -15,5 +20,6 @@ __all__ = [
     "ScenarioAborted",
     "ScenarioPlan",
     "Tally",
+    "base_behaviour",
     "run_scenarios",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -9,15 +10,32 @@ import torch
 from numpy.typing import NDArray
 
 from sport_ray.constraints import Constraint
-from sport_ray.families import Distribution
+from sport_ray.families import Categorical, Distribution
+from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.frozen import FrozenGaussian
-from sport_ray.policies.network import PolicySpec
+from sport_ray.policies.store import PolicyFile
+from sport_ray.samplers import BaseFile, BaseSampler, sampler_of
 
 Array = NDArray[np.float64]
+Generators = Sequence[np.random.Generator]
+
+
+class Draws(NamedTuple):
+    """What chance gave n states, before anything was decided there.
+
+    noise: (n, K), what the chosen distribution is sampled with. candidates: (n, M, D), actions of
+    the base, where one of them is to be chosen; else None.
+    """
+
+    noise: Array
+    candidates: Array | None = None
 
 
 class Step(NamedTuple):
-    """What a behaviour samples from at n states, in float64, and what it came from."""
+    """What a behaviour samples from at n states, in float64, and what it came from.
+
+    Distributions of actions or, with candidates (n, M, D), of the index of one of them.
+    """
 
     chosen: Distribution
     base: Distribution
@@ -25,25 +43,55 @@ class Step(NamedTuple):
     limits: Array  # (n,) how far it may go, in the constraint's units; 0 for the base policy
     max_log_ratio: Array  # (n,) of ``chosen`` over ``base``, nats
     projected: NDArray[np.bool_]  # (n,) whether ``chosen`` differs from the task policy's
+    candidates: Array | None = None
+
+    def rows(self, chosen: NDArray[np.int64]) -> Step:
+        """The same at some of the states."""
+        candidates = None if self.candidates is None else self.candidates[chosen]
+        laws = self.chosen[chosen], self.base[chosen], self.task[chosen]
+        numbers = self.limits[chosen], self.max_log_ratio[chosen], self.projected[chosen]
+        return Step(*laws, *numbers, candidates)
+
+    def played(self, drawn: Array) -> Array:
+        """The actions (n, D), before the action mapping, that what was drawn stands for."""
+        if self.candidates is None:
+            return drawn
+        found: Array = self.candidates[np.arange(len(drawn)), drawn[:, 0].astype(np.int64)]
+        return found
 
 
 class Behaviour(Protocol):
-    """A stochastic policy as rollouts see it; an episode may carry a state (a budget)."""
+    """A stochastic policy as rollouts see it; an episode may carry a state (a budget).
+
+    A step is: ``draw``, ``step``, a sample of what was chosen, ``spend``.
+    """
 
     @property
-    def spec(self) -> PolicySpec: ...
+    def observation_size(self) -> int: ...
+
+    @property
+    def action_mapping(self) -> ActionMapping: ...
 
     def start(self, count: int) -> Array:
         """State of ``count`` episodes before their first step, (count, S); S may be 0."""
         ...
 
-    def step(self, observation: Array, state: Array) -> Step:
+    def draw(self, observation: Array, generators: Generators) -> Draws:
+        """What chance gives at observations (n, O), each row from its episode's generator."""
+        ...
+
+    def step(self, observation: Array, state: Array, draws: Draws | None = None) -> Step:
         """The distributions at observations (n, O) and states (n, S)."""
         ...
 
-    def spend(self, state: Array, step: Step, action: Array) -> Array:
-        """The states (n, S) after the actions (n, D) that were drawn."""
+    def spend(self, state: Array, step: Step, drawn: Array) -> Array:
+        """The states (n, S) after what was drawn, (n, D) or an index (n, 1)."""
         ...
+
+
+def _gaussian_noise(base: FrozenGaussian, generators: Generators) -> Draws:
+    family, size = base.spec.family, base.spec.action_size
+    return Draws(np.concatenate([family.draw_noise(one, 1, size) for one in generators]))
 
 
 class BaseBehaviour:
@@ -53,22 +101,70 @@ class BaseBehaviour:
         self.base = base
 
     @property
-    def spec(self) -> PolicySpec:
-        """Architecture of the base policy."""
-        return self.base.spec
+    def observation_size(self) -> int:
+        """O, without what a budget adds."""
+        return self.base.spec.observation_size
+
+    @property
+    def action_mapping(self) -> ActionMapping:
+        """What turns a sample into the environment's action."""
+        return self.base.spec.action_mapping
+
+    def draw(self, observation: Array, generators: Generators) -> Draws:
+        """The noise of an action."""
+        return _gaussian_noise(self.base, generators)
 
     def start(self, count: int) -> Array:
         """No state."""
         return np.zeros((count, 0))
 
-    def step(self, observation: Array, state: Array) -> Step:
+    def step(self, observation: Array, state: Array, draws: Draws | None = None) -> Step:
         """The base policy's distributions at observations (n, O)."""
         base = self.base.distribution(observation)
         count = len(base)
         none = np.zeros(count)
         return Step(base, base, base, none, none, np.zeros(count, dtype=bool))
 
-    def spend(self, state: Array, step: Step, action: Array) -> Array:
+    def spend(self, state: Array, step: Step, drawn: Array) -> Array:
+        """No state."""
+        return state
+
+
+class SamplerBehaviour:
+    """A base that can only be sampled: it plays the one action that it draws."""
+
+    def __init__(self, sampler: BaseSampler) -> None:
+        self.sampler = sampler
+
+    @property
+    def observation_size(self) -> int:
+        """O."""
+        return self.sampler.observation_size
+
+    @property
+    def action_mapping(self) -> ActionMapping:
+        """What turns a sample into the environment's action."""
+        return self.sampler.action_mapping
+
+    def start(self, count: int) -> Array:
+        """No state."""
+        return np.zeros((count, 0))
+
+    def draw(self, observation: Array, generators: Generators) -> Draws:
+        """One candidate; nothing is left to chance then."""
+        return Draws(
+            np.zeros((len(generators), 1)), self.sampler.sample_many(observation, 1, generators)
+        )
+
+    def step(self, observation: Array, state: Array, draws: Draws | None = None) -> Step:
+        """The choice among one."""
+        assert draws is not None
+        count = len(observation)
+        only = Categorical.uniform(count, 1)
+        none = np.zeros(count)
+        return Step(only, only, only, none, none, np.zeros(count, dtype=bool), draws.candidates)
+
+    def spend(self, state: Array, step: Step, drawn: Array) -> Array:
         """No state."""
         return state
 
@@ -102,15 +198,24 @@ class ProjectedBehaviour:
         self.sees_budget = seen > 0
 
     @property
-    def spec(self) -> PolicySpec:
-        """Architecture of the base policy."""
-        return self.base.spec
+    def observation_size(self) -> int:
+        """O, without what a budget adds."""
+        return self.base.spec.observation_size
+
+    @property
+    def action_mapping(self) -> ActionMapping:
+        """What turns a sample into the environment's action."""
+        return self.base.spec.action_mapping
+
+    def draw(self, observation: Array, generators: Generators) -> Draws:
+        """The noise of an action."""
+        return _gaussian_noise(self.base, generators)
 
     def start(self, count: int) -> Array:
         """A whole budget for each episode."""
         return self.constraint.start(count)
 
-    def step(self, observation: Array, state: Array) -> Step:
+    def step(self, observation: Array, state: Array, draws: Draws | None = None) -> Step:
         """The projected distributions at observations (n, O).
 
         Raises:
@@ -137,7 +242,7 @@ class ProjectedBehaviour:
         projected = chosen.differs(task).numpy()
         return Step(chosen, base, task, limits.numpy(), log_ratio, projected)
 
-    def spend(self, state: Array, step: Step, action: Array) -> Array:
+    def spend(self, state: Array, step: Step, drawn: Array) -> Array:
         """Charge what the drawn actions spent.
 
         Raises:
@@ -145,4 +250,15 @@ class ProjectedBehaviour:
         """
         if not self.constraint.state_size:
             return state
-        return self.constraint.spend(state, self.constraint.cost(step.chosen, step.base, action))
+        return self.constraint.spend(state, self.constraint.cost(step.chosen, step.base, drawn))
+
+
+def base_behaviour(base: BaseFile, *, run_module: bool = False) -> Behaviour:
+    """How the base itself acts; run_module as for ``UserSampler``.
+
+    Raises:
+        UserError: a user's code that has changed, or that is not to be run.
+    """
+    if isinstance(base, PolicyFile):
+        return BaseBehaviour(FrozenGaussian(base.network))
+    return SamplerBehaviour(sampler_of(base, run_module=run_module))

@@ -78,6 +78,20 @@ Observer = Callable[
 the last state of a scenario, where nothing is sampled any more, the distributions are None."""
 
 
+Recorder = Callable[
+    [
+        NDArray[np.int64],
+        NDArray[np.int64],
+        NDArray[np.float64],
+        NDArray[np.float64],
+        NDArray[np.float64],
+    ],
+    None,
+]
+"""Called after every step with (scenario indices, step numbers from 0, observations before it
+(m, O), actions before the action mapping (m, D), rewards)."""
+
+
 Ended = Callable[[NDArray[np.int64], NDArray[np.float64]], None]
 """Called where scenarios end with (scenario indices, the behaviour's states there)."""
 
@@ -91,6 +105,7 @@ def run_scenarios(
     slots: int = SLOTS,
     observer: Observer | None = None,
     on_end: Ended | None = None,
+    recorder: Recorder | None = None,
     tally: Tally | None = None,
     environment: ScenarioEnvironment | None = None,
 ) -> Outcomes:
@@ -115,9 +130,11 @@ def run_scenarios(
             raise ValueError(f"{name} must be at least {least}, got {value}")
     slots = min(slots, count, plan.copies or slots)
     if environment is not None:
-        return _run(plan, behaviour, environment, first, count, slots, observer, on_end, tally)
+        return _run(
+            plan, behaviour, environment, first, count, slots, observer, on_end, recorder, tally
+        )
     with closing(plan.environment(slots)) as made:
-        return _run(plan, behaviour, made, first, count, slots, observer, on_end, tally)
+        return _run(plan, behaviour, made, first, count, slots, observer, on_end, recorder, tally)
 
 
 def _run(
@@ -129,23 +146,23 @@ def _run(
     slots: int,
     observer: Observer | None,
     on_end: Ended | None,
+    recorder: Recorder | None,
     tally: Tally | None,
 ) -> Outcomes:
     prop = parse_property(plan.property)
     columns = plan.signal_columns(environment)
-    family, mapping = behaviour.spec.family, behaviour.spec.action_mapping
+    mapping = behaviour.action_mapping
     mapping.require_fits(plan.env_id, environment.action_space)
-    actions = behaviour.spec.action_size
 
     scenario = np.full(slots, -1, dtype=np.int64)
     step = np.zeros(slots, dtype=np.int64)
-    noise = np.empty((slots, plan.horizon, family.noise_size(actions)))
+    generator: list[np.random.Generator] = [np.random.default_rng(0)] * slots  # until it starts
     trace = np.full((slots, plan.horizon + 1, len(columns)), np.nan)
     sums = np.zeros((slots, 5))
     largest = np.zeros(slots)
     furthest = np.zeros(slots)
     state = behaviour.start(slots)
-    observation = np.empty((slots, behaviour.spec.observation_size))
+    observation = np.empty((slots, behaviour.observation_size))
     rewards = np.zeros(slots)
     parts: list[Outcomes] = []
     counted = Tally()
@@ -158,9 +175,8 @@ def _run(
             return
         generators = []
         for slot in chosen:
-            layout, action = scenario_generators(plan.root_seed, plan.purpose, upcoming)
+            layout, generator[slot] = scenario_generators(plan.root_seed, plan.purpose, upcoming)
             generators.append(layout)
-            noise[slot] = family.draw_noise(action, plan.horizon, actions)
             scenario[slot] = upcoming
             upcoming += 1
         start_observation, signals = environment.reset(
@@ -219,16 +235,21 @@ def _run(
 
     start(np.arange(slots))
     while (live := np.flatnonzero(scenario >= 0)).size:
-        laws = behaviour.step(observation[live], state[live])
+        seen = observation[live]
+        draws = behaviour.draw(seen, [generator[slot] for slot in live])
+        laws = behaviour.step(seen, state[live], draws)
         if observer is not None:
             observer(scenario[live], step[live], laws, environment.poses(live))
-        action = laws.chosen.sample(noise[live, step[live]])
+        drawn = laws.chosen.sample(draws.noise)
+        action = laws.played(drawn)
         transition = environment.step(live, mapping(action))
+        if recorder is not None:
+            recorder(scenario[live], step[live], seen, action, transition.reward)
         step[live] += 1
         observation[live] = transition.observation
         trace[live, step[live]] = transition.signals[:, columns]
-        state[live] = behaviour.spend(state[live], laws, action)
-        sums[live] += _step_sums(laws, action)
+        state[live] = behaviour.spend(state[live], laws, drawn)
+        sums[live] += _step_sums(laws, drawn)
         furthest[live] = np.maximum(furthest[live], sums[live, 1])
         largest[live] = np.maximum(largest[live], laws.max_log_ratio)
         rewards[live] += transition.reward
@@ -246,12 +267,12 @@ def _run(
     return Outcomes.concatenate(parts)
 
 
-def _step_sums(laws: Step, action: NDArray[np.float64]) -> NDArray[np.float64]:
+def _step_sums(laws: Step, drawn: NDArray[np.float64]) -> NDArray[np.float64]:
     """Per-step quantities (n, 5): log ratio, realised log ratio, projected, KL base, KL task."""
     return np.stack(
         [
             laws.max_log_ratio,
-            laws.chosen.log_ratio(laws.base, action),
+            laws.chosen.log_ratio(laws.base, drawn),
             laws.projected.astype(np.float64),
             laws.chosen.kl(laws.base).numpy(),
             laws.chosen.kl(laws.task).numpy(),

@@ -9,45 +9,62 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sport_ray.policies.network import PolicySpec
-from sport_ray.rollouts.behaviour import Array, BaseBehaviour, ProjectedBehaviour, Step
+from sport_ray.policies.actions import ActionMapping
+from sport_ray.rollouts.behaviour import Array, Behaviour, Draws, Generators, Step
 from sport_ray.rollouts.outcomes import Outcomes
 from sport_ray.rollouts.scenarios import ScenarioPlan, run_scenarios
 from sport_ray.rollouts.tally import Tally
 
 
 class Shadowed:
-    """Acts as the base policy; its state is the watcher's, and the watcher's log ratio so far."""
+    """Acts as the watcher's base; its state is the watcher's, and the watcher's log ratio so far.
 
-    def __init__(self, base: BaseBehaviour, watcher: ProjectedBehaviour) -> None:
-        self.base = base
+    Where the watcher chooses among candidates, the base's action is one of them, whichever.
+    """
+
+    def __init__(self, watcher: Behaviour) -> None:
         self.watcher = watcher
         self._seen: Step | None = None
 
     @property
-    def spec(self) -> PolicySpec:
-        """Architecture of the base policy."""
-        return self.base.spec
+    def observation_size(self) -> int:
+        """The watcher's."""
+        return self.watcher.observation_size
+
+    @property
+    def action_mapping(self) -> ActionMapping:
+        """The watcher's."""
+        return self.watcher.action_mapping
 
     def start(self, count: int) -> Array:
         """The watcher's state, and 0 nats."""
         return np.concatenate([self.watcher.start(count), np.zeros((count, 1))], axis=1)
 
-    def step(self, observation: Array, state: Array) -> Step:
-        """The base policy's distributions; the watcher's are kept until the actions are drawn."""
-        self._seen = self.watcher.step(observation, state[:, :-1])
-        return self.base.step(observation, state[:, :0])
+    def draw(self, observation: Array, generators: Generators) -> Draws:
+        """The watcher's."""
+        return self.watcher.draw(observation, generators)
 
-    def spend(self, state: Array, step: Step, action: Array) -> Array:
+    def step(self, observation: Array, state: Array, draws: Draws | None = None) -> Step:
+        """The base policy's distributions; the watcher's are kept until the actions are drawn."""
+        self._seen = self.watcher.step(observation, state[:, :-1], draws)
+        base, candidates = self._seen.base, self._seen.candidates
+        none = np.zeros(len(base))
+        return Step(base, base, base, none, none, np.zeros(len(base), dtype=bool), candidates)
+
+    def spend(self, state: Array, step: Step, drawn: Array) -> Array:
         """The watcher pays for the base's action as if it were its own, and adds its log ratio."""
         assert self._seen is not None
-        budget = self.watcher.spend(state[:, :-1], self._seen, action)
-        ratio = self._seen.chosen.log_ratio(self._seen.base, action)
-        return np.concatenate([budget, state[:, -1:] + ratio[:, None]], axis=1)
+        found = state.copy()
+        found[:, -1] += self._seen.chosen.log_ratio(self._seen.base, drawn)
+        # Where the watcher could not have come, its weight is 0 whatever follows.
+        there = np.flatnonzero(found[:, -1] > -np.inf)
+        seen = self._seen.rows(there)
+        found[there, :-1] = self.watcher.spend(state[there, :-1], seen, drawn[there])
+        return found
 
 
 def watched_scenarios(
-    plan: ScenarioPlan, base: BaseBehaviour, watcher: ProjectedBehaviour, count: int
+    plan: ScenarioPlan, watcher: Behaviour, count: int
 ) -> tuple[Outcomes, NDArray[np.float64]]:
     """Outcomes of the base in scenarios 0 … count − 1, and the watcher's log ratio over each.
 
@@ -63,7 +80,6 @@ def watched_scenarios(
         ratios[index] = state[:, -1]
 
     tally = Tally()
-    behaviour = Shadowed(base, watcher)
-    outcomes = run_scenarios(plan, behaviour, 0, count, on_end=ended, tally=tally)
+    outcomes = run_scenarios(plan, Shadowed(watcher), 0, count, on_end=ended, tally=tally)
     tally.require_complete(count)
     return outcomes, ratios

@@ -12,6 +12,7 @@ from sport_ray.rollouts.outcomes import Outcomes
 from sport_ray.rollouts.repeat import run_in_turn
 from sport_ray.rollouts.scenarios import ScenarioPlan, run_scenarios
 from sport_ray.rollouts.tally import Tally
+from sport_ray.rollouts.transitions import Transitions, collect_transitions
 
 CHUNK = 1_000
 AHEAD = 4
@@ -24,6 +25,31 @@ def _run_chunk(
     torch.set_num_threads(1)
     tally = Tally()
     return run_scenarios(plan, behaviour, first, count, tally=tally), tally
+
+
+def _collect_chunk(plan: ScenarioPlan, behaviour: Behaviour, first: int, count: int) -> Transitions:
+    torch.set_num_threads(1)
+    return collect_transitions(plan, behaviour, first, count)[0]
+
+
+def collect_transitions_on_ray(
+    plan: ScenarioPlan, behaviour: Behaviour, count: int, *, chunk: int = CHUNK
+) -> Transitions:
+    """Every step of scenarios 0 … count − 1, run as Ray tasks of ``chunk`` each.
+
+    Raises:
+        what ``run_scenarios`` raises in a worker.
+    """
+    task = ray.remote(_collect_chunk)
+    shared = ray.put(behaviour)
+    parts = [
+        task.remote(plan, shared, first, min(chunk, count - first))
+        for first in range(0, count, chunk)
+    ]
+    try:
+        return Transitions.concatenate(ray.get(parts))
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from error
 
 
 def stream_scenarios_on_ray(

@@ -39,6 +39,7 @@ class ResultFolder:
         self.plan = root / "plan.json"
         self.ledger = root / "ledger.jsonl"
         self.base = root / "base"
+        self.transitions = root / "certificate_transitions.parquet"
         self.certificate = root / "certificate.json"
         self.outcomes = root / "certificate_outcomes.parquet"
         self.choice = root / "choice.json"

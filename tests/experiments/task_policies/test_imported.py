@@ -88,7 +88,7 @@ def test_the_policy_is_taken_as_it_is_at_no_cost(study_file, base):
     [settings] = study.task_policies.values()
     for seed in (0, 1):
         trained = ImportedSource().train(study.task(25, seed), settings, base, certificate())
-        assert policy_digest(trained.network) == settings.digest
+        assert policy_digest(trained.policy) == settings.digest
         assert (trained.env_steps, trained.seconds) == (0, 0.0)
         assert trained.metrics.get("train_violations") is None
 
@@ -123,7 +123,8 @@ def test_a_policy_that_does_not_fit_the_base_is_refused(
     given = {**small_study, "task_policies": {"imported": {"path": str(tmp_path / "odd")}}}
     study = parse_study(given, "study")
     with pytest.raises(UserError, match=message) as caught:
-        require_sources(study.task_policies, study.task(25, 0), base)
+        whole = load_policy(BUNDLED / "point_reach_avoid")
+        require_sources(study.sources, study.task_policies, study.task(25, 0), whole)
     assert "\n" not in str(caught.value)
     settings = study.task_policies["imported"]
     with pytest.raises(UserError, match=message):
@@ -135,4 +136,4 @@ def test_another_architecture_of_the_same_sizes_fits(tmp_path, base):
     save_policy(tmp_path / "small", other(spec), {})
     section = ImportedSection(path=str(tmp_path / "small"))
     trained = ImportedSource().train(None, section, base, certificate())
-    assert trained.network.spec.hidden == (8,)
+    assert trained.policy.spec.hidden == (8,)

@@ -103,7 +103,7 @@ def test_training_reports_what_collecting_took(study, small_base):
     assert trained.metrics["presa_segments"] == feedback.segments.num_segments
     assert trained.metrics["presa_pairs"] == 100
     assert trained.metrics["presa_safety_target"] == AlignmentSettings().safety_target
-    assert trained.network.spec == small_base.spec
+    assert trained.policy.spec == small_base.spec
     assert trained.seconds > 0.0
     for name, value in trained.metrics.items():
         assert value is None or type(value) in (int, float), name
@@ -111,7 +111,7 @@ def test_training_reports_what_collecting_took(study, small_base):
 
 def test_the_seed_and_the_settings_decide_the_policy(study, small_base):
     digests = [
-        policy_digest(train(study, small_base, **change).network)
+        policy_digest(train(study, small_base, **change).policy)
         for change in ({}, {}, {"seed": 1}, {"root_seed": 3}, {"objective": "preference_only"})
     ]
     assert digests[0] == digests[1]

@@ -66,8 +66,8 @@ def test_it_trains_a_policy_of_the_bases_shape_that_keeps_its_promise(base, cert
     chosen = ScpoSection(iterations=3, num_scenarios=2000, probe_scenarios=200, dimension=6)
     trained = [ScpoSource().train(STUDY.task(27, 0), chosen, base, certificate) for _ in range(2)]
     first, again = trained
-    assert policy_digest(first.network) == policy_digest(again.network)
-    assert first.network.spec == base.spec
+    assert policy_digest(first.policy) == policy_digest(again.policy)
+    assert first.policy.spec == base.spec
     metrics = first.metrics
     assert metrics == again.metrics
     done = metrics["scpo_accepted"] + metrics["scpo_refused"]
@@ -80,7 +80,7 @@ def test_it_trains_a_policy_of_the_bases_shape_that_keeps_its_promise(base, cert
     assert first.env_steps <= 27 * metrics["train_episodes"]
     assert metrics["scpo_objective"] <= metrics["scpo_start_objective"]
     plan = STUDY.task(27, 0).plan_through_violations("evaluate", 0)
-    seen = run_scenarios(plan, BaseBehaviour(FrozenGaussian(first.network)), 0, 2000)
+    seen = run_scenarios(plan, BaseBehaviour(FrozenGaussian(first.policy)), 0, 2000)
     assert seen.num_violations(27) / 2000 <= limit + 3 * np.sqrt(limit / 2000)
 
 

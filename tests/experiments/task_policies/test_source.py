@@ -113,7 +113,7 @@ def test_the_source_of_the_documentation_works_as_it_stands(small_study):
         study = study_of(small_study, copy={})
         settings = source.settings_in(study, ())
         trained = source.train(study.task(25, 0), settings, base, certificate())
-        assert policy_digest(trained.network) == policy_digest(base)
+        assert policy_digest(trained.policy) == policy_digest(base)
     finally:
         del SOURCES["copy"]
 

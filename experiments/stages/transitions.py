@@ -1,0 +1,28 @@
+"""The steps of the certificate's scenarios, kept for critics to learn from, if the study asks."""
+
+from __future__ import annotations
+
+from sport_ray.certificates import Certificate
+from sport_ray.experiments.results.folder import StudyFolder
+from sport_ray.experiments.stages.certify import base_plan
+from sport_ray.rollouts import base_behaviour
+from sport_ray.rollouts.transitions import save_transitions
+from sport_ray.rollouts.workers import collect_transitions_on_ray
+from sport_ray.samplers import BaseFile
+
+
+def missing_transitions(folder: StudyFolder, certificate: Certificate) -> int:
+    """Scenarios whose steps the study asks to keep and that are not there; 0 where all is well."""
+    wanted = min(folder.study.certificate.transitions, certificate.num_scenarios)
+    return 0 if folder.transitions.is_file() else wanted
+
+
+def keep_transitions(folder: StudyFolder, base: BaseFile, certificate: Certificate) -> None:
+    """Run the certificate's first scenarios again from their seeds, and keep every step.
+
+    No further scenarios: what comes out is what was counted. Needs Ray.
+    """
+    wanted = min(folder.study.certificate.transitions, certificate.num_scenarios)
+    behaviour = base_behaviour(base, run_module=True)
+    found = collect_transitions_on_ray(base_plan(folder, "certify"), behaviour, wanted)
+    save_transitions(folder.transitions, found, certificate.digest)

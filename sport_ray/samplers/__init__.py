@@ -1,0 +1,30 @@
+"""A base policy as something that can be sampled, and nothing more: a black box.
+
+``BaseSampler`` is the interface. ``PolicySampler`` samples a Gaussian policy, ``UserSampler`` any
+function or class of a user's; ``read_base`` reads either base from its folder.
+"""
+
+from sport_ray.samplers.base_file import (
+    BaseFile,
+    SamplerFile,
+    base_digest,
+    read_base,
+    sampler_of,
+    save_sampler,
+)
+from sport_ray.samplers.policy import PolicySampler
+from sport_ray.samplers.sampler import BaseSampler
+from sport_ray.samplers.user import SamplerSpec, UserSampler
+
+__all__ = [
+    "BaseFile",
+    "BaseSampler",
+    "PolicySampler",
+    "SamplerFile",
+    "SamplerSpec",
+    "UserSampler",
+    "base_digest",
+    "read_base",
+    "sampler_of",
+    "save_sampler",
+]

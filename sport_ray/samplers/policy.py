@@ -1,0 +1,34 @@
+"""A Gaussian policy as a sampler."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sport_ray.policies.frozen import FrozenGaussian
+from sport_ray.samplers.sampler import Array, BaseSampler
+
+
+class PolicySampler(BaseSampler):
+    """The samples of a policy, in float64, before its action mapping."""
+
+    def __init__(self, policy: FrozenGaussian) -> None:
+        self.policy = policy
+        self.observation_size = policy.spec.observation_size
+        self.action_size = policy.spec.action_size
+        self.action_mapping = policy.spec.action_mapping
+
+    def sample(self, observation: Array, count: int, generator: np.random.Generator) -> Array:
+        """Actions (count, D) at an observation (O,)."""
+        return self.sample_many(observation[None], count, [generator])[0]
+
+    def sample_many(
+        self, observations: Array, count: int, generators: Sequence[np.random.Generator]
+    ) -> Array:
+        """Actions (n, count, D): one pass through the network, noise row by row."""
+        family = self.policy.spec.family
+        laws = self.policy.distribution(observations)
+        noise = [family.draw_noise(one, count, self.action_size) for one in generators]
+        found: Array = laws[:, None].sample(np.stack(noise))
+        return found

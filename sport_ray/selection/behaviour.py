@@ -1,0 +1,99 @@
+"""The choice among candidates under a constraint, as rollouts and deployment run it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sport_ray.constraints import Constraint
+from sport_ray.families import Categorical
+from sport_ray.policies.actions import ActionMapping
+from sport_ray.rollouts.behaviour import Draws, Generators, Step
+from sport_ray.samplers import BaseSampler
+from sport_ray.selection.selector import Selector
+
+Array = NDArray[np.float64]
+
+
+class SelectionBehaviour:
+    """M actions of the base, one of which is chosen; ratios are of the index to a uniform one.
+
+    The candidates are drawn before the score sees anything. Everything is float64; what is sampled
+    from is checked by the constraint (docs/bounds.md, section 9).
+
+    Raises:
+        UserError: a constraint whose theorem does not hold for choices, or a score that cannot be
+            used with the sampler.
+    """
+
+    def __init__(self, sampler: BaseSampler, selector: Selector, constraint: Constraint) -> None:
+        constraint.require_family(Categorical)
+        self.sampler = sampler
+        self.selector = selector
+        self.constraint = constraint
+        self._score = selector.score.bound_to(sampler, constraint)
+
+    @property
+    def observation_size(self) -> int:
+        """O."""
+        return self.sampler.observation_size
+
+    @property
+    def action_mapping(self) -> ActionMapping:
+        """What turns a candidate into the environment's action."""
+        return self.sampler.action_mapping
+
+    def start(self, count: int) -> Array:
+        """A whole budget for each episode."""
+        return self.constraint.start(count)
+
+    def draw(self, observation: Array, generators: Generators) -> Draws:
+        """M candidates, then the number that the index is drawn with."""
+        count = self.selector.num_candidates
+        candidates = self.sampler.sample_many(observation, count, generators)
+        noise = [Categorical.draw_noise(one, 1, 1) for one in generators]
+        return Draws(np.concatenate(noise), candidates)
+
+    def step(self, observation: Array, state: Array, draws: Draws | None = None) -> Step:
+        """The index's distributions at observations (n, O) and states (n, S).
+
+        Raises:
+            ArithmeticError: weights that are no numbers, or a distribution outside the
+                constraint's limit (must never happen).
+        """
+        assert draws is not None
+        assert draws.candidates is not None
+        limits = self.constraint.limits(state)
+        weights = self._score.log_weights(observation, draws.candidates, limits)
+        best = weights.max(axis=1)
+        if not np.isfinite(best).all():  # NaN, +inf, or nothing to choose
+            row = int(np.argmin(np.isfinite(best)))
+            raise ArithmeticError(
+                f"score {self.selector.score.name!r} gives the log weights {weights[row].tolist()}"
+            )
+        count, options = weights.shape
+        base = Categorical.uniform(count, options)
+        task = Categorical.of_log_weights(weights)
+        bounds = torch.from_numpy(limits)
+        chosen = self.constraint.project(base, task, bounds)
+        log_ratio = chosen.max_log_ratio(base).numpy()
+        within = self.constraint.within(chosen, base, bounds)
+        within &= torch.from_numpy(log_ratio <= self.constraint.log_ratio_limit)
+        if not bool(within.all()):
+            raise ArithmeticError(
+                f"log ratio {np.max(log_ratio)} exceeds {limits[~within].min()}: the projection "
+                "left its limit"
+            )
+        projected = chosen.differs(task).numpy()
+        return Step(chosen, base, task, limits, log_ratio, projected, draws.candidates)
+
+    def spend(self, state: Array, step: Step, drawn: Array) -> Array:
+        """Charge log(M·p_J).
+
+        Raises:
+            ArithmeticError: more than there was (must never happen).
+        """
+        if not self.constraint.state_size:
+            return state
+        return self.constraint.spend(state, self.constraint.cost(step.chosen, step.base, drawn))

@@ -1,0 +1,5 @@
+"""By what candidates are chosen: one file per kind of score."""
+
+from sport_ray.selection.scores.task_density import TaskDensity
+
+__all__ = ["TaskDensity"]

@@ -1,0 +1,76 @@
+"""Task policies of either kind: a Gaussian that is projected, or a choice among candidates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sport_ray.constraints import Constraint
+from sport_ray.errors import UserError
+from sport_ray.policies import (
+    FrozenGaussian,
+    GaussianNetwork,
+    PolicyFile,
+    load_policy,
+    policy_digest,
+    save_policy,
+)
+from sport_ray.rollouts.behaviour import Behaviour, ProjectedBehaviour
+from sport_ray.samplers import BaseFile
+from sport_ray.samplers.base_file import sampler_of
+from sport_ray.selection.behaviour import SelectionBehaviour
+from sport_ray.selection.selector import MANIFEST, Selector, load_selector
+
+TaskPolicy = GaussianNetwork | Selector
+
+
+class TaskPolicyFile(NamedTuple):
+    """A task policy read from disk, its digest and how it was made."""
+
+    policy: TaskPolicy
+    digest: str
+    provenance: dict[str, Any]
+
+
+def task_policy_digest(policy: TaskPolicy) -> str:
+    """sha256 (hex) of all that it is."""
+    return policy.digest if isinstance(policy, Selector) else policy_digest(policy)
+
+
+def save_task_policy(folder: Path, policy: TaskPolicy, provenance: dict[str, Any]) -> str:
+    """Write it into a folder; the digest."""
+    if isinstance(policy, Selector):
+        return policy.save(folder, provenance)
+    return save_policy(folder, policy, provenance)
+
+
+def load_task_policy(folder: Path) -> TaskPolicyFile:
+    """The task policy in a folder, checked.
+
+    Raises:
+        UserError: nothing there, or anything that does not match, naming the file.
+    """
+    if (Path(folder) / MANIFEST).is_file():
+        selector, provenance = load_selector(folder)
+        return TaskPolicyFile(selector, selector.digest, provenance)
+    return TaskPolicyFile(*load_policy(folder))
+
+
+def task_behaviour(
+    base: BaseFile, policy: TaskPolicy, constraint: Constraint, *, run_module: bool = False
+) -> Behaviour:
+    """How a task policy acts under a constraint around a base.
+
+    run_module: as for ``UserSampler``.
+
+    Raises:
+        UserError: parts that do not fit each other.
+    """
+    if isinstance(policy, Selector):
+        return SelectionBehaviour(sampler_of(base, run_module=run_module), policy, constraint)
+    if not isinstance(base, PolicyFile):
+        raise UserError(
+            f"base sampler {base.spec.entry!r} has no density: a Gaussian task policy cannot be "
+            "projected around it; choose among its samples (sources critic, critic_iterated)"
+        )
+    return ProjectedBehaviour(FrozenGaussian(base.network), FrozenGaussian(policy), constraint)

@@ -1,7 +1,8 @@
 """Small problems whose violation probabilities, and whose worst events, are known exactly.
 
 ``TabularMdp`` by dynamic programming; ``trajectory_laws`` by enumeration, for policies that may
-depend on the whole history; ``worst_event`` is Neyman and Pearson's: among events with
+depend on the whole history; ``selection_laws`` the same for a choice among candidates from the
+base; ``worst_event`` is Neyman and Pearson's: among events with
 P(E) ≤ ε the one that is most probable under Q. ``shrink_worst`` and ``shift_worst`` are the same
 for products of Gaussians, in closed form. ``TabularEnv`` is a TabularMdp of two actions as a
 gymnasium environment for Gaussian policies: the sign of the action decides.
@@ -9,6 +10,7 @@ gymnasium environment for Gaussian policies: the sign of the action decides.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -142,6 +144,77 @@ def trajectory_laws(mdp: TabularMdp, rule: Rule, horizon: int) -> TrajectoryLaws
     return TrajectoryLaws(
         np.array(p), np.array(q), np.array(violated), np.array(time), np.array(peak)
     )
+
+
+Drawn = tuple[tuple[int, tuple[int, ...], int], ...]
+"""What was drawn so far: (state, candidates, index) of each step."""
+Choice = Callable[[Drawn, int, tuple[int, ...], float], Array]
+"""(drawn so far, state, candidates, log ratio so far) → probabilities of the indices, (M,)."""
+
+
+class SelectionLaws(NamedTuple):
+    """The same choice among candidates, seen twice: the base's index is uniform."""
+
+    drawn: TrajectoryLaws  # candidates, indices and states, a row each
+    executed: TrajectoryLaws  # states and the actions that were taken
+
+
+def selection_laws(mdp: TabularMdp, choice: Choice, horizon: int, count: int) -> SelectionLaws:
+    """Enumerate ``count`` candidates from the base at each step, the index, and the successor."""
+    rows: list[tuple[float, float, bool, int, float]] = []
+    paths: list[tuple[int, ...]] = []
+    prefixes: dict[tuple[int, ...], list[float]] = {}
+    actions = mdp.base.shape[1]
+
+    def walk(
+        drawn: Drawn, path: tuple[int, ...], p: float, q: float, spent: float, peak: float
+    ) -> None:
+        state, now = path[-1], len(drawn)
+        seen = prefixes.setdefault(path, [0.0, 0.0])
+        seen[0] += p
+        seen[1] += q
+        if state in (GOAL, HAZARD) or now == horizon:
+            rows.append((p, q, state != GOAL, now, peak))
+            paths.append(path)
+            return
+        for candidates in itertools.product(range(actions), repeat=count):
+            chance = math.prod(mdp.base[state, a] for a in candidates)
+            for index, wanted in enumerate(choice(drawn, state, candidates, spent)):
+                after = spent + (math.log(count * wanted) if wanted > 0.0 else -math.inf)
+                step = mdp.step[state, candidates[index]]
+                for successor in np.flatnonzero(step).tolist():
+                    walk(
+                        (*drawn, (state, candidates, index)),
+                        (*path, candidates[index], successor),
+                        p * chance / count * step[successor],
+                        q * chance * wanted * step[successor],
+                        after,
+                        max(peak, after),
+                    )
+
+    for state in np.flatnonzero(mdp.start).tolist():
+        walk((), (state,), mdp.start[state], mdp.start[state], 0.0, 0.0)
+    table = [np.array(column) for column in zip(*rows, strict=True)]
+    whole = dict(zip(paths, rows, strict=True))  # of equal paths any: verdict and time are theirs
+    sums = np.array([prefixes[path] for path in whole])
+    peaks = [_peak([prefixes[path[:n]] for n in range(1, len(path) + 1, 2)]) for path in whole]
+    verdicts = [np.array([row[column] for row in whole.values()]) for column in (2, 3)]
+    executed = TrajectoryLaws(sums[:, 0], sums[:, 1], *verdicts, np.array(peaks))
+    return SelectionLaws(TrajectoryLaws(*table), executed)
+
+
+def _peak(prefixes: list[list[float]]) -> float:
+    return max(math.log(q / p) if q > 0.0 else -math.inf for p, q in prefixes)
+
+
+def keep_within(weights: Array, floor: float, alpha: float) -> Array:
+    """Uniform mixed with ``weights`` (M,) as far as all ratios to it stay in [floor, alpha]."""
+    ratio = weights / weights.sum() * len(weights)
+    share = 1.0
+    for limit, extreme in ((alpha, ratio.max()), (floor, ratio.min())):
+        if abs(extreme - 1.0) > abs(limit - 1.0):
+            share = min(share, (limit - 1.0) / (extreme - 1.0))
+    return (1.0 + share * (ratio - 1.0)) / len(weights)
 
 
 def worst_event(p: Array, q: Array, eps: float) -> float:

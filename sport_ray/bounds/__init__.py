@@ -4,9 +4,11 @@ From counts of rollouts (statistics): ``scenario_bound``, ``anytime_bound`` for 
 rollout, and ``scenario_lower_bound``, which refutes promises. From the base policy to a task
 policy, before any rollout of it: ``ratio_bound`` for every policy within a density ratio,
 ``gauss_renyi_bound`` for Gaussian ones, ``pathwise_bound`` and ``gaussian_tradeoff_bound`` for
-budgets over the whole path, ``violation_time_bound`` by when the base violates;
-``gaussian_max_ratio`` for perturbed worlds. From the base's own rollouts, for one task policy:
-``off_policy_bound``. ``max_alpha`` and ``gauss_renyi_max_alpha`` invert. Proofs: docs/bounds.md.
+budgets over the whole path, ``two_point_bound`` for ratios with a floor as well,
+``violation_time_bound`` by when the base violates; ``gaussian_max_ratio`` for perturbed worlds.
+From the base's own rollouts, for one task policy: ``off_policy_bound``. ``max_alpha``,
+``gauss_renyi_max_alpha`` and ``two_point_max_alpha`` invert; ``best_floor`` finds the floor that
+serves selection best. Proofs: docs/bounds.md.
 """
 
 from sport_ray.bounds.anytime import anytime_bound, anytime_lower_bound
@@ -17,11 +19,13 @@ from sport_ray.bounds.perturbation import gaussian_max_ratio
 from sport_ray.bounds.ratio import max_alpha, ratio_bound
 from sport_ray.bounds.scenario import excess_p_value, scenario_bound, scenario_lower_bound
 from sport_ray.bounds.tradeoff import gaussian_tradeoff_bound, max_mu
+from sport_ray.bounds.two_point import best_floor, two_point_bound, two_point_max_alpha
 from sport_ray.bounds.violation_time import violation_time_bound
 
 __all__ = [
     "anytime_bound",
     "anytime_lower_bound",
+    "best_floor",
     "effective_sample_size",
     "excess_p_value",
     "gauss_renyi_bound",
@@ -36,5 +40,7 @@ __all__ = [
     "ratio_bound",
     "scenario_bound",
     "scenario_lower_bound",
+    "two_point_bound",
+    "two_point_max_alpha",
     "violation_time_bound",
 ]

@@ -42,7 +42,7 @@ class MeanShiftBudget(Budget):
     name: ClassVar[str] = "mean_shift"
     title: ClassVar[str] = "mean shift"
     formula: ClassVar[str] = "Φ(Φ⁻¹(ε_base) + μ)"
-    order: ClassVar[int] = 3
+    order: ClassVar[int] = 4
     simultaneous: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

@@ -51,7 +51,7 @@ class PathwiseBudget(Budget):
     name: ClassVar[str] = "pathwise"
     title: ClassVar[str] = "pathwise budget"
     formula: ClassVar[str] = "ε_base · e^B"
-    order: ClassVar[int] = 4
+    order: ClassVar[int] = 5
     simultaneous: ClassVar[bool] = True
     rules_for_target: ClassVar[tuple[str, str]] = ("spread", "all")  # trained without it, under it
 
@@ -104,7 +104,7 @@ class PathwiseBudgetSpread(PathwiseBudget):
     name: ClassVar[str] = "pathwise_spread"
     title: ClassVar[str] = "pathwise budget, spread"
     formula: ClassVar[str] = "ε_base · e^B"
-    order: ClassVar[int] = 5
+    order: ClassVar[int] = 6
     simultaneous: ClassVar[bool] = True
     rules_for_target: ClassVar[tuple[str, str]] = ("spread", "spread")
 
@@ -117,6 +117,6 @@ class PathwiseBudgetAll(PathwiseBudget):
     name: ClassVar[str] = "pathwise_all"
     title: ClassVar[str] = "pathwise budget, all at once"
     formula: ClassVar[str] = "ε_base · e^B"
-    order: ClassVar[int] = 6
+    order: ClassVar[int] = 7
     simultaneous: ClassVar[bool] = True
     rules_for_target: ClassVar[tuple[str, str]] = ("all", "all")

@@ -20,7 +20,7 @@ class Unconstrained(Constraint):
 
     name: ClassVar[str] = "unconstrained"
     title: ClassVar[str] = "unconstrained"
-    order: ClassVar[int] = 7
+    order: ClassVar[int] = 8
 
     @property
     def log_ratio_limit(self) -> float:

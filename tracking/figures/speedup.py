@@ -14,7 +14,7 @@ from sport_ray.tracking.results.kinds import order_of
 from sport_ray.tracking.results.labels import seeds_text
 
 TITLE = "What certified risk buys"
-_MARKERS = "oDXs^v<>"
+_MARKERS = "oDXPs^v<>"
 """Of kinds of constraint by their order."""
 
 

@@ -42,7 +42,7 @@ METHOD_MARKERS = {"projected_ppo": "o", "projected_at_deployment": "s", "unconst
 SOURCE_COLOURS = {"scpo": GREEN, "presa": GOLD, "imported": MAROON}
 SOURCE_MARKERS = {"scpo": "^<", "presa": "v>", "imported": "PX"}
 """Of sources of task policies beside PPO: projected, and as it is. Others share one pair."""
-KIND_COLOURS = (BLUE, MAROON, VIOLET, GREEN, GOLD, PLUM, INK, PURPLE)
+KIND_COLOURS = (BLUE, MAROON, VIOLET, SKY, GREEN, GOLD, PLUM, INK, PURPLE)
 """Kinds of constraint by their order, where figures show several; methods differ by marker."""
 # Light to dark: readable in print, ordered without a legend.
 SEQUENCE = (SKY, BLUE, GREEN, GOLD, VERMILLION, PURPLE, WINE)

@@ -57,6 +57,22 @@ def test_every_kind_of_constraint_is_derived_from_a_target(small_study):
         assert rule == ("all" if trained else "spread")
 
 
+def test_a_floor_comes_with_a_target_and_not_with_alphas(small_study):
+    small_study["sweep"] |= {
+        "alphas": [1.0, 1.02],
+        "eps_max": [0.6],
+        "horizons": [20],
+        "constraints": ["two_point"],
+    }
+    study = Study.model_validate(small_study)
+    axis = constraints_for(study, certificate(), 20, trained=True)
+    given = {c.alpha: c.kappa for c, eps_max in axis if eps_max is None}
+    assert given == {1.0: 0.0, 1.02: 0.0}
+    [derived] = [c for c, eps_max in axis if eps_max is not None]
+    assert 0.0 < derived.kappa < 1.02 < derived.alpha
+    assert derived.prior_bound(certificate().evidence(20)) <= 0.6
+
+
 def test_the_violation_time_bound_needs_an_alpha(small_study):
     small_study["sweep"] |= {"alphas": [1.01], "horizons": [20], "constraints": ["violation_time"]}
     study = Study.model_validate(small_study)

@@ -24,6 +24,7 @@ from sport_ray.constraints.constraint import float32_down
 from sport_ray.constraints.gauss_renyi import GaussRenyiConstraint
 from sport_ray.constraints.mean_shift import MeanShiftBudget
 from sport_ray.constraints.pathwise import PathwiseBudget, PathwiseBudgetAll
+from sport_ray.constraints.two_point import TwoPointConstraint
 from sport_ray.constraints.violation_time import ViolationTimeConstraint
 from sport_ray.errors import UserError
 from sport_ray.families import Gaussian
@@ -38,6 +39,7 @@ STATELESS = [
     Unconstrained(),
     GaussRenyiConstraint(1.1),
     ViolationTimeConstraint(1.1),
+    TwoPointConstraint(1.14, 0.1 + 0.75),
 ]
 BUDGETS = [
     PathwiseBudget(2.3),
@@ -259,6 +261,7 @@ def test_bad_alpha_is_named(alpha):
         ({"name": "pathwise", "log_budget": 1.0, "steps_left": 3.0}, "steps_left must be"),
         ({"name": "pathwise_all"}, "constraint 'pathwise_all' cannot take"),
         ({"name": "mean_shift", "mu": -1.0}, "mu must be at least 0"),
+        ({"name": "two_point", "alpha": 2.0, "kappa": 2.0}, "kappa must be a number from 0"),
         ({"name": "ratio"}, "constraint 'ratio' cannot take"),
         ({"name": "ratio", "alfa": 2.0}, "constraint 'ratio' cannot take"),
         ({"name": "unconstrained", "alpha": 2.0}, "constraint 'unconstrained' cannot take"),

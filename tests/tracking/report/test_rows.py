@@ -50,7 +50,7 @@ def test_choices_are_what_the_study_has(results: Path) -> None:
 
 
 def test_an_unknown_kind_has_a_class_that_is_no_injection() -> None:
-    assert kind_class("pathwise") == "kind-4"
+    assert kind_class("pathwise") == "kind-5"
     assert kind_class('x" onclick="') == "kind-other"
 
 

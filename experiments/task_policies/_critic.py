@@ -1,0 +1,50 @@
+"""What a critic is learned from: remaining steps, or the return within T."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sport_ray.errors import UserError
+from sport_ray.experiments.task_policies.task import counts_steps
+from sport_ray.rollouts.transitions import Transitions
+from sport_ray.samplers import BaseSampler
+from sport_ray.selection.scores.atoms import Atoms
+from sport_ray.selection.scores.critic_data import CriticData
+from sport_ray.selection.scores.from_scenarios import returns_within, steps_to_satisfaction
+from sport_ray.selection.scores.network import ScoreSpec
+from sport_ray.selection.scores.training import CriticOptions, spec_of
+
+if TYPE_CHECKING:
+    from sport_ray.experiments.task_policies.critic import CriticSection
+    from sport_ray.experiments.task_policies.task import Task
+
+
+def options_of(settings: CriticSection) -> CriticOptions:
+    """The settings of the training among those of the source."""
+    names = CriticOptions.model_fields.keys() & type(settings).model_fields.keys()
+    return CriticOptions(**{name: getattr(settings, name) for name in names})
+
+
+def lesson_of(
+    task: Task,
+    kept: Transitions,
+    sampler: BaseSampler,
+    settings: CriticSection,
+    generator: np.random.Generator,
+) -> tuple[CriticData, ScoreSpec]:
+    """The data, and the architecture for them: of what the task's performance is measured by.
+
+    Raises:
+        UserError: scenarios without a step.
+    """
+    if not len(kept):
+        raise UserError("the certificate's scenarios took no step: there is nothing to learn from")
+    options, mapping = options_of(settings), sampler.action_mapping
+    if counts_steps(task.plan("certify", 0)):
+        data = steps_to_satisfaction(kept, sampler, settings.draws, generator)
+        return data, spec_of(data, Atoms.of_steps(task.horizon), options, mapping)
+    data = returns_within(kept, task.horizon, sampler, settings.draws, generator)
+    atoms = Atoms.of_returns(data.outcomes()[0])
+    return data, spec_of(data, atoms, options, mapping, task.horizon)

@@ -46,8 +46,8 @@ SOURCE_COLOURS = {
     "presa": GOLD,
     "imported": MAROON,
     "critic": VIOLET,
-    "critic_iterated": SKY,
-    "task_density": ORANGE,
+    "critic_iterated": ORANGE,
+    "task_density": SKY,
     "projected_ppo_selection": PLUM,
 }
 SOURCE_MARKERS = {

@@ -38,7 +38,7 @@ def draw_speedup(table: pd.DataFrame, folder: Path) -> style.Drawn | None:
     horizons = sorted(table["horizon"].unique())
     alone = len(horizons) == 1
     if alone:
-        figure, grid = style.new_figure(8.2, 5.2)
+        figure, grid = style.new_figure(8.2 if table["eps_max"].nunique() > 1 else 5.2, 5.2)
         panels = [grid[0][0]]
     else:
         figure, panels = style.new_panels(len(horizons), 5.0)
@@ -81,7 +81,11 @@ def _draw(axes: Axes, rows: pd.DataFrame, table: pd.DataFrame) -> _End:
     kind, constraint, series = rows[["kind", "constraint", "series"]].iloc[0]
     look = _reference(kind) if pd.isna(constraint) else _look(series, constraint, table)
     axes.plot(rows["eps_max"], rows["saved"], label=kind, **look)
-    if not pd.isna(constraint) and np.isfinite(rows["saved_low"]).any():
+    known = not pd.isna(constraint) and np.isfinite(rows["saved_low"]).any()
+    if known and len(rows) == 1:
+        axes.vlines(rows["eps_max"], rows["saved_low"], rows["saved_high"], color=look["color"],
+                    alpha=0.5, linewidth=1.2)  # fmt: skip
+    elif known:
         axes.fill_between(rows["eps_max"], rows["saved_low"], rows["saved_high"],
                           color=look["color"], alpha=0.15, linewidth=0)  # fmt: skip
     last = rows.iloc[-1]
@@ -181,7 +185,11 @@ def _caption(table: pd.DataFrame, seeds: pd.Series, left_out: int) -> str:
         "Mean steps of the task saved against the base (violations ignored, an episode without the "
         "goal takes T) at the same certified risk, known before any rollout. Mean over "
         f"{seeds_text(seeds)} per point"
-        + ("; bands: 95% t-intervals over seeds." if (seeds >= MIN_SEEDS).all() else ".")
+        + (
+            "; bands and strokes: 95% t-intervals over seeds."
+            if (seeds >= MIN_SEEDS).all()
+            else "."
+        )
     ]
     if any(kind.startswith(COIN_FLIP) for kind in there):
         parts.append(

@@ -63,6 +63,8 @@ SOURCE_MARKERS = {
 _OTHERS = ("h", "*")
 KIND_COLOURS = (BLUE, MAROON, VIOLET, GREEN, GOLD, PLUM, INK, PURPLE)
 """Kinds of constraint by their order, where figures show several; methods differ by marker."""
+LEGEND_ROW = 0.21
+"""Height of a row of a legend, inches."""
 # Light to dark: readable in print, ordered without a legend.
 SEQUENCE = (SKY, BLUE, GREEN, GOLD, VERMILLION, PURPLE, WINE)
 
@@ -247,7 +249,18 @@ def shade_vacuous(axes: Axes, top: float, text_at: float, va: str = "center") ->
 
 
 def legend_below(figure: Figure, axes: Axes, columns: int) -> None:
-    """One legend under all panels, from the entries of one of them."""
+    """One legend under all panels, from the entries of one of them.
+
+    Long names take fewer columns than asked for, and a taller figure for the rows that adds.
+    """
     handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+    if not handles:
+        return
+    planned = -(-len(handles) // columns)
+    for count in range(columns, 0, -1):
+        legend = figure.legend(handles, labels, loc="outside lower center", ncols=count)
+        if count == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            break
+        legend.remove()
+    more = -(-len(handles) // count) - planned
+    figure.set_figheight(figure.get_figheight() + LEGEND_ROW * more)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,9 @@ def draw_task_policies(
         axes.set_xscale("symlog", linthresh=smallest, linscale=0.4)
         _panel(axes, known[known["horizon"] == horizon])
         axes.set_xlim(-0.3 * smallest, 1.3)
+        # A power of ten in the linear part would stand on the 0.
+        powers = range(math.ceil(math.log10(smallest)), 1)
+        axes.set_xticks([0.0, *(10.0**power for power in powers)])
         axes.set_title(f"T = {horizon} steps")
         axes.set_xlabel("observed violation rate (log; linear near 0)")
     panels[0].set_ylabel(f"{measure.short}, {measure.over}")

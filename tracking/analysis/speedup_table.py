@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import pandas as pd
 from rich.console import Console
 
-from sport_ray.tracking.analysis.pareto_table import add_columns, in_two_lines, narrow_table
+from sport_ray.tracking.analysis.pareto_table import add_columns, narrow_table
 from sport_ray.tracking.analysis.speedup import CEILING, COIN_FLIP, speedup_table
 from sport_ray.tracking.console import shown
 from sport_ray.tracking.results.labels import rate_text
@@ -19,11 +20,15 @@ NUMBERS = {False: 43, True: 56}
 """Columns of the terminal that the numbers of a row need, without intervals and with them."""
 NOTE = (
     "Intervals: 95%, over seeds, none from one seed; those of the ratios are in speedup.csv. "
-    "Ceiling: what no policy under the same pathwise ratio can beat. Share: of what the "
-    "unconstrained policy saves. Gain: over the "
+    "{}. Gain: over the "
     "paper's fixed α. Budgets promise the risk of a whole episode only: "
     "they give up the bound on every step."
 )
+OF = {
+    "ceiling": "Ceiling: the share of what no policy under the same pathwise ratio can beat",
+    "share": "Share: of what the unconstrained policy saves",
+}
+"""What saved steps are a share of: of the ceiling where it is known."""
 
 
 def levels_of(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -63,7 +68,8 @@ def print_speedup(console: Console, folder: Results, frame: pd.DataFrame) -> Non
         return
     printed = narrow_table(TITLE)
     printed.add_column("ε_max", justify="right", no_wrap=True)
-    add_columns(printed, "kind", "saved", "ceiling", "share", "gain", "observed")
+    of = "ceiling" if table["of_ceiling"].notna().any() else "share"
+    add_columns(printed, "kind", "saved", of, "gain", "observed")
     room = console.width - NUMBERS[bool(table["saved_low"].notna().any())]
     many = table["horizon"].nunique() > 1
     for level in levels_of(table):
@@ -74,14 +80,13 @@ def print_speedup(console: Console, folder: Results, frame: pd.DataFrame) -> Non
             reference = row["kind"] in (COIN_FLIP, CEILING)
             printed.add_row(
                 risk,
-                shown(in_two_lines(kind, room)),
+                shown("\n  ".join(textwrap.wrap(kind, room))),
                 interval_text(row["saved"], row["saved_low"], row["saved_high"]),
-                percent_text(row["of_ceiling"], None, None),
-                interval_text(row["share"], None, None),
+                percent_text(row["of_ceiling" if of == "ceiling" else "share"], None, None),
                 "–" if gain is None else f"{gain:.2f}×",
                 rate_text(row["worst_violation_rate"]),
                 style="dim" if reference else None,
             )
         printed.add_section()
     console.print(printed)
-    console.print(NOTE, style="dim")
+    console.print(NOTE.format(OF[of]), style="dim")

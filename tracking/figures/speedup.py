@@ -35,10 +35,15 @@ def draw_speedup(table: pd.DataFrame, folder: Path) -> style.Drawn | None:
     kinds = shown_kinds(table)
     left_out = table["kind"].nunique() - len(kinds)
     table = table[table["kind"].isin(kinds)]
+    seeds = table["seeds"].dropna()
     horizons = sorted(table["horizon"].unique())
     alone = len(horizons) == 1
+    if alone and table["eps_max"].nunique() == 1:
+        figure = _draw_one_level(table)
+        style.say_few_seeds(figure, seeds)
+        return style.save(figure, folder, "speedup", TITLE, _caption(table, seeds, left_out))
     if alone:
-        figure, grid = style.new_figure(8.2 if table["eps_max"].nunique() > 1 else 5.2, 5.2)
+        figure, grid = style.new_figure(8.2, 5.2)
         panels = [grid[0][0]]
     else:
         figure, panels = style.new_panels(len(horizons), 5.0)
@@ -61,9 +66,30 @@ def draw_speedup(table: pd.DataFrame, folder: Path) -> style.Drawn | None:
     panels[0].set_ylabel("steps of the task saved against the base")
     if not alone:
         style.legend_below(figure, panels[0], 3)
-    seeds = table["seeds"].dropna()
     style.say_few_seeds(figure, seeds)
     return style.save(figure, folder, "speedup", TITLE, _caption(table, seeds, left_out))
+
+
+def _draw_one_level(table: pd.DataFrame) -> style.Figure:
+    """A row per kind, steps to the right, where there is one ε_max alone."""
+    table = table.sort_values("saved", kind="stable")
+    figure, grid = style.new_figure(8.2, 1.1 + 0.42 * len(table))
+    axes = grid[0][0]
+    for place, (_, row) in enumerate(table.iterrows()):
+        known = not pd.isna(row["constraint"])
+        look = _look(row["series"], row["constraint"], table) if known else _reference(row["kind"])
+        if np.isfinite(row["saved_low"]):
+            axes.hlines(place, row["saved_low"], row["saved_high"], color=look["color"],
+                        alpha=0.6, linewidth=1.4)  # fmt: skip
+        look |= {"linestyle": "none", "marker": look["marker"] if known else "|"}
+        axes.plot([row["saved"]], [place], **look)
+    axes.axvline(0, color=style.MUTED, linewidth=1)
+    axes.set_yticks(range(len(table)), [_in_lines(kind, 60) for kind in table["kind"]])
+    axes.set_ylim(-0.6, len(table) - 0.4)
+    axes.set_xlabel("steps of the task saved against the base")
+    level, horizon = table["eps_max"].iloc[0], table["horizon"].iloc[0]
+    axes.set_title(f"Certified risk ε_max = {level:g}, T = {horizon} steps")
+    return figure
 
 
 @dataclass(frozen=True)
@@ -138,10 +164,10 @@ def _label_lines(axes: Axes, ends: list[_End]) -> None:
                       linespacing=1.1, color=style.INK, annotation_clip=False)  # fmt: skip
 
 
-def _in_lines(name: str) -> str:
+def _in_lines(name: str, width: int = LINE_OF_LABEL) -> str:
     name = name.replace(CEILING, "ceiling (it knows the future)")
     name = name.replace(", learned", ", learned by PPO")
-    return "\n".join(textwrap.wrap(name, LINE_OF_LABEL))
+    return "\n".join(textwrap.wrap(name, width))
 
 
 def apart(wanted: list[float], tall: list[float]) -> list[float]:

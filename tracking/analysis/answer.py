@@ -28,7 +28,13 @@ from sport_ray.tracking.results.intervals import CONFIDENCE, MIN_SEEDS
 from sport_ray.tracking.results.kinds import is_reference, is_unconstrained
 from sport_ray.tracking.results.labels import bound_text, seeds_text
 from sport_ray.tracking.results.refutation import is_refuted
-from sport_ray.tracking.results.task_policies import TITLES, parts_of_series, series_of, series_text
+from sport_ray.tracking.results.task_policies import (
+    TITLES,
+    is_selection,
+    parts_of_series,
+    series_of,
+    series_text,
+)
 
 LEVELS = (0.025, 0.1, 1.0)
 BUDGETS_GIVE_UP = (
@@ -183,6 +189,8 @@ def _phrase(series: str) -> str:
     if method == "projected_at_deployment":
         trained = f"a task policy ({TITLES.get(source, source)})" if source else ""
         return f"{trained or 'a pre-trained task policy'} projected at deployment"
+    if is_selection(series):
+        return f"selection ({series_text(series).removeprefix('Selection, ')})"
     return series_text(series)
 
 
@@ -202,8 +210,8 @@ def _notes(best: list[Best], settings: pd.DataFrame) -> tuple[str, ...]:
             for series, rows in others.groupby(series_of(others), sort=False)
         ]
         notes.append(
-            "No policy that is not projected has a prior bound; violations in evaluation "
-            f"scenarios: {'; '.join(found)}."
+            "No policy that acts under no constraint has a prior bound; violations in "
+            f"evaluation scenarios: {'; '.join(found)}."
         )
     if any(b.budget for b in best):
         notes.append(BUDGETS_GIVE_UP)

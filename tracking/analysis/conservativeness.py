@@ -27,14 +27,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sport_ray.constraints import CONSTRAINTS
+from sport_ray.constraints import CONSTRAINTS, Constraint
+from sport_ray.errors import UserError
 from sport_ray.tracking.results.intervals import estimate
 from sport_ray.tracking.results.kinds import class_of
 from sport_ray.tracking.results.labels import bound_text, constraint_text, rate_text
 from sport_ray.tracking.results.recomputed_bound import bound_of, world_of
 from sport_ray.tracking.results.statistics import SETTING, rate_interval
 from sport_ray.tracking.results.table import plain_rows
-from sport_ray.tracking.results.task_policies import series_of_row, series_text
+from sport_ray.tracking.results.task_policies import (
+    SELECTIONS,
+    TITLES,
+    series_of_row,
+    series_text,
+)
 
 PARTS = {
     "confidence": "log10 of the base's bound over its observed rate",
@@ -103,8 +109,9 @@ def _rungs(row: dict[str, Any], certificate: Mapping[str, Any] | None) -> dict[s
 def other_bounds(row: Mapping[str, Any], certificate: Mapping[str, Any] | None) -> dict[str, float]:
     """The prior bounds of other kinds whose theorems cover the policy of this record, by kind.
 
-    Kinds that keep to the same, by what they inherit. One that looks at more of the certificate
-    than ε_base(T) is left out where α was derived from a risk, and so from the same scenarios.
+    Kinds that keep to the same, by what they inherit, and that hold for what the policy draws from
+    (a choice among candidates is no Gaussian). One that looks at more of the certificate than
+    ε_base(T) is left out where α was derived from a risk, and so from the same scenarios.
     """
     own = class_of(row["constraint"])
     found: dict[str, float] = {}
@@ -114,12 +121,29 @@ def other_bounds(row: Mapping[str, Any], certificate: Mapping[str, Any] | None) 
     for kind in sorted(CONSTRAINTS.values(), key=lambda one: one.order):
         covers = kind.promises() and all(getattr(kind, n) is getattr(own, n) for n in _KEPT)
         fixed = kind.simultaneous or row["eps_max"] is None
-        if covers and fixed and kind.prior_bound not in proofs:
+        if covers and fixed and kind.prior_bound not in proofs and _holds_for(kind, row):
             proofs.add(kind.prior_bound)
             bound = bound_of(kind, row, certificate)
             if bound is not None:
                 found[kind.name] = bound
     return found
+
+
+def _holds_for(kind: type[Constraint], row: Mapping[str, Any]) -> bool:
+    """Whether a kind's theorem covers what policies of the record's source draw from.
+
+    Of a source that is not known here, only if it covers Gaussians and choices alike.
+    """
+    if row["source"] in TITLES and row["source"] not in SELECTIONS:
+        return True  # Gaussians: no kind leaves them out
+    from sport_ray.families import Categorical, Gaussian  # torch takes seconds
+
+    try:
+        for family in (Categorical, Gaussian):
+            kind.from_record(row).require_family(family)
+    except UserError:
+        return False
+    return True
 
 
 def _log10_base_rate(certificate: Mapping[str, Any] | None, horizon: int) -> float:

@@ -1,28 +1,32 @@
 """How much of what there is to gain each certified risk buys, kind of constraint by kind.
 
-The share of speed-up of a policy is (J_base − J) / (J_base − J_unconstrained), J the mean steps of
-the task (violations ignored, an episode without the goal takes T). J is an expectation over all
+Saved are J_base − J, J the mean steps of the task (violations ignored, an episode without the goal
+takes T). The share of the ceiling is that over what no policy under the same pathwise ratio can
+beat (`sport_ray.tracking.analysis.ceiling`); the share of speed-up is
+(J_base − J) / (J_base − J_unconstrained). J is an expectation over all
 episodes, so playing the unconstrained policy with probability p, else the base, has share p: the
-coin flip that any method must beat at the same certificate.
+coin flip that any method must beat at the same certificate. A study without an unconstrained policy
+of PPO (a base that can only be sampled has none) has no such share, and no coin flip.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from sport_ray.bounds import ratio_bound
-from sport_ray.tracking.results.intervals import CONFIDENCE, MIN_SEEDS, estimate
+from sport_ray.tracking.analysis.ceiling import ceiling_saved, step_counts
+from sport_ray.tracking.results.intervals import CONFIDENCE, MIN_SEEDS, Estimate, estimate
 from sport_ray.tracking.results.kinds import PAPER, is_reference, is_unconstrained, ranks
-from sport_ray.tracking.results.labels import kind_text
+from sport_ray.tracking.results.labels import kind_text, series_and_kind_text
 from sport_ray.tracking.results.parameters import parts_of
 from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.refutation import is_refuted
-from sport_ray.tracking.results.task_policies import series_of, series_text
+from sport_ray.tracking.results.task_policies import series_of
 
 COIN_FLIP, CEILING = "coin flip", "ceiling for pathwise ratio ≤ A"
 _PAPERS = ("projected_ppo", PAPER)
@@ -37,6 +41,12 @@ COLUMNS = [
     "share",
     "low",
     "high",
+    "saved",
+    "saved_low",
+    "saved_high",
+    "of_ceiling",
+    "of_ceiling_low",
+    "of_ceiling_high",
     "seeds",
     "gain_over_paper",
     "gain_low",
@@ -52,12 +62,14 @@ def speedup_table(folder: Results, frame: pd.DataFrame) -> pd.DataFrame:
     """One row per horizon, ε_max and kind, with coin flip and ceiling; columns ``COLUMNS``.
 
     share, low, high: ratio of means over seeds, Fieller's interval at 95% (NaN from one seed).
-    gain_over_paper: mean share over that of the paper's fixed α at the same ε_max, with the
+    saved: base − policy, steps, paired by seed, with the t-interval over seeds.
+    of_ceiling: saved / the ceiling's, Fieller's interval; NaN where that is not known.
+    gain_over_paper: mean saved over that of the paper's fixed α at the same ε_max, with the
         interval of the ratio (Fieller's theorem, paired by seed); NaN where it is unbounded.
     prior_bound: what is certified: at most ε_max. worst_…: of the worst seed.
 
-    Empty if the study has no base cell (α = 1), no unconstrained cell, or no ε_max, and where the
-    data refute a promise: then nothing was bought at a certified risk.
+    Empty if the study has no base cell (α = 1) or no ε_max, and where the data refute a promise:
+    then nothing was bought at a certified risk.
     """
     if is_refuted(frame):
         return pd.DataFrame(columns=COLUMNS)
@@ -66,14 +78,14 @@ def speedup_table(folder: Results, frame: pd.DataFrame) -> pd.DataFrame:
     for part in parts_of(done):
         horizon, group = part.horizon, part.of(done)
         base = group[(group["alpha"] == 1.0)].drop_duplicates("seed").set_index("seed")
-        free = group[is_reference(group)]
-        if base.empty or free.empty:
+        if base.empty:
             continue
-        slowest, fastest = base["mean_task_steps"].mean(), free["mean_task_steps"].mean()
-        if not slowest > fastest:
-            continue
-        there_is = slowest - fastest
-        all_there_is = base["mean_task_steps"] - free.groupby("seed")["mean_task_steps"].mean()
+        slow, free = base["mean_task_steps"], group[is_reference(group)]
+        there_is = slow - free.groupby("seed")["mean_task_steps"].mean()
+        whole = float(slow.mean() - free["mean_task_steps"].mean())
+        if not whole > 0:  # slower than the base, or not there
+            whole = math.nan
+        counts = step_counts(folder, base)
         targeted = group[group["eps_max"].notna() & ~is_unconstrained(group)]
         targeted = targeted.assign(series=series_of(targeted))
         for _, at_level in targeted.groupby("eps_max"):
@@ -81,12 +93,13 @@ def speedup_table(folder: Results, frame: pd.DataFrame) -> pd.DataFrame:
             eps_max = float(first["eps_max"])
             world = {"alpha_mu": first["alpha_mu"], "alpha_p": first["alpha_p"]}
             eps_base = ratio_bound(first["eps_base"], 1.0, horizon, **world)
-            best = best_share(folder, base, eps_base / eps_max)
-            found = [
-                *_of_kinds(at_level, base["mean_task_steps"], all_there_is, there_is),
-                *_references(eps_max, eps_base, (slowest - best) / there_is, best),
-            ]
-            for row in found:
+            level = _Level(
+                slow,
+                there_is.dropna(),
+                whole,
+                ceiling_saved(counts, slow, eps_base / eps_max),
+            )
+            for row in [*_of_kinds(at_level, level), *_references(eps_max, eps_base, level)]:
                 kind = row["kind"] + part.suffix
                 rows.append({"horizon": horizon, "eps_max": eps_max, **row, "kind": kind})
     table = pd.DataFrame(rows, columns=COLUMNS)
@@ -101,27 +114,55 @@ def speedup_table(folder: Results, frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _of_kinds(
-    at_level: pd.DataFrame, slow: pd.Series, all_there_is: pd.Series, there_is: float
-) -> list[dict[str, Any]]:
-    """A row per series and constraint of one ε_max; slow: the base's mean steps by seed."""
+class _Level(NamedTuple):
+    """What a policy is measured against at one ε_max, each by seed, in steps."""
+
+    slow: pd.Series
+    """The base's mean steps."""
+    there_is: pd.Series
+    """What the unconstrained policy saves."""
+    whole: float
+    """Its mean; NaN without such a policy."""
+    ceiling: pd.Series
+    """What the ceiling saves; empty where it is not known."""
+
+    def saved(self, gained: pd.Series) -> dict[str, float]:
+        """Columns of what was gained, by seed: in steps, and as shares of both."""
+        mean = estimate(gained.to_numpy(np.float64))
+        above = float(self.ceiling.mean()) if len(self.ceiling) else math.nan
+        low, high = _ratio_interval(gained, self.ceiling, above)
+        share_low, share_high = _ratio_interval(gained, self.there_is, self.whole)
+        return {
+            "share": mean.value / self.whole,
+            "low": share_low,
+            "high": share_high,
+            **mean.columns("saved"),
+            **Estimate(mean.value / above if above > 0 else math.nan, low, high).columns(
+                "of_ceiling"
+            ),
+        }
+
+
+def _of_kinds(at_level: pd.DataFrame, level: _Level) -> list[dict[str, Any]]:
+    """A row per series and constraint of one ε_max."""
     of_key = {
         (str(series), str(kind)): cells
         for (series, kind), cells in at_level.groupby(["series", "constraint"], sort=False)
     }
-    shares = {}
+    gained = {}
     for key, cells in of_key.items():
         steps = cells.set_index("seed")["mean_task_steps"]
         # Paired: all cells of a seed are evaluated on the same scenarios.
-        shares[key] = (slow.reindex(steps.index).fillna(slow.mean()) - steps) / there_is
-    paper = shares.get(_PAPERS)
+        gained[key] = level.slow.reindex(steps.index).fillna(level.slow.mean()) - steps
+    paper = gained.get(_PAPERS)
     return [
         {
             "kind": _name(*key),
             "constraint": key[1],
             "series": key[0],
-            **_interval(shares[key] * there_is, all_there_is.dropna(), there_is),
-            **_gain(shares[key], paper if key != _PAPERS else None),
+            "seeds": len(gained[key]),
+            **level.saved(gained[key]),
+            **_gain(gained[key], paper if key != _PAPERS else None),
             "prior_bound": cells["prior_bound"].max(),
             "worst_violation_rate": cells["empirical_violation_rate"].max(),
             "worst_posterior_bound": cells["posterior_bound"].max(),
@@ -133,22 +174,23 @@ def _of_kinds(
 
 def _name(series: str, constraint: str) -> str:
     """The kind in words, and whether its policy was trained under it, or whose it is."""
-    return f"{kind_text(constraint)}, {_HOW.get(series) or series_text(series)}"
+    how = _HOW.get(series)
+    return f"{kind_text(constraint)}, {how}" if how else series_and_kind_text(series, constraint)
 
 
-def _interval(gained: pd.Series, all_there_is: pd.Series, there_is: float) -> dict[str, float]:
-    """Mean of what was gained over what there is to gain, both of which the seeds leave uncertain.
+def _ratio_interval(top: pd.Series, bottom: pd.Series, known: float) -> tuple[float, float]:
+    """95% interval of mean(top) / `known`, the mean of `bottom`, both uncertain over seeds.
 
     Fieller's interval where the seeds have both; with other seeds the denominator is taken as
-    known and the interval is the numerator's.
+    known and the interval is the numerator's. NaN where it is not above 0.
     """
-    share = {"share": float(gained.mean()) / there_is, "seeds": len(gained)}
-    both = pd.concat([gained, all_there_is], axis=1, join="inner").to_numpy(np.float64)
-    if len(both) == len(gained):
-        low, high = fieller(both[:, 0], both[:, 1])
-    else:
-        _, low, high = estimate(gained.to_numpy(np.float64) / there_is)
-    return {**share, "low": low, "high": high}
+    if not known > 0:
+        return math.nan, math.nan
+    both = pd.concat([top, bottom], axis=1, join="inner").to_numpy(np.float64)
+    if len(both) == len(top):
+        return fieller(both[:, 0], both[:, 1])
+    _, low, high = estimate(top.to_numpy(np.float64) / known)
+    return low, high
 
 
 def fieller(top: np.ndarray, bottom: np.ndarray) -> tuple[float, float]:
@@ -173,12 +215,12 @@ def fieller(top: np.ndarray, bottom: np.ndarray) -> tuple[float, float]:
     return float((b - root) / a), float((b + root) / a)
 
 
-def _gain(share: pd.Series, paper: pd.Series | None) -> dict[str, float]:
-    """Share / paper's share, with Fieller's interval over seeds paired by index."""
+def _gain(saved: pd.Series, paper: pd.Series | None) -> dict[str, float]:
+    """Saved / what the paper's saves, with Fieller's interval over seeds paired by index."""
     nothing = {"gain_over_paper": math.nan, "gain_low": math.nan, "gain_high": math.nan}
     if paper is None:
         return nothing
-    both = pd.concat([share, paper], axis=1, join="inner").to_numpy(np.float64)
+    both = pd.concat([saved, paper], axis=1, join="inner").to_numpy(np.float64)
     if not len(both) or not both[:, 1].mean() > 0:
         return nothing
     low, high = fieller(both[:, 0], both[:, 1])
@@ -186,37 +228,17 @@ def _gain(share: pd.Series, paper: pd.Series | None) -> dict[str, float]:
     return {"gain_over_paper": ratio, "gain_low": low, "gain_high": high}
 
 
-def _references(
-    eps_max: float, eps_base: float, ceiling: float, best: float
-) -> list[dict[str, Any]]:
-    """What a coin flip gets, and what no policy with pathwise ratio ≤ ε_max / ε_base can beat.
-
-    ceiling, best: the share and the mean steps of the latter, NaN where they are not known.
-    """
-    # ε ≤ p + (1 − p) ε_base, whatever the task policy.
-    flip = (eps_max - eps_base) / (1.0 - eps_base)
-    rows: list[dict[str, Any]] = [{"kind": COIN_FLIP, "share": flip}]
-    if math.isfinite(best):
-        rows.append({"kind": CEILING, "share": ceiling, "mean_task_steps": best})
+def _references(eps_max: float, eps_base: float, level: _Level) -> list[dict[str, Any]]:
+    """What a coin flip gets, and what no policy with pathwise ratio ≤ ε_max / ε_base can beat."""
+    rows: list[dict[str, Any]] = []
+    if math.isfinite(level.whole):
+        # ε ≤ p + (1 − p) ε_base, whatever the task policy. Its share is exactly p.
+        flip = (eps_max - eps_base) / (1.0 - eps_base)
+        exactly = {"share": flip, "low": math.nan, "high": math.nan}
+        rows.append({"kind": COIN_FLIP, **level.saved(flip * level.there_is), **exactly})
+    if len(level.ceiling):
+        saved = float(level.ceiling.mean())
+        best = float(level.slow.mean()) - saved
+        alone = {"kind": CEILING, "share": saved / level.whole, "saved": saved, "of_ceiling": 1.0}
+        rows.append({**alone, "mean_task_steps": best})
     return [{**row, "prior_bound": eps_max} for row in rows]
-
-
-def best_share(folder: Results, base: pd.DataFrame, part: float) -> float:
-    """Mean steps of the fastest ``part`` of the base's episodes, pooled over seeds.
-
-    A policy whose path ratio is at most A = 1/part can at best be the base's law on that part.
-    With one start state only; NaN for random layouts, and where no steps were kept.
-    """
-    if folder.study.get("environment", {}).get("kwargs", {}).get("layout", "fixed") != "fixed":
-        return math.nan
-    counts = np.zeros(0)
-    for cell_id in base["cell_id"]:
-        samples = folder.samples(cell_id)
-        if samples is None or "task_steps" not in samples:
-            return math.nan
-        one = samples["task_steps"].astype(np.float64)
-        longer, shorter = (one, counts) if len(one) >= len(counts) else (counts, one)
-        counts = longer + np.pad(shorter, (0, len(longer) - len(shorter)))
-    wanted = part * counts.sum()
-    taken = np.minimum(counts, np.maximum(wanted - (counts.cumsum() - counts), 0.0))
-    return float((taken * np.arange(len(counts))).sum() / wanted)

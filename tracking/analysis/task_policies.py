@@ -14,11 +14,16 @@ import pandas as pd
 from sport_ray.tracking.results.kinds import promise_of
 from sport_ray.tracking.results.performance import performance_of
 from sport_ray.tracking.results.statistics import SETTING, cells_of, rate_interval
-from sport_ray.tracking.results.task_policies import has_other_sources, series_of, series_text
+from sport_ray.tracking.results.task_policies import (
+    TRAINED_UNDER,
+    has_other_sources,
+    series_of,
+    series_text,
+)
 
 COSTS = ("train_env_steps", "train_episodes", "train_violations", "train_seconds")
 MEANINGS = {
-    "name": "source and whether its policy is projected, in words",
+    "name": "source and whether its policy is under a constraint, in words",
     "projection": "no, at deployment, or in training and at deployment",
     **dict.fromkeys(SETTING, "see docs/results-table.md"),
     "seeds": "finished seeds; failed_seeds are not in any number",
@@ -84,7 +89,7 @@ def task_policy_table(frame: pd.DataFrame, settings: pd.DataFrame) -> pd.DataFra
 def _projection(setting: pd.Series) -> str:
     if not setting["projected"]:
         return "no"
-    in_training = setting["source"] == "projected_ppo"
+    in_training = setting["source"] in TRAINED_UNDER
     return "in training and at deployment" if in_training else "at deployment"
 
 

@@ -60,7 +60,7 @@ def draw_figures(
         ),
         "speedup": (
             lambda: draw_speedup(tables.speedup, out),
-            "it needs the base (α = 1), the unconstrained policy and an ε_max, at one T",
+            "it needs the base (α = 1) and an ε_max, at one T",
         ),
         "task_policies": (
             lambda: draw_task_policies(tables.sources, measure, out),

@@ -1,4 +1,4 @@
-"""A short animation: base, the paper's best and the best policy, side by side, step by step."""
+"""A short animation: base, best under a constant ratio and best of all, side by side, by step."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _panels(
     if len(base):
         rows.append(("Base", base.iloc[0]))
     if len(paper):
-        name = "Best, the paper's" if best.paper else "The paper's best"
+        name = "Best, constant ratio" if best.paper else "The best constant ratio"
         fastest = int(np.argmin(measure.cost(paper[measure.mean])))
         row = settings.loc[[best.setting]].iloc[0] if best.paper else paper.iloc[fastest]
         rows.append((name, row))

@@ -83,7 +83,7 @@ def _panel(axes: Axes, points: pd.DataFrame, measure: Performance) -> None:
         name = series_and_kind_text(one, kind)
         for on_front in (True, False):
             some = mine & (mask == on_front)
-            axes.plot(risk[some], values[some], marker, color=colour, linestyle="none",
+            axes.plot(risk[some], values[some], marker=marker, color=colour, linestyle="none",
                       markerfacecolor=colour if on_front else "none", markersize=7,
                       alpha=1 if on_front else 0.55,
                       label=name if on_front == leads else None)  # fmt: skip

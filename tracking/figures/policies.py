@@ -1,18 +1,22 @@
-"""What projection does: task, projected and alpha-scaled base densities along one action."""
+"""What projection does: task, projected and alpha-scaled base densities along one action.
+
+Of a study whose cells all choose among candidates, the probabilities of the choice instead.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from sport_ray.tracking.figures import style
+from sport_ray.tracking.figures import choices, style
 from sport_ray.tracking.figures.trajectories import Samples, sampled_cells, spread
 from sport_ray.tracking.results.labels import left_out_text
-from sport_ray.tracking.results.records import Results
+from sport_ray.tracking.results.records import POLICY_ARRAYS, Results
 from sport_ray.tracking.results.task_policies import series_text
 
 TITLE = "The policies under the scaled base density"
@@ -26,6 +30,8 @@ def draw_policies(folder: Results, frame: pd.DataFrame, out: Path) -> style.Draw
     if found is None:
         return None
     cells, horizon, seed = found
+    gaussian = {key: one for key, one in cells.items() if one.keys() >= set(POLICY_ARRAYS)}
+    cells = gaussian or cells
     method = (
         "projected_ppo" if any(m == "projected_ppo" for m, _ in cells) else next(iter(cells))[0]
     )
@@ -34,10 +40,21 @@ def draw_policies(folder: Results, frame: pd.DataFrame, out: Path) -> style.Draw
         return None
     alphas = spread(alphas, MAX_ALPHAS)
     chosen = [cells[method, alpha] for alpha in alphas]
+    example = f"Along one scenario of {series_text(method)} (T = {horizon}, seed {seed}; one seed, "
+    example += "an example and no interval). "
+    if not gaussian:
+        steps = _steps(len(samples["probabilities"]) for samples in chosen)
+        figure, grid = choices.draw_choices(dict(zip(alphas, chosen, strict=True)), steps)
+        _finish(figure, grid, steps)
+        caption = example + (
+            "M · probability of each candidate, the task's favourite first; 1: as likely as under "
+            "the base. The choice lies under α everywhere; what it may not give to the favourites "
+            "goes to others, by weight. The task's own line leaves the panel."
+        )
+        return style.save(figure, out, "policies", choices.TITLE, caption + left_out_text(frame))
     # The action that the projection changes most, the same in all panels.
     action = int(np.argmax(sum(_shift(samples) for samples in chosen)))
-    length = min(len(samples["mean"]) for samples in chosen)
-    steps = sorted({round(step) for step in np.linspace(0, length - 1, MAX_STEPS)})
+    steps = _steps(len(samples["mean"]) for samples in chosen)
     figure, grid = style.new_figure(
         max(2.45 * len(steps) + 0.4, 4.0), 1.95 * len(alphas) + 0.8, len(alphas), len(steps)
     )
@@ -45,19 +62,27 @@ def draw_policies(folder: Results, frame: pd.DataFrame, out: Path) -> style.Draw
         for axes, step in zip(row, steps, strict=True):
             _panel(axes, samples, alpha, step, action)
         row[0].set_ylabel(f"α = {alpha:g}\ndensity")
-    for axes, step in zip(grid[0], steps, strict=True):
-        axes.set_title(f"step {step}", fontsize=10.5)
     for axes in grid[-1]:
         axes.set_xlabel(f"action {action}, as sampled", fontsize=9.5)
-    style.legend_below(figure, grid[0][0], 3)
-    style.say_example(figure)
-    caption = (
-        f"Along one scenario of {series_text(method)} (T = {horizon}, seed {seed}; one seed, an "
-        "example and no interval). The projected density lies under α "
+    _finish(figure, grid, steps)
+    caption = example + (
+        "The projected density lies under α "
         "times the base density everywhere; what is left between the two is the bound's slack. "
         "Tall curves leave the panel." + left_out_text(frame)
     )
     return style.save(figure, out, "policies", TITLE, caption)
+
+
+def _steps(lengths: Iterable[int]) -> list[int]:
+    """At most `MAX_STEPS` of those that all have, first and last among them."""
+    return sorted({round(step) for step in np.linspace(0, min(lengths) - 1, MAX_STEPS)})
+
+
+def _finish(figure: style.Figure, grid: Sequence[Sequence[Axes]], steps: list[int]) -> None:
+    for axes, step in zip(grid[0], steps, strict=True):
+        axes.set_title(f"step {step}", fontsize=10.5)
+    style.legend_below(figure, grid[0][0], 3)
+    style.say_example(figure)
 
 
 def _shift(samples: Samples) -> np.ndarray:

@@ -53,7 +53,7 @@ def draw_risk(settings: pd.DataFrame, frame: pd.DataFrame, folder: Path) -> styl
         "The prior bound is known before training, the same for every method, and holds for all "
         "α and T at once. "
         "Posterior bounds are Clopper–Pearson, one per policy and pointwise; drawn is the worst "
-        "seed's. 'none': policies that are not projected." + left_out_text(settings)
+        "seed's. 'none': policies under no constraint." + left_out_text(settings)
     )
     return style.save(figure, folder, "risk", TITLE, caption)
 

@@ -1,50 +1,59 @@
-"""Share of the speed-up that each certified risk buys, for each kind of constraint."""
+"""Steps that each certified risk saves, for each kind of constraint and source of policies."""
 
 from __future__ import annotations
 
+import textwrap
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
-from sport_ray.tracking.analysis.speedup import COIN_FLIP
+from sport_ray.tracking.analysis.speedup import CEILING, COIN_FLIP
 from sport_ray.tracking.figures import style
+from sport_ray.tracking.figures.speedup_lines import shown_kinds
 from sport_ray.tracking.results.intervals import MIN_SEEDS
-from sport_ray.tracking.results.kinds import order_of
+from sport_ray.tracking.results.kinds import PAPER, order_of
 from sport_ray.tracking.results.labels import seeds_text
+from sport_ray.tracking.results.task_policies import is_selection
 
 TITLE = "What certified risk buys"
 _MARKERS = "oDXPs^v<>"
 """Of kinds of constraint by their order."""
+_DASHES: tuple[Any, ...] = ("-", "-.", (0, (6, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
+"""Of budgets of one selection, in their order; a constant ratio is dashed."""
+LINE_OF_LABEL = 24
+"""Characters of a name beside its line."""
 
 
 def draw_speedup(table: pd.DataFrame, folder: Path) -> style.Drawn | None:
     """One panel per T, from ``speedup_table``; None if there is nothing."""
     if table.empty:
         return None
-    table = table.sort_values("share", ascending=False, kind="stable")
+    kinds = shown_kinds(table)
+    left_out = table["kind"].nunique() - len(kinds)
+    table = table[table["kind"].isin(kinds)]
+    seeds = table["seeds"].dropna()
     horizons = sorted(table["horizon"].unique())
-    figure, panels = style.new_panels(len(horizons), 5.0)
+    alone = len(horizons) == 1
+    if alone and table["eps_max"].nunique() == 1:
+        figure = _draw_one_level(table)
+        style.say_few_seeds(figure, seeds)
+        return style.save(figure, folder, "speedup", TITLE, _caption(table, seeds, left_out))
+    if alone:
+        figure, grid = style.new_figure(8.2, 5.2)
+        panels = [grid[0][0]]
+    else:
+        figure, panels = style.new_panels(len(horizons), 5.0)
+    low = min(0.0, float(np.nanmin(table["saved"])))
+    panels[0].set_ylim(1.1 * low, 1.08 * float(np.nanmax(table["saved"])))
     for axes, horizon in zip(panels, horizons, strict=True):
         at = table[table["horizon"] == horizon]
-        for kind in dict.fromkeys(at["kind"]):
-            rows = at[at["kind"] == kind].sort_values("eps_max")
-            constraint, series = rows["constraint"].iloc[0], rows["series"].iloc[0]
-            if pd.isna(constraint):  # coin flip and ceiling
-                colour, marker = (style.MUTED, "+") if kind == COIN_FLIP else (style.INK, "_")
-                axes.plot(rows["eps_max"], rows["share"], color=colour, linewidth=1.4,
-                          linestyle=(0, (1, 2)) if kind == COIN_FLIP else (0, (5, 2)),
-                          marker=marker, markersize=9, label=kind)  # fmt: skip
-                continue
-            colour, learned = style.kind_colour(constraint), series == "projected_ppo"
-            # Dashed and hollow: what was not trained under its constraint.
-            dashes = "-" if learned else ("--" if series == "projected_at_deployment" else ":")
-            axes.plot(rows["eps_max"], rows["share"], color=colour, linestyle=dashes,
-                      marker=_MARKERS[order_of(constraint) % len(_MARKERS)],
-                      markerfacecolor=colour if learned else "white", label=kind)  # fmt: skip
-            if np.isfinite(rows["low"]).any():
-                axes.fill_between(rows["eps_max"], rows["low"], rows["high"], color=colour,
-                                  alpha=0.15, linewidth=0)  # fmt: skip
+        ends = [
+            _draw(axes, at[at["kind"] == kind], table) for kind in kinds if kind in set(at["kind"])
+        ]
         axes.set_xscale("log")
         levels = np.sort(at["eps_max"].unique())
         axes.set_xticks(levels, [f"{level:g}" for level in levels])
@@ -52,18 +61,169 @@ def draw_speedup(table: pd.DataFrame, folder: Path) -> style.Drawn | None:
         axes.margins(x=0.08)
         axes.set_xlabel("certified risk ε_max (log)")
         axes.set_title(f"T = {horizon} steps")
-    low = min(0.0, float(np.nanmin(table["share"])))
-    panels[0].set_ylim(1.1 * low, 1.12 * float(np.nanmax(table["share"])))
-    panels[0].set_ylabel("share of the unconstrained policy's speed-up")
-    style.legend_below(figure, panels[0], 2 if len(panels) == 1 else 3)
-    seeds = table["seeds"].dropna()
+        if alone:
+            _label_lines(axes, ends)
+    panels[0].set_ylabel("steps of the task saved against the base")
+    if not alone:
+        style.legend_below(figure, panels[0], 3)
     style.say_few_seeds(figure, seeds)
-    caption = (
-        "Share of what the unconstrained policy gains over the base in mean steps of the task "
-        "(violations ignored, an episode without the goal takes T), at the same certified risk, "
-        f"known before any rollout. Mean over {seeds_text(seeds)} per point"
-        + ("; bands: 95% t-intervals over seeds. " if (seeds >= MIN_SEEDS).all() else ". ")
-        + "Coin flip: the unconstrained policy with the probability that the same certificate "
-        "allows. Ceiling: the fastest ε_base/ε_max share of the base's own episodes."
-    )
-    return style.save(figure, folder, "speedup", TITLE, caption)
+    return style.save(figure, folder, "speedup", TITLE, _caption(table, seeds, left_out))
+
+
+def _draw_one_level(table: pd.DataFrame) -> style.Figure:
+    """A row per kind, steps to the right, where there is one ε_max alone."""
+    table = table.sort_values("saved", kind="stable")
+    figure, grid = style.new_figure(8.2, 1.1 + 0.42 * len(table))
+    axes = grid[0][0]
+    for place, (_, row) in enumerate(table.iterrows()):
+        known = not pd.isna(row["constraint"])
+        look = _look(row["series"], row["constraint"], table) if known else _reference(row["kind"])
+        if np.isfinite(row["saved_low"]):
+            axes.hlines(place, row["saved_low"], row["saved_high"], color=look["color"],
+                        alpha=0.6, linewidth=1.4)  # fmt: skip
+        look |= {"linestyle": "none", "marker": look["marker"] if known else "|"}
+        axes.plot([row["saved"]], [place], **look)
+    axes.axvline(0, color=style.MUTED, linewidth=1)
+    axes.set_yticks(range(len(table)), [_in_lines(kind, 60) for kind in table["kind"]])
+    axes.set_ylim(-0.6, len(table) - 0.4)
+    axes.set_xlabel("steps of the task saved against the base")
+    level, horizon = table["eps_max"].iloc[0], table["horizon"].iloc[0]
+    axes.set_title(f"Certified risk ε_max = {level:g}, T = {horizon} steps")
+    return figure
+
+
+@dataclass(frozen=True)
+class _End:
+    """Where a line ends, and what it is called there."""
+
+    name: str
+    colour: str
+    x: float
+    y: float
+
+
+def _draw(axes: Axes, rows: pd.DataFrame, table: pd.DataFrame) -> _End:
+    rows = rows.sort_values("eps_max")
+    kind, constraint, series = rows[["kind", "constraint", "series"]].iloc[0]
+    look = _reference(kind) if pd.isna(constraint) else _look(series, constraint, table)
+    axes.plot(rows["eps_max"], rows["saved"], label=kind, **look)
+    known = not pd.isna(constraint) and np.isfinite(rows["saved_low"]).any()
+    if known and len(rows) == 1:
+        axes.vlines(rows["eps_max"], rows["saved_low"], rows["saved_high"], color=look["color"],
+                    alpha=0.5, linewidth=1.2)  # fmt: skip
+    elif known:
+        axes.fill_between(rows["eps_max"], rows["saved_low"], rows["saved_high"],
+                          color=look["color"], alpha=0.15, linewidth=0)  # fmt: skip
+    last = rows.iloc[-1]
+    return _End(kind, look["color"], float(last["eps_max"]), float(last["saved"]))
+
+
+def _reference(kind: str) -> dict[str, Any]:
+    """The look of coin flip and ceiling."""
+    if kind.startswith(COIN_FLIP):
+        return {"color": style.MUTED, "linestyle": (0, (1, 2)), "marker": "+", "markersize": 9}
+    return {"color": style.INK, "linestyle": (0, (5, 2)), "marker": "_", "markersize": 9}
+
+
+def _look(series: str, constraint: str, table: pd.DataFrame) -> dict[str, Any]:
+    """Selection: colour and marker of its source; others: of their constraint."""
+    if is_selection(series):
+        colour, marker = style.series_colour(series), style.series_marker(series)
+        mine = table.loc[(table["series"] == series) & (table["constraint"] != PAPER)]
+        budgets = sorted(mine["constraint"].unique(), key=order_of)
+        filled = constraint in budgets
+        dashes = _DASHES[budgets.index(constraint) % len(_DASHES)] if filled else "--"
+        size = 8
+    else:
+        colour, filled = style.kind_colour(constraint), series == "projected_ppo"
+        marker, size = _MARKERS[order_of(constraint) % len(_MARKERS)], 6
+        # Dashed and hollow: what was not trained under its constraint.
+        dashes = "-" if filled else ("--" if series == "projected_at_deployment" else ":")
+    return {
+        "color": colour,
+        "linestyle": dashes,
+        "marker": marker,
+        "markersize": size,
+        "markerfacecolor": colour if filled else style.PAPER,
+    }
+
+
+def _label_lines(axes: Axes, ends: list[_End]) -> None:
+    """Names to the right of the panel, at the heights of their lines as far as there is room."""
+    low, high = axes.get_ylim()
+    ends = sorted(ends, key=lambda end: end.y)
+    texts = [_in_lines(end.name) for end in ends]
+    # In parts of the panel's height, which is about 4.4 inches: 9 points of text a line.
+    tall = [0.033 * (text.count("\n") + 1) + 0.014 for text in texts]
+    wanted = [(end.y - low) / (high - low) for end in ends]
+    for end, text, place in zip(ends, texts, apart(wanted, tall), strict=True):
+        axes.annotate("", (end.x, end.y), (1.035, place), textcoords="axes fraction",
+                      arrowprops={"arrowstyle": "-", "color": end.colour, "linewidth": 1,
+                                  "shrinkA": 0, "shrinkB": 4}, annotation_clip=False)  # fmt: skip
+        axes.annotate(text, (1.045, place), xycoords="axes fraction", va="center", fontsize=9,
+                      linespacing=1.1, color=style.INK, annotation_clip=False)  # fmt: skip
+
+
+def _in_lines(name: str, width: int = LINE_OF_LABEL) -> str:
+    name = name.replace(CEILING, "ceiling (it knows the future)")
+    name = name.replace(", learned", ", learned by PPO")
+    return "\n".join(textwrap.wrap(name, width))
+
+
+def apart(wanted: list[float], tall: list[float]) -> list[float]:
+    """Centres near sorted `wanted` ones so that labels so `tall` do not overlap within [0, 1].
+
+    >>> [round(place, 2) for place in apart([0.5, 0.52], [0.1, 0.1])]
+    [0.46, 0.56]
+    """
+    groups = [
+        [place, size, [index]] for index, (place, size) in enumerate(zip(wanted, tall, strict=True))
+    ]
+    merged: list[list[Any]] = []
+    for group in groups:
+        merged.append(group)
+        while len(merged) > 1 and _end(merged[-2]) > _start(merged[-1]):
+            above, below = merged.pop(), merged.pop()
+            size = below[1] + above[1]
+            many = len(below[2]) + len(above[2])
+            centre = (below[0] * len(below[2]) + above[0] * len(above[2])) / many
+            merged.append([centre, size, below[2] + above[2]])
+    places = [0.0] * len(wanted)
+    for group in merged:
+        at = _start(group)
+        for index in group[2]:
+            places[index] = at + tall[index] / 2
+            at += tall[index]
+    return places
+
+
+def _start(group: list[Any]) -> float:
+    return min(max(group[0] - group[1] / 2, 0.0), max(1.0 - group[1], 0.0))
+
+
+def _end(group: list[Any]) -> float:
+    return _start(group) + group[1]
+
+
+def _caption(table: pd.DataFrame, seeds: pd.Series, left_out: int) -> str:
+    there = set(table["kind"])
+    parts = [
+        "Mean steps of the task saved against the base (violations ignored, an episode without the "
+        "goal takes T) at the same certified risk, known before any rollout. Mean over "
+        f"{seeds_text(seeds)} per point"
+        + (
+            "; bands and strokes: 95% t-intervals over seeds."
+            if (seeds >= MIN_SEEDS).all()
+            else "."
+        )
+    ]
+    if any(kind.startswith(COIN_FLIP) for kind in there):
+        parts.append(
+            "Coin flip: the unconstrained policy with the probability that the same certificate "
+            "allows."
+        )
+    if any(kind.startswith(CEILING) for kind in there):
+        parts.append("Ceiling: the fastest ε_base/ε_max share of the base's own episodes.")
+    if left_out:
+        parts.append(f"{left_out} more are in the table.")
+    return " ".join(parts)

@@ -21,17 +21,19 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from sport_ray.tracking.figures.markers import marker_of
 from sport_ray.tracking.figures.powers import label_powers_plainly
 from sport_ray.tracking.results.files import write_atomically
 from sport_ray.tracking.results.intervals import MIN_SEEDS
 from sport_ray.tracking.results.kinds import order_of
 from sport_ray.tracking.results.labels import seeds_text
-from sport_ray.tracking.results.task_policies import AS_IT_IS, parts_of_series
+from sport_ray.tracking.results.task_policies import is_free, parts_of_series
 
 INK, MUTED, GRID, PAPER = "#1f2933", "#5c6773", "#dfe4ea", "#ffffff"
 BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#00805e", "#a8518a"
 SKY, GOLD, WINE = "#56b4e9", "#b8860b", "#5c2a4a"
 MAROON, VIOLET, PLUM = "#781800", "#7800f0", "#480060"
+ORANGE = "#e69f00"
 RUST = "#a83a00"  # vermillion, dark enough for text
 METHOD_COLOURS = {
     "projected_ppo": BLUE,
@@ -39,11 +41,30 @@ METHOD_COLOURS = {
     "unconstrained": PURPLE,
 }
 METHOD_MARKERS = {"projected_ppo": "o", "projected_at_deployment": "s", "unconstrained": "D"}
-SOURCE_COLOURS = {"scpo": GREEN, "presa": GOLD, "imported": MAROON}
-SOURCE_MARKERS = {"scpo": "^<", "presa": "v>", "imported": "PX"}
-"""Of sources of task policies beside PPO: projected, and as it is. Others share one pair."""
+SOURCE_COLOURS = {
+    "scpo": GREEN,
+    "presa": GOLD,
+    "imported": MAROON,
+    "critic": VIOLET,
+    "critic_iterated": ORANGE,
+    "task_density": SKY,
+    "projected_ppo_selection": PLUM,
+}
+SOURCE_MARKERS = {
+    "scpo": ("^", "<"),
+    "presa": ("v", ">"),
+    "imported": ("P", "X"),
+    "critic": ("star", "pentagon"),
+    "critic_iterated": ("hourglass", "bow tie"),
+    "task_density": ("four-pointed star", "lozenge"),
+    "projected_ppo_selection": ("arrowhead", "arrowhead down"),
+}
+"""Of sources of task policies beside PPO: under a constraint, and without. Others share a pair."""
+_OTHERS = ("h", "*")
 KIND_COLOURS = (BLUE, MAROON, VIOLET, SKY, GREEN, GOLD, PLUM, INK, PURPLE)
 """Kinds of constraint by their order, where figures show several; methods differ by marker."""
+LEGEND_ROW = 0.21
+"""Height of a row of a legend, inches."""
 # Light to dark: readable in print, ordered without a legend.
 SEQUENCE = (SKY, BLUE, GREEN, GOLD, VERMILLION, PURPLE, WINE)
 
@@ -94,12 +115,17 @@ def kind_colour(kind: str) -> str:
     return KIND_COLOURS[order] if order < len(KIND_COLOURS) else MUTED
 
 
-def series_marker(series: str) -> str:
-    """The marker of a series; of a source, one for its policy projected, one for it as it is."""
+def series_mark(series: str) -> str:
+    """The marker's name; of a source, one for it under a constraint, one for it without."""
     method, source = parts_of_series(series)
     if not source:
         return METHOD_MARKERS.get(method, "h")
-    return SOURCE_MARKERS.get(source, "h*")[method == AS_IT_IS]
+    return SOURCE_MARKERS.get(source, _OTHERS)[is_free(series)]
+
+
+def series_marker(series: str) -> Any:
+    """The marker of a series as matplotlib takes it."""
+    return marker_of(series_mark(series))
 
 
 @dataclass(frozen=True)
@@ -223,7 +249,18 @@ def shade_vacuous(axes: Axes, top: float, text_at: float, va: str = "center") ->
 
 
 def legend_below(figure: Figure, axes: Axes, columns: int) -> None:
-    """One legend under all panels, from the entries of one of them."""
+    """One legend under all panels, from the entries of one of them.
+
+    Long names take fewer columns than asked for, and a taller figure for the rows that adds.
+    """
     handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+    if not handles:
+        return
+    planned = -(-len(handles) // columns)
+    for count in range(columns, 0, -1):
+        legend = figure.legend(handles, labels, loc="outside lower center", ncols=count)
+        if count == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            break
+        legend.remove()
+    more = -(-len(handles) // count) - planned
+    figure.set_figheight(figure.get_figheight() + LEGEND_ROW * more)

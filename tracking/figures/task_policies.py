@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +36,17 @@ def draw_task_policies(
         axes.set_xscale("symlog", linthresh=smallest, linscale=0.4)
         _panel(axes, known[known["horizon"] == horizon])
         axes.set_xlim(-0.3 * smallest, 1.3)
+        # A power of ten in the linear part would stand on the 0.
+        powers = range(math.ceil(math.log10(smallest)), 1)
+        axes.set_xticks([0.0, *(10.0**power for power in powers)])
         axes.set_title(f"T = {horizon} steps")
         axes.set_xlabel("observed violation rate (log; linear near 0)")
     panels[0].set_ylabel(f"{measure.short}, {measure.over}")
     style.legend_below(figure, panels[0], 2)
     style.say_few_seeds(figure, known["seeds"])
     caption = (
-        f"Each point a setting, mean over {seeds_text(known['seeds'])}. Large and hollow: a policy "
-        "as its source made it, with no prior bound; small and filled: projected, under some α or "
+        f"Each point a setting, mean over {seeds_text(known['seeds'])}. Large and hollow: under "
+        "no constraint, with no prior bound; small and filled: under some α or "
         "budget. Strokes: up and down the performance (95% t-interval "
         "over seeds, none from one), to left and right the violation rate (95% t-interval over "
         "seeds, from one seed Clopper–Pearson of its policy), each "
@@ -64,7 +68,7 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
             if row["value_low"] is not None:
                 axes.plot([row["rate"]] * 2, [row["value_low"], row["value_high"]], color=colour,
                           linewidth=1.1, alpha=0.6)  # fmt: skip
-        axes.plot(some["rate"], some["value"], marker, color=colour, linestyle="none",
+        axes.plot(some["rate"], some["value"], marker=marker, color=colour, linestyle="none",
                   markerfacecolor="none" if free else colour, markersize=10 if free else 6,
                   label=series_text(series))  # fmt: skip
 

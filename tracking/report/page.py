@@ -20,7 +20,7 @@ from sport_ray.tracking.analysis.conservativeness import (
     setting_table,
 )
 from sport_ray.tracking.analysis.pareto import RISK_KINDS
-from sport_ray.tracking.analysis.speedup_table import interval_text, levels_of
+from sport_ray.tracking.analysis.speedup_table import interval_text, levels_of, percent_text
 from sport_ray.tracking.analysis.tables import Tables
 from sport_ray.tracking.analysis.task_policies import count_text
 from sport_ray.tracking.figures import Animation, Drawn
@@ -49,7 +49,12 @@ from sport_ray.tracking.results.record import COLUMNS as CELL_COLUMNS
 from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.refutation import headline
 from sport_ray.tracking.results.table import plain_rows
-from sport_ray.tracking.results.task_policies import series_of_row, series_text
+from sport_ray.tracking.results.task_policies import (
+    is_selection,
+    series_of,
+    series_of_row,
+    series_text,
+)
 
 FRONTS = {
     "prior_bound": "Certified front",
@@ -77,6 +82,7 @@ def render_page(
         kind=wording.kind_text,
         setting=wording.setting_text,
         interval=interval_text,
+        percent=percent_text,
         bound=wording.bound_text,
         rate=wording.rate_text,
         value=measure.text,
@@ -116,9 +122,11 @@ def render_page(
         hypervolumes=hypervolume_rows(tables.hypervolume, measure),
         fronts={kind: plain_rows(front[front["risk_kind"] == kind]) for kind in RISK_KINDS},
         speedup=levels_of(tables.speedup),
+        has_share=bool(tables.speedup["share"].notna().any()),
         published=plain_rows(tables.published),
         trends=plain_rows(tables.trends),
         sources=plain_rows(tables.sources),
+        selects=any(is_selection(series) for series in series_of(frame)),
         ladder=plain_rows(rungs),
         ladder_lead=lead(rungs) if len(rungs) else "",
         ladder_kinds=[CONSTRAINTS[name] for name in other_kinds(rungs)],

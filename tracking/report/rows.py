@@ -10,7 +10,8 @@ import pandas as pd
 
 from sport_ray.tracking.analysis.pareto import RISK_KINDS
 from sport_ray.tracking.analysis.speakers import Best
-from sport_ray.tracking.figures.style import KIND_COLOURS, series_marker
+from sport_ray.tracking.figures.markers import POLYGONS, path_of
+from sport_ray.tracking.figures.style import KIND_COLOURS, series_mark
 from sport_ray.tracking.results import labels as wording
 from sport_ray.tracking.results.kinds import order_of, promise_of
 from sport_ray.tracking.results.parameters import texts_of
@@ -76,7 +77,8 @@ _OUTLINES = {
 
 def outline(series: str) -> str:
     """The marker of a source's series as an SVG path around its point, as figures have it."""
-    return _OUTLINES[series_marker(series)]
+    mark = series_mark(series)
+    return path_of(mark) if mark in POLYGONS else _OUTLINES[mark]
 
 
 def is_of_source(series: str) -> bool:

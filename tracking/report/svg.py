@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from sport_ray.tracking.figures import style
 
 # The page defines these variables, for light and for dark.
-_NAMES = "INK MUTED GRID BLUE VERMILLION GREEN PURPLE SKY GOLD WINE MAROON VIOLET PLUM"
+_NAMES = "INK MUTED GRID BLUE VERMILLION GREEN PURPLE SKY GOLD WINE MAROON VIOLET PLUM ORANGE"
 THEME = {
     **{getattr(style, name): f"var(--{name.lower()})" for name in _NAMES.split()},
     style.PAPER: "var(--panel)",

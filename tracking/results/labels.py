@@ -10,7 +10,12 @@ from typing import Any
 import pandas as pd
 
 from sport_ray.tracking.results.kinds import PAPER, UNCONSTRAINED, class_of
-from sport_ray.tracking.results.task_policies import parts_of_series, series_of_row, series_text
+from sport_ray.tracking.results.task_policies import (
+    is_selection,
+    parts_of_series,
+    series_of_row,
+    series_text,
+)
 
 Row = Mapping[str, Any] | pd.Series
 _SHORT_METHODS = {"projected_ppo": "PPO", "projected_at_deployment": "at deployment"}
@@ -106,6 +111,10 @@ def setting_text(row: Row) -> str:
     'SCPO, projected, α = 1.1'
     >>> setting_text({"source": "scpo", **free})
     'SCPO, as it is'
+    >>> setting_text({"source": "critic", "alpha": 1.1, **ratio})
+    'Selection, critic, α = 1.1'
+    >>> setting_text({"source": "critic", **free})
+    'Selection, critic, unlimited'
     """
     name, series = constraint_text(row), series_of_row(row)
     if row["constraint"] != UNCONSTRAINED:
@@ -142,11 +151,15 @@ def series_and_kind_text(series: str, kind: str) -> str:
     'unconstrained'
     >>> series_and_kind_text("unprojected:scpo", "unconstrained")
     'SCPO, as it is'
+    >>> series_and_kind_text("selection:critic", "pathwise")
+    'Selection, critic, pathwise budget'
     """
     if kind == series:
         return kind_text(kind)
-    free = kind == UNCONSTRAINED
-    return series_text(series) if free else f"{kind_text(kind)}, {series_text(series)}"
+    if kind == UNCONSTRAINED:
+        return series_text(series)
+    parts = [kind_text(kind), series_text(series)]
+    return ", ".join(reversed(parts) if is_selection(series) else parts)
 
 
 def seeds_text(counts: pd.Series) -> str:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # scipy takes half a second, which `sport-ray status` should 
 
 SAMPLE_ARRAYS = ("poses", "goal", "hazard", "goal_radius", "hazard_radius")
 POLICY_ARRAYS = ("mean", "std", "base_mean", "base_std", "task_mean", "task_std")
+CHOICE_ARRAYS = ("probabilities", "base_probabilities", "task_probabilities")
+"""Of selection: each candidate's probability, (steps, M)."""
 
 
 class Unreadable(NamedTuple):
@@ -82,7 +84,8 @@ class Results:
     def samples(self, cell_id: str) -> dict[str, np.ndarray] | None:
         """The recorded policies of a cell, or None where none were kept.
 
-        With `SAMPLE_ARRAYS`, the trajectories, where the environment has poses and one layout.
+        `POLICY_ARRAYS` of a Gaussian, or `CHOICE_ARRAYS` of a choice among candidates; with
+        `SAMPLE_ARRAYS`, the trajectories, where the environment has poses and one layout.
 
         Raises UserError naming the file if it is damaged.
         """
@@ -94,7 +97,10 @@ class Results:
                 arrays = {name: np.asarray(archive[name]) for name in archive.files}
         except Exception as error:  # zipfile, zlib, ValueError and OSError all mean the same here
             raise UserError(damaged(file, str(error), whole_cell=True)) from error
-        missing = [name for name in POLICY_ARRAYS if name not in arrays]
+        wanted = POLICY_ARRAYS
+        if not arrays.keys().isdisjoint(CHOICE_ARRAYS):
+            wanted = CHOICE_ARRAYS
+        missing = [name for name in wanted if name not in arrays]
         if missing:
             raise UserError(damaged(file, f"has no array {missing[0]!r}", whole_cell=True))
         return arrays

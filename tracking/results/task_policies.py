@@ -2,8 +2,9 @@
 
 A *series* is what shares a line, a marker and a name: the source of the policy, and whether it was
 projected. Projected PPO trains under its constraint; the policy of any other source is used as it
-is, and projected onto constraints that it has never seen. It is written ``METHOD:SOURCE``; for
-PPO's policies ``METHOD`` alone, since there the method implies the source.
+is, and projected onto constraints that it has never seen. Selection chooses among samples of the
+base: under a constraint, or without any limit (then it takes the best of M). A series is written
+``METHOD:SOURCE``; for PPO's policies ``METHOD`` alone, since there the method implies the source.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ if TYPE_CHECKING:  # `sport-ray status` needs none
     Row = Mapping[str, Any] | pd.Series
 
 AS_IT_IS, PROJECTED = "unprojected", "projected_at_deployment"
+SELECTION, UNLIMITED = "selection", "selection_unlimited"
 PPO = {
     ("projected_ppo", True): "projected_ppo",
     ("unconstrained", True): PROJECTED,
@@ -36,8 +38,16 @@ TITLES = {
     "scpo": "SCPO",
     "presa": "PreSa",
     "imported": "Imported",
+    "critic": "Selection, critic",
+    "critic_iterated": "Selection, iterated critic",
+    "task_density": "Selection, task density",
+    "projected_ppo_selection": "Selection, PPO on the index",
 }
 """Names of sources; others are called by their own."""
+SELECTIONS = tuple(source for source, title in TITLES.items() if title.startswith("Selection, "))
+"""Sources of ways to choose among samples of the base."""
+TRAINED_UNDER = ("projected_ppo", "projected_ppo_selection")
+"""Sources that train under the constraint that their policy is used with."""
 _HOW = {AS_IT_IS: "as it is", PROJECTED: "projected"}
 
 
@@ -48,13 +58,15 @@ def series_of_row(row: Row) -> str:
     'projected_at_deployment'
     >>> series_of_row({"source": "scpo", "projected": False})
     'unprojected:scpo'
+    >>> series_of_row({"source": "critic", "projected": True})
+    'selection:critic'
     """
     return _series(str(row["source"]), bool(row["projected"]))
 
 
 def _series(source: str, projected: bool) -> str:
-    other = f"{PROJECTED if projected else AS_IT_IS}:{source}"
-    return PPO.get((source, projected), other)
+    held, free = (SELECTION, UNLIMITED) if source in SELECTIONS else (PROJECTED, AS_IT_IS)
+    return PPO.get((source, projected), f"{held if projected else free}:{source}")
 
 
 def series_of(table: pd.DataFrame) -> pd.Series:
@@ -77,11 +89,25 @@ def series_text(series: str) -> str:
 
     >>> [series_text(one) for one in ("unprojected:scpo", "projected_at_deployment:presa")]
     ['SCPO, as it is', 'PreSa, projected']
+    >>> [series_text(one) for one in ("selection:critic", "selection_unlimited:critic")]
+    ['Selection, critic', 'Selection, critic, unlimited']
     """
     method, source = parts_of_series(series)
     if not source:
         return METHODS.get(method, method)
+    if method in (SELECTION, UNLIMITED):
+        return TITLES.get(source, source) + (", unlimited" if method == UNLIMITED else "")
     return f"{TITLES.get(source, source)}, {_HOW.get(method, METHODS.get(method, method))}"
+
+
+def is_selection(series: str) -> bool:
+    """Whether a series chooses among samples of the base, with a constraint or without."""
+    return parts_of_series(series)[0] in (SELECTION, UNLIMITED)
+
+
+def is_free(series: str) -> bool:
+    """Whether a series acts under no constraint."""
+    return parts_of_series(series)[0] in (AS_IT_IS, UNLIMITED, "unconstrained")
 
 
 def plain_name(row: Row) -> str:

@@ -9,13 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from sport_ray.tracking.analysis.speedup import (
-    CEILING,
-    COIN_FLIP,
-    best_share,
-    fieller,
-    speedup_table,
-)
+from sport_ray.tracking.analysis.ceiling import ceiling_saved, fastest, step_counts
+from sport_ray.tracking.analysis.speedup import CEILING, COIN_FLIP, fieller, speedup_table
 from sport_ray.tracking.results.records import Results
 
 EPS_BASE, SEEDS = 0.01, (0, 1, 2, 3, 4)
@@ -117,10 +112,72 @@ def test_fieller_has_no_interval_where_none_is_bounded():
     assert fieller(np.array([1.0, 1.05]), np.array([2.0, 2.1])) == pytest.approx((0.5, 0.5))
 
 
-@pytest.mark.parametrize("missing", ["unconstrained", "base", "target"])
-def test_without_a_reference_there_is_no_table(folder, frame, missing):
+def test_steps_and_the_share_of_the_ceiling_by_hand(folder, frame):
+    table = speedup_table(folder, frame).set_index("kind")
+    row = table.loc["pathwise budget, learned"]
+    own = frame[frame["constraint"] == "pathwise"]["mean_task_steps"].to_numpy()
+    saved = 14.5 - own
+    interval = stats.t.interval(0.95, 4, saved.mean(), stats.sem(saved))
+    assert row["saved"] == pytest.approx(saved.mean())
+    assert (row["saved_low"], row["saved_high"]) == pytest.approx(interval)
+    # The ceiling saves 14.5 − 10 steps in every seed: its share has the interval of what is saved.
+    assert row["of_ceiling"] == pytest.approx(saved.mean() / 4.5)
+    found = (row["of_ceiling_low"], row["of_ceiling_high"])
+    assert found == pytest.approx(tuple(end / 4.5 for end in interval))
+    assert table.loc[CEILING, "saved"] == pytest.approx(4.5)
+    assert table.loc[CEILING, "of_ceiling"] == 1.0
+    flip = table.loc[COIN_FLIP]
+    assert flip["saved"] == pytest.approx(2.0 * flip["share"])
+    assert flip["of_ceiling"] == pytest.approx(flip["saved"] / 4.5)
+
+
+@pytest.fixture
+def selection(frame) -> pd.DataFrame:
+    """The study with selection by a critic, which saves 1.2 steps under a constant ratio."""
+    rng = np.random.default_rng(1)
+    rows = [
+        cell("critic", kind, eps_max, seed, steps + 0.01 * rng.normal(), source="critic")
+        for seed in SEEDS
+        for kind, eps_max, steps in (
+            ("ratio", 0.1, 13.3), ("pathwise", 0.1, 12.9), ("unconstrained", None, 12.0)
+        )
+    ]  # fmt: skip
+    return pd.concat([frame, pd.DataFrame(rows)], ignore_index=True)
+
+
+def test_selection_is_compared_with_the_papers_own(folder, selection):
+    table = speedup_table(folder, selection).set_index("kind")
+    row = table.loc["Selection, critic, constant ratio"]
+    paper = table.loc["constant ratio, learned", "saved"]
+    assert row["gain_over_paper"] == pytest.approx(row["saved"] / paper)
+    assert row["gain_low"] < row["gain_over_paper"] < row["gain_high"]
+    assert table.loc["Selection, critic, pathwise budget", "gain_over_paper"] > 6
+    # What selects without a limit is no reference: shares are of what PPO's policy gains.
+    assert row["share"] == pytest.approx(row["saved"] / 2.0)
+
+
+def test_without_an_unconstrained_policy_steps_and_the_ceiling_stay(folder, selection):
+    free = (selection["source"] == "unconstrained") & ~selection["projected"]
+    plain = speedup_table(folder, selection).set_index("kind")
+    table = speedup_table(folder, selection[~free]).set_index("kind")
+    assert COIN_FLIP not in table.index
+    assert table[["share", "low", "high"]].isna().all(axis=None)
+    kept = ["saved", "saved_low", "of_ceiling", "of_ceiling_high", "gain_over_paper"]
+    both = plain.loc[table.index]
+    pd.testing.assert_frame_equal(table[kept], both[kept])
+    assert table.loc["Selection, critic, constant ratio", "saved"] > 1
+
+
+def test_an_unconstrained_policy_that_is_no_faster_is_no_reference(folder, frame):
+    frame.loc[frame["constraint"] == "unconstrained", "mean_task_steps"] = 15.0
+    table = speedup_table(folder, frame).set_index("kind")
+    assert table["share"].isna().all()
+    assert table.loc["pathwise budget, learned", "saved"] > 0.5
+
+
+@pytest.mark.parametrize("missing", ["base", "target"])
+def test_without_a_base_or_a_risk_there_is_no_table(folder, frame, missing):
     keep = {
-        "unconstrained": frame["projected"],
         "base": frame["alpha"] != 1.0,
         "target": frame["eps_max"].isna(),
     }[missing]
@@ -153,6 +210,16 @@ def test_the_ceiling_is_the_mean_of_the_fastest(part):
         def samples(self, cell_id):
             return {"task_steps": counts}
 
-    best = best_share(Folder(), pd.DataFrame({"cell_id": ["a", "b"]}), part)  # type: ignore[arg-type]
+    known = step_counts(Folder(), pd.DataFrame({"cell_id": ["a", "b"]}))  # type: ignore[arg-type]
+    best = fastest(known, part)
     fine = np.sort(np.repeat(np.repeat(np.arange(6), counts), 10_000))
     assert best == pytest.approx(fine[: max(round(part * fine.size), 1)].mean(), abs=1e-3)
+
+
+def test_the_ceiling_by_seed_has_the_mean_of_the_pooled_episodes():
+    counts = {0: np.array([0.0, 4.0, 6.0]), 1: np.array([0.0, 0.0, 8.0, 2.0])}
+    slow = pd.Series({0: 1.6, 1: 2.2})
+    found = ceiling_saved(counts, slow, 0.25)
+    assert found.mean() == pytest.approx(1.9 - fastest(counts, 0.25))
+    assert found[0] - found[1] == pytest.approx((1.6 - 1.0) - (2.2 - 2.0))
+    assert ceiling_saved({}, slow, 0.25).empty

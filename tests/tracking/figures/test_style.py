@@ -16,6 +16,7 @@ import pytest
 from sport_ray.tracking.figures.style import (
     KIND_COLOURS,
     METHOD_COLOURS,
+    SOURCE_COLOURS,
     alpha_axis,
     look,
     new_figure,
@@ -24,6 +25,7 @@ from sport_ray.tracking.figures.style import (
     say_few_seeds,
 )
 from sport_ray.tracking.report.svg import THEME
+from sport_ray.tracking.results.task_policies import SELECTIONS
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,10 @@ _SEEN = {
 
 def _colours(theme: str) -> dict[str, dict[Any, str]]:
     """Each group's colours in figures (light), or as the page's dark theme maps them."""
+    selection = {name: SOURCE_COLOURS[name] for name in SELECTIONS}
     groups = {"methods": METHOD_COLOURS, "kinds": dict(enumerate(KIND_COLOURS))}
+    groups["selection beside PPO"] = {**METHOD_COLOURS, **selection}
+    groups["sources"] = SOURCE_COLOURS
     if theme == "light":
         return groups
     css = (

@@ -14,6 +14,7 @@ from sport_ray.tracking.analysis.conservativeness import ladder_table
 from sport_ray.tracking.analysis.hypervolume import hypervolume_table
 from sport_ray.tracking.analysis.pareto import candidates, pareto_table
 from sport_ray.tracking.analysis.speedup import speedup_table
+from sport_ray.tracking.analysis.task_policies import task_policy_table
 from sport_ray.tracking.mlflow.identity import params_of, run_name
 from sport_ray.tracking.report.chart import build_charts
 from sport_ray.tracking.report.rows import filter_choices, outline
@@ -23,7 +24,9 @@ from sport_ray.tracking.results.performance import STEPS
 from sport_ray.tracking.results.records import read_results
 from sport_ray.tracking.results.statistics import aggregate
 from sport_ray.tracking.results.task_policies import (
+    SELECTIONS,
     has_other_sources,
+    is_selection,
     series_of,
     series_of_row,
     series_text,
@@ -193,3 +196,51 @@ def test_the_report_shows_sources_only_where_there_are_some(make_sources, make_r
     assert "Where the task policies come from" not in text
     assert not (plain / "task_policies.csv").exists()
     assert not (plain / "figures" / "task_policies.svg").exists()
+
+
+def test_selection_is_called_so_and_neither_projected_nor_as_it_is(make_sources) -> None:
+    sources = ("projected_ppo", "unconstrained", *SELECTIONS, "scpo")
+    frame = load_results(make_sources(sources=sources, alphas=(1.0, 1.1), seeds=(0,)))
+    named = {series: series_text(series) for series in series_of(frame)}
+    assert named["selection:critic"] == "Selection, critic"
+    assert named["selection_unlimited:critic"] == "Selection, critic, unlimited"
+    assert named["selection:critic_iterated"] == "Selection, iterated critic"
+    assert named["selection:task_density"] == "Selection, task density"
+    assert named["selection:projected_ppo_selection"] == "Selection, PPO on the index"
+    assert named["projected_at_deployment:scpo"] == "SCPO, projected"
+    chosen = {text for series, text in named.items() if is_selection(series)}
+    assert len(chosen) == 2 * len(SELECTIONS)
+    assert not any("projected" in text or "as it is" in text for text in chosen)
+    settings = aggregate(frame)
+    names = [setting_text(row) for _, row in settings.iterrows()]
+    assert len(set(names)) == len(names)
+    assert {"Selection, critic, unlimited", "Selection, iterated critic, α = 1.1"} <= set(names)
+    marks = {outline(series) for series in named if ":" in series}
+    assert len(marks) == 2 * (len(SELECTIONS) + 1)
+    table = task_policy_table(frame, settings).set_index(["source", "projected"])["projection"]
+    assert set(table["critic", True]) == {"at deployment"}
+    assert set(table["projected_ppo_selection", True]) == {"in training and at deployment"}
+
+
+def test_the_answer_and_mlflow_name_selection(make_sources) -> None:
+    def faster(record: dict) -> dict:
+        best = record["source"] == "critic_iterated" and record["alpha"] not in (None, 1.0)
+        return record | ({"mean_steps_to_goal": 9.0} if best else {})
+
+    folder = make_sources(sources=("projected_ppo", "critic_iterated"), change=faster)
+    answer = answer_study(aggregate(load_results(folder)), None)
+    assert "selection (iterated critic) reaches the goal in 9.00 steps" in answer.sentence
+    [note] = [note for note in answer.notes if "under no constraint" in note]
+    assert "Selection, iterated critic, unlimited" in note
+    names = {run_name(record) for record in read_results(folder).records}
+    assert "critic_iterated selection alpha=1.1 T=21 seed=0" in names
+    assert "critic_iterated selection_unlimited T=21 seed=0" in names
+
+
+def test_what_a_choice_promises_is_told_on_the_page(make_sources) -> None:
+    page = write_report(make_sources(sources=("projected_ppo", "critic"))).read_text()
+    assert "Selection chooses one of M actions that the base draws" in page
+    assert "in selection, M candidates are drawn from the base anew at every step" in page
+    assert 'value="selection_unlimited:critic"' in page
+    without = write_report(make_sources(sources=("projected_ppo", "scpo"), folder="other"))
+    assert "candidates" not in without.read_text()

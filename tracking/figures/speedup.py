@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from sport_ray.tracking.analysis.speedup import CEILING, COIN_FLIP
 from sport_ray.tracking.figures import style
@@ -70,7 +71,7 @@ def draw_speedup(table: pd.DataFrame, folder: Path) -> style.Drawn | None:
     return style.save(figure, folder, "speedup", TITLE, _caption(table, seeds, left_out))
 
 
-def _draw_one_level(table: pd.DataFrame) -> style.Figure:
+def _draw_one_level(table: pd.DataFrame) -> Figure:
     """A row per kind, steps to the right, where there is one ε_max alone."""
     table = table.sort_values("saved", kind="stable")
     figure, grid = style.new_figure(8.2, 1.1 + 0.42 * len(table))
@@ -170,39 +171,47 @@ def _in_lines(name: str, width: int = LINE_OF_LABEL) -> str:
     return "\n".join(textwrap.wrap(name, width))
 
 
+@dataclass(frozen=True)
+class _Group:
+    """Labels that touch: where their middle is wanted, how tall they are, and which they are."""
+
+    centre: float
+    size: float
+    members: tuple[int, ...]
+
+    @property
+    def start(self) -> float:
+        return min(max(self.centre - self.size / 2, 0.0), max(1.0 - self.size, 0.0))
+
+    @property
+    def end(self) -> float:
+        return self.start + self.size
+
+    def with_next(self, other: _Group) -> _Group:
+        many, more = len(self.members), len(other.members)
+        centre = (self.centre * many + other.centre * more) / (many + more)
+        return _Group(centre, self.size + other.size, self.members + other.members)
+
+
 def apart(wanted: list[float], tall: list[float]) -> list[float]:
     """Centres near sorted `wanted` ones so that labels so `tall` do not overlap within [0, 1].
 
     >>> [round(place, 2) for place in apart([0.5, 0.52], [0.1, 0.1])]
     [0.46, 0.56]
     """
-    groups = [
-        [place, size, [index]] for index, (place, size) in enumerate(zip(wanted, tall, strict=True))
-    ]
-    merged: list[list[Any]] = []
-    for group in groups:
-        merged.append(group)
-        while len(merged) > 1 and _end(merged[-2]) > _start(merged[-1]):
-            above, below = merged.pop(), merged.pop()
-            size = below[1] + above[1]
-            many = len(below[2]) + len(above[2])
-            centre = (below[0] * len(below[2]) + above[0] * len(above[2])) / many
-            merged.append([centre, size, below[2] + above[2]])
+    groups: list[_Group] = []
+    for index, (place, size) in enumerate(zip(wanted, tall, strict=True)):
+        group = _Group(place, size, (index,))
+        while groups and groups[-1].end > group.start:
+            group = groups.pop().with_next(group)
+        groups.append(group)
     places = [0.0] * len(wanted)
-    for group in merged:
-        at = _start(group)
-        for index in group[2]:
+    for group in groups:
+        at = group.start
+        for index in group.members:
             places[index] = at + tall[index] / 2
             at += tall[index]
     return places
-
-
-def _start(group: list[Any]) -> float:
-    return min(max(group[0] - group[1] / 2, 0.0), max(1.0 - group[1], 0.0))
-
-
-def _end(group: list[Any]) -> float:
-    return _start(group) + group[1]
 
 
 def _caption(table: pd.DataFrame, seeds: pd.Series, left_out: int) -> str:

@@ -75,6 +75,7 @@ def draw_speedup(table: pd.DataFrame, folder: Path) -> style.Drawn | None:
 def _draw_one_level(table: pd.DataFrame) -> Figure:
     """A row per kind, steps to the right, where there is one ε_max alone."""
     table = table.sort_values("saved", kind="stable")
+    figure: Figure
     figure, grid = style.new_figure(8.2, 1.1 + 0.42 * len(table))
     axes = grid[0][0]
     for place, (_, row) in enumerate(table.iterrows()):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from sport_ray.tracking.analysis.speedup import MEANINGS
 from sport_ray.tracking.mlflow.metrics import METRICS
 from sport_ray.tracking.results.files import write_atomically
 from sport_ray.tracking.results.record import COLUMNS
@@ -34,7 +35,17 @@ def columns_table() -> str:
     return markdown_table(("column", "type", "unit", "meaning", "empty"), rows)
 
 
-TABLES = {"columns": columns_table, "metrics": metrics_table}
+def speedup_columns_table() -> str:
+    """The columns of ``speedup.csv`` as Markdown."""
+    rows = [(f"`{name}`", meaning) for name, meaning in MEANINGS.items()]
+    return markdown_table(("column", "meaning"), rows)
+
+
+TABLES = {
+    "columns": columns_table,
+    "speedup": speedup_columns_table,
+    "metrics": metrics_table,
+}
 
 
 def markdown_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -32,30 +32,32 @@ COIN_FLIP, CEILING = "coin flip", "ceiling for pathwise ratio ≤ A"
 _PAPERS = ("projected_ppo", PAPER)
 _HOW = {"projected_ppo": "learned", "projected_at_deployment": "not trained under it"}
 
-COLUMNS = [
-    "horizon",
-    "eps_max",
-    "kind",
-    "constraint",
-    "series",
-    "share",
-    "low",
-    "high",
-    "saved",
-    "saved_low",
-    "saved_high",
-    "of_ceiling",
-    "of_ceiling_low",
-    "of_ceiling_high",
-    "seeds",
-    "gain_over_paper",
-    "gain_low",
-    "gain_high",
-    "prior_bound",
-    "worst_violation_rate",
-    "worst_posterior_bound",
-    "mean_task_steps",
-]
+MEANINGS = {
+    "horizon": "T, steps",
+    "eps_max": "certified risk: the constraint was derived from it",
+    "kind": "constraint and whose policies, in words; coin flip and ceiling beside them",
+    "constraint": "kind of constraint; empty: coin flip, ceiling",
+    "series": "source of the policies and how they are used; empty: coin flip, ceiling",
+    "share": "saved over what PPO's unconstrained policy saves; empty: no such policy",
+    "low": "lower end of its 95% interval over seeds (Fieller); empty from one seed",
+    "high": "its upper end",
+    "saved": "mean task steps of the base less those of the policy, paired by seed, steps",
+    "saved_low": "lower end of its 95% t-interval over seeds; empty from one seed",
+    "saved_high": "its upper end",
+    "of_ceiling": "saved over what the ceiling saves; empty where that is not known",
+    "of_ceiling_low": "lower end of its 95% interval over seeds (Fieller)",
+    "of_ceiling_high": "its upper end",
+    "seeds": "finished seeds",
+    "gain_over_paper": "saved over what the paper's fixed α (Projected PPO) saves",
+    "gain_low": "lower end of its 95% interval over seeds (Fieller); empty: unbounded",
+    "gain_high": "its upper end",
+    "prior_bound": "what is certified, at most eps_max",
+    "worst_violation_rate": "observed violation rate of the worst seed",
+    "worst_posterior_bound": "posterior bound of the worst seed",
+    "mean_task_steps": "mean over seeds and scenarios, violations ignored; T without the goal",
+}
+"""Columns of `speedup_table`."""
+COLUMNS = list(MEANINGS)
 
 
 def speedup_table(folder: Results, frame: pd.DataFrame) -> pd.DataFrame:

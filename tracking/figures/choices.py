@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from sport_ray.tracking.figures import style
 from sport_ray.tracking.figures.trajectories import Samples
@@ -11,9 +12,7 @@ from sport_ray.tracking.figures.trajectories import Samples
 TITLE = "The choice under the scaled base probability"
 
 
-def draw_choices(
-    chosen: dict[float, Samples], steps: list[int]
-) -> tuple[style.Figure, list[list[Axes]]]:
+def draw_choices(chosen: dict[float, Samples], steps: list[int]) -> tuple[Figure, list[list[Axes]]]:
     """A row per α, a column per step: M · p of each candidate, sorted by the task's weights."""
     figure, grid = style.new_figure(
         max(2.45 * len(steps) + 0.4, 4.0), 1.95 * len(chosen) + 0.8, len(chosen), len(steps)

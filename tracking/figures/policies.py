@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from sport_ray.tracking.figures import choices, style
 from sport_ray.tracking.figures.trajectories import Samples, sampled_cells, spread
@@ -78,7 +79,7 @@ def _steps(lengths: Iterable[int]) -> list[int]:
     return sorted({round(step) for step in np.linspace(0, min(lengths) - 1, MAX_STEPS)})
 
 
-def _finish(figure: style.Figure, grid: Sequence[Sequence[Axes]], steps: list[int]) -> None:
+def _finish(figure: Figure, grid: Sequence[Sequence[Axes]], steps: list[int]) -> None:
     for axes, step in zip(grid[0], steps, strict=True):
         axes.set_title(f"step {step}", fontsize=10.5)
     style.legend_below(figure, grid[0][0], 3)

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from sport_ray.tracking.analysis.speedup import CEILING, COIN_FLIP
 from sport_ray.tracking.figures import style
+from sport_ray.tracking.figures.apart import apart
 from sport_ray.tracking.figures.speedup_lines import shown_kinds
 from sport_ray.tracking.results.intervals import MIN_SEEDS
 from sport_ray.tracking.results.kinds import PAPER, order_of
@@ -70,9 +72,10 @@ def draw_speedup(table: pd.DataFrame, folder: Path) -> style.Drawn | None:
     return style.save(figure, folder, "speedup", TITLE, _caption(table, seeds, left_out))
 
 
-def _draw_one_level(table: pd.DataFrame) -> style.Figure:
+def _draw_one_level(table: pd.DataFrame) -> Figure:
     """A row per kind, steps to the right, where there is one ε_max alone."""
     table = table.sort_values("saved", kind="stable")
+    figure: Figure
     figure, grid = style.new_figure(8.2, 1.1 + 0.42 * len(table))
     axes = grid[0][0]
     for place, (_, row) in enumerate(table.iterrows()):
@@ -168,41 +171,6 @@ def _in_lines(name: str, width: int = LINE_OF_LABEL) -> str:
     name = name.replace(CEILING, "ceiling (it knows the future)")
     name = name.replace(", learned", ", learned by PPO")
     return "\n".join(textwrap.wrap(name, width))
-
-
-def apart(wanted: list[float], tall: list[float]) -> list[float]:
-    """Centres near sorted `wanted` ones so that labels so `tall` do not overlap within [0, 1].
-
-    >>> [round(place, 2) for place in apart([0.5, 0.52], [0.1, 0.1])]
-    [0.46, 0.56]
-    """
-    groups = [
-        [place, size, [index]] for index, (place, size) in enumerate(zip(wanted, tall, strict=True))
-    ]
-    merged: list[list[Any]] = []
-    for group in groups:
-        merged.append(group)
-        while len(merged) > 1 and _end(merged[-2]) > _start(merged[-1]):
-            above, below = merged.pop(), merged.pop()
-            size = below[1] + above[1]
-            many = len(below[2]) + len(above[2])
-            centre = (below[0] * len(below[2]) + above[0] * len(above[2])) / many
-            merged.append([centre, size, below[2] + above[2]])
-    places = [0.0] * len(wanted)
-    for group in merged:
-        at = _start(group)
-        for index in group[2]:
-            places[index] = at + tall[index] / 2
-            at += tall[index]
-    return places
-
-
-def _start(group: list[Any]) -> float:
-    return min(max(group[0] - group[1] / 2, 0.0), max(1.0 - group[1], 0.0))
-
-
-def _end(group: list[Any]) -> float:
-    return _start(group) + group[1]
 
 
 def _caption(table: pd.DataFrame, seeds: pd.Series, left_out: int) -> str:

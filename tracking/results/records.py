@@ -97,7 +97,7 @@ class Results:
                 arrays = {name: np.asarray(archive[name]) for name in archive.files}
         except Exception as error:  # zipfile, zlib, ValueError and OSError all mean the same here
             raise UserError(damaged(file, str(error), whole_cell=True)) from error
-        wanted = POLICY_ARRAYS
+        wanted: tuple[str, ...] = POLICY_ARRAYS
         if not arrays.keys().isdisjoint(CHOICE_ARRAYS):
             wanted = CHOICE_ARRAYS
         missing = [name for name in wanted if name not in arrays]

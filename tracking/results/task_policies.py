@@ -3,7 +3,7 @@
 A *series* is what shares a line, a marker and a name: the source of the policy, and whether it was
 projected. Projected PPO trains under its constraint; the policy of any other source is used as it
 is, and projected onto constraints that it has never seen. Selection chooses among samples of the
-base: under a constraint, or without any limit (then it takes the best of M). A series is written
+base: under a constraint, or without any limit. A series is written
 ``METHOD:SOURCE``; for PPO's policies ``METHOD`` alone, since there the method implies the source.
 """
 

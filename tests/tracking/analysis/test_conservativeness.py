@@ -120,3 +120,12 @@ def test_the_figure_and_the_section(make_results, make_kinds, tmp_path) -> None:
     budgets = ladder_of(make_kinds(change=reached, kinds=("pathwise",)))
     with look():
         assert draw_ladder(budgets, tmp_path) is None
+
+
+def test_a_bound_for_gaussians_alone_is_claimed_of_no_choice(make_sources) -> None:
+    """Nor of a source that nothing is known of; the bounds that hold for all laws stay."""
+    table = ladder_of(make_sources(sources=("scpo", "critic", "of_mine"), seeds=(0,)))
+    known = table.set_index("source")
+    assert known.loc["scpo", "gauss_renyi"].notna().all()
+    assert known.loc[["critic", "of_mine"], "gauss_renyi"].isna().all()
+    assert known["violation_time"].notna().all()

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sport_ray.tracking.analysis.speedup import CEILING, COIN_FLIP, COLUMNS
-from sport_ray.tracking.figures.speedup import apart, draw_speedup
+from sport_ray.tracking.figures.apart import apart
+from sport_ray.tracking.figures.speedup import draw_speedup
 from sport_ray.tracking.figures.speedup_lines import MAX_LINES, shown_kinds
 from sport_ray.tracking.figures.style import look
 from sport_ray.tracking.results.labels import series_and_kind_text

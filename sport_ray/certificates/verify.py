@@ -87,10 +87,11 @@ def verify_certificate(
         checks_after.append(Check("base policy", None, refused))
     else:
         load = cache(read_base)  # once for all checks; one that fails does so in each
+        stranger = stranger or (_sampler_stranger(folder, trust) if rerun else None)
         steps.append(("base policy", lambda: _check_base(certificate, folder, load(folder))))
         if stranger is not None:
             refused = (
-                f"it would run the module {stranger!r}, which the certificate names: read it, and "
+                f"it would run the module {stranger!r}, which a file names: read it, and "
                 f"add --trust-module {stranger} if you trust it"
             )
         elif rerun:
@@ -120,6 +121,17 @@ def _stranger(env_id: str, trust: Collection[str]) -> str | None:
     if not module or module in trust or module.partition(".")[0] == OURS:
         return None
     return module
+
+
+def _sampler_stranger(folder: Path, trust: Collection[str]) -> str | None:
+    """The module of the user's that the base would run, if it is not trusted; ours run none."""
+    try:
+        base = read_base(folder)
+    except UserError:
+        return None  # told by the checks
+    if not isinstance(base, SamplerFile) or base.spec.module in trust:
+        return None
+    return base.spec.module
 
 
 def _check_base(certificate: Certificate, folder: Path, base: BaseFile) -> str:

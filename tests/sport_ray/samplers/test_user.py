@@ -135,6 +135,10 @@ def test_a_module_that_is_not_on_the_path(entry):
     assert "export PYTHONPATH=$PWD" in line
 
 
+def test_what_is_in_a_notebooks_cell_is_in_no_other_process():
+    assert "'__main__:draw': put it into a file of its own" in told(sampler("__main__:draw"))
+
+
 def test_ctrl_c_in_a_users_code_is_not_their_mistake(module):
     name = module("def draw(o, c, g): raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):

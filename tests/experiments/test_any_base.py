@@ -69,6 +69,14 @@ def test_modules_and_data_beside_the_study_are_found_by_every_process(folder):
     assert (cells["status"] == "finished").all()
     assert cells["prior_bound"].iloc[0] <= 0.6
 
+    verify = ("verify", "results/any", "--rerun", "20")
+    refused = sport_ray(folder, *verify)
+    assert refused.returncode == 1
+    assert "it would run the module 'my_policy'" in " ".join(refused.stdout.split())
+    holds = sport_ray(folder, *verify, "--trust-module", "my_policy")
+    assert holds.returncode == 0, holds.stdout
+    assert "20 scenarios run again" in " ".join(holds.stdout.split())
+
     (folder / "offsets.txt").write_text("-0.4 0.0 0.5\n")
     refused = sport_ray(folder, "run", "study.yaml")
     assert refused.returncode != 0

@@ -13,6 +13,8 @@ from sport_ray.errors import UserError
 from sport_ray.experiments.config.study import Study, load_study, parse_study
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.stages.base import install_base, load_base, require_choosable
+from sport_ray.rollouts import base_behaviour
+from sport_ray.rollouts.transitions import collect_transitions
 from sport_ray.samplers import SamplerFile, read_base
 
 MINE = """
@@ -183,3 +185,16 @@ def test_the_study_file_says_it(mine, small_study, write_study):
     drawn = load_base(found, found.base, path)
     assert drawn.spec.arguments == {"push": 0.5}
     assert np.isclose(drawn.spec.arguments["push"], 0.5)
+
+
+def test_actions_out_of_range_are_the_environments_affair(mine, study):
+    """They reach it as they are: the robot clips them, another environment may do otherwise."""
+    seen = []
+    for push in (1.0, 100.0):
+        asked = study(base_arguments={"push": push})
+        behaviour = base_behaviour(load_base(asked, asked.base, None), run_module=True)
+        plan = asked.task(30, 0).plan("certify", 0)
+        kept, outcomes = collect_transitions(plan, behaviour, 0, 5)
+        assert (kept.action[:, 0] == push).all()
+        seen.append(outcomes.robustness)
+    np.testing.assert_array_equal(*seen)

@@ -58,8 +58,7 @@ class UserSampler(BaseSampler):
         if not run_module and spec.module not in sys.modules:
             raise UserError(
                 f"base sampler {spec.entry!r} is defined in the module {spec.module!r}, which is "
-                "not imported because a file names it: read it and, if you trust it, import it "
-                "first or name it (load(..., trust_module=...), --trust-module)"
+                "not imported because a file names it: read it, and import it first if you trust it"
             )
         self._drawn: Any = None
 
@@ -67,22 +66,14 @@ class UserSampler(BaseSampler):
         """Without the user's object: another process makes its own."""
         return {**self.__dict__, "_drawn": None}
 
-    def ready(self) -> None:
-        """Import the user's code and make their object now, not at the first draw.
-
-        Raises:
-            UserError: code that fails.
-        """
-        if self._drawn is None:
-            self._drawn = self._resolved()
-
     def sample(self, observation: Array, count: int, generator: np.random.Generator) -> Array:
         """Actions (count, D) at an observation (O,).
 
         Raises:
             UserError: code that fails, or actions of another shape or that are not finite.
         """
-        self.ready()
+        if self._drawn is None:
+            self._drawn = self._resolved()
         given = observation.copy()  # theirs to write into
         try:
             found = np.array(self._drawn(given, count, generator), dtype=np.float64)

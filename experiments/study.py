@@ -189,7 +189,8 @@ class Study:
         from sport_ray.experiments.stages.progress import counting
 
         path = self.results_dir / "certificate.json"
-        trust = [self.settings.environment.id.rpartition(":")[0]]
+        named = (self.settings.environment.id, *self.settings.bases)
+        trust = [one.rpartition(":")[0] for one in named]
         if not rerun:
             return verify_certificate(path)
         with counting(self.console, "run again: scenarios", rerun) as advance:

@@ -99,7 +99,7 @@ def _sources_of(roots: list[str], arguments: Mapping[str, Any]) -> Sources:
         tree = _tree(file)
         waiting += _imported(module, file, tree)
         waiting += _referred(module)
-        if whose is None:
+        if whose in (None, OURS):
             for text in _constants(tree):
                 if text in sys.modules:  # imported by its name
                     waiting.append(text)

@@ -41,7 +41,7 @@ def run_again(
         CheckFailed: a row that differs in any bit.
         UserError: a table without one of them.
     """
-    behaviour = base_behaviour(base, run_module=True)
+    behaviour = base_behaviour(base, run_module=True)  # the caller has asked
     plan = certified_plan(certificate)
     differ: list[int] = []
     done = 0
@@ -115,7 +115,7 @@ def choose_again(certificate: Certificate, choice: Choice, base: BaseFile) -> st
     Raises:
         CheckFailed: another choice, or one that was made for something else.
     """
-    behaviour = base_behaviour(base, run_module=True)
+    behaviour = base_behaviour(base, run_module=True)  # the caller has asked
     plan = certified_plan(certificate, "choose", choice.root_seed)
     told = (choice.env_id, choice.env_kwargs, choice.property, choice.max_horizon)
     if told != (plan.env_id, plan.env_kwargs, plan.property, plan.horizon):

@@ -116,19 +116,21 @@ def verify_certificate(
 
 
 def _stranger(env_id: str, folder: Path, trust: Collection[str]) -> str | None:
-    """The first module that a rerun would run and that is neither ours nor trusted.
+    """The first module that a rerun would run and that is not trusted.
 
-    Of the environment, and of the base's sampler.
+    Of the environment, unless it is ours, and of the base's sampler: of ours, too, a file may name
+    any function, with any arguments.
     """
-    modules = [env_id.rpartition(":")[0]]
+    module = env_id.rpartition(":")[0]
+    if module and module not in trust and module.partition(".")[0] != OURS:
+        return module
     try:
         base = read_base(folder)
     except UserError:  # nothing of it runs; the check of the base policy says why
-        base = None
-    if isinstance(base, SamplerFile):
-        modules.append(base.spec.module)
-    strange = (m for m in modules if m and m not in trust and m.partition(".")[0] != OURS)
-    return next(strange, None)
+        return None
+    if isinstance(base, SamplerFile) and base.spec.module not in trust:
+        return base.spec.module
+    return None
 
 
 def _namer(certificate: Certificate, module: str) -> str:

@@ -218,7 +218,8 @@ class DeployedPolicy:
         """
         if may_task and self._task is not None:
             try:
-                return "task", self._task.step(seen[None], self._state, draws)
+                taken = np.array([self._guard.steps])
+                return "task", self._task.step(seen[None], self._state, draws, taken)
             except (ArithmeticError, ValueError):
                 pass  # it cannot be shown to be within: the base policy's step
         try:

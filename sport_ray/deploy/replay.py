@@ -74,7 +74,7 @@ class Replay:
         if self._task is None:
             return "the bundle has no task policy"
         try:
-            found = self._task.step(observation[None], state, draws)
+            found = self._task.step(observation[None], state, draws, np.array([line.step]))
         except (ArithmeticError, ValueError):
             return None if line.played == "base" else "its task policy gives no distribution"
         if line.played == "base":

@@ -21,7 +21,8 @@ class PolicySampler(BaseSampler):
 
     def sample(self, observation: Array, count: int, generator: np.random.Generator) -> Array:
         """Actions (count, D) at an observation (O,)."""
-        return self.sample_many(observation[None], count, [generator])[0]
+        found: Array = self.sample_many(observation[None], count, [generator])[0]
+        return found
 
     def sample_many(
         self, observations: Array, count: int, generators: Sequence[np.random.Generator]

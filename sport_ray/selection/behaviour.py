@@ -70,6 +70,9 @@ class SelectionBehaviour:
         assert draws is not None
         assert draws.candidates is not None
         assert taken is not None
+        # What policies see, transitions keep and an audit log holds.
+        with np.errstate(over="ignore"):
+            observation = observation.astype(np.float32).astype(np.float64)
         limits = self.constraint.limits(state)
         weights = self._score.log_weights(observation, draws.candidates, limits, taken)
         best = weights.max(axis=1)

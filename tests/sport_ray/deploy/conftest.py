@@ -147,10 +147,10 @@ class Leaning(Score):
         self.direction = direction
 
     def log_weights(
-        self, observation: np.ndarray, candidates: np.ndarray, limits: np.ndarray
+        self, observation: np.ndarray, candidates: np.ndarray, limits: np.ndarray, taken: np.ndarray
     ) -> np.ndarray:
         along = (candidates * self.direction).sum(axis=-1)
-        return along * (1.0 + limits + np.abs(observation[:, 0]))[:, None]
+        return along * (1.0 + limits + 0.1 * taken + np.abs(observation[:, 0]))[:, None]
 
     def to_json(self) -> dict[str, Any]:
         return {}

@@ -60,9 +60,9 @@ def test_each_step_is_the_evaluated_one(name: str, make: Make, observations: np.
     for chunk in observations.reshape(-1, 10, observations.shape[1]):
         policy.reset(5)
         state, random = behaviour.start(1), stream(seed_words(5), 0)
-        for observation in chunk:
+        for taken, observation in enumerate(chunk):
             draws = behaviour.draw(observation[None], [random])
-            step = behaviour.step(observation[None], state, draws)
+            step = behaviour.step(observation[None], state, draws, np.array([taken]))
             drawn = step.chosen.sample(draws.noise)
             state = behaviour.spend(state, step, drawn)
             action = policy.act(observation)

@@ -58,7 +58,7 @@ def audit_log(path: Path, bundle: Bundle | None = None, expect: str | None = Non
         expect: the log's digest, as ``close`` returned it.
 
     Raises:
-        UserError: no such file.
+        UserError: no such file, or a bundle whose base sampler has changed or is not to be run.
     """
     reader, path = _Reader(bundle), Path(path)
     try:
@@ -88,6 +88,8 @@ class _Reader:
 
     def __init__(self, bundle: Bundle | None) -> None:
         self.bundle = bundle
+        if bundle is not None:
+            bundle.behaviours()  # what cannot be run here is no fault of the log
         self.replay: Replay | None = None
         self.failed: str | None = None
         self.stage = "chain"

@@ -51,7 +51,7 @@ class Disturbed:
     def sample(self, observation, count, generator):
         mean = self.controller.distribution(observation[None]).arrays()[0]
         noise = generator.choice([-self.size, 0.0, self.size], size=(count, 2))
-        return np.tanh(mean + noise)
+        return 0.8 * np.tanh(mean) + noise
 '''
 CONSTRAINTS: dict[str, dict[str, Any]] = {
     "ratio": {"alpha": 1.02},

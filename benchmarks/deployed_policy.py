@@ -2,8 +2,9 @@
 
 Policies of 64×64 and 256×256 for the robot's 44 observations and 2 actions, task near base, the
 constant ratio binding in nearly every state; with and without an audit log: projected, and as a
-choice among 16 and 64 candidates by the task policy's density. The variants are timed in turns, so that a busy machine slows all alike; medians over all calls are printed, and the
-largest of the rounds' medians. BLAS is limited to one thread.
+choice among 16 and 64 candidates by the task policy's density. The variants are timed in turns, so
+that a busy machine slows all alike; medians over all calls are printed, and the largest of the
+rounds' medians. BLAS is limited to one thread.
 """
 
 from __future__ import annotations
@@ -141,8 +142,9 @@ def main() -> None:
         print("network   constraint    M  log    median µs   slowest round   99 %")
         for (width, name, candidates, logged), rounds in times.items():
             values = 1e6 * np.array(rounds[1:])
+            log = "yes" if logged else "no"
             print(
-                f"{width:3}×{width:<5} {name:12} {candidates or '':2} {'yes' if logged else 'no':5} "
+                f"{width:3}×{width:<5} {name:12} {candidates or '':2} {log:5} "
                 f"{np.median(values):8.0f} {np.median(values, axis=1).max():14.0f} "
                 f"{np.quantile(values, 0.99):10.0f}"
             )

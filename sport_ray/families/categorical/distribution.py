@@ -69,7 +69,7 @@ class Categorical(TwoSided):
         if size < 1:
             raise ValueError(f"a categorical needs one outcome at least, got {size}")
         if count == 1:
-            return cls(_uniform_row(size))
+            return cls(_uniform_row(size).copy())
         return cls(np.tile(_uniform_row(size), (count, 1)))
 
     @classmethod

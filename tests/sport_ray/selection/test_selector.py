@@ -94,5 +94,6 @@ def test_a_density_is_needed_for_the_ratio_of_densities(network):
     spec = SamplerSpec(entry="json:loads", observation_size=2, action_size=1)
     with pytest.raises(UserError, match="needs the base's density"):
         task_behaviour(
-            SamplerFile(spec, "", {}), Selector(4, TaskDensity(network)), RatioConstraint(1.2)
-        )
+            SamplerFile(spec, "", {}), Selector(4, TaskDensity(network)), RatioConstraint(1.2),
+            run_module=True,
+        )  # fmt: skip

@@ -99,7 +99,8 @@ def _sources_of(roots: list[str], arguments: Mapping[str, Any]) -> Sources:
         waiting += _referred(module)
         if whose in (None, OURS):
             for text in _constants(tree):
-                if text in sys.modules:  # imported by its name
+                # Imported by its name; whatever program runs this is no part of it.
+                if text in sys.modules and text != "__main__":
                     waiting.append(text)
                 if _looks_like_file(text) and (found := file_digest(file.parent / text)):
                     code[f"{module}:{text}"] = found

@@ -63,6 +63,8 @@ def resolved(entry: str, arguments: Mapping[str, Any]) -> Draw:
 
 
 def _imported(module: str, where: str) -> Any:
+    if module == "__main__":
+        raise UserError(f"{where}: put it into a file of its own, for other processes import it")
     try:
         with telling(f"{where}: its module {module!r} cannot be imported"):
             return importlib.import_module(module)

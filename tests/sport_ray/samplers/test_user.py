@@ -112,10 +112,9 @@ def test_what_it_keeps_of_its_actions_is_not_ours(module):
         ("def draw(o, c, g): return np.ma.masked_less(g.random((c, 2)), .5)", "array of numbers"),
         ("def draw(o, c, g): return np.full((c, 2), np.nan)", "[nan, nan]: actions must be finite"),
         ("def draw(o, c, g): return np.full((c, 2), np.inf)", "[inf, inf]: actions must be finite"),
-        ("async def draw(o, c, g): return g.random((c, 2))", "expected an array of numbers"),
+        ("def draw(o, c, g): yield g.random((c, 2))", "expected an array of numbers"),
     ],
 )  # fmt: skip
-@pytest.mark.filterwarnings("ignore:coroutine")
 def test_a_mistake_is_one_line(module, text, line):
     name = module(text)
     found = told(sampler(f"{name}:draw"))
@@ -134,6 +133,10 @@ def test_a_module_that_is_not_on_the_path(entry):
     line = told(sampler(entry))
     assert "there is no module 't_nowhere' on Python's path" in line
     assert "export PYTHONPATH=$PWD" in line
+
+
+def test_what_is_in_a_notebooks_cell_is_in_no_other_process():
+    assert "'__main__:draw': put it into a file of its own" in told(sampler("__main__:draw"))
 
 
 def test_ctrl_c_in_a_users_code_is_not_their_mistake(module):

@@ -22,8 +22,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from packaging.requirements import Requirement
-
 from sport_ray.envs.making import creator_of, environment_spec
 from sport_ray.errors import UserError
 
@@ -329,6 +327,8 @@ def _with_requirements(names: Iterable[str]) -> set[str]:
     What this process happens to have loaded decides nothing: a certificate, and with it every
     cell's id, must not depend on where or after what it was made.
     """
+    from packaging.requirements import Requirement  # where code is compared it need not be there
+
     installed = {_normal(name) for owners in _distributions().values() for name in owners}
     direct = set(names)
     found: set[str] = set()

@@ -58,7 +58,8 @@ def export_of(root: Path, cell_id: str) -> Any:
     from sport_ray.experiments.config.study import Study
     from sport_ray.experiments.results.alarm import require_no_alarm
     from sport_ray.experiments.results.folder import read_model
-    from sport_ray.policies import load_policy
+    from sport_ray.samplers import read_base
+    from sport_ray.selection import load_task_policy
     from sport_ray.tracking.results.folder import ResultFolder
     from sport_ray.tracking.results.records import altered
 
@@ -71,14 +72,14 @@ def export_of(root: Path, cell_id: str) -> Any:
     require_no_alarm(root, f"cell {cell_id} is not exported", cell_id)
     certificate = load_certificate(folder.certificate)
     task = folder.policy(str(record["policy_digest"]))
-    trained = load_policy(task)
+    trained = load_task_policy(task)
     if trained.digest != record["policy_digest"]:
         raise UserError(f"cell {cell_id}: {task} holds another policy than its record names")
     study = read_model(folder.study_json, Study)
     if study is None:
         raise UserError(f"{root} holds no study: give a result folder")
     certificate.require_match(
-        base_digest=load_policy(folder.base).digest,
+        base_digest=read_base(folder.base).digest,
         env_id=study.environment.id,
         env_kwargs=study.environment.kwargs,
         property_=study.property,
@@ -126,12 +127,12 @@ def require_certified(study: Study, certificate: Certificate, root: Path, horizo
     """
     from sport_ray.certificates.recount import require_counted
     from sport_ray.experiments.stages.world import require_sources_unchanged, require_world
-    from sport_ray.policies import load_policy
+    from sport_ray.samplers import read_base
 
     table = root / certificate.outcomes.file
     require_counted(certificate, table)
     require_sources_unchanged(certificate)
-    require_world(study, certificate, table, load_policy(root / "base"), [horizon])
+    require_world(study, certificate, table, read_base(root / "base"), [horizon])
 
 
 def _cell(study: Study, certificate: Certificate, cell_id: str, provenance: dict[str, Any]) -> Cell:

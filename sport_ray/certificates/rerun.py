@@ -35,6 +35,8 @@ def run_again(
 ) -> str:
     """Run ``wanted`` scenarios of the table again; what was found, in words.
 
+    Imports the module of a user's sampler: whoever calls has seen that it is trusted.
+
     Raises:
         CheckFailed: a row that differs in any bit.
         UserError: a table without one of them.

@@ -18,6 +18,7 @@ from sport_ray.samplers import BaseFile, BaseSampler, sampler_of
 
 Array = NDArray[np.float64]
 Generators = Sequence[np.random.Generator]
+Steps = NDArray[np.int64]
 
 
 class Draws(NamedTuple):
@@ -80,8 +81,17 @@ class Behaviour(Protocol):
         """What chance gives at observations (n, O), each row from its episode's generator."""
         ...
 
-    def step(self, observation: Array, state: Array, draws: Draws | None = None) -> Step:
-        """The distributions at observations (n, O) and states (n, S)."""
+    def step(
+        self,
+        observation: Array,
+        state: Array,
+        draws: Draws | None = None,
+        taken: Steps | None = None,
+    ) -> Step:
+        """The distributions at observations (n, O) and states (n, S).
+
+        taken: steps taken before, (n,), for who chooses by the time that is left.
+        """
         ...
 
     def spend(self, state: Array, step: Step, drawn: Array) -> Array:
@@ -90,8 +100,7 @@ class Behaviour(Protocol):
 
 
 def _gaussian_noise(base: FrozenGaussian, generators: Generators) -> Draws:
-    family, size = base.spec.family, base.spec.action_size
-    return Draws(np.concatenate([family.draw_noise(one, 1, size) for one in generators]))
+    return Draws(base.spec.family.draw_rows(generators, base.spec.action_size))
 
 
 class BaseBehaviour:
@@ -118,7 +127,13 @@ class BaseBehaviour:
         """No state."""
         return np.zeros((count, 0))
 
-    def step(self, observation: Array, state: Array, draws: Draws | None = None) -> Step:
+    def step(
+        self,
+        observation: Array,
+        state: Array,
+        draws: Draws | None = None,
+        taken: Steps | None = None,
+    ) -> Step:
         """The base policy's distributions at observations (n, O)."""
         base = self.base.distribution(observation)
         count = len(base)
@@ -131,7 +146,10 @@ class BaseBehaviour:
 
 
 class SamplerBehaviour:
-    """A base that can only be sampled: it plays the one action that it draws."""
+    """A base that can only be sampled: it plays the one action that it draws.
+
+    Of several candidates, drawn for somebody else's choice, it plays any with one probability.
+    """
 
     def __init__(self, sampler: BaseSampler) -> None:
         self.sampler = sampler
@@ -156,13 +174,20 @@ class SamplerBehaviour:
             np.zeros((len(generators), 1)), self.sampler.sample_many(observation, 1, generators)
         )
 
-    def step(self, observation: Array, state: Array, draws: Draws | None = None) -> Step:
-        """The choice among one."""
+    def step(
+        self,
+        observation: Array,
+        state: Array,
+        draws: Draws | None = None,
+        taken: Steps | None = None,
+    ) -> Step:
+        """The uniform choice, as a rule among one."""
         assert draws is not None
-        count = len(observation)
-        only = Categorical.uniform(count, 1)
+        assert draws.candidates is not None
+        count, options = draws.candidates.shape[:2]
+        any_ = Categorical.uniform(count, options)
         none = np.zeros(count)
-        return Step(only, only, only, none, none, np.zeros(count, dtype=bool), draws.candidates)
+        return Step(any_, any_, any_, none, none, np.zeros(count, dtype=bool), draws.candidates)
 
     def spend(self, state: Array, step: Step, drawn: Array) -> Array:
         """No state."""
@@ -215,7 +240,13 @@ class ProjectedBehaviour:
         """A whole budget for each episode."""
         return self.constraint.start(count)
 
-    def step(self, observation: Array, state: Array, draws: Draws | None = None) -> Step:
+    def step(
+        self,
+        observation: Array,
+        state: Array,
+        draws: Draws | None = None,
+        taken: Steps | None = None,
+    ) -> Step:
         """The projected distributions at observations (n, O).
 
         Raises:

@@ -67,6 +67,15 @@ class UserSampler(BaseSampler):
         """Without the user's object: another process makes its own."""
         return {**self.__dict__, "_draw": None}
 
+    def ready(self) -> None:
+        """Find the user's code and make their object now, not at the first draw.
+
+        Raises:
+            UserError: code that cannot be found or fails.
+        """
+        if self._draw is None:
+            self._draw = resolved(self.spec.entry, self.spec.arguments)
+
     def sample(self, observation: Array, count: int, generator: np.random.Generator) -> Array:
         """Actions (count, D) at an observation (O,).
 
@@ -74,8 +83,8 @@ class UserSampler(BaseSampler):
             UserError: code that cannot be found or fails, or actions of another shape or that are
                 not finite numbers.
         """
-        if self._draw is None:
-            self._draw = resolved(self.spec.entry, self.spec.arguments)
+        self.ready()
+        assert self._draw is not None
         with np.errstate(over="ignore"):  # what overflows is inf and is refused
             given = observation.astype(np.float32).astype(np.float64)
         if not np.isfinite(given).all():

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sport_ray.constraints import Constraint
 from sport_ray.families import Categorical
 from sport_ray.policies.actions import ActionMapping
-from sport_ray.rollouts.behaviour import Draws, Generators, Step
+from sport_ray.rollouts.behaviour import Draws, Generators, Step, Steps
 from sport_ray.samplers import BaseSampler
 from sport_ray.selection.selector import Selector
 
@@ -52,10 +52,15 @@ class SelectionBehaviour:
         """M candidates, then the number that the index is drawn with."""
         count = self.selector.num_candidates
         candidates = self.sampler.sample_many(observation, count, generators)
-        noise = [Categorical.draw_noise(one, 1, 1) for one in generators]
-        return Draws(np.concatenate(noise), candidates)
+        return Draws(Categorical.draw_rows(generators, 1), candidates)
 
-    def step(self, observation: Array, state: Array, draws: Draws | None = None) -> Step:
+    def step(
+        self,
+        observation: Array,
+        state: Array,
+        draws: Draws | None = None,
+        taken: Steps | None = None,
+    ) -> Step:
         """The index's distributions at observations (n, O) and states (n, S).
 
         Raises:
@@ -64,8 +69,12 @@ class SelectionBehaviour:
         """
         assert draws is not None
         assert draws.candidates is not None
+        assert taken is not None
+        # What policies see, transitions keep and an audit log holds.
+        with np.errstate(over="ignore"):
+            observation = observation.astype(np.float32).astype(np.float64)
         limits = self.constraint.limits(state)
-        weights = self._score.log_weights(observation, draws.candidates, limits)
+        weights = self._score.log_weights(observation, draws.candidates, limits, taken)
         best = weights.max(axis=1)
         if not np.isfinite(best).all():  # NaN, +inf, or nothing to choose
             row = int(np.argmin(np.isfinite(best)))
@@ -78,9 +87,9 @@ class SelectionBehaviour:
         bounds = torch.from_numpy(limits)
         chosen = self.constraint.project(base, task, bounds)
         log_ratio = chosen.max_log_ratio(base).numpy()
-        within = self.constraint.within(chosen, base, bounds)
-        within &= torch.from_numpy(log_ratio <= self.constraint.log_ratio_limit)
-        if not bool(within.all()):
+        within = self.constraint.within(chosen, base, bounds).numpy()
+        within = within & (log_ratio <= self.constraint.log_ratio_limit)
+        if not within.all():
             raise ArithmeticError(
                 f"log ratio {np.max(log_ratio)} exceeds {limits[~within].min()}: the projection "
                 "left its limit"

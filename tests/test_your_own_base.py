@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,6 @@ import pytest
 import yaml
 
 from sport_ray.samplers import SamplerFile, SamplerSpec, UserSampler, read_base
-from tests.test_your_own_task import run
 
 PAGE = Path(__file__).parents[1] / "docs" / "your-own-base.md"
 
@@ -42,6 +44,18 @@ def commands() -> str:
     return "".join(text for language, text in blocks() if language == "bash")
 
 
+def run(script: str, folder: Path) -> str:
+    """Run a shell script as a user would in an empty folder; what it printed."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    script = script.replace("PYTHONPATH=$PWD", "PYTHONPATH=$PWD:${PYTHONPATH:-}")
+    done = subprocess.run(
+        ["bash", "-e"], input=script, cwd=folder, capture_output=True, text=True, timeout=500,
+        env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 def test_the_page_is_of_files_and_commands():
     languages = [language for language, _ in blocks()]
     assert set(languages) == {"bash", "yaml", "python"}
@@ -56,7 +70,7 @@ def test_the_page_is_of_files_and_commands():
 def test_the_page_from_the_file_to_the_audit(tmp_path):
     write_files(tmp_path)
     said = " ".join(run(commands(), tmp_path).split())
-    assert "2 of 2 cells finished" in said
+    assert re.search(r"(\d) of \1 cells finished", said)
     assert said.count("steps, goal") == 3
     assert "promised: a violation with probability at most 0." in said
     assert "bundle holds" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -64,10 +65,10 @@ def sport_ray(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 def test_modules_and_data_beside_the_study_are_found_by_every_process(folder):
     done = sport_ray(folder, "run", "study.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 of 1 cells finished" in done.stdout
+    assert re.search(r"(\d) of \1 cells finished", done.stdout)
     cells = pd.read_csv(folder / "results" / "any" / "cells.csv")
     assert (cells["status"] == "finished").all()
-    assert cells["prior_bound"].iloc[0] <= 0.6
+    assert cells["prior_bound"].max() <= 0.6
 
     verify = ("verify", "results/any", "--rerun", "20")
     refused = sport_ray(folder, *verify)

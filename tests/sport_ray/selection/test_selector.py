@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -97,3 +99,14 @@ def test_a_density_is_needed_for_the_ratio_of_densities(network):
             SamplerFile(spec, "", {}), Selector(4, TaskDensity(network)), RatioConstraint(1.2),
             run_module=True,
         )  # fmt: skip
+
+
+def test_scores_are_known_to_whoever_reads_a_file():
+    """Nobody else has imported them in the process that exports or deploys."""
+    code = (
+        "from sport_ray.selection import SCORES\n"
+        "from sport_ray.selection.score import score_class\n"
+        "assert not SCORES\n"
+        "assert score_class('task_density').name == 'task_density'\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

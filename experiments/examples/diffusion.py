@@ -31,12 +31,12 @@ class Denoiser:
     """Samples from the weights that ``train`` saved; its randomness is the caller's generator."""
 
     def __init__(self, path: str) -> None:
-        with np.load(path) as saved:
+        with np.load(path, allow_pickle=False) as saved:
             self.weights = {name: saved[name].astype(np.float64) for name in saved.files}
 
     def sample(self, observation: Array, count: int, generator: np.random.Generator) -> Array:
         """Actions (count, 2) in [-1, 1]², each from noise of its own."""
-        seen = (observation - self.weights["mean"]) / self.weights["std"]
+        seen = (observation - self.weights["centre"]) / self.weights["scale"]
         about = seen @ self.weights["seen"]  # the same for every action and step
         noisy = generator.standard_normal((count, 2))
         for step in range(STEPS, 0, -1):
@@ -76,8 +76,8 @@ def train(path: str, episodes: int = 4_000, updates: int = 15_000) -> None:
     kept, _ = collect_transitions(plan, behaviour, 0, episodes)
     seen = torch.from_numpy(kept.observation)
     action = torch.from_numpy(behaviour.action_mapping(kept.action)).float()
-    mean, std = seen.mean(0), seen.std(0) + 1e-3
-    seen = (seen - mean) / std
+    centre, scale = seen.mean(0), seen.std(0) + 1e-3
+    seen = (seen - centre) / scale
 
     def matrix(rows: int, columns: int) -> torch.nn.Parameter:
         return torch.nn.Parameter(torch.randn(rows, columns) * (2.0 / rows) ** 0.5)
@@ -106,7 +106,7 @@ def train(path: str, episodes: int = 4_000, updates: int = 15_000) -> None:
         optimiser.step()
         schedule.step()
     arrays: dict[str, Any] = {name: value.detach().numpy() for name, value in weights.items()}
-    np.savez(path, mean=mean.numpy(), std=std.numpy(), **arrays)
+    np.savez(path, centre=centre.numpy(), scale=scale.numpy(), **arrays)
 
 
 if __name__ == "__main__":

@@ -28,8 +28,8 @@ class TwoModes:
 
     def sample(self, observation: Array, count: int, generator: np.random.Generator) -> Array:
         """Actions (count, 2) in [-1, 1]²; the mode shifts both entries, before the tanh."""
-        mean, std = (one[0] for one in self.policy.distribution(observation[None]).arrays())
         mode = generator.choice([-1.0, 1.0], (count, 1))
-        noise = generator.standard_normal((count, 2))
-        drawn: Array = np.tanh(mean + std * (self.apart * mode + self.spread * noise))
+        noise = self.apart * mode + self.spread * generator.standard_normal((count, 2))
+        law = self.policy.distribution(observation[None])
+        drawn: Array = np.tanh(law[:, None].sample(noise[None])[0])
         return drawn

@@ -103,7 +103,7 @@ def test_denoising_ends_at_what_the_network_says():
 
     made = object.__new__(Denoiser)
     made.weights = {
-        "mean": np.zeros(44), "std": np.ones(44), "seen": np.zeros((44, HIDDEN)),
+        "centre": np.zeros(44), "scale": np.ones(44), "seen": np.zeros((44, HIDDEN)),
         "noisy": np.zeros((2, HIDDEN)), "time": np.zeros((STEPS + 1, HIDDEN)),
         "hidden": np.zeros((HIDDEN, HIDDEN)), "hidden_bias": np.zeros(HIDDEN),
         "out": np.zeros((HIDDEN, 2)), "out_bias": np.array([0.5, -0.25]),
@@ -119,7 +119,7 @@ def test_the_noise_of_the_chain_gives_the_data_back(std):
 
     class Linear(Denoiser):
         def __init__(self) -> None:
-            self.weights = {"mean": np.zeros(1), "std": np.ones(1), "seen": np.zeros((1, 1))}
+            self.weights = {"centre": np.zeros(1), "scale": np.ones(1), "seen": np.zeros((1, 1))}
 
         def _clean(self, about, noisy, step):
             return noisy * np.sqrt(KEPT[step]) * std**2 / (KEPT[step] * std**2 + 1.0 - KEPT[step])

@@ -85,8 +85,6 @@ def score_class(name: Any) -> type[Score]:
     Raises:
         UserError: an unknown one.
     """
-    import sport_ray.selection.scores  # noqa: F401 - ours are known wherever a file is read
-
     if not isinstance(name, str) or name not in SCORES:
         raise UserError(f"unknown score {name!r}; known: {', '.join(sorted(SCORES))}")
     return SCORES[name]

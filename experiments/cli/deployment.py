@@ -23,6 +23,7 @@ def export_command(
     results: Annotated[
         Path | None, typer.Option("--results", help="Result folder that the cell is in.")
     ] = None,
+    trust: options.Trust = None,
 ) -> None:
     """Write a finished cell's policy as a folder that needs neither Ray nor MLflow.
 
@@ -35,7 +36,7 @@ def export_command(
     from sport_ray.experiments.stages.export import export_of, locate_cell
 
     root, cell_id = locate_cell(cell, results)
-    found = write_bundle(out, export_of(root, cell_id))
+    found = write_bundle(out, export_of(root, cell_id, trust or ()))
     console = Console(soft_wrap=True)
     console.print(f"bundle written to {out}; {MANIFEST} has the digest {found}")
     console.print(f"check its certificate with: sport-ray verify {out}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:  # torch takes seconds
     from sport_ray.certificates import Certificate
     from sport_ray.experiments.config.study import Study
     from sport_ray.experiments.sweep.cell import Cell
+    from sport_ray.samplers import BaseFile
 
 COUNTED = (
     "num_scenarios", "num_violations", "posterior_beta", "max_log_ratio", "max_prefix_log_ratio",
@@ -44,12 +46,15 @@ def locate_cell(given: str, results: Path | None) -> tuple[Path, str]:
     return results, found[0]
 
 
-def export_of(root: Path, cell_id: str) -> Any:
+def export_of(root: Path, cell_id: str, trust: Collection[str] = ()) -> Any:
     """All that a bundle of a cell is made of.
+
+    trust: the module of the base's sampler, which is run again.
 
     Raises:
         UserError: a cell that is not finished, or that the study in the folder does not have; a
-            study of which any promise is refuted by its own data.
+            study of which any promise is refuted by its own data; a sampler that has changed or is
+            not to be run.
     """
     from sport_ray.certificates import load_certificate
     from sport_ray.certificates.record_check import derived_numbers
@@ -78,8 +83,10 @@ def export_of(root: Path, cell_id: str) -> Any:
     study = read_model(folder.study_json, Study)
     if study is None:
         raise UserError(f"{root} holds no study: give a result folder")
+    base = read_base(folder.base)
+    require_trusted(base, trust)
     certificate.require_match(
-        base_digest=read_base(folder.base).digest,
+        base_digest=base.digest,
         env_id=study.environment.id,
         env_kwargs=study.environment.kwargs,
         property_=study.property,
@@ -117,6 +124,20 @@ def export_of(root: Path, cell_id: str) -> Any:
             "posterior_bound": derived_numbers(record, certificate)["posterior_bound"],
         },
     )
+
+
+def require_trusted(base: BaseFile, trust: Collection[str]) -> None:
+    """Refuse a sampler whose code has changed, or whose module is not to be run.
+
+    Certified scenarios are run again before anything goes out, and the folder may be anybody's.
+
+    Raises:
+        UserError: says which.
+    """
+    from sport_ray.samplers import SamplerFile, sampler_of
+
+    if isinstance(base, SamplerFile):
+        sampler_of(base, run_module=base.spec.module in trust)
 
 
 def require_certified(study: Study, certificate: Certificate, root: Path, horizon: int) -> None:

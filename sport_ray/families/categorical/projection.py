@@ -137,7 +137,7 @@ def _are_rows(given: tuple[Numbers, ...]) -> bool:
 def _rows(*given: Numbers) -> tuple[list[Array], tuple[int, ...]]:
     """As contiguous arrays (N, n), the last (1, n) where it is one row; and the leading shape."""
     if _are_rows(given):  # an episode's step: the rest takes longer than the kernels
-        return list(given), given[0].shape[:1]  # type: ignore[arg-type, return-value]
+        return list(given), given[0].shape[:1]  # type: ignore[arg-type]
     arrays = [as_array(x, np.float64) for x in given]
     size = arrays[0].shape[-1] if arrays[0].ndim else 0
     if size == 0 or any(x.ndim == 0 or x.shape[-1] != size for x in arrays):

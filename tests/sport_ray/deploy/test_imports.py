@@ -16,6 +16,7 @@ import numpy as np
 
 import sport_ray
 from sport_ray.deploy import audit_log, load
+from sport_ray.deploy.export import Export, write_bundle
 from tests.sport_ray.deploy.conftest import MODULE, Leaning
 
 ALLOWED = ("numpy", "scipy", "numba", "torch", "pydantic", "safetensors", "gymnasium")
@@ -144,6 +145,19 @@ def test_a_choice_among_a_users_samples_needs_nothing_else_either(
         policy.reset(seed)
         expected += [policy.act(row).tolist() for row in observations[:10]]
     assert actions == expected
+
+
+def test_our_scores_are_known_where_nothing_but_a_bundle_is_loaded(
+    export_of: Callable[..., Export], tmp_path: Path
+) -> None:
+    write_bundle(tmp_path / "bundle", export_of("ratio", "selector"))
+    script = "import sys; from sport_ray.deploy import load; print(load(sys.argv[1]).bundle.task)"
+    run = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "bundle")],
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert "TaskDensity" in run.stdout
 
 
 def test_importing_it_loads_nothing_else_even_where_it_is_there() -> None:

@@ -18,6 +18,8 @@ from sport_ray.deploy.export import Export, write_bundle
 from sport_ray.deploy.verify import verify_bundle
 from sport_ray.errors import UserError
 from sport_ray.experiments.cli.main import app
+from sport_ray.experiments.stages.export import require_trusted
+from sport_ray.samplers import read_base
 from sport_ray.selection import Selector
 from tests.sport_ray.deploy.conftest import CANDIDATES, MODULE
 from tests.sport_ray.deploy.test_bundle import sealed
@@ -236,3 +238,18 @@ def test_the_number_of_candidates_is_the_selectors(
     assert policy.last is not None
     assert policy.last.candidates == 200 != CANDIDATES
     assert isinstance(policy.bundle.task, Selector)
+
+
+def test_what_goes_out_is_run_again_only_where_it_is_trusted(
+    certified_sampler: Path, module: Path
+) -> None:
+    base = read_base(certified_sampler / "base")
+    with pytest.raises(UserError, match=f"--trust-module {MODULE}") as error:
+        require_trusted(base, ("another",))
+    one_line(error)
+    require_trusted(base, (MODULE,))
+    module.write_text("raise SystemExit('it ran')\n")
+    with pytest.raises(UserError, match="has changed") as error:
+        require_trusted(base, (MODULE,))
+    one_line(error)
+    assert MODULE not in sys.modules

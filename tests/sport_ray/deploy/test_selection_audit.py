@@ -14,6 +14,7 @@ from sport_ray.deploy import audit_log, load, read_bundle
 from sport_ray.families import Categorical
 from tests.sport_ray.deploy.conftest import CANDIDATES, MODULE
 from tests.sport_ray.deploy.test_audit import failed, resealed
+from tests.sport_ray.deploy.test_audit_hostile import VALUES, one_line
 from tests.sport_ray.deploy.test_selection import BASES, Make, make
 
 __all__ = ["make"]
@@ -210,3 +211,21 @@ def test_another_seed_or_an_altered_byte_is_found(make: Make, observations: np.n
     for place in np.random.default_rng(0).integers(0, len(whole), 60):
         log.write_bytes(whole[:place] + bytes([whole[place] ^ 2]) + whole[place + 1 :])
         assert failed(audit_log(log)), f"byte {place}"
+
+
+@pytest.mark.parametrize("make", ["policy"], indirect=True)
+def test_any_value_in_a_field_of_a_step_is_refused_in_one_line(
+    make: Make, observations: np.ndarray
+) -> None:
+    folder, log = logged(make, "ratio", observations)
+    bundle, whole = read_bundle(folder, trust_module=MODULE), log.read_bytes()
+    fields = json.loads(whole.splitlines()[AT])
+    for name in set(fields) - {"previous", "digest"}:
+        for value in VALUES:
+            if value == fields[name] and type(value) is not bool:
+                continue
+            log.write_bytes(whole)
+            altered(log, lambda record, n=name, put=value: record.update({n: put}))
+            checks = audit_log(log, bundle)
+            one_line(checks)
+            assert failed(checks), (name, value)

@@ -90,8 +90,6 @@ def selector_from_bytes(
     Raises:
         UserError: anything that does not match, naming the file.
     """
-    import sport_ray.selection.scores  # noqa: F401 - ours are known wherever a file is read
-
     path = folder / MANIFEST
     try:
         manifest = json.loads(data)

@@ -179,6 +179,11 @@ class Study:
             raise UserError(f"{folder.root} holds no certificate: call certify()")
         return load_matching(folder, read_base(folder.base))
 
+    def _modules(self) -> list[str]:
+        """The user's modules that the study names: they may run."""
+        named = (self.settings.environment.id, *self.settings.bases)
+        return [one.rpartition(":")[0] for one in named]
+
     def verify(self, rerun: int = 0) -> list[Check]:
         """Recompute every number of the certificate from its table; the outcome of each check.
 
@@ -189,7 +194,7 @@ class Study:
         from sport_ray.experiments.stages.progress import counting
 
         path = self.results_dir / "certificate.json"
-        trust = [self.settings.environment.id.rpartition(":")[0]]
+        trust = self._modules()
         if not rerun:
             return verify_certificate(path)
         with counting(self.console, "run again: scenarios", rerun) as advance:
@@ -266,7 +271,8 @@ class Study:
         from sport_ray.deploy.export import write_bundle
         from sport_ray.experiments.stages.export import export_of, locate_cell
 
-        return write_bundle(user_path(out), export_of(*locate_cell(cell, self.results_dir)))
+        where = locate_cell(cell, self.results_dir)
+        return write_bundle(user_path(out), export_of(*where, self._modules()))
 
     def _dump(self) -> bytes:
         """A study file of what was given, which reads back as the same study."""

@@ -22,8 +22,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from packaging.requirements import Requirement
-
 from sport_ray.envs.making import creator_of, environment_spec
 from sport_ray.errors import UserError
 
@@ -99,9 +97,10 @@ def _sources_of(roots: list[str], arguments: Mapping[str, Any]) -> Sources:
         tree = _tree(file)
         waiting += _imported(module, file, tree)
         waiting += _referred(module)
-        if whose is None:
+        if whose in (None, OURS):
             for text in _constants(tree):
-                if text in sys.modules:  # imported by its name
+                # Imported by its name; whatever program runs this is no part of it.
+                if text in sys.modules and text != "__main__":
                     waiting.append(text)
                 if _looks_like_file(text) and (found := file_digest(file.parent / text)):
                     code[f"{module}:{text}"] = found
@@ -328,6 +327,8 @@ def _with_requirements(names: Iterable[str]) -> set[str]:
     What this process happens to have loaded decides nothing: a certificate, and with it every
     cell's id, must not depend on where or after what it was made.
     """
+    from packaging.requirements import Requirement  # where code is compared it need not be there
+
     installed = {_normal(name) for owners in _distributions().values() for name in owners}
     direct = set(names)
     found: set[str] = set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -88,8 +88,7 @@ def verify_command(
     path = certificate_file(folder or certificate)
     checks: list[Any] = []
     if folder is not None:
-        options.run_trusted(trust)
-        checks = _bundle(folder)
+        checks = _bundle(folder, trust or ())
     given: dict[str, Any] = {"base": base, "trust": trust or ()}
     if rerun:
         with counting(console, "run again: scenarios", rerun) as advance:
@@ -115,7 +114,7 @@ def verify_command(
     console.print(f"{name} holds", soft_wrap=True)
 
 
-def _bundle(folder: Path) -> list[Any]:
+def _bundle(folder: Path, trust: Collection[str]) -> list[Any]:
     """The checks of a bundle as such."""
     from sport_ray.certificates.verify import Check
     from sport_ray.deploy.verify import verify_bundle
@@ -123,7 +122,7 @@ def _bundle(folder: Path) -> list[Any]:
     manifest = folder / MANIFEST
     if not manifest.exists():
         return [Check("manifest", False, f"{manifest} does not exist", missing=True)]
-    return list(verify_bundle(folder))
+    return list(verify_bundle(folder, trust=trust))
 
 
 def _signature(path: Path, public_key: Path) -> Check:

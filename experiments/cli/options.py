@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -30,19 +29,23 @@ Trust = Annotated[
     typer.Option(
         "--trust-module",
         metavar="MODULE",
-        help="This module, which the file names (environment or constraint), may run.",
+        help="This module, which the file names (environment, constraint or sampler), may run.",
     ),
 ]
 
 
 def run_trusted(modules: Iterable[str] | None) -> None:
-    """Import the modules that the user trusts, so that the constraints in them are known.
+    """Import the modules that the user trusts: constraints in them are known, samplers may run.
 
     Raises:
         UserError: one that cannot be imported.
     """
-    for module in modules or ():
+    if not modules:
+        return
+    from sport_ray.samplers import trust_module  # torch takes seconds
+
+    for module in modules:
         try:
-            importlib.import_module(module)
-        except Exception as error:  # the module's own code
-            raise UserError(f"--trust-module: cannot import {module!r}: {error}") from error
+            trust_module(module)
+        except UserError as error:
+            raise UserError(f"--trust-module: {error}") from error.__cause__

@@ -87,10 +87,14 @@ def plain(value: Any, at: str = "") -> Any:
     )
 
 
-def _arguments(value: Any) -> Any:
+def _keywords(value: Any) -> Any:
     if not isinstance(value, Mapping):
         raise PydanticCustomError("mapping", "expected a mapping of names and values")
-    arguments = plain(value)
+    return plain(value)
+
+
+def _arguments(value: Any) -> Any:
+    arguments = _keywords(value)
     leave_to_stages(arguments, ("horizon", "max_episode_steps"))
     return arguments
 
@@ -132,6 +136,8 @@ Name = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_prin
 Uri = Annotated[Name, AfterValidator(expanded_uri)]
 Arguments = Annotated[dict[str, Any], BeforeValidator(_arguments)]
 """Keyword arguments of an environment, as JSON has them."""
+Keywords = Annotated[dict[str, Any], BeforeValidator(_keywords)]
+"""Keyword arguments of something else, as JSON has them."""
 Method = Literal["projected_ppo", "projected_at_deployment"]
 METHODS: tuple[Method, ...] = ("projected_ppo", "projected_at_deployment")
 

@@ -21,7 +21,7 @@ from pydantic import (
 from sport_ray.constraints import Constraint, Unconstrained
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.axes import restricted, with_values
-from sport_ray.experiments.config.base import Arguments, Name, Section, plain
+from sport_ray.experiments.config.base import Keywords, Name, Section, plain
 from sport_ray.experiments.config.copies import require_copies
 from sport_ray.experiments.config.mistakes import explained
 from sport_ray.experiments.config.sections import (
@@ -40,6 +40,7 @@ from sport_ray.experiments.config.tuning import TuningSection
 from sport_ray.experiments.task_policies import SOURCES
 from sport_ray.experiments.task_policies.task import Task
 from sport_ray.properties import parse_property
+from sport_ray.samplers.entry import is_entry
 from sport_ray.tracking.mlflow.uris import absolute_uri, mask_text
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Study(Section):
     base: Name = "point_reach_avoid"
     """The base policy: one that ships, a folder, relative to the study file, or a sampler of yours,
     `module:name`."""
-    base_arguments: Arguments = Field(default_factory=dict)
+    base_arguments: Keywords = Field(default_factory=dict)
     """Keyword arguments of a base that is a sampler of yours, `module:name`."""
     base_training: BaseTrainingSection | None = None
     """How the base is trained where there is none yet."""
@@ -163,6 +164,15 @@ class Study(Section):
             raise ValueError("sweep.horizons is missing (or say in certificate.choose for what ε)")
         if len(set(self.bases)) < len(self.bases):
             raise ValueError("certificate.choose.bases names a policy twice")
+        return self
+
+    @model_validator(mode="after")
+    def _base_arguments(self) -> Study:
+        if self.base_arguments and not is_entry(self.base):
+            raise ValueError(
+                "base_arguments are for a base that is a sampler of yours, module:name, and base = "
+                f"{self.base!r} takes none: remove them"
+            )
         return self
 
     @model_validator(mode="after")

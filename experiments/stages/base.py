@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,8 @@ from sport_ray.experiments.task_policies._training import (
 )
 from sport_ray.policies import GaussianNetwork, PolicySpec
 from sport_ray.policies.store import MANIFEST, WEIGHTS
+from sport_ray.rollouts import base_behaviour
+from sport_ray.rollouts.transitions import collect_transitions
 from sport_ray.samplers import (
     BaseFile,
     SamplerFile,
@@ -36,12 +37,17 @@ from sport_ray.samplers import (
     UserSampler,
     base_digest,
     read_base,
+    sampler_of,
     save_sampler,
 )
 from sport_ray.samplers.base_file import SAMPLER
-from sport_ray.samplers.trial import require_sampler
+from sport_ray.samplers.entry import is_entry
+from sport_ray.samplers.trial import require_exchangeable, require_sampler
 from sport_ray.selection import save_task_policy
 from sport_ray.sources import module_sources
+
+SCENARIOS, STATES = 2, 4
+"""Of the certificate: where it is tried whether many actions are drawn as one is."""
 
 BUNDLED = Path(__file__).resolve().parents[1] / "bases"
 
@@ -60,21 +66,6 @@ def find_base(name: str, study_path: Path | None) -> Path | None:
     return folder if exists(folder, f"base policy {name!r}") else None
 
 
-def names_sampler(study: Study, name: str) -> bool:
-    """Whether a base's name is ``module:name`` of a sampler of the user's.
-
-    Raises:
-        UserError: arguments for a base that takes none.
-    """
-    found = re.fullmatch(r"[^\W\d][\w.]*:[^\W\d]\w*", name) is not None
-    if study.base_arguments and not found:
-        raise UserError(
-            f"base_arguments are for a sampler of yours (base: module:name), not for base {name!r}:"
-            " remove them"
-        )
-    return found
-
-
 def load_base(study: Study, name: str, study_path: Path | None) -> BaseFile:
     """The base policy of that name, if it fits the study's environment.
 
@@ -83,7 +74,7 @@ def load_base(study: Study, name: str, study_path: Path | None) -> BaseFile:
     Raises:
         UserError: no such base, a damaged one, or one of another shape.
     """
-    if names_sampler(study, name):
+    if is_entry(name):
         return _user_sampler(study, name)
     source = find_base(name, study_path)
     if source is None:
@@ -101,7 +92,7 @@ def _user_sampler(study: Study, entry: str) -> SamplerFile:
     observation, action = environment_sizes(study)
     spec = SamplerSpec(
         entry=entry,
-        arguments=study.base_arguments,
+        arguments=study.base_arguments if entry == study.base else {},
         observation_size=observation,
         action_size=action,
     )
@@ -115,6 +106,28 @@ def _user_sampler(study: Study, entry: str) -> SamplerFile:
     spec = spec.model_copy(update={"code": code})
     provenance = {"versions": sources.distributions}
     return SamplerFile(spec, base_digest(spec), provenance)
+
+
+def require_choosable(study: Study, base: BaseFile) -> None:
+    """Refuse a sampler of the user's that draws many actions otherwise than one.
+
+    Tried in some states of the certificate's first scenarios, at each number of candidates that
+    the study's sources choose among.
+
+    Raises:
+        UserError: see ``require_exchangeable``.
+    """
+    sections = (study.task_policies or {}).values()
+    counts: set[int] = {one.candidates for one in sections if hasattr(one, "candidates")}
+    if not isinstance(base, SamplerFile) or not counts:
+        return
+    plan = study.task(study.certificate.max_horizon, 0).plan("certify", study.certificate.root_seed)
+    seen, _ = collect_transitions(plan, base_behaviour(base, run_module=True), 0, SCENARIOS)
+    chosen = np.linspace(0, len(seen) - 1, STATES).round().astype(np.int64)
+    sampler = sampler_of(base, run_module=True)
+    for count in sorted(counts):
+        observations = seen.observation[chosen].astype(np.float64)
+        require_exchangeable(sampler, observations, count, base.spec.entry)
 
 
 def _check_fits(base: BaseFile, study: Study) -> None:
@@ -155,7 +168,7 @@ def install_base(folder: StudyFolder, study_path: Path | None, name: str) -> Bas
         UserError: no such base, a damaged one, one of another shape, or another one than the
             result folder already holds.
     """
-    own = names_sampler(folder.study, name)
+    own = is_entry(name)
     source = None if own else find_base(name, study_path)
     present = any((folder.base / one).is_file() for one in (MANIFEST, SAMPLER))
     if source is None and present and not own:
@@ -163,10 +176,10 @@ def install_base(folder: StudyFolder, study_path: Path | None, name: str) -> Bas
         _check_fits(base, folder.study)
     else:
         base = load_base(folder.study, name, study_path)
-    if present and read_base(folder.base).digest != base.digest:
+    if present and (kept := read_base(folder.base)).digest != base.digest:
         raise UserError(
-            f"result folder {folder.root} was made with another base policy: "
-            "choose another folder with --results"
+            f"result folder {folder.root} was made with another base policy"
+            f"{_difference(kept, base)}: choose another folder with --results"
         )
     folder.claim(study_path)  # nothing is written before everything is found to fit
     if isinstance(base, SamplerFile):
@@ -176,6 +189,20 @@ def install_base(folder: StudyFolder, study_path: Path | None, name: str) -> Bas
         for file in (WEIGHTS, MANIFEST):
             write_atomic(folder.base / file, (source / file).read_bytes())
     return base
+
+
+def _difference(kept: BaseFile, base: BaseFile) -> str:
+    """What makes a sampler another one than was kept, in words."""
+    if not (isinstance(kept, SamplerFile) and isinstance(base, SamplerFile)):
+        return ""
+    old, new = kept.spec, base.spec
+    if old.entry != new.entry:
+        return f", {old.entry}"
+    if old.arguments != new.arguments:
+        return f", with base_arguments {old.arguments}"
+    names = sorted(set(old.code) | set(new.code))
+    other = [one for one in names if old.code.get(one) != new.code.get(one)]
+    return f", before {', '.join(other)} changed" if other else ""
 
 
 def train_base(study: Study, progress: Progress | None = None) -> Trained:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:  # torch takes seconds
     from sport_ray.certificates import Certificate
     from sport_ray.experiments.config.study import Study
     from sport_ray.experiments.sweep.cell import Cell
+    from sport_ray.samplers import BaseFile
 
 COUNTED = (
     "num_scenarios", "num_violations", "posterior_beta", "max_log_ratio", "max_prefix_log_ratio",
@@ -44,12 +46,15 @@ def locate_cell(given: str, results: Path | None) -> tuple[Path, str]:
     return results, found[0]
 
 
-def export_of(root: Path, cell_id: str) -> Any:
+def export_of(root: Path, cell_id: str, trust: Collection[str] = ()) -> Any:
     """All that a bundle of a cell is made of.
+
+    trust: the module of the base's sampler, which is run again.
 
     Raises:
         UserError: a cell that is not finished, or that the study in the folder does not have; a
-            study of which any promise is refuted by its own data.
+            study of which any promise is refuted by its own data; a sampler that has changed or is
+            not to be run.
     """
     from sport_ray.certificates import load_certificate
     from sport_ray.certificates.record_check import derived_numbers
@@ -58,7 +63,8 @@ def export_of(root: Path, cell_id: str) -> Any:
     from sport_ray.experiments.config.study import Study
     from sport_ray.experiments.results.alarm import require_no_alarm
     from sport_ray.experiments.results.folder import read_model
-    from sport_ray.policies import load_policy
+    from sport_ray.samplers import read_base
+    from sport_ray.selection import load_task_policy
     from sport_ray.tracking.results.folder import ResultFolder
     from sport_ray.tracking.results.records import altered
 
@@ -71,14 +77,16 @@ def export_of(root: Path, cell_id: str) -> Any:
     require_no_alarm(root, f"cell {cell_id} is not exported", cell_id)
     certificate = load_certificate(folder.certificate)
     task = folder.policy(str(record["policy_digest"]))
-    trained = load_policy(task)
+    trained = load_task_policy(task)
     if trained.digest != record["policy_digest"]:
         raise UserError(f"cell {cell_id}: {task} holds another policy than its record names")
     study = read_model(folder.study_json, Study)
     if study is None:
         raise UserError(f"{root} holds no study: give a result folder")
+    base = read_base(folder.base)
+    require_trusted(base, trust)
     certificate.require_match(
-        base_digest=load_policy(folder.base).digest,
+        base_digest=base.digest,
         env_id=study.environment.id,
         env_kwargs=study.environment.kwargs,
         property_=study.property,
@@ -118,6 +126,20 @@ def export_of(root: Path, cell_id: str) -> Any:
     )
 
 
+def require_trusted(base: BaseFile, trust: Collection[str]) -> None:
+    """Refuse a sampler whose code has changed, or whose module is not to be run.
+
+    Certified scenarios are run again before anything goes out, and the folder may be anybody's.
+
+    Raises:
+        UserError: says which.
+    """
+    from sport_ray.samplers import SamplerFile, sampler_of
+
+    if isinstance(base, SamplerFile):
+        sampler_of(base, run_module=base.spec.module in trust)
+
+
 def require_certified(study: Study, certificate: Certificate, root: Path, horizon: int) -> None:
     """Refuse to export from a certificate that its table, its sources or this world belie.
 
@@ -126,12 +148,12 @@ def require_certified(study: Study, certificate: Certificate, root: Path, horizo
     """
     from sport_ray.certificates.recount import require_counted
     from sport_ray.experiments.stages.world import require_sources_unchanged, require_world
-    from sport_ray.policies import load_policy
+    from sport_ray.samplers import read_base
 
     table = root / certificate.outcomes.file
     require_counted(certificate, table)
     require_sources_unchanged(certificate)
-    require_world(study, certificate, table, load_policy(root / "base"), [horizon])
+    require_world(study, certificate, table, read_base(root / "base"), [horizon])
 
 
 def _cell(study: Study, certificate: Certificate, cell_id: str, provenance: dict[str, Any]) -> Cell:

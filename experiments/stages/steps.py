@@ -26,6 +26,7 @@ from sport_ray.experiments.stages.base import (
     find_base,
     install_base,
     load_base,
+    require_choosable,
     save_base,
     train_base,
 )
@@ -264,6 +265,7 @@ def do_sweep(context: Context, base: BaseFile, certificate: Certificate) -> Swee
     task = folder.study.task(plan.horizons[0], folder.study.sweep.seeds[0])
     sources = folder.study.task_policies or {}
     require_sources(folder.study.sources, sources, task, base)
+    require_choosable(folder.study, base)
     study = digest(public_study(folder.study))
     logger: SweepLogger | None = None  # once it is open
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -50,6 +51,13 @@ _listeners: list[Listener] = []
 """Outside the callback: Tune pickles callbacks, and a listener may hold locks and handles."""
 
 
+def _go_where_ray_was_started() -> None:
+    """Tune goes to a folder of the trial's; files that a study names are relative to the former."""
+    before = os.environ.get("TUNE_ORIG_WORKING_DIR")
+    if before and Path(before).is_dir():
+        os.chdir(before)
+
+
 class StudyTrial(tune.Trainable):
     """A trial of a study: ``take`` what is to be done, then ``work`` until a result says "done".
 
@@ -79,6 +87,7 @@ class StudyTrial(tune.Trainable):
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take the next trial; true says that this actor may be reused."""
         self.cleanup()
+        _go_where_ray_was_started()
         study = Study.model_validate(json.loads(new_config["study"]))
         self.folder = StudyFolder(Path(new_config["results"]), study)
         self.take(new_config)

@@ -50,8 +50,9 @@ def verify_certificate(
     ``rerun`` scenarios, drawn at random, are run again from their seeds and must give the
     same rows to the bit.
 
-    trust: modules that may be run if the certificate's environment names them (``module:id``).
-    Whoever sends a certificate chooses that name, so without it nothing of theirs runs.
+    trust: modules that may be run if the certificate's environment (``module:id``) or its base
+    sampler (``module:name``) names them. Whoever sends them chooses those names, so without it
+    nothing of theirs runs.
 
     What this cannot find: a table that was made up whole, by someone who also rewrote the
     certificate, unless ``rerun`` covers a forged row; whose work it is says only a signature.
@@ -79,7 +80,6 @@ def verify_certificate(
         ("numbers", lambda: check_numbers(certificate, table)),
     ]
     folder = _base_folder(path, base)
-    stranger = _stranger(certificate.env_id, trust) if rerun else None
     refused = None
     checks_after = []
     if folder is None:
@@ -88,10 +88,11 @@ def verify_certificate(
     else:
         load = cache(read_base)  # once for all checks; one that fails does so in each
         steps.append(("base policy", lambda: _check_base(certificate, folder, load(folder))))
+        stranger = _stranger(certificate.env_id, folder, trust) if rerun else None
         if stranger is not None:
             refused = (
-                f"it would run the module {stranger!r}, which the certificate names: read it, and "
-                f"add --trust-module {stranger} if you trust it"
+                f"it would run the module {stranger!r}, which {_namer(certificate, stranger)} "
+                f"names: read it, and add --trust-module {stranger} if you trust it"
             )
         elif rerun:
             steps.append(
@@ -114,12 +115,27 @@ def verify_certificate(
     return [*checks, *checks_after, _code(certificate), _versions(certificate)]
 
 
-def _stranger(env_id: str, trust: Collection[str]) -> str | None:
-    """The module that making the environment would run, if it is neither ours nor trusted."""
+def _stranger(env_id: str, folder: Path, trust: Collection[str]) -> str | None:
+    """The first module that a rerun would run and that is not trusted.
+
+    Of the environment, unless it is ours, and of the base's sampler: of ours, too, a file may name
+    any function, with any arguments.
+    """
     module = env_id.rpartition(":")[0]
-    if not module or module in trust or module.partition(".")[0] == OURS:
+    if module and module not in trust and module.partition(".")[0] != OURS:
+        return module
+    try:
+        base = read_base(folder)
+    except UserError:  # nothing of it runs; the check of the base policy says why
         return None
-    return module
+    if isinstance(base, SamplerFile) and base.spec.module not in trust:
+        return base.spec.module
+    return None
+
+
+def _namer(certificate: Certificate, module: str) -> str:
+    of_environment = module == certificate.env_id.rpartition(":")[0]
+    return "the certificate" if of_environment else "the base policy's file"
 
 
 def _check_base(certificate: Certificate, folder: Path, base: BaseFile) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ from sport_ray.deploy.audit_log import LARGEST_LINE, read_line
 from sport_ray.deploy.bundle import Bundle
 from sport_ray.deploy.replay import Replay
 from sport_ray.errors import UserError
-from sport_ray.families import Distribution, family_named
+from sport_ray.families import Categorical, Distribution, family_named
 from sport_ray.text import plain
 
 Array = NDArray[np.float64]
@@ -57,7 +58,7 @@ def audit_log(path: Path, bundle: Bundle | None = None, expect: str | None = Non
         expect: the log's digest, as ``close`` returned it.
 
     Raises:
-        UserError: no such file.
+        UserError: no such file, or a bundle whose base sampler has changed or is not to be run.
     """
     reader, path = _Reader(bundle), Path(path)
     try:
@@ -87,6 +88,8 @@ class _Reader:
 
     def __init__(self, bundle: Bundle | None) -> None:
         self.bundle = bundle
+        if bundle is not None:
+            bundle.behaviours()  # what cannot be run here is no fault of the log
         self.replay: Replay | None = None
         self.failed: str | None = None
         self.stage = "chain"
@@ -144,7 +147,9 @@ class _Reader:
         if self.bundle is not None:
             self.stage = "bundle"
             manifest = self.bundle.manifest
-            family = self.bundle.base.spec.family
+            # Of a selector that was damaged when the policy was loaded, the base acts as itself.
+            damaged = line.damage is not None
+            family = replace(self.bundle, task=None).family if damaged else self.bundle.family
             same = (
                 line.bundle == self.bundle.digest
                 and family is self.family
@@ -155,7 +160,7 @@ class _Reader:
             )
             if not same:
                 raise Wrong("the log is of another bundle")
-            self.replay = Replay(self.bundle, line.damage is not None)
+            self.replay = Replay(self.bundle, damaged)
 
     def _take_reset(self, line: ResetLine) -> None:
         self.episodes += 1
@@ -199,8 +204,12 @@ class _Reader:
         self._require_next(line)
         self.stage = "bounds"
         drawn = np.array([line.drawn], dtype=np.float64)
-        base = self._member(line.base, drawn.shape[1])
-        chosen = base if line.chosen is None else self._member(line.chosen, drawn.shape[1])
+        size = drawn.shape[1]
+        if line.candidates is None:
+            base = self._member(line.base or {}, size)
+        else:
+            size, base = line.candidates, self._uniform(line.candidates, drawn)
+        chosen = base if line.chosen is None else self._member(line.chosen, size)
         before = self.state
         if line.breach is not None:
             if "base" not in (self.head.on_breach, self.head.outside):
@@ -221,6 +230,14 @@ class _Reader:
         self.step += 1
         self.steps += 1
         self.base_steps += line.played == "base"
+
+    def _uniform(self, count: int, drawn: Array) -> Distribution:
+        """The base of a choice among candidates, of which one was drawn."""
+        if self.family is not Categorical:
+            raise Wrong("it has candidates, of which no policy of its log chooses")
+        if drawn.shape != (1, 1) or drawn[0, 0] not in range(count):
+            raise Wrong(f"it draws {drawn[0].tolist()}, no index of {count} candidates")
+        return Categorical.uniform(1, count)
 
     def _member(self, fields: Mapping[str, Any], action_size: int) -> Distribution:
         """One member of the log's family over actions (D,), as a batch of one."""

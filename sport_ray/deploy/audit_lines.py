@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from sport_ray.deploy.audit_log import SCHEMA
 from sport_ray.deploy.seeds import MOST_WORDS, POOL
+from sport_ray.selection.selector import MOST_CANDIDATES
 
 Count = Annotated[int, Field(ge=0)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -47,13 +48,18 @@ class ResetLine(Line):
 
 
 class StepLine(Line):
-    """An action; ``limit`` and ``max_log_ratio`` are None where there is no end."""
+    """An action; ``limit`` and ``max_log_ratio`` are None where there is no end.
+
+    Where one of several ``candidates`` was chosen, ``drawn`` is its index and ``action`` it.
+    """
 
     episode: Count
     step: Count
     played: Literal["task", "base"]
     observation: str
-    base: dict[str, Numbers]
+    base: dict[str, Numbers] | None = None
+    candidates: int | None = Field(default=None, ge=1, le=MOST_CANDIDATES)
+    action: Numbers | None = None
     chosen: dict[str, Numbers] | None = None
     drawn: Numbers
     limit: Number | None
@@ -65,10 +71,12 @@ class StepLine(Line):
 
     @model_validator(mode="after")
     def _as_played(self) -> StepLine:
-        own = {"chosen", "breach"} & self.model_fields_set
-        if None in (getattr(self, name) for name in own):
+        given = {"chosen", "breach", "base", "candidates", "action"} & self.model_fields_set
+        if None in (getattr(self, name) for name in given):
             raise ValueError("a number is missing")
-        if own - {"breach"} != ({"chosen"} if self.played == "task" else set()):
+        if given - {"chosen", "breach"} not in ({"base"}, {"candidates", "action"}):
+            raise ValueError("it has neither a base policy nor candidates, or both")
+        if ("chosen" in given) != (self.played == "task"):
             raise ValueError("it has the numbers of another policy than played")
         if self.played == "task" and self.breach is not None:
             raise ValueError("the task policy acted outside of the promise")

@@ -1,7 +1,8 @@
 """A bundle on disk: policies, constraint and certificate in a folder, bound by sha256; no pickle.
 
 manifest.json                the chain, and the sha256 of every other file
-base/, task/                 policy.json and policy.safetensors each
+base/                        policy.json and policy.safetensors, or sampler.json
+task/                        policy.json and policy.safetensors, or selector.json and .safetensors
 certificate.json (.sig)      as certified
 certificate_outcomes.parquet its table, for `sport-ray verify`
 """
@@ -9,6 +10,7 @@ certificate_outcomes.parquet its table, for `sport-ray verify`
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,19 +24,32 @@ from sport_ray.constraints import Constraint, constraint_from_json
 from sport_ray.deploy.bundle_files import (
     CERTIFICATE,
     MANIFEST,
-    POLICY_FILES,
-    REQUIRED,
+    SAMPLER_FILES,
+    SELECTOR_FILES,
+    kind_of,
     read_file,
     read_manifest,
+    required,
 )
 from sport_ray.deploy.observations import Bounds
-from sport_ray.deploy.promise import require_promise
+from sport_ray.deploy.promise import Selection, require_promise
 from sport_ray.deploy.world import require_near
 from sport_ray.errors import UserError
+from sport_ray.families import Categorical, Distribution
 from sport_ray.policies import FrozenGaussian
+from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.store import policy_from_bytes
 from sport_ray.policies.threads import one_thread
-from sport_ray.rollouts import BaseBehaviour, ProjectedBehaviour
+from sport_ray.rollouts.behaviour import (
+    BaseBehaviour,
+    Behaviour,
+    ProjectedBehaviour,
+    SamplerBehaviour,
+)
+from sport_ray.samplers import BaseSampler, PolicySampler, SamplerFile, UserSampler, sampler_of
+from sport_ray.samplers.base_file import sampler_from_bytes
+from sport_ray.selection import SelectionBehaviour, Selector
+from sport_ray.selection.selector import selector_from_bytes
 from sport_ray.text import plain
 
 _DTYPES: dict[str, np.dtype[Any]] = {
@@ -52,13 +67,14 @@ class Bundle:
     """
 
     _manifest: dict[str, Any]
-    base: FrozenGaussian
-    task: FrozenGaussian | None
+    base: FrozenGaussian | SamplerFile
+    task: FrozenGaussian | Selector | None
     constraint: Constraint
     horizon: int
     bounds: Bounds
     dtype: np.dtype[Any]
     damage: str | None = None
+    trusted: frozenset[str] = frozenset()
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -75,12 +91,58 @@ class Bundle:
         """sha256 (hex) over the manifest, and so over every file."""
         return str(self._manifest["digest"])
 
-    def behaviours(self) -> tuple[BaseBehaviour, ProjectedBehaviour | None]:
-        """The base policy and the projected task policy, as evaluations run them."""
-        base = BaseBehaviour(self.base)
+    @property
+    def family(self) -> type[Distribution]:
+        """What a step draws from: actions, or the index of one of the candidates."""
+        if isinstance(self.base, SamplerFile) or isinstance(self.task, Selector):
+            return Categorical
+        return self.base.spec.family
+
+    @property
+    def action_mapping(self) -> ActionMapping:
+        """What turns a sample into the environment's action; a sampler's are its own."""
+        if isinstance(self.base, SamplerFile):
+            return ActionMapping("none")
+        return self.base.spec.action_mapping
+
+    def behaviours(self) -> tuple[Behaviour, Behaviour | None]:
+        """The base and the task policy, as evaluations run them; both take the same draws.
+
+        Beside a selector the base is the uniform choice among the candidates.
+
+        Raises:
+            UserError: a sampler of the user's that has changed, fails, or is not to be run.
+        """
+        if not isinstance(self.base, SamplerFile):
+            return self._around(PolicySampler(self.base))
+        sampler = sampler_of(self.base, run_module=self.base.spec.module in self.trusted)
+        if isinstance(sampler, UserSampler):
+            sampler.ready()
+        return self._around(sampler)
+
+    def require_fit(self) -> None:
+        """Refuse parts that do not fit each other; no code of a user's is run.
+
+        Raises:
+            UserError: says which.
+        """
+        if isinstance(self.base, SamplerFile):  # imported by its first draw, which is not made
+            self._around(UserSampler(self.base.spec, run_module=True))
+        else:
+            self._around(PolicySampler(self.base))
+
+    def _around(self, sampler: BaseSampler) -> tuple[Behaviour, Behaviour | None]:
+        if isinstance(self.base, FrozenGaussian) and not isinstance(self.task, Selector):
+            base = BaseBehaviour(self.base)
+            if self.task is None:
+                return base, None
+            return base, ProjectedBehaviour(self.base, self.task, self.constraint)
         if self.task is None:
-            return base, None
-        return base, ProjectedBehaviour(self.base, self.task, self.constraint)
+            return SamplerBehaviour(sampler), None
+        if not isinstance(self.task, Selector):
+            raise UserError("a base that is only sampled has no density to project a policy around")
+        choice = SelectionBehaviour(sampler, self.task, self.constraint)
+        return SamplerBehaviour(sampler), choice
 
     def action(self, drawn: NDArray[np.float64]) -> NDArray[Any]:
         """What ``step`` is given for a sample (D,): a fresh array of the action space's dtype.
@@ -88,27 +150,35 @@ class Bundle:
         Raises:
             ArithmeticError: an action that has no finite number there.
         """
-        action, largest = self.base.spec.action_mapping(drawn), _LARGEST[self.dtype]
+        action, largest = self.action_mapping(drawn), _LARGEST[self.dtype]
         if not all(abs(x) <= largest for x in action.tolist()):
             raise ArithmeticError(f"the action is not finite in {self.dtype}")
         return np.array(action, dtype=self.dtype)
 
 
-def read_bundle(folder: Path, *, expect: str | None = None, base_only: bool = False) -> Bundle:
+def read_bundle(
+    folder: Path,
+    *,
+    expect: str | None = None,
+    base_only: bool = False,
+    trust_module: str | Collection[str] = (),
+) -> Bundle:
     """Read a bundle and check all of it: every sha256, the chain of digests, the promise.
 
     expect: the bundle's digest, known from elsewhere; whoever can rewrite the whole folder can
         compute every digest in it anew, but not make it this one. base_only: where nothing but
-        the task policy is damaged, return a bundle without it.
+        the task policy is damaged, return a bundle without it. trust_module: which modules may be
+        imported if the bundle names them, for its constraint or its base sampler.
 
     Raises:
         UserError: anything missing, altered, or that does not fit together, by name.
     """
     folder = Path(folder)
     manifest = read_manifest(folder, expect)
+    trusted = frozenset([trust_module] if isinstance(trust_module, str) else trust_module)
     try:
         with one_thread():  # a forked process may load a bundle
-            return _assemble(folder, manifest, base_only)
+            return _assemble(folder, manifest, base_only, trusted)
     except UserError as error:
         raise type(error)(f"bundle {folder}: {plain(error)[:500]}") from None
     except (
@@ -117,16 +187,18 @@ def read_bundle(folder: Path, *, expect: str | None = None, base_only: bool = Fa
         raise UserError(f"bundle {folder} is not valid: {plain(repr(error))[:300]}") from None
 
 
-def _assemble(folder: Path, manifest: dict[str, Any], base_only: bool) -> Bundle:
+def _assemble(
+    folder: Path, manifest: dict[str, Any], base_only: bool, trusted: frozenset[str]
+) -> Bundle:
     contents, damage = _contents(folder, manifest["files"], base_only)
     certificate = certificate_from_bytes(contents[CERTIFICATE], CERTIFICATE)
-    base = _policy(contents, "base", manifest)
+    base = _base(contents, manifest)
     world, horizon, promise = (manifest[name] for name in ("world", "horizon", "promise"))
     _require_certified(manifest, certificate)
     if type(horizon) is not int:
         raise UserError(f"horizon {horizon!r} is not a number of steps")
-    constraint = constraint_from_json(manifest["constraint"])
-    require_promise(promise, certificate, constraint, horizon)
+    constraint = constraint_of(manifest, trusted)
+    require_promise(promise, certificate, constraint, horizon, selection_of(manifest, base))
     ratios = promise["alpha_mu"], promise["alpha_p"]
     require_near(certificate.env_id, certificate.env_kwargs, world["env_kwargs"], *ratios)
     if world["max_episode_steps"] != certificate.max_horizon:
@@ -138,11 +210,38 @@ def _assemble(folder: Path, manifest: dict[str, Any], base_only: bool) -> Bundle
     if spaces["action"]["dtype"] not in _DTYPES:
         raise UserError("actions are floats: a rounding to others was not certified")
     bounds = Bounds.of_json(spaces["observation"], base.spec.observation_size)
-    task = None if damage is not None else _policy(contents, "task", manifest)
+    task = None if damage is not None else _task(contents, manifest)
     dtype = _DTYPES[spaces["action"]["dtype"]]
-    bundle = Bundle(manifest, base, task, constraint, horizon, bounds, dtype, damage)
-    bundle.behaviours()  # policies that do not fit each other are refused now
+    bundle = Bundle(manifest, base, task, constraint, horizon, bounds, dtype, damage, trusted)
+    bundle.require_fit()
     return bundle
+
+
+def constraint_of(manifest: dict[str, Any], trusted: Collection[str]) -> Constraint:
+    """The constraint that a manifest names; trusted: modules that may be imported for it.
+
+    Raises:
+        UserError: an unknown one, or whose module is neither imported nor trusted.
+    """
+    about = manifest["constraint"]
+    module = str(about["name"]).partition(":")[0]
+    return constraint_from_json(about, run_module=module in trusted)
+
+
+def selection_of(manifest: dict[str, Any], base: object) -> Selection | None:
+    """How the task policy chooses among candidates; None where it is a Gaussian.
+
+    Raises:
+        ValueError: no number of candidates, or one for a Gaussian.
+    """
+    count = manifest["task"].get("num_candidates")
+    if kind_of("task", manifest["files"]) is not SELECTOR_FILES:
+        if count is not None:
+            raise ValueError("num_candidates is stated for a policy that draws none")
+        return None
+    if type(count) is not int:
+        raise ValueError(f"num_candidates is {count!r}")
+    return Selection.around(count, base)
 
 
 def _contents(
@@ -158,18 +257,45 @@ def _contents(
             if not (base_only and name.startswith("task/")):
                 raise
             damage = str(error)
-    for name in REQUIRED:
+    for name in required(files):
         if name not in files:
             raise UserError(f"{name} is not in its {MANIFEST}")
     return contents, damage
 
 
+def _base(contents: dict[str, bytes], manifest: dict[str, Any]) -> FrozenGaussian | SamplerFile:
+    if kind_of("base", contents) is not SAMPLER_FILES:
+        return _policy(contents, "base", manifest)
+    (name,) = SAMPLER_FILES
+    found = sampler_from_bytes(contents[f"base/{name}"], Path("base") / name)
+    _require_named("base", found.digest, manifest)
+    return found
+
+
+def _task(contents: dict[str, bytes], manifest: dict[str, Any]) -> FrozenGaussian | Selector:
+    if kind_of("task", contents) is not SELECTOR_FILES:
+        return _policy(contents, "task", manifest)
+    document, weights = (contents[f"task/{name}"] for name in SELECTOR_FILES)
+    found, _ = selector_from_bytes(document, weights, Path("task"))
+    _require_named("task", found.digest, manifest)
+    if found.num_candidates != manifest["task"]["num_candidates"]:
+        raise UserError(
+            f"the task policy chooses among {found.num_candidates} candidates, not among "
+            f"{manifest['task']['num_candidates']}"
+        )
+    return found
+
+
 def _policy(contents: dict[str, bytes], who: str, manifest: dict[str, Any]) -> FrozenGaussian:
-    document, weights = (contents[f"{who}/{name}"] for name in POLICY_FILES)
+    document, weights = (contents[f"{who}/{name}"] for name in kind_of(who, contents))
     found = policy_from_bytes(document, weights, Path(who))
-    if found.digest != manifest[who]["digest"]:
-        raise UserError(f"the {who} policy is not the one that the manifest names")
+    _require_named(who, found.digest, manifest)
     return FrozenGaussian(found.network)
+
+
+def _require_named(who: str, digest: str, manifest: dict[str, Any]) -> None:
+    if digest != manifest[who]["digest"]:
+        raise UserError(f"the {who} policy is not the one that the manifest names")
 
 
 def _require_certified(manifest: dict[str, Any], certificate: Certificate) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,7 +17,10 @@ SCHEMA = "sport-ray/bundle/3"
 MANIFEST = "manifest.json"
 CERTIFICATE = "certificate.json"
 POLICY_FILES = ("policy.json", "policy.safetensors")
-REQUIRED = (CERTIFICATE, *(f"{who}/{name}" for who in ("base", "task") for name in POLICY_FILES))
+SAMPLER_FILES = ("sampler.json",)
+SELECTOR_FILES = ("selector.json", "selector.safetensors")
+KINDS = {"base": (POLICY_FILES, SAMPLER_FILES), "task": (POLICY_FILES, SELECTOR_FILES)}
+"""What each folder holds: one of these."""
 LARGEST_JSON, LARGEST_WEIGHTS = 2**26, 2**31
 """Bytes; nothing larger is taken into memory."""
 
@@ -53,6 +57,28 @@ def read_manifest(folder: Path, expect: str | None = None) -> dict[str, Any]:
     if expect is not None and document["digest"] != expect:
         raise UserError(f"{path} is another bundle: its digest is {plain(document['digest'])[:80]}")
     return dict(document)
+
+
+def kind_of(who: str, names: Collection[str]) -> tuple[str, ...]:
+    """The files of ``base`` or ``task`` among a bundle's; where none is there, a policy's.
+
+    Raises:
+        UserError: files of two kinds, of which one is not what acts.
+    """
+    found = [kind for kind in KINDS[who] if any(f"{who}/{name}" in names for name in kind)]
+    if len(found) > 1:
+        raise UserError(f"{who}/ holds {found[0][0]} and {found[1][0]}: only one of them can act")
+    return found[0] if found else POLICY_FILES
+
+
+def required(names: Collection[str]) -> tuple[str, ...]:
+    """All that a bundle with these files must have beside its manifest.
+
+    Raises:
+        UserError: files of two kinds.
+    """
+    folders = (f"{who}/{name}" for who in KINDS for name in kind_of(who, names))
+    return (CERTIFICATE, *folders)
 
 
 def read_file(folder: Path, name: str, expected: str) -> bytes:

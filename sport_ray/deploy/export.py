@@ -17,12 +17,20 @@ from sport_ray.canonical import digest, readable_json, write_atomic
 from sport_ray.certificates import Certificate, load_certificate
 from sport_ray.constraints import Constraint
 from sport_ray.deploy.bundle import read_bundle
-from sport_ray.deploy.bundle_files import CERTIFICATE, MANIFEST, POLICY_FILES, SCHEMA
-from sport_ray.deploy.promise import promise_of
+from sport_ray.deploy.bundle_files import (
+    CERTIFICATE,
+    MANIFEST,
+    POLICY_FILES,
+    SAMPLER_FILES,
+    SCHEMA,
+    SELECTOR_FILES,
+)
+from sport_ray.deploy.promise import Selection, promise_of
 from sport_ray.deploy.world import require_near
 from sport_ray.envs.making import make_environment
 from sport_ray.errors import UserError
-from sport_ray.policies import load_policy
+from sport_ray.samplers import SamplerFile, read_base
+from sport_ray.selection import Selector, load_task_policy
 from sport_ray.versions import versions
 
 
@@ -30,9 +38,10 @@ from sport_ray.versions import versions
 class Export:
     """What a bundle is made of.
 
-    base, task: folders of policies. certificate: the file; its table and signature beside it are
-    taken along. env_kwargs: of the world that the policy is for: the certificate's, or one within
-    the ratios α_μ, α_p of it. source: where it came from. evidence: what its evaluation found.
+    base: folder of a policy or a sampler; task: of a policy or a selector. certificate: the file;
+    its table and signature beside it are taken along. env_kwargs: of the world that the policy is
+    for: the certificate's, or one within the ratios α_μ, α_p of it. source: where it came from.
+    evidence: what its evaluation found.
     """
 
     base: Path
@@ -58,13 +67,31 @@ def write_bundle(out: Path, export: Export) -> str:
     if out.exists():
         raise UserError(f"folder {out} exists already: choose another with --out")
     certificate = load_certificate(export.certificate)
+    base, task = read_base(export.base), load_task_policy(export.task)
+    if isinstance(base, SamplerFile):
+        base.require_unchanged()
+    selection: Selection | None = None
+    about: dict[str, Any] = {"digest": task.digest}
+    if isinstance(task.policy, Selector):
+        selection = Selection.around(task.policy.num_candidates, base)
+        about["num_candidates"] = task.policy.num_candidates
     ratios = export.alpha_mu, export.alpha_p
-    promise = promise_of(certificate, export.constraint, export.horizon, *ratios)
+    promise = promise_of(certificate, export.constraint, export.horizon, *ratios, selection)
     require_near(certificate.env_id, certificate.env_kwargs, export.env_kwargs, *ratios)
     out.parent.mkdir(parents=True, exist_ok=True)
+    kinds: dict[str, tuple[str, ...]] = {
+        "base": SAMPLER_FILES if isinstance(base, SamplerFile) else POLICY_FILES,
+        "task": POLICY_FILES if selection is None else SELECTOR_FILES,
+    }
     temporary = out.with_name(f".{out.name}.{secrets.token_hex(8)}.tmp")
     try:
-        manifest = _write_files(temporary, export, certificate, promise)
+        manifest = {
+            **_described(export, certificate),
+            "base": {"digest": base.digest},
+            "task": about,
+            "promise": promise,
+            "files": _write_files(temporary, export, certificate, kinds),
+        }
         manifest["digest"] = digest(manifest)
         write_atomic(temporary / MANIFEST, readable_json(manifest))
         read_bundle(temporary)
@@ -75,13 +102,13 @@ def write_bundle(out: Path, export: Export) -> str:
 
 
 def _write_files(
-    folder: Path, export: Export, certificate: Certificate, promise: dict[str, Any]
-) -> dict[str, Any]:
-    """Copy the files; the manifest without its digest."""
+    folder: Path, export: Export, certificate: Certificate, kinds: dict[str, tuple[str, ...]]
+) -> dict[str, str]:
+    """Copy the files; the sha256 of each. kinds: the files of base and of task policy."""
     copied = {
         f"{who}/{name}": source / name
         for who, source in (("base", export.base), ("task", export.task))
-        for name in POLICY_FILES
+        for name in kinds[who]
     }
     copied[CERTIFICATE] = export.certificate
     beside = (f"{export.certificate.name}.sig", certificate.outcomes.file)
@@ -93,13 +120,16 @@ def _write_files(
         data = path.read_bytes()
         write_atomic(folder / name, data)
         files[name] = hashlib.sha256(data).hexdigest()
+    return files
+
+
+def _described(export: Export, certificate: Certificate) -> dict[str, Any]:
+    """What a manifest says of the study, the certificate and the world."""
     return {
         "schema": SCHEMA,
         "horizon": export.horizon,
         "constraint": export.constraint.to_json(),
         "property": certificate.property,
-        "base": {"digest": load_policy(export.base).digest},
-        "task": {"digest": load_policy(export.task).digest},
         "certificate": {"digest": certificate.digest},
         "spaces": _spaces(certificate, export),
         "world": {
@@ -107,11 +137,9 @@ def _write_files(
             "env_kwargs": export.env_kwargs,
             "max_episode_steps": certificate.max_horizon,
         },
-        "promise": promise,
         "source": export.source,
         "evidence": export.evidence,
         "versions": versions(),
-        "files": files,
     }
 
 

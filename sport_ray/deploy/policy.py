@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -19,7 +20,7 @@ from sport_ray.deploy.one_call_at_a_time import Turn
 from sport_ray.deploy.seeds import Seed, seed_words, stream
 from sport_ray.deploy.step import Played, StepRecord, draw
 from sport_ray.errors import UserError
-from sport_ray.rollouts.behaviour import Step
+from sport_ray.rollouts.behaviour import Draws, Step
 from sport_ray.text import plain
 
 Array = NDArray[np.float64]
@@ -57,7 +58,7 @@ class DeployedPolicy:
         self._turn = Turn()
         if log is not None:
             log.write("open", schema=SCHEMA, bundle=bundle.digest, horizon=bundle.horizon,
-                      family=bundle.base.spec.family.name,
+                      family=bundle.family.name,
                       constraint=bundle.manifest["constraint"], promise=bundle.promise,
                       on_breach=on_breach, outside=outside, damage=bundle.damage)  # fmt: skip
 
@@ -89,8 +90,8 @@ class DeployedPolicy:
         """The last step of this episode, in copies."""
         if self._last is None:
             return None
-        chosen, base = self._last.chosen.copy(), self._last.base.copy()
-        return self._last._replace(chosen=chosen, base=base, drawn=self._last.drawn.copy())
+        names = ("chosen", "base", "drawn", "action")
+        return self._last._replace(**{name: getattr(self._last, name).copy() for name in names})
 
     @property
     def _closed(self) -> bool:
@@ -165,16 +166,16 @@ class DeployedPolicy:
         guard, bundle = self._guard, self._bundle
         try:
             seen = guard.observe(observation)
-            played, step = self._distributions(seen, guard.admit())
+            may_task = guard.admit()
+            draws = self._draw(seen)
+            played, step = self._distributions(seen, may_task, draws)
         except BeyondPromise as error:
             self._write_breach(str(error))
             raise
-        spec = bundle.base.spec
-        noise = spec.family.draw_noise(self._random, 1, spec.action_size)
         try:
-            record = draw(bundle.constraint, guard.steps, played, step, noise, self._state,
+            record = draw(bundle.constraint, guard.steps, played, step, draws.noise, self._state,
                           guard.breach is None)  # fmt: skip
-            action = bundle.action(record.drawn)
+            action = bundle.action(record.action)
             line = {} if self._log is None else record.fields(seen)
         except ArithmeticError as error:
             self._next_stream()  # what was drawn has had its say
@@ -188,21 +189,48 @@ class DeployedPolicy:
         guard.steps += 1
         return action
 
-    def _distributions(self, seen: Array, may_task: bool) -> tuple[Played, Step]:
+    def _draw(self, seen: Array) -> Draws:
+        """What chance gives at an observation (O,): noise, and candidates where one is chosen.
+
+        Whoever acts in this step, the task policy or the base, draws the same, so that an audit
+        that draws again stays in step. What comes of it is decided afterwards.
+
+        Raises:
+            BeyondPromise: no candidates: the sampler failed, or the base policy is not finite.
+        """
+        actor = self._base if self._task is None else self._task
+        try:
+            return actor.draw(seen[None], [self._random])
+        except ValueError as error:
+            raise self._refuse_drawn(error) from None
+
+    def _distributions(self, seen: Array, may_task: bool, draws: Draws) -> tuple[Played, Step]:
         """What to sample from at an observation (O,), and whose it is.
+
+        Where the task policy gives no step, the base's is taken *with the same draws*. Of a
+        Gaussian the noise has had no say by then. Of candidates, whether the score fails may
+        depend on them; so others drawn in their place would favour some, beyond what the ratio
+        bounds. A uniform index of the same ones has the ratio 1 whatever they are, and the number
+        that it is drawn with has had no say either.
 
         Raises:
             BeyondPromise: the base policy's distribution is not finite there.
         """
         if may_task and self._task is not None:
             try:
-                return "task", self._task.step(seen[None], self._state)
+                taken = np.array([self._guard.steps])
+                return "task", self._task.step(seen[None], self._state, draws, taken)
             except (ArithmeticError, ValueError):
                 pass  # it cannot be shown to be within: the base policy's step
         try:
-            return "base", self._base.step(seen[None], self._state)
+            return "base", self._base.step(seen[None], self._state, draws)
         except ValueError as error:
-            raise self._guard.refuse(f"the observation is too large: {error}") from None
+            raise self._refuse_drawn(error) from None
+
+    def _refuse_drawn(self, error: ValueError) -> BeyondPromise:
+        """Refuse a step for which something was drawn: that is never used again."""
+        self._next_stream()
+        return self._guard.refuse(f"the base policy gives no action here: {error}")
 
     def end(self) -> None:
         """Say that the episode is over, so that acting on is refused."""
@@ -288,12 +316,13 @@ def load(
     outside: OnOutside = "refuse",
     log: str | Path | None = None,
     expect: str | None = None,
+    trust_module: str | Collection[str] = (),
 ) -> DeployedPolicy:
     """Read a bundle, check all of it, and give the policy that it holds.
 
     The certificate's bounds and the promise are computed again here; ``sport-ray verify FOLDER``
-    recomputes the certificate from its table of outcomes, too. A constraint of your own has to
-    be imported before.
+    recomputes the certificate from its table of outcomes, too. A constraint or a base sampler of
+    your own has to be imported before, or its module trusted; a sampler's code must be unchanged.
 
     Args:
         path: the folder that ``sport-ray export`` wrote.
@@ -303,11 +332,14 @@ def load(
             the manifest has it: "refuse", or "base" to let the base policy act, which is a breach.
         log: where to write an audit log (a new file), which ``sport-ray audit`` checks.
         expect: the bundle's digest, known from elsewhere.
+        trust_module: which modules may be imported if the bundle names them: one, or several.
 
     Raises:
         UserError: files that are missing, altered, or that do not fit together.
     """
-    bundle = read_bundle(Path(path), expect=expect, base_only=on_breach == "base")
+    bundle = read_bundle(
+        Path(path), expect=expect, base_only=on_breach == "base", trust_module=trust_module
+    )
     if log is None:
         return DeployedPolicy(bundle, on_breach, None, outside)
     opened = AuditLog(Path(log))

@@ -4,26 +4,51 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from sport_ray.bounds.arguments import require_real
 from sport_ray.certificates import Certificate
 from sport_ray.certificates.promise import promised
 from sport_ray.constraints import Constraint
 from sport_ray.errors import UserError
+from sport_ray.families import Categorical
+from sport_ray.samplers import SamplerFile
 
 ROUNDING = 1e-9
 """Relative: another version of a library may round a bound otherwise, by far less."""
 
 
+class Selection(NamedTuple):
+    """A policy that chooses among ``num_candidates`` actions; base: what draws them, in words."""
+
+    num_candidates: int
+    base: str
+
+    @classmethod
+    def around(cls, num_candidates: int, base: object) -> Selection:
+        """Around a base policy, or a sampler of the user's."""
+        words = "the base policy"
+        if isinstance(base, SamplerFile):
+            words = f"the base sampler {base.spec.entry!r}"
+        return cls(num_candidates, words)
+
+
 def promise_of(
-    certificate: Certificate, constraint: Constraint, horizon: int, alpha_mu: float, alpha_p: float
+    certificate: Certificate,
+    constraint: Constraint,
+    horizon: int,
+    alpha_mu: float,
+    alpha_p: float,
+    selection: Selection | None = None,
 ) -> dict[str, Any]:
     """The bound on one episode's violation probability, what it rests on, and both in words.
 
     Raises:
-        UserError: nothing is promised, or the certificate does not cover the horizon.
+        UserError: nothing is promised (for a choice among candidates), or the certificate does
+            not cover the horizon.
     """
+    if selection is not None:
+        constraint.require_family(Categorical)
     bound = promised(certificate, constraint, horizon, alpha_mu, alpha_p)
     if bound is None:
         raise UserError(
@@ -40,21 +65,44 @@ def promise_of(
         "eps_base": certificate.eps_base(horizon),
         "alpha_mu": alpha_mu,
         "alpha_p": alpha_p,
-        "theorem": ": ".join(filter(None, (constraint.title, constraint.formula))),
-        "statement": statement(certificate, horizon, bound),
+        "theorem": theorem(constraint, selection),
+        "statement": statement(certificate, horizon, bound, selection),
     }
 
 
-def statement(certificate: Certificate, horizon: int, bound: float) -> str:
-    """The promise in words."""
+def theorem(constraint: Constraint, selection: Selection | None = None) -> str:
+    """Which bound, and what its ratio is of."""
+    found = ": ".join(filter(None, (constraint.title, constraint.formula)))
+    if selection is None:
+        return found
     return (
+        f"{found}; by selection: the ratio is that of an index among {selection.num_candidates} "
+        "actions of the base to a uniform one"
+    )
+
+
+def statement(
+    certificate: Certificate, horizon: int, bound: float, selection: Selection | None = None
+) -> str:
+    """The promise in words."""
+    said = (
         f"P(one episode violates {certificate.property!r} within {horizon} steps) ≤ {bound!r}, "
         f"with confidence 1 − {certificate.beta:g}, in the world named here"
+    )
+    if selection is None:
+        return said
+    return (
+        f"{said}, of the policy that draws {selection.num_candidates} actions of {selection.base} "
+        "and plays one of them: their number and what draws them are part of it"
     )
 
 
 def require_promise(
-    stated: Mapping[str, Any], certificate: Certificate, constraint: Constraint, horizon: int
+    stated: Mapping[str, Any],
+    certificate: Certificate,
+    constraint: Constraint,
+    horizon: int,
+    selection: Selection | None = None,
 ) -> float:
     """Refuse a promise that is not what follows from certificate, constraint, T and world.
 
@@ -63,7 +111,8 @@ def require_promise(
     Raises:
         UserError: says which numbers do not fit.
     """
-    found = promise_of(certificate, constraint, horizon, stated["alpha_mu"], stated["alpha_p"])
+    ratios = stated["alpha_mu"], stated["alpha_p"]
+    found = promise_of(certificate, constraint, horizon, *ratios, selection)
     if any(stated[name] != found[name] for name in ("eps_base", "beta")):
         raise UserError("the promise states another ε_base or β than the certificate")
     bound = require_real("bound", stated["bound"])
@@ -72,6 +121,7 @@ def require_promise(
             f"the promise {bound} does not follow: certificate, constraint {constraint.name!r} and "
             f"world give {found['bound']:.9g}"
         )
-    if stated != {**found, "bound": bound, "statement": statement(certificate, horizon, bound)}:
+    said = statement(certificate, horizon, bound, selection)
+    if stated != {**found, "bound": bound, "statement": said}:
         raise UserError("the promise in words is not the one in numbers")
     return float(found["bound"])

@@ -31,7 +31,9 @@ class StepRecord(NamedTuple):
     state: tuple[float, ...]
     chosen: Distribution  # what was sampled from, one member, and the base policy's
     base: Distribution
-    drawn: Array  # before the action mapping
+    drawn: Array  # an action before the action mapping, or the index of a candidate, (1,)
+    action: Array  # before the action mapping: what was drawn, or the candidate of that index
+    candidates: int | None = None  # how many there were; None where none was chosen among
 
     @property
     def left(self) -> float:
@@ -40,12 +42,17 @@ class StepRecord(NamedTuple):
 
     def fields(self, seen: Array) -> dict[str, Any]:
         """The step as a log has it, with the observation (O,) that it was for."""
-        own = {"chosen": _listed(self.chosen)} if self.played == "task" else {}
+        own: dict[str, Any] = {}
+        if self.played == "task":
+            own["chosen"] = _listed(self.chosen)
+        if self.candidates is None:
+            own["base"] = _listed(self.base)
+        else:  # the base is uniform
+            own |= {"candidates": self.candidates, "action": self.action.tolist()}
         return {
             "step": self.step,
             "played": self.played,
             "observation": seen.astype("<f4").tobytes().hex(),
-            "base": _listed(self.base),
             "drawn": self.drawn.tolist(),
             "limit": _number(self.limit),
             "max_log_ratio": _number(self.max_log_ratio),
@@ -60,7 +67,7 @@ def draw(
     constraint: Constraint, number: int, played: Played, step: Step, noise: Array, state: Array,
     promised: bool,
 ) -> StepRecord:  # fmt: skip
-    """Draw with noise (1, M) and charge it to the state (1, S), of a step after ``number`` others.
+    """Draw with noise (1, K) and charge it to the state (1, S), of a step after ``number`` others.
 
     promised: whether the episode is within the promise; outside nothing is charged.
 
@@ -77,9 +84,11 @@ def draw(
         cost, state = float(costs[0]), constraint.spend(state, costs)
     ratio = float(step.max_log_ratio[0])
     after = tuple(state[0].tolist())
+    options = None if step.candidates is None else step.candidates.shape[1]
     return StepRecord(
-        number, played, limit, ratio, cost, after, step.chosen[0], step.base[0], drawn[0]
-    )
+        number, played, limit, ratio, cost, after, step.chosen[0], step.base[0], drawn[0],
+        step.played(drawn)[0], options,
+    )  # fmt: skip
 
 
 def _listed(member: Distribution) -> dict[str, list[float]]:

@@ -6,7 +6,7 @@ No environment is made, and no module that the bundle names is imported.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,13 @@ from sport_ray.bounds import scenario_bound, scenario_lower_bound
 from sport_ray.certificates import Certificate, load_certificate
 from sport_ray.certificates.promise import REFUTATION_LEVEL
 from sport_ray.certificates.verify import Check, verify_certificate
-from sport_ray.constraints import constraint_from_json
-from sport_ray.deploy.bundle import read_bundle
-from sport_ray.deploy.bundle_files import CERTIFICATE, MANIFEST, REQUIRED, read_file, read_manifest
+from sport_ray.deploy.bundle import constraint_of, read_bundle, selection_of
+from sport_ray.deploy.bundle_files import CERTIFICATE, MANIFEST, read_file, read_manifest, required
 from sport_ray.deploy.promise import require_promise
 from sport_ray.deploy.world import require_near
 from sport_ray.errors import UserError
+from sport_ray.samplers import SamplerFile, read_base
+from sport_ray.sources import source_file
 from sport_ray.text import plain
 from sport_ray.versions import versions
 
@@ -31,20 +32,23 @@ _WRONG = (
 )  # fmt: skip
 
 
-def verify_bundle(path: Path) -> list[Check]:
+def verify_bundle(path: Path, *, trust: Collection[str] = ()) -> list[Check]:
     """Check everything that a bundle's promise rests on, from the manifest to the outcome table.
 
     Manifest (its digest, byte for byte), every file's sha256 (missing is told from altered), files
     that nobody names, that all fits together and can be loaded, the certificate's own checks
     (recounted from its table where that is in the bundle), the promise recomputed from
     certificate, constraint and world, and the evidence from its counts. What cannot be known from
-    the folder is a check that was not made.
+    the folder is a check that was not made. The code of a user's sampler is compared, never run.
+
+    trust: the module of a constraint of the user's, if it may be imported.
     """
     folder = Path(path)
     manifest, first = _manifest(folder)
     if manifest is None:
         return [first]
-    checks = [first, *_files(folder, manifest), _check("loads", lambda: _loads(folder))]
+    checks = [first, *_files(folder, manifest), _check("loads", lambda: _loads(folder, trust))]
+    checks += _sampler(folder)
     checks += _certificate(folder, manifest)
     try:
         certificate = load_certificate(folder / CERTIFICATE)
@@ -52,7 +56,7 @@ def verify_bundle(path: Path) -> list[Check]:
         checks += [Check(name, None, "there is no certificate to compute it from")
                    for name in ("promise", "world")]  # fmt: skip
     else:
-        checks.append(_check("promise", lambda: _promise(certificate, manifest)))
+        checks.append(_check("promise", lambda: _promise(folder, certificate, manifest, trust)))
         checks.append(_world(certificate, manifest))
     checks.append(_evidence(manifest))
     trusted = "observation bounds and type of actions: as the manifest has them"
@@ -81,7 +85,11 @@ def _manifest(folder: Path) -> tuple[dict[str, Any] | None, Check]:
 
 def _files(folder: Path, manifest: Mapping[str, Any]) -> list[Check]:
     named, wrong = manifest["files"], []
-    for name in (*REQUIRED, *(n for n in named if n not in REQUIRED)):
+    try:
+        needed = required(named)
+    except UserError as error:
+        needed, wrong = (), [_reason(error)]
+    for name in (*needed, *(n for n in named if n not in needed)):
         if name not in named:
             wrong.append(f"{name} is not in {MANIFEST}")
             continue
@@ -102,9 +110,26 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(names[:5])}{rest}: not of the bundle, move it elsewhere"
 
 
-def _loads(folder: Path) -> str:
-    bundle = read_bundle(folder)
+def _loads(folder: Path, trust: Collection[str]) -> str:
+    bundle = read_bundle(folder, trust_module=trust)
     return f"policies, certificate, constraint and promise fit together, T = {bundle.horizon}"
+
+
+def _sampler(folder: Path) -> list[Check]:
+    """Whether the code of a user's sampler is here, as it was certified."""
+    name = "base code"
+    try:
+        base = read_base(folder / "base")
+    except _WRONG:  # said by the others
+        return []
+    if not isinstance(base, SamplerFile):
+        return []
+    missing = [one for one in base.spec.code if source_file(one) is None]
+    if missing:
+        told = f"{', '.join(missing)} not here: it has to be where the policy acts"
+        return [Check(name, None, plain(told)[:400])]
+    listed = ", ".join(base.spec.code)
+    return [_check(name, lambda: base.require_unchanged() or plain(f"unchanged: {listed}"))]
 
 
 def _certificate(folder: Path, manifest: Mapping[str, Any]) -> list[Check]:
@@ -125,9 +150,12 @@ def _certificate(folder: Path, manifest: Mapping[str, Any]) -> list[Check]:
     return [Check(f"certificate: {c.name}", c.passed, plain(c.detail)) for c in found]
 
 
-def _promise(certificate: Certificate, manifest: Mapping[str, Any]) -> str:
-    constraint, horizon = constraint_from_json(manifest["constraint"]), manifest["horizon"]
-    bound = require_promise(manifest["promise"], certificate, constraint, horizon)
+def _promise(
+    folder: Path, certificate: Certificate, manifest: dict[str, Any], trust: Collection[str]
+) -> str:
+    constraint, horizon = constraint_of(manifest, trust), manifest["horizon"]
+    selection = selection_of(manifest, read_base(folder / "base"))
+    bound = require_promise(manifest["promise"], certificate, constraint, horizon, selection)
     return f"{bound:.6g} within {horizon} steps: from certificate, {constraint.name} and world"
 
 

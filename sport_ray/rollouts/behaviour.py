@@ -146,7 +146,10 @@ class BaseBehaviour:
 
 
 class SamplerBehaviour:
-    """A base that can only be sampled: it plays the one action that it draws."""
+    """A base that can only be sampled: it plays the one action that it draws.
+
+    Of several candidates, drawn for somebody else's choice, it plays any with one probability.
+    """
 
     def __init__(self, sampler: BaseSampler) -> None:
         self.sampler = sampler
@@ -178,12 +181,13 @@ class SamplerBehaviour:
         draws: Draws | None = None,
         taken: Steps | None = None,
     ) -> Step:
-        """The choice among one."""
+        """The uniform choice, as a rule among one."""
         assert draws is not None
-        count = len(observation)
-        only = Categorical.uniform(count, 1)
+        assert draws.candidates is not None
+        count, options = draws.candidates.shape[:2]
+        any_ = Categorical.uniform(count, options)
         none = np.zeros(count)
-        return Step(only, only, only, none, none, np.zeros(count, dtype=bool), draws.candidates)
+        return Step(any_, any_, any_, none, none, np.zeros(count, dtype=bool), draws.candidates)
 
     def spend(self, state: Array, step: Step, drawn: Array) -> Array:
         """No state."""

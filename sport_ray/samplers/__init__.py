@@ -14,6 +14,7 @@ from sport_ray.samplers.base_file import (
 )
 from sport_ray.samplers.policy import PolicySampler
 from sport_ray.samplers.sampler import BaseSampler
+from sport_ray.samplers.trust import trust_module
 from sport_ray.samplers.user import SamplerSpec, UserSampler
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "read_base",
     "sampler_of",
     "save_sampler",
+    "trust_module",
 ]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import sys
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from sport_ray.envs.values import described
 from sport_ray.errors import UserError
 from sport_ray.policies.actions import ActionMapping
+from sport_ray.samplers.entry import ENTRY, Draw, resolved, telling
 from sport_ray.samplers.sampler import Array, BaseSampler
-
-_FORM = "it must be a function (observation, count, generator) or a class with that method 'sample'"
+from sport_ray.samplers.trust import is_trusted
 
 
 class SamplerSpec(BaseModel):
@@ -26,7 +24,7 @@ class SamplerSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    entry: str = Field(pattern=r"^[^\W\d][\w.]*:[^\W\d]\w*$")
+    entry: str = Field(pattern=f"^{ENTRY}$")
     arguments: dict[str, Any] = Field(default_factory=dict)
     observation_size: int = Field(ge=1)
     action_size: int = Field(ge=1)
@@ -41,77 +39,84 @@ class SamplerSpec(BaseModel):
 class UserSampler(BaseSampler):
     """What the user's function or class draws, checked: finite actions of the right shape.
 
-    The actions are the environment's own; nothing maps them. The user's code is imported at the
-    first draw, in whatever process that is.
+    The observation is rounded to float32, as Gaussian policies see it, and is theirs to write into.
+    The actions are the environment's own: nothing maps or clips them. The user's code is imported
+    at the first draw, in whatever process that is.
 
-    run_module: import the module. Only for names that the user wrote, in a study: a name in a file
-    of somebody else would run their choice of module.
+    run_module: whether the module may be imported. Only for names that the user wrote, in a study:
+    a name in a file of somebody else would run their choice of code. Otherwise ``trust_module``
+    decides.
 
     Raises:
-        UserError: a module that is not to be run, or that cannot be imported.
+        UserError: a module that is not to be run.
     """
 
     def __init__(self, spec: SamplerSpec, *, run_module: bool = False) -> None:
         self.spec = spec
         self.observation_size, self.action_size = spec.observation_size, spec.action_size
         self.action_mapping = ActionMapping("none")
-        if not run_module and spec.module not in sys.modules:
+        if not run_module and not is_trusted(spec.module):
             raise UserError(
-                f"base sampler {spec.entry!r} is defined in the module {spec.module!r}, which is "
-                "not imported because a file names it: read it, and import it first if you trust it"
+                f"base sampler {spec.entry!r} is code in the module {spec.module!r}, which is not "
+                "run because a file names it: read it; if you trust it say --trust-module "
+                f"{spec.module}, or sport_ray.samplers.trust_module({spec.module!r}) in Python"
             )
-        self._drawn: Any = None
+        self._draw: Draw | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the user's object: another process makes its own."""
-        return {**self.__dict__, "_drawn": None}
+        return {**self.__dict__, "_draw": None}
+
+    def ready(self) -> None:
+        """Find the user's code and make their object now, not at the first draw.
+
+        Raises:
+            UserError: code that cannot be found or fails.
+        """
+        if self._draw is None:
+            self._draw = resolved(self.spec.entry, self.spec.arguments)
 
     def sample(self, observation: Array, count: int, generator: np.random.Generator) -> Array:
         """Actions (count, D) at an observation (O,).
 
         Raises:
-            UserError: code that fails, or actions of another shape or that are not finite.
+            UserError: code that cannot be found or fails, or actions of another shape or that are
+                not finite numbers.
         """
-        if self._drawn is None:
-            self._drawn = self._resolved()
-        given = observation.copy()  # theirs to write into
-        try:
-            found = np.array(self._drawn(given, count, generator), dtype=np.float64)
-        except Exception as error:  # the user's own code
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-            raise UserError(f"base sampler {self.spec.entry!r} failed: {reason}") from error
-        if found.shape != (count, self.action_size):
+        self.ready()
+        assert self._draw is not None
+        with np.errstate(over="ignore"):  # what overflows is inf and is refused
+            given = observation.astype(np.float32).astype(np.float64)
+        if not np.isfinite(given).all():
+            at = int(np.argmin(np.isfinite(given)))
             raise UserError(
-                f"base sampler {self.spec.entry!r} gave actions of shape {found.shape}, expected "
-                f"{(count, self.action_size)}: (count, entries of an action)"
+                f"an observation is {observation[at]} at entry {at}: the environment must return "
+                "observations that are finite in float32"
             )
-        if not np.isfinite(found).all():
+        with telling(f"{self._name} failed"):
+            drawn = self._draw(given, count, generator)
+        return self._checked(drawn, count)
+
+    @property
+    def _name(self) -> str:
+        return f"base sampler {self.spec.entry!r}"
+
+    def _checked(self, drawn: Any, count: int) -> Array:
+        with telling(f"{self._name} gave {described(drawn)}"):
+            array = np.asarray(drawn)
+        if array.dtype.kind not in "iuf" or isinstance(drawn, np.ma.MaskedArray):
+            raise UserError(f"{self._name} gave {described(drawn)}: expected an array of numbers")
+        expected = (count, self.action_size)
+        if array.shape != expected:
             raise UserError(
-                f"base sampler {self.spec.entry!r} gave the action "
-                f"{found[~np.isfinite(found).all(axis=1)][0].tolist()}: actions must be finite"
+                f"{self._name} gave actions of shape {array.shape}, expected {expected}: count = "
+                f"{count} actions of {self.action_size} entries"
+            )
+        with np.errstate(over="ignore"):
+            found = np.array(array, dtype=np.float64)  # a copy: the user may keep theirs
+        bad = ~np.isfinite(found).all(axis=1)
+        if bad.any():
+            raise UserError(
+                f"{self._name} gave the action {found[bad][0].tolist()}: actions must be finite"
             )
         return found
-
-    def _resolved(self) -> Any:
-        """The function (observation, count, generator) → actions."""
-        name, arguments = self.spec.entry.partition(":")[2], self.spec.arguments
-        where = f"base sampler {self.spec.entry!r}"
-        try:
-            module = importlib.import_module(self.spec.module)
-        except Exception as error:  # the user's own code
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-            raise UserError(f"{where}: cannot import {self.spec.module!r}: {reason}") from error
-        found = getattr(module, name, None)
-        if inspect.isclass(found):
-            try:
-                made = found(**arguments)
-            except Exception as error:  # the user's own code
-                reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-                raise UserError(f"{where}: cannot be made of {arguments}: {reason}") from error
-            found, arguments = getattr(made, "sample", None), {}
-        if not callable(found):
-            raise UserError(f"{where} is {found!r}: {_FORM}")
-        function = found
-        return lambda observation, count, generator: function(
-            observation, count, generator, **arguments
-        )

@@ -70,6 +70,9 @@ class SelectionBehaviour:
         assert draws is not None
         assert draws.candidates is not None
         assert taken is not None
+        # What policies see, transitions keep and an audit log holds.
+        with np.errstate(over="ignore"):
+            observation = observation.astype(np.float32).astype(np.float64)
         limits = self.constraint.limits(state)
         weights = self._score.log_weights(observation, draws.candidates, limits, taken)
         best = weights.max(axis=1)
@@ -84,9 +87,9 @@ class SelectionBehaviour:
         bounds = torch.from_numpy(limits)
         chosen = self.constraint.project(base, task, bounds)
         log_ratio = chosen.max_log_ratio(base).numpy()
-        within = self.constraint.within(chosen, base, bounds)
-        within &= torch.from_numpy(log_ratio <= self.constraint.log_ratio_limit)
-        if not bool(within.all()):
+        within = self.constraint.within(chosen, base, bounds).numpy()
+        within = within & (log_ratio <= self.constraint.log_ratio_limit)
+        if not within.all():
             raise ArithmeticError(
                 f"log ratio {np.max(log_ratio)} exceeds {limits[~within].min()}: the projection "
                 "left its limit"

@@ -11,6 +11,7 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+import sport_ray.selection.scores  # noqa: F401  each registers itself, for whoever reads one
 from sport_ray.canonical import digest, write_atomic, write_json
 from sport_ray.errors import UserError
 from sport_ray.selection.score import Score, score_class

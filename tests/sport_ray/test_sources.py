@@ -212,3 +212,9 @@ def test_what_is_recorded_does_not_depend_on_what_a_process_has_loaded():
         for before in ("", "import aiohttp, mlflow, pytest, ray\n")
     )
     assert first == second != ""
+
+
+def test_the_program_that_runs_a_module_is_no_part_of_it(project):
+    """Most scripts end so; the certificate would name whatever program made it."""
+    project(t_env=env(inside="pass") + "    if __name__ == '__main__':\n        print()\n")
+    assert "__main__" not in environment_sources("t_env:src_test/E-v0").code

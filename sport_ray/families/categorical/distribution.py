@@ -12,6 +12,7 @@ What is written to a file is the law.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -26,6 +27,15 @@ from sport_ray.families.family import Array, Numbers, TwoSided, as_array
 _NEAR = 1e-5
 """Of the base's probability: what another processor may round otherwise."""
 _LOG_ERROR = 8.0 * 2.0**-53
+
+
+@functools.lru_cache(maxsize=64)
+def _uniform_row(size: int) -> Array:
+    """(1, n), read-only: every step of an episode has the same one."""
+    each, more = divmod(2**52, size)
+    row: Array = ((each + (np.arange(size) < more)) / UNITS)[None]
+    row.setflags(write=False)
+    return row
 
 
 class Categorical(TwoSided):
@@ -58,9 +68,9 @@ class Categorical(TwoSided):
         """
         if size < 1:
             raise ValueError(f"a categorical needs one outcome at least, got {size}")
-        each, more = divmod(2**52, size)
-        row = (each + (np.arange(size) < more)) / UNITS
-        return cls(np.tile(row, (count, 1)))
+        if count == 1:
+            return cls(_uniform_row(size).copy())
+        return cls(np.tile(_uniform_row(size), (count, 1)))
 
     @classmethod
     def of_log_weights(cls, log_weights: Numbers) -> Self:
@@ -173,8 +183,13 @@ class Categorical(TwoSided):
         [0.69314718056]
         """
         index = action.astype(np.int64)
-        mine, its = np.broadcast_arrays(self.arrays()[0], base.arrays()[0])
-        p, q = (np.take_along_axis(x, index, axis=-1)[..., 0] for x in (mine, its))
+        mine, its = self.arrays()[0], base.arrays()[0]
+        if mine.shape == its.shape and mine.ndim == index.ndim == 2 and len(index) == len(mine):
+            at = np.arange(len(mine)), index[:, 0]  # rows: what follows takes longer than all else
+            p, q = mine[at], its[at]
+        else:
+            mine, its = np.broadcast_arrays(mine, its)
+            p, q = (np.take_along_axis(x, index, axis=-1)[..., 0] for x in (mine, its))
         with np.errstate(divide="ignore", invalid="ignore"):
             found: Array = np.where(p == q, 0.0, np.log(p / q))
         return found

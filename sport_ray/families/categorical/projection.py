@@ -118,8 +118,26 @@ def _round(log_weights: Numbers) -> Array:
     return found.reshape(*lead, logw.shape[-1])
 
 
+def _are_rows(given: tuple[Numbers, ...]) -> bool:
+    """Whether all are contiguous float64 arrays of one shape (N, n), n > 0."""
+    shape = given[0].shape
+    return (
+        len(shape) == 2
+        and shape[1] > 0
+        and all(
+            isinstance(x, np.ndarray)
+            and x.dtype == np.float64
+            and x.shape == shape
+            and x.flags.c_contiguous
+            for x in given
+        )
+    )
+
+
 def _rows(*given: Numbers) -> tuple[list[Array], tuple[int, ...]]:
     """As contiguous arrays (N, n), the last (1, n) where it is one row; and the leading shape."""
+    if _are_rows(given):  # an episode's step: the rest takes longer than the kernels
+        return list(given), given[0].shape[:1]  # type: ignore[arg-type]
     arrays = [as_array(x, np.float64) for x in given]
     size = arrays[0].shape[-1] if arrays[0].ndim else 0
     if size == 0 or any(x.ndim == 0 or x.shape[-1] != size for x in arrays):

@@ -16,7 +16,6 @@ from safetensors.torch import save
 
 from sport_ray.constraints import Constraint
 from sport_ray.errors import UserError
-from sport_ray.families import Distribution
 from sport_ray.policies import FrozenGaussian, GaussianNetwork, PolicySpec
 from sport_ray.policies.store import network_from_bytes
 from sport_ray.rollouts.behaviour import Steps
@@ -61,9 +60,8 @@ class TaskDensity(Score):
     ) -> Array:
         """Log t/b of every candidate, nats."""
         assert self._base is not None
-        laws = self._task.distribution(observation), self._base.distribution(observation)
-        found: Array = _of_candidates(laws[0], candidates) - _of_candidates(laws[1], candidates)
-        return found
+        task, base = self._task.distribution(observation), self._base.distribution(observation)
+        return task[:, None].log_ratio(base[:, None], candidates)
 
     def to_json(self) -> dict[str, Any]:
         """The task policy's architecture."""
@@ -80,9 +78,3 @@ class TaskDensity(Score):
         weights = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
         with torch.random.fork_rng(devices=[]):  # reading a file is not a draw
             return cls(network_from_bytes(spec, save(weights)))
-
-
-def _of_candidates(laws: Distribution, candidates: Array) -> Array:
-    """Log densities (n, M), float64."""
-    found: Array = laws[:, None].log_prob(torch.from_numpy(candidates)).numpy()
-    return found

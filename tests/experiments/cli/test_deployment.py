@@ -30,6 +30,8 @@ from sport_ray.experiments.sweep.grid import plan_jobs
 from sport_ray.policies import FrozenGaussian, load_policy, save_policy
 from sport_ray.rollouts import BaseBehaviour, OutcomeTotals, ScenarioPlan, Tally, run_scenarios
 from sport_ray.rollouts.table_file import OutcomeWriter, file_sha256
+from sport_ray.selection import Selector, TaskPolicy, save_task_policy, task_policy_digest
+from sport_ray.selection.scores import TaskDensity
 
 BASE = Path(experiments.__file__).parent / "bases" / "point_reach_avoid"
 STUDY = {
@@ -49,19 +51,38 @@ STUDY = {
 }
 
 
+CHOOSING = {
+    **STUDY,
+    "task_policies": {"task_density": {"candidates": 8}},
+    "sweep": {"alphas": [1.02], "constraints": ["ratio"], "horizons": [20], "seeds": [0]},
+}
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A result folder with a record for every cell of a small study; the last one failed."""
-    root = tmp_path_factory.mktemp("results")
-    study = Study.model_validate(STUDY)
+    return written(tmp_path_factory.mktemp("results"), STUDY, load_policy(BASE).network)
+
+
+@pytest.fixture(scope="module")
+def choosing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of a study that chooses among candidates."""
+    selector = Selector(8, TaskDensity(load_policy(BASE).network))
+    return written(tmp_path_factory.mktemp("choosing"), CHOOSING, selector, failed=False)
+
+
+def written(root: Path, of: dict[str, Any], policy: TaskPolicy, failed: bool = True) -> Path:
+    """A result folder with a record for every cell; failed: whether the last one did."""
+    study = Study.model_validate(of)
     write_json(root / "study.json", study.model_dump(mode="json"))
     plan = ScenarioPlan(
         env_id="sport_ray/PointReachAvoid-v0", env_kwargs={"layout": "fixed"},
         property="(!hazard) U goal", horizon=20, root_seed=0, purpose="certify",
     )  # fmt: skip
     base = load_policy(BASE)
-    digest = save_policy(root / "base", base.network, {})
-    save_policy(root / "policies" / digest[:16], base.network, {})
+    save_policy(root / "base", base.network, {})
+    digest = task_policy_digest(policy)
+    save_task_policy(root / "policies" / digest[:16], policy, {})
     totals = OutcomeTotals(20)
     outcomes = run_scenarios(plan, BaseBehaviour(FrozenGaussian(base.network)), 0, 300)
     totals.add(outcomes)
@@ -77,7 +98,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cells = [cell for job in plan_jobs(study, certificate) for cell in job.cells]
     for number, cell in enumerate(cells):
         cell_id = cell.id
-        last = number == len(cells) - 1
+        last = failed and number == len(cells) - 1
         record = {
             "cell_id": cell_id,
             "status": "failed" if last else "finished",
@@ -150,6 +171,25 @@ def test_a_cell_goes_out_and_acts(name: str, results: Path, tmp_path: Path) -> N
     assert status == 1
     assert "does not hold: chain" in output
     assert "line 3" in output
+
+
+def test_a_cell_that_chooses_goes_out_acts_and_is_audited(choosing: Path, tmp_path: Path) -> None:
+    cell_id = wanted(choosing, "ratio")
+    out, log = tmp_path / "out", tmp_path / "log.jsonl"
+    status, output = run("export", cell_id, "--results", choosing, "--out", out)
+    assert (status, "bundle written" in output) == (0, True), output
+    status, output = run("verify", out)
+    assert (status, output.endswith("out holds")) == (0, True), output
+    policy = load(out, log=log)
+    assert policy.bundle.manifest["source"]["source"] == "task_density"
+    assert policy.bundle.manifest["task"]["num_candidates"] == 8
+    policy.reset(0)
+    policy.act([0.1] * 44)
+    assert policy.last is not None
+    assert policy.last.candidates == 8
+    digest = policy.close()
+    status, output = run("audit", log, "--bundle", out, "--digest", digest)
+    assert (status, output.endswith("log.jsonl holds")) == (0, True), output
 
 
 def test_a_cell_may_be_named_by_its_folder(results: Path, tmp_path: Path) -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from sport_ray.experiments.sweep.trials import DISK_FULL, StudyTrial, _reason
+from sport_ray.experiments.sweep.trials import (
+    DISK_FULL,
+    StudyTrial,
+    _go_where_ray_was_started,
+    _reason,
+)
 
 
 class Raising(StudyTrial):
@@ -27,6 +33,22 @@ def test_a_full_disk_is_reported_and_any_other_error_raised():
     assert Raising(wrapped).step()[DISK_FULL]
     with pytest.raises(ArithmeticError, match="diverged"):
         Raising(ArithmeticError("training diverged")).step()
+
+
+def test_a_trial_runs_where_the_study_was_started(tmp_path, monkeypatch):
+    """Files that its arguments name are relative to that folder, in cells as when certifying."""
+    started, trial = tmp_path / "started", tmp_path / "trial"
+    for folder in (started, trial):
+        folder.mkdir()
+    monkeypatch.chdir(trial)  # as Tune does
+    _go_where_ray_was_started()
+    assert Path.cwd() == trial
+    monkeypatch.setenv("TUNE_ORIG_WORKING_DIR", str(started))
+    _go_where_ray_was_started()
+    assert Path.cwd() == started
+    monkeypatch.setenv("TUNE_ORIG_WORKING_DIR", str(tmp_path / "gone"))
+    _go_where_ray_was_started()
+    assert Path.cwd() == started
 
 
 def test_why_a_trial_died_is_the_last_line_of_its_error(tmp_path):

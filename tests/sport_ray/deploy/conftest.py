@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pytest
@@ -16,10 +17,42 @@ from sport_ray.constraints import Constraint, constraint_from_json
 from sport_ray.deploy.export import Export, write_bundle
 from sport_ray.policies import FrozenGaussian, GaussianNetwork, load_policy, save_policy
 from sport_ray.policies.network import widened
-from sport_ray.rollouts import BaseBehaviour, OutcomeTotals, ScenarioPlan, Tally, run_scenarios
+from sport_ray.rollouts import (
+    BaseBehaviour,
+    Behaviour,
+    OutcomeTotals,
+    ScenarioPlan,
+    Tally,
+    base_behaviour,
+    run_scenarios,
+)
+from sport_ray.samplers import SamplerSpec, read_base, save_sampler
+from sport_ray.selection import SCORES, Score, Selector
+from sport_ray.selection.scores import TaskDensity
+from sport_ray.sources import file_digest
 
 BASE = Path(experiments.__file__).parent / "bases" / "point_reach_avoid"
 HORIZON, COUNT = 20, 300
+CANDIDATES = 24
+MODULE = "sampler_of_deploy_tests"
+SAMPLER = '''
+"""A controller and one of three disturbances to each of its numbers."""
+
+import numpy as np
+
+from sport_ray.policies import FrozenGaussian, load_policy
+
+
+class Disturbed:
+    def __init__(self, controller, size):
+        self.controller = FrozenGaussian(load_policy(controller).network)
+        self.size = size
+
+    def sample(self, observation, count, generator):
+        mean = self.controller.distribution(observation[None]).arrays()[0]
+        noise = generator.choice([-self.size, 0.0, self.size], size=(count, 2))
+        return 0.8 * np.tanh(mean) + noise
+'''
 CONSTRAINTS: dict[str, dict[str, Any]] = {
     "ratio": {"alpha": 1.02},
     "gauss_renyi": {"alpha": 1.03},
@@ -55,18 +88,24 @@ def certified(plan: ScenarioPlan, tmp_path_factory: pytest.TempPathFactory) -> P
     folder = tmp_path_factory.mktemp("certified")
     base = load_policy(BASE)
     save_policy(folder / "base", base.network, {})
-    outcomes = run_scenarios(plan, BaseBehaviour(FrozenGaussian(base.network)), 0, COUNT)
+    certify(plan, BaseBehaviour(FrozenGaussian(base.network)), base.digest, folder)
+    task = nudged(base.network, 0)
+    save_policy(folder / "task", task, {})
+    Selector(CANDIDATES, TaskDensity(task)).save(folder / "selector", {})
+    save_policy(folder / "task_with_budget", nudged(widened(base.network, 2), 1), {})
+    return folder
+
+
+def certify(plan: ScenarioPlan, behaviour: Behaviour, base_digest: str, folder: Path) -> None:
+    """Write the certificate of a base policy into a folder; it has no table."""
     totals = OutcomeTotals(HORIZON)
-    totals.add(outcomes)
+    totals.add(run_scenarios(plan, behaviour, 0, COUNT))
     certificate = build_certificate(
         plan, totals, Tally(COUNT, COUNT, 0), sampling=FixedSampling(num_scenarios=COUNT),
-        beta=1e-3, base_digest=base.digest, outcomes_file="none.parquet",
+        beta=1e-3, base_digest=base_digest, outcomes_file="none.parquet",
         outcomes_sha256="cd" * 32, versions={}, code={},
     )  # fmt: skip
     save_certificate(folder / "certificate.json", certificate)
-    save_policy(folder / "task", nudged(base.network, 0), {})
-    save_policy(folder / "task_with_budget", nudged(widened(base.network, 2), 1), {})
-    return folder
 
 
 def nudged(network: GaussianNetwork, seed: int) -> GaussianNetwork:
@@ -97,6 +136,91 @@ def export_of(certified: Path) -> Callable[..., Export]:
             "evidence": {},
         }
         return Export(**{**given, **changes})
+
+    return make
+
+
+class Leaning(Score):
+    """Towards a direction of actions, more so where more is permitted."""
+
+    def __init__(self, direction: np.ndarray) -> None:
+        self.direction = direction
+
+    def log_weights(
+        self, observation: np.ndarray, candidates: np.ndarray, limits: np.ndarray, taken: np.ndarray
+    ) -> np.ndarray:
+        along = (candidates * self.direction).sum(axis=-1)
+        return along * (1.0 + limits + 0.1 * taken + np.abs(observation[:, 0]))[:, None]
+
+    def to_json(self) -> dict[str, Any]:
+        return {}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {"direction": self.direction}
+
+    @classmethod
+    def from_parts(cls, fields: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
+        return cls(arrays["direction"])
+
+
+@pytest.fixture
+def leaning() -> Iterator[type[Leaning]]:
+    """A score of a user's, which needs no density."""
+
+    class Registered(Leaning):
+        name: ClassVar[str] = "leaning"
+
+    yield Registered
+    del SCORES["leaning"]
+
+
+@pytest.fixture(scope="session")
+def certified_sampler(plan: ScenarioPlan, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a user's sampler, in its module, and the certificate of that base."""
+    folder = tmp_path_factory.mktemp("certified_sampler")
+    (folder / f"{MODULE}.py").write_text(SAMPLER)
+    spec = SamplerSpec(
+        entry=f"{MODULE}:Disturbed", arguments={"controller": str(BASE), "size": 0.2},
+        observation_size=44, action_size=2,
+        code={MODULE: str(file_digest(folder / f"{MODULE}.py"))},
+    )  # fmt: skip
+    digest = save_sampler(folder / "base", spec, {})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        certify(plan, base_behaviour(read_base(folder / "base"), run_module=True), digest, folder)
+    del sys.modules[MODULE]
+    return folder
+
+
+@pytest.fixture
+def module(
+    certified_sampler: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """The file of the user's module, where it is found and may be spoiled; not imported yet."""
+    (tmp_path / "code").mkdir()
+    file = tmp_path / "code" / f"{MODULE}.py"
+    file.write_text(SAMPLER)
+    monkeypatch.syspath_prepend(str(file.parent))
+    yield file
+    sys.modules.pop(MODULE, None)
+
+
+@pytest.fixture
+def sampler_bundle(
+    certified_sampler: Path, module: Path, leaning: type[Leaning],
+    export_of: Callable[..., Export], tmp_path: Path,
+) -> Callable[..., Path]:  # fmt: skip
+    """Bundles of a choice among the actions of a user's sampler."""
+
+    def make(name: str, candidates: int = CANDIDATES) -> Path:
+        selector = Selector(candidates, leaning(np.array([2.0, -1.0])))
+        selector.save(tmp_path / "selector", {})
+        export = export_of(
+            name, base=certified_sampler / "base", task=tmp_path / "selector",
+            certificate=certified_sampler / "certificate.json",
+        )  # fmt: skip
+        write_bundle(tmp_path / "bundle", export)
+        return tmp_path / "bundle"
 
     return make
 

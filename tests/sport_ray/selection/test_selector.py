@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -94,5 +96,12 @@ def test_a_density_is_needed_for_the_ratio_of_densities(network):
     spec = SamplerSpec(entry="json:loads", observation_size=2, action_size=1)
     with pytest.raises(UserError, match="needs the base's density"):
         task_behaviour(
-            SamplerFile(spec, "", {}), Selector(4, TaskDensity(network)), RatioConstraint(1.2)
-        )
+            SamplerFile(spec, "", {}), Selector(4, TaskDensity(network)), RatioConstraint(1.2),
+            run_module=True,
+        )  # fmt: skip
+
+
+def test_scores_are_known_to_whoever_reads_a_file():
+    """Nobody else has imported them in the process that exports or deploys."""
+    code = "from sport_ray.selection import SCORES; assert 'task_density' in SCORES"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any, ClassVar, Self
 
@@ -71,6 +71,11 @@ class Distribution(ABC):
     @abstractmethod
     def draw_noise(cls, generator: np.random.Generator, steps: int, action_size: int) -> Array:
         """What :meth:`sample` turns into actions, (steps, M), from the generator alone."""
+
+    @classmethod
+    def draw_rows(cls, generators: Sequence[np.random.Generator], action_size: int) -> Array:
+        """One step's noise from each generator, (n, M): the numbers of :meth:`draw_noise`."""
+        return np.concatenate([cls.draw_noise(one, 1, action_size) for one in generators])
 
     @classmethod
     def from_parameters(cls, parameters: Numbers) -> Self:

@@ -90,8 +90,7 @@ class Behaviour(Protocol):
 
 
 def _gaussian_noise(base: FrozenGaussian, generators: Generators) -> Draws:
-    family, size = base.spec.family, base.spec.action_size
-    return Draws(np.concatenate([family.draw_noise(one, 1, size) for one in generators]))
+    return Draws(base.spec.family.draw_rows(generators, base.spec.action_size))
 
 
 class BaseBehaviour:

@@ -52,8 +52,7 @@ class SelectionBehaviour:
         """M candidates, then the number that the index is drawn with."""
         count = self.selector.num_candidates
         candidates = self.sampler.sample_many(observation, count, generators)
-        noise = [Categorical.draw_noise(one, 1, 1) for one in generators]
-        return Draws(np.concatenate(noise), candidates)
+        return Draws(Categorical.draw_rows(generators, 1), candidates)
 
     def step(self, observation: Array, state: Array, draws: Draws | None = None) -> Step:
         """The index's distributions at observations (n, O) and states (n, S).

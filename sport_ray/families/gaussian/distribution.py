@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -52,6 +53,14 @@ class Gaussian(Shifts):
     def draw_noise(cls, generator: np.random.Generator, steps: int, action_size: int) -> Array:
         """Standard normal numbers (steps, D)."""
         return generator.standard_normal((steps, action_size))
+
+    @classmethod
+    def draw_rows(cls, generators: Sequence[np.random.Generator], action_size: int) -> Array:
+        """Standard normal numbers (n, D), without an array for each row."""
+        noise = np.empty((len(generators), action_size))
+        for row, one in zip(noise, generators, strict=True):
+            one.standard_normal(out=row)
+        return noise
 
     def sample(self, noise: Array) -> Array:
         """Mean + std · noise."""

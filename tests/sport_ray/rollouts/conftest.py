@@ -87,11 +87,12 @@ class Lottery(gymnasium.Env):
 @pytest.fixture(scope="session", autouse=True)
 def registered() -> Iterator[None]:
     """Both environments under their ids, for the length of the session."""
-    gymnasium.register(WALK, Walk, disable_env_checker=True)
-    gymnasium.register(LOTTERY, Lottery, disable_env_checker=True)
+    own = {WALK: Walk, LOTTERY: Lottery}
+    for env_id in own.keys() - gymnasium.registry.keys():  # selection's tests use them, too
+        gymnasium.register(env_id, own[env_id], disable_env_checker=True)
     yield
-    for env_id in (WALK, LOTTERY):
-        gymnasium.registry.pop(env_id)
+    for env_id in own:
+        gymnasium.registry.pop(env_id, None)
 
 
 @pytest.fixture(scope="session")

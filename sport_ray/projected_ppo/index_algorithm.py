@@ -48,11 +48,11 @@ class IndexPPOConfig(ProjectedPPOConfig):
             candidates: M, how many in each state.
             start: log weights to begin with; by default equal ones.
         """
-        if base is not NotProvided:  # type: ignore[comparison-overlap]
+        if base is not NotProvided:
             self.base_file = base
         if candidates is not NotProvided:
             self.num_candidates = candidates
-        if start is not NotProvided:  # type: ignore[comparison-overlap]
+        if start is not NotProvided:
             self.preference = start
         return self
 

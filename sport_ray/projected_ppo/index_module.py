@@ -15,7 +15,11 @@ from sport_ray.families import Categorical
 from sport_ray.families.categorical.law import IndexDistribution
 from sport_ray.policies.network import mlp
 from sport_ray.projected_ppo.module import POLICY_INPUTS, ProjectedPPOModule
-from sport_ray.selection.scores.preference import PreferenceSpec, blank_preference
+from sport_ray.selection.scores.preference import (
+    PreferenceNetwork,
+    PreferenceSpec,
+    blank_preference,
+)
 
 
 class LearnedIndex(TorchDistribution):
@@ -53,6 +57,8 @@ class IndexModule(ProjectedPPOModule):
     ``constraint`` (JSON), ``gradient``.
     """
 
+    actor: PreferenceNetwork  # type: ignore[assignment]
+
     def setup(self) -> None:
         """Build the networks."""
         self.preference = PreferenceSpec.model_validate(self.model_config["spec"])
@@ -71,7 +77,7 @@ class IndexModule(ProjectedPPOModule):
         self.critic = mlp((critic_inputs, *self.preference.hidden, 1), "relu")
         self.base = None
 
-    def get_train_action_dist_cls(self) -> type[LearnedIndex]:  # type: ignore[override]
+    def get_train_action_dist_cls(self) -> type[LearnedIndex]:
         """Over log probabilities."""
         return LearnedIndex
 
@@ -114,7 +120,6 @@ class IndexModule(ProjectedPPOModule):
         """The critic's values (n,) of the states, whatever the candidates."""
         observation = batch[Columns.OBS]
         state, rest = observation[..., : self.state_inputs], observation[..., self.base_inputs :]
-        if self.actor._normalizer is not None:
-            state = self.actor._normalizer(state)
+        state = self.actor.normalized(state)
         found: Tensor = self.critic(torch.cat([state, rest], dim=-1)).squeeze(-1)
         return found

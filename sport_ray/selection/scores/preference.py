@@ -89,12 +89,16 @@ class PreferenceNetwork(nn.Module):
                 value.zero_()
         self._normalizer = None if spec.normalization is None else Normalizer(spec.normalization)
 
+    def normalized(self, observation: Tensor) -> Tensor:
+        """What the first layer sees of observations (..., O)."""
+        return observation if self._normalizer is None else self._normalizer(observation)
+
     def forward(self, observation: Tensor, actions: Tensor, limits: Tensor | None = None) -> Tensor:
         """Log weights (..., M), nats, of the environment's actions (..., M, D).
 
         observation: (..., O). limits: (...), nats, where the spec has a scale for them.
         """
-        seen = observation if self._normalizer is None else self._normalizer(observation)
+        seen = self.normalized(observation)
         if self.spec.limit_scale is not None:
             assert limits is not None
             share = (limits / self.spec.limit_scale).clamp(max=FARTHEST)

@@ -18,6 +18,7 @@ from sport_ray.samplers import BaseFile, BaseSampler, sampler_of
 
 Array = NDArray[np.float64]
 Generators = Sequence[np.random.Generator]
+Steps = NDArray[np.int64]
 
 
 class Draws(NamedTuple):
@@ -80,8 +81,17 @@ class Behaviour(Protocol):
         """What chance gives at observations (n, O), each row from its episode's generator."""
         ...
 
-    def step(self, observation: Array, state: Array, draws: Draws | None = None) -> Step:
-        """The distributions at observations (n, O) and states (n, S)."""
+    def step(
+        self,
+        observation: Array,
+        state: Array,
+        draws: Draws | None = None,
+        taken: Steps | None = None,
+    ) -> Step:
+        """The distributions at observations (n, O) and states (n, S).
+
+        taken: steps taken before, (n,), for who chooses by the time that is left.
+        """
         ...
 
     def spend(self, state: Array, step: Step, drawn: Array) -> Array:
@@ -117,7 +127,13 @@ class BaseBehaviour:
         """No state."""
         return np.zeros((count, 0))
 
-    def step(self, observation: Array, state: Array, draws: Draws | None = None) -> Step:
+    def step(
+        self,
+        observation: Array,
+        state: Array,
+        draws: Draws | None = None,
+        taken: Steps | None = None,
+    ) -> Step:
         """The base policy's distributions at observations (n, O)."""
         base = self.base.distribution(observation)
         count = len(base)
@@ -155,7 +171,13 @@ class SamplerBehaviour:
             np.zeros((len(generators), 1)), self.sampler.sample_many(observation, 1, generators)
         )
 
-    def step(self, observation: Array, state: Array, draws: Draws | None = None) -> Step:
+    def step(
+        self,
+        observation: Array,
+        state: Array,
+        draws: Draws | None = None,
+        taken: Steps | None = None,
+    ) -> Step:
         """The choice among one."""
         assert draws is not None
         count = len(observation)
@@ -214,7 +236,13 @@ class ProjectedBehaviour:
         """A whole budget for each episode."""
         return self.constraint.start(count)
 
-    def step(self, observation: Array, state: Array, draws: Draws | None = None) -> Step:
+    def step(
+        self,
+        observation: Array,
+        state: Array,
+        draws: Draws | None = None,
+        taken: Steps | None = None,
+    ) -> Step:
         """The projected distributions at observations (n, O).
 
         Raises:

@@ -237,7 +237,7 @@ def _run(
     while (live := np.flatnonzero(scenario >= 0)).size:
         seen = observation[live]
         draws = behaviour.draw(seen, [generator[slot] for slot in live])
-        laws = behaviour.step(seen, state[live], draws)
+        laws = behaviour.step(seen, state[live], draws, step[live])
         if observer is not None:
             observer(scenario[live], step[live], laws, environment.poses(live))
         drawn = laws.chosen.sample(draws.noise)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.policies.actions import ActionMapping
-from sport_ray.rollouts.behaviour import Array, Behaviour, Draws, Generators, Step
+from sport_ray.rollouts.behaviour import Array, Behaviour, Draws, Generators, Step, Steps
 from sport_ray.rollouts.outcomes import Outcomes
 from sport_ray.rollouts.scenarios import ScenarioPlan, run_scenarios
 from sport_ray.rollouts.tally import Tally
@@ -44,9 +44,15 @@ class Shadowed:
         """The watcher's."""
         return self.watcher.draw(observation, generators)
 
-    def step(self, observation: Array, state: Array, draws: Draws | None = None) -> Step:
+    def step(
+        self,
+        observation: Array,
+        state: Array,
+        draws: Draws | None = None,
+        taken: Steps | None = None,
+    ) -> Step:
         """The base policy's distributions; the watcher's are kept until the actions are drawn."""
-        self._seen = self.watcher.step(observation, state[:, :-1], draws)
+        self._seen = self.watcher.step(observation, state[:, :-1], draws, taken)
         base, candidates = self._seen.base, self._seen.candidates
         none = np.zeros(len(base))
         return Step(base, base, base, none, none, np.zeros(len(base), dtype=bool), candidates)

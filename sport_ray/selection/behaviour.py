@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sport_ray.constraints import Constraint
 from sport_ray.families import Categorical
 from sport_ray.policies.actions import ActionMapping
-from sport_ray.rollouts.behaviour import Draws, Generators, Step
+from sport_ray.rollouts.behaviour import Draws, Generators, Step, Steps
 from sport_ray.samplers import BaseSampler
 from sport_ray.selection.selector import Selector
 
@@ -54,7 +54,13 @@ class SelectionBehaviour:
         candidates = self.sampler.sample_many(observation, count, generators)
         return Draws(Categorical.draw_rows(generators, 1), candidates)
 
-    def step(self, observation: Array, state: Array, draws: Draws | None = None) -> Step:
+    def step(
+        self,
+        observation: Array,
+        state: Array,
+        draws: Draws | None = None,
+        taken: Steps | None = None,
+    ) -> Step:
         """The index's distributions at observations (n, O) and states (n, S).
 
         Raises:
@@ -63,8 +69,9 @@ class SelectionBehaviour:
         """
         assert draws is not None
         assert draws.candidates is not None
+        assert taken is not None
         limits = self.constraint.limits(state)
-        weights = self._score.log_weights(observation, draws.candidates, limits)
+        weights = self._score.log_weights(observation, draws.candidates, limits, taken)
         best = weights.max(axis=1)
         if not np.isfinite(best).all():  # NaN, +inf, or nothing to choose
             row = int(np.argmin(np.isfinite(best)))

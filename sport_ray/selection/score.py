@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sport_ray.constraints import Constraint
 from sport_ray.errors import UserError
+from sport_ray.rollouts.behaviour import Steps
 from sport_ray.samplers import BaseSampler
 
 Array = NDArray[np.float64]
@@ -39,13 +40,15 @@ class Score(ABC):
         SCORES[cls.name] = cls
 
     @abstractmethod
-    def log_weights(self, observation: Array, candidates: Array, limits: Array) -> Array:
+    def log_weights(
+        self, observation: Array, candidates: Array, limits: Array, taken: Steps
+    ) -> Array:
         """Log weights (n, M), nats up to a constant per row; −inf: not to be chosen.
 
         A row depends on its own inputs alone, to the bit.
 
         observation: (n, O). candidates: (n, M, D) as the sampler gave them. limits: (n,), log of
-        the largest ratio that this step may have, nats.
+        the largest ratio that this step may have, nats. taken: (n,), steps taken before.
         """
 
     def bound_to(self, sampler: BaseSampler, constraint: Constraint) -> Score:

@@ -90,7 +90,7 @@ class Categorical(TwoSided):
         if isinstance(p, Tensor):
             some = p > 0.0
             return torch.where(some, torch.where(some, p, 1.0).log(), -torch.inf)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             logs: Array = np.log(p)
         return logs
 
@@ -170,7 +170,7 @@ class Categorical(TwoSided):
         >>> base = Categorical.uniform(1, 4)
         >>> one = Categorical(np.array([[0.5, 0.5, 0.0, 0.0]]))
         >>> one.log_ratio(base, np.array([[1.0]])).round(12).tolist()
-        [0.693147180560]
+        [0.69314718056]
         """
         index = action.astype(np.int64)
         mine, its = np.broadcast_arrays(self.arrays()[0], base.arrays()[0])

@@ -39,6 +39,7 @@ TASK_BAD, BASE_BAD, LIMIT_BAD, FLOOR_BAD = 1, 2, 3, 4
 # Times 1 + |log|: more than all roundings of log(k / m), of log k - log m, too (|log k| < 37).
 _ERR = 256.0 * 2.0**-53
 _FAR = -60.0  # e^-60 of a whole is no unit of it
+_FAR_CAP = _FAR - 37.0  # the same of a cap, in units
 _SCANS = 64
 
 
@@ -72,27 +73,112 @@ def _bounds(m, limit, floor, low, cap, log_low, log_cap):
 
 
 @njit(nogil=True, error_model="numpy")
-def _search(logw, low, cap, log_low, log_cap, state, todo):
+def _next(seed):
+    """The next of some random numbers below 2^31, so that no order of the entries is slow."""
+    return (seed * 1103515245 + 12345) & 0x7FFFFFFF
+
+
+@njit(nogil=True, error_model="numpy")
+def _pivot(at, first, last, share, seed):
+    """One of at[first:last]: of three, the one nearer to where the root is expected."""
+    if last - first < 4:
+        return first + ((last - first) >> 1)
+    a = first + ((_next(seed) * (last - first)) >> 31)
+    b = first + ((_next(seed + 1) * (last - first)) >> 31)
+    c = first + ((_next(seed + 2) * (last - first)) >> 31)
+    if at[a] > at[b]:
+        a, b = b, a
+    if at[b] > at[c]:
+        b, c = c, b
+    if at[a] > at[b]:
+        a, b = b, a
+    return a if share < 0.3 else (c if share > 0.7 else b)
+
+
+@njit(nogil=True, error_model="numpy")
+def _search_caps(fixed, count, cap, at, todo, state):
+    """Decide which of the entries ``todo`` are capped: those with breakpoints ``at`` below log K.
+
+    All have floor 0. Partitions in place: capped ones end up in front, free ones behind.
+    """
+    first, last = 0, count  # of those still open
+    below = -math.inf
+    free, free_at = 0.0, 0.0  # units of free entries at log K = free_at
+    room = 0.0  # of open entries
+    for i in range(count):
+        room += cap[todo[i]]
+    seed = 88172645
+    while first < last:
+        seed = _next(seed)
+        j = _pivot(at, first, last, (UNITS - fixed - free) / room, seed)
+        x = at[j]
+        if x == below:  # known to be capped: many entries of one breakpoint
+            for i in range(first, last):
+                if at[i] == x:
+                    room -= cap[todo[i]]
+                    fixed += cap[todo[i]]
+                    at[i], at[first] = at[first], at[i]
+                    todo[i], todo[first] = todo[first], todo[i]
+                    first += 1
+            continue
+        at[j], at[last - 1] = at[last - 1], x
+        todo[j], todo[last - 1] = todo[last - 1], todo[j]
+        middle = first
+        for i in range(first, last):  # without a branch, which would be guessed half of the time
+            value, entry = at[i], todo[i]
+            at[i], todo[i] = at[middle], todo[middle]
+            at[middle], todo[middle] = value, entry
+            middle += value < x
+        under = 0.0  # the pivot, last of all, now is in the middle
+        for i in range(first, middle):
+            under += cap[todo[i]]
+        over = 0.0
+        for i in range(middle, last):
+            if x - at[i] > _FAR_CAP:
+                over += cap[todo[i]] * math.exp(x - at[i])
+        rest = free * math.exp(x - free_at) if free > 0.0 else 0.0
+        if fixed + under + over + rest >= UNITS:
+            room = under
+            # From here on log K stays below x: what vanishes here does not matter.
+            free, free_at = rest + over, x
+            last = middle
+        else:
+            below = x
+            pivot = cap[todo[middle]]
+            fixed += under + pivot
+            room -= under + pivot
+            first = middle + 1
+    for i in range(count):
+        state[todo[i]] = CAPPED if i < first else FREE
+
+
+@njit(nogil=True, error_model="numpy")
+def _search(logw, low, cap, log_low, log_cap, state, todo, at):
     """Decide which entries are capped, floored or free, into ``state``.
 
     Entries with w = 0 are floored: the caller sees to it that the others can hold the rest.
     """
     fixed = 0.0  # units of what is decided and not free
     count = 0
+    floors = False
     for j in range(logw.shape[0]):
         if cap[j] == low[j] or logw[j] == -math.inf:
             state[j] = FLOORED
             fixed += low[j]
         else:
             todo[count] = j
+            at[count] = log_cap[j] - logw[j]
+            floors |= low[j] > 0.0
             count += 1
+    if not floors:
+        _search_caps(fixed, count, cap, at, todo, state)
+        return
     below, above = -math.inf, math.inf  # log K lies between
     free, free_at = 0.0, 0.0  # units of free entries at log K = free_at
-    seed = 88172645463325252
+    seed = 88172645
     while count > 0:
-        # A random one, so that no order of the numbers makes it slow.
-        seed = (seed * 1103515245 + 12345) & 0x7FFFFFFF
-        j = todo[(seed >> 8) % count]
+        seed = _next(seed)
+        j = todo[(seed * count) >> 31]
         x = log_cap[j] - logw[j]
         if not below < x < above:
             x = log_low[j] - logw[j]
@@ -126,8 +212,7 @@ def _search(logw, low, cap, log_low, log_cap, state, todo):
                 fixed += low[j]
             elif to_low <= below and to_cap >= above:
                 state[j] = FREE
-                # Moved only now: further down it could vanish, and x may rise again. From here on
-                # x stays below, or every free entry holds a unit.
+                # Nothing vanishes by that: a free entry holds its floor at least.
                 if free_at != x:
                     free = free * math.exp(x - free_at) if free > 0.0 else 0.0
                     free_at = x
@@ -178,7 +263,7 @@ def _share(logw, low, cap, log_cap, state, out):
 def _settle(lack, logw, low, cap, log_cap, state, out):
     """Place the few units that rounding left over, or take them back.
 
-    First where there is most room among the free entries that hold any, then next in order.
+    First with the free entry that holds most, to which they are least; then next in order.
     """
     for _ in range(_SCANS):
         best, score = -1, -math.inf
@@ -189,7 +274,7 @@ def _settle(lack, logw, low, cap, log_cap, state, out):
                 continue
             holds = state[j] == FREE and out[j] > 0.0
             order = logw[j] - log_cap[j]
-            value = room if holds else (order if lack > 0.0 else -order)
+            value = out[j] if holds else (order if lack > 0.0 else -order)
             if (holds and not best_holds) or (holds == best_holds and value > score):
                 best, score, best_holds = j, value, holds
         if best < 0:
@@ -212,7 +297,7 @@ def _move(lack, j, low, cap, out):
 
 
 @njit(nogil=True, error_model="numpy")
-def _fill_zeros(logw, m, low, cap, log_cap, log_low, state, todo, other):
+def _fill_zeros(logw, m, low, cap, log_cap, log_low, state, todo, at, other):
     """Where w > 0 holds less than all: its caps are full, and w = 0 shares the rest as q does.
 
     Returns whether it is so; ``other`` and ``state`` are then what :func:`_share` needs.
@@ -232,7 +317,7 @@ def _fill_zeros(logw, m, low, cap, log_cap, log_low, state, todo, other):
         other[j] = math.log(m[j]) if empty else -math.inf
         if logw[j] > -math.inf:  # already full: pinned by its floor
             low[j] = cap[j]
-    _search(other, low, cap, log_low, log_cap, state, todo)
+    _search(other, low, cap, log_low, log_cap, state, todo, at)
     return True
 
 
@@ -245,7 +330,7 @@ def project_rows(logw, task, base, limit, floor, found, state):
     state (N, n): which entries are FREE.
     """
     rows, size = task.shape
-    m, k, out, low, cap, log_low, log_cap, other = np.empty((8, size))
+    m, k, out, low, cap, log_low, log_cap, at, other = np.empty((9, size))
     todo = np.empty(size, np.int64)
     bounded = False
     for r in range(rows):
@@ -277,13 +362,13 @@ def project_rows(logw, task, base, limit, floor, found, state):
                 found[r, j] = task[r, j]
                 state[r, j] = FREE
             continue
-        if _fill_zeros(logw[r], m, low, cap, log_cap, log_low, state[r], todo, other):
+        if _fill_zeros(logw[r], m, low, cap, log_cap, log_low, state[r], todo, at, other):
             _share(other, low, cap, log_cap, state[r], out)
             for j in range(size):
                 state[r, j] = CAPPED
             bounded = False  # the floors are no longer those of the row
         else:
-            _search(logw[r], low, cap, log_low, log_cap, state[r], todo)
+            _search(logw[r], low, cap, log_low, log_cap, state[r], todo, at)
             _share(logw[r], low, cap, log_cap, state[r], out)
         for j in range(size):
             found[r, j] = out[j] / UNITS

@@ -19,6 +19,7 @@ from sport_ray.errors import UserError
 from sport_ray.families import Distribution
 from sport_ray.policies import FrozenGaussian, GaussianNetwork, PolicySpec
 from sport_ray.policies.store import network_from_bytes
+from sport_ray.rollouts.behaviour import Steps
 from sport_ray.samplers import BaseSampler, PolicySampler
 from sport_ray.selection.score import Array, Score
 
@@ -55,7 +56,9 @@ class TaskDensity(Score):
             )
         return TaskDensity(self.network, sampler.policy)
 
-    def log_weights(self, observation: Array, candidates: Array, limits: Array) -> Array:
+    def log_weights(
+        self, observation: Array, candidates: Array, limits: Array, taken: Steps
+    ) -> Array:
         """Log t/b of every candidate, nats."""
         assert self._base is not None
         laws = self._task.distribution(observation), self._base.distribution(observation)

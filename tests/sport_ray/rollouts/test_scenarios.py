@@ -169,8 +169,8 @@ def test_the_realised_ratio_averages_to_the_divergence(walk_plan, walk_base, wal
     class Narrowed(BaseBehaviour):
         """The base with half its std, so a log ratio of log 2 at most."""
 
-        def step(self, observation, state, draws=None):
-            step = super().step(observation, state, draws)
+        def step(self, observation, state, draws=None, taken=None):
+            step = super().step(observation, state, draws, taken)
             ratio = np.full(len(observation), np.log(2.0))
             half = Gaussian(step.base.mean, step.base.std / 2)
             return step._replace(chosen=half, max_log_ratio=ratio)

@@ -46,7 +46,7 @@ def test_a_killed_worker_changes_nothing(robot_plan, robot_base, tmp_path):
 
         steps = 0
 
-        def step(self, observation, state, draws=None):
+        def step(self, observation, state, draws=None, taken=None):
             self.steps += 1
             if self.steps == 10:
                 try:
@@ -56,7 +56,7 @@ def test_a_killed_worker_changes_nothing(robot_plan, robot_base, tmp_path):
                 else:
                     marker.write_text(str(os.getpid()))
                     os.kill(os.getpid(), signal.SIGKILL)
-            return super().step(observation, state, draws)
+            return super().step(observation, state, draws, taken)
 
     told: list[int] = []
     outcomes = run_scenarios_on_ray(
@@ -84,7 +84,7 @@ def test_a_failed_check_in_a_worker_stops_the_run(robot_plan, robot_base):
     class Overspending(BaseBehaviour):
         """Fails as a projection outside its bound does."""
 
-        def step(self, observation, state, draws=None):
+        def step(self, observation, state, draws=None, taken=None):
             raise ArithmeticError("log ratio 0.3 exceeds 0.2")
 
     with pytest.raises(ArithmeticError, match=r"^log ratio 0\.3 exceeds 0\.2$"):

@@ -26,7 +26,7 @@ def forward() -> Iterator[type[Score]]:
         def __init__(self, slope: float) -> None:
             self.slope = slope
 
-        def log_weights(self, observation, candidates, limits):
+        def log_weights(self, observation, candidates, limits, taken):
             return self.slope * candidates[..., 0]
 
         def to_json(self) -> dict[str, Any]:

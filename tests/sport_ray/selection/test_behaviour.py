@@ -46,7 +46,7 @@ def test_a_step_is_within_its_limit_and_leans_on_the_score(behaviour):
     seen = np.random.default_rng(0).normal(size=(50, 2))
     draws = one.draw(seen, generators(50))
     assert draws.candidates.shape == (50, M, 1)
-    step = one.step(seen, one.start(50), draws)
+    step = one.step(seen, one.start(50), draws, np.zeros(50, int))
     p = step.chosen.arrays()[0]
     assert (p.sum(axis=1) == 1.0).all()
     assert (M * p <= 2.0).all()
@@ -63,10 +63,10 @@ def test_a_step_is_within_its_limit_and_leans_on_the_score(behaviour):
 def test_a_row_does_not_depend_on_its_companions(behaviour):
     one = behaviour(RatioConstraint(1.5))
     seen = np.random.default_rng(1).normal(size=(20, 2))
-    together = one.step(seen, one.start(20), one.draw(seen, generators(20)))
+    together = one.step(seen, one.start(20), one.draw(seen, generators(20)), np.zeros(20, int))
     for row in range(20):
         draws = one.draw(seen[row : row + 1], [generators(20)[row]])
-        alone = one.step(seen[row : row + 1], one.start(1), draws)
+        alone = one.step(seen[row : row + 1], one.start(1), draws, np.zeros(1, int))
         np.testing.assert_array_equal(alone.candidates[0], together.candidates[row])
         np.testing.assert_array_equal(alone.chosen.arrays()[0][0], together.chosen.arrays()[0][row])
 
@@ -119,7 +119,7 @@ def test_without_a_limit_the_best_candidate_is_played(behaviour):
     one = behaviour(Unconstrained(), slope=900.0)
     seen = np.zeros((5, 2))
     draws = one.draw(seen, generators(5))
-    step = one.step(seen, one.start(5), draws)
+    step = one.step(seen, one.start(5), draws, np.zeros(5, int))
     played = step.played(step.chosen.sample(draws.noise))
     np.testing.assert_array_equal(played[:, 0], draws.candidates.max(axis=(1, 2)))
 
@@ -129,7 +129,7 @@ def test_weights_that_are_no_numbers_stop_the_step(behaviour, wrong):
     one = behaviour(RatioConstraint(1.5), slope=wrong)
     seen = np.ones((2, 2))
     with pytest.raises(ArithmeticError, match="score 'forward' gives the log weights"):
-        one.step(seen, one.start(2), one.draw(seen, generators(2)))
+        one.step(seen, one.start(2), one.draw(seen, generators(2)), np.zeros(2, int))
 
 
 def test_a_projection_that_leaves_its_limit_is_never_played(behaviour):
@@ -142,7 +142,7 @@ def test_a_projection_that_leaves_its_limit_is_never_played(behaviour):
     one = behaviour(Leaky(1.5))
     seen = np.zeros((3, 2))
     with pytest.raises(ArithmeticError, match="the projection left its limit"):
-        one.step(seen, one.start(3), one.draw(seen, generators(3)))
+        one.step(seen, one.start(3), one.draw(seen, generators(3)), np.zeros(3, int))
 
 
 @pytest.mark.parametrize("name", ["gauss_renyi", "mean_shift"])
@@ -169,7 +169,7 @@ def test_the_task_density_chooses_as_the_task_policy_would(walk_base):
     for part in range(0, count, 100):
         rows = seen[part : part + 100]
         draws = one.draw(rows, generators(100, part))
-        step = one.step(rows, one.start(100), draws)
+        step = one.step(rows, one.start(100), draws, np.zeros(100, int))
         drawn.append(step.played(step.chosen.sample(draws.noise))[:, 0])
     with torch.no_grad():
         law = task(torch.tensor([[0.3, 0.2]]))

@@ -7,9 +7,12 @@ from fractions import Fraction
 
 import mpmath
 import numpy as np
+import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.fuzz_categorical import fuzz
 from sport_ray.families import Categorical
 
 UNITS = 2**52
@@ -143,3 +146,120 @@ def test_it_is_the_closest_of_all(problem, floor):
     found = task.projected_within(base, floor, limit).arrays()[0][0]
     wanted = np.array(reference(logw, q, limit, floor))
     np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=len(q) * 2.0**-51)
+
+
+@pytest.mark.parametrize("kind", ["normal", "near ties", "greedy"])
+def test_it_is_what_sorting_gives(kind):
+    """Many rows against capping one outcome after another in order, in long double."""
+    rng = np.random.default_rng(5)
+    size, limit = 16, 0.08
+    logw = rng.normal(size=(20_000, size))
+    if kind == "near ties":
+        logw -= 1e3 * rng.integers(0, 8, logw.shape)
+    elif kind == "greedy":
+        logw *= 1e3
+    base = Categorical.uniform(len(logw), size)
+    found = Categorical.of_log_weights(logw).projected(base, limit).arrays()[0]
+    order = np.argsort(-logw, axis=1)
+    w = np.take_along_axis(logw, order, 1).astype(np.longdouble)
+    cap = np.exp(np.longdouble(limit)) / size
+    wanted = np.empty_like(w)
+    for row, out in zip(w, wanted, strict=True):
+        for capped in range(size):
+            rest = np.exp(row[capped:] - row[capped])
+            out[capped:] = (1 - capped * cap) * rest / rest.sum()
+            if out[capped] <= cap:
+                break
+            out[capped] = cap
+    np.testing.assert_allclose(np.take_along_axis(found, order, 1), wanted, rtol=1e-9, atol=1e-14)
+
+
+def test_greedy_weights_fill_the_best_in_order():
+    rank = np.random.default_rng(0).permutation(100_000).astype(np.float64)
+    task = Categorical.of_log_weights(-1e3 * rank[None])
+    base = Categorical.uniform(1, len(rank))
+    found = task.projected(base, math.log(1.0846))
+    check_sum = sum(integers(found)[0])
+    assert check_sum == UNITS
+    p = found.arrays()[0][0][np.argsort(rank)]
+    full = int(len(rank) / 1.0846)
+    np.testing.assert_allclose(p[:full], 1.0846 / len(rank), rtol=1e-10)
+    assert 0.0 < p[full] < 1.0846 / len(rank)
+    assert (p[full + 1 :] == 0.0).all()
+    assert found.max_log_ratio(base) <= math.log(1.0846)
+
+
+def test_mass_that_the_weights_cannot_hold_goes_where_the_base_would_put_it():
+    base = Categorical(np.array([[0.125, 0.25, 0.375, 0.25, 0.0]]))
+    task = Categorical.of_log_weights(np.array([[0.0, 3.0, -np.inf, -np.inf, -np.inf]]))
+    found = task.projected(base, math.log(1.5)).arrays()[0][0]
+    rest = 1.0 - 1.5 * 0.375
+    wanted = [0.1875, 0.375, rest * 0.6, rest * 0.4, 0.0]
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+    one_hot = Categorical(np.array([[0.0, 0.0, 1.0, 0.0, 0.0]]))  # of probabilities alone
+    found = one_hot.projected(base, 0.5)
+    check_bounds(found, base, 0.5)
+    np.testing.assert_allclose(found.arrays()[0][0, [0, 1, 3]] / 0.125, np.array([1, 2, 2]) * (
+        (1.0 - math.exp(0.5) * 0.375) / 0.625), rtol=1e-12)  # fmt: skip
+    with_floor = one_hot.projected_within(base, 0.9, 0.5)
+    check_bounds(with_floor, base, 0.5, 0.9)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 16, 1000])
+@pytest.mark.parametrize("floor", [0.0, 0.9, 1.0])
+def test_the_ends_are_bit_for_bit(size, floor):
+    rng = np.random.default_rng(size)
+    base = Categorical.of_log_weights(rng.normal(size=(50, size)))
+    task = Categorical.of_log_weights(base.log_weights + 5.0 * rng.normal(size=(50, size)))
+    for limit in (0.0, 1e-17):
+        assert not task.projected_within(base, floor, limit).differs(base).any()
+    assert not task.projected(base, math.inf).differs(task).any()
+    assert not task.projected_within(base, 1.0, 5.0).differs(base).any()
+    near = Categorical.of_log_weights(base.log_weights + rng.uniform(-0.1, 0.1, (50, size)))
+    assert not near.projected_within(base, 0.7, 0.3).differs(near).any()
+    assert not base.projected_within(base, floor, 0.0).differs(base).any()
+
+
+def test_a_row_does_not_depend_on_the_others():
+    rng = np.random.default_rng(7)
+    task = Categorical.of_log_weights(
+        rng.normal(size=(40, 30)) * 10.0 ** rng.integers(0, 4, (40, 1))
+    )
+    base = Categorical.uniform(40, 30)
+    limits = torch.from_numpy(rng.uniform(0.0, 1.0, 40))
+    together = task.projected(base, limits)
+    for i in range(40):
+        alone = task[i : i + 1].projected(base[:1], float(limits[i]))
+        assert not alone.differs(together[i : i + 1]).any()
+
+
+def test_many_leading_dimensions_and_one_base():
+    rng = np.random.default_rng(8)
+    task = Categorical.of_log_weights(rng.normal(size=(2, 3, 4)))
+    base = Categorical.of_log_weights(rng.normal(size=4))
+    limits = torch.tensor([[0.1], [0.5]], dtype=torch.float64)
+    found = task.projected(base, limits)
+    assert found.arrays()[0].shape == (2, 3, 4)
+    assert (found.max_log_ratio(base) <= limits).all()
+    one = task[1, 2].projected(base, 0.5)
+    assert not one.differs(found[1, 2]).any()
+
+
+@pytest.mark.parametrize(
+    ("floor", "limit", "message"),
+    [
+        (0.0, -1e-9, "limit must be >= 0, got -1e-09 at row 0"),
+        (0.0, math.nan, "limit must be >= 0, got nan"),
+        (1.5, 0.1, r"floor must lie in \[0, 1\], got 1.5"),
+        (math.nan, 0.1, r"floor must lie in \[0, 1\], got nan"),
+    ],
+)
+def test_a_limit_outside_its_range_is_refused(floor, limit, message):
+    base = Categorical.uniform(2, 3)
+    with pytest.raises(ValueError, match=message):
+        base.projected_within(base, floor, limit)
+
+
+def test_the_fuzz_finds_nothing_and_can_find():
+    assert not fuzz(20_000, seed=1).any()
+    assert (fuzz(20_000, seed=1, broken=True) > 0).sum() >= 8

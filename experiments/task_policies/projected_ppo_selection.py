@@ -9,12 +9,12 @@ from pydantic import SkipValidation
 
 from sport_ray.constraints import Unconstrained
 from sport_ray.experiments.config.axes import Point
-from sport_ray.experiments.config.base import Section
+from sport_ray.experiments.config.base import NonNegative, Section
 from sport_ray.experiments.config.training import TaskTraining
 from sport_ray.experiments.task_policies._candidates import Candidates
 from sport_ray.experiments.task_policies.ppo import ProjectedPPOSource
 from sport_ray.experiments.task_policies.source import SelectionSource, StudySections
-from sport_ray.samplers import BaseFile
+from sport_ray.samplers import BaseFile, sampler_of
 
 if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
@@ -27,12 +27,16 @@ class ProjectedPPOSelectionSection(Section):
 
     candidates: Candidates = 64
     """M, actions of the base among which one is chosen at every step."""
+    warm_start: NonNegative = 0.0
+    """Log weights begin at this times the return that a regression on the certificate's transitions
+    predicts, nats per standard deviation of it; 0: they begin equal."""
 
 
 class _Settings(Section):
     """Those of the section, and of the training."""
 
     candidates: int
+    warm_start: float
     training: SkipValidation[TaskTraining]
 
 
@@ -54,7 +58,7 @@ class ProjectedPPOSelectionSource(SelectionSource):
         own = super().settings_in(study, point)
         assert isinstance(own, ProjectedPPOSelectionSection)
         training = ProjectedPPOSource().settings_in(study, point)
-        return _Settings(candidates=own.candidates, training=training)
+        return _Settings(candidates=own.candidates, warm_start=own.warm_start, training=training)
 
     def parameters(self, study: StudySections) -> set[str]:
         """All that the training section has."""
@@ -73,14 +77,26 @@ class ProjectedPPOSelectionSource(SelectionSource):
         certificate: Certificate,
         transitions: Path,
     ) -> Trained:
-        """Train under the task's constraint; the task must have one."""
+        """Train under the task's constraint; the task must have one.
+
+        Raises:
+            UserError: a warm start without transitions.
+        """
         from sport_ray.experiments.task_policies._training import (
             index_config,  # Ray takes seconds
             run_training,
         )
+        from sport_ray.experiments.task_policies._warm_start import warm_start
+        from sport_ray.rollouts.transitions import load_transitions
 
         assert isinstance(settings, _Settings)
         if isinstance(task.constraint, Unconstrained):
             raise ValueError(f"the task has no constraint: {self.name} trains under a cell's own")
         config = index_config(task, settings.training, base, settings.candidates)
+        if settings.warm_start:
+            kept = load_transitions(transitions, certificate.digest)
+            start, mapping = config.first_preference(), sampler_of(base, run_module=True)
+            config.choosing(
+                start=warm_start(task, kept, start, mapping.action_mapping, settings.warm_start)
+            )
         return run_training(config, settings.training.ppo.env_steps)

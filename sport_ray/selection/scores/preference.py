@@ -18,6 +18,7 @@ from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.network import MOST_LAYERS, MOST_PARAMETERS, Width, mlp
 from sport_ray.policies.observations import Normalization, Normalizer
 from sport_ray.policies.threads import one_thread
+from sport_ray.rollouts.behaviour import Steps
 from sport_ray.samplers import BaseSampler
 from sport_ray.selection.score import Array, Score
 
@@ -146,8 +147,10 @@ class Preference(Score):
             )
         return Preference(self.network, sampler.action_mapping)
 
-    def log_weights(self, observation: Array, candidates: Array, limits: Array) -> Array:
-        """The network's outputs."""
+    def log_weights(
+        self, observation: Array, candidates: Array, limits: Array, taken: Steps
+    ) -> Array:
+        """The network's outputs, whatever the time."""
         assert self._mapping is not None
         with np.errstate(over="ignore"):  # what overflows gives no number, and is refused
             seen = observation.astype(np.float32).astype(np.float64)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sport_ray.certificates import load_certificate, save_certificate
-from sport_ray.constraints import Unconstrained
+from sport_ray.constraints import RatioConstraint, Unconstrained
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.results.folder import StudyFolder
@@ -17,6 +17,8 @@ from sport_ray.experiments.sweep.grid import plan_jobs
 from sport_ray.experiments.sweep.job import run_job
 from sport_ray.experiments.task_policies import SOURCES
 from sport_ray.policies import load_policy, save_policy
+from sport_ray.rollouts.behaviour import base_behaviour
+from sport_ray.rollouts.transitions import collect_transitions, save_transitions
 from sport_ray.selection import Selector, load_task_policy
 from sport_ray.selection.scores.preference import Preference
 from sport_ray.tracking import load_results
@@ -54,6 +56,7 @@ def test_a_bound_for_gaussians_alone_is_refused(small_study):
     ("changed", "training"),
     [
         ({"candidates": 16}, {}),
+        ({"warm_start": 8.0}, {}),
         ({}, {"lr": 3e-3}),
         ({}, {"gradient": "through_projection"}),
         ({}, {"warmup_env_steps": 0}),
@@ -86,16 +89,35 @@ def test_it_needs_a_constraint_to_train_under(small_study, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("local_ray")
+def test_a_warm_start_needs_transitions(small_study, tmp_path):
+    study = study_of(small_study, warm_start=8.0)
+    source, base = SOURCES[NAME](), load_policy(BUNDLED / "point_reach_avoid")
+    settings = source.settings_in(study, ())
+    task = study.task(25, 0, RatioConstraint(1.2))
+    with pytest.raises(UserError, match=r"set certificate\.transitions to a number"):
+        source.select(task, settings, base, certificate(), tmp_path / "none.parquet")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("local_ray")
 @pytest.mark.parametrize("constraint", ["ratio", "pathwise_all"])
-def test_a_cell_is_trained_evaluated_and_keeps_to_its_constraint(small_study, tmp_path, constraint):
+@pytest.mark.parametrize("warm_start", [0.0, 8.0])
+def test_a_cell_is_trained_evaluated_and_keeps_to_its_constraint(
+    small_study, tmp_path, constraint, warm_start
+):
     small_study["sweep"] |= {"alphas": [], "eps_max": [0.5], "constraints": [constraint]}
-    study = study_of(small_study, candidates=8)
+    study = study_of(small_study, candidates=8, warm_start=warm_start)
     results = StudyFolder(tmp_path, study)
     base = load_policy(BUNDLED / "point_reach_avoid")
     save_policy(results.base, base.network, {})
     save_certificate(results.certificate, certificate(base_digest=base.digest))
     (results.root / "study.json").write_text(json.dumps(study.model_dump(mode="json")))
-    [job] = plan_jobs(study, load_certificate(results.certificate))
+    found = load_certificate(results.certificate)
+    if warm_start:
+        plan = study.task(25, 0).plan("certify", 0)
+        kept, _ = collect_transitions(plan, base_behaviour(base), 0, 100)
+        save_transitions(results.transitions, kept, found.digest)
+    [job] = plan_jobs(study, found)
     assert run_job(results, job) == {"finished": 1, "failed": 0}
     [record] = load_results(results.root).to_dict("records")
     assert (record["source"], record["constraint"]) == (NAME, constraint)

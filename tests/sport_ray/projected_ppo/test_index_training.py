@@ -164,7 +164,7 @@ def test_the_selector_acts_as_the_module_did(build, small_base, record):
         out = algorithm.env_runner.module.act(seen_by_module)
         trained = Categorical.from_parameters(out[Columns.ACTION_DIST_INPUTS])
         draws = Draws(np.zeros((64, 1)), layer._candidates)
-        step = behaviour.step(seen[:, :44], state, draws)
+        step = behaviour.step(seen[:, :44], state, draws, np.zeros(64, int))
         base = Categorical.uniform(1, M)
         assert step.chosen.agrees(trained, base).all()
         assert step.max_log_ratio.max() > 0.5 * math.log(ALPHA)  # not the base itself

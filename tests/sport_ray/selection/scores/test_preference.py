@@ -30,7 +30,8 @@ def network(**changes) -> PreferenceNetwork:
 
 def inputs(n: int = 7, m: int = 5):
     rng = np.random.default_rng(0)
-    return rng.normal(size=(n, 3)), rng.normal(size=(n, m, 2)), rng.uniform(0.0, 2.0, size=n)
+    taken = np.arange(n)
+    return rng.normal(size=(n, 3)), rng.normal(size=(n, m, 2)), rng.uniform(0.0, 2.0, size=n), taken
 
 
 def test_a_new_network_gives_equal_weights():
@@ -48,8 +49,10 @@ def test_a_new_network_gives_equal_weights():
 )
 def test_the_outputs_are_the_network_s_of_the_mapped_action(changes):
     made = network(**changes)
-    observation, candidates, limits = inputs()
-    found = Preference(made, ActionMapping("tanh")).log_weights(observation, candidates, limits)
+    observation, candidates, limits, taken = inputs()
+    found = Preference(made, ActionMapping("tanh")).log_weights(
+        observation, candidates, limits, taken
+    )
     with torch.no_grad():
         single = [torch.from_numpy(np.float32(x)) for x in (observation, np.tanh(candidates))]
         expected = made(*single, torch.from_numpy(limits))
@@ -68,17 +71,17 @@ def test_a_state_s_weights_are_the_same_whatever_the_batch():
 
 
 def test_the_limit_is_seen_only_where_it_has_a_scale():
-    observation, candidates, limits = inputs()
+    observation, candidates, limits, taken = inputs()
     for scale, seen in ((None, False), (2.0, True)):
         score = Preference(network(limit_scale=scale), ActionMapping("none"))
-        found = [score.log_weights(observation, candidates, x) for x in (limits, limits / 2)]
+        found = [score.log_weights(observation, candidates, x, taken) for x in (limits, limits / 2)]
         assert np.array_equal(*found) != seen
 
 
 def test_a_limit_that_there_is_not_is_a_number():
-    observation, candidates, limits = inputs()
+    observation, candidates, limits, taken = inputs()
     score = Preference(network(limit_scale=2.0), ActionMapping("none"))
-    assert np.isfinite(score.log_weights(observation, candidates, limits + np.inf)).all()
+    assert np.isfinite(score.log_weights(observation, candidates, limits + np.inf, taken)).all()
 
 
 def test_later_training_does_not_reach_a_score():
@@ -141,9 +144,9 @@ def test_under_a_budget_it_sees_what_the_step_may_have(small_base):
     draws = behaviour.draw(seen, [np.random.default_rng(i) for i in range(6)])
     state = constraint.start(6)
     state[3:, 0] = 0.25
-    found = behaviour.step(seen, state, draws)
+    found = behaviour.step(seen, state, draws, np.zeros(6, int))
     limits = constraint.limits(state)
     assert (found.max_log_ratio <= limits).all()
     bound = Preference(made, sampler.action_mapping)
-    weights = bound.log_weights(seen, draws.candidates, limits)
+    weights = bound.log_weights(seen, draws.candidates, limits, np.zeros(6, int))
     np.testing.assert_array_equal(found.task.log_weights, weights)

@@ -23,6 +23,7 @@ from sport_ray.selection.scores.preference import (
     PreferenceSpec,
     blank_preference,
 )
+from sport_ray.selection.selector import MOST_CANDIDATES
 
 
 class IndexPPOConfig(ProjectedPPOConfig):
@@ -60,12 +61,17 @@ class IndexPPOConfig(ProjectedPPOConfig):
         """Refuse what would void the certificate, and RLlib's own sampling.
 
         Raises:
-            UserError: also ``sampling="episodes"``, which rounds probabilities to float32.
+            UserError: also ``sampling="episodes"``, which rounds probabilities to float32, and a
+                number of candidates that no selector has.
         """
         if self.sampling != "arrays":
             raise UserError(
                 f"sampling {self.sampling!r} rounds probabilities to float32: over the index "
                 "leave sampling='arrays'"
+            )
+        if not 2 <= self.num_candidates <= MOST_CANDIDATES:
+            raise UserError(
+                f"candidates must lie in 2 … {MOST_CANDIDATES}, got {self.num_candidates}"
             )
         super().validate()
 

@@ -266,6 +266,12 @@ def test_rllib_s_own_sampling_is_refused(small_base):
         config(small_base, sampling="episodes").validate()
 
 
+@pytest.mark.parametrize("count", [1, 5_000])
+def test_one_candidate_is_no_choice(small_base, count):
+    with pytest.raises(UserError, match=rf"candidates must lie in 2 … 4096, got {count}"):
+        config(small_base).choosing(candidates=count).validate()
+
+
 def test_something_to_choose_among_is_needed():
     with pytest.raises(UserError, match=r"no base policy: call \.choosing"):
         IndexPPOConfig().environment(ENV).training(alpha=1.2).validate()

@@ -126,17 +126,17 @@ class Study(Section):
             return self
         if "methods" in self.sweep.model_fields_set:
             raise ValueError("sweep.methods and task_policies are given: remove sweep.methods")
-        by_ppo = [name for name, source in SOURCES.items() if source.sections]
-        if not set(by_ppo) & set(self.task_policies):
-            for name, given in (
-                ("sweep.hyperparameters", self.sweep.hyperparameters),
-                ("tuning", self.tuning),
-            ):
-                if given:
-                    raise ValueError(
-                        f"{name} is about PPO's parameters, and task_policies names no source by "
-                        f"PPO ({', '.join(by_ppo)}): remove one"
-                    )
+        trained = [name for name, source in SOURCES.items() if source().parameters(self)]
+        tuned = [name for name, source in SOURCES.items() if source.sections]
+        for name, given, by_ppo in (
+            ("sweep.hyperparameters", self.sweep.hyperparameters, trained),
+            ("tuning", self.tuning, tuned),
+        ):
+            if given and not set(by_ppo) & set(self.task_policies):
+                raise ValueError(
+                    f"{name} is about PPO's parameters, and task_policies names no source by "
+                    f"PPO ({', '.join(by_ppo)}): remove one"
+                )
         return self
 
     @model_serializer(mode="wrap")

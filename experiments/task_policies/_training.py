@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -13,9 +13,16 @@ from sport_ray.errors import UserError
 from sport_ray.experiments.config.copies import require_copies
 from sport_ray.experiments.config.training import PPOSection, TaskTraining
 from sport_ray.policies import GaussianNetwork
-from sport_ray.projected_ppo import Gradient, ProjectedPPO, ProjectedPPOConfig
+from sport_ray.projected_ppo import (
+    Gradient,
+    IndexPPO,
+    IndexPPOConfig,
+    ProjectedPPO,
+    ProjectedPPOConfig,
+)
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
-from sport_ray.selection import TaskPolicy
+from sport_ray.samplers import BaseFile
+from sport_ray.selection import Selector, TaskPolicy
 
 if TYPE_CHECKING:
     from sport_ray.experiments.task_policies.task import Task
@@ -44,24 +51,47 @@ def ppo_config(
     cut_after: int | None = None,
 ) -> ProjectedPPOConfig:
     """The algorithm's configuration for a section of a study; start: where training begins."""
-    runners = task.resources.env_runners_per_cell
+    config = ProjectedPPOConfig().training(base=base, task=start, gradient=gradient)
+    _configure(config, task, settings, env_kwargs, warmup_env_steps, cut_after)
+    return config
+
+
+def index_config(
+    task: Task, settings: TaskTraining, base: BaseFile, candidates: int
+) -> IndexPPOConfig:
+    """The configuration of a selector's training, among candidates of the base."""
+    config = IndexPPOConfig().choosing(base, candidates=candidates)
+    config.training(gradient=settings.gradient)
+    kwargs, warmup = training_kwargs(task, reward="task"), settings.warmup_env_steps
+    _configure(config, task, settings.ppo, kwargs, warmup, training_cut(task))
+    config.learners(num_gpus_per_learner=task.resources.gpus_per_cell)
+    return config
+
+
+def _configure(
+    config: ProjectedPPOConfig,
+    task: Task,
+    settings: PPOSection,
+    env_kwargs: dict[str, Any],
+    warmup_env_steps: int,
+    cut_after: int | None,
+) -> None:
+    """All that does not depend on what is trained."""
     require_copies(task.environment, task.resources, "training", settings)
-    found: ProjectedPPOConfig = (
-        ProjectedPPOConfig()
-        .environment(task.environment.id, env_config={**task.environment.kwargs, **env_kwargs})
+    (
+        config.environment(
+            task.environment.id, env_config={**task.environment.kwargs, **env_kwargs}
+        )
         .env_runners(
-            num_env_runners=runners,
+            num_env_runners=task.resources.env_runners_per_cell,
             num_envs_per_env_runner=settings.num_envs,
             rollout_fragment_length="auto",
         )
         .training(
-            base=base,
-            task=start,
             constraint=task.constraint,
             lr=settings.lr,
             critic_lr=settings.critic_lr,
             warmup_env_steps=warmup_env_steps,
-            gradient=gradient,
             cut_after=cut_after,
             train_batch_size=settings.train_batch_size,
             minibatch_size=settings.minibatch_size,
@@ -75,7 +105,6 @@ def ppo_config(
         .debugging(seed=task.seed, log_level="ERROR")
         .reporting(metrics_num_episodes_for_smoothing=100)
     )
-    return found
 
 
 class TrainingRun:
@@ -104,13 +133,28 @@ class TrainingRun:
         network = self.algorithm.task_policy()
         if self.algorithm.base_fingerprint() != self._base:
             raise ArithmeticError("the base policy's weights changed during training")
-        if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
-            raise ArithmeticError("training diverged: the task policy's weights are not finite")
+        _require_finite(network.state_dict().values())
         return network
+
+    def selector(self) -> Selector:
+        """The way of choosing as it is now, of a training over the index.
+
+        Raises:
+            ArithmeticError: weights that are not finite.
+        """
+        assert isinstance(self.algorithm, IndexPPO)
+        found = self.algorithm.selector()
+        _require_finite(map(torch.from_numpy, found.score.arrays().values()))
+        return found
 
     def stop(self) -> None:
         """End the run and let go of its workers."""
         self.algorithm.stop()
+
+
+def _require_finite(weights: Iterable[torch.Tensor]) -> None:
+    if not all(torch.isfinite(value).all() for value in weights):
+        raise ArithmeticError("training diverged: the task policy's weights are not finite")
 
 
 def run_training(
@@ -125,10 +169,11 @@ def run_training(
     started = time.monotonic()  # building is no training: a sweep's efficiency would look better
     try:
         run.advance(env_steps, progress)
-        network = run.policy()
+        over_index = isinstance(config, IndexPPOConfig)
+        policy: TaskPolicy = run.selector() if over_index else run.policy()
     finally:
         run.stop()
-    return Trained(network, run.env_steps, time.monotonic() - started, _summary(run.result))
+    return Trained(policy, run.env_steps, time.monotonic() - started, _summary(run.result))
 
 
 def _summary(result: dict[str, Any]) -> dict[str, float | int | None]:

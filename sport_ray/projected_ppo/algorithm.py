@@ -19,6 +19,8 @@ from sport_ray.constraints import (
     constraint_from_json,
 )
 from sport_ray.errors import UserError
+from sport_ray.families import Distribution
+from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.network import GaussianNetwork, blank_network, widened
 from sport_ray.policies.store import load_policy, network_to_bytes
 from sport_ray.projected_ppo.array_runner import ArrayRunner
@@ -168,32 +170,41 @@ class ProjectedPPOConfig(PPOConfig):
             )
         if self.constraint is None:
             raise UserError("no constraint: call .training(base=..., alpha=...)")
-        start = self.task or self.base
-        if start is None or (self.base is None and not isinstance(self.constraint, Unconstrained)):
-            raise UserError("no base policy: call .training(base=<network or folder>, alpha=...)")
-        self.constraint.require_family(start.spec.family)
+        self.constraint.require_family(self._family())
+        context = self._context()
         if isinstance(self.env, str):
-            self.env_config = {
-                "env_id": self.env,
-                "kwargs": dict(self.env_config),
-                **start.spec.action_mapping.to_json(),
-                "constraint": self.constraint.to_json(),
-                "cut_after": self.cut_after,
-            }
+            self.env_config = {"env_id": self.env, "kwargs": dict(self.env_config), **context}
             self.env = TrainingEnvironment
         elif self.env is TrainingEnvironment:  # validated before; the constraint may be new since
-            self.env_config = {
-                **self.env_config,
-                **start.spec.action_mapping.to_json(),
-                "constraint": self.constraint.to_json(),
-                "cut_after": self.cut_after,
-            }
+            self.env_config = {**self.env_config, **context}
         if self.sampling == "arrays" and not self.in_evaluation:
             self._refuse_what_arrays_ignore()
             self.env_runner_cls = ArrayRunner
         elif self.env_runner_cls is ArrayRunner:
             self.env_runner_cls = None
         super().validate()
+
+    def _family(self) -> type[Distribution]:
+        """What is drawn from; refuses a configuration that has nothing to draw from."""
+        start = self.task or self.base
+        if start is None or (self.base is None and not isinstance(self.constraint, Unconstrained)):
+            raise UserError("no base policy: call .training(base=<network or folder>, alpha=...)")
+        return start.spec.family
+
+    def _mapping(self) -> ActionMapping:
+        """What turns a sample into the environment's action."""
+        start = self.task or self.base
+        assert start is not None
+        return start.spec.action_mapping
+
+    def _context(self) -> dict[str, Any]:
+        """What training environments are told beyond the task's own arguments."""
+        assert self.constraint is not None
+        return {
+            **self._mapping().to_json(),
+            "constraint": self.constraint.to_json(),
+            "cut_after": self.cut_after,
+        }
 
     def _start(self) -> GaussianNetwork:
         """The task policy before training: given, or the base, which ignores the budget."""

@@ -22,6 +22,8 @@ from sport_ray.envs.squash import MappedActions, MappedVectorActions
 from sport_ray.envs.vector_stepping import VectorStepping
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.projected_ppo.budget_environment import BudgetVectorEnv
+from sport_ray.projected_ppo.candidate_environment import CandidateVectorEnv
+from sport_ray.samplers import sampler_of
 
 AnyVectorEnv = VectorEnv[Any, Any, Any]
 
@@ -94,8 +96,9 @@ class TrainingEnvironment:
     A class because RLlib takes either that or a name in Tune's registry. The context holds
     ``env_id`` (a gymnasium id), ``kwargs`` (its arguments), the action mapping (``squash`` and,
     where there are bounds, ``action_low`` and ``action_high``), ``cut_after`` (steps after which
-    an episode is cut without the environment's knowledge; None for never) and, where RLlib wants
-    a vector environment, ``num_envs``.
+    an episode is cut without the environment's knowledge; None for never), where an action is to
+    be the index of a candidate ``candidates`` (``base``, a ``BaseFile``, and ``count``) and, where
+    RLlib wants a vector environment, ``num_envs``.
 
     The sample is what the distribution, the learner and every density ratio know; it is mapped on
     its way into the environment, and meets it through the same layer as scenarios do.
@@ -112,6 +115,9 @@ class TrainingEnvironment:
         mapping.require_fits(env_id, vector.single_action_space)
         if mapping.squash != "none":
             vector = MappedVectorActions(vector, mapping)
+        if (choice := context.get("candidates")) is not None:
+            sampler = sampler_of(choice["base"], run_module=True)
+            vector = CandidateVectorEnv(vector, sampler, choice["count"])
         counted = CountingViolations(vector)
         given = context.get("constraint", {"name": "unconstrained"})
         constraint = constraint_from_json(given, run_module=True)

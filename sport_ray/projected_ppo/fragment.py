@@ -15,7 +15,7 @@ from torch import Tensor
 from sport_ray.projected_ppo.gae import generalised_advantages
 from sport_ray.projected_ppo.module import POLICY_INPUTS
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 Values = Callable[[Tensor], Tensor]
 
 
@@ -102,4 +102,7 @@ def training_batch(
     whole = {name: np.concatenate(arrays) for name, arrays in parts.items()}
     raw = whole[Postprocessing.ADVANTAGES]
     whole[Postprocessing.ADVANTAGES] = (raw - raw.mean()) / max(1e-4, float(raw.std()))
-    return {name: torch.from_numpy(np.float32(array)) for name, array in whole.items()}
+    for name in (Postprocessing.ADVANTAGES, Postprocessing.VALUE_TARGETS):
+        whole[name] = whole[name].astype(np.float32)
+    # The rest as it was sampled: no probability of a categorical is a float32 number.
+    return {name: torch.from_numpy(array) for name, array in whole.items()}

@@ -108,7 +108,7 @@ class ProjectedPPOLearner(PPOTorchLearner):
         )
         module: ProjectedPPOModule = self.module[module_id].unwrapped()
         with torch.no_grad():
-            current = module.drawn_from(fwd_out[Columns.ACTION_DIST_INPUTS][rows])
+            current = module.learned(fwd_out[Columns.ACTION_DIST_INPUTS][rows])
             logp = current.log_prob(batch[Columns.ACTIONS][rows])
             ratio = torch.exp(logp - batch[Columns.ACTION_LOGP][rows])
             clipped = ((ratio - 1.0).abs() > config.clip_param).float().mean()

@@ -121,6 +121,10 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
         """What actions are drawn from, for parameters (..., P)."""
         return self.family.from_parameters(parameters).torch_distribution()
 
+    def learned(self, parameters: Tensor) -> torch.distributions.Distribution:
+        """What the loss takes likelihoods of, of what ``_forward_train`` gives."""
+        return self.drawn_from(parameters)
+
     def came_from(self, inputs: Tensor) -> tuple[Distribution, Distribution]:
         """The base's and the task's distributions of a column POLICY_INPUTS (..., 2P)."""
         base, task = inputs.chunk(2, dim=-1)

@@ -84,8 +84,9 @@ def main() -> None:
     print("| -- | -- | -- | -- | -- | -- | -- |")
     for name in asked.sizes:
         settings = CriticSection(**SIZES[name])
-        lesson = lesson_of(task, kept, sampler, settings, stream(0, "critic draws"))
-        network, _ = train_critic(*lesson, options_of(settings), 0)
+        options, generator = options_of(settings), stream(0, "critic draws")
+        lesson = lesson_of(task, kept, sampler, options, settings.draws, generator)
+        network, _ = train_critic(*lesson, options, 0)
         for count in asked.candidates:
             row = []
             for constraint in kinds.values():

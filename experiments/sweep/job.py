@@ -22,9 +22,9 @@ from sport_ray.experiments.task_policies.source import (
     require_alike,
     require_gaussian,
 )
+from sport_ray.policies import GaussianNetwork
 from sport_ray.samplers import BaseFile, read_base
 from sport_ray.selection import (
-    Selector,
     save_task_policy,
     task_behaviour,
     task_policy_digest,
@@ -107,7 +107,7 @@ def train(folder: StudyFolder, job: Job, base: BaseFile, certificate: Certificat
     assert isinstance(source, TaskPolicySource)
     network = require_gaussian(base, job.kind)
     trained = source.train(task, settings, network, certificate)
-    assert not isinstance(trained.policy, Selector)
+    assert isinstance(trained.policy, GaussianNetwork)
     budget = cell.constraint.num_features
     require_alike(trained.policy, network, f"the policy of {job.kind}", budget)
     return trained

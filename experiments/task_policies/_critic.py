@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sport_ray.errors import UserError
+from sport_ray.experiments.config.base import Section
 from sport_ray.experiments.task_policies.task import counts_steps
 from sport_ray.rollouts.transitions import Transitions
 from sport_ray.samplers import BaseSampler
@@ -17,12 +18,11 @@ from sport_ray.selection.scores.network import ScoreSpec
 from sport_ray.selection.scores.training import CriticOptions, spec_of
 
 if TYPE_CHECKING:
-    from sport_ray.experiments.task_policies.critic import CriticSection
     from sport_ray.experiments.task_policies.task import Task
 
 
-def options_of(settings: CriticSection) -> CriticOptions:
-    """The settings of the training among those of the source."""
+def options_of(settings: Section) -> CriticOptions:
+    """The options of the training among a source's settings."""
     names = CriticOptions.model_fields.keys() & type(settings).model_fields.keys()
     return CriticOptions(**{name: getattr(settings, name) for name in names})
 
@@ -31,20 +31,24 @@ def lesson_of(
     task: Task,
     kept: Transitions,
     sampler: BaseSampler,
-    settings: CriticSection,
+    options: CriticOptions,
+    draws: int,
     generator: np.random.Generator,
 ) -> tuple[CriticData, ScoreSpec]:
     """The data, and the architecture for them: of what the task's performance is measured by.
+
+    draws: actions of the base at every state, over which the critic's next law is averaged.
 
     Raises:
         UserError: scenarios without a step.
     """
     if not len(kept):
         raise UserError("the certificate's scenarios took no step: there is nothing to learn from")
-    options, mapping = options_of(settings), sampler.action_mapping
+    mapping = sampler.action_mapping
     if counts_steps(task.plan("certify", 0)):
-        data = steps_to_satisfaction(kept, sampler, settings.draws, generator)
+        data = steps_to_satisfaction(kept, sampler, draws, generator)
         return data, spec_of(data, Atoms.of_steps(task.horizon), options, mapping)
-    data = returns_within(kept, task.horizon, sampler, settings.draws, generator)
-    atoms = Atoms.of_returns(data.outcomes()[0])
+    data = returns_within(kept, task.horizon, sampler, draws, generator)
+    returns, failed = data.outcomes()
+    atoms = Atoms.of_returns(returns[~failed] if not failed.all() else returns)
     return data, spec_of(data, atoms, options, mapping, task.horizon)

@@ -78,8 +78,9 @@ class CriticSource(SelectionSource):
         kept = load_transitions(transitions, certificate.digest)
         sampler = sampler_of(base, run_module=True)
         generator = stream(task.seed, "critic draws")
-        lesson = lesson_of(task, kept, sampler, settings, generator)
-        network, losses = train_critic(*lesson, options_of(settings), task.seed)
+        options = options_of(settings)
+        lesson = lesson_of(task, kept, sampler, options, settings.draws, generator)
+        network, losses = train_critic(*lesson, options, task.seed)
         score = Critic(network, settings.rule, settings.sharpness)
         metrics: dict[str, float | int | None] = {
             "critic_loss": losses[-1],

@@ -48,7 +48,7 @@ class ProjectedPPOSelectionSource(SelectionSource):
     """
 
     name = "projected_ppo_selection"
-    title = "Selection, Projected PPO"
+    title = "Selection, PPO on the index"
     settings: ClassVar[type[Section]] = ProjectedPPOSelectionSection
     promise = "its constraint's prior bound, as it is only ever used projected"
     under_constraint = True

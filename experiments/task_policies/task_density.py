@@ -22,6 +22,7 @@ from sport_ray.experiments.task_policies.source import (
     StudySections,
     require_gaussian,
 )
+from sport_ray.policies import GaussianNetwork
 from sport_ray.samplers import BaseFile
 
 if TYPE_CHECKING:
@@ -89,6 +90,6 @@ class TaskDensitySource(SelectionSource):
 
         assert isinstance(settings, _Settings)
         trained = train_task_policy(task, settings.training, require_gaussian(base, self.name))
-        assert not isinstance(trained.policy, Selector)
+        assert isinstance(trained.policy, GaussianNetwork)
         selector = Selector(settings.candidates, TaskDensity(trained.policy))
         return trained._replace(policy=selector)

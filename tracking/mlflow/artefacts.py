@@ -31,7 +31,15 @@ SWEEP_FILES = (
 """What a sweep and its report write at the top of the folder."""
 FIGURES = "figures"
 MAX_POLICY_BYTES = 1_000_000
-_POLICY_FILES = ("policy.json", "policy.safetensors")
+_KINDS = (
+    ("policy.json", "policy.safetensors", ("schema", "spec", "weights_sha256")),
+    (
+        "selector.json",
+        "selector.safetensors",
+        ("schema", "num_candidates", "score", "weights_sha256"),
+    ),
+)
+"""Manifest and weights of a task policy of either kind, and what its digest is over."""
 
 
 def send_sweep_files(client: MlflowClient, run: Any, results_dir: Path) -> list[str]:
@@ -91,8 +99,8 @@ class Policies:
         if name is None:
             return None
         folder = ResultFolder(results_dir).policy(str(name))
-        files = [folder / file for file in _POLICY_FILES]
-        if not all(file.is_file() for file in files):
+        files = _files_of(folder)
+        if not files:
             return "not there when the cell was logged"
         if not _is_whole(folder, str(name)):
             return "damaged when the cell was logged"
@@ -110,12 +118,22 @@ class Policies:
         return where
 
 
+def _files_of(folder: Path) -> list[Path]:
+    """Manifest and weights, where both are there."""
+    for manifest, weights, _ in _KINDS:
+        found = [folder / manifest, folder / weights]
+        if all(file.is_file() for file in found):
+            return found
+    return []
+
+
 def _is_whole(folder: Path, name: str) -> bool:
-    """Whether the files are the policy of this digest, as `sport_ray.policies.store` makes it."""
-    manifest, weights = (folder / file for file in _POLICY_FILES)
+    """Whether the files are the policy of this digest, as whoever wrote them makes it."""
+    manifest, weights = _files_of(folder)
+    keys = next(keys for file, _, keys in _KINDS if file == manifest.name)
     try:
         said = json.loads(manifest.read_text(encoding="utf-8"))
-        identity = {key: said[key] for key in ("schema", "spec", "weights_sha256")}
+        identity = {key: said[key] for key in keys}
     except (OSError, ValueError, KeyError, TypeError):
         return False
     whole = hashlib.sha256(weights.read_bytes()).hexdigest() == identity["weights_sha256"]

@@ -11,6 +11,8 @@ from mlflow import MlflowClient
 
 from sport_ray.policies import GaussianNetwork, save_policy
 from sport_ray.policies.network import PolicySpec
+from sport_ray.selection import Selector
+from sport_ray.selection.scores import TaskDensity
 from sport_ray.tracking import log_sweep
 from sport_ray.tracking.mlflow import artefacts as mlflow_artefacts
 from sport_ray.tracking.mlflow.artefacts import ARTEFACTS_TAG, POLICY_TAG
@@ -64,6 +66,24 @@ def test_each_cell_has_its_policy_beside_its_record(folder: Path) -> None:
             (original,) = folder.glob(f"policies/{record['policy_digest'][:16]}/{name}")
             copy = Path(store.download_artifacts(run.info.run_id, f"policy/{name}"))
             assert copy.read_bytes() == original.read_bytes()
+
+
+def test_a_selector_is_sent_whole_or_not_at_all(make_results: Any, tmp_path: Path) -> None:
+    """A way of choosing among samples is a task policy as any other."""
+    network = GaussianNetwork(PolicySpec(observation_size=3, action_size=2, hidden=(4,)))
+    digest = Selector(8, TaskDensity(network)).save(tmp_path / "policy", {})
+    made = make_results(change=lambda record: record | {"policy_digest": digest}, **SMALL)
+    place = made / "policies" / digest[:16]
+    place.parent.mkdir()
+    (tmp_path / "policy").rename(place)
+    log_sweep(made)
+    names = ["policy/selector.json", "policy/selector.safetensors"]
+    for run in parent_and_cells(made)[1].values():
+        assert files(made, run, "policy") == names
+    weights = place / "selector.safetensors"
+    assert mlflow_artefacts._is_whole(place, digest)
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
+    assert not mlflow_artefacts._is_whole(place, digest)
 
 
 def test_a_large_policy_lies_once_under_the_parent(

@@ -34,7 +34,7 @@ def second_method(monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("study", "expected"),
     [
-        ("quickstart", (54, 102, "d27e043b53eec1de4e3424941e72a944")),
+        ("quickstart", (60, 156, "")),
         ("paper", (140, 270, "78f74946b1a244bb21d2c99c30a91d4b")),
         ("comparators", (45, 135, "c08f84b0a66bdd67323e7a77b7d26c92")),
         ("less_conservative", (115, 225, "76cb435c775c93714e3434a9fd3e6585")),

@@ -42,6 +42,7 @@ from sport_ray.samplers import (
 )
 from sport_ray.samplers.base_file import SAMPLER
 from sport_ray.samplers.entry import is_entry
+from sport_ray.samplers.loaded import require_as_imported
 from sport_ray.samplers.trial import require_exchangeable, require_sampler
 from sport_ray.selection import save_task_policy
 from sport_ray.sources import module_sources
@@ -103,6 +104,7 @@ def _user_sampler(study: Study, entry: str) -> SamplerFile:
     # After it was run: what it imports meanwhile is then loaded.
     sources = module_sources(spec.module, spec.arguments)
     code = {name: digest for name, digest in sources.code.items() if name != "sport_ray"}
+    require_as_imported(entry, code)
     spec = spec.model_copy(update={"code": code})
     provenance = {"versions": sources.distributions}
     return SamplerFile(spec, base_digest(spec), provenance)

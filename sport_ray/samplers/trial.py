@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Any
+
 import numpy as np
 
 from sport_ray.errors import UserError
@@ -20,18 +23,37 @@ LEVEL = 1e-6
 def require_sampler(sampler: UserSampler, observation: Array) -> None:
     """Draw twice from equal generators: the same actions, whatever was drawn before.
 
+    And other actions from the same generator each time: a draw has to move it on.
+
     Raises:
-        UserError: actions that differ, or whatever ``UserSampler.sample`` raises.
+        UserError: anything else, or whatever ``UserSampler.sample`` raises.
     """
-    first = sampler.sample(observation, TRIED, np.random.default_rng(7))
-    sampler.sample(observation, 1, np.random.default_rng(8))
+    generator = np.random.default_rng(7)
+    first = sampler.sample(observation, TRIED, generator)
+    other = sampler.sample(observation, TRIED, np.random.default_rng(8))
     again = sampler.sample(observation, TRIED, np.random.default_rng(7))
-    if not np.array_equal(first, again):
+    # An episode has one generator. What is kept for *it*, a copy of it does not have.
+    twin = copy.deepcopy(generator)
+    moved = _position(twin) != _position(np.random.default_rng(7))
+    following, its = (sampler.sample(observation, TRIED, one) for one in (generator, twin))
+    name = f"base sampler {sampler.spec.entry!r}"
+    if not (np.array_equal(first, again) and np.array_equal(following, its)):
         raise UserError(
-            f"base sampler {sampler.spec.entry!r} does not repeat itself: with the same generator "
+            f"{name} does not repeat itself: with the same generator "
             "it gave other actions. It must draw only from the generator that it is given, and "
             "keep nothing between calls"
         )
+    if not moved and not np.array_equal(first, other):
+        raise UserError(
+            f"{name} looks at its generator without drawing from it: all steps of an episode have "
+            "the same noise then. Seed what draws by a draw, such as generator.integers(2**63)"
+        )
+
+
+def _position(generator: np.random.Generator) -> tuple[Any, ...]:
+    """What a generator draws next, and of which seed its next child is."""
+    bits = generator.bit_generator
+    return bits.state, bits.seed_seq.n_children_spawned  # type: ignore[attr-defined]
 
 
 def require_exchangeable(sampler: BaseSampler, observations: Array, count: int, name: str) -> None:

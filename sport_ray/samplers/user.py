@@ -11,6 +11,7 @@ from sport_ray.envs.values import described
 from sport_ray.errors import UserError
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.samplers.entry import ENTRY, Draw, resolved, telling
+from sport_ray.samplers.loaded import require_as_imported
 from sport_ray.samplers.sampler import Array, BaseSampler
 from sport_ray.samplers.trust import is_trusted
 
@@ -71,10 +72,12 @@ class UserSampler(BaseSampler):
         """Find the user's code and make their object now, not at the first draw.
 
         Raises:
-            UserError: code that cannot be found or fails.
+            UserError: code that cannot be found or fails, or is not the spec's in this process.
         """
         if self._draw is None:
-            self._draw = resolved(self.spec.entry, self.spec.arguments)
+            draw = resolved(self.spec.entry, self.spec.arguments)
+            require_as_imported(self.spec.entry, self.spec.code)
+            self._draw = draw
 
     def sample(self, observation: Array, count: int, generator: np.random.Generator) -> Array:
         """Actions (count, D) at an observation (O,).

@@ -74,13 +74,7 @@ class SelectionBehaviour:
         with np.errstate(over="ignore"):
             observation = observation.astype(np.float32).astype(np.float64)
         limits = self.constraint.limits(state)
-        weights = self._score.log_weights(observation, draws.candidates, limits, taken)
-        best = weights.max(axis=1)
-        if not np.isfinite(best).all():  # NaN, +inf, or nothing to choose
-            row = int(np.argmin(np.isfinite(best)))
-            raise ArithmeticError(
-                f"score {self.selector.score.name!r} gives the log weights {weights[row].tolist()}"
-            )
+        weights = self._weights(observation, draws.candidates, limits, taken)
         count, options = weights.shape
         base = Categorical.uniform(count, options)
         task = Categorical.of_log_weights(weights)
@@ -96,6 +90,27 @@ class SelectionBehaviour:
             )
         projected = chosen.differs(task).numpy()
         return Step(chosen, base, task, limits, log_ratio, projected, draws.candidates)
+
+    def _weights(self, observation: Array, candidates: Array, limits: Array, taken: Steps) -> Array:
+        """Log weights (n, M): one for each candidate, none of them NaN or inf, one finite a row.
+
+        Raises:
+            ArithmeticError: others.
+        """
+        # Copies: what is played, and how far it may go, is not for a score to write into.
+        found = self._score.log_weights(observation, candidates.copy(), limits.copy(), taken.copy())
+        weights = np.array(found, dtype=np.float64)
+        name, expected = self.selector.score.name, candidates.shape[:2]
+        # Fewer would leave candidates out by their values, at a ratio of 1.
+        if weights.shape != expected:
+            raise ArithmeticError(
+                f"score {name!r} gives log weights of shape {weights.shape}, expected {expected}"
+            )
+        best = weights.max(axis=1)
+        if not np.isfinite(best).all():  # NaN, +inf, or nothing to choose
+            row = int(np.argmin(np.isfinite(best)))
+            raise ArithmeticError(f"score {name!r} gives the log weights {weights[row].tolist()}")
+        return weights
 
     def spend(self, state: Array, step: Step, drawn: Array) -> Array:
         """Charge log(M·p_J).

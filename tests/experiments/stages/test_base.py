@@ -102,6 +102,21 @@ def test_a_folder_made_with_other_code_is_refused(mine, study, tmp_path, file, t
     assert "\n" not in told
 
 
+@pytest.mark.parametrize("name", ["t_mine", "t_helper"])
+def test_a_process_that_imported_the_code_before_an_edit_is_refused(mine, study, tmp_path, name):
+    """A notebook: the new file would be certified by what the old one draws."""
+    before = install_base(StudyFolder(tmp_path / "one", study()), None, "t_mine:draw")
+    with (tmp_path / f"{name}.py").open("a") as file:
+        file.write("# edited, and not imported again\n")
+    with pytest.raises(UserError, match=f"has imported another '{name}' than is on record"):
+        install_base(StudyFolder(tmp_path / "two", study()), None, "t_mine:draw")
+    assert not (tmp_path / "two").exists()
+    for module in ("t_mine", "t_helper"):  # Python anew
+        sys.modules.pop(module)
+    after = install_base(StudyFolder(tmp_path / "two", study()), None, "t_mine:draw")
+    assert after.digest != before.digest
+
+
 def test_a_data_file_that_the_arguments_name_is_part_of_it(mine, study, tmp_path):
     asked = study("t_mine:FromFile", base_arguments={"path": "table.csv"})
     folder = StudyFolder(tmp_path / "results", asked)

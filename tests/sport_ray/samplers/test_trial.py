@@ -40,6 +40,12 @@ SAMPLERS = """
     def deterministic(o, count, g):
         return np.tile(o[:2], (count, 1))
 
+    def of_a_child(o, count, g):
+        return independent(o, count, g.spawn(1)[0])
+
+    def seeded_by_a_draw(o, count, g):
+        return independent(o, count, np.random.default_rng(g.integers(2**63)))
+
     # Those that do not.
 
     def first_is_the_mean(o, count, g):
@@ -84,9 +90,27 @@ SAMPLERS = """
             drawn = independent(o, count, g) + 0.5 * self.last
             self.last = drawn[0, 0]
             return drawn
+
+    class DriftsInAnEpisode:
+        # It moves on M times in a step of selection, where the base's moved on once.
+        def __init__(self):
+            self.last = {}
+        def sample(self, o, count, g):
+            drawn = independent(o, count, g) + 0.5 * self.last.get(id(g), (g, 0.0))[1]
+            self.last[id(g)] = g, drawn[0, 0]
+            return drawn
+
+    # Those that have the same noise at every step, until somebody else draws.
+
+    def looks_at_the_state(o, count, g):
+        seed = g.bit_generator.state["state"]["state"]
+        return independent(o, count, np.random.default_rng(seed))
+
+    def looks_at_the_seed(o, count, g):
+        return independent(o, count, np.random.default_rng(g.bit_generator.seed_seq.entropy))
 """
 KEEP = ["independent", "sorted_ones", "antithetic", "stratified", "one_for_all", "discrete",
-        "deterministic"]  # fmt: skip
+        "deterministic", "of_a_child", "seeded_by_a_draw"]  # fmt: skip
 BREAK = ["first_is_the_mean", "wider_where_many", "shifted_second_entry", "grid", "own_seed",
          "best_of_many", "otherwise_elsewhere"]  # fmt: skip
 
@@ -101,9 +125,16 @@ def test_what_repeats_itself_is_let_through_the_first_trial(module, name):
     require_sampler(sampler(module(SAMPLERS), name), HERE)
 
 
-@pytest.mark.parametrize("name", ["own_randomness", "remembers", "Drifts"])
+@pytest.mark.parametrize("name", ["own_randomness", "remembers", "Drifts", "DriftsInAnEpisode"])
 def test_own_randomness_and_memory_are_refused(module, name):
     with pytest.raises(UserError, match=f":{name}' does not repeat itself: .*only from the gener"):
+        require_sampler(sampler(module(SAMPLERS), name), HERE)
+
+
+@pytest.mark.parametrize("name", ["looks_at_the_state", "looks_at_the_seed"])
+def test_a_generator_that_is_only_looked_at_is_refused(module, name):
+    """The base's noise would be one for a whole episode, and selection's another."""
+    with pytest.raises(UserError, match=f":{name}' looks at its generator without drawing"):
         require_sampler(sampler(module(SAMPLERS), name), HERE)
 
 

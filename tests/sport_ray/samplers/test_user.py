@@ -11,6 +11,7 @@ import pytest
 
 from sport_ray.errors import UserError
 from sport_ray.samplers import SamplerSpec, UserSampler, trust_module
+from sport_ray.sources import module_sources
 
 HERE = np.array([0.5, -1.0, 2.0])
 
@@ -193,3 +194,15 @@ def test_no_module_runs_because_a_file_names_it(module):
     assert UserSampler(spec).sample(HERE, 3, np.random.default_rng(0)).shape == (3, 2)
     with pytest.raises(UserError, match="'t_nowhere' cannot be imported: ModuleNotFoundError"):
         trust_module("t_nowhere")
+
+
+def test_a_process_that_starts_after_an_edit_does_not_draw(module, tmp_path):
+    """A worker imports for itself, perhaps long after the base was certified."""
+    name = module(GOOD)
+    spec = SamplerSpec(entry=f"{name}:draw", observation_size=3, action_size=2)
+    with_code = spec.model_copy(update={"code": module_sources(name, {}).code})
+    found = UserSampler(with_code, run_module=True)
+    with (tmp_path / f"{name}.py").open("a") as file:
+        file.write("# edited\n")
+    assert f"has imported another '{name}' than is on record" in told(found)
+    assert f"has imported another '{name}' than is on record" in told(found)  # whoever asks again

@@ -132,6 +132,77 @@ def test_weights_that_are_no_numbers_stop_the_step(behaviour, wrong):
         one.step(seen, one.start(2), one.draw(seen, generators(2)), np.zeros(2, int))
 
 
+class Forged:
+    """What a score may do with what it is given, in place of the behaviour's own."""
+
+    name = "forged"
+
+    def __init__(self, weights) -> None:
+        self.log_weights = weights
+
+
+def writes_candidates(observation, candidates, limits, taken):
+    candidates[:] = 1e3
+    return np.zeros(candidates.shape[:2])
+
+
+def writes_limits(observation, candidates, limits, taken):
+    limits[:] = 5.0
+    return 1e3 * candidates[..., 0]
+
+
+def writes_steps(observation, candidates, limits, taken):
+    taken[:] = -1
+    return np.zeros(candidates.shape[:2])
+
+
+@pytest.mark.parametrize("score", [writes_candidates, writes_limits, writes_steps])
+@pytest.mark.parametrize("constraint", CONSTRAINTS)
+def test_a_score_cannot_write_into_what_is_played_or_allowed(behaviour, constraint, score):
+    one = behaviour(constraint)
+    one._score = Forged(score)
+    seen, taken = np.zeros((4, 2)), np.arange(4)
+    draws, state = one.draw(seen, generators(4)), one.start(4)
+    before = draws.candidates.copy()
+    step = one.step(seen, state, draws, taken)
+    np.testing.assert_array_equal(step.candidates, before)
+    np.testing.assert_array_equal(step.limits, constraint.limits(state))
+    assert (step.max_log_ratio <= constraint.limits(state)).all()
+    np.testing.assert_array_equal(taken, np.arange(4))
+
+
+def test_a_score_cannot_leave_candidates_out_by_their_values(behaviour):
+    """Else the choice among the rest has ratio 1, and yet another law than the base's."""
+    one = behaviour(RatioConstraint(1.0), options=2)
+
+    def the_first_alone_if_better(observation, candidates, limits, taken):
+        return np.zeros((1, 1 if candidates[0, 0, 0] > candidates[0, 1, 0] else 2))
+
+    one._score = Forged(the_first_alone_if_better)
+    seen, refused = np.zeros((1, 2)), 0
+    for seed in range(20):
+        draws = one.draw(seen, generators(1, seed))
+        first, second = draws.candidates[0, :, 0]
+        try:
+            one.step(seen, one.start(1), draws, np.zeros(1, int))
+        except ArithmeticError:
+            refused += 1
+            assert first > second
+    assert refused > 0
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [((1, 1), 2), ((1, 3), 2), ((2, 2), 2), ((2,), 2), ((1, 2, 1), 2)],
+)
+def test_weights_of_another_number_of_candidates_stop_the_step(behaviour, shape, options):
+    one = behaviour(RatioConstraint(1.5), options=options)
+    one._score = Forged(lambda *_: np.zeros(shape))
+    seen = np.zeros((1, 2))
+    with pytest.raises(ArithmeticError, match="gives log weights of shape"):
+        one.step(seen, one.start(1), one.draw(seen, generators(1)), np.zeros(1, int))
+
+
 def test_a_projection_that_leaves_its_limit_is_never_played(behaviour):
     class Leaky(RatioConstraint):
         """Projects onto twice its limit."""

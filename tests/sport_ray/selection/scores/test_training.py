@@ -23,7 +23,7 @@ from sport_ray.selection.scores import (
     train_critic,
 )
 from sport_ray.selection.scores.rules import greedy
-from sport_ray.selection.scores.training import greedy_shares
+from sport_ray.selection.scores.training import _Training, greedy_shares
 
 FAR, HORIZON = 4, 12
 FAST = CriticOptions(
@@ -165,6 +165,22 @@ def test_within_a_ratio_the_law_is_that_of_the_selection():
     assert error_of(start, selection) > 0.15  # the base's law is another one
     base, _ = train_critic(data, spec, FAST.model_copy(update={"limit": 0.0}), seed=1)
     assert error_of(base, exact()) < 0.06
+
+
+def test_without_a_limit_the_base_goes_on_to_the_bit(monkeypatch):
+    data = walks(30, seed=3)
+    few = FAST.model_copy(update={"outcome_updates": 5, "bootstrap_updates": 20})
+    spec = spec_of(data, Atoms.of_steps(HORIZON), few)
+
+    def weights(limit: float | None) -> torch.Tensor:
+        options = few.model_copy(update={"limit": limit})
+        network, _ = train_critic(data, spec, options, seed=1)
+        return torch.cat([p.ravel() for p in network.parameters()])
+
+    found, within = weights(None), weights(0.5)
+    monkeypatch.setattr(_Training, "_over_draws", lambda _, laws: laws.mean(dim=1))
+    assert torch.equal(found, weights(None))
+    assert not torch.equal(found, within)
 
 
 def test_a_start_of_another_architecture_is_refused():

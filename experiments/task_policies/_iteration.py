@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from sport_ray.constraints import Constraint
+from sport_ray.constraints.two_point import TwoPointConstraint
 from sport_ray.experiments.task_policies._critic import data_of
 from sport_ray.rollouts.transitions import collect_transitions
 from sport_ray.samplers import BaseSampler
@@ -35,10 +36,14 @@ def limit_of(score: Critic, sampler: BaseSampler, constraint: Constraint) -> flo
     """The constant ratio within which the selection goes on, nats; None: as if the base did.
 
     A budget's ratio is whatever an episode has left, and its quantile rule is about the base's own
-    episodes: there the critic stays the base's.
+    episodes: there the critic stays the base's. So it does where a floor keeps the choice nearer to
+    the base than the ratio alone says.
     """
     greedy = score.bound_to(sampler, constraint).rule == "greedy"
-    return constraint.log_ratio_limit if greedy and not constraint.state_size else None
+    floored = isinstance(constraint, TwoPointConstraint) and constraint.kappa > 0.0
+    if constraint.state_size or floored or not greedy:
+        return None
+    return constraint.log_ratio_limit
 
 
 def iterate(

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sport_ray.certificates import load_certificate, save_certificate
 from sport_ray.constraints import RatioConstraint
 from sport_ray.constraints.pathwise import PathwiseBudget
+from sport_ray.constraints.two_point import TwoPointConstraint
 from sport_ray.experiments.config.study import Study
+from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.stages.base import BUNDLED
 from sport_ray.experiments.sweep.grid import plan_jobs
+from sport_ray.experiments.sweep.job import run_job
 from sport_ray.experiments.task_policies import SOURCES
 from sport_ray.experiments.task_policies._iteration import limit_of
-from sport_ray.policies import load_policy
+from sport_ray.policies import load_policy, save_policy
 from sport_ray.rollouts import run_scenarios
 from sport_ray.rollouts.behaviour import base_behaviour
 from sport_ray.rollouts.transitions import collect_transitions, save_transitions
 from sport_ray.samplers import sampler_of
-from sport_ray.selection import SelectionBehaviour
+from sport_ray.selection import SelectionBehaviour, Selector, load_task_policy
 from sport_ray.selection.scores import Atoms, Critic, ScoreNetwork, ScoreSpec
+from sport_ray.tracking import load_results
 from tests.experiments.known_certificate import certificate
 
 NAME, HORIZON = "critic_iterated", 25
@@ -108,6 +114,8 @@ def test_only_a_constant_ratio_that_is_filled_greedily_goes_on(base):
     assert limit_of(Critic(network), sampler, budget) is None
     assert limit_of(Critic(network, "greedy"), sampler, budget) is None
     assert limit_of(Critic(network, "quantile"), sampler, ratio) is None
+    assert limit_of(Critic(network), sampler, TwoPointConstraint(1.3, 0.8)) is None
+    assert limit_of(Critic(network), sampler, TwoPointConstraint(1.3)) == ratio.log_ratio_limit
 
 
 def test_each_constraint_has_a_critic_of_its_own(small_study):
@@ -123,3 +131,28 @@ def test_it_needs_a_constraint_to_act_under(small_study, base, tmp_path):
         source.select(
             study.task(HORIZON, 0), source.settings_in(study, ()), base, certificate(), tmp_path
         )
+
+
+@pytest.mark.slow
+def test_a_cell_is_made_evaluated_and_keeps_to_its_constraint(small_study, base, tmp_path):
+    small_study["sweep"] |= {"alphas": [], "eps_max": [0.5], "constraints": ["ratio"]}
+    study = study_of(small_study)
+    results = StudyFolder(tmp_path, study)
+    save_policy(results.base, base.network, {})
+    save_certificate(results.certificate, certificate(base_digest=base.digest))
+    (results.root / "study.json").write_text(json.dumps(study.model_dump(mode="json")))
+    found = load_certificate(results.certificate)
+    plan = study.task(HORIZON, 0).plan("certify", 0)
+    kept, _ = collect_transitions(plan, base_behaviour(base), 0, 60)
+    save_transitions(results.transitions, kept, found.digest)
+    [job] = [job for job in plan_jobs(study, found) if job.kind == NAME]
+    assert run_job(results, job) == {"finished": 1, "failed": 0}
+    [record] = load_results(results.root).to_dict("records")
+    assert (record["source"], record["constraint"]) == (NAME, "ratio")
+    assert record["constraint_held"]
+    assert record["prior_bound"] == pytest.approx(0.5, rel=1e-3)
+    assert record["train_episodes"] == 30
+    assert record["train_env_steps"] > 30
+    chosen = load_task_policy(results.policy(record["policy_digest"])).policy
+    assert isinstance(chosen, Selector)
+    assert isinstance(chosen.score, Critic)

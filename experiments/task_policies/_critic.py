@@ -45,10 +45,18 @@ def lesson_of(
     if not len(kept):
         raise UserError("the certificate's scenarios took no step: there is nothing to learn from")
     mapping = sampler.action_mapping
+    data = data_of(task, kept, sampler, draws, generator)
     if counts_steps(task.plan("certify", 0)):
-        data = steps_to_satisfaction(kept, sampler, draws, generator)
         return data, spec_of(data, Atoms.of_steps(task.horizon), options, mapping)
-    data = returns_within(kept, task.horizon, sampler, draws, generator)
     returns, failed = data.outcomes()
     atoms = Atoms.of_returns(returns[~failed] if not failed.all() else returns)
     return data, spec_of(data, atoms, options, mapping, task.horizon)
+
+
+def data_of(
+    task: Task, kept: Transitions, sampler: BaseSampler, draws: int, generator: np.random.Generator
+) -> CriticData:
+    """Steps of scenarios, whoever acted in them, as what the task's performance is measured by."""
+    if counts_steps(task.plan("certify", 0)):
+        return steps_to_satisfaction(kept, sampler, draws, generator)
+    return returns_within(kept, task.horizon, sampler, draws, generator)

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 Purpose = Literal[
-    "certify", "evaluate", "base", "choose", "off_policy", "tune", "presa", "scpo", "age"
+    "certify", "evaluate", "base", "choose", "off_policy", "tune", "presa", "scpo", "age", "iterate"
 ]
 
 _PURPOSES: dict[Purpose, int] = {
@@ -20,6 +20,7 @@ _PURPOSES: dict[Purpose, int] = {
     "presa": 6,
     "scpo": 7,
     "age": 8,
+    "iterate": 9,
 }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ class CriticData:
     before.
 
     An end that did not fail has no return after its own reward. The steps may come from any
-    policy, since what is learned is what follows if the *base* goes on.
+    policy where a critic learns from its own laws; what followed tells only of who acted there.
 
     Raises:
         UserError: no row, shapes that differ, numbers that are not finite, or a following row that
@@ -60,6 +61,25 @@ class CriticData:
 
     def __len__(self) -> int:
         return len(self.observation)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[CriticData]) -> CriticData:
+        """One table from several, in their order; episodes stay within their part.
+
+        Raises:
+            UserError: parts of different sizes.
+        """
+        first = np.cumsum([0, *(len(part) for part in parts)])
+        columns = {}
+        for name in (field.name for field in fields(cls)):
+            values = [getattr(part, name) for part in parts]
+            if len({value.shape[1:] for value in values}) > 1:
+                raise UserError(f"critic data: {name} differs in shape between the parts")
+            columns[name] = np.concatenate(values)
+        shift = np.repeat(first[:-1], [len(part) for part in parts])
+        following = columns["following"]
+        columns["following"] = np.where(following < 0, -1, following + shift)
+        return cls(**columns)
 
     def outcomes(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """What followed each row: the sum of rewards to the end (m,), and whether it failed (m,).

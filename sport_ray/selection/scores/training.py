@@ -4,11 +4,15 @@ The label of a step in the first stage is what followed it in its episode. Then 
 law at the next state, averaged over draws of the base there and moved by the reward (the expected
 SARSA of distributions; Sutton 1988; Bellemare et al. 2017, arXiv 1707.06887): the same mean with a
 fraction of the noise. On the point robot that took selection from 64% to 90% of the ceiling.
+
+With a ``limit`` the average over the draws leans on the better ones, as a choice within that ratio
+would: then the critic's law is of what follows if the *selection* goes on (policy iteration).
 """
 
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator
 from typing import Annotated
 
@@ -38,6 +42,8 @@ class CriticOptions(BaseModel):
 
     averaging: weight of the newest weights in the running average, per batch; the average gives
     the labels and is what is returned. The learning rate falls geometrically in either stage.
+    limit: log of the constant ratio that the policy to come may have to the base, nats; None: the
+    base goes on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,6 +56,7 @@ class CriticOptions(BaseModel):
     lr: Rate = 1e-3
     final_lr: Rate = 5e-5
     averaging: Rate = 0.01
+    limit: Annotated[float, Field(ge=0.0)] | None = None
 
 
 def spec_of(
@@ -88,23 +95,49 @@ def spec_of(
 
 
 def train_critic(
-    data: CriticData, spec: ScoreSpec, options: CriticOptions, seed: int
+    data: CriticData,
+    spec: ScoreSpec,
+    options: CriticOptions,
+    seed: int,
+    start: ScoreNetwork | None = None,
 ) -> tuple[ScoreNetwork, list[float]]:
     """The critic of the base, and the mean cross entropy (nats) of each tenth of a stage.
 
     A function of the arguments alone: one thread, its own generators.
 
+    start: a critic to go on from, by its own laws alone, so that the data may be any policy's;
+    without it they are the base's, whose outcomes are learned first.
+
     Raises:
+        ValueError: a start of another architecture.
         UserError: a training that ends in numbers that are not finite.
     """
+    if start is not None and start.spec != spec:
+        raise ValueError("the critic to start from has another architecture than is asked for")
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = ScoreNetwork(spec).float()
+        if start is not None:
+            network.load_state_dict(start.state_dict())
         found = _Training(data, network, options, seed)
-        losses = [*found.by_outcome(), *found.by_own_laws()]
+        losses = [] if start is not None else found.by_outcome()
+        losses += found.by_own_laws()
     if not np.isfinite(losses).all():
         raise UserError(f"the critic's training diverged (losses {losses}): lower lr")
     return found.average.requires_grad_(False), losses
+
+
+def greedy_shares(count: int, limit: float) -> Tensor:
+    """Probability (C,) of the best draw, the second best, …: e^limit / C while there is any left.
+
+    The largest mean within the ratio to uniform draws. limit: nats, ≥ 0; inf: all for the best.
+
+    >>> greedy_shares(4, math.log(1.6)).tolist()
+    [0.4000000059604645, 0.4000000059604645, 0.20000000298023224, 0.0]
+    """
+    cap = min(math.exp(min(limit, 700.0)) / count, 1.0)
+    left = 1.0 - cap * torch.arange(count, dtype=torch.float64)
+    return left.clamp(min=0.0, max=cap).float()
 
 
 class _Training:
@@ -150,9 +183,19 @@ class _Training:
         if len(inner):
             at = following[inner]
             logits = self.average(self.observation[at], self.candidates[at])
-            law = torch.softmax(logits, dim=-1).mean(dim=1)
+            law = self._over_draws(torch.softmax(logits, dim=-1))
             label[inner] = self.atoms.after(self.reward[rows[inner]], law)
         return label
+
+    def _over_draws(self, laws: Tensor) -> Tensor:
+        """The law (n, atoms + 1) of laws (n, C, atoms + 1) for draws of the base."""
+        if self.options.limit is None:
+            return laws.mean(dim=1)
+        means = laws.double() @ torch.from_numpy(self.atoms.values)
+        order = means.argsort(dim=1, descending=True, stable=True)
+        shares = greedy_shares(laws.shape[1], self.options.limit)
+        found: Tensor = (laws * shares[order.argsort(dim=1)][..., None]).sum(dim=1)
+        return found
 
     def _updates(self, updates: int, label: _Label) -> list[float]:
         """Gradient steps on batches; the mean loss of each tenth of them."""

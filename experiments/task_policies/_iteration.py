@@ -1,0 +1,86 @@
+"""Policy iteration of a critic: act by it within the promise, learn what follows then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from sport_ray.constraints import Constraint
+from sport_ray.constraints.two_point import TwoPointConstraint
+from sport_ray.experiments.task_policies._critic import data_of
+from sport_ray.rollouts.transitions import collect_transitions
+from sport_ray.samplers import BaseSampler
+from sport_ray.selection import SelectionBehaviour, Selector
+from sport_ray.selection.scores.critic import Critic
+from sport_ray.selection.scores.critic_data import CriticData
+from sport_ray.selection.scores.network import ScoreNetwork
+from sport_ray.selection.scores.training import CriticOptions, train_critic
+
+if TYPE_CHECKING:
+    from sport_ray.experiments.task_policies.critic_iterated import CriticIteratedSection
+    from sport_ray.experiments.task_policies.task import Task
+
+
+class Iterated(NamedTuple):
+    """The critic after the rounds, its last loss (nats), and what was run for it."""
+
+    network: ScoreNetwork
+    loss: float
+    env_steps: int
+    episodes: int
+    violations: int
+
+
+def limit_of(score: Critic, sampler: BaseSampler, constraint: Constraint) -> float | None:
+    """The constant ratio within which the selection goes on, nats; None: as if the base did.
+
+    A budget's ratio is whatever an episode has left, and its quantile rule is about the base's own
+    episodes: there the critic stays the base's. So it does where a floor keeps the choice nearer to
+    the base than the ratio alone says.
+    """
+    greedy = score.bound_to(sampler, constraint).rule == "greedy"
+    floored = isinstance(constraint, TwoPointConstraint) and constraint.kappa > 0.0
+    if constraint.state_size or floored or not greedy:
+        return None
+    return constraint.log_ratio_limit
+
+
+def iterate(
+    task: Task,
+    settings: CriticIteratedSection,
+    sampler: BaseSampler,
+    network: ScoreNetwork,
+    data: CriticData,
+    options: CriticOptions,
+    generator: np.random.Generator,
+) -> Iterated:
+    """Rounds of scenarios under the task's constraint, each followed by learning on all steps.
+
+    network, data: the base's critic and the steps that it was learned from. A scenario that is cut
+    at T counts as one that never arrives, as one of the certificate's does at T_max.
+    """
+    plan, loss = task.plan("iterate", task.seed), float("nan")
+    steps = violations = 0
+    score = Critic(network, settings.rule, settings.sharpness)
+    again = options.model_copy(
+        update={
+            "bootstrap_updates": settings.refit_updates,
+            "limit": limit_of(score, sampler, task.constraint),
+        }
+    )
+    for done in range(settings.rounds):
+        behaviour = SelectionBehaviour(
+            sampler, Selector(settings.candidates, score), task.constraint
+        )
+        first = done * settings.scenarios
+        kept, outcomes = collect_transitions(plan, behaviour, first, settings.scenarios)
+        steps += int(outcomes.length.sum())
+        violations += int((~outcomes.satisfied_by(task.horizon)).sum())
+        data = CriticData.concatenate(
+            [data, data_of(task, kept, sampler, settings.draws, generator)]
+        )
+        network, losses = train_critic(data, network.spec, again, task.seed + done, network)
+        loss = losses[-1]
+        score = Critic(network, settings.rule, settings.sharpness)
+    return Iterated(network, loss, steps, settings.rounds * settings.scenarios, violations)

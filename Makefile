@@ -61,13 +61,13 @@ docs: site ## that site, opened in a browser
 
 # Where the results lie that README's and docs/results.md's pictures are of.
 QUICKSTART ?= results/quickstart
-LESS_CONSERVATIVE ?= results/less_conservative
+SELECTION ?= results/selection
 
-pictures: $(INSTALLED) ## docs/images from finished studies (QUICKSTART=…, LESS_CONSERVATIVE=…)
+pictures: $(INSTALLED) ## docs/images from finished studies (QUICKSTART=…, SELECTION=…)
 	$(BIN)/sport-ray report $(QUICKSTART)
-	$(BIN)/sport-ray report $(LESS_CONSERVATIVE)
+	$(BIN)/sport-ray report $(SELECTION)
 	cp $(addprefix $(QUICKSTART)/figures/,risk.png steps_to_goal.png) docs/images/
-	cp $(LESS_CONSERVATIVE)/figures/speedup.png docs/images/
+	cp $(SELECTION)/figures/speedup.png docs/images/selection.png
 
 bench: $(INSTALLED) ## speed of the environment, of rollouts and of training
 	@for file in $(BENCHMARKS); do echo "== $$file"; $(BIN)/python $$file || exit 1; done

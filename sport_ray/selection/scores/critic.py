@@ -52,6 +52,7 @@ class Critic(Score):
         for name, values in self._state.items():
             if not np.isfinite(values).all():
                 raise UserError(f"critic: weights {name} hold numbers that are not finite")
+        self._floor = 0.0  # κ, of the constraint that it is bound to
         self._inputs = Inputs(self.spec)
         self._values = _sealed(self.spec.atoms.values)
         self._act = _sealed(self._state["act.weight"].T)
@@ -97,18 +98,17 @@ class Critic(Score):
         found = self.laws(observation, candidates, taken)
         if self.rule == "quantile":
             return quantile(found, limits, self.sharpness)
-        return greedy(found, self._values, limits)
+        return greedy(found, self._values, limits, self._floor)
 
     def bound_to(self, sampler: BaseSampler, constraint: Constraint) -> Critic:
-        """With the rule that suits the constraint, where none was named."""
-        if self.rule != "auto":
-            return self
-        rule: Rule = "quantile" if constraint.state_size else "greedy"
-        return self._with(rule)
-
-    def _with(self, rule: Rule) -> Critic:
+        """With the rule that suits the constraint, where none was named, and with its floor."""
+        rule = self.rule
+        if rule == "auto":
+            rule = "quantile" if constraint.state_size else "greedy"
         found = object.__new__(type(self))
-        found.__dict__.update(self.__dict__, rule=rule)
+        # A floor that is not filled on purpose is filled with candidates of no use.
+        floor = float(getattr(constraint, "kappa", 0.0))
+        found.__dict__.update(self.__dict__, rule=rule, _floor=floor)
         return found
 
     def to_json(self) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def quantile(laws: Array, limits: Array, sharpness: float = 1.0) -> Array:
 
 
 @njit(nogil=True, error_model="numpy")
-def _greedy(laws, values, limits, out):
+def _greedy(laws, values, limits, floor, out):
     for n in range(laws.shape[0]):
         law = laws[n]
         count, outputs = law.shape
@@ -71,21 +71,24 @@ def _greedy(laws, values, limits, out):
             means[j] = -total
         order = np.argsort(means, kind="mergesort")
         cap = math.exp(min(limits[n], 700.0))
-        left = float(count)
+        left = count * (1.0 - floor)
         for rank in range(count):
-            given = min(cap, left)
+            more = min(cap - floor, left)
+            given = floor + more
             out[n, order[rank]] = math.log(given) if given > 0.0 else -np.inf
-            left = max(left - given, 0.0)
+            left = max(left - more, 0.0)
 
 
-def greedy(laws: Array, values: Array, limits: Array) -> Array:
+def greedy(laws: Array, values: Array, limits: Array, floor: float = 0.0) -> Array:
     """Log weights (n, M) that fill the candidates of the best mean up to the limit, in order.
 
-    M w_j = e^limit for the best, what is left of M for the next one, 0 beyond: the largest mean
-    value of one step within the ratio. For a constant ratio, where nothing is kept for later.
+    M w_j = e^limit for the best, what is left of M for the next one, the floor beyond: the largest
+    mean value of one step within the ratios. For a constant ratio, where nothing is kept for later.
 
     laws: (n, M, atoms + 1). values: (atoms + 1,). limits: (n,), nats, ≥ 0.
+    floor: κ in [0, 1], the least that M w_j may be.
     """
     out = np.empty(laws.shape[:2])
-    _greedy(laws, np.asarray(values, dtype=np.float64), np.maximum(limits, 0.0), out)
+    caps = np.maximum(limits, 0.0)
+    _greedy(laws, np.asarray(values, dtype=np.float64), caps, float(floor), out)
     return out

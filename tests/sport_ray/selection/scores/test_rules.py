@@ -103,3 +103,12 @@ def test_without_a_limit_the_greedy_rule_takes_the_best_and_at_zero_it_is_the_ba
     assert np.argmax(free) == np.argmax(laws[0] @ VALUES)
     assert np.isneginf(np.delete(free, np.argmax(free))).all()
     np.testing.assert_array_equal(base, 0.0)
+
+
+def test_a_floor_is_kept_and_the_rest_goes_to_the_best():
+    """M w = κ + what is left, best first: the largest mean under κ ≤ M p ≤ α."""
+    laws = np.zeros((1, 4, 3))
+    laws[0, [0, 1, 2, 3], [1, 0, 2, 1]] = 1.0  # values −2, −1, −5, −2
+    found = np.exp(greedy(laws, np.array([-1.0, -2.0, -5.0]), np.log([1.5]), 0.8))
+    np.testing.assert_allclose(found, [[0.9, 1.5, 0.8, 0.8]], atol=1e-12)
+    np.testing.assert_allclose(found.sum(), 4.0)

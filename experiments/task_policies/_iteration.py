@@ -18,7 +18,7 @@ from sport_ray.selection.scores.network import ScoreNetwork
 from sport_ray.selection.scores.training import CriticOptions, train_critic
 
 if TYPE_CHECKING:
-    from sport_ray.experiments.task_policies.critic_iterated import CriticIteratedSection
+    from sport_ray.experiments.task_policies._rounds import CriticIteratedSection
     from sport_ray.experiments.task_policies.task import Task
 
 

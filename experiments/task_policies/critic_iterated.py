@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from sport_ray.constraints import Unconstrained
-from sport_ray.experiments.config.base import Positive, Section
-from sport_ray.experiments.task_policies.critic import CriticSection
+from sport_ray.experiments.config.base import Section
+from sport_ray.experiments.task_policies._rounds import CriticIteratedSection
 from sport_ray.experiments.task_policies.source import SelectionSource
 from sport_ray.samplers import BaseFile
 
@@ -16,17 +16,6 @@ if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
     from sport_ray.experiments.task_policies._training import Trained
     from sport_ray.experiments.task_policies.task import Task
-
-
-class CriticIteratedSection(CriticSection):
-    """As for `critic`, and how it goes on from there."""
-
-    rounds: Positive = 1
-    """Times that scenarios are run under the cell's constraint and all is learned again."""
-    scenarios: Positive = 2_000
-    """Scenarios of a round, all of which keep the cell's promise."""
-    refit_updates: Positive = 4_000
-    """Gradient steps of a round."""
 
 
 class CriticIteratedSource(SelectionSource):

@@ -64,9 +64,13 @@ CONSTRAINTS: dict[str, dict[str, Any]] = {
 }
 
 
+FOR_CHOICES: dict[str, dict[str, Any]] = {"two_point": {"alpha": 1.1, "kappa": 0.9}}
+"""What Gaussians cannot keep to."""
+
+
 def constraint_named(name: str) -> Constraint:
     """The constraint of that name that these tests use."""
-    return constraint_from_json({"name": name, **CONSTRAINTS[name]})
+    return constraint_from_json({"name": name, **(CONSTRAINTS | FOR_CHOICES)[name]})
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from sport_ray.deploy import load, read_bundle
 from sport_ray.deploy.export import Export, write_bundle
 from sport_ray.errors import UserError
 from tests.sport_ray.deploy.conftest import CONSTRAINTS as USED
+from tests.sport_ray.deploy.conftest import FOR_CHOICES
 
 FILES = [
     "manifest.json", "certificate.json", "base/policy.json", "base/policy.safetensors",
@@ -39,7 +40,7 @@ def sealed(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
 
 def test_every_constraint_that_promises_is_tried() -> None:
     ours = {name for name, kind in CONSTRAINTS.items() if kind.__module__.startswith("sport_ray")}
-    assert ours == set(USED) | {"unconstrained"}
+    assert ours == set(USED) | set(FOR_CHOICES) | {"unconstrained"}
 
 
 @pytest.mark.parametrize("name", sorted(USED))

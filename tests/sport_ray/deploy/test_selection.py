@@ -50,7 +50,7 @@ def evaluated(folder: Path) -> Behaviour:
     return task_behaviour(base, task, constraint, run_module=True)
 
 
-@pytest.mark.parametrize("name", ["ratio", "pathwise_spread", "violation_time"])
+@pytest.mark.parametrize("name", ["ratio", "pathwise_spread", "violation_time", "two_point"])
 def test_each_step_is_the_evaluated_one(name: str, make: Make, observations: np.ndarray) -> None:
     folder = make(name)
     behaviour, policy = evaluated(folder), load(folder, trust_module=MODULE)

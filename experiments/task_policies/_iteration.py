@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from sport_ray.constraints import Constraint
 from sport_ray.constraints.two_point import TwoPointConstraint
-from sport_ray.experiments.task_policies._critic import data_of
+from sport_ray.experiments.task_policies._critic import Learned, data_of
 from sport_ray.rollouts.transitions import collect_transitions
 from sport_ray.samplers import BaseSampler
 from sport_ray.selection import SelectionBehaviour, Selector
@@ -47,19 +45,14 @@ def limit_of(score: Critic, sampler: BaseSampler, constraint: Constraint) -> flo
 
 
 def iterate(
-    task: Task,
-    settings: CriticIteratedSection,
-    sampler: BaseSampler,
-    network: ScoreNetwork,
-    data: CriticData,
-    options: CriticOptions,
-    generator: np.random.Generator,
+    task: Task, settings: CriticIteratedSection, learned: Learned, options: CriticOptions
 ) -> Iterated:
     """Rounds of scenarios under the task's constraint, each followed by learning on all steps.
 
-    network, data: the base's critic and the steps that it was learned from. A scenario that is cut
-    at T counts as one that never arrives, as one of the certificate's does at T_max.
+    learned: the base's critic. A scenario that is cut at T counts as one that never arrives, as one
+    of the certificate's does at T_max.
     """
+    network, data, sampler = learned.network, learned.data, learned.sampler
     plan, loss = task.plan("iterate", task.seed), float("nan")
     steps = violations = 0
     score = Critic(network, settings.rule, settings.sharpness)
@@ -78,7 +71,7 @@ def iterate(
         steps += int(outcomes.length.sum())
         violations += int((~outcomes.satisfied_by(task.horizon)).sum())
         data = CriticData.concatenate(
-            [data, data_of(task, kept, sampler, settings.draws, generator)]
+            [data, data_of(task, kept, sampler, settings.draws, learned.generator)]
         )
         network, losses = train_critic(data, network.spec, again, task.seed + done, network)
         loss = losses[-1]

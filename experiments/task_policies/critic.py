@@ -64,27 +64,19 @@ class CriticSource(SelectionSource):
         transitions: Path,
     ) -> Trained:
         """Learn the critic from the kept transitions; choose by it."""
-        from sport_ray.experiments.task_policies._critic import lesson_of, options_of
+        from sport_ray.experiments.task_policies._critic import learn, options_of
         from sport_ray.experiments.task_policies._training import Trained  # Ray takes seconds
-        from sport_ray.random_streams import stream
-        from sport_ray.rollouts.transitions import load_transitions
-        from sport_ray.samplers import sampler_of
         from sport_ray.selection import Selector
         from sport_ray.selection.scores.critic import Critic
-        from sport_ray.selection.scores.training import train_critic
 
         assert isinstance(settings, CriticSection)
         started = time.monotonic()
-        kept = load_transitions(transitions, certificate.digest)
-        sampler = sampler_of(base, run_module=True)
-        generator = stream(task.seed, "critic draws")
         options = options_of(settings)
-        lesson = lesson_of(task, kept, sampler, options, settings.draws, generator)
-        network, losses = train_critic(*lesson, options, task.seed)
-        score = Critic(network, settings.rule, settings.sharpness)
+        learned = learn(task, base, certificate, transitions, options, settings.draws)
+        score = Critic(learned.network, settings.rule, settings.sharpness)
         metrics: dict[str, float | int | None] = {
-            "critic_loss": losses[-1],
-            "critic_scenarios": kept.num_scenarios,
+            "critic_loss": learned.loss,
+            "critic_scenarios": learned.num_scenarios,
         }
         seconds = time.monotonic() - started
         return Trained(Selector(settings.candidates, score), 0, seconds, metrics)

@@ -41,33 +41,25 @@ class CriticIteratedSource(SelectionSource):
         transitions: Path,
     ) -> Trained:
         """Learn the base's critic from the kept transitions, then act by it and learn again."""
-        from sport_ray.experiments.task_policies._critic import lesson_of, options_of
+        from sport_ray.experiments.task_policies._critic import learn, options_of
         from sport_ray.experiments.task_policies._iteration import iterate
         from sport_ray.experiments.task_policies._training import Trained  # Ray takes seconds
-        from sport_ray.random_streams import stream
-        from sport_ray.rollouts.transitions import load_transitions
-        from sport_ray.samplers import sampler_of
         from sport_ray.selection import Selector
         from sport_ray.selection.scores.critic import Critic
-        from sport_ray.selection.scores.training import train_critic
 
         assert isinstance(settings, CriticIteratedSection)
         if isinstance(task.constraint, Unconstrained):
             raise ValueError(f"the task has no constraint: {self.name} acts under a cell's own")
         started = time.monotonic()
-        kept = load_transitions(transitions, certificate.digest)
-        sampler = sampler_of(base, run_module=True)
-        generator = stream(task.seed, "critic draws")
         options = options_of(settings)
-        data, spec = lesson_of(task, kept, sampler, options, settings.draws, generator)
-        network, _ = train_critic(data, spec, options, task.seed)
-        found = iterate(task, settings, sampler, network, data, options, generator)
+        learned = learn(task, base, certificate, transitions, options, settings.draws)
+        found = iterate(task, settings, learned, options)
         score = Critic(found.network, settings.rule, settings.sharpness)
         metrics: dict[str, float | int | None] = {
             "train_episodes": found.episodes,
             "train_violations": found.violations,
             "critic_loss": found.loss,
-            "critic_scenarios": kept.num_scenarios + found.episodes,
+            "critic_scenarios": learned.num_scenarios + found.episodes,
         }
         seconds = time.monotonic() - started
         return Trained(Selector(settings.candidates, score), found.env_steps, seconds, metrics)

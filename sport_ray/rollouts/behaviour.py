@@ -99,15 +99,16 @@ class Behaviour(Protocol):
         ...
 
 
-def _gaussian_noise(base: FrozenGaussian, generators: Generators) -> Draws:
-    return Draws(base.spec.family.draw_rows(generators, base.spec.action_size))
+def base_step(base: Distribution, candidates: Array | None = None) -> Step:
+    """A step in which the base is played as it is: nothing is allowed, nothing is projected."""
+    none = np.zeros(len(base))
+    return Step(base, base, base, none, none, np.zeros(len(base), dtype=bool), candidates)
 
 
-class BaseBehaviour:
-    """The base policy itself: what a base certificate is about."""
+class AroundGaussian:
+    """What behaviours around a Gaussian base share: sizes, action mapping, noise."""
 
-    def __init__(self, base: FrozenGaussian) -> None:
-        self.base = base
+    base: FrozenGaussian
 
     @property
     def observation_size(self) -> int:
@@ -121,38 +122,13 @@ class BaseBehaviour:
 
     def draw(self, observation: Array, generators: Generators) -> Draws:
         """The noise of an action."""
-        return _gaussian_noise(self.base, generators)
-
-    def start(self, count: int) -> Array:
-        """No state."""
-        return np.zeros((count, 0))
-
-    def step(
-        self,
-        observation: Array,
-        state: Array,
-        draws: Draws | None = None,
-        taken: Steps | None = None,
-    ) -> Step:
-        """The base policy's distributions at observations (n, O)."""
-        base = self.base.distribution(observation)
-        count = len(base)
-        none = np.zeros(count)
-        return Step(base, base, base, none, none, np.zeros(count, dtype=bool))
-
-    def spend(self, state: Array, step: Step, drawn: Array) -> Array:
-        """No state."""
-        return state
+        return Draws(self.base.spec.family.draw_rows(generators, self.base.spec.action_size))
 
 
-class SamplerBehaviour:
-    """A base that can only be sampled: it plays the one action that it draws.
+class AroundSampler:
+    """What behaviours around a base that is only sampled share: sizes and action mapping."""
 
-    Of several candidates, drawn for somebody else's choice, it plays any with one probability.
-    """
-
-    def __init__(self, sampler: BaseSampler) -> None:
-        self.sampler = sampler
+    sampler: BaseSampler
 
     @property
     def observation_size(self) -> int:
@@ -164,9 +140,80 @@ class SamplerBehaviour:
         """What turns a sample into the environment's action."""
         return self.sampler.action_mapping
 
+
+class Stateless:
+    """An episode that carries nothing."""
+
     def start(self, count: int) -> Array:
         """No state."""
         return np.zeros((count, 0))
+
+    def spend(self, state: Array, step: Step, drawn: Array) -> Array:
+        """No state."""
+        return state
+
+
+class UnderConstraint:
+    """An episode that carries the constraint's budget, and steps that are checked."""
+
+    constraint: Constraint
+
+    def start(self, count: int) -> Array:
+        """A whole budget for each episode."""
+        return self.constraint.start(count)
+
+    def spend(self, state: Array, step: Step, drawn: Array) -> Array:
+        """Charge what was drawn.
+
+        Raises:
+            ArithmeticError: more than there was (must never happen).
+        """
+        if not self.constraint.state_size:
+            return state
+        return self.constraint.spend(state, self.constraint.cost(step.chosen, step.base, drawn))
+
+    def checked(self, chosen: Distribution, base: Distribution, limits: Array) -> Array:
+        """Largest log ratio of each row, nats, once all are within the limits (n,).
+
+        Raises:
+            ArithmeticError: one that is not (must never happen).
+        """
+        log_ratio: Array = chosen.max_log_ratio(base).numpy()
+        within = self.constraint.within(chosen, base, torch.from_numpy(limits)).numpy()
+        within = within & (log_ratio <= self.constraint.log_ratio_limit)
+        if not within.all():
+            raise ArithmeticError(
+                f"log ratio {np.max(log_ratio)} exceeds {limits[~within].min()}: the projection "
+                "left its limit"
+            )
+        return log_ratio
+
+
+class BaseBehaviour(AroundGaussian, Stateless):
+    """The base policy itself: what a base certificate is about."""
+
+    def __init__(self, base: FrozenGaussian) -> None:
+        self.base = base
+
+    def step(
+        self,
+        observation: Array,
+        state: Array,
+        draws: Draws | None = None,
+        taken: Steps | None = None,
+    ) -> Step:
+        """The base policy's distributions at observations (n, O)."""
+        return base_step(self.base.distribution(observation))
+
+
+class SamplerBehaviour(AroundSampler, Stateless):
+    """A base that can only be sampled: it plays the one action that it draws.
+
+    Of several candidates, drawn for somebody else's choice, it plays any with one probability.
+    """
+
+    def __init__(self, sampler: BaseSampler) -> None:
+        self.sampler = sampler
 
     def draw(self, observation: Array, generators: Generators) -> Draws:
         """One candidate; nothing is left to chance then."""
@@ -185,16 +232,10 @@ class SamplerBehaviour:
         assert draws is not None
         assert draws.candidates is not None
         count, options = draws.candidates.shape[:2]
-        any_ = Categorical.uniform(count, options)
-        none = np.zeros(count)
-        return Step(any_, any_, any_, none, none, np.zeros(count, dtype=bool), draws.candidates)
-
-    def spend(self, state: Array, step: Step, drawn: Array) -> Array:
-        """No state."""
-        return state
+        return base_step(Categorical.uniform(count, options), draws.candidates)
 
 
-class ProjectedBehaviour:
+class ProjectedBehaviour(AroundGaussian, UnderConstraint):
     """The projection of a task policy onto a constraint around the base policy.
 
     Everything that is sampled from is a float32 number, checked in float64 by the constraint. A
@@ -222,24 +263,6 @@ class ProjectedBehaviour:
         self.constraint = constraint
         self.sees_budget = seen > 0
 
-    @property
-    def observation_size(self) -> int:
-        """O, without what a budget adds."""
-        return self.base.spec.observation_size
-
-    @property
-    def action_mapping(self) -> ActionMapping:
-        """What turns a sample into the environment's action."""
-        return self.base.spec.action_mapping
-
-    def draw(self, observation: Array, generators: Generators) -> Draws:
-        """The noise of an action."""
-        return _gaussian_noise(self.base, generators)
-
-    def start(self, count: int) -> Array:
-        """A whole budget for each episode."""
-        return self.constraint.start(count)
-
     def step(
         self,
         observation: Array,
@@ -257,31 +280,15 @@ class ProjectedBehaviour:
         if self.sees_budget:
             seen = np.concatenate([observation, self.constraint.features(state)], axis=1)
         task = self.task.distribution(seen)
-        limits = torch.from_numpy(self.constraint.limits(state))
+        limits = self.constraint.limits(state)
         # Projected as float32 numbers, so that what is sampled from are such numbers, too.
         single = base.rounded(np.float32)
-        found = self.constraint.project(single, task.rounded(np.float32), limits)
+        bounds = torch.from_numpy(limits)
+        found = self.constraint.project(single, task.rounded(np.float32), bounds)
         chosen = found.rounded(np.float64)
-        within = self.constraint.within(chosen, base, limits)
-        log_ratio = chosen.max_log_ratio(base).numpy()
-        within &= torch.from_numpy(log_ratio <= self.constraint.log_ratio_limit)
-        if not bool(within.all()):
-            raise ArithmeticError(
-                f"log ratio {np.max(log_ratio)} exceeds {limits[~within].min().item()}: the "
-                "projection left its limit"
-            )
+        log_ratio = self.checked(chosen, base, limits)
         projected = chosen.differs(task).numpy()
-        return Step(chosen, base, task, limits.numpy(), log_ratio, projected)
-
-    def spend(self, state: Array, step: Step, drawn: Array) -> Array:
-        """Charge what the drawn actions spent.
-
-        Raises:
-            ArithmeticError: more than there was (must never happen).
-        """
-        if not self.constraint.state_size:
-            return state
-        return self.constraint.spend(state, self.constraint.cost(step.chosen, step.base, drawn))
+        return Step(chosen, base, task, limits, log_ratio, projected)
 
 
 def base_behaviour(base: BaseFile, *, run_module: bool = False) -> Behaviour:

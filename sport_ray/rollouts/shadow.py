@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.policies.actions import ActionMapping
-from sport_ray.rollouts.behaviour import Array, Behaviour, Draws, Generators, Step, Steps
+from sport_ray.rollouts.behaviour import (
+    Array,
+    Behaviour,
+    Draws,
+    Generators,
+    Step,
+    Steps,
+    base_step,
+)
 from sport_ray.rollouts.outcomes import Outcomes
 from sport_ray.rollouts.scenarios import ScenarioPlan, run_scenarios
 from sport_ray.rollouts.tally import Tally
@@ -53,9 +61,7 @@ class Shadowed:
     ) -> Step:
         """The base policy's distributions; the watcher's are kept until the actions are drawn."""
         self._seen = self.watcher.step(observation, state[:, :-1], draws, taken)
-        base, candidates = self._seen.base, self._seen.candidates
-        none = np.zeros(len(base))
-        return Step(base, base, base, none, none, np.zeros(len(base), dtype=bool), candidates)
+        return base_step(self._seen.base, self._seen.candidates)
 
     def spend(self, state: Array, step: Step, drawn: Array) -> Array:
         """The watcher pays for the base's action as if it were its own, and adds its log ratio."""

@@ -8,15 +8,21 @@ from numpy.typing import NDArray
 
 from sport_ray.constraints import Constraint
 from sport_ray.families import Categorical
-from sport_ray.policies.actions import ActionMapping
-from sport_ray.rollouts.behaviour import Draws, Generators, Step, Steps
+from sport_ray.rollouts.behaviour import (
+    AroundSampler,
+    Draws,
+    Generators,
+    Step,
+    Steps,
+    UnderConstraint,
+)
 from sport_ray.samplers import BaseSampler
 from sport_ray.selection.selector import Selector
 
 Array = NDArray[np.float64]
 
 
-class SelectionBehaviour:
+class SelectionBehaviour(AroundSampler, UnderConstraint):
     """M actions of the base, one of which is chosen; ratios are of the index to a uniform one.
 
     The candidates are drawn before the score sees anything. Everything is float64; what is sampled
@@ -33,20 +39,6 @@ class SelectionBehaviour:
         self.selector = selector
         self.constraint = constraint
         self._score = selector.score.bound_to(sampler, constraint)
-
-    @property
-    def observation_size(self) -> int:
-        """O."""
-        return self.sampler.observation_size
-
-    @property
-    def action_mapping(self) -> ActionMapping:
-        """What turns a candidate into the environment's action."""
-        return self.sampler.action_mapping
-
-    def start(self, count: int) -> Array:
-        """A whole budget for each episode."""
-        return self.constraint.start(count)
 
     def draw(self, observation: Array, generators: Generators) -> Draws:
         """M candidates, then the number that the index is drawn with."""
@@ -78,16 +70,8 @@ class SelectionBehaviour:
         count, options = weights.shape
         base = Categorical.uniform(count, options)
         task = Categorical.of_log_weights(weights)
-        bounds = torch.from_numpy(limits)
-        chosen = self.constraint.project(base, task, bounds)
-        log_ratio = chosen.max_log_ratio(base).numpy()
-        within = self.constraint.within(chosen, base, bounds).numpy()
-        within = within & (log_ratio <= self.constraint.log_ratio_limit)
-        if not within.all():
-            raise ArithmeticError(
-                f"log ratio {np.max(log_ratio)} exceeds {limits[~within].min()}: the projection "
-                "left its limit"
-            )
+        chosen = self.constraint.project(base, task, torch.from_numpy(limits))
+        log_ratio = self.checked(chosen, base, limits)
         projected = chosen.differs(task).numpy()
         return Step(chosen, base, task, limits, log_ratio, projected, draws.candidates)
 
@@ -111,13 +95,3 @@ class SelectionBehaviour:
             row = int(np.argmin(np.isfinite(best)))
             raise ArithmeticError(f"score {name!r} gives the log weights {weights[row].tolist()}")
         return weights
-
-    def spend(self, state: Array, step: Step, drawn: Array) -> Array:
-        """Charge log(M·p_J).
-
-        Raises:
-            ArithmeticError: more than there was (must never happen).
-        """
-        if not self.constraint.state_size:
-            return state
-        return self.constraint.spend(state, self.constraint.cost(step.chosen, step.base, drawn))

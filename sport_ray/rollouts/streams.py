@@ -264,7 +264,7 @@ def state_of(generator: np.random.Generator) -> States:
 
 def generator_of(state: States) -> np.random.Generator:
     """The generator in a state (4,); what it draws from then on moves no row."""
-    bits = np.random.PCG64(_NO_SEED)
+    bits = np.random.PCG64(_NO_SEED)  # type: ignore[arg-type]  # numpy takes any ISeedSequence
     high, low, inc_high, inc_low = (int(word) for word in state)
     bits.state = {
         "bit_generator": "PCG64",

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sport_ray.rollouts import streams
-from sport_ray.rollouts.streams import (
+from sport_ray.streams import kernels
+from sport_ray.streams.kernels import (
     as_numpy,
     fill_normal,
     fill_uniform,
@@ -118,7 +118,7 @@ def test_a_numpy_that_draws_otherwise_is_noticed(monkeypatch, changed):
     assert as_numpy()
     as_numpy.cache_clear()
     try:
-        monkeypatch.setattr(streams.np.random, "default_rng", changed)
+        monkeypatch.setattr(kernels.np.random, "default_rng", changed)
         assert not as_numpy()
     finally:
         monkeypatch.undo()

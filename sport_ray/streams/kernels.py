@@ -1,11 +1,8 @@
-"""numpy's random streams of many scenarios at once: the same numbers, without an object for each.
+"""Seeding, PCG64 and standard normal numbers for many streams at once, as numpy computes them.
 
-A scenario's generators are ``default_rng`` of two children of a ``SeedSequence``
-(:mod:`sport_ray.rollouts.seeding`). Making the two costs as much as fifty of its steps. Here their
-states are rows of an array: seeding (O'Neill's seed_seq), PCG64 (XSL-RR 128/64, O'Neill, 'PCG',
-2014) and standard normal numbers (ziggurat, Marsaglia and Tsang, 2000) are computed as numpy
-computes them, to the bit. ``as_numpy`` compares with numpy itself; where it ever differs, whoever
-asks gets numpy's own objects.
+Seeding is ``SeedSequence`` (O'Neill's seed_seq), the generator XSL-RR 128/64 (O'Neill, 'PCG',
+2014), normal numbers are drawn by the ziggurat (Marsaglia and Tsang, 2000) with numpy's tables:
+all of it to the bit. :func:`as_numpy` compares with the installed numpy.
 
 A state is four uint64: the high and the low word of PCG64's state, then of its increment. All that
 is compiled is in this file: numba's cache notices changes of a function's own file only.

@@ -45,30 +45,26 @@ class BlockPolicy(Sealed):
             if isinstance(module, torch.nn.Linear)
         ]
         self._activate = IN_PLACE[spec.activation]
-        self._size = spec.observation_size
         own = {name: fixed(value.numpy()) for name, value in network.of_the_head().items()}
         self._head = spec.head.of_rows(own)
 
     def parameters(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
         """The distributions' numbers (n, P) at observations (n, O)."""
-        count = len(observations)
+        count, size = observations.shape
         blocks = -(-count // BLOCK)
-        rows = np.zeros((BLOCK, self._size))
-        block = torch.from_numpy(rows)
+        padded = np.zeros((blocks * BLOCK, size))
+        padded[:count] = observations
         # Of one call only: another thread may be in here, too.
         *hidden, last = (len(bias) for _, bias in self._layers)
+        between = [torch.empty((BLOCK, width), dtype=torch.float64) for width in hidden]
         outputs = torch.empty((blocks, BLOCK, last), dtype=torch.float64)
-        between = [block.new_empty((BLOCK, width)) for width in hidden]
         with torch.inference_mode():
-            for index in range(blocks):
-                seen = observations[index * BLOCK : (index + 1) * BLOCK]
-                rows[: len(seen)] = seen
-                rows[len(seen) :] = 0.0
-                x = self._network.normalized(block)
+            seen = self._network.normalized(torch.from_numpy(padded))
+            for x, found in zip(seen.split(BLOCK), outputs, strict=True):
                 for (weight, bias), out in zip(self._layers, between, strict=False):
                     x = self._activate(torch.addmm(bias, x, weight, out=out))
                 weight, bias = self._layers[-1]
-                torch.addmm(bias, x, weight, out=outputs[index])
+                torch.addmm(bias, x, weight, out=found)
             return self._of_outputs(outputs)[:count]
 
     def _of_outputs(self, outputs: torch.Tensor) -> NDArray[np.float32]:

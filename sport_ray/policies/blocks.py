@@ -61,7 +61,7 @@ class BlockPolicy(Sealed):
         with torch.inference_mode():
             seen = self._network.normalized(torch.from_numpy(padded))
             for x, found in zip(seen.reshape(blocks, BLOCK, size), outputs, strict=True):
-                for (weight, bias), out in zip(self._layers, between, strict=False):
+                for (weight, bias), out in zip(self._layers[:-1], between, strict=True):
                     x = self._activate(torch.addmm(bias, x, weight, out=out))
                 weight, bias = self._layers[-1]
                 torch.addmm(bias, x, weight, out=found)

@@ -10,23 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sport_ray.properties import Property, parse_property
-from sport_ray.rollouts import ScenarioAborted, ScenarioPlan, Tally
+from sport_ray.rollouts import ScenarioAborted, Tally
 from sport_ray.rollouts.judging import Finished, Judge
 
 HORIZON = 9
 FORMULAS = ("(!hazard) U goal", "F[0,4] goal & G (hazard -> F[1,2] !hazard)", "G !hazard | X goal")
 
 
-def plan(formula: str) -> ScenarioPlan:
-    return ScenarioPlan(
-        env_id="any/Task-v0", property=formula, horizon=HORIZON, root_seed=0, purpose="certify"
-    )
-
-
 def judge_of(formula: str, most: int) -> tuple[Judge, Tally]:
     tally = Tally()
     environment = SimpleNamespace(boolean_signals=frozenset())
-    return Judge(plan(formula), environment, most, tally), tally
+    return Judge(formula, HORIZON, "any/Task-v0", environment, most, tally), tally
 
 
 def ended(rng: np.random.Generator, index: np.ndarray, numbers: list[float]) -> Finished:

@@ -111,9 +111,8 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
         float64.
         """
         noise = self.family.draw_noise(self._noise, len(parameters), self.action_size)
-        return torch.from_numpy(self.family.from_parameters(parameters).sample(noise)).to(
-            parameters
-        )
+        action = self.family.from_parameters(parameters).sample(noise)
+        return torch.from_numpy(action).to(parameters)
 
     def for_environment(self, out: dict[str, Tensor], action: Tensor) -> NDArray[np.floating]:
         """What the environment is given: the actions (n, D), under a budget also their cost."""

@@ -99,7 +99,7 @@ class FrozenGaussian(Sealed):
         """In blocks; the rows of a last block that would be nearly empty by themselves."""
         count = len(rounded)
         rest = count % BLOCK
-        if not 0 < rest <= MOST:
+        if not (self._few.serves and 0 < rest <= MOST):
             return self._blocks.parameters(rounded)
         few, sure = self._few.parameters(rounded[count - rest :])
         if not sure.all():

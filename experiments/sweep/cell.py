@@ -14,7 +14,7 @@ from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.engine import UsedEngine, engine_of
 from sport_ray.experiments.task_policies import SOURCES
 
-METHOD_VERSION = 3
+METHOD_VERSION = 4
 """Raised whenever the same parameters would give other numbers: old cells are then not reused."""
 
 

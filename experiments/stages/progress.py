@@ -106,7 +106,7 @@ class SweepProgress:
         """Cells whose trials are at work on them."""
         return sum(cells for cells, _ in self._at_work.values())
 
-    def _shown(self) -> dict[str, float]:
+    def _shown(self) -> dict[str, Any]:
         begun = TRAINED * sum(cells * trained for cells, trained in self._at_work.values())
         return {
             "completed": self.done + begun,

@@ -110,31 +110,36 @@ def run_sweep(
         ended: dict[str, int] = {}
 
         def hear(trial: TrialEvent) -> None:
-            work = Work.model_validate(trial.config["work"])
-            before = ended.setdefault(trial.trial_id, 0)
-            rest = work.jobs[before:]
-            if trial.kind == "reported":
-                now = max(int(trial.result.get("ended", 0)), before)
-                ended[trial.trial_id] = now
-                trained = float(trial.result.get("trained", 0.0))
-                events = [SweepEvent("trained", work, rest, trained)]
-                if now > before:
-                    events.append(SweepEvent("ended", work, work.jobs[before:now]))
-            else:
-                if trial.kind == "died":
-                    for job in rest:
-                        for cell in job.cells:
-                            _write_failure(folder, plan.certificate, cell, trial.reason)
-                if trial.kind in ("ended", "died"):
-                    ended[trial.trial_id] = len(work.jobs)
-                events = [SweepEvent(trial.kind, work, rest)] if rest else []
-            for event in events:
+            for event in events_of(trial, ended):
+                if event.kind == "died":
+                    for cell in (cell for job in event.jobs for cell in job.cells):
+                        _write_failure(folder, plan.certificate, cell, trial.reason)
                 for listener in listeners:
                     listener(event)
 
         space = {"work": tune.grid_search([work.model_dump(mode="json") for work in works])}
         run_trials(folder, CellTrial, space, hear, name="tune", max_failures=2)
     return summarise(folder, plan)
+
+
+def events_of(trial: TrialEvent, ended: dict[str, int]) -> list[SweepEvent]:
+    """What a trial's event says of its jobs; each is told once that it has ended.
+
+    ended: how many jobs of each trial have been told of, by its id; brought up to date. Jobs end
+    in their order, so the first of them; also where a trial has begun again since.
+    """
+    work = Work.model_validate(trial.config["work"])
+    before = ended.setdefault(trial.trial_id, 0)
+    rest = work.jobs[before:]
+    if trial.kind == "reported":
+        now = max(int(trial.result.get("ended", 0)), before)
+        ended[trial.trial_id] = now
+        trained = float(trial.result.get("trained", 0.0))
+        events = [SweepEvent("trained", work, rest, trained)] if rest else []
+        return events + ([SweepEvent("ended", work, rest[: now - before])] if now > before else [])
+    if trial.kind in ("ended", "died"):
+        ended[trial.trial_id] = len(work.jobs)
+    return [SweepEvent(trial.kind, work, rest)] if rest else []
 
 
 def _write_failure(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -66,7 +67,7 @@ def pack(study: Study, jobs: Sequence[Job], base: BaseFile, room: Room) -> list[
     if not together:
         return alone
     groups = _groups(study, together, require_gaussian(base, "a cohort"), room)
-    cohorts = sorted(_cut(groups, room.slots), key=lambda one: -one[0])
+    cohorts = sorted(cut(groups, room.slots), key=lambda one: -one[0])
     # Nobody knows how long a source takes that trains in its own way: those first.
     return [*alone, *(work for _, work in cohorts)]
 
@@ -94,7 +95,7 @@ def _constraint(job: Job) -> tuple[str, str, int]:
     return cell.constraint.name, repr(sorted(cell.constraint.to_json().items())), cell.seed
 
 
-def _cut(groups: list[Group], slots: int) -> list[tuple[float, Work]]:
+def cut(groups: list[Group], slots: int) -> list[tuple[float, Work]]:
     """Cohorts with the work of each: as large as is fast, and a multiple of ``slots`` of them.
 
     So no slot idles while others work; each group has its share of them by its work.
@@ -108,14 +109,14 @@ def _cut(groups: list[Group], slots: int) -> list[tuple[float, Work]]:
         pieces = max(math.ceil(many / group.most), round(many * group.work / portion), 1)
         pieces = min(pieces, many)
         ends = [many * piece // pieces for piece in range(pieces + 1)]
-        for first, last in zip(ends, ends[1:], strict=False):
+        for first, last in itertools.pairwise(ends):
             work = Work(cohort=True, jobs=tuple(group.jobs[first:last]))
             found.append(((last - first) * group.work, work))
     return found
 
 
 def told(works: Sequence[Work]) -> str:
-    """In one line what trains what, such as '130 cells in 10 cohorts of 13; 30 alone: …'."""
+    """In one line what trains what, such as '72 training runs in 6 cohorts of 12'."""
     cohorts = [work for work in works if work.cohort]
     alone = Counter(work.jobs[0].kind for work in works if not work.cohort)
     parts = []
@@ -125,9 +126,7 @@ def told(works: Sequence[Work]) -> str:
         runs = sum(len(work.jobs) for work in cohorts)
         parts.append(f"{_many(runs, 'training run')} in {_many(len(cohorts), 'cohort')} of {size}")
     for kind, count in alone.items():
-        why = SOURCES[kind].why_alone
-        reason = f", {why}" if why else ""
-        parts.append(f"{count} of {kind} alone{reason}")
+        parts.append(f"{count} of {kind} alone ({SOURCES[kind].why_alone or 'engine: single'})")
     return "; ".join(parts)
 
 

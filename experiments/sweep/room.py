@@ -64,4 +64,4 @@ def cell_bytes(config: ProjectedPPOConfig) -> int:
     weights = sum(value.numel() for value in network.parameters())
     step = network.spec.observation_size + 6 * network.spec.action_size + 16
     own = config.num_envs_per_env_runner * max(config.num_env_runners, 1)
-    return 2 * 5 * 4 * weights + 2 * 8 * step * config.train_batch_size + MIB * own
+    return int(2 * 5 * 4 * weights + 2 * 8 * step * config.train_batch_size + MIB * own)

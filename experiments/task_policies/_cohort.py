@@ -59,8 +59,8 @@ class CohortRun:
         return [self._trained(cell) for cell in range(self.size)]
 
     def _trained(self, cell: int) -> Trained | Exception:
-        if (error := self.algorithm.error(cell)) is not None:
-            return error
+        if (stopped := self.algorithm.error(cell)) is not None:
+            return stopped
         policy, result = self.algorithm.policy(cell), self._results[cell]
         try:
             require_finite(policy.state_dict().values())

@@ -113,7 +113,7 @@ class Source(ABC):
     under_constraint: ClassVar[bool] = False
     sections: ClassVar[tuple[str, ...]] = ()
     sweep_method: ClassVar[str | None] = None
-    why_alone: ClassVar[str | None] = "they are trained in a way of their own"
+    why_alone: ClassVar[str | None] = "it does not train by one run of PPO"
     """Why its policies cannot be trained in a cohort, one clause; None where they can: the source
     then has a ``configuration``."""
     family: ClassVar[type[Distribution]]

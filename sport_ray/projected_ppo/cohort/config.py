@@ -8,6 +8,8 @@ from typing import Any, Self
 from sport_ray.errors import UserError
 from sport_ray.projected_ppo.algorithm import ProjectedPPOConfig
 from sport_ray.projected_ppo.cohort.cell import Cell
+from sport_ray.projected_ppo.cohort.learner import CohortLearner
+from sport_ray.projected_ppo.cohort.runner import CohortRunner
 from sport_ray.projected_ppo.cohort.sharing import SHARED, cohort_key
 
 
@@ -61,7 +63,17 @@ class ProjectedPPOCohortConfig(ProjectedPPOConfig):
         """
         if not self.cohort:
             raise UserError("a cohort needs its cells: call .cells([config, …])")
+        self.env_runner_cls = None
         super().validate()
+        self.env_runner_cls = CohortRunner
+        # There are no connectors whose states runners could share.
+        self.merge_env_runner_states = False
+        self.broadcast_env_runner_states = False
+        self._dont_auto_sync_env_runner_states = True
+
+    def get_default_learner_class(self) -> type[CohortLearner]:
+        """The learner of all cells."""
+        return CohortLearner
 
     def contexts(self) -> list[dict[str, Any]]:
         """What each cell's training environments are told."""

@@ -1,0 +1,114 @@
+"""The weights of K networks of one architecture as one tensor, a row for each."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+ALIGNED = 16
+"""Numbers (64 bytes) that each matrix starts at a multiple of: what a product gives may hang on it."""
+
+
+class Weights(NamedTuple):
+    """Views of the weights of one network, or of all K with a leading dimension.
+
+    matrices: (out, in) or (K, out, in), biases: (out,) or (K, 1, out), own: (D,) or (K, 1, D).
+    """
+
+    matrices: list[Tensor]
+    biases: list[Tensor]
+    own: dict[str, Tensor]
+
+
+class Stack:
+    """K networks of linear layers, perhaps with parameters of their head, float32.
+
+    Args:
+        count: K.
+        sizes: inputs, units of the hidden layers, outputs.
+        own: sizes of the head's own parameters by name.
+        device: where they are.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        sizes: Sequence[int],
+        own: Mapping[str, int] | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.sizes = tuple(sizes)
+        self.own = dict(own or {})
+        self._places: list[tuple[int, int]] = []  # where each matrix and each bias starts
+        end = 0
+        for fan_in, fan_out in itertools.pairwise(self.sizes):
+            bias = _aligned(end + fan_in * fan_out)
+            self._places.append((end, bias))
+            end = _aligned(bias + fan_out)
+        self._own_places: dict[str, int] = {}
+        for name, size in self.own.items():
+            self._own_places[name] = end
+            end = _aligned(end + size)
+        self.flat = torch.zeros((count, end), dtype=torch.float32, device=device)
+
+    def __len__(self) -> int:
+        return len(self.flat)
+
+    def like(self) -> Stack:
+        """As many zeros in the same places: gradients or moments."""
+        return Stack(len(self), self.sizes, self.own, self.flat.device)
+
+    def all(self) -> Weights:
+        """Views of all K."""
+        matrices, biases = [], []
+        layers = itertools.pairwise(self.sizes)
+        for (fan_in, fan_out), (start, bias) in zip(layers, self._places, strict=True):
+            whole = self.flat[:, start : start + fan_in * fan_out]
+            matrices.append(whole.unflatten(1, (fan_out, fan_in)))
+            biases.append(self.flat[:, None, bias : bias + fan_out])
+        own = {
+            name: self.flat[:, None, self._own_places[name] : self._own_places[name] + size]
+            for name, size in self.own.items()
+        }
+        return Weights(matrices, biases, own)
+
+    def one(self, cell: int) -> Weights:
+        """Views of one."""
+        whole = self.all()
+        return Weights(
+            [matrix[cell] for matrix in whole.matrices],
+            [bias[cell, 0] for bias in whole.biases],
+            {name: value[cell, 0] for name, value in whole.own.items()},
+        )
+
+    def put(self, cell: int, body: nn.Sequential, own: Mapping[str, Tensor] | None = None) -> None:
+        """Copy a network into its row."""
+        places = self.one(cell)
+        layers = [module for module in body if isinstance(module, nn.Linear)]
+        with torch.no_grad():
+            for layer, matrix, bias in zip(layers, places.matrices, places.biases, strict=True):
+                matrix.copy_(layer.weight)
+                bias.copy_(layer.bias)
+            for name, value in places.own.items():
+                value.copy_((own or {})[name])
+
+    def take(
+        self, cell: int, body: nn.Sequential, own: Mapping[str, Tensor] | None = None
+    ) -> None:
+        """Copy a row into a network: the inverse of :meth:`put`."""
+        places = self.one(cell)
+        layers = [module for module in body if isinstance(module, nn.Linear)]
+        with torch.no_grad():
+            for layer, matrix, bias in zip(layers, places.matrices, places.biases, strict=True):
+                layer.weight.copy_(matrix)
+                layer.bias.copy_(bias)
+            for name, value in places.own.items():
+                (own or {})[name].copy_(value)
+
+
+def _aligned(place: int) -> int:
+    return -(-place // ALIGNED) * ALIGNED

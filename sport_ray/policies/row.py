@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sport_ray.policies.blocks import BLOCK
 from sport_ray.policies.heads import ROW_ACTIVATIONS, Normalize, fixed
 from sport_ray.policies.layer import linear
 from sport_ray.policies.network import GaussianNetwork
@@ -22,9 +23,6 @@ from sport_ray.policies.sealed import Sealed
 from sport_ray.policies.threads import one_thread
 
 Array = NDArray[np.float64]
-BLOCK = 64
-"""Rows per forward pass. Matrix kernels sum in an order that depends on the shape, so every pass
-has exactly this shape (the last one padded): a row then does not depend on its companions."""
 _U = 2.0**-53
 
 

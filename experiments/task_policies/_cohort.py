@@ -33,15 +33,21 @@ class CohortRun:
 
     @property
     def done(self) -> bool:
-        """Whether no cell has anything left to train: all are there, or have stopped."""
-        return self.env_steps >= self.target or all(
-            self.algorithm.error(cell) is not None for cell in range(self.size)
-        )
+        """Whether no cell has anything left to train: all are there, or have failed."""
+        return self.env_steps >= self.target or self._all_failed()
+
+    def _all_failed(self) -> bool:
+        return all(self.algorithm.error(cell) is not None for cell in range(self.size))
 
     def advance(self) -> int:
         """Train one iteration; the steps that every cell has sampled then."""
         started = time.monotonic()  # building is no training
-        self._results = self.algorithm.train()["cells"]
+        try:
+            self._results = self.algorithm.train()["cells"]
+        except Exception:
+            if not self._all_failed():
+                raise
+            return self.env_steps
         self._seconds += time.monotonic() - started
         self.env_steps = max(_env_steps(one) for one in self._results)
         return self.env_steps

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from sport_ray.families import Distribution
 from sport_ray.policies.network import PolicySpec
@@ -28,7 +27,6 @@ class Actors:
     def __init__(self, spec: PolicySpec, stack: Stack) -> None:
         self.spec, self.stack = spec, stack
         self._normalize = None if spec.normalization is None else Normalizer(spec.normalization)
-        self._one: list[Weights] = [stack.one(cell) for cell in range(len(stack))]
         self._activate = ACTIVATE[spec.activation]
 
     def distribution(self, cells: Cells, observation: NDArray[np.float32]) -> Distribution:
@@ -39,8 +37,8 @@ class Actors:
         count, copies = rows.shape[:2]
         output = torch.empty((count, copies, self.spec.head.outputs))
         for row, cell in enumerate(cells.tolist()):
-            output[row] = self._body(self._one[cell], rows[row])
-        own = {name: value[cells] for name, value in self.stack.all().own.items()}
+            output[row] = self._body(self.stack.each[cell], rows[row])
+        own = {name: value[cells] for name, value in self.stack.whole.own.items()}
         head = self.spec.head
         if place_does_not_matter():
             found = head.of_block(output, own).parameters
@@ -53,12 +51,10 @@ class Actors:
         return self.spec.family.from_parameters(found.flatten(0, 1).numpy())
 
     def _body(self, weights: Weights, rows: Tensor) -> Tensor:
-        last = len(weights.matrices) - 1
-        for index, (matrix, bias) in enumerate(zip(weights.matrices, weights.biases, strict=True)):
-            rows = functional.linear(rows, matrix, bias)
-            if index < last:
-                rows = self._activate(rows)
-        return rows
+        *hidden, (matrix, bias) = zip(weights.turned, weights.biases, strict=True)
+        for inner, shift in hidden:
+            rows = self._activate(torch.addmm(shift, rows, inner))
+        return torch.addmm(bias, rows, matrix)
 
 
 @cache

@@ -22,36 +22,41 @@ class Adam:
     """Adam's moments for K networks; each has its own learning rate and its own number of steps.
 
     Equal to ``torch.optim.Adam(eps=1e-5)`` but for rounding.
+
+    stack: the networks' weights; gradient: (P,), where a step finds it.
     """
 
-    def __init__(self, stack: Stack) -> None:
-        self.weights = stack.flat
-        self.mean = torch.zeros_like(stack.flat)
-        self.square = torch.zeros_like(stack.flat)
+    def __init__(self, stack: Stack, gradient: Tensor) -> None:
+        self.gradient = gradient
+        mean, square = torch.zeros_like(stack.flat), torch.zeros_like(stack.flat)
+        self.moments = mean, square
         self.steps = [0] * len(stack)
+        self._rows = list(zip(stack.flat, mean, square, strict=True))
+        self._compiled = gradient.device.type == "cpu"
+        if self._compiled:
+            self._arrays = [tuple(one.numpy() for one in rows) for rows in self._rows]
+            self._array = gradient.numpy()
 
-    def step(self, cell: int, gradient: Tensor, rate: float, scale: float) -> None:
-        """One step of one network, with its gradient (P,) times ``scale``."""
+    def norm(self) -> float:
+        """The gradient's Euclidean norm."""
+        if self._compiled:
+            return math.sqrt(_square(self._array))
+        return float(torch.linalg.vector_norm(self.gradient, dtype=torch.float64))
+
+    def step(self, cell: int, rate: float, scale: float) -> None:
+        """One step of one network along its gradient times ``scale``."""
         self.steps[cell] += 1
         first = 1.0 - BETA1 ** self.steps[cell]
         second = math.sqrt(1.0 - BETA2 ** self.steps[cell])
-        rows = (self.weights[cell], gradient, self.mean[cell], self.square[cell])
-        if gradient.device.type == "cpu":
+        if self._compiled:
             numbers = map(np.float32, (scale, rate / first, 1.0 / second))
-            _step(*(row.numpy() for row in rows), *numbers)
+            _step(self._array, *self._arrays[cell], *numbers)
             return
-        weights, gradient, mean, square = rows
-        gradient = gradient * scale
+        weights, mean, square = self._rows[cell]
+        gradient = self.gradient * scale
         mean.lerp_(gradient, 1.0 - BETA1)
         square.mul_(BETA2).addcmul_(gradient, gradient, value=1.0 - BETA2)
         weights.addcdiv_(mean, (square.sqrt() / second).add_(EPSILON), value=-rate / first)
-
-
-def norm(gradient: Tensor) -> float:
-    """The Euclidean norm of a gradient (P,)."""
-    if gradient.device.type != "cpu":
-        return float(torch.linalg.vector_norm(gradient, dtype=torch.float64))
-    return math.sqrt(_square(gradient.numpy()))
 
 
 @njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
@@ -63,7 +68,7 @@ def _square(gradient: Any) -> float:
 
 
 @njit(nogil=True, error_model="numpy")
-def _step(weights, gradient, mean, square, scale, rate, unbias):
+def _step(gradient, weights, mean, square, scale, rate, unbias):
     first, second = np.float32(1.0 - 0.9), np.float32(1.0 - 0.999)
     keep, epsilon = np.float32(0.999), np.float32(1e-5)
     for i in range(weights.shape[0]):

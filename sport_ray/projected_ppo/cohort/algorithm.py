@@ -89,6 +89,8 @@ class ProjectedPPOCohort(PPO):
         for sample in samples:
             for cell, error in sample.errors.items():
                 self._errors.setdefault(cell, error)
+        for tally in self._tallies:
+            tally.begin()
         for sample in samples:
             episodes = 0
             for cell, tally in enumerate(self._tallies):

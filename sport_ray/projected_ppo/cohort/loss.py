@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from sport_ray.compiled import njit
-from sport_ray.constraints import Constraint
 from sport_ray.families.gaussian.head import GaussianHead
 from sport_ray.projected_ppo.cohort.cell import Cell
 
@@ -25,8 +24,6 @@ class PolicyRows(NamedTuple):
     actions: Tensor  # (n, D)
     logp: Tensor  # (n,), nats, as sampled
     advantages: Tensor  # (n,)
-    base: Tensor | None  # (n, P), for the gradient through the projection
-    limits: Tensor | float
 
 
 class PolicyLoss(NamedTuple):
@@ -61,19 +58,20 @@ def paper_gradient(
 
 def autograd_gradient(
     head: GaussianHead, output: Tensor, own: Tensor | None, rows: PolicyRows, cell: Cell,
-    grad: Tensor, grad_own: Tensor | None, constraint: Constraint | None,
+    grad: Tensor, grad_own: Tensor | None, through: tuple[Tensor, Tensor | float] | None,
 ) -> PolicyLoss:  # fmt: skip
-    """As :func:`paper_gradient` by autograd, on any device; with a constraint, through its projection.
+    """As :func:`paper_gradient` by autograd, on any device.
 
-    Then π is the projection of the head's Gaussian within ``rows.limits`` around ``rows.base``.
+    through: the base's parameters (n, P) and the limits of rows; then π is the projection of the
+        head's Gaussian onto the cell's constraint.
     """
     leaf = output.detach().requires_grad_()
     leaf_own = None if own is None else own.detach().requires_grad_()
     with torch.enable_grad():
         law = head.of_block(leaf, {} if leaf_own is None else {"log_std": leaf_own})
-        if constraint is not None and rows.base is not None:
-            base = type(law).from_parameters(rows.base)
-            law = constraint.project(base, law, rows.limits)  # type: ignore[assignment]
+        if through is not None:
+            base, limits = type(law).from_parameters(through[0]), through[1]
+            law = cell.constraint.project(base, law, limits)  # type: ignore[assignment]
         now = law.torch_distribution()
         ratio = torch.exp(now.log_prob(rows.actions) - rows.logp)
         low, high = 1.0 - cell.clip_param, 1.0 + cell.clip_param

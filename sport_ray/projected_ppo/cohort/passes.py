@@ -4,14 +4,17 @@ Written once for one network, rows (n, I), and for K at a time, rows (K, n, I). 
 are taken one by one: what comes out for one then cannot hang on the others.
 """
 
+# mypy: allow-untyped-defs
+
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sport_ray.compiled import njit
 from sport_ray.projected_ppo.cohort.stack import Weights
 
 _aten = torch.ops.aten
@@ -33,33 +36,100 @@ _SLOPE: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "sigmoid": lambda grad, before, after: _aten.sigmoid_backward(grad, after),
 }
 """What autograd takes for each: (gradient, before the activation, after it)."""
-Kept = list[tuple[Tensor, Tensor]]
 
 
-def forward(weights: Weights, activation: str, rows: Tensor, kept: Kept | None = None) -> Tensor:
-    """Outputs (…, n, J) for rows (…, n, I).
-
-    kept: filled with what :func:`backward` needs, each layer's inputs, before and after the
-        activation that made them.
-    """
+def outputs(weights: Weights, activation: str, rows: Tensor) -> Tensor:
+    """Outputs (…, n, J) for rows (…, n, I)."""
     product = torch.addmm if rows.ndim == 2 else torch.baddbmm
-    before = after = rows
-    last = len(weights.matrices) - 1
-    for index, (matrix, bias) in enumerate(zip(weights.matrices, weights.biases, strict=True)):
-        if kept is not None:
-            kept.append((before, after))
-        before = product(bias, after, matrix.mT)
-        after = before if index == last else ACTIVATE[activation](before)
-    return after
+    *hidden, (matrix, bias) = zip(weights.turned, weights.biases, strict=True)
+    for inner, shift in hidden:
+        rows = ACTIVATE[activation](product(shift, rows, inner))
+    return product(bias, rows, matrix)
 
 
-def backward(weights: Weights, activation: str, kept: Kept, grad: Tensor, out: Weights) -> None:
-    """Write the weights' gradients into ``out``, for the gradient (…, n, J) of the outputs."""
-    product = torch.mm if grad.ndim == 2 else torch.bmm
-    for index in range(len(weights.matrices) - 1, -1, -1):
-        before, after = kept[index]
-        product(grad.mT, after, out=out.matrices[index])
-        torch.sum(grad, -2, keepdim=grad.ndim > 2, out=out.biases[index])
-        if index:
-            grad = product(grad, weights.matrices[index])
-            grad = _SLOPE[activation](grad, before, after)
+class Passes:
+    """Workspace for both passes of rows of one shape; networks of the same sizes may take turns.
+
+    Args:
+        sizes: inputs, units of the hidden layers, outputs.
+        activation: by name.
+        rows: (n,) or (K, n).
+        device: where the networks are.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        activation: str,
+        rows: tuple[int, ...],
+        device: torch.device,
+    ) -> None:
+        def room(width: int) -> Tensor:
+            return torch.empty((*rows, width), dtype=torch.float32, device=device)
+
+        self._activation = activation
+        self._before = [room(width) for width in sizes[1:]]
+        in_place = activation == "relu"
+        self._after = self._before if in_place else [room(width) for width in sizes[1:-1]]
+        self._grads = [room(width) for width in sizes[1:-1]]
+        self.outputs = self._before[-1]
+        self.grad = room(sizes[-1])
+        """Where the outputs' gradient is put before :meth:`backward`."""
+        one = len(rows) == 1
+        self._linear = torch.addmm if one else torch.baddbmm
+        self._product = torch.mm if one else torch.bmm
+        self._fused = in_place and one and device.type == "cpu"
+        if self._fused:  # arrays of the same memory
+            self._arrays = [
+                (grad.numpy(), after.numpy())
+                for grad, after in zip(self._grads, self._after, strict=False)
+            ]
+
+    def forward(self, weights: Weights, rows: Tensor) -> Tensor:
+        """Outputs (…, n, J) for rows (…, n, I); they stand until the next call."""
+        self._rows = rows
+        last = len(self._before) - 1
+        for index, before in enumerate(self._before):
+            self._linear(weights.biases[index], rows, weights.turned[index], out=before)
+            if index == last:
+                break
+            if self._after is self._before:
+                rows = before.relu_()
+            else:
+                rows = self._after[index].copy_(ACTIVATE[self._activation](before))
+        return self.outputs
+
+    def backward(self, weights: Weights, out: Weights) -> None:
+        """Write the weights' gradients, for the outputs' in :attr:`grad` of the last forward."""
+        grad = self.grad
+        _add_rows(grad, out.biases[-1])
+        for index in range(len(self._before) - 1, 0, -1):
+            self._product(grad.mT, self._after[index - 1], out=out.matrices[index])
+            found = self._product(grad, weights.matrices[index], out=self._grads[index - 1])
+            grad = self._through(index - 1, found, out.biases[index - 1])
+        self._product(grad.mT, self._rows, out=out.matrices[0])
+
+    def _through(self, layer: int, grad: Tensor, bias: Tensor) -> Tensor:
+        """The gradient before a layer's activation, in place; the bias's on the way."""
+        if self._fused:
+            _through_relu(*self._arrays[layer], bias.numpy())
+            return grad
+        slope = _SLOPE[self._activation]
+        grad.copy_(slope(grad, self._before[layer], self._after[layer]))
+        _add_rows(grad, bias)
+        return grad
+
+
+def _add_rows(grad: Tensor, bias: Tensor) -> None:
+    torch.sum(grad, -2, keepdim=grad.ndim > 2, out=bias)
+
+
+@njit(nogil=True, error_model="numpy")
+def _through_relu(grad, after, bias):
+    for j in range(bias.shape[0]):
+        bias[j] = 0.0
+    for i in range(grad.shape[0]):
+        for j in range(grad.shape[1]):
+            if not after[i, j] > 0.0:
+                grad[i, j] = 0.0
+            bias[j] += grad[i, j]

@@ -16,12 +16,16 @@ ALIGNED = 16
 class Weights(NamedTuple):
     """Views of the weights of one network, or of all K with a leading dimension.
 
-    matrices: (out, in) or (K, out, in), biases: (out,) or (K, 1, out), own: (D,) or (K, 1, D).
+    matrices: (out, in) or (K, out, in), biases: (out,) or (K, 1, out), own: (D,) or (K, 1, D);
+    flat: (P,) or (K, P).
     """
 
     matrices: list[Tensor]
     biases: list[Tensor]
     own: dict[str, Tensor]
+    flat: Tensor
+    turned: list[Tensor]
+    """The matrices, transposed."""
 
 
 class Stack:
@@ -54,16 +58,15 @@ class Stack:
             self._own_places[name] = end
             end = _aligned(end + size)
         self.flat = torch.zeros((count, end), dtype=torch.float32, device=device)
+        self.whole = self._views()
+        """Views of all K."""
+        self.each = [self._one(cell) for cell in range(count)]
+        """Views of each."""
 
     def __len__(self) -> int:
         return len(self.flat)
 
-    def like(self) -> Stack:
-        """As many zeros in the same places: gradients or moments."""
-        return Stack(len(self), self.sizes, self.own, self.flat.device)
-
-    def all(self) -> Weights:
-        """Views of all K."""
+    def _views(self) -> Weights:
         matrices, biases = [], []
         layers = itertools.pairwise(self.sizes)
         for (fan_in, fan_out), (start, bias) in zip(layers, self._places, strict=True):
@@ -74,20 +77,21 @@ class Stack:
             name: self.flat[:, None, self._own_places[name] : self._own_places[name] + size]
             for name, size in self.own.items()
         }
-        return Weights(matrices, biases, own)
+        return Weights(matrices, biases, own, self.flat, [one.mT for one in matrices])
 
-    def one(self, cell: int) -> Weights:
-        """Views of one."""
-        whole = self.all()
+    def _one(self, cell: int) -> Weights:
+        matrices = [matrix[cell] for matrix in self.whole.matrices]
         return Weights(
-            [matrix[cell] for matrix in whole.matrices],
-            [bias[cell, 0] for bias in whole.biases],
-            {name: value[cell, 0] for name, value in whole.own.items()},
+            matrices,
+            [bias[cell, 0] for bias in self.whole.biases],
+            {name: value[cell, 0] for name, value in self.whole.own.items()},
+            self.flat[cell],
+            [one.mT for one in matrices],
         )
 
     def put(self, cell: int, body: nn.Sequential, own: Mapping[str, Tensor] | None = None) -> None:
         """Copy a network into its row."""
-        places = self.one(cell)
+        places = self.each[cell]
         layers = [module for module in body if isinstance(module, nn.Linear)]
         with torch.no_grad():
             for layer, matrix, bias in zip(layers, places.matrices, places.biases, strict=True):
@@ -100,7 +104,7 @@ class Stack:
         self, cell: int, body: nn.Sequential, own: Mapping[str, Tensor] | None = None
     ) -> None:
         """Copy a row into a network: the inverse of :meth:`put`."""
-        places = self.one(cell)
+        places = self.each[cell]
         layers = [module for module in body if isinstance(module, nn.Linear)]
         with torch.no_grad():
             for layer, matrix, bias in zip(layers, places.matrices, places.biases, strict=True):

@@ -16,6 +16,9 @@ Progress = Callable[[int], None]
 class CohortRun:
     """A cohort's training that goes on in portions, so that it can be told how far it is.
 
+    A cell's policy is taken as it is once its own steps are done, as a run of its own would end:
+    batches are not of one size to the step, and what the others still need must not matter to it.
+
     configs: of one ``cohort_key``; each is the whole of what its cell's single training would be.
     env_steps: of every cell, at least.
     """
@@ -23,37 +26,58 @@ class CohortRun:
     def __init__(self, configs: Sequence[ProjectedPPOConfig], env_steps: int) -> None:
         self.size = len(configs)
         self.target = env_steps
-        self.env_steps = 0
         self.algorithm: ProjectedPPOCohort = (
             ProjectedPPOCohortConfig().cells(list(configs)).build_algo()
         )
         self._base = self.algorithm.base_fingerprint()
-        self._results: list[dict[str, Any]] = []
+        self._found: dict[int, Trained | Exception] = {}
         self._seconds = 0.0
 
     @property
     def done(self) -> bool:
-        """Whether no cell has anything left to train: all are there, or have failed."""
-        return self.env_steps >= self.target or self._all_failed()
-
-    def _all_failed(self) -> bool:
-        return all(self.algorithm.error(cell) is not None for cell in range(self.size))
+        """Whether all cells have their steps, or have failed."""
+        return len(self._found) == self.size
 
     def advance(self) -> int:
-        """Train one iteration; the steps that every cell has sampled then."""
+        """Train one iteration; the steps of the cell that has the fewest, ``env_steps`` at most.
+
+        Raises:
+            Exception: what befell the cohort as a whole.
+        """
         started = time.monotonic()  # building is no training
+        results: list[dict[str, Any]] | None = None
         try:
-            self._results = self.algorithm.train()["cells"]
+            results = self.algorithm.train()["cells"]
         except Exception:
-            if not self._all_failed():
+            if any(self.algorithm.error(cell) is None for cell in self._open):
                 raise
-            return self.env_steps
         self._seconds += time.monotonic() - started
-        self.env_steps = max(_env_steps(one) for one in self._results)
-        return self.env_steps
+        fewest = self.target
+        for cell in self._open:
+            if (error := self.algorithm.error(cell)) is not None:
+                self._found[cell] = error
+                continue
+            assert results is not None
+            steps = int(results[cell]["num_env_steps_sampled_lifetime"])
+            fewest = min(fewest, steps)
+            if steps >= self.target:
+                self._found[cell] = self._taken(cell, steps, results[cell])
+        return fewest
+
+    @property
+    def _open(self) -> list[int]:
+        return [cell for cell in range(self.size) if cell not in self._found]
+
+    def _taken(self, cell: int, steps: int, result: dict[str, Any]) -> Trained | Exception:
+        policy = self.algorithm.policy(cell)
+        try:
+            require_finite(policy.state_dict().values())
+        except ArithmeticError as error:
+            return error
+        return Trained(policy, steps, 0.0, recorded(result))
 
     def trained(self) -> list[Trained | Exception]:
-        """Each cell's task policy as it is now, or why it has none.
+        """Each cell's task policy, or why it has none, once all is done.
 
         Seconds are the cell's share of the cohort's: all have the same.
 
@@ -62,25 +86,13 @@ class CohortRun:
         """
         if self.algorithm.base_fingerprint() != self._base:
             raise ArithmeticError("the base policy's weights changed during training")
-        return [self._trained(cell) for cell in range(self.size)]
-
-    def _trained(self, cell: int) -> Trained | Exception:
-        if (stopped := self.algorithm.error(cell)) is not None:
-            return stopped
-        policy, result = self.algorithm.policy(cell), self._results[cell]
-        try:
-            require_finite(policy.state_dict().values())
-        except ArithmeticError as error:
-            return error
-        return Trained(policy, _env_steps(result), self._seconds / self.size, recorded(result))
+        share = self._seconds / self.size
+        found = (self._found[cell] for cell in range(self.size))
+        return [one._replace(seconds=share) if isinstance(one, Trained) else one for one in found]
 
     def stop(self) -> None:
         """End the run and let go of its workers."""
         self.algorithm.stop()
-
-
-def _env_steps(result: dict[str, Any]) -> int:
-    return int(result["num_env_steps_sampled_lifetime"])
 
 
 def run_cohort(

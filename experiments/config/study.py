@@ -89,7 +89,7 @@ class Study(Section):
     deployment: DeploymentSection | None = None
     """The world in which policies will run, where it is not the certificate's."""
     resources: ResourcesSection = ResourcesSection()
-    """What one cell asks of Ray."""
+    """What one cell, or one cohort, asks of Ray."""
     tracking: TrackingSection = TrackingSection()
     """MLflow, and published numbers."""
     tuning: TuningSection | None = None

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from sport_ray.policies.heads import fixed
 from sport_ray.policies.network import GaussianNetwork
 from sport_ray.policies.sealed import Sealed
 
@@ -44,27 +45,37 @@ class BlockPolicy(Sealed):
             if isinstance(module, torch.nn.Linear)
         ]
         self._activate = IN_PLACE[spec.activation]
-        self._size = spec.observation_size
-        self._numbers = spec.family.num_parameters(spec.action_size)
+        own = {name: fixed(value.numpy()) for name, value in network.of_the_head().items()}
+        self._head = spec.head.of_rows(own)
 
     def parameters(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
         """The distributions' numbers (n, P) at observations (n, O)."""
-        count = len(observations)
-        found = np.empty((count, self._numbers), dtype=np.float32)
-        rows = np.zeros((BLOCK, self._size))
-        block = torch.from_numpy(rows)
+        count, size = observations.shape
+        blocks = -(-count // BLOCK)
+        padded = np.zeros((blocks * BLOCK, size))
+        padded[:count] = observations
         # Of one call only: another thread may be in here, too.
-        outputs = [block.new_empty((BLOCK, len(bias))) for _, bias in self._layers]
+        *hidden, last = (len(bias) for _, bias in self._layers)
+        between = [torch.empty((BLOCK, width), dtype=torch.float64) for width in hidden]
+        outputs = torch.empty((blocks, BLOCK, last), dtype=torch.float64)
         with torch.inference_mode():
-            for first in range(0, count, BLOCK):
-                here = min(BLOCK, count - first)
-                rows[:here] = observations[first : first + here]
-                rows[here:] = 0.0
-                x = self._network.normalized(block)
-                for index, (weight, bias) in enumerate(self._layers):
-                    if index:
-                        self._activate(x)
-                    x = torch.addmm(bias, x, weight, out=outputs[index])
-                laws = self._network.of_outputs(x)
-                found[first : first + here] = laws.parameters.numpy()[:here]
-        return found
+            seen = self._network.normalized(torch.from_numpy(padded))
+            for x, found in zip(seen.split(BLOCK), outputs, strict=True):
+                for (weight, bias), out in zip(self._layers, between, strict=False):
+                    x = self._activate(torch.addmm(bias, x, weight, out=out))
+                weight, bias = self._layers[-1]
+                torch.addmm(bias, x, weight, out=found)
+            return self._of_outputs(outputs)[:count]
+
+    def _of_outputs(self, outputs: torch.Tensor) -> NDArray[np.float32]:
+        """The head's numbers (b · 64, P) of the last layer's outputs (b, 64, K).
+
+        In one go on arrays, whose tanh and exp may differ in the last bits from what they are
+        defined by; where that could matter (one row in a million), the block itself decides.
+        """
+        values = outputs.numpy()
+        with np.errstate(all="ignore"):  # what is not finite is refused by who asked
+            numbers, sure = self._head(values, np.zeros_like(values))
+        for index in np.flatnonzero(~sure.all(axis=1)):
+            numbers[index] = self._network.of_outputs(outputs[index]).parameters.numpy()
+        return numbers.reshape(-1, numbers.shape[-1])

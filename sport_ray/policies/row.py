@@ -38,7 +38,7 @@ class RowPolicy(Sealed):
         self._network = network
         self._normalize = Normalize(spec.normalization)
         own = {name: fixed(value.numpy()) for name, value in network.of_the_head().items()}
-        self._head = spec.head.of_row(own)
+        self._head = spec.head.of_rows(own)
         self._relu = spec.activation == "relu"
         self._activate, self._steepest = ROW_ACTIVATIONS[spec.activation]
         self._layers = []
@@ -89,7 +89,8 @@ class RowPolicy(Sealed):
                 off = self._steepest * off + own
                 x = self._activate(x)
         error *= 2.0 * (1.0 + 1e-6)  # theirs may err the other way
-        return self._head(x, error)
+        numbers, sure = self._head(x, error)
+        return numbers if sure else None
 
     def _block(self, x: Array) -> NDArray[np.float32]:
         """The numbers as FrozenGaussian computes them."""

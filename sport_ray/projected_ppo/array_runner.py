@@ -24,9 +24,9 @@ from sport_ray.projected_ppo.noise_runner import NoiseRunner
 class ArrayRunner(NoiseRunner):
     """RLlib's runner whose training samples are one :class:`Fragment` instead of episodes.
 
-    Everything around the sampling (seeds, weights, metrics, callbacks at its end) is RLlib's, and
-    so is the order in which random numbers are drawn: with the same seed both runners take the
-    same steps, to the bit. Episodes asked for by number, and all of an evaluation, are sampled by
+    Everything around the sampling (seeds, weights, metrics, callbacks at its end) is RLlib's. The
+    noise is drawn as with RLlib's own loop, so with the same seed both take the same steps, to the
+    bit. Episodes asked for by number, and all of an evaluation, are sampled by
     RLlib's own loop.
     """
 

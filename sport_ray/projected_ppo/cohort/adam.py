@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from sport_ray.compiled import njit
-from sport_ray.projected_ppo.cohort.stack import Stack
+from sport_ray.projected_ppo.stack import Stack
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-5
 """As the single algorithm's optimisers have them."""

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sport_ray.compiled import njit
-from sport_ray.projected_ppo.cohort.stack import Weights
+from sport_ray.projected_ppo.stack import Weights
 
 _aten = torch.ops.aten
 ACTIVATE: dict[str, Callable[[Tensor], Tensor]] = {
@@ -41,7 +41,7 @@ _SLOPE: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
 def outputs(weights: Weights, activation: str, rows: Tensor) -> Tensor:
     """Outputs (…, n, J) for rows (…, n, I)."""
     product = torch.addmm if rows.ndim == 2 else torch.baddbmm
-    *hidden, (matrix, bias) = zip(weights.turned, weights.biases, strict=True)
+    *hidden, (matrix, bias) = zip(weights.matrices, weights.biases, strict=True)
     for inner, shift in hidden:
         rows = ACTIVATE[activation](product(shift, rows, inner))
     return product(bias, rows, matrix)
@@ -90,7 +90,7 @@ class Passes:
         self._rows = rows
         last = len(self._before) - 1
         for index, before in enumerate(self._before):
-            self._linear(weights.biases[index], rows, weights.turned[index], out=before)
+            self._linear(weights.biases[index], rows, weights.matrices[index], out=before)
             if index == last:
                 break
             if self._after is self._before:
@@ -104,10 +104,10 @@ class Passes:
         grad = self.grad
         _add_rows(grad, out.biases[-1])
         for index in range(len(self._before) - 1, 0, -1):
-            self._product(grad.mT, self._after[index - 1], out=out.matrices[index])
-            found = self._product(grad, weights.matrices[index], out=self._grads[index - 1])
+            self._product(self._after[index - 1].mT, grad, out=out.matrices[index])
+            found = self._product(grad, weights.turned[index], out=self._grads[index - 1])
             grad = self._through(index - 1, found, out.biases[index - 1])
-        self._product(grad.mT, self._rows, out=out.matrices[0])
+        self._product(self._rows.mT, grad, out=out.matrices[0])
 
     def _through(self, layer: int, grad: Tensor, bias: Tensor) -> Tensor:
         """The gradient before a layer's activation, in place; the bias's on the way."""

@@ -15,7 +15,7 @@ from sport_ray.errors import UserError
 from sport_ray.families import Distribution
 from sport_ray.policies.frozen import FrozenGaussian
 from sport_ray.projected_ppo.array_runner import _finite_observations, _finite_rewards
-from sport_ray.projected_ppo.cohort.actors import Actors
+from sport_ray.projected_ppo.acting import Actors
 from sport_ray.projected_ppo.cohort.cell import Cell
 from sport_ray.projected_ppo.cohort.environment import Cells, CohortEnvironment, Errors
 from sport_ray.projected_ppo.cohort.noise import NoiseAhead

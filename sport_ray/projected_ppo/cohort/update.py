@@ -25,7 +25,7 @@ from sport_ray.projected_ppo.cohort.loss import (
     paper_gradient,
 )
 from sport_ray.projected_ppo.cohort.passes import Passes, outputs
-from sport_ray.projected_ppo.cohort.stack import Stack, Weights
+from sport_ray.projected_ppo.stack import Stack, Weights
 from sport_ray.projected_ppo.fragment import Fragment, training_batch
 from sport_ray.projected_ppo.minibatches import minibatches
 from sport_ray.projected_ppo.module import POLICY_INPUTS

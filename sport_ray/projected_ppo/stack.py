@@ -16,7 +16,7 @@ ALIGNED = 16
 class Weights(NamedTuple):
     """Views of the weights of one network, or of all K with a leading dimension.
 
-    matrices: (out, in) or (K, out, in), biases: (out,) or (K, 1, out), own: (D,) or (K, 1, D);
+    matrices: (in, out) or (K, in, out), biases: (out,) or (K, 1, out), own: (D,) or (K, 1, D);
     flat: (P,) or (K, P).
     """
 
@@ -25,7 +25,7 @@ class Weights(NamedTuple):
     own: dict[str, Tensor]
     flat: Tensor
     turned: list[Tensor]
-    """The matrices, transposed."""
+    """The matrices, transposed: as ``torch.nn.Linear`` has them."""
 
 
 class Stack:
@@ -47,15 +47,15 @@ class Stack:
     ) -> None:
         self.sizes = tuple(sizes)
         self.own = dict(own or {})
-        self._places: list[tuple[int, int]] = []  # where each matrix and each bias starts
+        self.places: list[tuple[int, int]] = []  # of each matrix and each bias
         end = 0
         for fan_in, fan_out in itertools.pairwise(self.sizes):
             bias = _aligned(end + fan_in * fan_out)
-            self._places.append((end, bias))
+            self.places.append((end, bias))
             end = _aligned(bias + fan_out)
-        self._own_places: dict[str, int] = {}
+        self.own_places: dict[str, int] = {}
         for name, size in self.own.items():
-            self._own_places[name] = end
+            self.own_places[name] = end
             end = _aligned(end + size)
         self.flat = torch.zeros((count, end), dtype=torch.float32, device=device)
         self.whole = self._views()
@@ -69,12 +69,12 @@ class Stack:
     def _views(self) -> Weights:
         matrices, biases = [], []
         layers = itertools.pairwise(self.sizes)
-        for (fan_in, fan_out), (start, bias) in zip(layers, self._places, strict=True):
+        for (fan_in, fan_out), (start, bias) in zip(layers, self.places, strict=True):
             whole = self.flat[:, start : start + fan_in * fan_out]
-            matrices.append(whole.unflatten(1, (fan_out, fan_in)))
+            matrices.append(whole.unflatten(1, (fan_in, fan_out)))
             biases.append(self.flat[:, None, bias : bias + fan_out])
         own = {
-            name: self.flat[:, None, self._own_places[name] : self._own_places[name] + size]
+            name: self.flat[:, None, self.own_places[name] : self.own_places[name] + size]
             for name, size in self.own.items()
         }
         return Weights(matrices, biases, own, self.flat, [one.mT for one in matrices])
@@ -94,7 +94,7 @@ class Stack:
         places = self.each[cell]
         layers = [module for module in body if isinstance(module, nn.Linear)]
         with torch.no_grad():
-            for layer, matrix, bias in zip(layers, places.matrices, places.biases, strict=True):
+            for layer, matrix, bias in zip(layers, places.turned, places.biases, strict=True):
                 matrix.copy_(layer.weight)
                 bias.copy_(layer.bias)
             for name, value in places.own.items():
@@ -107,7 +107,7 @@ class Stack:
         places = self.each[cell]
         layers = [module for module in body if isinstance(module, nn.Linear)]
         with torch.no_grad():
-            for layer, matrix, bias in zip(layers, places.matrices, places.biases, strict=True):
+            for layer, matrix, bias in zip(layers, places.turned, places.biases, strict=True):
                 layer.weight.copy_(matrix)
                 layer.bias.copy_(bias)
             for name, value in places.own.items():

@@ -78,7 +78,7 @@ def test_an_env_runner_that_dies(with_runners: Path, tmp_path: Path) -> None:
 
     def one_is_killed() -> bool:
         # At work, not only made: in the middle of what it samples.
-        for pid in workers_below(driver.pid, b"EnvRunner.", b"ArrayRunner.", b"CohortRunner."):
+        for pid in workers_below(driver.pid, b"EnvRunner.", b"ArrayRunner."):
             os.kill(pid, signal.SIGKILL)
             killed.append(pid)
             return True

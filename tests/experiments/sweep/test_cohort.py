@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from sport_ray.certificates import load_certificate, save_certificate
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.stages.base import BUNDLED
 from sport_ray.experiments.sweep.cohort import Report, Training, run_work
+from sport_ray.experiments.sweep.evaluation import evaluation_plan, through_violations
 from sport_ray.experiments.sweep.job import run_job
 from sport_ray.experiments.sweep.packing import configuration_of, pack
 from sport_ray.experiments.sweep.plan import Plan
@@ -22,7 +25,14 @@ from sport_ray.experiments.sweep.room import Room
 from sport_ray.experiments.sweep.work import Work
 from sport_ray.experiments.task_policies._cohort import run_cohort
 from sport_ray.experiments.task_policies._training import Trained, run_training
-from sport_ray.policies import load_policy, policy_digest, save_policy
+from sport_ray.policies import (
+    FrozenGaussian,
+    GaussianNetwork,
+    load_policy,
+    policy_digest,
+    save_policy,
+)
+from sport_ray.rollouts import ProjectedBehaviour, run_scenarios
 from sport_ray.tracking import load_results
 from tests.experiments.conftest import SMALL
 from tests.experiments.known_certificate import certificate
@@ -196,3 +206,35 @@ def test_a_cell_ends_where_its_single_run_ends_whatever_the_others_need():
             assert one.metrics.keys() == single.metrics.keys()
             for name in ("train_episodes", "train_violations"):
                 assert one.metrics[name] == single.metrics[name]
+
+
+@pytest.mark.slow
+def test_the_engines_train_policies_that_are_equally_good():
+    """Twenty seeds by each; and the same test tells them from a shorter training's."""
+    settings = SMALL["training"] | {"env_steps": 5_000, "lr": 5e-4}
+    sweep = MANY | {"alphas": [3.0], "eps_max": None, "seeds": [*range(20)]}
+    study = study_of(training=settings, sweep=sweep | {"constraints": ["ratio"]})
+    plan = Plan.of(study, certificate(base_digest=SHIPPED.digest))
+    configs = [configuration_of(study, job, SHIPPED.network) for job in plan.jobs]
+
+    def judged(found: Iterable[Trained | Exception]) -> list[float]:
+        """Mean steps of the task, on scenarios of the seed's own."""
+        values = []
+        for job, one in zip(plan.jobs, found, strict=True):
+            assert isinstance(one, Trained)
+            assert isinstance(one.policy, GaussianNetwork)
+            cell = job.cells[0]
+            scenarios = through_violations(evaluation_plan(study, cell.horizon, cell.seed))
+            behaviour = ProjectedBehaviour(
+                FrozenGaussian(SHIPPED.network), FrozenGaussian(one.policy), cell.constraint
+            )
+            values.append(float(run_scenarios(scenarios, behaviour, 0, 150).length.mean()))
+        return values
+
+    cohort = judged(run_cohort(configs, 5_000))
+    single = judged(run_training(config, 5_000) for config in configs)
+    assert stats.ks_2samp(cohort, single).pvalue > 0.05
+    assert abs(np.mean(cohort) - np.mean(single)) < 2.0 * np.hypot(
+        stats.sem(cohort), stats.sem(single)
+    )
+    assert stats.ks_2samp(cohort, judged(run_cohort(configs, 500))).pvalue < 1e-3

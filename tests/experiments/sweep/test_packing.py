@@ -82,7 +82,7 @@ def test_a_study_of_single_runs_has_one_each(small_study, base):
         "(engine: single)"  # fmt: skip
 
 
-def test_130_cells_on_two_cores_are_ten_cohorts(small_study, base):
+def test_130_cells_on_two_cores_are_three_cohorts_each(small_study, base):
     """The second experiment of the paper's."""
     small_study["sweep"] |= {
         "alphas": [1.0 + 0.1 * one for one in range(13)],
@@ -90,8 +90,8 @@ def test_130_cells_on_two_cores_are_ten_cohorts(small_study, base):
         "methods": ["projected_ppo"],
     }
     works = packed(Study.model_validate(small_study), base)
-    assert [len(work.jobs) for work in works] == [13] * 10
-    assert told(works) == "130 training runs in 10 cohorts of 13"
+    assert [len(work.jobs) for work in works] == [22] * 4 + [21] * 2
+    assert told(works) == "130 training runs in 6 cohorts of 21 to 22"
 
 
 def test_as_many_cohorts_as_cores_where_there_are_many(small_study, base):

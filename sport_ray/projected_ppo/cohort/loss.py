@@ -83,8 +83,8 @@ def autograd_gradient(
     grad.copy_(found[0])
     if grad_own is not None:
         grad_own.copy_(found[1])
-    outside = ((ratio.detach() - 1.0).abs() > cell.clip_param).float().mean()
-    return PolicyLoss(-float(kept.mean()), float(entropy.mean()), float(outside))
+    outside = ((ratio - 1.0).abs() > cell.clip_param).float()
+    return PolicyLoss(*(one.detach().mean().item() for one in (-kept, entropy, outside)))
 
 
 @njit(nogil=True, error_model="numpy")

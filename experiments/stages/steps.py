@@ -284,7 +284,11 @@ def do_sweep(context: Context, base: BaseFile, certificate: Certificate) -> Swee
                     context.console, folder, plan, missing, logger.log_cell
                 ) as progress:
                     history = SweepHistory(ledger, folder)
-                    summary = run_sweep(folder, plan, history, progress)
+
+                    def tell(line: str) -> None:
+                        context.console.print(line, soft_wrap=True, highlight=False)
+
+                    summary = run_sweep(folder, plan, history, progress, tell=tell)
     except (KeyboardInterrupt, SystemExit) as error:  # Ray, too, turns SIGTERM into SystemExit
         _finish_log(logger, "KILLED", STOP_SECONDS)
         raise interrupted(context, "sweep", "what is finished is kept", error) from None

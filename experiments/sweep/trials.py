@@ -29,11 +29,13 @@ from sport_ray.tracking.results.folder import ResultFolder
 
 DISK_FULL = "disk_full"
 
-Kind = Literal["started", "retried", "ended", "died"]
+Kind = Literal["started", "reported", "retried", "ended", "died"]
 
 
 class TrialEvent(NamedTuple):
     """What happened to a trial: "retried" is after its worker was lost, "died" is for good.
+
+    "reported" comes with every result, the last one included.
 
     config: what the trial was given. result: what it reported last. reason: why it died.
     """
@@ -122,6 +124,12 @@ class _Announce(tune.Callback):
     def on_trial_start(self, trial: Any, **info: Any) -> None:
         _announce("started", trial)
 
+    def on_trial_result(
+        self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        if not result.get(DISK_FULL):
+            _announce("reported", trial, result=result)
+
     def on_trial_recover(self, trial: Any, **info: Any) -> None:
         if not _stops_on_full_disk(trial):
             _announce("retried", trial)
@@ -137,9 +145,12 @@ class _Announce(tune.Callback):
             _announce("died", trial, _reason(trial))
 
 
-def _announce(kind: Kind, trial: Any, reason: str | None = None) -> None:
+def _announce(
+    kind: Kind, trial: Any, reason: str | None = None, result: dict[str, Any] | None = None
+) -> None:
+    told = result or trial.last_result or {}
     for listener in _listeners:
-        listener(TrialEvent(kind, trial.trial_id, trial.config, trial.last_result or {}, reason))
+        listener(TrialEvent(kind, trial.trial_id, trial.config, told, reason))
 
 
 def _stops_on_full_disk(trial: Any) -> bool:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sport_ray.experiments.config.tuning import TuningSection
     from sport_ray.experiments.task_policies._training import Trained
     from sport_ray.experiments.task_policies.task import Task
+    from sport_ray.projected_ppo import ProjectedPPOConfig
 
 SOURCES: dict[str, type[Source]] = {}
 """Every source by the name that a study gives it."""
@@ -112,6 +113,9 @@ class Source(ABC):
     under_constraint: ClassVar[bool] = False
     sections: ClassVar[tuple[str, ...]] = ()
     sweep_method: ClassVar[str | None] = None
+    why_alone: ClassVar[str | None] = "it does not train by one run of PPO"
+    """Why its policies cannot be trained in a cohort, one clause; None where they can: the source
+    then has a ``configuration``."""
     family: ClassVar[type[Distribution]]
     """What its policies draw from: constraints whose theorem needs another have no cells of it."""
 
@@ -119,6 +123,8 @@ class Source(ABC):
         super().__init_subclass__(**kwargs)
         if "name" not in vars(cls):  # a variant of its parent, whose name stays the parent's
             return
+        if "train" in vars(cls) and not {"configuration", "why_alone"} & vars(cls).keys():
+            cls.why_alone = Source.why_alone  # what it inherits is of another way of training
         known = SOURCES.get(cls.name, cls)
         if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(f"name {cls.name!r} is taken by the source {known.__qualname__}")
@@ -201,6 +207,22 @@ class TaskPolicySource(Source):
             UserError: a task or a certificate that the source cannot use.
             ArithmeticError: training that went wrong; the cells are recorded as failed.
         """
+
+    def configuration(
+        self, task: Task, settings: Section, base: GaussianNetwork
+    ) -> ProjectedPPOConfig | None:
+        """The one run of PPO that ``train`` is, seed and constraint in it; None: it is no such run.
+
+        It decides all of what comes out, with ``env_steps``: a cohort trains from it.
+
+        Raises:
+            UserError: as ``train``.
+        """
+        return None
+
+    def env_steps(self, settings: Section) -> int:
+        """How many environment steps that run samples, at least."""
+        raise NotImplementedError(f"the source {self.name!r} has no configuration of PPO")
 
     def check(self, task: Task, settings: Section, base: GaussianNetwork) -> None:
         """Refuse, before anything runs, what can never be trained from this base.

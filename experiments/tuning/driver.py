@@ -64,7 +64,7 @@ def run_tuning(folder: StudyFolder, task: TuningTask, listener: Listener) -> Tun
         now = time.monotonic()
         if event.kind == "started":
             began[event.trial_id] = now
-        elif event.kind == "died" or event.result:
+        elif event.kind == "died" or (event.kind == "ended" and event.result):
             seconds = now - began.get(event.trial_id, now)  # a worker may die before it starts
             records.append(_record(study, event, round(seconds, 3)))
             store.write(records[-1])

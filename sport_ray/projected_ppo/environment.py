@@ -12,11 +12,11 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrap
 from gymnasium.wrappers import TimeLimit
 
 from sport_ray.constraints import constraint_from_json
+from sport_ray.envs.faults import telling_what_failed
 from sport_ray.envs.making import (
     environment_spec,
     made_with,
     make_copies,
-    telling_what_failed,
 )
 from sport_ray.envs.squash import MappedActions, MappedVectorActions
 from sport_ray.envs.vector_stepping import VectorStepping

@@ -9,7 +9,8 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from sport_ray.envs.making import horizon_arguments, make_copies, telling_what_failed
+from sport_ray.envs.faults import telling_what_failed
+from sport_ray.envs.making import horizon_arguments, make_copies
 from sport_ray.envs.stepping import Stepping
 
 Slots = NDArray[np.int64]

@@ -18,7 +18,7 @@ from sport_ray.envs.layouts import GOAL_RADIUS, HAZARD_RADIUS
 from sport_ray.envs.observation import OBSERVATION_SIZE
 from sport_ray.envs.settings import RobotSettings, positive_int
 from sport_ray.tensors.environment import TensorStep
-from sport_ray.tensors.robot_starts import Starts, robot_starts
+from sport_ray.tensors.robot_starts import Starts, fixed_start, is_random, robot_starts
 
 if TYPE_CHECKING:
     import gymnasium
@@ -48,23 +48,15 @@ class Robots:
         noisy = any(settings.actuation_noise)  # type: ignore[arg-type]
         self.noise = zeros(num_slots, settings.horizon, 2) if noisy else None
 
-    def place(self, mask: Tensor, starts: Starts) -> None:
-        """Put the robots of ``mask`` (n,) at rest where their episodes start."""
-        fresh = mask[:, None]
-        self.state[:, :3] = torch.where(fresh, starts.poses, self.state[:, :3])
-        self.state[:, 3:].masked_fill_(fresh, 0.0)
-        self.goals.copy_(torch.where(fresh, starts.goals, self.goals))
-        self.hazards.copy_(torch.where(fresh, starts.hazards, self.hazards))
-        self.steps.masked_fill_(mask, 0)
-        if self.noise is not None and starts.noise is not None:
-            self.noise.copy_(torch.where(fresh[..., None], starts.noise, self.noise))
-
 
 class RobotKernels(Protocol):
     """What a device has for robots."""
 
-    def observe(self, robots: Robots, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Observations (n, 44) and signals (n, 2); of the slots of ``mask`` alone, or of all."""
+    def start(self, robots: Robots, mask: Tensor, starts: Starts) -> tuple[Tensor, Tensor]:
+        """Put the robots of ``mask`` at rest at their starts; observations and signals there.
+
+        Rows of the others are zeros, or what those robots see now.
+        """
         ...
 
     def step(self, robots: Robots, actions: Tensor) -> TensorStep:
@@ -108,6 +100,8 @@ class PointRobot:
         self.settings = RobotSettings(horizon=horizon, **settings)
         self.robots = Robots(self.num_slots, self.device, self.settings)
         self._kernels = _kernels(self.device)
+        # The one start of all episodes, where nothing is random.
+        self._fixed = None if is_random(self.settings) else fixed_start(self.settings, self.device)
 
     @property
     def action_space(self) -> gymnasium.spaces.Box:
@@ -118,8 +112,10 @@ class PointRobot:
 
     def reset(self, mask: Tensor, seeds: Tensor) -> tuple[Tensor, Tensor]:
         """Start episodes; rows of other slots are zeros, or what those robots see now."""
-        self.robots.place(mask, robot_starts(self.settings, mask, seeds))
-        return self._kernels.observe(self.robots, mask)
+        starts = self._fixed
+        if starts is None:
+            starts = robot_starts(self.settings, mask, seeds)
+        return self._kernels.start(self.robots, mask, starts)
 
     def step(self, actions: Tensor) -> TensorStep:
         """One control step of 0.2 s of every robot."""

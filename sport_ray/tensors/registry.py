@@ -117,7 +117,7 @@ def make_tensor_environment(
     Raises:
         UserError: an id without a tensor form, or whatever its making raised (``__cause__``).
     """
-    from sport_ray.envs.making import telling_what_failed
+    from sport_ray.envs.faults import telling_what_failed
 
     with telling_what_failed(env_id):
         factory = tensor_factory(env_id)

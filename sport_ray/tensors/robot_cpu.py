@@ -14,6 +14,7 @@ from sport_ray.envs.observation import OBSERVATION_SIZE, observe
 from sport_ray.envs.simulator import GUIDANCE
 from sport_ray.tensors.environment import TensorStep
 from sport_ray.tensors.point_robot import Robots
+from sport_ray.tensors.robot_starts import Starts
 
 Floats = NDArray[np.float64]
 
@@ -21,16 +22,24 @@ Floats = NDArray[np.float64]
 class CpuKernels:
     """The same bits as :class:`~sport_ray.envs.simulator.PointReachAvoidSimulator` gives."""
 
-    def observe(self, robots: Robots, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Of the robots of ``mask``; other rows are zeros."""
+    def start(self, robots: Robots, mask: Tensor, starts: Starts) -> tuple[Tensor, Tensor]:
+        """Put the robots of ``mask`` at their starts; rows of the others are zeros."""
         slots = np.flatnonzero(mask.numpy())
+        rows = np.zeros_like(slots) if len(starts.poses) == 1 else slots
+        state = robots.state.numpy()
+        state[slots, :3] = starts.poses.numpy()[rows]
+        state[slots, 3:] = 0.0
+        robots.goals.numpy()[slots] = starts.goals.numpy()[rows]
+        robots.hazards.numpy()[slots] = starts.hazards.numpy()[rows]
+        robots.steps.numpy()[slots] = 0
+        if robots.noise is not None and starts.noise is not None:
+            robots.noise.numpy()[slots] = starts.noise.numpy()[slots]
         observation = torch.zeros((robots.num_slots, OBSERVATION_SIZE), dtype=torch.float64)
         signals = torch.zeros((robots.num_slots, 2), dtype=torch.float64)
-        if len(slots):
-            seen, distances = _looked(robots, slots)
-            observation.numpy()[slots] = seen
-            signals.numpy()[slots] = _RADII - distances
-            robots.goal_distance.numpy()[slots] = distances[:, 1]
+        seen, distances = _looked(robots, slots)
+        observation.numpy()[slots] = seen
+        signals.numpy()[slots] = _RADII - distances
+        robots.goal_distance.numpy()[slots] = distances[:, 1]
         return observation, signals
 
     def step(self, robots: Robots, actions: Tensor) -> TensorStep:

@@ -24,23 +24,25 @@ class Starts(NamedTuple):
     noise: Tensor | None
 
 
+def fixed_start(settings: RobotSettings, device: torch.device) -> Starts:
+    """The start of every episode, where nothing is random."""
+    nobody = np.random.default_rng(0)  # nothing is drawn
+    pose = _within_a_turn(Disturbances(settings, 1).start(0, nobody, FIXED_LAYOUT.pose))
+    poses, goals, hazards = (
+        torch.tensor([one], dtype=torch.float64, device=device)
+        for one in (pose, FIXED_LAYOUT.goal, FIXED_LAYOUT.hazard)
+    )
+    return Starts(poses, goals, hazards, None)
+
+
 def robot_starts(settings: RobotSettings, mask: Tensor, seeds: Tensor) -> Starts:
     """The starts of the episodes that ``seeds`` (n,) int64 name, in the slots of ``mask`` (n,).
 
-    Each draws from the generator of its own seed, in the order in which the simulator draws, so
-    the numbers are the same to the bit. Where nothing is random, nothing is drawn and no tensor
-    leaves its device.
+    Each draws from the generator of its own seed, on the host, in the order in which the simulator
+    draws: the numbers are the same to the bit.
     """
-    device = mask.device
-    if not is_random(settings):
-        nobody = np.random.default_rng(0)  # nothing is drawn
-        pose = _within_a_turn(Disturbances(settings, 1).start(0, nobody, FIXED_LAYOUT.pose))
-        fixed = (pose, FIXED_LAYOUT.goal, FIXED_LAYOUT.hazard)
-        poses, goals, hazards = (
-            torch.tensor([one], dtype=torch.float64, device=device) for one in fixed
-        )
-        return Starts(poses, goals, hazards, None)
-    return _drawn(settings, mask.cpu().numpy(), seeds.cpu().numpy(), device)
+    chosen, given = mask.cpu().numpy(), seeds.cpu().numpy()
+    return _drawn(settings, chosen, given, mask.device)
 
 
 def is_random(settings: RobotSettings) -> bool:
@@ -70,10 +72,9 @@ def _drawn(
         goals[slot], hazards[slot] = layout.goal, layout.hazard
         if noise is not None:
             noise[slot] = std * generator.standard_normal((blocks, 2))[: settings.horizon]
-    return Starts(
-        *(torch.from_numpy(one).to(device) for one in (poses, goals, hazards)),
-        noise=None if noise is None else torch.from_numpy(noise).to(device),
-    )
+    tensors = [torch.from_numpy(one).to(device) for one in (poses, goals, hazards)]
+    met = None if noise is None else torch.from_numpy(noise).to(device)
+    return Starts(tensors[0], tensors[1], tensors[2], met)
 
 
 def _within_a_turn(pose: Pose) -> Pose:

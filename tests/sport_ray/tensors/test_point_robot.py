@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import gymnasium
 import numpy as np
 import pytest
@@ -102,3 +105,23 @@ def test_mistakes_are_told():
     with pytest.raises(ValueError, match="slot 1 got"):
         robot.step(torch.tensor([[0.0, 0.0], [0.0, float("nan")]]))
     assert torch.equal(robot.robots.state, before)
+
+
+def test_tensors_alone_need_no_gymnasium():
+    code = """
+import importlib.abc, sys
+class Without(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "gymnasium":
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Without())
+import torch
+from sport_ray.tensors import make_tensor_environment, register_tensor_environment
+register_tensor_environment("mine/Robot-v0", "sport_ray.tensors.point_robot:PointRobot")
+for robot in ("mine/Robot-v0", "sport_ray/PointReachAvoid-v0"):
+    made = make_tensor_environment(robot, {"layout": "random"}, 9, 2)
+    made.reset(torch.ones(2, dtype=torch.bool), torch.arange(2))
+    assert made.step(torch.zeros(2, 2)).signals.shape == (2, 2)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

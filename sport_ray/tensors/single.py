@@ -28,7 +28,7 @@ class TensorEnv(gymnasium.Env[NDArray[np.float64], NDArray[Any]]):
         self,
         *,
         factory: Factory | str,
-        horizon: int = 100,
+        horizon: int | None = None,
         render_mode: str | None = None,
         **kwargs: Any,
     ) -> None:

@@ -41,7 +41,8 @@ class TensorVectorEnv(VectorEnv[NDArray[np.float64], NDArray[np.float64], NDArra
     ``signals``; ``cost``, 1 where the environment's ``cost_signal`` holds, if it names one; and
     ``pose``, if it has poses.
 
-    cut_after: steps after which an episode is truncated without the environment's knowledge.
+    horizon: default the environment's own. cut_after: steps after which an episode is truncated
+    without the environment's knowledge.
 
     Raises:
         UserError: attributes, shapes, dtypes or numbers that are not those of a tensor environment.
@@ -52,13 +53,14 @@ class TensorVectorEnv(VectorEnv[NDArray[np.float64], NDArray[np.float64], NDArra
         num_envs: int = 1,
         *,
         factory: Factory | str,
-        horizon: int = 100,
+        horizon: int | None = None,
         cut_after: int | None = None,
         render_mode: str | None = None,
         **kwargs: Any,
     ) -> None:
         self.num_envs = positive_int("num_envs", num_envs)
-        self.environment = make_from(factory, self.num_envs, {**kwargs, "horizon": horizon})
+        limit = {} if horizon is None else {"horizon": horizon}
+        self.environment = make_from(factory, self.num_envs, {**kwargs, **limit})
         self.cut_after = None if cut_after is None else positive_int("cut_after", cut_after)
         self.render_mode = None if render_mode is None else _no_pictures(render_mode)
         self.metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}

@@ -56,7 +56,7 @@ class Line:
         return gymnasium.spaces.Box(-1.0, 1.0, (1,), dtype=np.float32)
 
     def _see(self) -> tuple[Tensor, Tensor]:
-        seen = torch.stack([self.x, self.steps / 10.0], dim=1)
+        seen = torch.stack([self.x, self.steps.double() / 10.0], dim=1)
         signals = torch.stack([-1.0 - self.x, self.x - 2.0], dim=1)
         late = int(self.steps.max()) == 2
         if self.spoil == "observation shape":

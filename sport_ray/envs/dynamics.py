@@ -67,6 +67,48 @@ def _clip(value, limit):  # type: ignore[no-untyped-def]
     return min(max(value, -limit), limit)
 
 
+@numba.njit
+def held_control(x, y, heading, vx, vy, omega, cos, sin, force, target):  # type: ignore[no-untyped-def]
+    """SUBSTEPS under a held control: the new x, y, heading (not wrapped), v_x, v_y, omega, a, a.
+
+    Nothing but the arithmetic of scalars, so that other compilers can take it from this source,
+    with blocks of robots in place of one (``sport_ray.tensors.robot_gpu``): no attribute, no
+    comparison, nothing that is not in this file.
+    """
+    for _ in range(SUBSTEPS):
+        torque = GEAR * _clip(target - GEAR * omega, CONTROL_LIMIT)
+        forward, left = cos * vx + sin * vy, cos * vy - sin * vx
+        net_forward = force - DAMPING * forward + MASS_OFFSET * omega * omega
+        net_left = -DAMPING * left
+        net_torque = torque - ANGULAR_DAMPING * omega
+        a_forward = net_forward / _IMPLICIT_MASS
+        a_left = (_IMPLICIT_INERTIA * net_left - MASS_OFFSET * net_torque) / _IMPLICIT_DETERMINANT
+        a_omega = (_IMPLICIT_MASS * net_torque - MASS_OFFSET * net_left) / _IMPLICIT_DETERMINANT
+
+        vx += SUBSTEP * (cos * a_forward - sin * a_left)
+        vy += SUBSTEP * (sin * a_forward + cos * a_left)
+        omega += SUBSTEP * a_omega
+        x += SUBSTEP * vx
+        y += SUBSTEP * vy
+        turn = SUBSTEP * omega
+        heading += turn
+        # |turn| <= 0.01 rad, where these series are exact to the last bit.
+        t2 = turn * turn
+        cos_turn = 1.0 - t2 * (0.5 - t2 * (1.0 / 24.0 - t2 / 720.0))
+        sin_turn = turn * (1.0 - t2 * (1.0 / 6.0 - t2 * (1.0 / 120.0 - t2 / 5040.0)))
+        cos, sin = cos * cos_turn - sin * sin_turn, sin * cos_turn + cos * sin_turn
+
+    # The accelerometer: explicit forward dynamics at the new state under the held control.
+    torque = GEAR * _clip(target - GEAR * omega, CONTROL_LIMIT)
+    forward, left = cos * vx + sin * vy, cos * vy - sin * vx
+    net_forward = force - DAMPING * forward + MASS_OFFSET * omega * omega
+    net_left = -DAMPING * left
+    net_torque = torque - ANGULAR_DAMPING * omega
+    a_forward = net_forward / MASS
+    a_left = (INERTIA * net_left - MASS_OFFSET * net_torque) / _DETERMINANT
+    return x, y, heading, vx, vy, omega, a_forward, a_left
+
+
 @njit(nogil=True)
 def advance(
     state: NDArray[np.float64], slots: NDArray[np.int64], actions: NDArray[np.float64]
@@ -87,42 +129,12 @@ def advance(
         cos, sin = math.cos(heading), math.sin(heading)
         force = GEAR * _clip(actions[i, 0], CONTROL_LIMIT)
         target = actions[i, 1]
-
-        for _ in range(SUBSTEPS):
-            torque = GEAR * _clip(target - GEAR * omega, CONTROL_LIMIT)
-            forward, left = cos * vx + sin * vy, cos * vy - sin * vx
-            net_forward = force - DAMPING * forward + MASS_OFFSET * omega * omega
-            net_left = -DAMPING * left
-            net_torque = torque - ANGULAR_DAMPING * omega
-            a_forward = net_forward / _IMPLICIT_MASS
-            a_left = (
-                _IMPLICIT_INERTIA * net_left - MASS_OFFSET * net_torque
-            ) / _IMPLICIT_DETERMINANT
-            a_omega = (_IMPLICIT_MASS * net_torque - MASS_OFFSET * net_left) / _IMPLICIT_DETERMINANT
-
-            vx += SUBSTEP * (cos * a_forward - sin * a_left)
-            vy += SUBSTEP * (sin * a_forward + cos * a_left)
-            omega += SUBSTEP * a_omega
-            x += SUBSTEP * vx
-            y += SUBSTEP * vy
-            turn = SUBSTEP * omega
-            heading += turn
-            # |turn| <= 0.01 rad, where these series are exact to the last bit.
-            t2 = turn * turn
-            cos_turn = 1.0 - t2 * (0.5 - t2 * (1.0 / 24.0 - t2 / 720.0))
-            sin_turn = turn * (1.0 - t2 * (1.0 / 6.0 - t2 * (1.0 / 120.0 - t2 / 5040.0)))
-            cos, sin = cos * cos_turn - sin * sin_turn, sin * cos_turn + cos * sin_turn
-
-        # The accelerometer: explicit forward dynamics at the new state under the held control.
-        torque = GEAR * _clip(target - GEAR * omega, CONTROL_LIMIT)
-        forward, left = cos * vx + sin * vy, cos * vy - sin * vx
-        net_forward = force - DAMPING * forward + MASS_OFFSET * omega * omega
-        net_left = -DAMPING * left
-        net_torque = torque - ANGULAR_DAMPING * omega
+        x, y, heading, vx, vy, omega, a_forward, a_left = held_control(
+            x, y, heading, vx, vy, omega, cos, sin, force, target
+        )
         if heading > math.pi:
             heading -= _FULL_TURN
         elif heading < -math.pi:
             heading += _FULL_TURN
         row[0], row[1], row[2], row[3], row[4], row[5] = x, y, heading, vx, vy, omega
-        row[6] = net_forward / MASS
-        row[7] = (INERTIA * net_left - MASS_OFFSET * net_torque) / _DETERMINANT
+        row[6], row[7] = a_forward, a_left

@@ -9,8 +9,10 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from sport_ray.envs.making import horizon_arguments, make_copies, telling_what_failed
+from sport_ray.envs.faults import telling_what_failed
+from sport_ray.envs.making import horizon_arguments, make_copies
 from sport_ray.envs.stepping import Stepping
+from sport_ray.tensors.registry import is_tensor_environment
 
 Slots = NDArray[np.int64]
 POINT_REACH_AVOID = "sport_ray/PointReachAvoid-v0"
@@ -191,7 +193,13 @@ def _signals(environment: Stepping, info: Mapping[str, Any]) -> Mapping[str, flo
 def make_scenario_environment(
     env_id: str, env_kwargs: Mapping[str, Any], horizon: int, num_slots: int
 ) -> ScenarioEnvironment:
-    """The slots for an environment id: the array simulator where there is one."""
+    """The slots for an environment id: the array simulator or tensors where there are such."""
     if env_id == POINT_REACH_AVOID:
         return PointReachAvoidScenarios(num_slots, {**env_kwargs, "horizon": horizon})
+    with telling_what_failed(env_id):
+        in_tensors = is_tensor_environment(env_id)
+    if in_tensors:
+        from sport_ray.tensors.scenarios import TensorScenarios
+
+        return TensorScenarios(num_slots, env_id, env_kwargs, horizon)
     return GymnasiumScenarios(num_slots, env_id, env_kwargs, horizon)

@@ -66,3 +66,8 @@ def sample_layouts(rngs: Sequence[np.random.Generator]) -> Layouts:
         np.stack([-0.695 + 1.39 * u[2], 1.805 + 0.39 * u[3]], axis=1),
         np.stack([-0.8 + 1.6 * u[4], 0.2 + 1.1 * u[5]], axis=1),
     )
+
+
+def sample_layout(rng: np.random.Generator) -> Layout:
+    """One random layout."""
+    return Layout(*(tuple(part[0].tolist()) for part in sample_layouts([rng])))

@@ -22,7 +22,7 @@ from sport_ray.experiments.stages.base import BUNDLED
 from sport_ray.policies import FrozenGaussian, load_policy
 from sport_ray.rollouts import BaseBehaviour, OutcomeTotals, ScenarioPlan, run_scenarios
 from sport_ray.rollouts.table_file import OutcomeWriter
-from sport_ray.rollouts.workers import CHUNK, stream_scenarios_on_ray
+from sport_ray.rollouts.workers import LEAST_CHUNK, stream_scenarios_on_ray
 
 PLAN = ScenarioPlan(
     env_id="sport_ray/PointReachAvoid-v0",
@@ -44,8 +44,7 @@ def timed(behaviour: BaseBehaviour, count: int, workers: int) -> tuple[float, st
     totals = OutcomeTotals(PLAN.horizon)
     start = time.perf_counter()
     if workers == 0:
-        for first in range(0, count, CHUNK):
-            totals.add(run_scenarios(PLAN, behaviour, first, min(CHUNK, count - first)))
+        totals.add(run_scenarios(PLAN, behaviour, 0, count))
     else:
         for outcomes, _ in stream_scenarios_on_ray(PLAN, behaviour, count):
             totals.add(outcomes)
@@ -62,7 +61,7 @@ def speed(count: int, rounds: int) -> None:
         for workers, times in seconds.items():
             if workers:
                 ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
-                timed(behaviour, workers * CHUNK, workers)  # start-up is not what is measured
+                timed(behaviour, workers * LEAST_CHUNK, workers)  # start-up is not what is measured
             try:
                 taken, digest = timed(behaviour, count, workers)
             finally:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.envs.perturbation import Perturbation
-
-Pose = tuple[float, float, float]
-"""x, y (m) and heading (rad)."""
+from sport_ray.streams import normal_rows
 
 BLOCK = 32
 """Steps of noise drawn at a time: a call for each robot and step would dominate the step."""
@@ -33,17 +33,25 @@ class Disturbances:
         self._rngs: list[np.random.Generator | None] = [None] * num_slots
         self._noise = np.zeros((num_slots if self._noisy else 0, BLOCK, 2))
 
-    def start(self, slot: int, rng: np.random.Generator, pose: Pose) -> Pose:
-        """Where the slot starts, from now on with noise from ``rng``; the layout says ``pose``."""
+    def start(
+        self,
+        slots: NDArray[np.int64],
+        rngs: Sequence[np.random.Generator],
+        poses: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Where slots (n,) start, from now on with noise from ``rngs`` (n).
+
+        poses: (x, y, heading) of their layouts, (3,) or (n, 3); metres and radians.
+        """
+        if self._moves_start:
+            shift = self._start_mean
+            if self._start_std.any():
+                shift = shift + self._start_std * normal_rows(rngs, 3)
+            poses = poses + shift
         if self._noisy:
-            self._rngs[slot] = rng
-        if not self._moves_start:
-            return pose
-        shift = self._start_mean
-        if self._start_std.any():
-            shift = shift + self._start_std * rng.standard_normal(3)
-        x, y, heading = (np.asarray(pose) + shift).tolist()
-        return x, y, heading
+            for slot, rng in zip(slots.tolist(), rngs, strict=True):
+                self._rngs[slot] = rng
+        return poses
 
     def disturb(
         self, slots: NDArray[np.int64], steps: NDArray[np.int64], actions: NDArray[np.float64]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sport_ray.random_streams import stream
+from sport_ray.streams import uniform_rows
 
 LayoutName = Literal["fixed", "random"]
 
@@ -39,8 +42,16 @@ def robot_generator(seed: int | None) -> np.random.Generator:
     return stream(seed, "sport_ray/PointReachAvoid")
 
 
-def sample_layout(rng: np.random.Generator) -> Layout:
-    """One random layout: independent uniform coordinates, seven numbers drawn from ``rng``.
+class Layouts(NamedTuple):
+    """The starts of n episodes: poses (n, 3), centres of goals and hazards (n, 2)."""
+
+    pose: NDArray[np.float64]
+    goal: NDArray[np.float64]
+    hazard: NDArray[np.float64]
+
+
+def sample_layouts(rngs: Sequence[np.random.Generator]) -> Layouts:
+    """Random layouts: independent uniform coordinates, seven numbers drawn from each generator.
 
     Agent x in [-0.6, 0.6], y in [-0.6, -0.4], heading in [-pi, pi]; goal x in [-0.695, 0.695],
     y in [1.805, 2.195]; hazard x in [-0.8, 0.8], y in [0.2, 1.3] (metres).
@@ -49,9 +60,14 @@ def sample_layout(rng: np.random.Generator) -> Layout:
     hazard closer than 0.505, or agent and goal closer than 0.705. The ranges of y alone keep these
     distances (0.2 + 0.4, 1.805 - 1.3, 1.805 + 0.4), so there is nothing to reject.
     """
-    u = rng.random(7).tolist()
-    return Layout(
-        pose=(-0.6 + 1.2 * u[0], -0.6 + 0.2 * u[1], math.pi * (2.0 * u[6] - 1.0)),
-        goal=(-0.695 + 1.39 * u[2], 1.805 + 0.39 * u[3]),
-        hazard=(-0.8 + 1.6 * u[4], 0.2 + 1.1 * u[5]),
+    u = uniform_rows(rngs, 7).T
+    return Layouts(
+        np.stack([-0.6 + 1.2 * u[0], -0.6 + 0.2 * u[1], math.pi * (2.0 * u[6] - 1.0)], axis=1),
+        np.stack([-0.695 + 1.39 * u[2], 1.805 + 0.39 * u[3]], axis=1),
+        np.stack([-0.8 + 1.6 * u[4], 0.2 + 1.1 * u[5]], axis=1),
     )
+
+
+def sample_layout(rng: np.random.Generator) -> Layout:
+    """One random layout."""
+    return Layout(*(tuple(part[0].tolist()) for part in sample_layouts([rng])))

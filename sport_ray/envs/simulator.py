@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sport_ray.envs.disturbances import Disturbances
 from sport_ray.envs.dynamics import STATE_SIZE, advance
-from sport_ray.envs.layouts import FIXED_LAYOUT, GOAL_RADIUS, HAZARD_RADIUS, sample_layout
+from sport_ray.envs.layouts import FIXED_LAYOUT, GOAL_RADIUS, HAZARD_RADIUS, sample_layouts
 from sport_ray.envs.observation import OBSERVATION_SIZE, observe
 from sport_ray.envs.settings import RobotSettings, positive_int
 
@@ -79,9 +79,9 @@ class PointReachAvoidSimulator:
         index = self._index(slots)
         if len(rngs) != len(index):
             raise ValueError(f"rngs: expected {len(index)} generators, got {len(rngs)}")
-        for slot, rng in zip(index.tolist(), rngs, strict=True):
-            pose, *centres = FIXED_LAYOUT if self.settings.layout == "fixed" else sample_layout(rng)
-            self._place(slot, self._disturbances.start(slot, rng, pose), *centres)
+        drawn = FIXED_LAYOUT if self.settings.layout == "fixed" else sample_layouts(rngs)
+        poses = self._disturbances.start(index, rngs, np.asarray(drawn.pose))
+        self._place(index, poses, drawn.goal, drawn.hazard)
         return self.observe(index)
 
     def set_state(
@@ -160,14 +160,16 @@ class PointReachAvoidSimulator:
         """x, y (m) and heading (rad, in [-pi, pi]) of ``slots``, a copy of shape (n, 3)."""
         return self._state[self._index(slots), :3]
 
-    def _place(self, slot: int, pose: ArrayLike, goal: ArrayLike, hazard: ArrayLike) -> None:
-        self._state[slot] = 0.0
-        self._state[slot, :3] = pose
-        if abs(self._state[slot, 2]) > np.pi:
+    def _place(
+        self, slots: ArrayLike, poses: ArrayLike, goals: ArrayLike, hazards: ArrayLike
+    ) -> None:
+        self._state[slots] = 0.0
+        self._state[slots, :3] = poses
+        for slot in np.atleast_1d(slots)[np.atleast_1d(np.abs(self._state[slots, 2]) > np.pi)]:
             self._state[slot, 2] = math.remainder(self._state[slot, 2], 2.0 * np.pi)
-        self.goals[slot] = goal
-        self.hazards[slot] = hazard
-        self._steps[slot] = 0
+        self.goals[slots] = goals
+        self.hazards[slots] = hazards
+        self._steps[slots] = 0
 
     def _index(self, slots: ArrayLike) -> NDArray[np.int64]:
         # The compiled loops do not check bounds, so this must.

@@ -73,9 +73,16 @@ class Distribution(ABC):
         """What :meth:`sample` turns into actions, (steps, M), from the generator alone."""
 
     @classmethod
+    def draw_each(
+        cls, generators: Sequence[np.random.Generator], steps: int, action_size: int
+    ) -> Array:
+        """What :meth:`draw_noise` draws from each generator, (n, steps, M)."""
+        return np.stack([cls.draw_noise(one, steps, action_size) for one in generators])
+
+    @classmethod
     def draw_rows(cls, generators: Sequence[np.random.Generator], action_size: int) -> Array:
-        """One step's noise from each generator, (n, M): the numbers of :meth:`draw_noise`."""
-        return np.concatenate([cls.draw_noise(one, 1, action_size) for one in generators])
+        """One step's noise from each generator, (n, M)."""
+        return cls.draw_each(generators, 1, action_size)[:, 0]
 
     @classmethod
     def from_parameters(cls, parameters: Numbers) -> Self:

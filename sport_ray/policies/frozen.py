@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from sport_ray.errors import UserError
 from sport_ray.families import Distribution
+from sport_ray.policies.blocks import BlockPolicy
 from sport_ray.policies.network import GaussianNetwork, blank_network
-from sport_ray.policies.row import BLOCK, RowPolicy
+from sport_ray.policies.row import RowPolicy
 from sport_ray.policies.sealed import Sealed
 
 FEW = 4
@@ -37,6 +37,7 @@ class FrozenGaussian(Sealed):
         }
         self._network.load_state_dict(state)
         self._network.requires_grad_(False)
+        self._blocks = BlockPolicy(self._network).seal()
         self._row = RowPolicy(self._network).seal()
         self._last: list[tuple[bytes, NDArray[np.float64]] | None] = [None]
         self.seal()
@@ -81,17 +82,8 @@ class FrozenGaussian(Sealed):
                 pass  # the block says at which observation, and what came out
             else:
                 return family.from_parameters(few)
-        blocks = -(-count // BLOCK)
-        padded = torch.zeros((blocks, BLOCK, size), dtype=torch.float64)
-        padded.view(-1, size)[:count] = torch.from_numpy(rounded)
-        numbers = torch.empty(
-            (blocks * BLOCK, family.num_parameters(self.spec.action_size)), dtype=torch.float32
-        )
-        with torch.no_grad():
-            for index in range(blocks):
-                rows = slice(index * BLOCK, (index + 1) * BLOCK)
-                numbers[rows] = self._network(padded[index]).parameters
-        found = family.from_parameters(numbers[:count].double().numpy())
+        numbers = self._blocks.parameters(rounded)
+        found = family.from_parameters(numbers.astype(np.float64))
         valid = found.valid()
         if not valid.all():
             row = int(valid.int().argmin())

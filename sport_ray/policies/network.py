@@ -194,7 +194,10 @@ class GaussianNetwork(nn.Module):
 
     def forward(self, observation: torch.Tensor) -> Gaussian:
         """The Gaussians at observations (..., O), in the dtype of the weights."""
-        output = self.body(self.normalized(observation))
+        return self.of_outputs(self.body(self.normalized(observation)))
+
+    def of_outputs(self, output: torch.Tensor) -> Gaussian:
+        """The Gaussians that outputs (..., K) of the last layer stand for."""
         return self._head.of_block(output, self.of_the_head())
 
     def of_the_head(self) -> dict[str, torch.Tensor]:

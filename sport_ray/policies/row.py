@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sport_ray.policies.blocks import BLOCK
 from sport_ray.policies.heads import ROW_ACTIVATIONS, Normalize, fixed
 from sport_ray.policies.layer import linear
 from sport_ray.policies.network import GaussianNetwork
@@ -22,9 +23,6 @@ from sport_ray.policies.sealed import Sealed
 from sport_ray.policies.threads import one_thread
 
 Array = NDArray[np.float64]
-BLOCK = 64
-"""Rows per forward pass. Matrix kernels sum in an order that depends on the shape, so every pass
-has exactly this shape (the last one padded): a row then does not depend on its companions."""
 _U = 2.0**-53
 
 
@@ -40,7 +38,7 @@ class RowPolicy(Sealed):
         self._network = network
         self._normalize = Normalize(spec.normalization)
         own = {name: fixed(value.numpy()) for name, value in network.of_the_head().items()}
-        self._head = spec.head.of_row(own)
+        self._head = spec.head.of_rows(own)
         self._relu = spec.activation == "relu"
         self._activate, self._steepest = ROW_ACTIVATIONS[spec.activation]
         self._layers = []
@@ -91,7 +89,8 @@ class RowPolicy(Sealed):
                 off = self._steepest * off + own
                 x = self._activate(x)
         error *= 2.0 * (1.0 + 1e-6)  # theirs may err the other way
-        return self._head(x, error)
+        numbers, sure = self._head(x, error)
+        return numbers if sure else None
 
     def _block(self, x: Array) -> NDArray[np.float32]:
         """The numbers as FrozenGaussian computes them."""

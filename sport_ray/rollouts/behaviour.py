@@ -46,6 +46,11 @@ class Step(NamedTuple):
     projected: NDArray[np.bool_]  # (n,) whether ``chosen`` differs from the task policy's
     candidates: Array | None = None
 
+    @property
+    def is_base(self) -> bool:
+        """Whether the base is played as it is: all log ratios and divergences are exactly 0."""
+        return self.chosen is self.base and self.chosen is self.task
+
     def rows(self, chosen: NDArray[np.int64]) -> Step:
         """The same at some of the states."""
         candidates = None if self.candidates is None else self.candidates[chosen]

@@ -16,6 +16,8 @@ from sport_ray.tensors.registry import is_tensor_environment
 
 Slots = NDArray[np.int64]
 POINT_REACH_AVOID = "sport_ray/PointReachAvoid-v0"
+_TRACES = 2**18
+"""Steps of traces held before fewer scenarios run side by side."""
 
 
 class Transition(NamedTuple):
@@ -203,3 +205,13 @@ def make_scenario_environment(
 
         return TensorScenarios(num_slots, env_id, env_kwargs, horizon)
     return GymnasiumScenarios(num_slots, env_id, env_kwargs, horizon)
+
+
+def usual_slots(env_id: str, horizon: int) -> int:
+    """How many scenarios to run side by side: as many as gain by it, in bounded memory.
+
+    A step of the array simulator costs little more for a thousand slots than for one; of a
+    gymnasium environment each slot is a copy. Traces of ``horizon`` steps are kept for each.
+    """
+    most = 1024 if env_id == POINT_REACH_AVOID else 256
+    return max(min(most, _TRACES // horizon), min(most, 256))

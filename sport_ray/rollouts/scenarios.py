@@ -11,14 +11,17 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sport_ray.errors import UserError
-from sport_ray.properties import NEVER, parse_property
+from sport_ray.properties import parse_property
 from sport_ray.rollouts.behaviour import Behaviour, Step
-from sport_ray.rollouts.environment import ScenarioEnvironment, make_scenario_environment
-from sport_ray.rollouts.outcomes import Outcomes, pack_verdicts
-from sport_ray.rollouts.seeding import Purpose, scenario_generators
-from sport_ray.rollouts.tally import ScenarioAborted, Tally
-
-SLOTS = 256
+from sport_ray.rollouts.environment import (
+    ScenarioEnvironment,
+    make_scenario_environment,
+    usual_slots,
+)
+from sport_ray.rollouts.judging import Finished, Judge
+from sport_ray.rollouts.outcomes import Outcomes
+from sport_ray.rollouts.seeding import Purpose, ScenarioStreams
+from sport_ray.rollouts.tally import Tally
 
 
 class ScenarioPlan(BaseModel):
@@ -102,7 +105,7 @@ def run_scenarios(
     first: int,
     count: int,
     *,
-    slots: int = SLOTS,
+    slots: int | None = None,
     observer: Observer | None = None,
     on_end: Ended | None = None,
     recorder: Recorder | None = None,
@@ -113,7 +116,7 @@ def run_scenarios(
 
     A freed slot takes the next planned scenario, so nothing is decided by which episode ends
     first: all that start finish and all that are planned start. Scenario i draws its layout and
-    its action noise from its own generators, and neither the environment nor the policies mix
+    its action noise from its own streams, and neither the environment nor the policies mix
     rows, so the table does not depend on ``slots`` or on how scenarios are split over calls.
     ``tally`` counts starts and ends as they happen, and keeps what the signals were like.
     ``environment``: one of the plan's that has lived already, instead of a new one; it stays open.
@@ -125,38 +128,75 @@ def run_scenarios(
         ScenarioAborted: an environment that cuts an episode off before the horizon while its
             verdict is still open (a time limit of its own).
     """
-    for name, value, least in (("first", first, 0), ("count", count, 1), ("slots", slots, 1)):
+    for name, value, least in (("first", first, 0), ("count", count, 1)):
         if value < least:
             raise ValueError(f"{name} must be at least {least}, got {value}")
-    slots = min(slots, count, plan.copies or slots)
+    return run_chosen(
+        plan,
+        behaviour,
+        np.arange(first, first + count),
+        slots=slots,
+        observer=observer,
+        on_end=on_end,
+        recorder=recorder,
+        tally=tally,
+        environment=environment,
+    )
+
+
+def run_chosen(
+    plan: ScenarioPlan,
+    behaviour: Behaviour,
+    scenarios: NDArray[np.int64],
+    *,
+    slots: int | None = None,
+    observer: Observer | None = None,
+    on_end: Ended | None = None,
+    recorder: Recorder | None = None,
+    tally: Tally | None = None,
+    environment: ScenarioEnvironment | None = None,
+) -> Outcomes:
+    """As :func:`run_scenarios`, scenarios of these numbers (n,); the table is sorted by them.
+
+    Raises:
+        ValueError: no number, one that is negative or occurs twice; ``slots`` below 1.
+        what ``run_scenarios`` raises.
+    """
+    scenarios = np.asarray(scenarios, dtype=np.int64)
+    if scenarios.ndim != 1 or not scenarios.size or scenarios.min() < 0:
+        raise ValueError("scenarios must be given by at least one number, none below 0")
+    if np.unique(scenarios).size < scenarios.size:
+        raise ValueError("scenarios hold a number twice: each counts once")
+    if slots is None:
+        slots = usual_slots(plan.env_id, plan.horizon)
+    if slots < 1:
+        raise ValueError(f"slots must be at least 1, got {slots}")
+    slots = min(slots, len(scenarios), plan.copies or slots)
+    given = scenarios, slots, observer, on_end, recorder, tally
     if environment is not None:
-        return _run(
-            plan, behaviour, environment, first, count, slots, observer, on_end, recorder, tally
-        )
+        return _run(plan, behaviour, environment, *given)
     with closing(plan.environment(slots)) as made:
-        return _run(plan, behaviour, made, first, count, slots, observer, on_end, recorder, tally)
+        return _run(plan, behaviour, made, *given)
 
 
 def _run(
     plan: ScenarioPlan,
     behaviour: Behaviour,
     environment: ScenarioEnvironment,
-    first: int,
-    count: int,
+    scenarios: NDArray[np.int64],
     slots: int,
     observer: Observer | None,
     on_end: Ended | None,
     recorder: Recorder | None,
     tally: Tally | None,
 ) -> Outcomes:
-    prop = parse_property(plan.property)
     columns = plan.signal_columns(environment)
     mapping = behaviour.action_mapping
     mapping.require_fits(plan.env_id, environment.action_space)
 
     scenario = np.full(slots, -1, dtype=np.int64)
     step = np.zeros(slots, dtype=np.int64)
-    generator: list[np.random.Generator] = [np.random.default_rng(0)] * slots  # until it starts
+    streams = ScenarioStreams(plan.root_seed, plan.purpose, slots)
     trace = np.full((slots, plan.horizon + 1, len(columns)), np.nan)
     sums = np.zeros((slots, 5))
     largest = np.zeros(slots)
@@ -164,23 +204,20 @@ def _run(
     state = behaviour.start(slots)
     observation = np.empty((slots, behaviour.observation_size))
     rewards = np.zeros(slots)
-    parts: list[Outcomes] = []
     counted = Tally()
-    upcoming = first
+    judge = Judge(plan, environment, slots, counted)
+    upcoming = 0
 
     def start(free: NDArray[np.int64]) -> None:
         nonlocal upcoming
-        chosen = free[: first + count - upcoming]
+        chosen = free[: len(scenarios) - upcoming]
         if not chosen.size:
             return
-        generators = []
-        for slot in chosen:
-            layout, generator[slot] = scenario_generators(plan.root_seed, plan.purpose, upcoming)
-            generators.append(layout)
-            scenario[slot] = upcoming
-            upcoming += 1
+        scenario[chosen] = scenarios[upcoming : upcoming + chosen.size]
+        upcoming += chosen.size
+        streams.start(chosen, scenario[chosen])
         start_observation, signals = environment.reset(
-            chosen, generators, scenario[chosen].tolist()
+            chosen, streams.environment(chosen), scenario[chosen].tolist()
         )
         if start_observation.shape[1] != observation.shape[1]:
             raise UserError(
@@ -198,45 +235,26 @@ def _run(
         counted.started += chosen.size
 
     def finish(done: NDArray[np.int64], cut: NDArray[np.bool_]) -> None:
-        signals = {name: trace[done, :, k] for k, name in enumerate(prop.signal_names)}
-        verdict = prop.evaluate(signals, step[done] + 1)
-        counted.signals.see(plan.property, signals, step[done] + 1, environment.boolean_signals)
-        undecided = cut & (verdict.satisfied_at == NEVER) & (verdict.violated_at == NEVER)
-        if undecided.any():
-            counted.aborted += int(undecided.sum())
-            slot = done[undecided][0]
-            raise ScenarioAborted(
-                f"scenario {scenario[slot]} was cut off by {plan.env_id} after {step[slot]} of "
-                f"{plan.horizon} steps with its verdict still open: lift the environment's own "
-                "time limit, or choose a horizon within it"
-            )
-        parts.append(
-            Outcomes(
+        judge.add(
+            Finished(
                 index=scenario[done],
                 length=step[done],
-                verdicts=pack_verdicts(verdict.by_step),
-                satisfied_at=verdict.satisfied_at,
-                violated_at=verdict.violated_at,
-                robustness=verdict.robustness,
-                total_reward=rewards[done],
-                max_log_ratio=largest[done],
-                sum_log_ratio=sums[done, 0],
-                sum_realised_log_ratio=sums[done, 1],
-                max_prefix_log_ratio=furthest[done],
-                projected_steps=sums[done, 2].astype(np.int64),
-                sum_kl_to_base=sums[done, 3],
-                sum_task_distance=sums[done, 4],
+                trace=trace[done],
+                cut=cut,
+                rewards=rewards[done],
+                sums=sums[done],
+                largest=largest[done],
+                furthest=furthest[done],
             )
         )
         if on_end is not None:
             on_end(scenario[done], state[done])
         scenario[done] = -1
-        counted.finished += done.size
 
     start(np.arange(slots))
     while (live := np.flatnonzero(scenario >= 0)).size:
         seen = observation[live]
-        draws = behaviour.draw(seen, [generator[slot] for slot in live])
+        draws = behaviour.draw(seen, streams.actions(live))
         laws = behaviour.step(seen, state[live], draws, step[live])
         if observer is not None:
             observer(scenario[live], step[live], laws, environment.poses(live))
@@ -248,11 +266,12 @@ def _run(
         step[live] += 1
         observation[live] = transition.observation
         trace[live, step[live]] = transition.signals[:, columns]
-        state[live] = behaviour.spend(state[live], laws, drawn)
-        sums[live] += _step_sums(laws, drawn)
-        furthest[live] = np.maximum(furthest[live], sums[live, 1])
-        largest[live] = np.maximum(largest[live], laws.max_log_ratio)
         rewards[live] += transition.reward
+        state[live] = behaviour.spend(state[live], laws, drawn)
+        if not laws.is_base:
+            sums[live] += _step_sums(laws, drawn)
+            furthest[live] = np.maximum(furthest[live], sums[live, 1])
+            largest[live] = np.maximum(largest[live], laws.max_log_ratio)
         late = step[live] >= plan.horizon
         ended = transition.terminated | transition.truncated | late
         if ended.any():
@@ -261,10 +280,11 @@ def _run(
                 observer(scenario[done], step[done], None, environment.poses(done))
             finish(done, ~transition.terminated[ended] & ~late[ended])
             start(done)
-    counted.require_counts(count)
+    outcomes = judge.outcomes()
+    counted.require_counts(len(scenarios))
     if tally is not None:
         tally.add(counted)
-    return Outcomes.concatenate(parts)
+    return outcomes
 
 
 def _step_sums(laws: Step, drawn: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
+
+from sport_ray.streams import Streams, StreamTable, as_numpy, seeded
 
 Purpose = Literal[
     "certify", "evaluate", "base", "choose", "off_policy", "tune", "presa", "scpo", "age", "iterate"
@@ -35,3 +38,33 @@ def scenario_generators(
     sequence = np.random.SeedSequence(root_seed, spawn_key=(_PURPOSES[purpose], index))
     environment, actions = sequence.spawn(2)
     return np.random.default_rng(environment), np.random.default_rng(actions)
+
+
+class ScenarioStreams:
+    """The generators of the scenarios in a batch's slots: numbers for all slots at once.
+
+    Row by row they are those of :func:`scenario_generators`, to the bit.
+    """
+
+    def __init__(self, root_seed: int, purpose: Purpose, num_slots: int) -> None:
+        self._root_seed, self._purpose = root_seed, purpose
+        self._environment, self._actions = StreamTable(num_slots), StreamTable(num_slots)
+
+    def start(self, slots: NDArray[np.int64], scenarios: NDArray[np.int64]) -> None:
+        """Scenarios (m,) begin in slots (m,)."""
+        if as_numpy():
+            both = seeded(self._root_seed, _PURPOSES[self._purpose], scenarios)
+            self._environment.start(slots, both[0])
+            self._actions.start(slots, both[1])
+            return
+        for slot, scenario in zip(slots.tolist(), scenarios.tolist(), strict=True):
+            pair = scenario_generators(self._root_seed, self._purpose, scenario)
+            self._environment.generators[slot], self._actions.generators[slot] = pair
+
+    def environment(self, slots: NDArray[np.int64]) -> Streams:
+        """What the environment draws from in slots (n,)."""
+        return self._environment.rows(slots)
+
+    def actions(self, slots: NDArray[np.int64]) -> Streams:
+        """What actions are drawn from."""
+        return self._actions.rows(slots)

@@ -8,8 +8,10 @@ GPU one Triton kernel does the whole step.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,7 +20,13 @@ from sport_ray.envs.layouts import GOAL_RADIUS, HAZARD_RADIUS
 from sport_ray.envs.observation import OBSERVATION_SIZE
 from sport_ray.envs.settings import RobotSettings, positive_int
 from sport_ray.tensors.environment import TensorStep
-from sport_ray.tensors.robot_starts import Starts, fixed_start, is_random, robot_starts
+from sport_ray.tensors.robot_starts import (
+    Starts,
+    fixed_start,
+    is_random,
+    robot_starts,
+    starts_from,
+)
 
 if TYPE_CHECKING:
     import gymnasium
@@ -115,6 +123,15 @@ class PointRobot:
         starts = self._fixed
         if starts is None:
             starts = robot_starts(self.settings, mask, seeds)
+        return self._kernels.start(self.robots, mask, starts)
+
+    def reset_from(
+        self, mask: Tensor, generators: Sequence[np.random.Generator]
+    ) -> tuple[Tensor, Tensor]:
+        """As ``reset``, each drawn from its own generator, as the simulator draws scenarios."""
+        starts = self._fixed
+        if starts is None:
+            starts = starts_from(self.settings, mask, generators)
         return self._kernels.start(self.robots, mask, starts)
 
     def step(self, actions: Tensor) -> TensorStep:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sport_ray.envs.disturbances import BLOCK, Disturbances, Pose
-from sport_ray.envs.layouts import FIXED_LAYOUT, robot_generator, sample_layout
+from sport_ray.envs.disturbances import BLOCK
+from sport_ray.envs.layouts import FIXED_LAYOUT, robot_generator, sample_layouts
 from sport_ray.envs.settings import RobotSettings
+from sport_ray.streams import normal_rows
 
 
 class Starts(NamedTuple):
@@ -26,11 +28,10 @@ class Starts(NamedTuple):
 
 def fixed_start(settings: RobotSettings, device: torch.device) -> Starts:
     """The start of every episode, where nothing is random."""
-    nobody = np.random.default_rng(0)  # nothing is drawn
-    pose = _within_a_turn(Disturbances(settings, 1).start(0, nobody, FIXED_LAYOUT.pose))
+    pose = _within_a_turn(np.array([FIXED_LAYOUT.pose]) + np.array(settings.start_bias))
     poses, goals, hazards = (
-        torch.tensor([one], dtype=torch.float64, device=device)
-        for one in (pose, FIXED_LAYOUT.goal, FIXED_LAYOUT.hazard)
+        torch.tensor(one, dtype=torch.float64, device=device)
+        for one in (pose, [FIXED_LAYOUT.goal], [FIXED_LAYOUT.hazard])
     )
     return Starts(poses, goals, hazards, None)
 
@@ -41,8 +42,8 @@ def robot_starts(settings: RobotSettings, mask: Tensor, seeds: Tensor) -> Starts
     Each draws from the generator of its own seed, on the host, in the order in which the simulator
     draws: the numbers are the same to the bit.
     """
-    chosen, given = mask.cpu().numpy(), seeds.cpu().numpy()
-    return _drawn(settings, chosen, given, mask.device)
+    generators = [robot_generator(seed) for seed in seeds[mask].cpu().tolist()]
+    return starts_from(settings, mask, generators)
 
 
 def is_random(settings: RobotSettings) -> bool:
@@ -51,32 +52,31 @@ def is_random(settings: RobotSettings) -> bool:
     return settings.layout == "random" or bool(noise.any())
 
 
-def _drawn(
-    settings: RobotSettings,
-    mask: NDArray[np.bool_],
-    seeds: NDArray[np.int64],
-    device: torch.device,
+def starts_from(
+    settings: RobotSettings, mask: Tensor, generators: Sequence[np.random.Generator]
 ) -> Starts:
-    disturbances = Disturbances(settings, 1)
-    std = np.array(settings.actuation_noise)
-    count = len(mask)
+    """The starts in the slots of ``mask`` (n,), each drawn from its own generator, (m,) in all."""
+    slots, count = np.flatnonzero(mask.cpu().numpy()), len(mask)
+    drawn = FIXED_LAYOUT if settings.layout == "fixed" else sample_layouts(generators)
+    shift = np.array(settings.start_bias)
+    if any(settings.start_noise):  # type: ignore[arg-type]
+        shift = shift + np.array(settings.start_noise) * normal_rows(generators, 3)
     poses, goals, hazards = np.zeros((count, 3)), np.zeros((count, 2)), np.zeros((count, 2))
-    # In whole blocks, as the simulator draws it.
-    blocks = -(-settings.horizon // BLOCK) * BLOCK if std.any() else 0
-    noise = np.zeros((count, settings.horizon, 2)) if blocks else None
-    for slot in np.flatnonzero(mask).tolist():
-        generator = robot_generator(int(seeds[slot]))
-        layout = FIXED_LAYOUT if settings.layout == "fixed" else sample_layout(generator)
-        pose = disturbances.start(0, generator, layout.pose)
-        poses[slot] = _within_a_turn(pose)
-        goals[slot], hazards[slot] = layout.goal, layout.hazard
-        if noise is not None:
-            noise[slot] = std * generator.standard_normal((blocks, 2))[: settings.horizon]
-    tensors = [torch.from_numpy(one).to(device) for one in (poses, goals, hazards)]
-    met = None if noise is None else torch.from_numpy(noise).to(device)
+    poses[slots] = _within_a_turn(np.array(drawn.pose) + shift)
+    goals[slots], hazards[slots] = drawn.goal, drawn.hazard
+    tensors = [torch.from_numpy(one).to(mask.device) for one in (poses, goals, hazards)]
+    met = None
+    if any(settings.actuation_noise):  # type: ignore[arg-type]
+        steps = -(-settings.horizon // BLOCK) * BLOCK  # in whole blocks, as the simulator draws it
+        numbers = normal_rows(generators, 2 * steps).reshape(len(slots), steps, 2)
+        noise = np.zeros((count, settings.horizon, 2))
+        noise[slots] = np.array(settings.actuation_noise) * numbers[:, : settings.horizon]
+        met = torch.from_numpy(noise).to(mask.device)
     return Starts(tensors[0], tensors[1], tensors[2], met)
 
 
-def _within_a_turn(pose: Pose) -> Pose:
-    x, y, heading = pose
-    return x, y, math.remainder(heading, 2.0 * math.pi) if abs(heading) > math.pi else heading
+def _within_a_turn(poses: NDArray[np.float64]) -> NDArray[np.float64]:
+    found = poses.reshape(-1, 3)
+    for row in np.flatnonzero(np.abs(found[:, 2]) > math.pi):
+        found[row, 2] = math.remainder(found[row, 2], 2.0 * math.pi)
+    return found

@@ -12,10 +12,12 @@ from sport_ray.comparators.presa.behaviours import Acting
 from sport_ray.policies.network import PolicySpec
 from sport_ray.properties import NEVER, parse_property
 from sport_ray.rollouts.environment import ScenarioEnvironment
-from sport_ray.rollouts.scenarios import SLOTS, ScenarioPlan
+from sport_ray.rollouts.scenarios import ScenarioPlan
 from sport_ray.rollouts.seeding import scenario_generators
 
 Array = NDArray[np.float64]
+
+_SLOTS = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +71,7 @@ def collect(
         UserError: signals that the property needs and the environment lacks, or actions that do
             not fit.
     """
-    slots = min(SLOTS, plan.copies or SLOTS)
+    slots = min(_SLOTS, plan.copies or _SLOTS)
     parts = []
     for start in range(first, first + count, slots):
         together = min(slots, first + count - start)

@@ -13,6 +13,7 @@ What is written to a file is the law.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -23,6 +24,7 @@ from sport_ray.families.categorical.kernels import UNITS
 from sport_ray.families.categorical.law import IndexDistribution
 from sport_ray.families.categorical.projection import log_ratio_range, on_grid, project
 from sport_ray.families.family import Array, Numbers, TwoSided, as_array
+from sport_ray.streams import uniform_rows
 
 _NEAR = 1e-5
 """Of the base's probability: what another processor may round otherwise."""
@@ -118,6 +120,13 @@ class Categorical(TwoSided):
     def draw_noise(cls, generator: np.random.Generator, steps: int, action_size: int) -> Array:
         """Uniform numbers of [0, 1) in multiples of 2^-53, (steps, 1)."""
         return generator.random((steps, 1))
+
+    @classmethod
+    def draw_each(
+        cls, generators: Sequence[np.random.Generator], steps: int, action_size: int
+    ) -> Array:
+        """The same from each generator, (n, steps, 1)."""
+        return uniform_rows(generators, steps)[..., None]
 
     # A batch keeps its log weights, and float64: no other dtype holds the grid.
 

@@ -14,6 +14,7 @@ from sport_ray.bounds.tradeoff import mean_shift_cost
 from sport_ray.families.family import Array, Shifts
 from sport_ray.families.gaussian.mean_shift import project_mean_shift
 from sport_ray.families.gaussian.projection import kl_divergence, max_log_ratio, project_kl
+from sport_ray.streams import normal_rows
 
 _NEAR, _UNITS = 1e-5, 8.0 * 2.0**-23
 """Of float32 numbers, relative to the std and to the mean: a few units may round otherwise."""
@@ -55,12 +56,11 @@ class Gaussian(Shifts):
         return generator.standard_normal((steps, action_size))
 
     @classmethod
-    def draw_rows(cls, generators: Sequence[np.random.Generator], action_size: int) -> Array:
-        """Standard normal numbers (n, D), without an array for each row."""
-        noise = np.empty((len(generators), action_size))
-        for row, one in zip(noise, generators, strict=True):
-            one.standard_normal(out=row)
-        return noise
+    def draw_each(
+        cls, generators: Sequence[np.random.Generator], steps: int, action_size: int
+    ) -> Array:
+        """Standard normal numbers (n, steps, D)."""
+        return normal_rows(generators, steps * action_size).reshape(-1, steps, action_size)
 
     def sample(self, noise: Array) -> Array:
         """Mean + std · noise."""

@@ -1,4 +1,4 @@
-"""From the outputs of a network's last layer to a Gaussian, for a block and for one row."""
+"""From the outputs of a network's last layer to a Gaussian, for a block and on arrays."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sport_ray.families.family import Array
 from sport_ray.families.gaussian.distribution import Gaussian
 
 StdHead = Literal["bounded", "clamped", "constant"]
-Row = Callable[[Array, Array], NDArray[np.float32] | None]
+Rows = Callable[[Array, Array], tuple[NDArray[np.float32], NDArray[np.bool_]]]
 _U = 2.0**-53
 
 
@@ -59,29 +59,30 @@ class GaussianHead:
             log_std = self.low + 0.5 * (self.high - self.low) * (torch.tanh(raw) + 1.0)
         return Gaussian(mean, torch.exp(log_std))
 
-    def of_row(self, own: dict[str, Array]) -> Row:
-        """The head for one row in float64: (outputs, error of each) → mean, then std, in float32.
+    def of_rows(self, own: dict[str, Array]) -> Rows:
+        """The head on arrays: (outputs (..., K), error of each) → numbers (..., P), sure (...).
 
-        None where the numbers would round otherwise somewhere within the errors.
+        Mean, then std, in float32; sure where no number rounds otherwise within the errors, so
+        that they are those of :meth:`of_block`, to the bit.
         """
         low, high, size = self.low, self.high, self.size
         half = 0.5 * (high - low)
         rounding = 16.0 * _U * (2.0 + abs(low) + abs(high))
         constant = np.clip(own["log_std"], low, high) if self.kind == "constant" else None
 
-        def head(output: Array, error: Array) -> NDArray[np.float32] | None:
-            mean, raw = output[:size], output[size:]
-            off, off_raw = error[:size], error[size:]
+        def head(output: Array, error: Array) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+            mean, raw = output[..., :size], output[..., size:]
+            off, off_raw = error[..., :size], error[..., size:]
             if constant is not None:
-                log_std, wide = constant, np.full(size, rounding)
+                log_std, wide = np.broadcast_to(constant, mean.shape), np.full(size, rounding)
             elif self.kind == "clamped":
                 log_std, wide = np.clip(raw, low, high), off_raw + rounding
             else:
                 log_std = low + half * (np.tanh(raw) + 1.0)
                 wide = half * off_raw + (half + 1.0) * rounding
             std = np.exp(log_std)
-            least = np.concatenate((mean - off, std * (1.0 - wide))).astype(np.float32)
-            most = np.concatenate((mean + off, std * (1.0 + wide))).astype(np.float32)
-            return least if (least == most).all() and wide.max() < 1e-3 else None
+            least = np.concatenate((mean - off, std * (1.0 - wide)), axis=-1).astype(np.float32)
+            most = np.concatenate((mean + off, std * (1.0 + wide)), axis=-1).astype(np.float32)
+            return least, (least == most).all(axis=-1) & (wide.max(axis=-1) < 1e-3)
 
         return head

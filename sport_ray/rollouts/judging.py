@@ -1,0 +1,136 @@
+"""Scenarios that have ended, judged many at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sport_ray.properties import NEVER, parse_property
+from sport_ray.rollouts.outcomes import Outcomes, pack_verdicts
+from sport_ray.rollouts.tally import ScenarioAborted, Tally
+
+if TYPE_CHECKING:
+    from sport_ray.rollouts.environment import ScenarioEnvironment
+    from sport_ray.rollouts.scenarios import ScenarioPlan
+
+Array = NDArray[np.float64]
+
+TOGETHER = 256
+"""Scenarios of like lengths that are judged at once: a verdict costs as much for one."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """m scenarios at their ends: what their rows of the table are made of.
+
+    trace: (m, T_max + 1, K), the property's signals in states 0 … length. cut: whether the
+    environment went no further before the horizon. sums: (m, 5), log ratios, realised ones,
+    projected steps, KL to base and task. largest, furthest: of a step's log ratio, and of the
+    realised ones' sum so far.
+    """
+
+    index: NDArray[np.int64]
+    length: NDArray[np.int64]
+    trace: Array
+    cut: NDArray[np.bool_]
+    rewards: Array
+    sums: Array
+    largest: Array
+    furthest: Array
+
+    def rows(self, chosen: NDArray[np.int64]) -> Self:
+        """Some of them."""
+        return type(self)(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+    @classmethod
+    def concatenate(cls, parts: list[Self]) -> Self:
+        """One batch from several."""
+        names = [field.name for field in fields(cls)]
+        return cls(*(np.concatenate([getattr(one, n) for one in parts]) for n in names))
+
+
+class Judge:
+    """Takes scenarios as they end and makes rows of the outcome table.
+
+    most: scenarios that wait for their verdict at a time. Each depends on its own trace alone.
+    """
+
+    def __init__(
+        self, plan: ScenarioPlan, environment: ScenarioEnvironment, most: int, tally: Tally
+    ) -> None:
+        self._plan, self._environment = plan, environment
+        self._property = parse_property(plan.property)
+        self._most = most
+        self._tally = tally
+        self._waiting: list[Finished] = []
+        self._parts: list[Outcomes] = []
+
+    def add(self, ended: Finished) -> None:
+        """Take scenarios that ended.
+
+        Raises:
+            ScenarioAborted: one that was cut off while its verdict was open.
+        """
+        self._waiting.append(ended)
+        self._tally.finished += len(ended.index)
+        # Whether what was cut off has a verdict is told at once.
+        if ended.cut.any() or sum(len(one.index) for one in self._waiting) >= self._most:
+            self._judge_all()
+
+    def outcomes(self) -> Outcomes:
+        """The table of all that were taken, sorted by index."""
+        self._judge_all()
+        return Outcomes.concatenate(self._parts)
+
+    def _judge_all(self) -> None:
+        if not self._waiting:
+            return
+        ended = Finished.concatenate(self._waiting)
+        self._waiting = []
+        # Side by side those that are as long: all of a batch are judged to the longest's end.
+        order = np.argsort(ended.length, kind="stable")
+        for first in range(0, len(order), TOGETHER):
+            self._parts.append(self._judged(ended.rows(order[first : first + TOGETHER])))
+
+    def _judged(self, ended: Finished) -> Outcomes:
+        states = ended.length + 1
+        trace = ended.trace[:, : states.max()]
+        # Of +0 and −0 either may be the larger one, which depends on the width: then all of it.
+        if (trace == 0.0).any():
+            trace = ended.trace
+        signals = {name: trace[..., k] for k, name in enumerate(self._property.signal_names)}
+        verdict = self._property.evaluate(signals, states)
+        booleans = self._environment.boolean_signals
+        self._tally.signals.see(self._plan.property, signals, states, booleans)
+        undecided = ended.cut & (verdict.satisfied_at == NEVER) & (verdict.violated_at == NEVER)
+        if undecided.any():
+            self._tally.aborted += int(undecided.sum())
+            row = int(undecided.argmax())
+            raise ScenarioAborted(
+                f"scenario {ended.index[row]} was cut off by {self._plan.env_id} after "
+                f"{ended.length[row]} of {self._plan.horizon} steps with its verdict still open: "
+                "lift the environment's own time limit, or choose a horizon within it"
+            )
+        # From a trajectory's last state on every verdict is that on the whole.
+        by_step = np.empty((len(states), self._plan.horizon + 1), dtype=bool)
+        by_step[:] = verdict.by_step[:, -1:]
+        by_step[:, : trace.shape[1]] = verdict.by_step
+        return Outcomes(
+            index=ended.index,
+            length=ended.length,
+            verdicts=pack_verdicts(by_step),
+            satisfied_at=verdict.satisfied_at,
+            violated_at=verdict.violated_at,
+            robustness=verdict.robustness,
+            total_reward=ended.rewards,
+            max_log_ratio=ended.largest,
+            sum_log_ratio=ended.sums[:, 0],
+            sum_realised_log_ratio=ended.sums[:, 1],
+            max_prefix_log_ratio=ended.furthest,
+            projected_steps=ended.sums[:, 2].astype(np.int64),
+            sum_kl_to_base=ended.sums[:, 3],
+            sum_task_distance=ended.sums[:, 4],
+        )

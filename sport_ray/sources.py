@@ -30,7 +30,7 @@ EXAMPLES = "sport_ray.experiments."
 """Environments of ours that are not part of the method: recorded like a user's own."""
 PARTS = (
     "compiled.py", "envs", "families", "policies", "properties", "random_streams.py", "rollouts",
-    "samplers",
+    "samplers", "tensors",
 )  # fmt: skip
 """Of sport_ray: what a base policy's scenarios run through."""
 

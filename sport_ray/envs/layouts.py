@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sport_ray.random_streams import stream
 from sport_ray.streams import uniform_rows
 
 LayoutName = Literal["fixed", "random"]
@@ -31,6 +32,14 @@ FIXED_LAYOUT: Final = Layout(
     hazard=(-0.122152, 0.910484),
 )
 """The layout that every episode of the alpha sweeps starts from (the authors' env_seed = 0)."""
+
+
+def robot_generator(seed: int | None) -> np.random.Generator:
+    """The randomness of a robot's world for a seed that somebody gave; fresh for None.
+
+    A stream of its own: a policy that is seeded with the same integer draws other numbers.
+    """
+    return stream(seed, "sport_ray/PointReachAvoid")
 
 
 class Layouts(NamedTuple):

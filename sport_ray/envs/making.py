@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 
-from sport_ray.envs.stepping import Stepping, is_ours_to_heed, only, what_happened
+from sport_ray.envs.faults import telling_what_failed, what_happened
+from sport_ray.envs.stepping import Stepping, only
 from sport_ray.errors import UserError
 
 
@@ -102,14 +102,3 @@ def make_copies(env_id: str, arguments: Mapping[str, Any], count: int) -> list[S
             raise
         raise UserError(f"{error} ({only(len(copies))})") from error.__cause__
     return copies
-
-
-@contextmanager
-def telling_what_failed(env_id: str) -> Iterator[None]:
-    """Turn what the making of an environment raises into one line that names it."""
-    try:
-        yield
-    except BaseException as error:
-        if is_ours_to_heed(error):
-            raise
-        raise UserError(f"environment {env_id!r} cannot be made: {what_happened(error)}") from error

@@ -10,11 +10,11 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import ArrayLike, NDArray
 
+from sport_ray.envs.layouts import robot_generator
 from sport_ray.envs.observation import OBSERVATION_SIZE
 from sport_ray.envs.rendering import check_render_mode, draw_picture
 from sport_ray.envs.reset_options import parse_reset_options
 from sport_ray.envs.simulator import PointReachAvoidSimulator
-from sport_ray.random_streams import stream
 
 _SLOT = np.zeros(1, dtype=np.int64)
 
@@ -30,14 +30,6 @@ def action_space() -> spaces.Box:
     In float64: that is what it takes, in training, in scenarios and at deployment alike.
     """
     return spaces.Box(-1.0, 1.0, (2,), dtype=np.float64)
-
-
-def robot_generator(seed: int | None) -> np.random.Generator:
-    """The randomness of a robot's world for a seed that somebody gave; fresh for None.
-
-    A stream of its own: a policy that is seeded with the same integer draws other numbers.
-    """
-    return stream(seed, "sport_ray/PointReachAvoid")
 
 
 class PointReachAvoidEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float64]]):

@@ -18,16 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.envs.bridges import bridged
+from sport_ray.envs.faults import EnvironmentFault, is_ours_to_heed, what_happened
 from sport_ray.envs.spaces import as_action, as_observation, require_vectors
 from sport_ray.envs.values import described, flag, number, proposition, robustness_of
 from sport_ray.errors import UserError
 
 Observation = NDArray[Any]
 Converted = TypeVar("Converted")
-
-
-class EnvironmentFault(UserError):
-    """Something that an environment did: one line with its id, the episode and the step."""
 
 
 class Stepping(gymnasium.Wrapper[Observation, Any, Observation, Any]):
@@ -189,30 +186,6 @@ class Stepping(gymnasium.Wrapper[Observation, Any, Observation, Any]):
                 )
             found[name] = robustness_of(meant)
         return found
-
-
-def is_ours_to_heed(error: BaseException) -> bool:
-    """Whether an exception ends this process's work, instead of being an environment's fault.
-
-    Ctrl-C and signals that are turned into a kind of SystemExit; not an environment's sys.exit(),
-    nor what libraries raise beside Exception (a cancelled task, a panic in an extension).
-    """
-    if isinstance(error, SystemExit):
-        return type(error) is not SystemExit
-    return isinstance(error, KeyboardInterrupt)
-
-
-def what_happened(error: BaseException) -> str:
-    """An exception in one line: its type and text, or a user's mistake as it is told."""
-    try:
-        text = " ".join(str(error).split())
-    except Exception:  # whatever its class does when it is asked
-        text = ""
-    if len(text) > 300:
-        text = text[:297] + "..."
-    if isinstance(error, UserError):
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def only(copies: int) -> str:

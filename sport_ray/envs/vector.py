@@ -11,11 +11,11 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
+from sport_ray.envs.layouts import robot_generator
 from sport_ray.envs.point_reach_avoid import (
     PointReachAvoidEnv,
     action_space,
     observation_space,
-    robot_generator,
 )
 from sport_ray.envs.rendering import check_render_mode, draw_picture
 from sport_ray.envs.reset_options import parse_reset_options

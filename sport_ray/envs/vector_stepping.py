@@ -13,8 +13,8 @@ import numpy as np
 from gymnasium.vector import VectorEnv, VectorWrapper
 from numpy.typing import NDArray
 
+from sport_ray.envs.faults import EnvironmentFault, what_happened
 from sport_ray.envs.spaces import as_action, require_vectors
-from sport_ray.envs.stepping import EnvironmentFault, what_happened
 from sport_ray.errors import UserError
 from sport_ray.random_streams import seed_sequence
 

@@ -12,11 +12,11 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrap
 from gymnasium.wrappers import TimeLimit
 
 from sport_ray.constraints import constraint_from_json
+from sport_ray.envs.faults import telling_what_failed
 from sport_ray.envs.making import (
     environment_spec,
     made_with,
     make_copies,
-    telling_what_failed,
 )
 from sport_ray.envs.squash import MappedActions, MappedVectorActions
 from sport_ray.envs.vector_stepping import VectorStepping
@@ -24,6 +24,7 @@ from sport_ray.policies.actions import ActionMapping
 from sport_ray.projected_ppo.budget_environment import BudgetVectorEnv
 from sport_ray.projected_ppo.candidate_environment import CandidateVectorEnv
 from sport_ray.samplers import sampler_of
+from sport_ray.tensors.registry import is_tensor_environment
 
 AnyVectorEnv = VectorEnv[Any, Any, Any]
 
@@ -127,13 +128,17 @@ class TrainingEnvironment:
 def _vector(context: Mapping[str, Any]) -> AnyVectorEnv:
     """The author's own vector environment, or copies of the single one.
 
-    Copies, too, where episodes are cut: only they can be cut without being told.
+    Copies, too, where episodes are cut: only they can be cut without being told, they and the
+    slots of a tensor environment.
     """
     env_id, kwargs, count = context["env_id"], dict(context["kwargs"]), context["num_envs"]
     cut_after = context.get("cut_after")
     with telling_what_failed(env_id):
         native = environment_spec(env_id).vector_entry_point is not None
-    if not native or cut_after is not None:
+        in_tensors = is_tensor_environment(env_id)
+    if in_tensors:
+        kwargs["cut_after"] = cut_after
+    elif not native or cut_after is not None:
         copies = make_copies(env_id, kwargs, count)
         return SyncVectorEnv([partial(_cut, one, cut_after, CostAlone) for one in copies])
     if "horizon" in kwargs:

@@ -9,8 +9,10 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from sport_ray.envs.making import horizon_arguments, make_copies, telling_what_failed
+from sport_ray.envs.faults import telling_what_failed
+from sport_ray.envs.making import horizon_arguments, make_copies
 from sport_ray.envs.stepping import Stepping
+from sport_ray.tensors.registry import is_tensor_environment
 
 Slots = NDArray[np.int64]
 POINT_REACH_AVOID = "sport_ray/PointReachAvoid-v0"
@@ -193,17 +195,27 @@ def _signals(environment: Stepping, info: Mapping[str, Any]) -> Mapping[str, flo
 def make_scenario_environment(
     env_id: str, env_kwargs: Mapping[str, Any], horizon: int, num_slots: int
 ) -> ScenarioEnvironment:
-    """The slots for an environment id: the array simulator where there is one."""
+    """The slots for an environment id: the array simulator or tensors where there are such."""
     if env_id == POINT_REACH_AVOID:
         return PointReachAvoidScenarios(num_slots, {**env_kwargs, "horizon": horizon})
+    if _in_tensors(env_id):
+        from sport_ray.tensors.scenarios import TensorScenarios
+
+        return TensorScenarios(num_slots, env_id, env_kwargs, horizon)
     return GymnasiumScenarios(num_slots, env_id, env_kwargs, horizon)
 
 
 def usual_slots(env_id: str, horizon: int) -> int:
     """How many scenarios to run side by side: as many as gain by it, in bounded memory.
 
-    A step of the array simulator costs little more for a thousand slots than for one; of a
-    gymnasium environment each slot is a copy. Traces of ``horizon`` steps are kept for each.
+    A step of the array simulator, or of tensors, costs little more for a thousand slots than for
+    one; of a gymnasium environment each slot is a copy. Traces of ``horizon`` steps are kept for
+    each.
     """
-    most = 1024 if env_id == POINT_REACH_AVOID else 256
+    most = 1024 if env_id == POINT_REACH_AVOID or _in_tensors(env_id) else 256
     return max(min(most, _TRACES // horizon), min(most, 256))
+
+
+def _in_tensors(env_id: str) -> bool:
+    with telling_what_failed(env_id):
+        return is_tensor_environment(env_id)

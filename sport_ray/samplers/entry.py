@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sport_ray.envs.stepping import is_ours_to_heed, what_happened
+from sport_ray.envs.faults import is_ours_to_heed, what_happened
 from sport_ray.envs.values import described
 from sport_ray.errors import UserError
 

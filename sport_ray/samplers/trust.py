@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-from sport_ray.envs.stepping import is_ours_to_heed, what_happened
+from sport_ray.envs.faults import is_ours_to_heed, what_happened
 from sport_ray.errors import UserError
 
 _trusted: set[str] = set()

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from sport_ray.compiled import njit
 
 States = NDArray[np.uint64]
+Array = NDArray[np.float64]
 
 _POOL = 4
 _LOW32 = np.uint64(0xFFFFFFFF)
@@ -139,6 +140,20 @@ def seeded(root_seed: int, purpose: int, indices: NDArray[np.int64]) -> States:
     prefix = np.array(root + _words(purpose), dtype=np.uint64)
     _seed_rows(prefix, np.ascontiguousarray(indices, dtype=np.int64), states)
     return states
+
+
+def shared_pool(root_seed: int, purpose: int) -> NDArray[np.int64]:
+    """(5,): the pool that all scenarios of a root seed and a purpose share, the next constant."""
+    root = _words(root_seed)
+    root += [0] * (_POOL - len(root))
+    found = np.zeros(5, dtype=np.uint64)
+    found[4] = _pool_of(np.array(root + _words(purpose), dtype=np.uint64), found[:4])
+    return found.astype(np.int64)
+
+
+def ziggurat_tables() -> tuple[NDArray[np.uint64], Array, Array, Array]:
+    """Numpy's ki, wi and fi, (256,) each, and (r, 1/r)."""
+    return _KI, _WI, _FI, np.array([_R, _INV_R])
 
 
 # PCG64 and the ziggurat.

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sport_ray.compiled import njit
 from sport_ray.families.family import Numbers, as_array
+from sport_ray.families.gaussian import device
 from sport_ray.families.gaussian.arrays import as_limits, as_rows, raise_bad
 from sport_ray.families.gaussian.projection import as_given, promoted
 
@@ -37,6 +38,8 @@ def project_mean_shift(
     """
     inputs = (mean_base, std_base, mean_task)
     dtype = promoted(inputs)
+    if device.holds(inputs):
+        return device.project_mean_shift(inputs, radius, dtype is np.float32)
     shape, rows = as_rows([as_array(x, dtype) for x in inputs])
     bound = as_array(radius, np.float64) if isinstance(radius, Tensor) else radius
     limit, limit_shape = as_limits(bound, shape[:-1])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sport_ray.families.family import Numbers, as_array
+from sport_ray.families.gaussian import device
 from sport_ray.families.gaussian.arrays import as_limits, as_rows, max_log_ratio_arrays, raise_bad
 from sport_ray.families.gaussian.gradient import pull_back
 from sport_ray.families.gaussian.kernels import project_rows
@@ -39,7 +40,8 @@ def project_kl(
     The bound holds for the returned numbers in their own dtype, exactly and in any float64
     evaluation (argument in kernels.py), and std <= std_base. The objective is within 1e-9
     (relative) of the minimum in float64, unless the numbers around it are too coarse to say so
-    (docs/architecture.md).
+    (docs/architecture.md). Tensors on a CUDA device stay there (families.gaussian.device): another
+    kernel with the same promises, whose numbers may differ in last bits.
 
     Args:
         mean_base, std_base, mean_task, std_task: (..., D), float32 or float64 (mixed: float64);
@@ -86,9 +88,10 @@ def max_log_ratio(mean: Numbers, std: Numbers, mean_base: Numbers, std_base: Num
     where some std_i > std_base_i, or std_i = std_base_i with another mean. Arguments (..., D).
     Raises ValueError on non-finite means and on stds that are not finite and > 0.
     """
-    arrays = [as_array(x, np.float64) for x in (mean, std, mean_base, std_base)]
-    found = torch.as_tensor(max_log_ratio_arrays(*arrays))
-    return found.to(mean.device) if isinstance(mean, Tensor) else found
+    given = (mean, std, mean_base, std_base)
+    if device.holds(given):
+        return device.max_log_ratio(given)
+    return torch.as_tensor(max_log_ratio_arrays(*(as_array(x, np.float64) for x in given)))
 
 
 def kl_divergence(mean: Tensor, std: Tensor, mean_task: Tensor, std_task: Tensor) -> Tensor:
@@ -122,6 +125,8 @@ class _ProjectKL(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad_mean: Tensor, grad_std: Tensor) -> Any:
         rows, lam, w = ctx.saved
+        if isinstance(w, Tensor):
+            return None, None, *device.pull_back(rows, lam, w, grad_mean, grad_std), None
         grads = [as_array(g, np.float64).reshape(rows[0].shape) for g in (grad_mean, grad_std)]
         grads = [np.ascontiguousarray(g) for g in grads]
         out = np.empty_like(w), np.empty_like(w)
@@ -134,6 +139,8 @@ def _project(
     inputs: tuple[Numbers, ...], log_alpha: Any, keep: bool
 ) -> tuple[Any, Any, tuple[Any, ...]]:
     dtype = promoted(inputs)
+    if device.holds(inputs):
+        return device.project(inputs, log_alpha, dtype is np.float32, keep)
     shape, rows = as_rows([as_array(x, dtype) for x in inputs])
     if isinstance(log_alpha, Tensor):
         log_alpha = as_array(log_alpha, np.float64)

@@ -6,8 +6,9 @@ import gymnasium
 import numpy as np
 import pytest
 
+from sport_ray.envs.faults import EnvironmentFault
 from sport_ray.envs.making import made_with, make_copies, make_environment
-from sport_ray.envs.stepping import EnvironmentFault, Stepping
+from sport_ray.envs.stepping import Stepping
 from sport_ray.errors import UserError
 from tests.sport_ray.envs.habits import HABITS, LATE, Habits, register
 

@@ -8,7 +8,7 @@ import pytest
 from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from sport_ray.envs.stepping import EnvironmentFault
+from sport_ray.envs.faults import EnvironmentFault
 from sport_ray.envs.vector_stepping import VectorStepping, training_seeds
 from sport_ray.errors import UserError
 

@@ -1,0 +1,116 @@
+"""Robots on a CPU: the simulator's compiled loops on the tensors' own memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sport_ray.compiled import njit
+from sport_ray.envs.dynamics import advance
+from sport_ray.envs.layouts import GOAL_RADIUS, HAZARD_RADIUS
+from sport_ray.envs.observation import OBSERVATION_SIZE, observe
+from sport_ray.envs.simulator import GUIDANCE
+from sport_ray.tensors.environment import TensorStep
+from sport_ray.tensors.point_robot import Robots
+from sport_ray.tensors.robot_starts import Starts
+
+Floats = NDArray[np.float64]
+
+
+class CpuKernels:
+    """The same bits as :class:`~sport_ray.envs.simulator.PointReachAvoidSimulator` gives."""
+
+    def start(self, robots: Robots, mask: Tensor, starts: Starts) -> tuple[Tensor, Tensor]:
+        """Put the robots of ``mask`` at their starts; rows of the others are zeros."""
+        slots = np.flatnonzero(mask.numpy())
+        rows = np.zeros_like(slots) if len(starts.poses) == 1 else slots
+        state = robots.state.numpy()
+        state[slots, :3] = starts.poses.numpy()[rows]
+        state[slots, 3:] = 0.0
+        robots.goals.numpy()[slots] = starts.goals.numpy()[rows]
+        robots.hazards.numpy()[slots] = starts.hazards.numpy()[rows]
+        robots.steps.numpy()[slots] = 0
+        if robots.noise is not None and starts.noise is not None:
+            robots.noise.numpy()[slots] = starts.noise.numpy()[slots]
+        observation = torch.zeros((robots.num_slots, OBSERVATION_SIZE), dtype=torch.float64)
+        signals = torch.zeros((robots.num_slots, 2), dtype=torch.float64)
+        seen, distances = _looked(robots, slots)
+        observation.numpy()[slots] = seen
+        signals.numpy()[slots] = _RADII - distances
+        robots.goal_distance.numpy()[slots] = distances[:, 1]
+        return observation, signals
+
+    def step(self, robots: Robots, actions: Tensor) -> TensorStep:
+        """One control step of all robots.
+
+        Raises:
+            ValueError: actions that are not finite; nothing moved.
+        """
+        settings, count = robots.settings, robots.num_slots
+        control: Floats = actions.detach().to(torch.float64).numpy()
+        if not np.isfinite(control).all():
+            bad = int(np.flatnonzero(~np.isfinite(control).all(axis=1))[0])
+            raise ValueError(
+                f"actions: slot {bad} got {control[bad].tolist()}, expected finite numbers"
+            )
+        steps = robots.steps.numpy()
+        if robots.noise is not None:
+            # Past its end a robot meets the last step's noise; it means nothing.
+            column = np.minimum(steps, settings.horizon - 1)
+            control = control + robots.noise.numpy()[np.arange(count), column]
+        bias = np.array(settings.actuation_bias)
+        if bias.any():
+            control = control + bias
+        slots = np.arange(count)
+        advance(robots.state.numpy(), slots, np.clip(control, -1.0, 1.0))
+        observation, distances = _looked(robots, slots)
+        signals = _RADII - distances
+        reward, ends = np.empty(count), np.empty((2, count), dtype=np.bool_)
+        judge(
+            signals,
+            distances[:, 1],
+            robots.goal_distance.numpy(),
+            steps,
+            settings.horizon,
+            settings.end_on_violation,
+            settings.margin,
+            settings.reward == "task",
+            GUIDANCE if settings.reward == "guided" else 0.0,
+            reward,
+            ends,
+        )
+        rows = (observation, signals, reward, *ends)
+        return TensorStep(*map(torch.from_numpy, rows))
+
+
+_RADII = np.array([HAZARD_RADIUS, GOAL_RADIUS])
+
+
+def _looked(robots: Robots, slots: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Observations (m, 44) and distances (m, 2) of slots."""
+    seen, distances = np.empty((len(slots), OBSERVATION_SIZE)), np.empty((len(slots), 2))
+    state, goals, hazards = (one.numpy() for one in (robots.state, robots.goals, robots.hazards))
+    observe(state, goals, hazards, slots, seen, distances)
+    return seen, distances
+
+
+@njit(nogil=True)
+def judge(  # type: ignore[no-untyped-def]
+    signals, distance, goal_distance, steps, horizon, end_on_violation, margin, is_task, guidance,
+    reward, ends,
+):  # fmt: skip
+    """Rewards (n,) and ends (2, n), as the simulator has them; counts the step."""
+    for i in range(len(steps)):
+        violated, reached = signals[i, 0] >= -margin, signals[i, 1] >= 0.0
+        progress = goal_distance[i] - distance[i]
+        goal_distance[i] = distance[i]
+        if is_task:
+            reward[i] = progress + (1.0 if reached else 0.0)
+        else:
+            paid = -0.25 if violated else (1.0 if reached else 0.0)
+            reward[i] = paid + guidance * progress if guidance > 0.0 else paid
+        steps[i] += 1
+        ends[0, i] = reached or (violated and end_on_violation)
+        ends[1, i] = steps[i] >= horizon and not ends[0, i]

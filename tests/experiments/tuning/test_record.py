@@ -21,7 +21,7 @@ from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.stages.base import BUNDLED
 from sport_ray.experiments.sweep.evaluation import evaluation_plan
 from sport_ray.experiments.sweep.grid import plan_jobs
-from sport_ray.experiments.tuning.driver import domain, random_points, require_search
+from sport_ray.experiments.tuning.driver import domain, random_points
 from sport_ray.experiments.tuning.record import (
     TrialRecord,
     TrialStore,

@@ -238,7 +238,7 @@ def do_sweep(context: Context, base: BaseFile, certificate: Certificate) -> Swee
             with ray_session(context.address):
                 _require_world(context, base, plan)
                 opened = SweepLogger(folder.root, context.study.tracking.uri)
-                opened.start()
+                opened.start(put_off=True)
                 logger = opened
                 with SweepProgress(
                     context.console, folder, plan, missing, logger.log_cell

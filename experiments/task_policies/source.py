@@ -14,11 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.base import Section
-from sport_ray.families import Categorical, Distribution, Gaussian
-from sport_ray.policies import GaussianNetwork, PolicyFile
-from sport_ray.samplers import BaseFile
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # torch takes seconds: a mistake in a study is told before
     from collections.abc import Mapping
 
     from sport_ray.certificates import Certificate
@@ -27,6 +24,8 @@ if TYPE_CHECKING:
     from sport_ray.experiments.config.tuning import TuningSection
     from sport_ray.experiments.task_policies._training import Trained
     from sport_ray.experiments.task_policies.task import Task
+    from sport_ray.policies import GaussianNetwork
+    from sport_ray.samplers import BaseFile
 
 SOURCES: dict[str, type[Source]] = {}
 """Every source by the name that a study gives it."""
@@ -64,6 +63,8 @@ def require_gaussian(base: BaseFile, what: str) -> GaussianNetwork:
     Raises:
         UserError: a base that can only be sampled.
     """
+    from sport_ray.policies import PolicyFile
+
     if isinstance(base, PolicyFile):
         return base.network
     raise UserError(
@@ -112,7 +113,7 @@ class Source(ABC):
     under_constraint: ClassVar[bool] = False
     sections: ClassVar[tuple[str, ...]] = ()
     sweep_method: ClassVar[str | None] = None
-    family: ClassVar[type[Distribution]]
+    family: ClassVar[str]
     """What its policies draw from: constraints whose theorem needs another have no cells of it."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -177,7 +178,7 @@ class Source(ABC):
 class TaskPolicySource(Source):
     """A source of Gaussian task policies. ``train`` is all that it must have."""
 
-    family: ClassVar[type[Distribution]] = Gaussian
+    family: ClassVar[str] = "gaussian"
 
     @abstractmethod
     def train(
@@ -220,7 +221,7 @@ class TaskPolicySource(Source):
 class SelectionSource(Source):
     """A source of ways to choose among the base's samples. ``select`` is all that it must have."""
 
-    family: ClassVar[type[Distribution]] = Categorical
+    family: ClassVar[str] = "categorical"
 
     @abstractmethod
     def select(

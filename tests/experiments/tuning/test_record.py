@@ -17,6 +17,7 @@ from sport_ray.constraints import RatioConstraint
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.axes import tidy
 from sport_ray.experiments.config.study import Study, load_study
+from sport_ray.experiments.config.tuning import require_search
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.stages.base import BUNDLED
 from sport_ray.experiments.sweep.evaluation import evaluation_plan

@@ -101,6 +101,16 @@ def _any_python_finds_this() -> bool:
     return any(name.startswith(f"__editable___{package}_") for name in sys.modules)
 
 
+def no_usage_statistics() -> None:
+    """Tune does not count which loggers it is given, for which it imports them all, with MLflow.
+
+    Nothing is sent in any case (``session.QUIET``).
+    """
+    from ray.air._internal import usage
+
+    usage.tag_callbacks = lambda callbacks: False
+
+
 def actors_in_any_worker() -> None:
     """Let Tune's actors live in the processes that are there.
 

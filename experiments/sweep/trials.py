@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from ray import tune
 
-from sport_ray.experiments.cluster.imports import actors_in_any_worker
+from sport_ray.experiments.cluster.imports import actors_in_any_worker, no_usage_statistics
 from sport_ray.experiments.cluster.no_compiler import without_compiler
 from sport_ray.experiments.cluster.resources import bundles, require_resources, wait_for_room
 from sport_ray.experiments.cluster.session import quiet_ray, started_here
@@ -192,6 +192,7 @@ def run_trials(
     """
     study = folder.study
     needs = bundles(study)
+    no_usage_statistics()
     if started_here():
         actors_in_any_worker()
     wait_for_room(lambda: require_resources(needs), needs, study.resources.wait_for_nodes_seconds)

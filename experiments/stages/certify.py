@@ -17,6 +17,7 @@ from sport_ray.certificates.recount import require_counted
 from sport_ray.errors import UserError
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.stages.choose import load_choice
+from sport_ray.experiments.stages.scenarios import stream_scenarios
 from sport_ray.experiments.stages.world import require_sources_unchanged, unchanged_since
 from sport_ray.rollouts import (
     OutcomeTotals,
@@ -26,7 +27,6 @@ from sport_ray.rollouts import (
 )
 from sport_ray.rollouts.seeding import Purpose
 from sport_ray.rollouts.table_file import OutcomeWriter, file_sha256
-from sport_ray.rollouts.workers import stream_scenarios_on_ray
 from sport_ray.samplers import BaseFile
 from sport_ray.sources import environment_sources
 from sport_ray.versions import versions
@@ -68,9 +68,7 @@ def certify(
     portions = {}
     if isinstance(sampling, AnytimeSampling):
         portions["chunk"] = sampling.check_every
-    stream = stream_scenarios_on_ray(
-        plan, behaviour, sampling.planned, progress=progress, **portions
-    )
+    stream = stream_scenarios(plan, behaviour, sampling.planned, progress=progress, **portions)
     with OutcomeWriter(folder.outcomes) as writer, closing(stream):
         for outcomes, counted in stream:
             totals.add(outcomes)

@@ -12,8 +12,10 @@ from typing import Any, Literal, NamedTuple
 import torch
 from ray import tune
 
+from sport_ray.experiments.cluster.imports import actors_in_any_worker, no_usage_statistics
+from sport_ray.experiments.cluster.no_compiler import without_compiler
 from sport_ray.experiments.cluster.resources import bundles, require_resources, wait_for_room
-from sport_ray.experiments.cluster.session import quiet_ray
+from sport_ray.experiments.cluster.session import quiet_ray, started_here
 from sport_ray.experiments.cluster.signals import (
     ask_to_stop,
     raise_if_asked,
@@ -82,6 +84,7 @@ class StudyTrial(tune.Trainable):
         """Take the first trial."""
         # Trials fill the cores; threads inside one would only fight over them.
         torch.set_num_threads(1)
+        without_compiler()
         quiet_ray()
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         self.reset_config(config)
@@ -200,6 +203,9 @@ def run_trials(
     """
     study = folder.study
     needs = bundles(study)
+    no_usage_statistics()
+    if started_here():
+        actors_in_any_worker()
     wait_for_room(lambda: require_resources(needs), needs, study.resources.wait_for_nodes_seconds)
     # The study as text: Tune looks into mappings for search spaces of its own. It is written down.
     shared = {"study": json.dumps(public_study(study)), "results": str(folder.root)}

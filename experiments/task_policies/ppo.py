@@ -13,12 +13,12 @@ from sport_ray.experiments.config.axes import Point, with_values
 from sport_ray.experiments.config.base import Section
 from sport_ray.experiments.config.training import PPOSection, TaskTraining, TrainingSection
 from sport_ray.experiments.task_policies.source import NoSettings, StudySections, TaskPolicySource
-from sport_ray.policies import GaussianNetwork
 
 if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
     from sport_ray.experiments.task_policies._training import Trained
     from sport_ray.experiments.task_policies.task import Task
+    from sport_ray.policies import GaussianNetwork
     from sport_ray.projected_ppo import ProjectedPPOConfig
 
 

@@ -14,11 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.base import Section
-from sport_ray.families import Categorical, Distribution, Gaussian
-from sport_ray.policies import GaussianNetwork, PolicyFile
-from sport_ray.samplers import BaseFile
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # torch takes seconds: a mistake in a study is told before
     from collections.abc import Mapping
 
     from sport_ray.certificates import Certificate
@@ -27,7 +24,9 @@ if TYPE_CHECKING:
     from sport_ray.experiments.config.tuning import TuningSection
     from sport_ray.experiments.task_policies._training import Trained
     from sport_ray.experiments.task_policies.task import Task
+    from sport_ray.policies import GaussianNetwork
     from sport_ray.projected_ppo import ProjectedPPOConfig
+    from sport_ray.samplers import BaseFile
 
 SOURCES: dict[str, type[Source]] = {}
 """Every source by the name that a study gives it."""
@@ -65,6 +64,8 @@ def require_gaussian(base: BaseFile, what: str) -> GaussianNetwork:
     Raises:
         UserError: a base that can only be sampled.
     """
+    from sport_ray.policies import PolicyFile
+
     if isinstance(base, PolicyFile):
         return base.network
     raise UserError(
@@ -116,7 +117,7 @@ class Source(ABC):
     why_alone: ClassVar[str | None] = "it does not train by one run of PPO"
     """Why its policies cannot be trained in a cohort, one clause; None where they can: the source
     then has a ``configuration``."""
-    family: ClassVar[type[Distribution]]
+    family: ClassVar[str]
     """What its policies draw from: constraints whose theorem needs another have no cells of it."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -183,7 +184,7 @@ class Source(ABC):
 class TaskPolicySource(Source):
     """A source of Gaussian task policies. ``train`` is all that it must have."""
 
-    family: ClassVar[type[Distribution]] = Gaussian
+    family: ClassVar[str] = "gaussian"
 
     @abstractmethod
     def train(
@@ -242,7 +243,7 @@ class TaskPolicySource(Source):
 class SelectionSource(Source):
     """A source of ways to choose among the base's samples. ``select`` is all that it must have."""
 
-    family: ClassVar[type[Distribution]] = Categorical
+    family: ClassVar[str] = "categorical"
 
     @abstractmethod
     def select(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from scipy.optimize import brentq
 from scipy.special import betainc, betaincc
 
 from sport_ray.bounds.arguments import require_beta, require_counts
@@ -161,6 +160,8 @@ def _root(n: int, k: int, target: float) -> float:
             return high  # not found: the caller returns the trivial bound
     if high == low:
         return high
+    from scipy.optimize import brentq  # half a second, and few studies come here
+
     return float(brentq(excess, low, high, xtol=1e-14))
 
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from sport_ray.bounds.arguments import (
     require_at_least,
@@ -187,6 +186,8 @@ def _best_order(eps_base: float, log_ratios: np.ndarray, counts: np.ndarray) -> 
         excess = excess[..., 0]
         found: np.ndarray = (log_eps + budget) * (excess / (1.0 + excess))
         return found
+
+    from scipy.optimize import minimize_scalar  # half a second, and few studies come here
 
     values = value(_GRID)
     near = int(np.argmin(values))

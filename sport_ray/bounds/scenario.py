@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from scipy.special import betainc, betaincc
-from scipy.stats import beta as beta_distribution
+from scipy.special import betainc, betaincc, betainccinv, betaincinv
 
 from sport_ray.bounds.arguments import require_beta, require_counts
 
@@ -38,12 +37,10 @@ def scenario_bound(num_scenarios: int, num_violations: int, beta: float) -> floa
     beta = require_beta("beta", beta)
     if k == n:
         return 1.0
-    if k == 0:
-        # expm1 keeps the digits that 1 - beta**(1/n) loses for large n.
-        bound = -math.expm1(math.log(beta) / n)
-    else:
-        # isf(beta), not ppf(1 - beta): 1 - 1e-20 rounds to 1 and would give a bound of 1.
-        bound = float(beta_distribution.isf(beta, k + 1, n - k))
+    # expm1 keeps the digits that 1 - beta**(1/n) loses for large n. The quantile is taken from the
+    # upper tail: 1 - 1e-20 rounds to 1 and would give a bound of 1.
+    closed = -math.expm1(math.log(beta) / n)
+    bound = closed if k == 0 else float(betainccinv(k + 1, n - k, beta))
     if math.isnan(bound):  # for some beta < 1e-130; 1 is always a bound
         return 1.0
     # The library's quantile errs to either side: by 1e-8 at N = 10⁹, and by tens of percent for
@@ -81,7 +78,7 @@ def scenario_lower_bound(num_scenarios: int, num_violations: int, level: float) 
     level = require_beta("level", level)
     if k == 0:
         return 0.0
-    bound = float(beta_distribution.ppf(level, k, n - k + 1))
+    bound = float(betaincinv(k, n - k + 1, level))
     if math.isnan(bound):  # 0 is always a bound
         return 0.0
     # As in `scenario_bound`, but downwards: the library's tail is better than its quantile.

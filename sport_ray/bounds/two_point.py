@@ -7,7 +7,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq, minimize_scalar
 from scipy.special import gammaln, ndtri
 
 from sport_ray.bounds.arguments import (
@@ -127,6 +126,8 @@ def best_floor(eps_base: float, eps_max: float, horizon: int) -> tuple[float, fl
     """
     eps_base, eps_max = require_target(eps_base, eps_max)
     horizon = _steps(horizon)
+    from scipy.optimize import minimize_scalar  # half a second, and few studies come here
+
     most = math.log(MOST_RATIO)
 
     def gain(log_gap: float) -> float:
@@ -217,6 +218,8 @@ def _root(
         if outside == most:
             return most
         inside, outside = outside, min(2.0 * outside, most)
+    from scipy.optimize import brentq
+
     precision = max(precision, 4.0 * _ULP)
     return float(brentq(over, inside, outside, xtol=precision * inside, rtol=precision))
 

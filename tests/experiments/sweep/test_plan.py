@@ -34,7 +34,7 @@ def second_method(monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("study", "expected"),
     [
-        ("quickstart", (60, 156, "b5d3d61c033e18abe0a63a74621c1780")),
+        ("quickstart", (30, 78, "c5182426ab094cc5b76ba52213effdd3")),
         ("paper", (140, 270, "78f74946b1a244bb21d2c99c30a91d4b")),
         ("comparators", (45, 135, "c08f84b0a66bdd67323e7a77b7d26c92")),
         ("less_conservative", (115, 225, "76cb435c775c93714e3434a9fd3e6585")),

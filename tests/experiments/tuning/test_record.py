@@ -17,11 +17,12 @@ from sport_ray.constraints import RatioConstraint
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.axes import tidy
 from sport_ray.experiments.config.study import Study, load_study
+from sport_ray.experiments.config.tuning import require_search
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.stages.base import BUNDLED
 from sport_ray.experiments.sweep.evaluation import evaluation_plan
 from sport_ray.experiments.sweep.grid import plan_jobs
-from sport_ray.experiments.tuning.driver import domain, random_points, require_search
+from sport_ray.experiments.tuning.driver import domain, random_points
 from sport_ray.experiments.tuning.record import (
     TrialRecord,
     TrialStore,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 
@@ -61,6 +62,8 @@ class TunedPPO:
         """Env steps of a trial that trains for so many seconds."""
         from ray import tune
 
+        # Our sessions switch Tune's own loggers off; its defaults have them on.
+        os.environ.pop("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", None)
         with tempfile.TemporaryDirectory() as folder:
             started = time.perf_counter()
             found = tune.Tuner(

@@ -9,7 +9,8 @@ the way of PureJaxRL on the CPU. Each library has a process of its own, all pinn
 one thread each; they take turns, so that all see the same noise of the machine. Printed, as
 Markdown: medians, medians of the ratios to the single engine within a round, and the share of the
 floor (the operations that a step needs over the rate of one large product, measured in between).
-CPU time far below 100% of the time taken means that others had the core: measure again.
+CPU time far below 100% of the time taken means that others had the core: measure again, or by
+``--clock cpu`` (RLlib's trials, in processes of their own, have the wall clock in any case).
 
 Needed beside the project: torch, numpy, scipy, numba and pydantic. Rows whose library is not
 installed say so; ``pip install -e ".[benchmark]"`` brings Stable-Baselines3 and JAX.
@@ -82,9 +83,13 @@ Key = tuple[str, str]
 
 
 class Results:
-    """What was measured, round by round: rates by (row, setting), None where there is none."""
+    """What was measured, round by round: rates by (row, setting).
 
-    def __init__(self) -> None:
+    by_cpu: rates per second of a core's time instead of per second, where the process knows it.
+    """
+
+    def __init__(self, by_cpu: bool = False) -> None:
+        self._by_cpu = by_cpu
         self.rates: dict[Key, list[float]] = defaultdict(list)
         self.others: dict[Key, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
         self.cpu: dict[Key, list[float]] = defaultdict(list)
@@ -95,9 +100,10 @@ class Results:
         if "missing" in found:
             self.missing[key] = found["missing"]
             return
-        self.rates[key].append(found["count"] / found["seconds"])
-        if found["cpu"] is not None:
-            self.cpu[key].append(found["cpu"] / found["seconds"])
+        seconds, cpu = found["seconds"], found["cpu"]
+        self.rates[key].append(found["count"] / (cpu if self._by_cpu and cpu else seconds))
+        if cpu is not None:
+            self.cpu[key].append(cpu / seconds)
         for name, value in found["others"].items():
             self.others[key][name].append(value)
 
@@ -121,11 +127,12 @@ class Results:
         return statistics.median(rate * operations / gemm for rate, gemm in pairs)
 
 
-def measure(chosen: list[Row], cells: int, rounds: int, seconds: float, log: Any) -> Results:
+def measure(
+    results: Results, chosen: list[Row], cells: int, rounds: int, seconds: float, log: Any
+) -> None:
     """Make every engine, then let them take turns."""
     core = max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else -1
     hosts = {name: HostProcess(core, log) for name in dict.fromkeys(row.host for row in chosen)}
-    results = Results()
     jobs = [(row, setting) for setting in SETTINGS for row in chosen if setting in row.settings]
     try:
         for round_ in range(-1, rounds):
@@ -145,7 +152,6 @@ def measure(chosen: list[Row], cells: int, rounds: int, seconds: float, log: Any
     finally:
         for host in hosts.values():
             host.close()
-    return results
 
 
 def tables(results: Results, chosen: list[Row], cells: int) -> str:
@@ -243,6 +249,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="(default 3)")
     parser.add_argument("--seconds", type=float, default=1.5, help="a row and round (default 1.5)")
     parser.add_argument("--only", default=",".join(keys), help="rows, comma-separated")
+    parser.add_argument(
+        "--clock", choices=("wall", "cpu"), default="wall", help="cpu: on a machine that is busy"
+    )
     parser.add_argument("--log", type=Path, default=Path(os.devnull), help="what libraries say")
     arguments = parser.parse_args()
     wanted = set(arguments.only.split(","))
@@ -257,11 +266,13 @@ def main() -> None:
     started = time.perf_counter()
     before = machine()
     with arguments.log.open("w", encoding="utf-8") as log:
-        results = measure(chosen, arguments.cells, arguments.rounds, arguments.seconds, log)
+        results = Results(arguments.clock == "cpu")
+        measure(results, chosen, arguments.cells, arguments.rounds, arguments.seconds, log)
     print(before)
     print(tables(results, chosen, arguments.cells))
+    clock = ", by CPU time" if arguments.clock == "cpu" else ""
     print(
-        f"\n{arguments.rounds} rounds of {arguments.seconds:g} s a row, "
+        f"\n{arguments.rounds} rounds of {arguments.seconds:g} s a row{clock}, "
         f"{time.perf_counter() - started:.0f} s in all."
     )
 

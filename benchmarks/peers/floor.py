@@ -39,7 +39,9 @@ class Kernels:
 
     def __init__(self, setting: Setting, cells: int) -> None:
         self._setting, self._cells = setting, cells
-        self._networks = [[_layer(cells, *s) for s in itertools.pairwise(z)] for z in (ACTOR, CRITIC)]
+        self._networks = [
+            [_layer(cells, *s) for s in itertools.pairwise(z)] for z in (ACTOR, CRITIC)
+        ]
         self._base = [torch.randn(a, b) / a for a, b in itertools.pairwise(ACTOR)]
         weights = [weight for network in self._networks for weight in network]
         for weight in weights:

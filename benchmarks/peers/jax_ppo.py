@@ -139,9 +139,7 @@ class Program:
         state = jnp.tile(jax_robot.start(), (count, 1))
         seen, distance = jax.vmap(jax_robot.observe)(state)
         robots = Robots(state, jnp.zeros(count, jnp.int32), seen, distance)
-        return Run(
-            self.base, critic, _adam(self.base), _adam(critic), robots, key, log_alpha
-        )
+        return Run(self.base, critic, _adam(self.base), _adam(critic), robots, key, log_alpha)
 
     def iterate(self, run: Run) -> Run:
         """Sample a batch and learn from it."""

@@ -47,9 +47,7 @@ ROWS: Final = (
     Row("single", "single engine", "ray", "ours", "Single", cells=1),
     Row("cohort", "cohort engine, {cells} cells", "ray", "ours", "Cohort"),
     Row("rllib", "stock RLlib PPO under Tune, no projection", "ray", "tuned", "TunedPPO", cells=1),
-    Row(
-        "sb3", "Stable-Baselines3 PPO, no projection", "sb3", "sb3", "StableBaselines3", cells=1
-    ),
+    Row("sb3", "Stable-Baselines3 PPO, no projection", "sb3", "sb3", "StableBaselines3", cells=1),
     Row("jax1", "JAX program, 1 cell", "jax", "jax_ppo", "JaxCohort", TRAINING, ("paper",), 1),
     Row("jax", "JAX program, {cells} cells", "jax", "jax_ppo", "JaxCohort"),
     Row(

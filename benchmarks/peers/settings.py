@@ -77,7 +77,5 @@ def operations_per_step(setting: Setting) -> int:
     backward passes (by inputs and by weights) of task network and critic. The environment, the
     projection, activations and the optimiser are left out.
     """
-    actor, critic = (
-        sum(a * b for a, b in itertools.pairwise(sizes)) for sizes in (ACTOR, CRITIC)
-    )
+    actor, critic = (sum(a * b for a, b in itertools.pairwise(sizes)) for sizes in (ACTOR, CRITIC))
     return 2 * (2 * actor + critic + setting.num_epochs * 3 * (actor + critic))

@@ -168,10 +168,8 @@ def tables(results: Results, chosen: list[Row], cells: int) -> str:
         for row in rows:
             key = row.key, row.settings[0]
             steps = results.others[key]["env steps"]
-            lines.append(
-                f"| {row.title} | {_number(results.median(key))} | "
-                f"{_number(statistics.median(steps)) if steps else results.missing.get(key, NONE)} |"
-            )
+            beside = _number(statistics.median(steps)) if steps else results.missing.get(key, NONE)
+            lines.append(f"| {row.title} | {_number(results.median(key))} | {beside} |")
     return "\n".join(lines)
 
 
@@ -180,7 +178,8 @@ def _training(results: Results, rows: list[Row], setting: str, cells: int) -> li
     lines = [
         "",
         f"| {setting}: batches of {one.train_batch_size:,} in {one.minibatch_size}, {one.num_envs} "
-        f"{'copy' if one.num_envs == 1 else 'copies'} a cell | on | env steps/s | ratio to single | of the floor | CPU time | remarks |",
+        f"{'copy' if one.num_envs == 1 else 'copies'} a cell | on | env steps/s "
+        "| ratio to single | of the floor | CPU time | remarks |",
         "| -- | -- | -- | -- | -- | -- | -- |",
     ]
     gemm = results.median(("gemm", "paper"))

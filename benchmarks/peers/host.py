@@ -15,7 +15,7 @@ from typing import Any
 
 
 def _pin(core: int) -> None:
-    """This process and all that it starts, on one core; before any library counts cores."""
+    """Put this process and all that it starts on one core, before any library counts cores."""
     if core >= 0 and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})
 

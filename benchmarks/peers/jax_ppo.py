@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from benchmarks.peers.clock import Measured, Missing, repeated
-from benchmarks.peers.settings import ACTOR, CRITIC, HORIZON, Setting, alpha_of
+from benchmarks.peers.settings import CRITIC, HORIZON, Setting, alpha_of
 
 try:
     import jax
@@ -141,8 +141,8 @@ class Program:
         robots = Robots(state, jnp.zeros(count, jnp.int32), seen, distance)
         return Run(self.base, critic, _adam(self.base), _adam(critic), robots, key, log_alpha)
 
-    def iterate(self, run: Run) -> Run:
-        """Sample a batch and learn from it."""
+    def iterate(self, run: Run) -> tuple[Run, Array]:
+        """Sample a batch and learn from it; beside the run, the batch's mean reward."""
         setting = self.setting
         key, acting, learning = jax.random.split(run.key, 3)
 
@@ -226,7 +226,7 @@ class Program:
             (run.actor, run.critic, run.actor_adam, run.critic_adam),
             jax.random.split(learning, setting.num_epochs),
         )
-        return Run(*learned, robots, key, run.log_alpha)
+        return Run(*learned, robots, key, run.log_alpha), steps.reward.mean()
 
 
 def _adam(layers: Layers) -> Adam:
@@ -244,10 +244,8 @@ class JaxCohort:
         log_alphas = jnp.log(jnp.array([alpha_of(cell) for cell in range(cells)]))
         self.runs = jax.vmap(program.begin)(jax.random.split(jax.random.key(0), cells), log_alphas)
 
-        def many(run: Run) -> Run:
-            return jax.lax.scan(
-                lambda now, _: (program.iterate(now), None), run, None, self._iterations
-            )[0]
+        def many(run: Run) -> tuple[Run, Array]:
+            return jax.lax.scan(lambda now, _: program.iterate(now), run, None, self._iterations)
 
         started = time.perf_counter()
         self._call = jax.jit(jax.vmap(many), donate_argnums=0).lower(self.runs).compile()
@@ -261,5 +259,5 @@ class JaxCohort:
         return replace(found, others=others)
 
     def _advance(self) -> float:
-        self.runs = jax.block_until_ready(self._call(self.runs))
+        self.runs, self.rewards = jax.block_until_ready(self._call(self.runs))
         return self._steps

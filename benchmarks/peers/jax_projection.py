@@ -19,7 +19,7 @@ TINY = 1e-7
 def project(
     mean_base: Array, std_base: Array, mean: Array, std: Array, log_alpha: Array
 ) -> tuple[Array, Array]:
-    """argmin KL(N || N(mean, std)) with log ratio to the base ≤ log_alpha; all (D,), one row.
+    """The N with least KL(N || N(mean, std)) and log ratio to the base ≤ log_alpha; all (D,).
 
     In base units, with offset o, task variance t², B = 1 − v and multiplier λ, the solution is
     o B / (B + λ t²) with (1 + λ)/(1 − B) = 1/t² + λ o²/(B + λ t²)², and the ratio falls with λ.

@@ -8,6 +8,8 @@ from benchmarks.peers.clock import Measured, Missing, repeated
 from benchmarks.peers.settings import ENV_ID, ENV_KWARGS, Setting, alpha_of
 
 SAMPLED = "num_env_steps_sampled_lifetime"
+MIDDLE = 5
+"""The cell that the single engine trains: α = 1.5."""
 
 
 def cell_config(setting: Setting, cell: int) -> Any:
@@ -49,10 +51,10 @@ def cell_config(setting: Setting, cell: int) -> Any:
 
 
 class Single:
-    """One cell, the one in the middle of the paper's α."""
+    """One cell as a :class:`ProjectedPPO`."""
 
     def __init__(self, setting: Setting, cells: int, gpu: bool = False) -> None:
-        config = cell_config(setting, 5)
+        config = cell_config(setting, MIDDLE)
         if gpu:
             config.learners(num_gpus_per_learner=1)
         self._algorithm = config.build_algo()
@@ -72,7 +74,7 @@ class Single:
 
 
 class Cohort:
-    """K cells as one algorithm."""
+    """K cells as a :class:`ProjectedPPOCohort`."""
 
     def __init__(self, setting: Setting, cells: int, gpu: bool = False) -> None:
         configs = [cell_config(setting, cell) for cell in range(cells)]
@@ -88,9 +90,16 @@ class Cohort:
         self.advance()
 
     def advance(self) -> int:
-        """An iteration; the steps that all cells sampled together."""
+        """An iteration; the steps that all cells sampled together.
+
+        Raises:
+            ArithmeticError: a cell failed, and the others' speed is not what was asked for.
+        """
         before = self._sampled
         cells = self._algorithm.train()["cells"]
+        for cell in range(len(cells)):
+            if (error := self._algorithm.error(cell)) is not None:
+                raise ArithmeticError(f"cell {cell} failed: {error}")
         self._sampled = sum(int(cell[SAMPLED]) for cell in cells)
         return self._sampled - before
 

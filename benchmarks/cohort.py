@@ -114,14 +114,17 @@ class Results:
     def ratio(self, key: Key, to: Key) -> float | None:
         """The median of the ratios within a round."""
         own, other = self.rates[key], self.rates[to]
-        if not own or not other:
+        if not own or not other or not self._comparable(key):
             return None
         return statistics.median(a / b for a, b in zip(own, other, strict=False))
+
+    def _comparable(self, key: Key) -> bool:
+        return not self._by_cpu or bool(self.cpu[key])
 
     def share(self, key: Key, operations: float) -> float | None:
         """The median of a rate's share of the floor within a round."""
         floor = self.rates["gemm", "paper"]
-        if not floor or not self.rates[key]:
+        if not floor or not self.rates[key] or not self._comparable(key):
             return None
         pairs = zip(self.rates[key], floor, strict=False)
         return statistics.median(rate * operations / gemm for rate, gemm in pairs)
@@ -167,9 +170,11 @@ def tables(results: Results, chosen: list[Row], cells: int) -> str:
         lines += ["| -- | -- | -- |"]
         for row in rows:
             key = row.key, row.settings[0]
-            steps = results.others[key]["env steps"]
-            beside = _number(statistics.median(steps)) if steps else results.missing.get(key, NONE)
-            lines.append(f"| {row.title} | {_number(results.median(key))} | {beside} |")
+            rate, steps = results.median(key), results.others[key]["steps each"]
+            beside = results.missing.get(key, NONE)
+            if rate is not None and steps:
+                beside = _number(rate * statistics.median(steps))
+            lines.append(f"| {row.title} | {_number(rate)} | {beside} |")
     return "\n".join(lines)
 
 

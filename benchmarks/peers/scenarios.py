@@ -38,10 +38,10 @@ class Scenarios:
         self._run()
 
     def measure(self, seconds: float) -> Measured:
-        """Scenarios, and env steps per second beside."""
+        """Scenarios, and beside how many steps one has on average."""
         before = self._steps
         found = repeated(self._run, seconds)
-        return replace(found, others={"env steps": (self._steps - before) / found.seconds})
+        return replace(found, others={"steps each": (self._steps - before) / found.count})
 
     def _run(self) -> float:
         from sport_ray.rollouts import run_scenarios

@@ -37,6 +37,20 @@ def test_by_cpu_time_a_rate_is_per_second_of_the_core():
     assert cpu.median(("single", "paper")) == 200.0
 
 
+def test_by_cpu_time_what_only_the_wall_clock_knows_is_not_compared():
+    results = Results(by_cpu=True)
+    results.add(("single", "paper"), answer(100.0))
+    results.add(("rllib", "paper"), {**answer(50.0), "cpu": None})
+    assert results.median(("rllib", "paper")) == 50.0
+    assert results.ratio(("rllib", "paper"), ("single", "paper")) is None
+
+
+def test_scenarios_have_their_steps_beside():
+    results = Results()
+    results.add(("base", "quickstart"), answer(200.0, **{"steps each": 14.5}))
+    assert tables(results, [BY_KEY["base"]], 13).splitlines()[-1] == "| base policy | 200 | 2,900 |"
+
+
 def test_table_has_shares_of_the_floor_and_says_what_is_missing():
     results = Results()
     steps = 10_000.0

@@ -74,7 +74,7 @@ SINGLE: Final = (
 )
 COHORT: Final = (
     Part("acting: base policies, float64", "cohort/rollout.py", "_based"),
-    Part("acting: task policies", "cohort/actors.py", "distribution"),
+    Part("acting: task policies", "projected_ppo/acting.py", "distribution"),
     Part("acting: projection", "cohort/projection.py", "project"),
     Part("environment", "cohort/robots.py", "step"),
     Part(

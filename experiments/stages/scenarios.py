@@ -9,14 +9,12 @@ from sport_ray.policies.threads import one_thread
 from sport_ray.rollouts import Behaviour, Outcomes, ScenarioPlan, Tally, run_scenarios
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 from sport_ray.rollouts.transitions import Transitions, collect_transitions
-from sport_ray.rollouts.workers import (
-    CHUNK,
-    collect_transitions_on_ray,
-    stream_scenarios_on_ray,
-)
+from sport_ray.rollouts.workers import collect_transitions_on_ray, stream_scenarios_on_ray
 
 FEW = 20_000
 """The robot's scenarios that this process runs in the time that a worker takes to import."""
+PORTION = 1_000
+"""Scenarios between two signs of progress here."""
 
 
 def stream_scenarios(
@@ -42,8 +40,8 @@ def transitions_of(plan: ScenarioPlan, behaviour: Behaviour, count: int) -> Tran
         return collect_transitions_on_ray(plan, behaviour, count)
     with one_thread():
         parts = [
-            collect_transitions(plan, behaviour, first, min(CHUNK, count - first))[0]
-            for first in range(0, count, CHUNK)
+            collect_transitions(plan, behaviour, first, min(PORTION, count - first))[0]
+            for first in range(0, count, PORTION)
         ]
     return Transitions.concatenate(parts)
 
@@ -57,7 +55,7 @@ def _stream_here(
     behaviour: Behaviour,
     count: int,
     progress: Callable[[int], None] | None,
-    chunk: int = CHUNK,
+    chunk: int = PORTION,
 ) -> Generator[tuple[Outcomes, Tally], None, None]:
     for first in range(0, count, chunk):
         tally = Tally()

@@ -11,10 +11,10 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from sport_ray.constraints import Constraint, constraint_from_json
-from sport_ray.envs.point_reach_avoid import robot_generator
+from sport_ray.envs.faults import EnvironmentFault
+from sport_ray.envs.layouts import robot_generator
 from sport_ray.envs.settings import RobotSettings
 from sport_ray.envs.simulator import PointReachAvoidSimulator
-from sport_ray.envs.stepping import EnvironmentFault
 from sport_ray.envs.vector import PointReachAvoidVectorEnv
 from sport_ray.envs.vector_stepping import training_seeds
 from sport_ray.policies.actions import ActionMapping

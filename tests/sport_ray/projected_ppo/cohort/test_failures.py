@@ -30,7 +30,7 @@ def test_a_cell_that_diverges_ends_alone(build, cell):
     assert result["cells"][2] == expected["cells"][1]
     assert np.array_equal(weights(together.policy(2)), weights(apart.policy(1)))
     steps = [one["num_env_steps_sampled_lifetime"] for one in result["cells"]]
-    assert steps[1] < steps[0] == steps[2]
+    assert steps[1] < min(steps[0], steps[2])
 
 
 @pytest.mark.slow

@@ -87,7 +87,7 @@ class FrozenGaussian(Sealed):
         numbers = self._numbers(rounded)
         found = family.from_parameters(numbers.astype(np.float64))
         valid = found.valid()
-        if not valid.all():
+        if not bool(valid.all()):
             row = int(valid.int().argmin())
             raise UserError(
                 f"the policy's distribution is not finite at observation {row} ({found[row]}): the "

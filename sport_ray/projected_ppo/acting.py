@@ -131,7 +131,8 @@ def _add_product(row, matrix, out, values, used):
     k = 0
     while k + 4 <= count:
         x0, x1, x2, x3 = values[k], values[k + 1], values[k + 2], values[k + 3]
-        m0, m1, m2, m3 = matrix[used[k]], matrix[used[k + 1]], matrix[used[k + 2]], matrix[used[k + 3]]  # fmt: skip
+        m0, m1 = matrix[used[k]], matrix[used[k + 1]]
+        m2, m3 = matrix[used[k + 2]], matrix[used[k + 3]]
         for j in range(width):
             out[j] = (((out[j] + x0 * m0[j]) + x1 * m1[j]) + x2 * m2[j]) + x3 * m3[j]
         k += 4

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 ALIGNED = 16
-"""Numbers (64 bytes) that each matrix starts at a multiple of: what a product gives may hang on it."""
+"""Numbers (64 bytes) that each matrix starts at a multiple of: a product may hang on it."""
 
 
 class Weights(NamedTuple):
@@ -100,9 +100,7 @@ class Stack:
             for name, value in places.own.items():
                 value.copy_((own or {})[name])
 
-    def take(
-        self, cell: int, body: nn.Sequential, own: Mapping[str, Tensor] | None = None
-    ) -> None:
+    def take(self, cell: int, body: nn.Sequential, own: Mapping[str, Tensor] | None = None) -> None:
         """Copy a row into a network: the inverse of :meth:`put`."""
         places = self.each[cell]
         layers = [module for module in body if isinstance(module, nn.Linear)]

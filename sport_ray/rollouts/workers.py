@@ -8,15 +8,29 @@ import ray
 import torch
 
 from sport_ray.rollouts.behaviour import Behaviour
+from sport_ray.rollouts.environment import usual_slots
 from sport_ray.rollouts.outcomes import Outcomes
 from sport_ray.rollouts.repeat import run_in_turn
 from sport_ray.rollouts.scenarios import ScenarioPlan, run_scenarios
 from sport_ray.rollouts.tally import Tally
 from sport_ray.rollouts.transitions import Transitions, collect_transitions
 
-CHUNK = 1_000
+LEAST_CHUNK = 1_000
+"""Scenarios in a task, unless there are fewer: a task costs some milliseconds."""
+FILLINGS = 4
+"""How often a task fills the slots at most: while its last episodes end, most slots are idle."""
 AHEAD = 4
 """Chunks per CPU that may be under way or waiting for their turn: what bounds the memory."""
+
+
+def usual_chunk(plan: ScenarioPlan, count: int, cpus: int) -> int:
+    """Scenarios in a task: AHEAD tasks for each CPU, within the limits above."""
+    most = FILLINGS * usual_slots(plan.env_id, plan.horizon)
+    return max(LEAST_CHUNK, min(most, -(-count // (AHEAD * cpus))))
+
+
+def _cpus() -> int:
+    return max(int(ray.cluster_resources().get("CPU", 1)), 1)
 
 
 def _run_chunk(
@@ -32,14 +46,13 @@ def _collect_chunk(plan: ScenarioPlan, behaviour: Behaviour, first: int, count: 
     return collect_transitions(plan, behaviour, first, count)[0]
 
 
-def collect_transitions_on_ray(
-    plan: ScenarioPlan, behaviour: Behaviour, count: int, *, chunk: int = CHUNK
-) -> Transitions:
-    """Every step of scenarios 0 … count − 1, run as Ray tasks of ``chunk`` each.
+def collect_transitions_on_ray(plan: ScenarioPlan, behaviour: Behaviour, count: int) -> Transitions:
+    """Every step of scenarios 0 … count − 1, run as Ray tasks.
 
     Raises:
         what ``run_scenarios`` raises in a worker.
     """
+    chunk = usual_chunk(plan, count, _cpus())
     task = ray.remote(_collect_chunk)
     shared = ray.put(behaviour)
     parts = [
@@ -57,10 +70,12 @@ def stream_scenarios_on_ray(
     behaviour: Behaviour,
     count: int,
     *,
-    chunk: int = CHUNK,
+    chunk: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Generator[tuple[Outcomes, Tally], None, None]:
     """Scenarios 0 … count − 1 as Ray tasks of ``chunk`` each, yielded in the order of their index.
+
+    chunk: default :func:`usual_chunk`; the table does not depend on it.
 
     In order, not as they finish: whoever stops early has then seen a set that no episode's length
     had a part in choosing. A task whose worker dies is run again by Ray from the same seeds, so a
@@ -72,7 +87,7 @@ def stream_scenarios_on_ray(
         what ``run_scenarios`` raises in a worker.
     """
     for name, value in (("count", count), ("chunk", chunk)):
-        if value < 1:
+        if value is not None and value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
     return _stream(plan, behaviour, count, chunk, progress)
 
@@ -81,13 +96,14 @@ def _stream(
     plan: ScenarioPlan,
     behaviour: Behaviour,
     count: int,
-    chunk: int,
+    chunk: int | None,
     progress: Callable[[int], None] | None,
 ) -> Generator[tuple[Outcomes, Tally], None, None]:
     task = ray.remote(_run_chunk)
     shared = ray.put(behaviour)
+    cpus = _cpus()
+    chunk = chunk or usual_chunk(plan, count, cpus)
     # Where copies of the environment are limited, one process has them all.
-    cpus = max(int(ray.cluster_resources().get("CPU", 1)), 1)
     window = AHEAD * cpus if plan.copies is None else 1
     firsts = iter(range(0, count, chunk))
     pending: dict[ray.ObjectRef, int] = {}
@@ -155,7 +171,7 @@ def run_scenarios_on_ray(
     behaviour: Behaviour,
     count: int,
     *,
-    chunk: int = CHUNK,
+    chunk: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Outcomes:
     """The whole table of scenarios 0 … count − 1; see :func:`stream_scenarios_on_ray`."""

@@ -101,9 +101,7 @@ class ProjectedPPOCohort(PPO):
                 tally.add(len(fragment), finished, sample.violations[cell])
                 episodes += len(finished)
             total = (ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME)
-            self.metrics.log_value(
-                total, len(sample), reduce="lifetime_sum", with_throughput=True
-            )
+            self.metrics.log_value(total, len(sample), reduce="lifetime_sum", with_throughput=True)
             self.metrics.log_value(
                 (ENV_RUNNER_RESULTS, NUM_EPISODES_LIFETIME), episodes, reduce="lifetime_sum"
             )
@@ -136,9 +134,7 @@ class ProjectedPPOCohort(PPO):
         Raises:
             ArithmeticError: runners that hold different ones.
         """
-        prints = self.env_runner_group.foreach_env_runner(
-            lambda runner: runner.base_fingerprint()
-        )
+        prints = self.env_runner_group.foreach_env_runner(lambda runner: runner.base_fingerprint())
         if len(set(prints)) != 1:
             raise ArithmeticError(f"workers hold different base policies: {sorted(set(prints))}")
         found: str = prints[0]

@@ -37,9 +37,7 @@ class Budgets:
             cell = cells[row]
             self._state[cell, copy] = self._constraints[cell].start(1)[0]
 
-    def spend(
-        self, cells: Cells, running: NDArray[np.bool_], cost: NDArray[np.floating]
-    ) -> Errors:
+    def spend(self, cells: Cells, running: NDArray[np.bool_], cost: NDArray[np.floating]) -> Errors:
         """Charge the costs (A, n) of the running copies (A, n); what a cell could not pay for."""
         errors: Errors = {}
         for constraint, rows in self._groups(cells):

@@ -37,7 +37,8 @@ class ProjectedPPOCohortConfig(ProjectedPPOConfig):
         """
         if not configs:
             raise UserError("a cohort needs at least one cell, got none")
-        ready = []
+        ready: list[ProjectedPPOConfig] = []
+        first = ""
         for config in configs:
             one = config.copy(copy_frozen=False)
             key = cohort_key(one)

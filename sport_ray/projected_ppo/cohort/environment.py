@@ -128,8 +128,7 @@ def _made(context: Mapping[str, Any], copies: int) -> AnyVectorEnv:
     mode = made.metadata.get("autoreset_mode")
     if mode is not AutoresetMode.NEXT_STEP:
         raise UserError(
-            f"the vector environment resets by {mode}: "
-            "Projected PPO needs AutoresetMode.NEXT_STEP"
+            f"the vector environment resets by {mode}: Projected PPO needs AutoresetMode.NEXT_STEP"
         )
     found: AnyVectorEnv = made
     return found

@@ -25,8 +25,6 @@ class CohortLearner(ProjectedPPOLearner):
 
     def build(self) -> None:
         """The stacks, on the learner's device."""
-        if self._is_built:
-            return
         config = self.config
         self._device = get_device(config, config.num_gpus_per_learner)
         schedule = Schedule(
@@ -39,7 +37,7 @@ class CohortLearner(ProjectedPPOLearner):
         self.learning = Learning(config.cohort, spec, schedule, self._device)
         self._is_built = True
 
-    def update(  # type: ignore[override]
+    def update(
         self, *, training_data: Any, timesteps: dict[str, Any], **kwargs: Any
     ) -> dict[str, Any]:
         """One update of every cell with what the runners sampled: metrics and errors by cell.

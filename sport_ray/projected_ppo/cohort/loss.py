@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from sport_ray.compiled import njit
+from sport_ray.families import Distribution
 from sport_ray.families.gaussian.head import GaussianHead
 from sport_ray.projected_ppo.cohort.cell import Cell
 
@@ -68,15 +69,16 @@ def autograd_gradient(
     leaf = output.detach().requires_grad_()
     leaf_own = None if own is None else own.detach().requires_grad_()
     with torch.enable_grad():
-        law = head.of_block(leaf, {} if leaf_own is None else {"log_std": leaf_own})
+        task = head.of_block(leaf, {} if leaf_own is None else {"log_std": leaf_own})
+        law: Distribution = task
         if through is not None:
-            base, limits = type(law).from_parameters(through[0]), through[1]
-            law = cell.constraint.project(base, law, limits)  # type: ignore[assignment]
+            base, limits = type(task).from_parameters(through[0]), through[1]
+            law = cell.constraint.project(base, task, limits)
         now = law.torch_distribution()
         ratio = torch.exp(now.log_prob(rows.actions) - rows.logp)
         low, high = 1.0 - cell.clip_param, 1.0 + cell.clip_param
         kept = torch.min(rows.advantages * ratio, rows.advantages * ratio.clamp(low, high))
-        entropy = now.entropy()  # type: ignore[no-untyped-call]
+        entropy: Tensor = now.entropy()
         loss = (-kept - cell.entropy_coeff * entropy).mean()
     leaves = [leaf] if leaf_own is None else [leaf, leaf_own]
     found = torch.autograd.grad(loss, leaves)

@@ -99,8 +99,10 @@ class CohortOfRobots:
         terminated, truncated = np.zeros_like(over), np.zeros_like(over)
         if not over.any():
             flat = slots.ravel()
-            observation, signals, *ends = self._simulator.step(flat, control.reshape(len(flat), -1))
-            reward, terminated, truncated = (one.reshape(over.shape) for one in ends)
+            run = self._simulator.step(flat, control.reshape(len(flat), -1))
+            observation, signals, reward = run.obs, run.signals, run.reward.reshape(over.shape)
+            terminated = run.terminated.reshape(over.shape)
+            truncated = run.truncated.reshape(over.shape)
         else:
             going, fresh = slots[~over], slots[over]
             run = self._simulator.step(going, control[~over])

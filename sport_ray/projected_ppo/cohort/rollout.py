@@ -14,8 +14,8 @@ from sport_ray.constraints import Unconstrained
 from sport_ray.errors import UserError
 from sport_ray.families import Distribution
 from sport_ray.policies.frozen import FrozenGaussian
-from sport_ray.projected_ppo.array_runner import _finite_observations, _finite_rewards
 from sport_ray.projected_ppo.acting import Actors
+from sport_ray.projected_ppo.array_runner import _finite_observations, _finite_rewards
 from sport_ray.projected_ppo.cohort.cell import Cell
 from sport_ray.projected_ppo.cohort.environment import Cells, CohortEnvironment, Errors
 from sport_ray.projected_ppo.cohort.noise import NoiseAhead
@@ -142,9 +142,7 @@ class Rollout:
         step = task
         if self.base is not None:
             base = self._based(cells, flat, task)
-            step = self._projection.project(
-                cells, base, task, self._projection.limits(cells, flat)
-            )
+            step = self._projection.project(cells, base, task, self._projection.limits(cells, flat))
         noise = self._drawn[cells].reshape(len(flat), -1)
         action = step.sample(noise).astype(np.float32)
         given: NDArray[np.floating] = action
@@ -162,9 +160,7 @@ class Rollout:
             given.reshape(shape),
         )
 
-    def _based(
-        self, cells: Cells, flat: NDArray[np.float32], task: Distribution
-    ) -> Distribution:
+    def _based(self, cells: Cells, flat: NDArray[np.float32], task: Distribution) -> Distribution:
         """The base's distributions of rows; of cells without a constraint the task's."""
         assert self.base is not None
         needed = np.repeat(self._constrained[cells], self._shape[1])
@@ -215,7 +211,7 @@ class Rollout:
     def _each(
         self, cells: Cells, action: Callable[[Cells], Any], join: Callable[[list[Any]], Any] | None
     ) -> Any:
-        """Do it for all living cells at once; where that fails, one by one, and whom it fails ends."""
+        """Do it for all living cells at once; where that fails, one by one: whom it fails ends."""
         cells = cells[self._alive[cells]]
         if not len(cells):
             return None

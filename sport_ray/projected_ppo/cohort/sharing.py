@@ -13,6 +13,7 @@ from sport_ray.policies.network import GaussianNetwork
 from sport_ray.policies.store import network_to_bytes
 from sport_ray.projected_ppo.algorithm import ProjectedPPOConfig
 from sport_ray.projected_ppo.environment import TrainingEnvironment
+from sport_ray.projected_ppo.index_algorithm import IndexPPOConfig
 
 PER_CELL = (
     "seed",
@@ -57,6 +58,8 @@ def why_alone(config: ProjectedPPOConfig) -> str | None:
 
     A cohort samples and learns by itself, so whatever it does not know of keeps a cell out.
     """
+    if isinstance(config, IndexPPOConfig):
+        return "it trains over the index, which a cohort cannot yet"
     if type(config) is not ProjectedPPOConfig:
         return f"a {type(config).__name__} trains something else than one Gaussian policy"
     known = {*PER_CELL, *SHARED, *_ELSEWHERE, *_DERIVED}
@@ -117,7 +120,7 @@ def _task(config: ProjectedPPOConfig) -> tuple[str | None, dict[str, Any]]:
 
 @cache
 def _defaults() -> dict[str, Any]:
-    return vars(ProjectedPPOConfig())
+    return dict(vars(ProjectedPPOConfig()))
 
 
 def _same(value: Any, usual: Any) -> bool:

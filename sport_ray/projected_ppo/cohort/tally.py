@@ -36,7 +36,6 @@ class Tally:
 
     def result(self) -> dict[str, float | int | None]:
         """All of it; None where there is nothing yet, or nothing is told."""
-
         last = self._finished[-self._window :]
         length, total = map(sum, zip(*last, strict=True)) if last else (0.0, 0.0)
         return {

@@ -25,10 +25,10 @@ from sport_ray.projected_ppo.cohort.loss import (
     paper_gradient,
 )
 from sport_ray.projected_ppo.cohort.passes import Passes, outputs
-from sport_ray.projected_ppo.stack import Stack, Weights
 from sport_ray.projected_ppo.fragment import Fragment, training_batch
 from sport_ray.projected_ppo.minibatches import minibatches
 from sport_ray.projected_ppo.module import POLICY_INPUTS
+from sport_ray.projected_ppo.stack import Stack, Weights
 from sport_ray.projected_ppo.streams import critic_network, minibatch_generator
 
 Through = tuple[Tensor, Tensor | float]
@@ -170,9 +170,7 @@ class Learning:
         mine, grad_own = weights.own.get("log_std"), out.own.get("log_std")
         rows = PolicyRows(batch.actions, batch.logp, batch.advantages)
         if through is not None or self.device.type != "cpu":
-            loss = autograd_gradient(
-                head, output, mine, rows, own, passes.grad, grad_own, through
-            )
+            loss = autograd_gradient(head, output, mine, rows, own, passes.grad, grad_own, through)
         else:
             loss = paper_gradient(head, output, mine, rows, own, passes.grad, grad_own)
         if wanted:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -106,3 +108,27 @@ def test_heading_stays_within_half_a_turn():
     poses, _ = drive((0.0, 1.0), 40)
     assert np.abs(poses[:, 2]).max() <= np.pi
     assert (np.diff(poses[:, 2]) < 0).sum() >= 3
+
+
+def alone(row, action):
+    """One robot's row after a control step, in Python's own arithmetic."""
+    moving = (*row[:6], math.cos(row[2]), math.sin(row[2]))
+    held = (dynamics.GEAR * min(max(action[0], -0.05), 0.05), action[1])
+    for _ in range(dynamics.SUBSTEPS):
+        moving = dynamics._substep.py_func(*moving, *held)
+    return np.array(moving[:6])
+
+
+@pytest.mark.parametrize("count", [1, 2, 15, 16, 17, 40])
+def test_a_robot_among_many_moves_as_alone_to_the_bit(count):
+    """Vector instructions round as scalar ones do, and the compiler may not reorder."""
+    rng = np.random.default_rng(count)
+    state = rng.normal(size=(count + 3, 8)) * [1.0, 1.0, 0.5, 0.5, 0.5, 3.0, 1.0, 1.0]
+    slots = rng.permutation(count + 3)[:count]
+    actions = rng.uniform(-1.0, 1.0, (count, 2))
+    expected = state.copy()
+    for slot, action in zip(slots, actions, strict=True):
+        expected[slot, :6] = alone(expected[slot].tolist(), action.tolist())
+    dynamics.advance(state, slots, actions)
+    assert np.abs(expected[:, 2]).max() < np.pi
+    np.testing.assert_array_equal(state[:, :6], expected[:, :6])

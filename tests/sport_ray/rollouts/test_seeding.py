@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 from scipy import stats
 
-from sport_ray.rollouts.seeding import scenario_generators
+from sport_ray.rollouts import seeding
+from sport_ray.rollouts.seeding import ScenarioStreams, scenario_generators
 
 PURPOSES = ("certify", "evaluate", "base", "choose", "off_policy", "tune", "presa")
 
@@ -45,3 +47,19 @@ def test_across_scenarios_the_first_draws_are_uniform_and_uncorrelated():
         assert stats.kstest(column, "uniform").pvalue > 1e-3
         assert stats.pearsonr(column[:-1], column[1:]).pvalue > 1e-3
     assert stats.pearsonr(*draws.T).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["compiled", "numpy's own"])
+def test_the_streams_of_a_batch_are_each_scenarios_own(monkeypatch, same):
+    """Also where the installed numpy is another than what is compiled."""
+    monkeypatch.setattr(seeding, "as_numpy", lambda: same)
+    streams = ScenarioStreams(2**33, "evaluate", 6)
+    scenarios = np.array([0, 7, 2**32, 2**40 + 1])
+    streams.start(np.array([5, 0, 2, 3]), scenarios)
+    streams.start(np.array([0]), np.array([8]))
+    slots, scenarios = np.array([0, 5, 2, 3]), [8, 0, 2**32, 2**40 + 1]
+    pairs = [scenario_generators(2**33, "evaluate", index) for index in scenarios]
+    for child, rows in enumerate((streams.environment(slots), streams.actions(slots))):
+        expected = [pair[child].standard_normal(5) for pair in pairs]
+        assert np.array_equal(rows.standard_normal(5), expected)
+        assert [row.random() for row in rows] == [pair[child].random() for pair in pairs]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Iterator
 
@@ -76,12 +77,13 @@ def build() -> Iterator:
 
     yield make
     for algorithm in built:
-        algorithm.stop()
+        with contextlib.suppress(Exception):  # a test may have stopped it
+            algorithm.stop()
 
 
 @pytest.fixture
 def rollout(small_base):
-    """A cohort's sampling by itself, without Ray: rollout(configs) → Rollout."""
+    """A cohort's sampling by itself, without Ray."""
     from sport_ray.policies.frozen import FrozenGaussian
     from sport_ray.projected_ppo.acting import Actors
     from sport_ray.projected_ppo.cohort.environment import cohort_environment

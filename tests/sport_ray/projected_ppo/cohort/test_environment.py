@@ -60,7 +60,7 @@ def test_a_cell_that_has_enough_is_paused(rollout, cell):
 
 
 def test_other_environments_go_one_by_one(rollout, cell):
-    """gymnasium's copies, cut from outside, and whatever is no robot."""
+    """Gymnasium's copies, cut from outside, and whatever is no robot."""
     cut = rollout([cell(1, cut_after=5), cell(2, cut_after=5)])
     assert isinstance(cut.environment, SeparateEnvironments)
     sample = cut.sample(40)

@@ -133,9 +133,7 @@ def test_adam_is_torchs_with_clipped_norms(clip):
             theirs[cell].step()
             ours.step(cell, rate, scale)
     for cell in (0, 1):
-        torch.testing.assert_close(
-            stack.flat[cell], parameters[cell].data, rtol=1e-5, atol=1e-6
-        )
+        torch.testing.assert_close(stack.flat[cell], parameters[cell].data, rtol=1e-5, atol=1e-6)
     assert torch.equal(stack.flat[2], start[2])
     assert ours.steps == [20, 20, 0]
 

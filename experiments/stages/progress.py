@@ -166,13 +166,13 @@ class SweepHistory:
         for cell_id in (cell_id for cell_id in ids if cell_id in missing):
             if event.kind == "started":
                 self.ledger.append("cell started", cell_id, **about)
-            elif event.kind == "retried":
-                self.ledger.append("cell retried", cell_id, **about)
-            elif self.folder.is_finished(cell_id):
+            elif self.folder.is_finished(cell_id):  # also where its worker died before it said so
                 share = (time.monotonic() - began) / len(missing)
                 if event.work.cohort:
                     share = self._own_seconds(cell_id, sum(one in missing for one in ids))
                 self.ledger.append("cell finished", cell_id, **about, seconds=round(share, 3))
+            elif event.kind == "retried":
+                self.ledger.append("cell retried", cell_id, **about)
             else:
                 record = self.folder.read_record(cell_id) or {}
                 reason = str(record.get("reason") or "no record was written")

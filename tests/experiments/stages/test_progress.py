@@ -102,9 +102,12 @@ def test_the_ledger_has_a_line_for_every_cell_and_its_own_seconds(folder, plan):
     history(SweepEvent("trained", work, work.jobs, 0.5))
     record(folder, jobs[0])
     history(SweepEvent("ended", work, work.jobs[:1]))
+    quick = jobs[1].cells[1]  # recorded by a worker that died before it said so
+    write_json(folder.record(quick.id), {"cell_id": quick.id, "status": "finished"})
     history(SweepEvent("retried", work, work.jobs[1:]))
     history(SweepEvent("started", work, work.jobs[1:]))
-    record(folder, jobs[1], "failed", reason="why")
+    for cell in (jobs[1].cells[0], jobs[1].cells[2]):
+        write_json(folder.record(cell.id), {"cell_id": cell.id, "status": "failed", "reason": "x"})
     history(SweepEvent("ended", work, work.jobs[1:]))
     ledger.close()
     entries = read_ledger(folder.ledger).entries
@@ -115,6 +118,8 @@ def test_the_ledger_has_a_line_for_every_cell_and_its_own_seconds(folder, plan):
     assert done.id not in {entry["cell_id"] for entry in entries}
     others = [entry["event"] for entry in entries if entry["cell_id"] == jobs[1].cells[0].id]
     assert others == ["cell started", "cell retried", "cell started", "cell failed"]
+    once = [entry["event"] for entry in entries if entry["cell_id"] == quick.id]
+    assert once == ["cell started", "cell finished"]
 
 
 def test_the_time_left_knows_what_a_cohort_has_spent_on_cells_that_are_done(folder, plan):

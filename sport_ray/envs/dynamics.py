@@ -70,50 +70,14 @@ def _clip(value, limit):  # type: ignore[no-untyped-def]
     return min(max(value, -limit), limit)
 
 
-@numba.njit
-def held_control(x, y, heading, vx, vy, omega, cos, sin, force, target):  # type: ignore[no-untyped-def]
-    """SUBSTEPS under a held control: the new x, y, heading (not wrapped), v_x, v_y, omega, a, a.
-
-    Nothing but the arithmetic of scalars, so that other compilers can take it from this source,
-    with blocks of robots in place of one (``sport_ray.tensors.robot_gpu``): no attribute, no
-    comparison, nothing that is not in this file.
-    """
-    for _ in range(SUBSTEPS):
-        torque = GEAR * _clip(target - GEAR * omega, CONTROL_LIMIT)
-        forward, left = cos * vx + sin * vy, cos * vy - sin * vx
-        net_forward = force - DAMPING * forward + MASS_OFFSET * omega * omega
-        net_left = -DAMPING * left
-        net_torque = torque - ANGULAR_DAMPING * omega
-        a_forward = net_forward / _IMPLICIT_MASS
-        a_left = (_IMPLICIT_INERTIA * net_left - MASS_OFFSET * net_torque) / _IMPLICIT_DETERMINANT
-        a_omega = (_IMPLICIT_MASS * net_torque - MASS_OFFSET * net_left) / _IMPLICIT_DETERMINANT
-
-        vx += SUBSTEP * (cos * a_forward - sin * a_left)
-        vy += SUBSTEP * (sin * a_forward + cos * a_left)
-        omega += SUBSTEP * a_omega
-        x += SUBSTEP * vx
-        y += SUBSTEP * vy
-        turn = SUBSTEP * omega
-        heading += turn
-        # |turn| <= 0.01 rad, where these series are exact to the last bit.
-        t2 = turn * turn
-        cos_turn = 1.0 - t2 * (0.5 - t2 * (1.0 / 24.0 - t2 / 720.0))
-        sin_turn = turn * (1.0 - t2 * (1.0 / 6.0 - t2 * (1.0 / 120.0 - t2 / 5040.0)))
-        cos, sin = cos * cos_turn - sin * sin_turn, sin * cos_turn + cos * sin_turn
-
-    # The accelerometer: explicit forward dynamics at the new state under the held control.
-    torque = GEAR * _clip(target - GEAR * omega, CONTROL_LIMIT)
-    forward, left = cos * vx + sin * vy, cos * vy - sin * vx
-    net_forward = force - DAMPING * forward + MASS_OFFSET * omega * omega
-    net_left = -DAMPING * left
-    net_torque = torque - ANGULAR_DAMPING * omega
-    a_forward = net_forward / MASS
-    a_left = (INERTIA * net_left - MASS_OFFSET * net_torque) / _DETERMINANT
-    return x, y, heading, vx, vy, omega, a_forward, a_left
-
-
 @numba.njit(inline="always")
-def _substep(x, y, heading, vx, vy, omega, cos, sin, force, target):  # type: ignore[no-untyped-def]
+def substep(x, y, heading, vx, vy, omega, cos, sin, force, target):  # type: ignore[no-untyped-def]
+    """One Euler step under a held control; the heading is not wrapped.
+
+    This and ``accelerometer`` are nothing but the arithmetic of scalars, so that another compiler
+    can take them from this source, with blocks of robots in place of one
+    (``sport_ray.tensors.robot_gpu``): no attribute, no comparison, nothing of other files.
+    """
     torque = GEAR * _clip(target - GEAR * omega, CONTROL_LIMIT)
     forward, left = cos * vx + sin * vy, cos * vy - sin * vx
     net_forward = force - DAMPING * forward + MASS_OFFSET * omega * omega
@@ -138,6 +102,18 @@ def _substep(x, y, heading, vx, vy, omega, cos, sin, force, target):  # type: ig
     return x, y, heading, vx, vy, omega, cos, sin
 
 
+@numba.njit(inline="always")
+def accelerometer(vx, vy, omega, cos, sin, force, target):  # type: ignore[no-untyped-def]
+    """Explicit forward dynamics at the new state, the control held: a_forward, a_left."""
+    torque = GEAR * _clip(target - GEAR * omega, CONTROL_LIMIT)
+    forward, left = cos * vx + sin * vy, cos * vy - sin * vx
+    net_forward = force - DAMPING * forward + MASS_OFFSET * omega * omega
+    net_left = -DAMPING * left
+    net_torque = torque - ANGULAR_DAMPING * omega
+    a_left = (INERTIA * net_left - MASS_OFFSET * net_torque) / _DETERMINANT
+    return net_forward / MASS, a_left
+
+
 @njit(nogil=True)
 def _move(lanes, count):  # type: ignore[no-untyped-def]
     """All substeps of robots 0 … count − 1; their ten numbers lie LANES apart."""
@@ -152,7 +128,7 @@ def _move(lanes, count):  # type: ignore[no-untyped-def]
                 lanes[5 * LANES + i],
                 lanes[6 * LANES + i],
                 lanes[7 * LANES + i],
-            ) = _substep(
+            ) = substep(
                 lanes[i],
                 lanes[LANES + i],
                 lanes[2 * LANES + i],
@@ -195,18 +171,16 @@ def advance(
             row = state[slots[first + i]]
             for k in range(6):
                 row[k] = lanes[i + k * LANES]
-            vx, vy, omega = row[3], row[4], row[5]
-            cos, sin = lanes[i + 6 * LANES], lanes[i + 7 * LANES]
-            force, target = lanes[i + 8 * LANES], lanes[i + 9 * LANES]
-            # The accelerometer: explicit forward dynamics at the new state, the control held.
-            torque = GEAR * _clip(target - GEAR * omega, CONTROL_LIMIT)
-            forward, left = cos * vx + sin * vy, cos * vy - sin * vx
-            net_forward = force - DAMPING * forward + MASS_OFFSET * omega * omega
-            net_left = -DAMPING * left
-            net_torque = torque - ANGULAR_DAMPING * omega
+            row[6], row[7] = accelerometer(
+                row[3],
+                row[4],
+                row[5],
+                lanes[i + 6 * LANES],
+                lanes[i + 7 * LANES],
+                lanes[i + 8 * LANES],
+                lanes[i + 9 * LANES],
+            )
             if row[2] > math.pi:
                 row[2] -= _FULL_TURN
             elif row[2] < -math.pi:
                 row[2] += _FULL_TURN
-            row[6] = net_forward / MASS
-            row[7] = (INERTIA * net_left - MASS_OFFSET * net_torque) / _DETERMINANT

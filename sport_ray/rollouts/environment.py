@@ -198,9 +198,7 @@ def make_scenario_environment(
     """The slots for an environment id: the array simulator or tensors where there are such."""
     if env_id == POINT_REACH_AVOID:
         return PointReachAvoidScenarios(num_slots, {**env_kwargs, "horizon": horizon})
-    with telling_what_failed(env_id):
-        in_tensors = is_tensor_environment(env_id)
-    if in_tensors:
+    if _in_tensors(env_id):
         from sport_ray.tensors.scenarios import TensorScenarios
 
         return TensorScenarios(num_slots, env_id, env_kwargs, horizon)
@@ -210,8 +208,14 @@ def make_scenario_environment(
 def usual_slots(env_id: str, horizon: int) -> int:
     """How many scenarios to run side by side: as many as gain by it, in bounded memory.
 
-    A step of the array simulator costs little more for a thousand slots than for one; of a
-    gymnasium environment each slot is a copy. Traces of ``horizon`` steps are kept for each.
+    A step of the array simulator, or of tensors, costs little more for a thousand slots than for
+    one; of a gymnasium environment each slot is a copy. Traces of ``horizon`` steps are kept for
+    each.
     """
-    most = 1024 if env_id == POINT_REACH_AVOID else 256
+    most = 1024 if env_id == POINT_REACH_AVOID or _in_tensors(env_id) else 256
     return max(min(most, _TRACES // horizon), min(most, 256))
+
+
+def _in_tensors(env_id: str) -> bool:
+    with telling_what_failed(env_id):
+        return is_tensor_environment(env_id)

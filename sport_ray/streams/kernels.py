@@ -152,7 +152,7 @@ def shared_pool(root_seed: int, purpose: int) -> NDArray[np.int64]:
 
 
 def ziggurat_tables() -> tuple[NDArray[np.uint64], Array, Array, Array]:
-    """numpy's ki, wi and fi, (256,) each, and (r, 1/r)."""
+    """Numpy's ki, wi and fi, (256,) each, and (r, 1/r)."""
     return _KI, _WI, _FI, np.array([_R, _INV_R])
 
 

@@ -1,7 +1,7 @@
 """Robots on a GPU: one Triton kernel for a control step, one for the start of episodes.
 
 A thread moves a robot through its 100 substeps in float64, with the arithmetic of
-``sport_ray.envs.dynamics.held_control``, compiled from that very source. What a robot sees is
+``sport_ray.envs.dynamics``, compiled from that very source. What a robot sees is
 written out here, because a tile of 16 bins is not an array that is filled. No products are
 contracted with sums, so that given the same cos and sin a step has the CPU's bits; these, exp and
 atan2 may differ in their last bit.
@@ -59,6 +59,7 @@ _GAIN = _constant(LIDAR_GAIN)
 _HAZARD = _constant(HAZARD_RADIUS)
 _GOAL = _constant(GOAL_RADIUS)
 _GEAR = _constant(dynamics.GEAR)
+_SUBSTEPS = _constant(dynamics.SUBSTEPS)
 _LIMIT = _constant(dynamics.CONTROL_LIMIT)
 
 
@@ -82,7 +83,8 @@ def _compiled_here(function: Any) -> Any:
     return triton.jit(moved)
 
 
-_held_control = _compiled_here(dynamics.held_control)
+_substep = _compiled_here(dynamics.substep)
+_accelerometer = _compiled_here(dynamics.accelerometer)
 
 
 @triton.jit
@@ -251,9 +253,11 @@ def _step_kernel(  # type: ignore
     target = _clip(turn, 1.0) + wrong
 
     cos, sin = tl.cos(heading), tl.sin(heading)
-    x, y, heading, vx, vy, omega, a_forward, a_left = _held_control(
-        x, y, heading, vx, vy, omega, cos, sin, force, target
-    )
+    for _ in range(_SUBSTEPS):
+        x, y, heading, vx, vy, omega, cos, sin = _substep(
+            x, y, heading, vx, vy, omega, cos, sin, force, target
+        )
+    a_forward, a_left = _accelerometer(vx, vy, omega, cos, sin, force, target)
     less, more = heading - _FULL_TURN, heading + _FULL_TURN
     heading = tl.where(heading > _PI, less, tl.where(heading < -_PI, more, heading))
     tl.store(state + rows * 8, x, mask=live)

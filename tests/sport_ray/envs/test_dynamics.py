@@ -115,7 +115,7 @@ def alone(row, action):
     moving = (*row[:6], math.cos(row[2]), math.sin(row[2]))
     held = (dynamics.GEAR * min(max(action[0], -0.05), 0.05), action[1])
     for _ in range(dynamics.SUBSTEPS):
-        moving = dynamics._substep.py_func(*moving, *held)
+        moving = dynamics.substep.py_func(*moving, *held)
     return np.array(moving[:6])
 
 

@@ -230,8 +230,8 @@ class _Run:
         left = torch.nonzero(~ended)[:, 0]
         if len(left) == len(live):
             return seen.double(), state, live
-        if state.shape[1]:
-            state = state[left.cpu().numpy()]
+        # Without a budget nothing has to come to the host.
+        state = state[left.cpu().numpy()] if state.shape[1] else state[: len(left)]
         return seen[left].double(), state, live[left]
 
     def _moved(self, live: Tensor, action: Tensor) -> TensorStep:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from sport_ray.errors import UserError
 from sport_ray.rollouts.behaviour import Array, Behaviour
+from sport_ray.rollouts.environment import POINT_REACH_AVOID
 from sport_ray.rollouts.outcomes import Outcomes
 from sport_ray.rollouts.scenarios import ScenarioPlan
 from sport_ray.rollouts.seeding import ScenarioStreams, purpose_number
@@ -30,6 +32,9 @@ from sport_ray.tensors.judging import Portion, outcomes_of
 from sport_ray.tensors.reading import require_starts, require_step
 from sport_ray.tensors.registry import tensor_factory
 from sport_ray.tensors.scenarios import TensorScenarios
+
+if TYPE_CHECKING:
+    from sport_ray.tensors.point_robot import PointRobot
 
 PORTION = 2**19
 """Scenarios side by side on a GPU, where traces are short."""
@@ -173,15 +178,14 @@ class _Run:
     def _start(self) -> Tensor:
         mask = torch.zeros(self.environment.num_slots, dtype=torch.bool, device=self.device)
         mask[: self.count] = True
-        begin = getattr(self.environment, "reset_from", None)
-        started = self.scenarios.called(
-            lambda: require_starts(
-                self.environment,
-                self.environment.reset(mask, self._seeds())
-                if begin is None
-                else begin(mask, self._generators),
+        if self.plan.env_id == POINT_REACH_AVOID:  # the simulator draws from the streams themselves
+            robots = cast("PointRobot", self.environment)
+            started = require_starts(robots, robots.reset_from(mask, self._generators))
+        else:
+            seeds = self._seeds()
+            started = self.scenarios.called(
+                lambda: require_starts(self.environment, self.environment.reset(mask, seeds))
             )
-        )
         observation, signals = started
         if observation.shape[1] != self.acting.behaviour.observation_size:
             raise UserError(

@@ -22,7 +22,17 @@ def in_a_process(script: str, timeout: float = 300.0) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-HEAVY = {"torch", "ray", "numba", "pandas", "mlflow", "scipy.stats", "scipy.optimize", "matplotlib"}
+HEAVY = {
+    "scipy",
+    "torch",
+    "ray",
+    "numba",
+    "pandas",
+    "mlflow",
+    "scipy.stats",
+    "scipy.optimize",
+    "matplotlib",
+}
 
 
 @pytest.mark.parametrize(

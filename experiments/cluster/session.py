@@ -6,6 +6,7 @@ import contextlib
 import gc
 import logging
 import os
+import random
 import secrets
 import socket
 import stat
@@ -110,6 +111,57 @@ def _without_watchers() -> Iterator[None]:
             setattr(Node, name, method)
 
 
+@contextmanager
+def _sooner() -> Iterator[None]:
+    """Ray starts with what is needed, and waits for nobody."""
+    with _without_watchers(), _ports_ahead():
+        yield
+
+
+@contextmanager
+def _ports_ahead() -> Iterator[None]:
+    """Ray's agents are told where to listen, so that its start does not wait until they say.
+
+    They import Ray for a second first. The ports are free now, and outside the range from which
+    the system gives ports that nobody asked for.
+    """
+    from ray._private.parameter import RayParams
+
+    before = RayParams.__init__
+
+    def told(params: RayParams, *args: object, **options: object) -> None:
+        before(params, *args, **options)
+        for name, port in zip(_AGENTS, _free_ports(len(_AGENTS)), strict=False):
+            setattr(params, name, port)
+
+    RayParams.__init__ = told
+    try:
+        yield
+    finally:
+        RayParams.__init__ = before
+
+
+_AGENTS = (
+    "dashboard_agent_listen_port",
+    "metrics_agent_port",
+    "metrics_export_port",
+    "runtime_env_agent_port",
+)
+_PORTS = range(20_000, 32_000)
+
+
+def _free_ports(count: int) -> list[int]:
+    """Different ports of loopback on which nothing listens."""
+    found: list[int] = []
+    for port in random.SystemRandom().sample(_PORTS, 100 * count):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            break
+    return found
+
+
 def keep_token_private() -> None:
     """Write Ray's token file before Ray does, for its owner alone; and make one that is there so.
 
@@ -207,7 +259,7 @@ def ray_session(
         if address is None:
             # "local": without it Ray joins whatever cluster runs on this machine.
             preparing = workers_prepare() if for_cells else contextlib.nullcontext()
-            with _on_loopback(), _without_watchers(), preparing, importing(BESIDE_RAY):
+            with _on_loopback(), _sooner(), preparing, importing(BESIDE_RAY):
                 ray.init(
                     address="local",
                     num_cpus=num_cpus,

@@ -13,7 +13,7 @@ from sport_ray.experiments.config.axes import Point, point_text
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.task_policies import SOURCES
 
-METHOD_VERSION = 3
+METHOD_VERSION = 4
 """Raised whenever the same parameters would give other numbers: old cells are then not reused."""
 
 

@@ -11,6 +11,7 @@ from ray.rllib.algorithms.algorithm_config import NotProvided
 from ray.rllib.algorithms.ppo import PPO, PPOConfig
 from ray.rllib.callbacks.callbacks import RLlibCallback
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
 
 from sport_ray.constraints import (
     Constraint,
@@ -27,6 +28,7 @@ from sport_ray.projected_ppo.array_runner import ArrayRunner
 from sport_ray.projected_ppo.environment import TrainingEnvironment, take_violations
 from sport_ray.projected_ppo.learner import ProjectedPPOLearner
 from sport_ray.projected_ppo.module import ProjectedPPOModule
+from sport_ray.projected_ppo.noise_runner import NoiseRunner
 
 Gradient = Literal["paper", "through_projection"]
 Sampling = Literal["arrays", "episodes"]
@@ -160,8 +162,9 @@ class ProjectedPPOConfig(PPOConfig):
         """Refuse what would void the certificate.
 
         Raises:
-            UserError: ``explore=False`` (mean actions), no base, no constraint, or
-                ``sampling="arrays"`` with an option that only "episodes" honours.
+            UserError: ``explore=False`` (mean actions), no base, no constraint,
+                ``sampling="arrays"`` with an option that only "episodes" honours, or a runner
+                without noise of its own.
         """
         if not self.explore or (self.evaluation_config or {}).get("explore") is False:
             raise UserError(
@@ -180,8 +183,13 @@ class ProjectedPPOConfig(PPOConfig):
         if self.sampling == "arrays" and not self.in_evaluation:
             self._refuse_what_arrays_ignore()
             self.env_runner_cls = ArrayRunner
-        elif self.env_runner_cls is ArrayRunner:
-            self.env_runner_cls = None
+        elif self.env_runner_cls in (None, SingleAgentEnvRunner, ArrayRunner):
+            self.env_runner_cls = NoiseRunner
+        elif not issubclass(self.env_runner_cls, NoiseRunner):
+            raise UserError(
+                f"env_runner_cls {self.env_runner_cls.__name__} gives the module no noise of a "
+                "seed: derive it from sport_ray.projected_ppo.noise_runner.NoiseRunner"
+            )
         super().validate()
 
     def _family(self) -> type[Distribution]:
@@ -224,6 +232,7 @@ class ProjectedPPOConfig(PPOConfig):
 
     def _refuse_what_arrays_ignore(self) -> None:
         """Arrays pass by RLlib's connectors and episodes: an option of theirs would do nothing."""
+        ours = (None, ArrayRunner, NoiseRunner)  # the last from an earlier validation
         ignored = {
             "num_learners > 1": self.num_learners > 1,
             "batch_mode='complete_episodes'": self.batch_mode != "truncate_episodes",
@@ -236,7 +245,7 @@ class ProjectedPPOConfig(PPOConfig):
                     self._learner_connector,
                 )
             ),
-            "an env_runner_cls": self.env_runner_cls not in (None, ArrayRunner),
+            "an env_runner_cls": self.env_runner_cls not in ours,
             "a callback on episodes": any(map(self._has_callback, EPISODE_CALLBACKS)),
         }
         for option, given in ignored.items():
@@ -268,6 +277,7 @@ class ProjectedPPOConfig(PPOConfig):
                 "base_weights": None if self.base is None else network_to_bytes(self.base),
                 "constraint": self.constraint.to_json(),
                 "gradient": self.gradient,
+                "seed": self.seed,
             },
         )
 

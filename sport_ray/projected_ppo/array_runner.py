@@ -12,21 +12,21 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 from ray.rllib.core.columns import Columns
 from ray.rllib.env.env_runner import ENV_STEP_FAILURE
-from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
 from ray.rllib.utils.metrics import ENV_STEP_TIMER
 from torch import Tensor
 
 from sport_ray.errors import UserError
 from sport_ray.projected_ppo.fragment import Fragment
 from sport_ray.projected_ppo.module import POLICY_INPUTS
+from sport_ray.projected_ppo.noise_runner import NoiseRunner
 
 
-class ArrayRunner(SingleAgentEnvRunner):
+class ArrayRunner(NoiseRunner):
     """RLlib's runner whose training samples are one :class:`Fragment` instead of episodes.
 
-    Everything around the sampling (seeds, weights, metrics, callbacks at its end) is RLlib's, and
-    so is the order in which random numbers are drawn: with the same seed both runners take the
-    same steps, to the bit. Episodes asked for by number, and all of an evaluation, are sampled by
+    Everything around the sampling (seeds, weights, metrics, callbacks at its end) is RLlib's. The
+    noise is drawn as with RLlib's own loop, so with the same seed both take the same steps, to the
+    bit. Episodes asked for by number, and all of an evaluation, are sampled by
     RLlib's own loop.
     """
 
@@ -107,7 +107,7 @@ class ArrayRunner(SingleAgentEnvRunner):
         while count < at_least:
             with torch.no_grad():
                 out = self.module.act(torch.from_numpy(observations[-1]).to(self._device))
-                action = self.module.drawn_from(out[Columns.ACTION_DIST_INPUTS]).sample()
+                action = self.module.sample(out[Columns.ACTION_DIST_INPUTS])
             step = self._try_env_step(self.module.for_environment(out, action))
             if step == ENV_STEP_FAILURE:  # RLlib made a new environment: what there was is lost
                 self._restart()

@@ -15,6 +15,7 @@ from sport_ray.policies import PolicyFile
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.projected_ppo.algorithm import ProjectedPPO, ProjectedPPOConfig
 from sport_ray.projected_ppo.index_module import IndexModule
+from sport_ray.projected_ppo.streams import first_weights
 from sport_ray.samplers import BaseFile, BaseSampler, sampler_of
 from sport_ray.selection import Selector
 from sport_ray.selection.scores.preference import (
@@ -118,8 +119,8 @@ class IndexPPOConfig(ProjectedPPOConfig):
             limit_scale=scale or None,
             normalization=normalization,
         )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed or 0)
+        # Without a seed 0: runners and learner are to begin with the same.
+        with first_weights(self.seed or 0, "preference"):
             return PreferenceNetwork(spec).float()
 
     def get_default_rl_module_spec(self) -> RLModuleSpec:
@@ -134,6 +135,7 @@ class IndexPPOConfig(ProjectedPPOConfig):
                 "num_candidates": self.num_candidates,
                 "constraint": self.constraint.to_json(),
                 "gradient": self.gradient,
+                "seed": self.seed,
             },
         )
 

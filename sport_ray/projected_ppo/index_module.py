@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.distribution.torch.torch_distribution import TorchDistribution
@@ -13,8 +14,8 @@ from torch import Tensor
 from sport_ray.constraints import Constraint, Unconstrained, constraint_from_json
 from sport_ray.families import Categorical
 from sport_ray.families.categorical.law import IndexDistribution
-from sport_ray.policies.network import mlp
 from sport_ray.projected_ppo.module import POLICY_INPUTS, ProjectedPPOModule
+from sport_ray.projected_ppo.streams import critic_network
 from sport_ray.selection.scores.preference import (
     PreferenceNetwork,
     PreferenceSpec,
@@ -54,7 +55,7 @@ class IndexModule(ProjectedPPOModule):
     "through_projection"`` log p_j with its derivative. The critic sees no candidates.
 
     ``model_config``: ``spec`` (of the preference), ``weights`` (safetensors), ``num_candidates``,
-    ``constraint`` (JSON), ``gradient``.
+    ``constraint`` (JSON), ``gradient``, ``seed`` (of the critic's first weights).
     """
 
     actor: PreferenceNetwork  # type: ignore[assignment]
@@ -63,7 +64,7 @@ class IndexModule(ProjectedPPOModule):
         """Build the networks."""
         self.preference = PreferenceSpec.model_validate(self.model_config["spec"])
         self.num_candidates: int = self.model_config["num_candidates"]
-        self.family = Categorical
+        self.family, self.action_size = Categorical, self.num_candidates
         self.constraint: Constraint = constraint_from_json(
             self.model_config["constraint"], run_module=True
         )
@@ -74,7 +75,9 @@ class IndexModule(ProjectedPPOModule):
         self.actor = blank_preference(self.preference)
         self.actor.load_state_dict(load(self.model_config["weights"]))
         critic_inputs = self.state_inputs + self.constraint.num_features
-        self.critic = mlp((critic_inputs, *self.preference.hidden, 1), "relu")
+        sizes = (critic_inputs, *self.preference.hidden, 1)
+        self.critic = critic_network(sizes, "relu", self.model_config.get("seed"))
+        self.draw_from(np.random.default_rng())
         self.base = None
 
     def get_train_action_dist_cls(self) -> type[LearnedIndex]:

@@ -12,11 +12,14 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.evaluation.postprocessing import Postprocessing
 from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
+from ray.rllib.utils.minibatch_utils import MiniBatchCyclicIterator
 from torch import Tensor
 
 from sport_ray.projected_ppo.advantages import StandardiseAdvantages
 from sport_ray.projected_ppo.fragment import Fragment, training_batch
+from sport_ray.projected_ppo.minibatches import cut
 from sport_ray.projected_ppo.module import POLICY_INPUTS, ProjectedPPOModule
+from sport_ray.projected_ppo.streams import minibatch_generator
 
 
 class ProjectedPPOLearner(PPOTorchLearner):
@@ -27,6 +30,7 @@ class ProjectedPPOLearner(PPOTorchLearner):
     def build(self) -> None:
         """As PPO's, with advantages standardised over the steps that were taken."""
         super().build()
+        self._permutations = minibatch_generator(self.config.seed)
         if self._learner_connector is not None:
             self._learner_connector.append(StandardiseAdvantages())
 
@@ -117,6 +121,12 @@ class ProjectedPPOLearner(PPOTorchLearner):
             error = module.compute_values(batch) - batch[Postprocessing.VALUE_TARGETS]
             loss = config.vf_loss_coeff * torch.mean(error[rows] ** 2)
         return loss
+
+    def _create_iterator_if_necessary(self, **kwargs: Any) -> Any:
+        """As RLlib's, but rows are permuted by a generator of the learner's own."""
+        found = super()._create_iterator_if_necessary(**kwargs)
+        cyclic = isinstance(found, MiniBatchCyclicIterator)
+        return cut(found, self._permutations) if cyclic else found
 
     def _make_batch_if_necessary(self, training_data: Any) -> MultiAgentBatch:
         """The batch of one update, from episodes or from arrays, every row of it checked."""

@@ -15,9 +15,10 @@ from torch import Tensor
 from sport_ray.constraints import Constraint, Unconstrained, constraint_from_json
 from sport_ray.families import Distribution
 from sport_ray.policies.frozen import FrozenGaussian
-from sport_ray.policies.network import GaussianNetwork, PolicySpec, mlp
+from sport_ray.policies.network import GaussianNetwork, PolicySpec
 from sport_ray.policies.store import network_from_bytes
 from sport_ray.projected_ppo.distribution import ActionDistribution, action_distribution
+from sport_ray.projected_ppo.streams import critic_network, first_weights
 
 POLICY_INPUTS = "policy_inputs"
 """Column (n, 2P) beside each action: the base's parameters and the task's, as projected."""
@@ -32,7 +33,8 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
     ``gradient="through_projection"``, the projection with its derivative.
 
     ``model_config``: ``spec`` (architecture), ``task_weights`` and ``base_weights`` (safetensors
-    bytes or None), ``constraint`` (JSON), ``gradient``.
+    bytes or None), ``constraint`` (JSON), ``gradient``, ``seed`` (of first weights; None or
+    absent for fresh entropy).
 
     Source: arXiv 2504.06386, Projected PPO.
     """
@@ -41,6 +43,7 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
         """Build the networks. The base is no submodule: no optimiser and no state sees it."""
         self.spec = PolicySpec.model_validate(self.model_config["spec"])
         self.family = self.spec.family
+        self.action_size = self.spec.action_size
         self.constraint: Constraint = constraint_from_json(
             self.model_config["constraint"], run_module=True
         )
@@ -48,13 +51,15 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
         self.base_inputs = self.spec.observation_size - self.constraint.num_features
         self.through_projection = self.model_config["gradient"] == "through_projection"
         self.constrained = not isinstance(self.constraint, Unconstrained)
-        task_weights = self.model_config["task_weights"]
-        self.actor = (
-            GaussianNetwork(self.spec)
-            if task_weights is None
-            else network_from_bytes(self.spec, task_weights)
-        )
-        self.critic = mlp((self.spec.observation_size, *self.spec.hidden, 1), self.spec.activation)
+        seed, task_weights = self.model_config.get("seed"), self.model_config["task_weights"]
+        if task_weights is None:
+            with first_weights(seed, "actor"):
+                self.actor = GaussianNetwork(self.spec).float()
+        else:
+            self.actor = network_from_bytes(self.spec, task_weights)
+        sizes = (self.spec.observation_size, *self.spec.hidden, 1)
+        self.critic = critic_network(sizes, self.spec.activation, seed)
+        self.draw_from(np.random.default_rng())
         self.base: FrozenGaussian | None = None
         if self.constrained:
             spec = self.spec.model_copy(update={"observation_size": self.base_inputs})
@@ -84,14 +89,28 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
             return self._drawn(self.act(batch[Columns.OBS]))
 
     def _drawn(self, out: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Under a budget the action is drawn here, since its cost goes with it."""
+        """The action is drawn here: RLlib would draw from torch's global generator."""
+        parameters = out[Columns.ACTION_DIST_INPUTS]
+        action = self.sample(parameters)
+        out[Columns.ACTIONS] = action
+        out[Columns.ACTION_LOGP] = self.drawn_from(parameters).log_prob(action)
         if self.constraint.state_size:
-            current = self.drawn_from(out[Columns.ACTION_DIST_INPUTS])
-            action = current.sample()
-            out[Columns.ACTIONS] = action
-            out[Columns.ACTION_LOGP] = current.log_prob(action)
             out[Columns.ACTIONS_FOR_ENV] = torch.from_numpy(self.for_environment(out, action))
         return out
+
+    def draw_from(self, noise: np.random.Generator) -> None:
+        """Draw actions from this generator from now on: a runner's own, else fresh entropy."""
+        self._noise = noise
+
+    def sample(self, parameters: Tensor) -> Tensor:
+        """Actions (n, D) of parameters (n, P), in their dtype: one call for the noise of all rows.
+
+        Summed in float64 and rounded once. The index is exact: a categorical's parameters are
+        float64.
+        """
+        noise = self.family.draw_noise(self._noise, len(parameters), self.action_size)
+        action = self.family.from_parameters(parameters).sample(noise)
+        return torch.from_numpy(action).to(parameters)
 
     def for_environment(self, out: dict[str, Tensor], action: Tensor) -> NDArray[np.floating]:
         """What the environment is given: the actions (n, D), under a budget also their cost."""
@@ -118,7 +137,7 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
         }
 
     def drawn_from(self, parameters: Tensor) -> torch.distributions.Distribution:
-        """What actions are drawn from, for parameters (..., P)."""
+        """The law of actions, for parameters (..., P): for log densities."""
         return self.family.from_parameters(parameters).torch_distribution()
 
     def learned(self, parameters: Tensor) -> torch.distributions.Distribution:

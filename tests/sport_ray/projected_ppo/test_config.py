@@ -11,6 +11,7 @@ from sport_ray.errors import UserError
 from sport_ray.policies import save_policy
 from sport_ray.projected_ppo import ProjectedPPO, ProjectedPPOConfig
 from sport_ray.projected_ppo.array_runner import ArrayRunner
+from sport_ray.projected_ppo.noise_runner import NoiseRunner
 
 ENV = "sport_ray/PointReachAvoid-v0"
 
@@ -112,4 +113,21 @@ def test_sampling_may_change_after_validation(small_base):
     config.training(base=small_base, alpha=2.0, sampling="arrays").validate()
     assert config.env_runner_cls is ArrayRunner
     config.training(sampling="episodes").validate()
-    assert config.env_runner_cls is None
+    assert config.env_runner_cls is NoiseRunner
+    config.training(sampling="arrays").validate()
+    assert config.env_runner_cls is ArrayRunner
+
+
+def test_a_runner_without_noise_of_a_seed_is_refused(small_base):
+    """Its actions would be others each time, whatever the seed."""
+
+    class Silent(SingleAgentEnvRunner): ...
+
+    class Noisy(NoiseRunner): ...
+
+    config = ProjectedPPOConfig().environment(ENV)
+    config.training(base=small_base, alpha=2.0, sampling="episodes")
+    config.env_runners(env_runner_cls=Noisy).validate()
+    assert config.env_runner_cls is Noisy
+    with pytest.raises(UserError, match=r"env_runner_cls Silent .*derive it from .*NoiseRunner"):
+        config.env_runners(env_runner_cls=Silent).validate()

@@ -24,7 +24,7 @@ def task(point_robot_spec) -> GaussianNetwork:
         return GaussianNetwork(point_robot_spec)
 
 
-def make_module(base, task, *, alpha=ALPHA, gradient="paper", inference_only=False):
+def make_module(base, task, *, alpha=ALPHA, gradient="paper", inference_only=False, seed=None):
     box = gym.spaces.Box(-np.inf, np.inf, (44,))
     return ProjectedPPOModule(
         observation_space=box,
@@ -32,10 +32,11 @@ def make_module(base, task, *, alpha=ALPHA, gradient="paper", inference_only=Fal
         inference_only=inference_only,
         model_config={
             "spec": base.spec.model_dump(mode="json"),
-            "task_weights": network_to_bytes(task),
+            "task_weights": None if task is None else network_to_bytes(task),
             "base_weights": network_to_bytes(base),
             "constraint": {"name": "ratio", "alpha": alpha},
             "gradient": gradient,
+            "seed": seed,
         },
     )
 
@@ -98,6 +99,44 @@ def test_the_base_is_in_no_state_and_no_optimiser(small_base, task):
 def test_only_the_critic_stays_on_the_learner(small_base, task):
     module = make_module(small_base, task)
     assert module.get_non_inference_attributes() == ["critic"]
+
+
+def test_first_weights_are_the_seeds(small_base):
+    """Actor and critic, whatever torch drew before; a given actor is taken as it is."""
+
+    def made(seed, noise, task=None):
+        torch.manual_seed(noise)
+        return make_module(small_base, task, seed=seed).state_dict()
+
+    def same(one, other, part):
+        names = [name for name in one if name.startswith(part)]
+        assert names
+        return all(torch.equal(one[name], other[name]) for name in names)
+
+    first, again, other = made(3, 1), made(3, 2), made(4, 1)
+    given = made(3, 5, small_base)
+    for part in ("actor", "critic"):
+        assert same(first, again, part)
+        assert not same(first, other, part)
+    assert same(first, given, "critic")
+    assert not same(first, given, "actor")
+
+
+def test_actions_are_drawn_from_the_generator_that_was_given(small_base, task, observations):
+    module = make_module(small_base, task)
+    module.draw_from(np.random.default_rng(5))
+    found = [
+        getattr(module, way)({Columns.OBS: observations})
+        for way in ("forward_exploration", "forward_inference")
+    ]
+    noise = np.random.default_rng(5)
+    for out in found:
+        inputs = out[Columns.ACTION_DIST_INPUTS]
+        mean, std = inputs.double().numpy().reshape(200, 2, 2).swapaxes(0, 1)
+        expected = (mean + std * noise.standard_normal((200, 2))).astype(np.float32)
+        assert np.array_equal(out[Columns.ACTIONS].numpy(), expected)
+        logp = action_distribution(Gaussian).from_logits(inputs).logp(out[Columns.ACTIONS])
+        assert torch.equal(out[Columns.ACTION_LOGP], logp)
 
 
 def test_the_mean_action_is_never_taken():

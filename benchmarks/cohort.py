@@ -22,6 +22,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -271,7 +272,11 @@ def main() -> None:
     before = machine()
     with arguments.log.open("w", encoding="utf-8") as log:
         results = Results(arguments.clock == "cpu")
-        measure(results, chosen, arguments.cells, arguments.rounds, arguments.seconds, log)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            measure(results, chosen, arguments.cells, arguments.rounds, arguments.seconds, log)
+        except KeyboardInterrupt:
+            print("interrupted: what follows is what was measured until then", file=sys.stderr)
     print(before)
     print(tables(results, chosen, arguments.cells))
     clock = ", by CPU time" if arguments.clock == "cpu" else ""

@@ -8,10 +8,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
-class Missing(Exception):
-    """What an engine needs and this machine lacks, in a few words."""
-
-
 @dataclass(frozen=True)
 class Measured:
     """``count`` steps (or scenarios, or operations) in ``seconds``.

@@ -16,20 +16,15 @@ import time
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from benchmarks.peers.clock import Measured, Missing, repeated
-from benchmarks.peers.settings import CRITIC, HORIZON, Setting, alpha_of
-
-try:
-    import jax
-    import jax.numpy as jnp
-    from jax import Array
-except ModuleNotFoundError as error:
-    raise Missing(f"needs {error.name}") from None
-
+import jax
+import jax.numpy as jnp
+from jax import Array
 from safetensors.numpy import load_file
 
 from benchmarks.peers import jax_robot
+from benchmarks.peers.clock import Measured, repeated
 from benchmarks.peers.jax_projection import project
+from benchmarks.peers.settings import CRITIC, HORIZON, Setting, alpha_of
 
 Layers = list[tuple[Array, Array]]
 CALL_STEPS = 2_048  # env steps of a cell in one call: a whole run would be one call

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.peers.clock import Measured, Missing, repeated
+from benchmarks.peers.clock import Measured, repeated
 from benchmarks.peers.settings import ENV_ID, ENV_KWARGS, Setting, alpha_of
 
 SAMPLED = "num_env_steps_sampled_lifetime"
@@ -13,15 +13,9 @@ MIDDLE = 5
 
 
 def cell_config(setting: Setting, cell: int) -> Any:
-    """A cell's configuration, as a study makes it; without warm-up, so that all steps cost alike.
+    """A cell as a study configures it; without warm-up, so that all steps cost alike."""
+    from sport_ray.projected_ppo import ProjectedPPOConfig
 
-    Raises:
-        Missing: Ray is not installed.
-    """
-    try:
-        from sport_ray.projected_ppo import ProjectedPPOConfig
-    except ModuleNotFoundError as error:
-        raise Missing(f"needs {error.name}") from None
     return (
         ProjectedPPOConfig()
         .environment(ENV_ID, env_config=dict(ENV_KWARGS))
@@ -77,11 +71,9 @@ class Cohort:
     """K cells as a :class:`ProjectedPPOCohort`."""
 
     def __init__(self, setting: Setting, cells: int, gpu: bool = False) -> None:
+        from sport_ray.projected_ppo.cohort import ProjectedPPOCohortConfig
+
         configs = [cell_config(setting, cell) for cell in range(cells)]
-        try:
-            from sport_ray.projected_ppo.cohort import ProjectedPPOCohortConfig
-        except ModuleNotFoundError as error:
-            raise Missing(f"needs {error.name}") from None
         config = ProjectedPPOCohortConfig().cells(configs)
         if gpu:
             config.learners(num_gpus_per_learner=1)

@@ -35,7 +35,7 @@ class Row:
         """The engine; its ``measure(seconds)`` is what is timed.
 
         Raises:
-            Missing: something is not installed.
+            ModuleNotFoundError: something that the engine needs is not installed.
         """
         module = importlib.import_module(f"benchmarks.peers.{self.module}")
         return getattr(module, self.name)(SETTINGS[setting], self.cells or cells, **self.options)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers.clock import Measured, Missing, repeated
+from benchmarks.peers.clock import Measured, repeated
 from benchmarks.peers.settings import ACTOR, ENV_KWARGS, Setting
 
 FARTHEST = 1e3  # SB3 wants bounds; tanh of this is 1
@@ -76,11 +76,9 @@ class StableBaselines3:
     """One PPO, an iteration after another."""
 
     def __init__(self, setting: Setting, cells: int) -> None:
-        try:
-            import stable_baselines3
-            import torch
-        except ModuleNotFoundError as error:
-            raise Missing(f"needs {error.name}") from None
+        import stable_baselines3
+        import torch
+
         hidden = list(ACTOR[1:-1])
         self._batch = setting.train_batch_size
         self._ppo = stable_baselines3.PPO(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from benchmarks.peers.clock import Measured, Missing, repeated
+from benchmarks.peers.clock import Measured, repeated
 from benchmarks.peers.settings import ENV_ID, Setting
 
 CHUNK = 2_000
@@ -14,12 +14,10 @@ class Scenarios:
     """Scenarios of at most 100 steps on the fixed layout, as a certificate has them."""
 
     def __init__(self, setting: Setting, cells: int, projected: bool = False) -> None:
-        try:
-            from sport_ray.constraints import RatioConstraint
-            from sport_ray.policies import FrozenGaussian, load_policy
-            from sport_ray.rollouts import BaseBehaviour, ProjectedBehaviour, ScenarioPlan
-        except ModuleNotFoundError as error:
-            raise Missing(f"needs {error.name}") from None
+        from sport_ray.constraints import RatioConstraint
+        from sport_ray.policies import FrozenGaussian, load_policy
+        from sport_ray.rollouts import BaseBehaviour, ProjectedBehaviour, ScenarioPlan
+
         base = FrozenGaussian(load_policy(setting.base_folder).network)
         self._behaviour = (
             ProjectedBehaviour(base, base, RatioConstraint(alpha=1.5))

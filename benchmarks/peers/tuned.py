@@ -6,7 +6,7 @@ import os
 import tempfile
 import time
 
-from benchmarks.peers.clock import Measured, Missing
+from benchmarks.peers.clock import Measured
 from benchmarks.peers.settings import ACTOR, ENV_ID, ENV_KWARGS, Setting
 
 WARM_UP = 2  # iterations of a trial that build caches
@@ -20,13 +20,11 @@ class TunedPPO:
     """
 
     def __init__(self, setting: Setting, cells: int) -> None:
-        try:
-            from ray.rllib.algorithms.ppo import PPOConfig
-            from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
+        from ray.rllib.algorithms.ppo import PPOConfig
+        from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 
-            from sport_ray.projected_ppo import TrainingEnvironment
-        except ModuleNotFoundError as error:
-            raise Missing(f"needs {error.name}") from None
+        from sport_ray.projected_ppo import TrainingEnvironment
+
         network = DefaultModelConfig(
             fcnet_hiddens=list(ACTOR[1:-1]), fcnet_activation="relu", vf_share_layers=False
         )

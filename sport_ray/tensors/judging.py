@@ -37,7 +37,9 @@ class Portion:
     furthest: Tensor
 
     @classmethod
-    def empty(cls, first: int, count: int, horizon: int, signals: int, device: torch.device) -> Portion:
+    def empty(
+        cls, first: int, count: int, horizon: int, signals: int, device: torch.device
+    ) -> Portion:
         """Before their first step."""
 
         def zeros(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -46,7 +48,7 @@ class Portion:
         return cls(
             first,
             zeros(count, dtype=torch.int64),
-            torch.full((horizon + 1, count, signals), torch.nan, dtype=torch.float64, device=device),
+            zeros(horizon + 1, count, signals).fill_(torch.nan),
             zeros(count, dtype=torch.bool),
             zeros(count),
             zeros(count, 5),

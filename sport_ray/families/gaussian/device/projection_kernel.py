@@ -1,7 +1,7 @@
 """The projection of a tile of rows: read, solve, round inwards, check, write."""
 
 # Triton's language has no types for mypy
-# mypy: allow-untyped-defs, disable-error-code="import-not-found,import-untyped,unused-ignore"
+# mypy: ignore-errors
 
 from __future__ import annotations
 

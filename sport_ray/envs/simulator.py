@@ -104,7 +104,7 @@ class PointReachAvoidSimulator:
             if value is not None:
                 _check_numbers(name, np.asarray(value, dtype=np.float64), size)
         self._place(
-            slot,
+            index,
             self._state[slot, :3].copy() if pose is None else pose,
             self.goals[slot].copy() if goal is None else goal,
             self.hazards[slot].copy() if hazard is None else hazard,
@@ -161,14 +161,14 @@ class PointReachAvoidSimulator:
         return self._state[self._index(slots), :3]
 
     def _place(
-        self, slots: ArrayLike, poses: ArrayLike, goals: ArrayLike, hazards: ArrayLike
+        self, slots: NDArray[np.int64], poses: ArrayLike, goals: ArrayLike, hazards: ArrayLike
     ) -> None:
         self._state[slots] = 0.0
-        self._state[slots, :3] = poses
-        for slot in np.atleast_1d(slots)[np.atleast_1d(np.abs(self._state[slots, 2]) > np.pi)]:
+        self._state[slots, :3] = np.asarray(poses)
+        for slot in slots[np.abs(self._state[slots, 2]) > np.pi].tolist():
             self._state[slot, 2] = math.remainder(self._state[slot, 2], 2.0 * np.pi)
-        self.goals[slots] = goals
-        self.hazards[slots] = hazards
+        self.goals[slots] = np.asarray(goals)
+        self.hazards[slots] = np.asarray(hazards)
         self._steps[slots] = 0
 
     def _index(self, slots: ArrayLike) -> NDArray[np.int64]:

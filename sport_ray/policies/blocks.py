@@ -60,8 +60,8 @@ class BlockPolicy(Sealed):
         outputs = torch.empty((blocks, BLOCK, last), dtype=torch.float64)
         with torch.inference_mode():
             seen = self._network.normalized(torch.from_numpy(padded))
-            for x, found in zip(seen.split(BLOCK), outputs, strict=True):
-                for (weight, bias), out in zip(self._layers, between, strict=False):
+            for x, found in zip(seen.reshape(blocks, BLOCK, size), outputs, strict=True):
+                for (weight, bias), out in zip(self._layers[:-1], between, strict=True):
                     x = self._activate(torch.addmm(bias, x, weight, out=out))
                 weight, bias = self._layers[-1]
                 torch.addmm(bias, x, weight, out=found)

@@ -7,7 +7,7 @@ from sport_ray.rollouts.behaviour import (
     base_behaviour,
 )
 from sport_ray.rollouts.outcomes import Outcomes
-from sport_ray.rollouts.scenarios import ScenarioPlan, run_scenarios
+from sport_ray.rollouts.scenarios import ScenarioPlan, run_chosen, run_scenarios
 from sport_ray.rollouts.tally import ScenarioAborted, Tally
 from sport_ray.rollouts.totals import OutcomeTotals
 
@@ -21,5 +21,6 @@ __all__ = [
     "ScenarioPlan",
     "Tally",
     "base_behaviour",
+    "run_chosen",
     "run_scenarios",
 ]

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.properties import NEVER, parse_property
+from sport_ray.rollouts.environment import ScenarioEnvironment
 from sport_ray.rollouts.outcomes import Outcomes, pack_verdicts
 from sport_ray.rollouts.tally import ScenarioAborted, Tally
-
-if TYPE_CHECKING:
-    from sport_ray.rollouts.environment import ScenarioEnvironment
-    from sport_ray.rollouts.scenarios import ScenarioPlan
 
 Array = NDArray[np.float64]
 
@@ -55,14 +52,23 @@ class Finished:
 class Judge:
     """Takes scenarios as they end and makes rows of the outcome table.
 
-    most: scenarios that wait for their verdict at a time. Each depends on its own trace alone.
+    formula: the property, judged up to ``horizon`` steps (T_max). env_id: for messages.
+    environment: says which signals are Booleans. most: scenarios that wait for their verdict at a
+    time. Each verdict depends on its own trace alone.
     """
 
     def __init__(
-        self, plan: ScenarioPlan, environment: ScenarioEnvironment, most: int, tally: Tally
+        self,
+        formula: str,
+        horizon: int,
+        env_id: str,
+        environment: ScenarioEnvironment,
+        most: int,
+        tally: Tally,
     ) -> None:
-        self._plan, self._environment = plan, environment
-        self._property = parse_property(plan.property)
+        self._formula, self._horizon, self._env_id = formula, horizon, env_id
+        self._environment = environment
+        self._property = parse_property(formula)
         self._most = most
         self._tally = tally
         self._waiting: list[Finished] = []
@@ -104,18 +110,18 @@ class Judge:
         signals = {name: trace[..., k] for k, name in enumerate(self._property.signal_names)}
         verdict = self._property.evaluate(signals, states)
         booleans = self._environment.boolean_signals
-        self._tally.signals.see(self._plan.property, signals, states, booleans)
+        self._tally.signals.see(self._formula, signals, states, booleans)
         undecided = ended.cut & (verdict.satisfied_at == NEVER) & (verdict.violated_at == NEVER)
         if undecided.any():
             self._tally.aborted += int(undecided.sum())
             row = int(undecided.argmax())
             raise ScenarioAborted(
-                f"scenario {ended.index[row]} was cut off by {self._plan.env_id} after "
-                f"{ended.length[row]} of {self._plan.horizon} steps with its verdict still open: "
+                f"scenario {ended.index[row]} was cut off by {self._env_id} after "
+                f"{ended.length[row]} of {self._horizon} steps with its verdict still open: "
                 "lift the environment's own time limit, or choose a horizon within it"
             )
         # From a trajectory's last state on every verdict is that on the whole.
-        by_step = np.empty((len(states), self._plan.horizon + 1), dtype=bool)
+        by_step = np.empty((len(states), self._horizon + 1), dtype=bool)
         by_step[:] = verdict.by_step[:, -1:]
         by_step[:, : trace.shape[1]] = verdict.by_step
         return Outcomes(

@@ -205,7 +205,7 @@ def _run(
     observation = np.empty((slots, behaviour.observation_size))
     rewards = np.zeros(slots)
     counted = Tally()
-    judge = Judge(plan, environment, slots, counted)
+    judge = Judge(plan.property, plan.horizon, plan.env_id, environment, slots, counted)
     upcoming = 0
 
     def start(free: NDArray[np.int64]) -> None:

@@ -20,8 +20,11 @@ from sport_ray.rollouts import (
     ScenarioAborted,
     ScenarioPlan,
     Tally,
+    run_chosen,
     run_scenarios,
+    seeding,
 )
+from sport_ray.rollouts.environment import usual_slots
 
 
 def assert_same(got: Outcomes, want: Outcomes) -> None:
@@ -59,6 +62,45 @@ def test_nor_on_how_they_are_split(walk_plan, walk_behaviour, cuts):
     ]
     wanted = run_scenarios(walk_plan, walk_behaviour, 0, 70)
     assert_same(Outcomes.concatenate(parts[::-1]), wanted)
+
+
+def test_some_scenarios_are_those_rows_of_the_table(walk_plan, walk_behaviour):
+    """In any order: the rows come sorted."""
+    table = run_scenarios(walk_plan, walk_behaviour, 0, 70)
+    tally = Tally()
+    some = run_chosen(walk_plan, walk_behaviour, np.array([41, 3, 69, 5]), slots=2, tally=tally)
+    assert_same(some, table.rows(np.array([3, 5, 41, 69])))
+    assert (tally.started, tally.finished) == (4, 4)
+
+
+@pytest.mark.parametrize("numbers", [[], [-1], [2, 2], [[1], [2]]])
+def test_numbers_that_name_no_set_are_refused(walk_plan, walk_behaviour, numbers):
+    with pytest.raises(ValueError, match=r"^scenarios"):
+        run_chosen(walk_plan, walk_behaviour, np.array(numbers, dtype=np.int64))
+
+
+@pytest.mark.parametrize("alpha", [None, 1.2])
+def test_with_numpys_own_generators_the_table_is_the_same(
+    monkeypatch, robot_plan, robot_base, robot_task, alpha
+):
+    """What is done where the compiled streams differ from the installed numpy's."""
+    behaviour = (
+        BaseBehaviour(robot_base)
+        if alpha is None
+        else ProjectedBehaviour(robot_base, robot_task, RatioConstraint(alpha))
+    )
+    noise = {"actuation_noise": 0.1, "start_noise": 0.02}
+    plan = robot_plan.model_copy(update={"env_kwargs": {**robot_plan.env_kwargs, **noise}})
+    wanted = run_scenarios(plan, behaviour, 0, 40, slots=9)
+    monkeypatch.setattr(seeding, "as_numpy", lambda: False)
+    assert_same(run_scenarios(plan, behaviour, 0, 40, slots=9), wanted)
+
+
+def test_more_slots_where_they_pay_and_fewer_where_traces_are_long():
+    robot = "sport_ray/PointReachAvoid-v0"
+    assert usual_slots(robot, 100) == 1024
+    assert usual_slots(robot, 1_000) == 262
+    assert usual_slots(robot, 10**6) == usual_slots("any/Task-v0", 100) == 256
 
 
 @pytest.mark.parametrize(("first", "count", "slots"), [(0, 1, 256), (0, 100, 9), (12, 30, 64)])

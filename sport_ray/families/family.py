@@ -182,6 +182,10 @@ class Distribution(ABC):
     def sample(self, noise: Array) -> Array:
         """The actions (..., D) that noise (..., M) of :meth:`draw_noise` stands for."""
 
+    def sample_tensor(self, noise: Tensor) -> Tensor:
+        """As :meth:`sample`, on the noise's device; on a CPU the same bits."""
+        return torch.from_numpy(self.sample(as_array(noise, np.float64))).to(noise.device)
+
     @abstractmethod
     def log_prob(self, action: Tensor) -> Tensor:
         """Log density of actions (..., D), nats, (...); differentiable."""
@@ -195,6 +199,11 @@ class Distribution(ABC):
     @abstractmethod
     def log_ratio(self, base: Self, action: Array) -> Array:
         """Log π(a)/π_base(a) of actions (..., D), nats, (...); 0 where both are the same."""
+
+    def log_ratio_tensor(self, base: Self, action: Tensor) -> Tensor:
+        """As :meth:`log_ratio`, on the actions' device; on a CPU the same bits."""
+        found = self.log_ratio(base, as_array(action, np.float64))
+        return torch.from_numpy(found).to(action.device)
 
     @abstractmethod
     def log_ratio_above(self, base: Self, action: Array) -> Array:

@@ -42,6 +42,11 @@ class FrozenGaussian(Sealed):
         self._last: list[tuple[bytes, NDArray[np.float64]] | None] = [None]
         self.seal()
 
+    @property
+    def network(self) -> GaussianNetwork:
+        """The network in float64, for who copies it elsewhere; it must not be changed."""
+        return self._network
+
     def fingerprint(self) -> str:
         """sha256 of the weights, to show that they did not change."""
         hasher = hashlib.sha256()

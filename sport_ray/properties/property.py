@@ -169,6 +169,11 @@ class _Compiled(NamedTuple):
     automaton: Automaton
 
 
+def compiled_form(formula: str) -> tuple[NormalForm, int, int, Automaton]:
+    """What evaluates a property: its nodes, the root, how many there are, the automaton."""
+    return tuple(_compiled(formula))  # type: ignore[return-value]
+
+
 @lru_cache(maxsize=128)
 def _tree(formula: str) -> Formula:
     return parse(formula)

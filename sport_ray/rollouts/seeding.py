@@ -27,6 +27,11 @@ _PURPOSES: dict[Purpose, int] = {
 }
 
 
+def purpose_number(purpose: Purpose) -> int:
+    """The word of a purpose in the spawn keys of its scenarios."""
+    return _PURPOSES[purpose]
+
+
 def scenario_generators(
     root_seed: int, purpose: Purpose, index: int
 ) -> tuple[np.random.Generator, np.random.Generator]:

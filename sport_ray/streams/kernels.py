@@ -230,6 +230,13 @@ def _fill_uniform(states, rows, out):
             out[i, j] = _next_uniform(state)
 
 
+@njit(nogil=True)
+def _first_words(states, out):
+    for i in range(states.shape[0]):
+        state = states[i].copy()
+        out[i] = _next_word(state)
+
+
 @njit(nogil=True, parallel=True)
 def _fill_normal_parallel(states, rows, out):
     for i in numba.prange(rows.shape[0]):
@@ -254,6 +261,16 @@ def fill_uniform(states: States, rows: NDArray[np.int64], out: NDArray[np.float6
     """Uniform numbers of [0, 1), as :func:`fill_normal`, in the order of ``random(D)``."""
     _require(states, rows, out)
     _fill_uniform(states, rows, out)
+
+
+def first_integers(states: States) -> NDArray[np.int64]:
+    """What ``integers(2**31)`` would give first from each of the states (n, 4), which stay.
+
+    Of a power of two Lemire's method refuses nothing: the upper 31 of the word's lower 32 bits.
+    """
+    words = np.empty(len(states), dtype=np.uint64)
+    _first_words(np.ascontiguousarray(states), words)
+    return ((words & _LOW32) >> _1).astype(np.int64)
 
 
 def _require(states: States, rows: NDArray[np.int64], out: NDArray[np.float64]) -> None:

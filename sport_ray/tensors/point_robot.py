@@ -8,7 +8,7 @@ GPU one Triton kernel does the whole step.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -126,12 +126,12 @@ class PointRobot:
         return self._kernels.start(self.robots, mask, starts)
 
     def reset_from(
-        self, mask: Tensor, generators: Sequence[np.random.Generator]
+        self, mask: Tensor, generators: Callable[[], Sequence[np.random.Generator]]
     ) -> tuple[Tensor, Tensor]:
-        """As ``reset``, each drawn from its own generator, as the simulator draws scenarios."""
+        """As ``reset``, each from its own generator as the simulator's scenarios are, if needed."""
         starts = self._fixed
         if starts is None:
-            starts = starts_from(self.settings, mask, generators)
+            starts = starts_from(self.settings, mask, generators())
         return self._kernels.start(self.robots, mask, starts)
 
     def step(self, actions: Tensor) -> TensorStep:

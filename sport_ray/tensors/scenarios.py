@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import gymnasium
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from sport_ray.envs.faults import EnvironmentFault, is_ours_to_heed, what_happened
 from sport_ray.envs.spaces import as_action
@@ -65,7 +66,7 @@ class TensorScenarios:
         self._steps[slots] = 0
         device = environment.device
         chosen, given = torch.from_numpy(mask).to(device), torch.from_numpy(seeds).to(device)
-        observation, signals = self._call(
+        observation, signals = self.called(
             lambda: require_starts(environment, environment.reset(chosen, given))
         )
         if signals.dtype == torch.bool:
@@ -87,7 +88,7 @@ class TensorScenarios:
             )
         control[slots] = given
         moved = torch.from_numpy(control).to(environment.device)
-        step = self._call(lambda: require_step(environment, environment.step(moved)))
+        step = self.called(lambda: require_step(environment, environment.step(moved)))
         seen, told = floats(step.observation)[slots], floats(step.signals)[slots]
         reward = floats(step.reward)[slots]
         self._require_right(slots, seen, told, reward)
@@ -106,7 +107,21 @@ class TensorScenarios:
         if close is not None:
             close()
 
-    def _call(self, act: Any) -> Any:
+    def refuse(
+        self, scenario: int, steps: int, observation: Tensor, signals: Tensor, reward: Tensor | None
+    ) -> NoReturn:
+        """Name what is wrong with one scenario's numbers (1, O), (1, K), (1,).
+
+        Raises:
+            EnvironmentFault: always.
+        """
+        self._scenarios[0], self._steps[0] = scenario, steps
+        given = None if reward is None else floats(reward)
+        self._require_right(np.array([0]), floats(observation), floats(signals), given)
+        raise self._fault("a number is wrong on its device alone", 0)
+
+    def called(self, act: Any) -> Any:
+        """What the environment gives; whatever it raises, as a fault of the environment."""
         try:
             return act()
         except BaseException as error:

@@ -68,6 +68,12 @@ class Gaussian(Shifts):
         drawn: Array = mean + std * noise
         return drawn
 
+    def sample_tensor(self, noise: Tensor) -> Tensor:
+        """Mean + std · noise."""
+        if noise.is_cuda:
+            return self.mean.double() + self.std.double() * noise
+        return super().sample_tensor(noise)
+
     def log_prob(self, action: Tensor) -> Tensor:
         """Log N(a; mean, diag(std²)), nats; from (a − mean)/std, so that no std is squared."""
         z = (action - self.mean) / self.std
@@ -88,6 +94,15 @@ class Gaussian(Shifts):
         log_std, far, near = self._terms(base, action)
         total: Array = (log_std + far - near).sum(axis=-1)
         return total
+
+    def log_ratio_tensor(self, base: Gaussian, action: Tensor) -> Tensor:
+        """As :meth:`log_ratio`."""
+        if not action.is_cuda:
+            return super().log_ratio_tensor(base, action)
+        mean, std, mean_base, std_base = (x.double() for x in (*self.parts, *base.parts))
+        far = 0.5 * ((action - mean_base) / std_base).square()
+        near = 0.5 * ((action - mean) / std).square()
+        return (torch.log(std_base / std) + far - near).sum(dim=-1)
 
     def log_ratio_above(self, base: Gaussian, action: Array) -> Array:
         """The log ratio and more than its rounding error; exactly 0 at the base."""

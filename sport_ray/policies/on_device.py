@@ -1,0 +1,92 @@
+"""A frozen policy on a device: base and task in scenarios that run on tensors."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sport_ray.families import Distribution
+from sport_ray.policies.frozen import FrozenGaussian
+
+BLOCK = 32_768
+"""Rows of a forward pass on a GPU, always: matrix kernels are chosen by the shape, so a row does
+not depend on how many others there are. Of a small batch the rest is padding."""
+
+
+class DevicePolicy:
+    """The policy of a :class:`FrozenGaussian` at observations on a device.
+
+    Evaluated in float64, from observations rounded to float32, and rounded to float32 last. On a
+    CPU it is the frozen policy itself. A GPU sums in another order, so that about one number in
+    10⁸ is rounded otherwise: a policy of its own, equal but for last bits
+    (``Distribution.agrees``). On one device a row has the same numbers in every batch.
+    """
+
+    def __init__(self, policy: FrozenGaussian, device: torch.device) -> None:
+        self.policy = policy
+        self.device = device
+        self._blocks = None if device.type == "cpu" else _Blocks(policy, device)
+
+    def distribution(self, observation: Tensor) -> Distribution:
+        """What it draws from at observations (n, O): float32 numbers in float64 tensors.
+
+        Raises:
+            UserError: what ``FrozenGaussian.distribution`` refuses.
+        """
+        if self._blocks is None:
+            found = self.policy.distribution(observation.numpy())
+            return type(found)(*found.parts)
+        numbers = self._blocks.numbers(observation)
+        family = self.policy.spec.family
+        chosen = family.from_parameters(numbers)
+        if not bool((chosen.valid() & torch.isfinite(observation.float()).all(-1)).all()):
+            self.policy.distribution(observation.cpu().numpy())  # says which, and why
+            raise ArithmeticError(f"the policy's numbers are not finite on {self.device} alone")
+        return chosen
+
+
+class _Blocks:
+    """The network's passes over blocks of one shape, captured once as a CUDA graph."""
+
+    def __init__(self, policy: FrozenGaussian, device: torch.device) -> None:
+        self._network = copy.deepcopy(policy.network).to(device)
+        size = policy.spec.observation_size
+        self._input = torch.zeros((BLOCK, size), dtype=torch.float64, device=device)
+        self._graph: Any = None
+        self._output = self._pass()
+        if device.type == "cuda":
+            self._capture()
+
+    def numbers(self, observation: Tensor) -> Tensor:
+        """Numbers of the distributions (n, P), float64 tensors of float32 numbers."""
+        count = len(observation)
+        found = observation.new_empty((count, self._output.shape[1]), dtype=torch.float64)
+        rounded = observation.float()
+        for first in range(0, count, BLOCK):
+            rows = min(BLOCK, count - first)
+            self._input[:rows] = rounded[first : first + rows]
+            if self._graph is None:
+                self._output = self._pass()
+            else:
+                self._graph.replay()
+            found[first : first + rows] = self._output[:rows]
+        return found
+
+    def _pass(self) -> Tensor:
+        with torch.no_grad():
+            return self._network(self._input).parameters.float()
+
+    def _capture(self) -> None:
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(3):  # what libraries set up on first use must not be captured
+                self._pass()
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self._output = self._pass()
+        self._graph = graph

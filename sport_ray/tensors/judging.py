@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sport_ray.properties import NEVER, parse_property
 from sport_ray.properties.on_device import judge
-from sport_ray.rollouts.environment import ScenarioEnvironment
+from sport_ray.rollouts.slots import ScenarioEnvironment
 from sport_ray.rollouts.judging import Finished, Judge
 from sport_ray.rollouts.outcomes import Outcomes
 from sport_ray.rollouts.scenarios import ScenarioPlan
@@ -80,7 +80,8 @@ def outcomes_of(
 def _on_host(
     plan: ScenarioPlan, environment: ScenarioEnvironment, portion: Portion, tally: Tally
 ) -> Outcomes:
-    judged = Judge(plan, environment, len(portion.length), tally)
+    most = len(portion.length)
+    judged = Judge(plan.property, plan.horizon, plan.env_id, environment, most, tally)
     judged.add(
         Finished(
             index=portion.index,

@@ -21,7 +21,7 @@ from sport_ray.experiments.sweep.cell import Cell
 from sport_ray.experiments.sweep.on_device import cell_scenarios
 from sport_ray.experiments.task_policies.task import counts_steps, mixed_seed
 from sport_ray.properties import NEVER, parse_property
-from sport_ray.rollouts import Behaviour, Outcomes, ScenarioPlan, Tally, run_scenarios
+from sport_ray.rollouts import Behaviour, Outcomes, ScenarioPlan, Tally
 from sport_ray.rollouts.behaviour import Step
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 from sport_ray.rollouts.scenarios import run_chosen

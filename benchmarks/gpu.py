@@ -10,10 +10,14 @@ CPU (with TRITON_INTERPRET=1), for a look at small numbers.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
+import traceback
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -238,6 +242,44 @@ def check_scenarios(place: torch.device, behaviours: dict[str, Behaviour], count
         require(same.startswith("0 rows"), "a scenario depends on its batch")
 
 
+def check_few_steps(place: torch.device, behaviour: Behaviour, count: int) -> None:
+    """How far apart the robots are after a few steps, before the servo makes more of it."""
+    for steps in (1, 2, 5, 10):
+        short = PLAN.model_copy(update={"horizon": steps, "environment_horizon": PLAN.horizon})
+        cpu = run_scenarios(short, behaviour, 0, count)
+        here = run_tensor_scenarios(short, behaviour, 0, count, device=place)
+        far = np.abs(cpu.total_reward - here.total_reward)
+        say(
+            f"after {steps} steps, rewards (m) against the CPU's",
+            f"median {np.median(far):.1e}, 99% {np.quantile(far, 0.99):.1e}, most {far.max():.1e}",
+        )
+
+
+def _violations_on_cpu(portion: tuple[str, int, int]) -> int:
+    torch.set_num_threads(1)
+    name, first, count = portion
+    return run_scenarios(PLAN, policies()[name], first, count).num_violations(PLAN.horizon)
+
+
+def check_law(place: torch.device, behaviours: dict[str, Behaviour], count: int) -> None:
+    """Whether violations are as frequent as on the CPU: other scenarios, so independent ones."""
+    workers = os.cpu_count() or 1
+    for name, behaviour in behaviours.items():
+        size = -(-count // workers)
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            portions = [(name, count + size * i, size) for i in range(workers)]
+            on_cpu = sum(pool.map(_violations_on_cpu, portions))
+        table = run_tensor_scenarios(PLAN, behaviour, 0, count, device=place)
+        here, there = table.num_violations(PLAN.horizon) / count, on_cpu / (size * workers)
+        mean = 0.5 * (here + there)
+        z = (here - there) / np.sqrt(mean * (1.0 - mean) * (1.0 / count + 1.0 / (size * workers)))
+        say(
+            f"{name}: violations in {count:,} each, here and CPU",
+            f"{here:.6f}, {there:.6f}, z = {z:+.2f}",
+        )
+        require(abs(z) < 4.0, "violations are not as frequent as on the CPU")
+
+
 def time_scenarios(place: torch.device, behaviours: dict[str, Behaviour], count: int) -> None:
     """Scenarios a second: tables alone, and counted with digests."""
     portion = min(count, portion_size(PLAN, place))
@@ -297,6 +339,7 @@ def main() -> int:
     parser.add_argument("--checked", type=int, default=20_000)
     parser.add_argument("--compared", type=int, default=10_000)
     parser.add_argument("--scenarios", type=float, default=1e7)
+    parser.add_argument("--law", type=float, default=1e6, help="scenarios, on all cores")
     parser.add_argument("--profile", action="store_true")
     given = parser.parse_args()
     place = torch.device(given.device)
@@ -314,7 +357,9 @@ def main() -> int:
         lambda: check_streams(place, given.checked),
         lambda: check_policy(place, base.base, 10 * given.checked),
         lambda: check_scenarios(place, behaviours, given.compared),
+        lambda: check_few_steps(place, behaviours["base"], given.compared),
         lambda: time_scenarios(place, behaviours, int(given.scenarios)),
+        lambda: check_law(place, behaviours, int(given.law)),
     ]
     if given.profile:
         steps += [lambda b=one: profile(place, b) for one in behaviours.values()]
@@ -324,8 +369,6 @@ def main() -> int:
             step()
         except Exception as error:  # the other steps are worth their device time
             require(False, f"{type(error).__name__}: {error}"[:2000])
-            import traceback
-
             traceback.print_exc()
         print(f"  [{time.perf_counter() - start:.1f} s]", flush=True)
     print(f"\non {card}:")

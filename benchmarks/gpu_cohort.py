@@ -22,6 +22,7 @@ from sport_ray.families.gaussian.arrays import max_log_ratio_arrays
 from sport_ray.policies.network import GaussianNetwork
 from sport_ray.policies.store import load_policy
 from sport_ray.projected_ppo.cohort.cell import Cell
+from sport_ray.projected_ppo.cohort.device import graphs
 from sport_ray.projected_ppo.cohort.device.cohort import DeviceCohort
 from sport_ray.projected_ppo.cohort.device.plan import Plan
 
@@ -192,7 +193,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=30_000, help="of each cell, with one copy")
     parser.add_argument("--base-steps", type=int, default=120_000, help="with 32 copies; 0: none")
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--no-graphs", action="store_true", help="without CUDA graphs")
     given = parser.parse_args()
+    graphs.ENABLED = not given.no_graphs
     device = torch.device(given.device)
     torch.set_num_threads(1)
     if device.type == "cuda":

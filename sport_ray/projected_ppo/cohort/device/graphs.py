@@ -10,6 +10,9 @@ import torch
 _FIRST = 2
 """Calls before the capture: Triton compiles and libraries set themselves up on first use."""
 
+ENABLED = True
+"""False calls everything as it is, to look for errors or to measure what graphs are worth."""
+
 
 class Captured:
     """An action on tensors of fixed places; on a GPU it is captured once and then replayed.
@@ -21,7 +24,7 @@ class Captured:
     def __init__(self, action: Callable[[], None], device: torch.device) -> None:
         self._action = action
         self._calls = 0
-        self._on_gpu = device.type == "cuda"
+        self._on_gpu = device.type == "cuda" and ENABLED
         self._graph: Any = None
 
     def __call__(self) -> None:

@@ -145,7 +145,9 @@ def train(
         flush=True,
     )
     require(excess <= 0.0, f"{name}: a stored ratio is above its limit")
-    require(not errors, f"{name}: {len(errors)} cells failed, first {next(iter(errors.items()), '')}")
+    require(
+        not errors, f"{name}: {len(errors)} cells failed, first {next(iter(errors.items()), '')}"
+    )
     require(last < first, f"{name}: cells with room did not get faster")
     if profile:
         profiled(cohort, device)

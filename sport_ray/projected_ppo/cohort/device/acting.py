@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -53,7 +54,9 @@ class Policies:
         self.normalizer = normalizer_on(self.spec, device)
         free = torch.tensor([isinstance(cell.constraint, Unconstrained) for cell in cells])
         self.any_free, self.any_held = bool(free.any()), not bool(free.all())
-        limits = [0.0 if f else c.constraint.log_ratio_limit for f, c in zip(free, cells, strict=True)]
+        limits = [
+            0.0 if f else c.constraint.log_ratio_limit for f, c in zip(free, cells, strict=True)
+        ]
         self.limits = torch.tensor(limits, dtype=torch.float64, device=device)
         """log α of each cell, nats; 0 of one without a constraint, which is not projected."""
         self.free = free.to(device)
@@ -64,6 +67,16 @@ class Policies:
             assert base is not None
             self._base = copy.deepcopy(FrozenGaussian(base).network).to(device)
             self._base._normalizer = normalizer_on(base.spec, device)
+
+    def base_fingerprint(self) -> str:
+        """sha256 of the base's weights as they are on the device."""
+        if self._base is None:
+            return ""
+        hasher = hashlib.sha256()
+        for name, value in self._base.state_dict().items():
+            hasher.update(name.encode())
+            hasher.update(value.cpu().numpy().tobytes())
+        return hasher.hexdigest()
 
     def normalized(self, observation: Tensor) -> Tensor:
         """What the first layer of a task policy or critic sees."""

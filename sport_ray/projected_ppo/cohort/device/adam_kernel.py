@@ -38,9 +38,7 @@ def _step(weights, mean, square, gradient, numbers, size, block: tl.constexpr):
         tl.store(weights + place, w, mask=live)
 
 
-def step(
-    weights: Tensor, mean: Tensor, square: Tensor, gradient: Tensor, numbers: Tensor
-) -> None:
+def step(weights: Tensor, mean: Tensor, square: Tensor, gradient: Tensor, numbers: Tensor) -> None:
     """All (K, P) float32, contiguous; numbers (K, 4): scale, rate, 1/bias, on (above 0)."""
     cells, size = weights.shape
     _step[(-(-size // _BLOCK), cells)](

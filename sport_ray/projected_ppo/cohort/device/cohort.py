@@ -60,7 +60,7 @@ class DeviceCohort:
         for index, cell in enumerate(self.cells):
             self.actors.put(index, cell.start.body, cell.start.of_the_head())
         with torch.no_grad():
-            policies = Policies(self.cells, plan.copies, base, self.actors, place)
+            policies = self.policies = Policies(self.cells, plan.copies, base, self.actors, place)
             self._feed = Feed(self.cells, plan, spec.family, spec.action_size, place)
             self._health = Health(len(self.cells), place)
             self.rollout = Rollout(
@@ -138,6 +138,10 @@ class DeviceCohort:
         network = blank_network(self.cells[cell].start.spec)
         self.actors.take(cell, network.body, network.of_the_head())
         return network
+
+    def base_fingerprint(self) -> str:
+        """As ``FrozenGaussian.fingerprint``, of the weights on the device; "" without a base."""
+        return self.policies.base_fingerprint()
 
     def close(self) -> None:
         """Let go of the environment, if it can be closed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sport_ray.constraints import Constraint, RatioConstraint, Unconstrained
@@ -68,14 +68,22 @@ def why_not_on_device(config: ProjectedPPOConfig) -> str | None:
 
     The same for all configurations of one ``cohort_key`` but for their constraints.
     """
-    from sport_ray.projected_ppo.cohort.sharing import _task, why_alone
-    from sport_ray.tensors.registry import tensor_factory
+    from sport_ray.projected_ppo.cohort.sharing import why_alone
 
     if (reason := why_alone(config)) is not None:
         return reason
     assert config.constraint is not None
-    if not is_stateless(config.constraint):
-        return f"the constraint {config.constraint.name!r} has no form on a device yet"
+    return why_not_together(config, [config.constraint])
+
+
+def why_not_together(config: ProjectedPPOConfig, constraints: Iterable[Constraint]) -> str | None:
+    """As :func:`why_not_on_device`, for cells with these constraints that share the rest."""
+    from sport_ray.projected_ppo.cohort.sharing import _task
+    from sport_ray.tensors.registry import tensor_factory
+
+    for constraint in constraints:
+        if not is_stateless(constraint):
+            return f"the constraint {constraint.name!r} has no form on a device yet"
     if config.num_env_runners > 1:
         return f"it has {config.num_env_runners} runners, a device has one"
     env_id, kwargs = _task(config)

@@ -23,7 +23,9 @@ class Record:
     before and after each step, never that of a reset; ends: 0, 1 terminated, 2 truncated.
     """
 
-    def __init__(self, plan: Plan, slots: int, observations: int, actions: int, device: torch.device) -> None:
+    def __init__(
+        self, plan: Plan, slots: int, observations: int, actions: int, device: torch.device
+    ) -> None:
         def room(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
             return torch.zeros((plan.steps, slots, *shape), dtype=dtype, device=device)
 

@@ -154,7 +154,8 @@ def _on_cpu(
     if bool(good.all()):
         return project_kl(*rows, limits)
     found = torch.full_like(mean, torch.nan), torch.full_like(std, torch.nan)
-    solved = project_kl(*(one[good] for one in rows), limits[good])
+    part_rows = base_mean[good], base_std[good], mean[good], std[good]
+    solved = project_kl(*part_rows, limits[good])
     for whole, part in zip(found, solved, strict=True):
         whole[good] = part
     return found

@@ -24,7 +24,8 @@ class DeviceAdam:
 
     def norms(self) -> Tensor:
         """Each gradient's Euclidean norm, (K,) float64."""
-        return torch.linalg.vector_norm(self._gradient, dim=1, dtype=torch.float64)
+        found: Tensor = torch.linalg.vector_norm(self._gradient, dim=1, dtype=torch.float64)
+        return found
 
     def step(self, norms: Tensor, on: Tensor) -> None:
         """One step of the networks ``on`` (K,) bool; nothing of the others changes by a bit."""

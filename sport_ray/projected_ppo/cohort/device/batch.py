@@ -147,11 +147,14 @@ class Batches:
     def _by_cell(self, column: Tensor) -> Tensor:
         """(T, K·n, …) as (K, T·n, …)."""
         apart = column.unflatten(1, (len(self.whole), self._plan.copies))
-        return apart.transpose(0, 1).flatten(1, 2)
+        found: Tensor = apart.transpose(0, 1).flatten(1, 2)
+        return found
 
     def _by_time(self, column: Tensor) -> Tensor:
         """(K, T·n) as (T, K, n) float64."""
-        return column.double().unflatten(1, (self._plan.steps, -1)).transpose(0, 1).contiguous()
+        apart = column.double().unflatten(1, (self._plan.steps, -1))
+        found: Tensor = apart.transpose(0, 1).contiguous()
+        return found
 
 
 def rllib_order(ends: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,7 +31,8 @@ class DeviceCohort:
     same batches, losses, clipping and optimisers. Two things differ. An episode's first step
     follows in the wall step after its predecessor's last, where the CPU's environments take a step
     to reset; so a cell meets other noise than there, and its numbers agree in distribution. And
-    sums are the device's: a cell's numbers change in their last bits with its companions.
+    sums are the device's: a cell's numbers change in their last bits with its companions, which
+    worlds that amplify what is small make visible after some steps.
 
     Args:
         cells: what each of them is; their constraints stateless.
@@ -112,7 +114,7 @@ class DeviceCohort:
         known = {
             name: value
             for name, value in zip((*DISTANCES, *STEP_METRICS), rest, strict=True)
-            if value == value  # what is not told of a cell is NaN
+            if not math.isnan(value)  # what is not told of a cell
         }
         return {
             "num_env_steps_sampled_lifetime": int(env_steps),

@@ -49,7 +49,9 @@ class ProjectedPPOCohort(PPO):
         window = self.config.metrics_num_episodes_for_smoothing
         self._tallies = [Tally(window) for _ in self.config.cohort]
         learner: CohortLearner = self.learner_group._learner
-        self._lockstep: DeviceCohort | None = lockstep_of(self.config, learner.learning.device)
+        self._lockstep: DeviceCohort | None = lockstep_of(
+            self.config, self.config.cohort, learner.learning.device, self.config.lockstep
+        )
         self._told: list[Metrics] = [one.result() for one in self._tallies]
         self._sync()
 

@@ -1,7 +1,8 @@
 """Adam's step over the weights of K networks: one pass over memory, a program a piece of one."""
 
 # Triton's language has no types for mypy
-# mypy: allow-untyped-defs, disable-error-code="import-not-found,import-untyped,unused-ignore"
+# mypy: allow-untyped-defs
+# mypy: disable-error-code="import-not-found,import-untyped,untyped-decorator"
 
 from __future__ import annotations
 

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
 
 from sport_ray.errors import UserError
+from sport_ray.projected_ppo.cohort.cell import Cell
 from sport_ray.projected_ppo.cohort.device.cohort import DeviceCohort
 from sport_ray.projected_ppo.cohort.device.plan import Plan, why_not_together
 
 if TYPE_CHECKING:
-    from sport_ray.projected_ppo.cohort.config import ProjectedPPOCohortConfig
+    from sport_ray.projected_ppo.algorithm import ProjectedPPOConfig
 
 
-def lockstep_of(config: ProjectedPPOCohortConfig, device: torch.device) -> DeviceCohort | None:
-    """The cohort on the learner's device; None where its cells learn one after another.
+def lockstep_of(
+    config: ProjectedPPOConfig,
+    cells: Sequence[Cell],
+    device: torch.device,
+    wanted: bool | None,
+) -> DeviceCohort | None:
+    """The cells on the learner's device; None where they learn one after another.
+
+    config: what the cells share. wanted: None means on a GPU, and only where they can.
 
     Raises:
-        UserError: ``lockstep=True`` of cells that cannot.
+        UserError: wanted of cells that cannot.
     """
-    wanted = device.type == "cuda" if config.lockstep is None else config.lockstep
-    if not wanted:
+    if not (device.type == "cuda" if wanted is None else wanted):
         return None
-    reason = why_not_together(config, [cell.constraint for cell in config.cohort])
+    reason = why_not_together(config, [cell.constraint for cell in cells])
     if reason is None:
-        return DeviceCohort(config.cohort, Plan.of(config), config.base, device)
-    if config.lockstep:
+        return DeviceCohort(cells, Plan.of(config), config.base, device)
+    if wanted:
         raise UserError(f"these cells cannot go in lockstep: {reason}; leave lockstep=None")
     return None

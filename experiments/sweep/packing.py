@@ -73,7 +73,7 @@ def pack(study: Study, jobs: Sequence[Job], base: BaseFile, room: Room) -> list[
 
 
 def _groups(study: Study, jobs: list[Job], base: GaussianNetwork, room: Room) -> list[Group]:
-    found: dict[tuple[str, str, int], Group] = {}
+    found: dict[tuple[str, str, int, bool], Group] = {}
     for job in jobs:
         config, env_steps = configuration_of(study, job, base), env_steps_of(study, job)
         if reason := why_alone(config):
@@ -81,7 +81,7 @@ def _groups(study: Study, jobs: list[Job], base: GaussianNetwork, room: Room) ->
                 f"the task policies of {job.kind} cannot be trained in a cohort: {reason}; set "
                 "engine: single"
             )
-        key = (job.kind, cohort_key(config), env_steps)
+        key = (job.kind, cohort_key(config), env_steps, room.together(config))
         if key not in found:
             scenarios = len(job.cells) * study.evaluation.num_scenarios
             found[key] = Group([], room.cells(config), env_steps + SCENARIO * scenarios)

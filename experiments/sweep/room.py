@@ -11,6 +11,7 @@ from sport_ray.experiments.cluster.resources import bundles
 from sport_ray.experiments.config.copies import concurrent_trials
 from sport_ray.experiments.config.study import Study
 from sport_ray.projected_ppo import ProjectedPPOConfig
+from sport_ray.projected_ppo.cohort.device.plan import why_not_on_device
 
 MOST_ON_CPU = 26
 """Cells of a cohort on a CPU, where more fall out of the caches: environment steps a second of a
@@ -47,12 +48,16 @@ class Room(NamedTuple):
 
     def cells(self, config: ProjectedPPOConfig) -> int:
         """How many cells like this one a cohort may have, at least one."""
-        most = MOST_ON_GPU if self.gpu else MOST_ON_CPU
+        most = MOST_ON_GPU if self.together(config) else MOST_ON_CPU
         most = int(min(most, self.memory // cell_bytes(config)))
         if self.copies is not None:
             own = config.num_envs_per_env_runner * max(config.num_env_runners, 1)
             most = min(most, self.copies // own)
         return max(most, 1)
+
+    def together(self, config: ProjectedPPOConfig) -> bool:
+        """Whether such cells go in lockstep on a GPU, where many cost hardly more than few."""
+        return self.gpu and why_not_on_device(config) is None
 
 
 def cell_bytes(config: ProjectedPPOConfig) -> int:

@@ -17,6 +17,8 @@ from ray.rllib.utils.metrics import (
 
 from sport_ray.policies.network import GaussianNetwork, blank_network
 from sport_ray.projected_ppo.cohort.config import ProjectedPPOCohortConfig
+from sport_ray.projected_ppo.cohort.device.cohort import DeviceCohort, Metrics
+from sport_ray.projected_ppo.cohort.device.dispatch import lockstep_of
 from sport_ray.projected_ppo.cohort.environment import Errors
 from sport_ray.projected_ppo.cohort.learner import CELLS, ERRORS, CohortLearner
 from sport_ray.projected_ppo.cohort.rollout import CohortSample
@@ -28,7 +30,9 @@ class ProjectedPPOCohort(PPO):
 
     Given its seed, a cell takes the steps that :class:`~sport_ray.projected_ppo.ProjectedPPO`
     takes with the cell's configuration, and its updates agree but for rounding. A cell that fails
-    ends alone. On a CPU its numbers are the same to the bit whatever the other cells are.
+    ends alone. On a CPU its numbers are the same to the bit whatever the other cells are. On a GPU
+    all cells go in lockstep where they can (``sport_ray.projected_ppo.cohort.device``): the same
+    algorithm, with other draws.
     """
 
     config: ProjectedPPOCohortConfig
@@ -44,6 +48,11 @@ class ProjectedPPOCohort(PPO):
         super().setup(config)
         window = self.config.metrics_num_episodes_for_smoothing
         self._tallies = [Tally(window) for _ in self.config.cohort]
+        learner: CohortLearner = self.learner_group._learner
+        self._lockstep: DeviceCohort | None = lockstep_of(
+            self.config, self.config.cohort, learner.learning.device, self.config.lockstep
+        )
+        self._told: list[Metrics] = [one.result() for one in self._tallies]
         self._sync()
 
     def training_step(self) -> None:
@@ -52,6 +61,9 @@ class ProjectedPPOCohort(PPO):
         Raises:
             Exception: the first cell's error, once all cells have failed.
         """
+        if self._lockstep is not None:
+            self._step_together(self._lockstep)
+            return
         with self.metrics.log_time((TIMERS, ENV_RUNNER_SAMPLING_TIMER)):
             samples = self._sample()
             self._tally(samples)
@@ -67,6 +79,24 @@ class ProjectedPPOCohort(PPO):
             raise self._errors[min(self._errors)]
         with self.metrics.log_time((TIMERS, SYNCH_WORKER_WEIGHTS_TIMER)):
             self._sync()
+
+    def _step_together(self, lockstep: DeviceCohort) -> None:
+        """One iteration of all cells on their device, and what became of them."""
+        before = self._told
+        with self.metrics.log_time((TIMERS, LEARNER_UPDATE_TIMER)):
+            lockstep.iterate()
+            self._told, self._errors = lockstep.results(), lockstep.errors()
+        for name, throughput in (
+            (NUM_ENV_STEPS_SAMPLED_LIFETIME, True),
+            (NUM_EPISODES_LIFETIME, False),
+        ):
+            new = sum(int(one[name] or 0) for one in self._told)
+            new -= sum(int(one[name] or 0) for one in before)
+            self.metrics.log_value(
+                (ENV_RUNNER_RESULTS, name), new, reduce="lifetime_sum", with_throughput=throughput
+            )
+        if len(self._errors) == len(self._told):
+            raise self._errors[min(self._errors)]
 
     def _sample(self) -> list[CohortSample]:
         """What each runner sampled."""
@@ -114,11 +144,14 @@ class ProjectedPPOCohort(PPO):
     def step(self) -> dict[str, Any]:
         """RLlib's result, whose ``"cells"`` is a list of each cell's metrics."""
         result: dict[str, Any] = super().step()
-        result["cells"] = [one.result() for one in self._tallies]
+        together = self._lockstep is not None
+        result["cells"] = self._told if together else [one.result() for one in self._tallies]
         return result
 
     def policy(self, cell: int) -> GaussianNetwork:
         """A copy of the task policy π_task of a cell as it is now, or was when the cell failed."""
+        if self._lockstep is not None:
+            return self._lockstep.policy(cell)
         learner: CohortLearner = self.learner_group._learner
         network = blank_network(learner.learning.spec)
         learner.learning.actors.take(cell, network.body, network.of_the_head())
@@ -134,6 +167,8 @@ class ProjectedPPOCohort(PPO):
         Raises:
             ArithmeticError: runners that hold different ones.
         """
+        if self._lockstep is not None:
+            return self._lockstep.base_fingerprint()
         prints = self.env_runner_group.foreach_env_runner(lambda runner: runner.base_fingerprint())
         if len(set(prints)) != 1:
             raise ArithmeticError(f"workers hold different base policies: {sorted(set(prints))}")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sport_ray.constraints import Constraint
 from sport_ray.policies.network import GaussianNetwork
-from sport_ray.projected_ppo.algorithm import ProjectedPPOConfig
+
+if TYPE_CHECKING:  # a device needs no RLlib
+    from sport_ray.projected_ppo.algorithm import ProjectedPPOConfig
 
 
 @dataclass(frozen=True, eq=False)

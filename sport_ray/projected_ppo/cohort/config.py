@@ -27,6 +27,8 @@ class ProjectedPPOCohortConfig(ProjectedPPOConfig):
             algo_class = ProjectedPPOCohort
         super().__init__(algo_class=algo_class)
         self.cohort: tuple[Cell, ...] = ()
+        self.lockstep: bool | None = None
+        """Whether all cells take each step together, on the learner's device; None: on a GPU."""
 
     def cells(self, configs: Sequence[ProjectedPPOConfig]) -> Self:
         """Set the cells, and with them all that they share.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "SCORES": ".selector",  # which has every score registered
+    "SCORES": ".scores",  # where each is registered
     "Score": ".score",
     "SelectionBehaviour": ".behaviour",
     "Selector": ".selector",

@@ -91,7 +91,8 @@ def max_log_ratio(mean: Numbers, std: Numbers, mean_base: Numbers, std_base: Num
     given = (mean, std, mean_base, std_base)
     if device.holds(given):
         return device.max_log_ratio(given)
-    return torch.as_tensor(max_log_ratio_arrays(*(as_array(x, np.float64) for x in given)))
+    found = torch.as_tensor(max_log_ratio_arrays(*(as_array(x, np.float64) for x in given)))
+    return found.to(mean.device) if isinstance(mean, Tensor) else found
 
 
 def kl_divergence(mean: Tensor, std: Tensor, mean_task: Tensor, std_task: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
-"""Many cells of Projected PPO as one RLlib algorithm."""
+"""Many cells of Projected PPO as one RLlib algorithm, and its configuration."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 from ray.rllib.algorithms.ppo import PPO
 from ray.rllib.utils.metrics import (
@@ -15,14 +16,86 @@ from ray.rllib.utils.metrics import (
     TIMERS,
 )
 
+from sport_ray.errors import UserError
 from sport_ray.policies.network import GaussianNetwork, blank_network
-from sport_ray.projected_ppo.cohort.config import ProjectedPPOCohortConfig
+from sport_ray.projected_ppo.algorithm import ProjectedPPOConfig
+from sport_ray.projected_ppo.cohort.cell import Cell
 from sport_ray.projected_ppo.cohort.device.cohort import DeviceCohort, Metrics
 from sport_ray.projected_ppo.cohort.device.dispatch import lockstep_of
 from sport_ray.projected_ppo.cohort.environment import Errors
 from sport_ray.projected_ppo.cohort.learner import CELLS, ERRORS, CohortLearner
 from sport_ray.projected_ppo.cohort.rollout import CohortSample
+from sport_ray.projected_ppo.cohort.runner import CohortRunner
+from sport_ray.projected_ppo.cohort.sharing import SHARED, cohort_key
 from sport_ray.projected_ppo.cohort.tally import Tally
+
+
+class ProjectedPPOCohortConfig(ProjectedPPOConfig):
+    """Configuration of :class:`ProjectedPPOCohort`: ``.cells([config_0, config_1, …])``.
+
+    Each of them is a :class:`ProjectedPPOConfig`, as the single algorithm takes it: what a cell
+    is *is* its single configuration.
+    """
+
+    def __init__(self, algo_class: type | None = None) -> None:
+        super().__init__(algo_class=algo_class or ProjectedPPOCohort)
+        self.cohort: tuple[Cell, ...] = ()
+        self.lockstep: bool | None = None
+        """Whether all cells take each step together, on the learner's device; None: on a GPU."""
+
+    def cells(self, configs: Sequence[ProjectedPPOConfig]) -> Self:
+        """Set the cells, and with them all that they share.
+
+        Raises:
+            UserError: no cell, one that can be in no cohort, or two that do not share what a
+                cohort must.
+        """
+        if not configs:
+            raise UserError("a cohort needs at least one cell, got none")
+        ready: list[ProjectedPPOConfig] = []
+        first = ""
+        for config in configs:
+            one = config.copy(copy_frozen=False)
+            key = cohort_key(one)
+            if ready and key != first:
+                raise UserError(
+                    f"cell {len(ready)} of the cohort has another base, architecture, environment "
+                    "or batch than cell 0: only cells with the same cohort_key go together"
+                )
+            first = key
+            one.validate()
+            ready.append(one)
+        shared = ready[0]
+        self.cohort = tuple(Cell.of(one) for one in ready)
+        for name in ("base", "task", "constraint", "env", "env_config", *SHARED):
+            setattr(self, name, getattr(shared, name))
+        return self
+
+    def validate(self) -> None:
+        """Refuse what would void the certificate, and a cohort without cells.
+
+        Raises:
+            UserError: no cells.
+        """
+        if not self.cohort:
+            raise UserError("a cohort needs its cells: call .cells([config, …])")
+        self.env_runner_cls = None
+        super().validate()
+        self.env_runner_cls = CohortRunner
+        # There are no connectors whose states runners could share.
+        self.merge_env_runner_states = False
+        self.broadcast_env_runner_states = False
+        self._dont_auto_sync_env_runner_states = True
+
+    def get_default_learner_class(self) -> type[CohortLearner]:
+        """The learner of all cells."""
+        return CohortLearner
+
+    def contexts(self) -> list[dict[str, Any]]:
+        """What each cell's training environments are told."""
+        return [
+            {**self.env_config, "constraint": cell.constraint.to_json()} for cell in self.cohort
+        ]
 
 
 class ProjectedPPOCohort(PPO):

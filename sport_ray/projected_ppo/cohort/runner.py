@@ -97,7 +97,8 @@ class CohortRunner(EnvRunner):
         Raises:
             AssertionError: it did not.
         """
-        assert self._rollout is not None or self.config.num_env_runners
+        if self._rollout is None and not self.config.num_env_runners:
+            raise AssertionError("this runner has no environment")
 
     def stop(self) -> None:
         """Close the environments."""

@@ -5,6 +5,7 @@ A critic is a network with a law of the return for each candidate (``atoms``, ``
 from scenarios of the base (``from_scenarios``, ``critic_data``, ``training``).
 """
 
+from sport_ray.selection.score import SCORES
 from sport_ray.selection.scores.atoms import Atoms
 from sport_ray.selection.scores.critic import Critic
 from sport_ray.selection.scores.critic_data import CriticData
@@ -14,6 +15,7 @@ from sport_ray.selection.scores.task_density import TaskDensity
 from sport_ray.selection.scores.training import CriticOptions, spec_of, train_critic
 
 __all__ = [
+    "SCORES",
     "Atoms",
     "Critic",
     "CriticData",

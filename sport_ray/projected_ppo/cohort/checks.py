@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
+from ray.rllib.core.columns import Columns
 from torch import Tensor
 
 from sport_ray.constraints import Constraint, Unconstrained
 from sport_ray.families import Distribution
+from sport_ray.projected_ppo.module import POLICY_INPUTS
 
 
 def checked(
@@ -29,8 +31,8 @@ def checked(
             raise ArithmeticError(f"the training batch's {name} are not all finite")
     if isinstance(constraint, Unconstrained):
         return {}
-    step = family.from_parameters(columns["action_dist_inputs"])
-    base, task = map(family.from_parameters, columns["policy_inputs"].chunk(2, dim=-1))
+    step = family.from_parameters(columns[Columns.ACTION_DIST_INPUTS])
+    base, task = map(family.from_parameters, columns[POLICY_INPUTS].chunk(2, dim=-1))
     log_ratio = step.max_log_ratio(base)
     within = constraint.within(step, base, limits)
     if not bool(within.all()):

@@ -66,9 +66,10 @@ def autograd_gradient(
     through: the base's parameters (n, P) and the limits of rows; then π is the projection of the
         head's Gaussian onto the cell's constraint.
     """
-    leaf = output.detach().requires_grad_()
-    leaf_own = None if own is None else own.detach().requires_grad_()
-    with torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad():
+        leaf = output.detach().clone().requires_grad_()
+        leaf_own = None if own is None else own.detach().clone().requires_grad_()
+        rows = PolicyRows(*(one.clone() for one in rows))
         task = head.of_block(leaf, {} if leaf_own is None else {"log_std": leaf_own})
         law: Distribution = task
         if through is not None:
@@ -80,11 +81,11 @@ def autograd_gradient(
         kept = torch.min(rows.advantages * ratio, rows.advantages * ratio.clamp(low, high))
         entropy: Tensor = now.entropy()
         loss = (-kept - cell.entropy_coeff * entropy).mean()
-    leaves = [leaf] if leaf_own is None else [leaf, leaf_own]
-    found = torch.autograd.grad(loss, leaves)
-    grad.copy_(found[0])
-    if grad_own is not None:
-        grad_own.copy_(found[1])
+        leaves = [leaf] if leaf_own is None else [leaf, leaf_own]
+        found = torch.autograd.grad(loss, leaves)
+        grad.copy_(found[0])
+        if grad_own is not None:
+            grad_own.copy_(found[1])
     outside = ((ratio - 1.0).abs() > cell.clip_param).float()
     return PolicyLoss(*(one.detach().mean().item() for one in (-kept, entropy, outside)))
 

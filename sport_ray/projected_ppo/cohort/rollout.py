@@ -237,7 +237,8 @@ class Rollout:
 
 
 def _numbers(*parts: Distribution) -> NDArray[np.float32]:
-    found: NDArray[np.float32] = torch.cat([one.parameters for one in parts], dim=-1).numpy()
+    arrays = [part.numpy() for one in parts for part in one.parts]
+    found: NDArray[np.float32] = np.concatenate(arrays, axis=-1)
     return found
 
 

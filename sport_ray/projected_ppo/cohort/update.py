@@ -88,6 +88,11 @@ class Learning:
             ArithmeticError: a stored ratio above the limit, or a number that is not finite.
             ValueError: a reward or a value that is not finite.
         """
+        # Without a graph calls cost less; the projection's gradient needs one.
+        with torch.inference_mode(not self.schedule.through_projection):
+            return self._update(cell, fragments, sampled)
+
+    def _update(self, cell: int, fragments: Sequence[Fragment], sampled: int) -> dict[str, float]:
         own = self.cells[cell]
         columns = training_batch(
             fragments,

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from sport_ray.sources import installed_versions
 
+DEVICE = "device"
+"""Among the versions: the name of the GPU that something ran on, where it was one."""
 PACKAGES = ("sport-ray", "torch", "numpy", "scipy", "numba", "gymnasium", "ray")
 
 

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = (
     "bounds", "families", "properties", "policies", "envs", "certificates", "rollouts",
-    "samplers", "selection",
+    "samplers", "selection", "streams", "tensors",
 )  # fmt: skip
 
 

@@ -31,6 +31,10 @@ FOR_CELLS = ("sport_ray.experiments.sweep.driver", "sport_ray.experiments.sweep.
 """What a process imports that runs cells."""
 
 
+MOST_CPUS = 32
+"""Ray starts a worker for each CPU. On larger machines most would import for nothing."""
+
+
 @contextmanager
 def no_collection() -> Iterator[None]:
     """The garbage collector waits: what imports make stays, and to look through it takes time."""
@@ -82,7 +86,8 @@ def workers_prepare() -> Iterator[None]:
     from ray._private import ray_constants
 
     name = getattr(ray_constants, "WORKER_PROCESS_SETUP_HOOK_ENV_VAR", None)
-    if name is None or not _any_python_finds_this():
+    many = (os.cpu_count() or 1) > MOST_CPUS
+    if name is None or many or not _any_python_finds_this():
         yield
         return
     os.environ[name] = f"{__name__}.{prepare.__name__}"

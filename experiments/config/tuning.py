@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -12,9 +12,6 @@ from sport_ray.errors import UserError
 from sport_ray.experiments.config.axes import checked_axes
 from sport_ray.experiments.config.base import Horizon, Number, Positive, Probability, Section, Seed
 from sport_ray.experiments.config.sections import require_constraint
-
-if TYPE_CHECKING:
-    from sport_ray.experiments.config.study import Study
 
 WHY_ONE = (
     "tuning is at one constraint and one T, since a ranking by performance across α would only "
@@ -78,13 +75,13 @@ class TuningSection(Section):
         return 1 if self.scheduler == "none" else self.reports
 
 
-def require_search(study: Study) -> None:
+def require_search(tuning: TuningSection | None) -> None:
     """Refuse a search algorithm whose package is not installed.
 
     Raises:
         UserError: with what to install.
     """
-    asked = study.tuning is not None and study.tuning.search == "optuna"
+    asked = tuning is not None and tuning.search == "optuna"
     if asked and importlib.util.find_spec("optuna") is None:
         raise UserError(
             "tuning.search = 'optuna', which is not installed: pip install 'sport-ray[tuning]', "

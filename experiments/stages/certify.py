@@ -17,7 +17,7 @@ from sport_ray.certificates.recount import require_counted
 from sport_ray.errors import UserError
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.stages.choose import load_choice
-from sport_ray.experiments.stages.scenarios import stream_scenarios
+from sport_ray.experiments.stages.gpu_worker import runner_of
 from sport_ray.experiments.stages.world import require_sources_unchanged, unchanged_since
 from sport_ray.rollouts import (
     OutcomeTotals,
@@ -68,20 +68,21 @@ def certify(
     portions = {}
     if isinstance(sampling, AnytimeSampling):
         portions["chunk"] = sampling.check_every
-    stream = stream_scenarios(plan, behaviour, sampling.planned, progress=progress, **portions)
-    with OutcomeWriter(folder.outcomes) as writer, closing(stream):
-        for outcomes, counted in stream:
-            totals.add(outcomes)
-            tally.add(counted)
-            writer.add(outcomes)
-            if look is not None:
-                look(totals)
-            if isinstance(sampling, AnytimeSampling):
-                violations = totals.num_violations[sampling.horizon - 1]
-                each = settings.beta / plan.horizon
-                if sampling.verdict(totals.num_scenarios, violations, each) != "go on":
-                    break
-    require_no_memory(plan, behaviour, folder.outcomes)
+    with closing(runner_of(folder.study, plan, behaviour)) as runner:
+        stream = runner.stream(plan, behaviour, sampling.planned, progress=progress, **portions)
+        with OutcomeWriter(folder.outcomes) as writer, closing(stream):
+            for outcomes, counted in stream:
+                totals.add(outcomes)
+                tally.add(counted)
+                writer.add(outcomes)
+                if look is not None:
+                    look(totals)
+                if isinstance(sampling, AnytimeSampling):
+                    violations = totals.num_violations[sampling.horizon - 1]
+                    each = settings.beta / plan.horizon
+                    if sampling.verdict(totals.num_scenarios, violations, each) != "go on":
+                        break
+        require_no_memory(plan, behaviour, folder.outcomes, runner)
     sources = unchanged_since(before, environment_sources(plan.env_id, plan.env_kwargs))
     certificate = build_certificate(
         plan,
@@ -92,7 +93,7 @@ def certify(
         base_digest=base.digest,
         outcomes_file=folder.outcomes.name,
         outcomes_sha256=file_sha256(folder.outcomes),
-        versions=versions(sources.distributions),
+        versions=versions(sources.distributions) | runner.versions,
         code=sources.code,
         choice=choice,
     )

@@ -87,7 +87,7 @@ def sweep_study(context: Context) -> SweepSummary:
 
 def run_study(context: Context) -> SweepSummary:
     """Every stage that is missing, up to the sweep, with one Ray for all."""
-    require_search(context.study)
+    require_search(context.study.tuning)
     require_tracking(context)
     with ray_session(context.address, for_cells=True):
         with no_collection():

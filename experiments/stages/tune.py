@@ -25,7 +25,7 @@ def do_tuning(context: Context, certificate: Certificate) -> Tuning:
         Interrupted: Ctrl-C or SIGTERM; trials that have ended are kept.
     """
     task = tuning_task(context.study, certificate)
-    require_search(context.study)
+    require_search(context.study.tuning)
     found = read_tuning(context.folder, task)
     if found is not None:
         context.console.print("tuned already for these settings")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 from sport_ray.certificates import Certificate
-from sport_ray.certificates.rerun import Runner, require_same_world, sample
+from sport_ray.certificates.rerun import require_same_world, sample
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.study import Study
+from sport_ray.experiments.stages.gpu_worker import gpu_again
 from sport_ray.experiments.sweep.evaluation import evaluation_plan
 from sport_ray.policies.threads import one_thread
 from sport_ray.rollouts import Outcomes, ScenarioPlan, base_behaviour
@@ -16,7 +18,9 @@ from sport_ray.rollouts.repeat import run_in_turn
 from sport_ray.rollouts.workers import run_in_turn_on_ray
 from sport_ray.samplers import BaseFile
 from sport_ray.sources import Sources, changed_sources, entry_modules, installed_versions
-from sport_ray.versions import versions
+from sport_ray.tensors.placing import device_named
+from sport_ray.tensors.running import run_in_turn_on
+from sport_ray.versions import DEVICE, versions
 
 
 def unchanged_since(before: Sources, after: Sources) -> Sources:
@@ -62,7 +66,7 @@ def other_versions(certificate: Certificate) -> str:
     other = [
         f"{name} {value} (here {here[name]})"
         for name, value in certificate.versions.items()
-        if here[name] != value
+        if name != DEVICE and here[name] != value
     ]
     return f"certified with {', '.join(other)}" if other else ""
 
@@ -103,5 +107,19 @@ def require_world(
     def there(plan: ScenarioPlan, scenarios: list[int]) -> Iterable[Outcomes]:
         return run_in_turn_on_ray(plan, behaviour, scenarios)
 
-    run: Runner = there if on_ray else here
-    return require_same_world(sample(table), plans, run)
+    name = certificate.versions.get(DEVICE)
+    if name is None:
+        return require_same_world(sample(table), plans, there if on_ray else here)
+    if not on_ray:
+        device = device_named(name)
+
+        def on_device(plan: ScenarioPlan, scenarios: list[int]) -> Iterable[Outcomes]:
+            return run_in_turn_on([(plan, scenarios)], behaviour, device)
+
+        return require_same_world(sample(table), plans, on_device)
+    with closing(gpu_again(study, name)) as gpu:
+
+        def on_gpu(plan: ScenarioPlan, scenarios: list[int]) -> Iterable[Outcomes]:
+            return gpu.in_turn([(plan, scenarios)], behaviour)
+
+        return require_same_world(sample(table), plans, on_gpu)

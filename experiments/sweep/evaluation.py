@@ -18,9 +18,10 @@ from sport_ray.certificates.promise import promised
 from sport_ray.experiments.config.environment import deployment_kwargs, perturbation, world_factor
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.cell import Cell
+from sport_ray.experiments.sweep.on_device import cell_scenarios
 from sport_ray.experiments.task_policies.task import counts_steps, mixed_seed
 from sport_ray.properties import NEVER, parse_property
-from sport_ray.rollouts import Behaviour, Outcomes, ScenarioPlan, Tally, run_scenarios
+from sport_ray.rollouts import Behaviour, Outcomes, ScenarioPlan, Tally
 from sport_ray.rollouts.behaviour import Step
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 from sport_ray.rollouts.scenarios import run_chosen
@@ -97,7 +98,7 @@ def evaluate_cell(
     samples = Samples(cell.horizon)
     count = study.evaluation.num_scenarios
     tally = Tally()
-    outcomes = run_scenarios(plan, behaviour, 0, count, observer=samples, tally=tally)
+    outcomes = cell_scenarios(study, plan, behaviour, count, samples, SAMPLED_SCENARIOS, tally)
     tally.require_complete(count)
     free = task_steps(plan, behaviour, outcomes)
     samples.save(samples_path, scene(plan), free)

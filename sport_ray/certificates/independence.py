@@ -6,8 +6,10 @@ instances live through a few episodes each, and a deployed one lives through tho
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -30,13 +32,49 @@ SLOTS = 7
 """Scenarios repeated side by side, in another company than they had."""
 
 
-def require_no_memory(plan: ScenarioPlan, behaviour: Behaviour, table: Path) -> None:
+class Again(Protocol):
+    """How scenarios are run again: where the table was made, since bits are compared."""
+
+    def in_turn(
+        self, parts: Sequence[tuple[ScenarioPlan, Sequence[int]]], behaviour: Behaviour
+    ) -> Iterable[Outcomes]:
+        """The row of each scenario, one after the other on one instance."""
+        ...
+
+    def beside(
+        self, plan: ScenarioPlan, behaviour: Behaviour, first: int, count: int, slots: int
+    ) -> Outcomes:
+        """The table of scenarios that run side by side."""
+        ...
+
+
+class AgainHere:
+    """In this process, on arrays."""
+
+    def in_turn(
+        self, parts: Sequence[tuple[ScenarioPlan, Sequence[int]]], behaviour: Behaviour
+    ) -> Iterable[Outcomes]:
+        """The row of each scenario."""
+        with closing(parts[0][0].environment(1)) as environment:
+            for plan, scenarios in parts:
+                yield from run_in_turn(plan, behaviour, scenarios, environment)
+
+    def beside(
+        self, plan: ScenarioPlan, behaviour: Behaviour, first: int, count: int, slots: int
+    ) -> Outcomes:
+        """The table."""
+        return run_scenarios(plan, behaviour, first, count, slots=slots)
+
+
+def require_no_memory(
+    plan: ScenarioPlan, behaviour: Behaviour, table: Path, again: Again | None = None
+) -> None:
     """Repeat scenarios of a table on an instance that has lived long: they must be the same rows.
 
     One instance lives through LIVED episodes (of the table; where that has fewer, of other seeds
     first), then through at most 20 chosen ones, forwards and backwards. All of the table's are
     compared to the bit. Then NEIGHBOURS others run side by side. At most 160 episodes in all,
-    whatever the number of scenarios.
+    whatever the number of scenarios. again: default in this process.
 
     Raises:
         UserError: other rows; the table is of no use.
@@ -46,16 +84,15 @@ def require_no_memory(plan: ScenarioPlan, behaviour: Behaviour, table: Path) -> 
     stranger = plan.model_copy(update={"purpose": "age"})
     order = [*lives, *chosen, *reversed(chosen)]
     was = read_rows(table, order)
-    with closing(plan.environment(1)) as environment:
-        strangers = range(LIVED - len(lives))
-        for _ in run_in_turn(stranger, behaviour, strangers, environment):
-            pass
-        rows = run_in_turn(plan, behaviour, order, environment)
-        for age, row in enumerate(rows, start=len(strangers)):
+    again = again or AgainHere()
+    strangers = range(LIVED - len(lives))
+    rows = again.in_turn([(stranger, strangers), (plan, order)], behaviour)
+    for age, row in enumerate(rows):
+        if age >= len(strangers):
             where = f"on an instance that had lived through {age} other episodes"
             _compare(plan, row, was, where)
     first = max(count - NEIGHBOURS, 0)
-    beside = run_scenarios(plan, behaviour, first, count - first, slots=SLOTS)
+    beside = again.beside(plan, behaviour, first, count - first, SLOTS)
     was = read_rows(table, range(first, count))
     for at in range(beside.num_scenarios):
         _compare(plan, beside.rows(slice(at, at + 1)), was, f"beside up to {SLOTS - 1} others")

@@ -15,6 +15,7 @@ from sport_ray.errors import UserError
 from sport_ray.rollouts import Outcomes, ScenarioPlan, base_behaviour, run_scenarios
 from sport_ray.rollouts.table_file import num_rows, read_rows
 from sport_ray.samplers import BaseFile
+from sport_ray.versions import DEVICE
 
 BLOCK = 50
 """Scenarios run again in one piece; the pieces are drawn at random from the table."""
@@ -43,10 +44,16 @@ def run_again(
     """
     behaviour = base_behaviour(base, run_module=True)  # the caller has asked
     plan = certified_plan(certificate)
+    device = _device_of(certificate)
     differ: list[int] = []
     done = 0
     for first, count in _blocks(certificate.num_scenarios, wanted):
-        fresh = run_scenarios(plan, behaviour, first, count)
+        if device is None:
+            fresh = run_scenarios(plan, behaviour, first, count)
+        else:
+            from sport_ray.tensors.running import run_tensor_scenarios
+
+            fresh = run_tensor_scenarios(plan, behaviour, first, count, device=device)
         certified = read_rows(table, range(first, first + count))
         for at in range(count):
             row = slice(at, at + 1)
@@ -61,6 +68,23 @@ def run_again(
             "on another processor or with other versions the last bits may differ"
         )
     return f"{done} scenarios run again from their seeds gave the same rows, to the bit"
+
+
+def _device_of(certificate: Certificate) -> str | None:
+    """The device that the scenarios ran on; None for the ordinary path.
+
+    Raises:
+        CheckFailed: it is not here.
+    """
+    name = certificate.versions.get(DEVICE)
+    if name is None:
+        return None
+    from sport_ray.tensors.placing import device_named
+
+    try:
+        return device_named(name)
+    except UserError as error:
+        raise CheckFailed(str(error)) from None
 
 
 Runner = Callable[[ScenarioPlan, list[int]], Iterable[Outcomes]]

@@ -15,7 +15,7 @@ from sport_ray.errors import UserError
 from sport_ray.samplers import BaseFile, SamplerFile, read_base
 from sport_ray.samplers.base_file import SAMPLER
 from sport_ray.sources import OURS, changed_sources, installed_versions, is_named, own_digest
-from sport_ray.versions import versions
+from sport_ray.versions import DEVICE, versions
 
 OF_TABLE = ("table file", "table rows", "numbers", "rerun")
 
@@ -176,7 +176,8 @@ def _code(certificate: Certificate) -> Check:
 def _versions(certificate: Certificate) -> Check:
     """Informative: with other versions a number may differ in its last digits."""
     here = installed_versions(certificate.versions) | versions()
-    other = {k: v for k, v in certificate.versions.items() if here.get(k) != v}
+    told = {k: v for k, v in certificate.versions.items() if k != DEVICE}
+    other = {k: v for k, v in told.items() if here.get(k) != v}
     if not other:
         return Check("versions", True, "made with the versions that are installed here")
     listed = ", ".join(f"{name} {value}" for name, value in other.items())

@@ -77,7 +77,8 @@ class _Blocks:
 
     def _pass(self) -> Tensor:
         with torch.no_grad():
-            return self._network(self._input).parameters.float()
+            found: Tensor = self._network(self._input).parameters.float()
+        return found
 
     def _capture(self) -> None:
         side = torch.cuda.Stream()

@@ -1,9 +1,9 @@
-"""The environment as scenarios need it: slots that each hold one episode, stepped together."""
+"""The environments that scenarios run in: the array simulator, gymnasium's, tensors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -12,58 +12,12 @@ from numpy.typing import NDArray
 from sport_ray.envs.faults import telling_what_failed
 from sport_ray.envs.making import horizon_arguments, make_copies
 from sport_ray.envs.stepping import Stepping
+from sport_ray.rollouts.slots import ScenarioEnvironment, Slots, Transition
 from sport_ray.tensors.registry import is_tensor_environment
 
-Slots = NDArray[np.int64]
 POINT_REACH_AVOID = "sport_ray/PointReachAvoid-v0"
 _TRACES = 2**18
 """Steps of traces held before fewer scenarios run side by side."""
-
-
-class Transition(NamedTuple):
-    """What a step of m slots gives: (m, O), (m, K), the rest (m,)."""
-
-    observation: NDArray[np.float64]
-    signals: NDArray[np.float64]
-    reward: NDArray[np.float64]
-    terminated: NDArray[np.bool_]  # the episode is over: there is nothing more to happen
-    truncated: NDArray[np.bool_]  # the environment goes no further, although more could happen
-
-
-class ScenarioEnvironment(Protocol):
-    """A fixed number of slots; what happens in one never depends on the others."""
-
-    signal_names: tuple[str, ...]
-    action_space: gymnasium.spaces.Space[Any]
-
-    @property
-    def boolean_signals(self) -> frozenset[str]:
-        """The signals that are given as Booleans, as far as was seen."""
-        ...
-
-    def reset(
-        self,
-        slots: Slots,
-        generators: Sequence[np.random.Generator],
-        scenarios: Sequence[int] | None = None,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Start an episode in each slot; observations (m, O) and signals (m, K).
-
-        scenarios: their numbers, for messages alone.
-        """
-        ...
-
-    def step(self, slots: Slots, actions: NDArray[np.float64]) -> Transition:
-        """One step with actions (m, A) as the policy's action mapping gives them."""
-        ...
-
-    def poses(self, slots: Slots) -> NDArray[np.float64] | None:
-        """(x, y, heading) per slot where the environment has them, else None."""
-        ...
-
-    def close(self) -> None:
-        """Let go of what the environment holds."""
-        ...
 
 
 class PointReachAvoidScenarios:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.properties import NEVER, parse_property
-from sport_ray.rollouts.environment import ScenarioEnvironment
 from sport_ray.rollouts.outcomes import Outcomes, pack_verdicts
+from sport_ray.rollouts.slots import ScenarioEnvironment
 from sport_ray.rollouts.tally import ScenarioAborted, Tally
 
 Array = NDArray[np.float64]

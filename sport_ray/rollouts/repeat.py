@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 
 from sport_ray.rollouts.behaviour import Behaviour
-from sport_ray.rollouts.environment import ScenarioEnvironment
 from sport_ray.rollouts.outcomes import Outcomes
 from sport_ray.rollouts.scenarios import ScenarioPlan, run_scenarios
+from sport_ray.rollouts.slots import ScenarioEnvironment
 
 
 def run_in_turn(

@@ -14,13 +14,13 @@ from sport_ray.errors import UserError
 from sport_ray.properties import parse_property
 from sport_ray.rollouts.behaviour import Behaviour, Step
 from sport_ray.rollouts.environment import (
-    ScenarioEnvironment,
     make_scenario_environment,
     usual_slots,
 )
 from sport_ray.rollouts.judging import Finished, Judge
 from sport_ray.rollouts.outcomes import Outcomes
 from sport_ray.rollouts.seeding import Purpose, ScenarioStreams
+from sport_ray.rollouts.slots import ScenarioEnvironment
 from sport_ray.rollouts.tally import Tally
 
 

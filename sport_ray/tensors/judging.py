@@ -11,11 +11,11 @@ from torch import Tensor
 
 from sport_ray.properties import NEVER, parse_property
 from sport_ray.properties.on_device import judge
-from sport_ray.rollouts.environment import ScenarioEnvironment
 from sport_ray.rollouts.judging import Finished, Judge
 from sport_ray.rollouts.outcomes import Outcomes
 from sport_ray.rollouts.scenarios import ScenarioPlan
 from sport_ray.rollouts.signal_kinds import Kind, SignalKinds
+from sport_ray.rollouts.slots import ScenarioEnvironment
 from sport_ray.rollouts.tally import ScenarioAborted, Tally
 
 
@@ -37,7 +37,9 @@ class Portion:
     furthest: Tensor
 
     @classmethod
-    def empty(cls, first: int, count: int, horizon: int, signals: int, device: torch.device) -> Portion:
+    def empty(
+        cls, first: int, count: int, horizon: int, signals: int, device: torch.device
+    ) -> Portion:
         """Before their first step."""
 
         def zeros(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -46,7 +48,7 @@ class Portion:
         return cls(
             first,
             zeros(count, dtype=torch.int64),
-            torch.full((horizon + 1, count, signals), torch.nan, dtype=torch.float64, device=device),
+            zeros(horizon + 1, count, signals).fill_(torch.nan),
             zeros(count, dtype=torch.bool),
             zeros(count),
             zeros(count, 5),
@@ -78,7 +80,8 @@ def outcomes_of(
 def _on_host(
     plan: ScenarioPlan, environment: ScenarioEnvironment, portion: Portion, tally: Tally
 ) -> Outcomes:
-    judged = Judge(plan, environment, len(portion.length), tally)
+    most = len(portion.length)
+    judged = Judge(plan.property, plan.horizon, plan.env_id, environment, most, tally)
     judged.add(
         Finished(
             index=portion.index,

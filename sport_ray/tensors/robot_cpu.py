@@ -13,8 +13,8 @@ from sport_ray.envs.layouts import GOAL_RADIUS, HAZARD_RADIUS
 from sport_ray.envs.observation import OBSERVATION_SIZE, observe
 from sport_ray.envs.simulator import GUIDANCE
 from sport_ray.tensors.environment import TensorStep
-from sport_ray.tensors.point_robot import Robots
 from sport_ray.tensors.robot_starts import Starts
+from sport_ray.tensors.robot_state import Robots
 
 Floats = NDArray[np.float64]
 

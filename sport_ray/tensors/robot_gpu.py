@@ -31,8 +31,8 @@ from sport_ray.envs.observation import (
 )
 from sport_ray.envs.simulator import GUIDANCE
 from sport_ray.tensors.environment import TensorStep
-from sport_ray.tensors.point_robot import Robots
 from sport_ray.tensors.robot_starts import Starts
+from sport_ray.tensors.robot_state import Robots
 
 triton: Any = importlib.import_module("triton")
 tl: Any = importlib.import_module("triton.language")

@@ -7,7 +7,7 @@ differ in last bits; what that does to a table is measured in docs/performance.m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, cast
 
@@ -115,6 +115,24 @@ def stream_tensor_scenarios(
             yield outcomes, counted
 
 
+def run_in_turn_on(
+    parts: Sequence[tuple[ScenarioPlan, Sequence[int]]],
+    behaviour: Behaviour,
+    device: str | torch.device,
+) -> Iterator[Outcomes]:
+    """The row of each scenario, one after the other on one instance, which so grows old.
+
+    parts: plans of one environment, each with its scenarios; one may come more than once.
+
+    Raises:
+        what ``run_tensor_scenarios`` raises.
+    """
+    with closing(TensorRunner(parts[0][0], behaviour, torch.device(device), 1)) as runner:
+        for plan, scenarios in parts:
+            for scenario in scenarios:
+                yield runner.table(plan, scenario, 1, Tally())
+
+
 def _portions(
     plan: ScenarioPlan,
     behaviour: Behaviour,
@@ -127,20 +145,47 @@ def _portions(
         raise ValueError(
             f"first must be at least 0, count and slots at least 1, got {first}, {count}, {slots}"
         )
-    if not can_run(plan, behaviour):
-        raise ValueError(f"{plan.env_id} with {type(behaviour).__name__} cannot run on tensors")
-    kwargs = {**plan.env_kwargs, "device": str(device)}
-    limit = plan.environment_horizon or plan.horizon
-    with closing(TensorScenarios(slots, plan.env_id, kwargs, limit)) as environment:
-        columns = plan.signal_columns(environment)
-        behaviour.action_mapping.require_fits(plan.env_id, environment.action_space)
-        acting = Acting(behaviour, device)
+    with closing(TensorRunner(plan, behaviour, device, slots)) as runner:
         for start in range(first, first + count, slots):
             tally = Tally()
-            run = _Run(plan, acting, environment, columns, start, min(slots, first + count - start))
-            outcomes = run.table(tally)
-            tally.require_counts(outcomes.num_scenarios)
-            yield outcomes, tally
+            yield runner.table(plan, start, min(slots, first + count - start), tally), tally
+
+
+class TensorRunner:
+    """An environment and a behaviour on a device, for one portion of scenarios after another.
+
+    Raises:
+        ValueError: a behaviour that this cannot run.
+        UserError: an environment that cannot be made or does not fit the plan.
+    """
+
+    def __init__(
+        self, plan: ScenarioPlan, behaviour: Behaviour, device: torch.device, slots: int
+    ) -> None:
+        if not can_run(plan, behaviour):
+            raise ValueError(f"{plan.env_id} with {type(behaviour).__name__} cannot run on tensors")
+        kwargs = {**plan.env_kwargs, "device": str(device)}
+        limit = plan.environment_horizon or plan.horizon
+        self._environment = TensorScenarios(slots, plan.env_id, kwargs, limit)
+        try:
+            plan.signal_columns(self._environment)
+            behaviour.action_mapping.require_fits(plan.env_id, self._environment.action_space)
+            self._acting = Acting(behaviour, device)
+        except BaseException:
+            self.close()
+            raise
+
+    def table(self, plan: ScenarioPlan, first: int, count: int, tally: Tally) -> Outcomes:
+        """Scenarios ``first`` … of a plan of this environment, one in each of ``count`` slots."""
+        columns = plan.signal_columns(self._environment)
+        run = _Run(plan, self._acting, self._environment, columns, first, count)
+        outcomes = run.table(tally)
+        tally.require_counts(count)
+        return outcomes
+
+    def close(self) -> None:
+        """Close the environment."""
+        self._environment.close()
 
 
 class _Run:
@@ -212,7 +257,9 @@ class _Run:
         found[: self.count] = first_integers(seeded(self.plan.root_seed, purpose, indices)[0])
         return torch.from_numpy(found).to(self.device)
 
-    def _step(self, observation: Tensor, state: Array, live: Tensor) -> tuple[Tensor, Array, Tensor]:
+    def _step(
+        self, observation: Tensor, state: Array, live: Tensor
+    ) -> tuple[Tensor, Array, Tensor]:
         """One step of the live scenarios (m,): their observations (m, O) and budgets after it."""
         acting, portion = self.acting, self.portion
         laws = acting.laws(observation, state)

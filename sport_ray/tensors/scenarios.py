@@ -14,7 +14,7 @@ from torch import Tensor
 from sport_ray.envs.faults import EnvironmentFault, is_ours_to_heed, what_happened
 from sport_ray.envs.spaces import as_action
 from sport_ray.errors import UserError
-from sport_ray.rollouts.environment import Slots, Transition
+from sport_ray.rollouts.slots import Slots, Transition
 from sport_ray.tensors.episode_seeds import drawn_seed
 from sport_ray.tensors.reading import (
     flags,

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from sport_ray.comparators.presa.behaviours import Acting
 from sport_ray.policies.network import PolicySpec
 from sport_ray.properties import NEVER, parse_property
-from sport_ray.rollouts.environment import ScenarioEnvironment
 from sport_ray.rollouts.scenarios import ScenarioPlan
 from sport_ray.rollouts.seeding import scenario_generators
+from sport_ray.rollouts.slots import ScenarioEnvironment
 
 Array = NDArray[np.float64]
 

@@ -90,7 +90,7 @@ def _log1p_minus(x):
     return tl.where(u == 1.0, -x, tl.log(u) * (x / (1.0 - u)))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows", "child"])
 def seed_kernel(indices, states, rows, pool, child, threads: tl.constexpr):
     """States (n, 4) of child ``child`` of scenarios ``indices`` (n,) int64, below 2³².
 
@@ -131,7 +131,7 @@ def seed_kernel(indices, states, rows, pool, child, threads: tl.constexpr):
     tl.store(states + 4 * row + 3, inc_low.to(tl.int64, bitcast=True), mask=there)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows", "size"])
 def normal_kernel(states, chosen, out, rows, size, tables, tail, threads: tl.constexpr):
     """Normal numbers (m, size) from the streams ``chosen`` (m,) of states (n, 4), which move on.
 

@@ -140,10 +140,10 @@ def test_a_horizon_beyond_the_environments_own_is_told(line_behaviour) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(running, "TensorScenarios", Short)
-        with pytest.raises(ScenarioAborted, match="was cut off by .* after 3 of 15 steps"):
+        with pytest.raises(ScenarioAborted, match=r"was cut off by .* after 3 of 15 steps"):
             run_tensor_scenarios(asked, line_behaviour, 0, 30, device="cpu")
         patch.setattr(judging, "_on_host", judging._on_device)
-        with pytest.raises(ScenarioAborted, match="was cut off by .* after 3 of 15 steps"):
+        with pytest.raises(ScenarioAborted, match=r"was cut off by .* after 3 of 15 steps"):
             run_tensor_scenarios(asked, line_behaviour, 0, 30, device="cpu")
 
 
@@ -193,9 +193,7 @@ def test_judging_on_a_device_gives_the_same_columns(base, line_behaviour, monkey
         table = run_scenarios(asked, behaviour, 0, 70, tally=wanted)
         with monkeypatch.context() as patch:
             patch.setattr(judging, "_on_host", judging._on_device)
-            again = run_tensor_scenarios(
-                asked, behaviour, 0, 70, device="cpu", slots=32, tally=got
-            )
+            again = run_tensor_scenarios(asked, behaviour, 0, 70, device="cpu", slots=32, tally=got)
         require_equal(again, table)
         assert got == wanted
         assert got.signals == wanted.signals
@@ -230,11 +228,9 @@ def test_an_iterator_ahead_hands_on_items_and_errors() -> None:
             closed.set()
 
     assert list(ahead(items(False))) == [0, 1, 2]
-    taken = []
+    broken, taken = ahead(items(True)), []
     with pytest.raises(UserError, match="the fourth"):
-        for item in ahead(items(True)):
-            taken.append(item)
-    assert taken == [0, 1, 2]
+        taken.extend(next(broken) for _ in range(4))
     closed.clear()
     early = ahead(items(False))
     assert next(early) == 0

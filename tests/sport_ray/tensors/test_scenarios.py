@@ -12,7 +12,11 @@ import pytest
 from sport_ray.errors import UserError
 from sport_ray.policies import FrozenGaussian
 from sport_ray.rollouts import BaseBehaviour, Outcomes, ScenarioPlan, Tally, run_scenarios
-from sport_ray.rollouts.environment import GymnasiumScenarios, make_scenario_environment
+from sport_ray.rollouts.environment import (
+    GymnasiumScenarios,
+    make_scenario_environment,
+    usual_slots,
+)
 from sport_ray.tensors import PointRobot, register_tensor_environment
 from sport_ray.tensors.scenarios import TensorScenarios
 from tests.sport_ray.tensors.line import LINE, LINE_GYM
@@ -98,6 +102,13 @@ def test_poses_are_there_if_the_environment_has_them():
     assert line.poses(slots) is None
     line.close()
     assert line.environment.closed
+
+
+def test_as_many_run_side_by_side_as_robots():
+    for horizon in (20, 100, 100_000):
+        wanted = usual_slots("sport_ray/PointReachAvoid-v0", horizon)
+        assert usual_slots(LINE, horizon) == wanted >= usual_slots("Pendulum-v1", horizon)
+    assert usual_slots(LINE, 20) > usual_slots("Pendulum-v1", 20)
 
 
 def test_an_id_with_a_gymnasium_form_keeps_it():

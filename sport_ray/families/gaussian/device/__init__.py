@@ -37,7 +37,8 @@ def project(
     if _any((~torch.isfinite(found.ratio)).any()):
         from sport_ray.families.gaussian.projection import project_kl
 
-        project_kl(*_on_host(inputs), _limit_on_host(log_alpha))
+        m, s, mt, st = _on_host(inputs)
+        project_kl(m, s, mt, st, _limit_on_host(log_alpha))
         raise AssertionError("the device refused arguments that the host takes")
     if keep:  # torch may change its tensors in place before the backward pass
         rows = [x.clone() for x in rows]
@@ -75,7 +76,8 @@ def project_mean_shift(inputs: Sequence[Any], radius: Any, single: bool) -> tupl
     if _any(torch.isnan(found).any()):
         from sport_ray.families.gaussian.mean_shift import project_mean_shift as of_host
 
-        of_host(*_on_host(inputs), _limit_on_host(radius))
+        m, s, mt = _on_host(inputs)
+        of_host(m, s, mt, _limit_on_host(radius))
         raise AssertionError("the device refused arguments that the host takes")
     return found.reshape(shape), rows[1].clone().reshape(shape)
 

@@ -1,7 +1,7 @@
 """The projection of a tile of rows: read, solve, round inwards, check, write."""
 
 # Triton's language has no types for mypy
-# mypy: allow-untyped-defs, disable-error-code="import-not-found,import-untyped,unused-ignore"
+# mypy: ignore-errors
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def free_share(mt, st, m, s, slack):
     return tl.where((st <= s) | (mt != m), 1.0, bent)
 
 
-@jit
+# Compiling takes seconds: once for all numbers of rows.
+@jit(do_not_specialize=["rows", "dims", "limit_stride"])
 def project_rows(mean_base, std_base, mean_task, std_task, limits, out_mean, out_std, out_ratio,
                  out_lam, out_w, rows, dims, limit_stride, single: tl.constexpr,
                  keep: tl.constexpr, tall: tl.constexpr, wide: tl.constexpr):  # fmt: skip

@@ -5,7 +5,7 @@ A pair is returned only if its evaluated ratio is ≤ log_alpha − err, with th
 """
 
 # Triton's language has no types for mypy
-# mypy: allow-untyped-defs, disable-error-code="import-not-found,import-untyped,unused-ignore"
+# mypy: ignore-errors
 
 from __future__ import annotations
 

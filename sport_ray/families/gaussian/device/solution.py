@@ -6,7 +6,7 @@ promise: ``rounding`` checks what comes of it.
 """
 
 # Triton's language has no types for mypy
-# mypy: allow-untyped-defs, disable-error-code="import-not-found,import-untyped,unused-ignore"
+# mypy: ignore-errors
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ only numbers that float32 represents stand there.
 """
 
 # Triton's language has no types for mypy
-# mypy: allow-untyped-defs, disable-error-code="import-not-found,import-untyped,unused-ignore"
+# mypy: ignore-errors
 
 from __future__ import annotations
 

@@ -72,10 +72,10 @@ def test_a_gradient_that_is_not_finite_is_told(rollout, cell):
     fragment = rollout([config]).sample(40).fragments[0]
     cohort = ProjectedPPOCohortConfig().cells([config]).cohort
     learning = Learning(cohort, cohort[0].start.spec, Schedule(20, 1, True, False))
-    before = learning.actors.flat.clone()
+    before = learning.critics.flat.clone()
     with pytest.raises(ArithmeticError, match="the gradient of critic is not finite"):
         learning.update(0, [fragment], 40)
-    assert (learning.actors.flat == before).all()
+    assert (learning.critics.flat == before).all()
 
 
 def test_an_observation_that_is_not_finite_fails_its_cell_alone(rollout, cell):

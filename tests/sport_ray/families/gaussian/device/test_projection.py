@@ -66,9 +66,11 @@ def test_the_promises(kind: str, dims: int, single: bool, place: torch.device) -
     none = limit == 0.0
     assert np.array_equal(mean[none], m[none])
     assert np.array_equal(std[none], s[none])
-    # As near as the compiled projection comes; 1e-12 is rounding of the divergence itself.
+    # As near as the compiled projection comes; 1e-12 is rounding of the divergence itself. Of
+    # float32's coarse numbers a last bit of a GPU's logarithm may choose others.
     best = project_kl_arrays(*problem, out_float32=single)[:2]
-    assert (_kl(mean, std, mt, st) <= _kl(*best, mt, st) * (1.0 + 1e-9) + 1e-12).all()
+    near = 1e-3 if single and place.type == "cuda" else 1e-9
+    assert (_kl(mean, std, mt, st) <= _kl(*best, mt, st) * (1.0 + near) + 1e-12).all()
 
 
 @pytest.mark.parametrize("kind", ["ordinary", "close", "far base", "saturated"])

@@ -221,6 +221,12 @@ class ProjectedPPOCohort(PPO):
         result["cells"] = self._told if together else [one.result() for one in self._tallies]
         return result
 
+    def cleanup(self) -> None:
+        """Let go of what was built."""
+        if getattr(self, "_lockstep", None) is not None:
+            self._lockstep.close()  # type: ignore[union-attr]
+        super().cleanup()
+
     def policy(self, cell: int) -> GaussianNetwork:
         """A copy of the task policy π_task of a cell as it is now, or was when the cell failed."""
         if self._lockstep is not None:

@@ -1,8 +1,7 @@
 """Adam's step over the weights of K networks: one pass over memory, a program a piece of one."""
 
 # Triton's language has no types for mypy
-# mypy: allow-untyped-defs
-# mypy: disable-error-code="import-not-found,import-untyped,untyped-decorator"
+# mypy: disable-error-code="import-not-found,import-untyped,untyped-decorator,no-untyped-def"
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ $(INSTALLED): pyproject.toml
 	$(PIP_INSTALL) -e ".[test]"
 	@touch $@
 
-run: $(INSTALLED) ## the quickstart study, to its report: about five minutes on two cores
+run: $(INSTALLED) ## the quickstart study, to its report: about two minutes on two cores
 	$(BIN)/sport-ray run experiments/studies/quickstart.yaml
 
 test: lint site ## lint, the site, then the tests that CI runs, fast ones first

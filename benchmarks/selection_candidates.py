@@ -21,7 +21,7 @@ from sport_ray.certificates import load_certificate
 from sport_ray.constraints import Constraint, constraint_class
 from sport_ray.experiments.config.study import load_study
 from sport_ray.experiments.results.folder import StudyFolder
-from sport_ray.experiments.sweep.evaluation import evaluation_plan, run_on_through_violations
+from sport_ray.experiments.sweep.evaluation import evaluation_plan, through_violations
 from sport_ray.experiments.task_policies._critic import lesson_of, options_of
 from sport_ray.experiments.task_policies.critic import CriticSection
 from sport_ray.random_streams import stream
@@ -77,8 +77,7 @@ def main() -> None:
         name: constraint_class(name).for_target(evidence, asked.eps_max, trained=True)
         for name in ("ratio", "pathwise")
     }
-    alone = run_on_through_violations(plan, base_behaviour(base), asked.scenarios)
-    assert alone is not None
+    alone = run_scenarios(through_violations(plan), base_behaviour(base), 0, asked.scenarios)
     print(f"base {alone.length.mean():.3f} steps; ε_max = {asked.eps_max}, T = {horizon}")
     print("| critic | M | saved, ratio | violations | saved, budget | violations | µs a step |")
     print("| -- | -- | -- | -- | -- | -- | -- |")
@@ -93,8 +92,7 @@ def main() -> None:
                 behaviour = SelectionBehaviour(
                     sampler, Selector(count, Critic(network)), constraint
                 )
-                free = run_on_through_violations(plan, behaviour, asked.scenarios)
-                assert free is not None
+                free = run_scenarios(through_violations(plan), behaviour, 0, asked.scenarios)
                 judged = run_scenarios(plan, behaviour, 0, asked.scenarios)
                 saved = alone.length.mean() - free.length.mean()
                 row += [f"{saved:.3f}", f"{judged.num_violations(horizon) / asked.scenarios:.4f}"]

@@ -16,7 +16,7 @@ from rich.console import Console
 from sport_ray.tracking.console import PlainConsole
 
 if TYPE_CHECKING:
-    from sport_ray.experiments.stages.steps import Context
+    from sport_ray.experiments.stages.context import Context
 
 WIDTH = 100
 
@@ -52,7 +52,7 @@ def at_work(context: Context) -> Iterator[Context]:
             for a study's own error.
     """
     from sport_ray.experiments.cluster.signals import TERMINATED, Terminated
-    from sport_ray.experiments.stages.steps import Interrupted
+    from sport_ray.experiments.stages.context import Interrupted
 
     try:
         with torch_as_found():

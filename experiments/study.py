@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # Ray and torch take seconds: each method loads what it needs
     from sport_ray.experiments.config.study import Study as Settings
     from sport_ray.experiments.results.folder import StudyFolder
     from sport_ray.experiments.results.status import Status
-    from sport_ray.experiments.stages.steps import Context
+    from sport_ray.experiments.stages.context import Context
     from sport_ray.experiments.sweep.driver import SweepSummary
     from sport_ray.experiments.tuning.record import Tuning
 
@@ -286,7 +286,7 @@ class Study:
         return StudyFolder(self.results_dir, self.settings, self._text)
 
     def _at_work(self) -> AbstractContextManager[Context]:
-        from sport_ray.experiments.stages.steps import Context
+        from sport_ray.experiments.stages.context import Context
 
         return at_work(
             Context(self.settings, self.source, self._folder(), self.console, self.address)

@@ -1,4 +1,4 @@
-"""Names of a package that are imported on first use, so that the package itself is cheap."""
+"""Names and modules that are imported on first use, so that who mentions them stays cheap."""
 
 from __future__ import annotations
 
@@ -19,3 +19,16 @@ def names_from(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
         return getattr(import_module(homes[name], package), name)
 
     return getattr_
+
+
+class Later:
+    """A module that is imported when one of its names is first asked for.
+
+    For what takes long and is not always used: ``special = Later("scipy.special")``.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(import_module(self._name), attribute)

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = (
     "bounds", "families", "properties", "policies", "envs", "certificates", "rollouts",
-    "samplers", "selection", "tensors",
+    "samplers", "selection", "streams", "tensors",
 )  # fmt: skip
 
 
@@ -85,6 +85,7 @@ OF_GAUSSIANS = {
     "sport_ray/adapters": "other libraries' policies are Gaussians",
     "sport_ray/bounds": "theorems about Gaussians, and the world's noise",
     "sport_ray/envs": "the world's noise",
+    "sport_ray/projected_ppo/cohort/device": "Gaussians of all cells in a device's tensors",
     "experiments/config/environment.py": "the world's noise",
     "experiments/config/sections.py": "the world's noise",
     "sport_ray/comparators/presa/behaviours.py": "a Gaussian around a direction that is steered in",

@@ -35,7 +35,7 @@ from sport_ray.tracking.console import PlainConsole, say
 from sport_ray.tracking.mlflow.uris import mask_text
 
 if TYPE_CHECKING:  # Ray and torch take seconds: a mistake in a study is told before
-    from sport_ray.experiments.stages.steps import Context
+    from sport_ray.experiments.stages.context import Context
 
 
 class _Commands(TyperGroup):
@@ -75,7 +75,7 @@ def _context(study_path: Path, results: Path | None, address: str | None = None)
 
     study_path = study_file(study_path)
     study = load_study(study_path)
-    from sport_ray.experiments.stages.steps import Context
+    from sport_ray.experiments.stages.context import Context
 
     folder = StudyFolder(results or Path("results") / study.name, study)
     return Context(study, study_path, folder, PlainConsole(), address)

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import logging
 import os
+import random
 import secrets
 import socket
 import stat
@@ -17,6 +18,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sport_ray.errors import UserError
+from sport_ray.experiments.cluster.imports import (
+    BESIDE_RAY,
+    importing,
+    no_collection,
+    workers_prepare,
+)
 
 QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -24,9 +31,19 @@ QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "PL_DISABLE_FORK": "1",  # see actors_in_any_worker
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "PYTHONWARNINGS": "ignore::DeprecationWarning",
 }
+
+
+_started: list[bool] = []
+"""Of the session that is open: whether Ray was started here."""
+
+
+def started_here() -> bool:
+    """Whether this process started the Ray that it uses, with ``QUIET`` as its environment."""
+    return bool(_started) and _started[0]
 
 
 def quiet_ray() -> None:
@@ -69,6 +86,80 @@ def _on_loopback() -> Iterator[None]:
         yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+@contextmanager
+def _without_watchers() -> Iterator[None]:
+    """Ray starts no process that only watches: autoscaler's monitor, log monitor, usage statistics.
+
+    Each imports Ray, and the start waits for the last one. Nobody would read what they say: there
+    is nothing to scale here, no dashboard is asked for, and logs are not sent to the driver.
+    """
+    from ray._private.node import Node
+
+    def start_nothing(*_: object, **__: object) -> None:
+        return
+
+    watchers = ("start_monitor", "start_log_monitor", "start_api_server")
+    before = {name: getattr(Node, name) for name in watchers if hasattr(Node, name)}
+    for name in before:
+        setattr(Node, name, start_nothing)
+    try:
+        yield
+    finally:
+        for name, method in before.items():
+            setattr(Node, name, method)
+
+
+@contextmanager
+def _sooner() -> Iterator[None]:
+    """Ray starts with what is needed, and waits for nobody."""
+    with _without_watchers(), _ports_ahead():
+        yield
+
+
+@contextmanager
+def _ports_ahead() -> Iterator[None]:
+    """Ray's agents are told where to listen, so that its start does not wait until they say.
+
+    They import Ray for a second first. The ports are free now, and outside the range from which
+    the system gives ports that nobody asked for.
+    """
+    from ray._private.parameter import RayParams
+
+    before = RayParams.__init__
+
+    def told(params: RayParams, *args: object, **options: object) -> None:
+        before(params, *args, **options)
+        for name, port in zip(_AGENTS, _free_ports(len(_AGENTS)), strict=False):
+            setattr(params, name, port)
+
+    RayParams.__init__ = told
+    try:
+        yield
+    finally:
+        RayParams.__init__ = before
+
+
+_AGENTS = (
+    "dashboard_agent_listen_port",
+    "metrics_agent_port",
+    "metrics_export_port",
+    "runtime_env_agent_port",
+)
+_PORTS = range(20_000, 32_000)
+
+
+def _free_ports(count: int) -> list[int]:
+    """Different ports of loopback on which nothing listens."""
+    found: list[int] = []
+    for port in random.SystemRandom().sample(_PORTS, 100 * count):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            break
+    return found
 
 
 def keep_token_private() -> None:
@@ -134,8 +225,12 @@ def _collect(patience: float = 5.0) -> None:
 
 
 @contextmanager
-def ray_session(address: str | None = None, num_cpus: int | None = None) -> Iterator[None]:
+def ray_session(
+    address: str | None = None, num_cpus: int | None = None, *, for_cells: bool = False
+) -> Iterator[None]:
     """Ray for the length of a stage; one that is already running in this process is left alone.
+
+    for_cells: workers that are started here import what cells need before there are any.
 
     Without an address (nor ``RAY_ADDRESS``) Ray starts on this machine, as large as the machine,
     and listens on loopback alone. Other users of the machine are kept out by token authentication
@@ -151,7 +246,8 @@ def ray_session(address: str | None = None, num_cpus: int | None = None) -> Iter
         require_answer(address)
     warnings.filterwarnings("ignore", category=DeprecationWarning, module="ray")
     warnings.filterwarnings("ignore", category=FutureWarning, module="ray")
-    import ray
+    with no_collection():
+        import ray
 
     quiet_ray()
     if ray.is_initialized():
@@ -162,7 +258,8 @@ def ray_session(address: str | None = None, num_cpus: int | None = None) -> Iter
         keep_token_private()
         if address is None:
             # "local": without it Ray joins whatever cluster runs on this machine.
-            with _on_loopback():
+            preparing = workers_prepare() if for_cells else contextlib.nullcontext()
+            with _on_loopback(), _sooner(), preparing, importing(BESIDE_RAY):
                 ray.init(
                     address="local",
                     num_cpus=num_cpus,
@@ -174,8 +271,10 @@ def ray_session(address: str | None = None, num_cpus: int | None = None) -> Iter
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(f"Ray at {address or 'this machine'} does not start: {reason}") from None
+    _started.append(address is None)
     try:
         yield
     finally:
+        _started.clear()
         with _no_collection_elsewhere():
             ray.shutdown()

@@ -138,6 +138,7 @@ Arguments = Annotated[dict[str, Any], BeforeValidator(_arguments)]
 """Keyword arguments of an environment, as JSON has them."""
 Keywords = Annotated[dict[str, Any], BeforeValidator(_keywords)]
 """Keyword arguments of something else, as JSON has them."""
+Engine = Literal["auto", "cohort", "single"]
 Method = Literal["projected_ppo", "projected_at_deployment"]
 METHODS: tuple[Method, ...] = ("projected_ppo", "projected_at_deployment")
 

@@ -248,14 +248,14 @@ class DeploymentSection(Section):
 
 
 class ResourcesSection(Section):
-    """What one cell asks for."""
+    """What one cell asks for, or a whole cohort of cells."""
 
     cpus_per_cell: Positive = 1
-    """CPUs of a cell's own process."""
+    """CPUs of a cell's, or a cohort's, own process."""
     env_runners_per_cell: Natural = 0
     """Processes, with a CPU each, that collect experience; 0: the cell's own does."""
     gpus_per_cell: NonNegative = 0.0
-    """GPU of a cell's learner, one or a share of it."""
+    """GPU of a cell's, or a cohort's, learner, one or a share of it."""
     wait_for_nodes_seconds: NonNegative = 0.0
     """How long a sweep waits for a node that can hold a cell, where a cluster grows."""
 

@@ -21,7 +21,7 @@ from pydantic import (
 from sport_ray.constraints import Constraint, Unconstrained
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.axes import restricted, with_values
-from sport_ray.experiments.config.base import Keywords, Name, Section, plain
+from sport_ray.experiments.config.base import Engine, Keywords, Name, Section, plain
 from sport_ray.experiments.config.copies import require_copies
 from sport_ray.experiments.config.mistakes import explained
 from sport_ray.experiments.config.sections import (
@@ -77,6 +77,9 @@ class Study(Section):
     """How the base is certified."""
     sweep: SweepSection
     """The grid of cells."""
+    engine: Engine = "auto"
+    """What trains by PPO: many cells as one batch, one run a cell, or (auto) the first where it
+    can."""
     training: TrainingSection = TrainingSection()
     """How task policies are trained under the constraint."""
     unconstrained_training: PPOSection | None = None
@@ -86,7 +89,7 @@ class Study(Section):
     deployment: DeploymentSection | None = None
     """The world in which policies will run, where it is not the certificate's."""
     resources: ResourcesSection = ResourcesSection()
-    """What one cell asks of Ray."""
+    """What one cell, or one cohort, asks of Ray."""
     tracking: TrackingSection = TrackingSection()
     """MLflow, and published numbers."""
     tuning: TuningSection | None = None
@@ -137,6 +140,17 @@ class Study(Section):
                     f"{name} is about PPO's parameters, and task_policies names no source by "
                     f"PPO ({', '.join(by_ppo)}): remove one"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _cohorts(self) -> Study:
+        if self.engine == "cohort":
+            for name in self.sources:
+                if reason := SOURCES[name]().why_alone:
+                    raise ValueError(
+                        f"engine = 'cohort', and the task policies of {name} cannot be trained in "
+                        f"a cohort: {reason}; leave engine out, or take auto"
+                    )
         return self
 
     @model_serializer(mode="wrap")

@@ -12,10 +12,10 @@ from sport_ray.experiments.config.base import Section
 from sport_ray.experiments.config.mistakes import did_you_mean, explained, require_different, shown
 from sport_ray.experiments.task_policies import SOURCES
 from sport_ray.experiments.task_policies.source import NoSettings
-from sport_ray.samplers import BaseFile
 
 if TYPE_CHECKING:
     from sport_ray.experiments.task_policies.task import Task
+    from sport_ray.samplers import BaseFile
 
 
 def checked_sources(given: Any) -> dict[str, Section]:

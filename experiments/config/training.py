@@ -20,7 +20,7 @@ from sport_ray.experiments.config.base import (
     Steps,
     Whole,
 )
-from sport_ray.policies.network import MOST_LAYERS, WIDEST
+from sport_ray.policies.limits import MOST_LAYERS, WIDEST
 
 Width = Annotated[int, Whole, Field(ge=1, le=WIDEST)]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from sport_ray.constraints import RatioConstraint
+from sport_ray.errors import UserError
 from sport_ray.experiments.config.axes import checked_axes
 from sport_ray.experiments.config.base import Horizon, Number, Positive, Probability, Section, Seed
 from sport_ray.experiments.config.sections import require_constraint
@@ -71,3 +73,17 @@ class TuningSection(Section):
     def judgements(self) -> int:
         """How often a trial is judged: at its end, and before only where somebody stops it."""
         return 1 if self.scheduler == "none" else self.reports
+
+
+def require_search(tuning: TuningSection | None) -> None:
+    """Refuse a search algorithm whose package is not installed.
+
+    Raises:
+        UserError: with what to install.
+    """
+    asked = tuning is not None and tuning.search == "optuna"
+    if asked and importlib.util.find_spec("optuna") is None:
+        raise UserError(
+            "tuning.search = 'optuna', which is not installed: pip install 'sport-ray[tuning]', "
+            "or set it to random"
+        )

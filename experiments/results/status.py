@@ -213,6 +213,8 @@ def _estimate(
         for job in {entry["job"] for entry in at_work.values()}:
             cells = [cell for cell, entry in at_work.items() if entry["job"] == job]
             spent = (now - datetime.fromisoformat(at_work[cells[0]]["time"])).total_seconds()
+            # What a cohort has spent on those of its cells that have ended is not in the work.
+            spent -= sum(float(one["seconds"]) for one in finished if one.get("job") == job)
             expected = sum(median.get(kinds.get(cell, ""), overall) for cell in cells)
             work -= min(max(spent, 0.0), expected)
         status.seconds_left = round(work / _concurrency(own), 1)

@@ -13,8 +13,8 @@ from sport_ray.certificates.independence import AgainHere
 from sport_ray.errors import UserError
 from sport_ray.experiments.cluster.resources import require_resources, wait_for_room
 from sport_ray.experiments.config.study import Study
+from sport_ray.experiments.stages.scenarios import stream_scenarios
 from sport_ray.rollouts import Behaviour, Outcomes, ScenarioPlan, Tally
-from sport_ray.rollouts.workers import stream_scenarios_on_ray
 from sport_ray.tensors.placing import device_name
 from sport_ray.tensors.running import (
     can_run,
@@ -48,8 +48,9 @@ class OnRay(AgainHere):
         chunk: int | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> Stream:
-        """See ``stream_scenarios_on_ray``."""
-        return stream_scenarios_on_ray(plan, behaviour, count, chunk=chunk, progress=progress)
+        """See ``stream_scenarios``."""
+        portions = {} if chunk is None else {"chunk": chunk}
+        return stream_scenarios(plan, behaviour, count, progress=progress, **portions)
 
     def close(self) -> None:
         """Nothing is held."""

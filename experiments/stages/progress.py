@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,16 +18,21 @@ from rich.progress import (
 
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.results.ledger import Ledger
-from sport_ray.experiments.sweep.cell import Job
+from sport_ray.experiments.sweep.cell import Cell, Job
+from sport_ray.experiments.sweep.driver import SweepEvent
 from sport_ray.experiments.sweep.plan import Plan
-from sport_ray.experiments.sweep.trials import Kind
+
+TRAINED = 0.5
+"""How much of a cell is done once it is trained: a guess, for the bar and the time left alone."""
 
 
-def _progress(console: Console, *columns: str) -> Progress:
+def _progress(
+    console: Console, *columns: str, counted: str = "{task.completed:.0f}/{task.total:.0f}"
+) -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TextColumn(counted),
         *(TextColumn(column) for column in columns),
         TimeElapsedColumn(),
         TextColumn("left"),
@@ -62,7 +67,10 @@ def counting(console: Console, what: str, total: int, done: int = 0) -> Iterator
 
 
 class SweepProgress:
-    """Counts cells as jobs start and end; a listener of the sweep."""
+    """Counts cells as jobs start and end; a listener of the sweep.
+
+    The bar and the time left go by what is trained as well, from a cohort's first seconds on.
+    """
 
     def __init__(
         self,
@@ -74,15 +82,17 @@ class SweepProgress:
     ) -> None:
         self.folder = folder
         self.on_cell = on_cell
-        self.running = self.failed = 0
         total = len(plan.cells)
-        done = total - sum(len(job.cells) for job in missing)
+        self.done = total - sum(len(job.cells) for job in missing)
+        self.failed = 0
+        self._at_work: dict[str, tuple[int, float]] = {}  # cells of a trial, how far trained
         self.progress = _progress(
-            console, "[cyan]{task.fields[running]} running", "[red]{task.fields[failed]} failed"
+            console,
+            "[cyan]{task.fields[running]} running",
+            "[red]{task.fields[failed]} failed",
+            counted="{task.fields[done]}/{task.total:.0f}",
         )
-        self.task = self.progress.add_task(
-            "cells", total=total, completed=done, running=0, failed=0
-        )
+        self.task = self.progress.add_task("cells", total=total, **self._shown())
 
     def __enter__(self) -> SweepProgress:
         self.progress.start()
@@ -91,19 +101,44 @@ class SweepProgress:
     def __exit__(self, *exception: object) -> None:
         self.progress.stop()
 
-    def __call__(self, kind: Kind, job: Job) -> None:
+    @property
+    def running(self) -> int:
+        """Cells whose trials are at work on them."""
+        return sum(cells for cells, _ in self._at_work.values())
+
+    def _shown(self) -> dict[str, Any]:
+        begun = TRAINED * sum(cells * trained for cells, trained in self._at_work.values())
+        return {
+            "completed": self.done + begun,
+            "done": self.done,
+            "running": self.running,
+            "failed": self.failed,
+        }
+
+    def __call__(self, event: SweepEvent) -> None:
         """Take an event; finished cells are handed on with their records."""
-        cells = len(job.cells)
-        self.running += cells if kind == "started" else -cells
-        if kind in ("ended", "died"):
-            for cell in job.cells:
-                record = self.folder.read_record(cell.id)
-                if record is None or record["status"] != "finished":
-                    self.failed += 1
-                if record is not None and self.on_cell is not None:
-                    self.on_cell(record)
-            self.progress.advance(self.task, cells)
-        self.progress.update(self.task, running=self.running, failed=self.failed)
+        name, cells = event.work.name, sum(len(job.cells) for job in event.jobs)
+        if event.kind == "started":
+            self._at_work[name] = (cells, 0.0)
+        elif event.kind == "trained":
+            self._at_work[name] = (cells, event.trained)
+        elif event.kind == "retried":
+            self._at_work.pop(name, None)
+        else:
+            before, trained = self._at_work.pop(name, (cells, 0.0))
+            if before > cells:
+                self._at_work[name] = (before - cells, trained)
+            self._end(cell for job in event.jobs for cell in job.cells)
+        self.progress.update(self.task, **self._shown())
+
+    def _end(self, cells: Iterable[Cell]) -> None:
+        for cell in cells:
+            self.done += 1
+            record = self.folder.read_record(cell.id)
+            if record is None or record["status"] != "finished":
+                self.failed += 1
+            if record is not None and self.on_cell is not None:
+                self.on_cell(record)
 
 
 class SweepHistory:
@@ -113,25 +148,37 @@ class SweepHistory:
         self.ledger, self.folder = ledger, folder
         self._begun: dict[str, tuple[float, list[str]]] = {}
 
-    def __call__(self, kind: Kind, job: Job) -> None:
-        """Take an event; cells that were finished before their job started are not in it."""
-        ids = [cell.id for cell in job.cells]
-        about = {"kind": job.kind, "job": ids[0]}
-        if kind == "started":
-            missing = [cell_id for cell_id in ids if not self.folder.is_finished(cell_id)]
-            self._begun[ids[0]] = (time.monotonic(), missing)
-            for cell_id in missing:
-                self.ledger.append("cell started", cell_id, **about)
+    def __call__(self, event: SweepEvent) -> None:
+        """Take an event; cells that were finished before their trial started are not in it."""
+        if event.kind == "started":
+            cells = [cell.id for job in event.jobs for cell in job.cells]
+            missing = [cell for cell in cells if not self.folder.is_finished(cell)]
+            self._begun[event.work.name] = (time.monotonic(), missing)
+        if event.kind == "trained":
             return
-        began, missing = self._begun.pop(ids[0], (time.monotonic(), ids))
-        # One training run serves all cells of a job: each is given the same share of its time.
-        share = round((time.monotonic() - began) / max(len(missing), 1), 3)
-        for cell_id in missing:
-            if kind == "retried":
+        for job in event.jobs:
+            self._tell(event, job)
+
+    def _tell(self, event: SweepEvent, job: Job) -> None:
+        name, ids = event.work.name, [cell.id for cell in job.cells]
+        began, missing = self._begun.get(name, (time.monotonic(), ids))
+        about = {"kind": job.kind, "job": name}
+        for cell_id in (cell_id for cell_id in ids if cell_id in missing):
+            if event.kind == "started":
+                self.ledger.append("cell started", cell_id, **about)
+            elif self.folder.is_finished(cell_id):  # also where its worker died before it said so
+                share = (time.monotonic() - began) / len(missing)
+                if event.work.cohort:
+                    share = self._own_seconds(cell_id, sum(one in missing for one in ids))
+                self.ledger.append("cell finished", cell_id, **about, seconds=round(share, 3))
+            elif event.kind == "retried":
                 self.ledger.append("cell retried", cell_id, **about)
-            elif self.folder.is_finished(cell_id):
-                self.ledger.append("cell finished", cell_id, **about, seconds=share)
             else:
                 record = self.folder.read_record(cell_id) or {}
                 reason = str(record.get("reason") or "no record was written")
                 self.ledger.append("cell failed", cell_id, **about, reason=reason)
+
+    def _own_seconds(self, cell_id: str, together: int) -> float:
+        """Its own evaluation, and its share of the training, which serves so many cells."""
+        record = self.folder.read_record(cell_id) or {}
+        return float(record.get("eval_seconds", 0.0) + record.get("train_seconds", 0.0) / together)

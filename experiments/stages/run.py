@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sport_ray.certificates import Certificate
 from sport_ray.errors import UserError
+from sport_ray.experiments.cluster.imports import no_collection
 from sport_ray.experiments.cluster.session import ray_session
+from sport_ray.experiments.config.tuning import require_search
 from sport_ray.experiments.results.alarm import print_alarm
-from sport_ray.experiments.stages.certify import load_matching
-from sport_ray.experiments.stages.steps import (
-    Context,
-    do_sweep,
-    ensure_base,
-    ensure_certificate,
-    ensure_transitions,
-    make_base,
-    make_certificate,
-    require_tracking,
-)
-from sport_ray.experiments.stages.tune import do_tuning, tuned, with_winner
-from sport_ray.experiments.sweep.driver import SweepSummary
-from sport_ray.experiments.tuning.driver import require_search
-from sport_ray.experiments.tuning.record import Tuning
+from sport_ray.experiments.stages.context import Context, require_tracking
 from sport_ray.tracking.console import say
 from sport_ray.tracking.mlflow.client import report_command
+
+if TYPE_CHECKING:  # they import Ray and torch: ``run_study`` starts Ray before
+    from sport_ray.certificates import Certificate
+    from sport_ray.experiments.sweep.driver import SweepSummary
+    from sport_ray.experiments.tuning.record import Tuning
 
 
 def train_base(context: Context, out: Path | None = None) -> Path:
@@ -33,6 +26,8 @@ def train_base(context: Context, out: Path | None = None) -> Path:
     Raises:
         UserError: ``out`` holds a policy already.
     """
+    from sport_ray.experiments.stages.steps import make_base
+
     target = out or context.folder.base
     if (target / "policy.json").exists():
         raise UserError(f"{target} already holds a policy: choose another folder with --out")
@@ -45,6 +40,12 @@ def train_base(context: Context, out: Path | None = None) -> Path:
 
 def certify_base(context: Context) -> Certificate:
     """Certify the base policy, whether or not that was done before."""
+    from sport_ray.experiments.stages.steps import (
+        ensure_base,
+        ensure_transitions,
+        make_certificate,
+    )
+
     base = ensure_base(context)
     certificate = make_certificate(context, base)
     ensure_transitions(context, base, certificate)
@@ -58,6 +59,10 @@ def tune_study(context: Context) -> Tuning:
     Raises:
         UserError: a study that does not ask for it.
     """
+    from sport_ray.experiments.stages.certify import load_matching
+    from sport_ray.experiments.stages.steps import ensure_base
+    from sport_ray.experiments.stages.tune import do_tuning, with_winner
+
     if context.study.tuning is None:
         where = context.source or f"study {context.study.name!r}"
         raise UserError(f"{where} has no section tuning: add one (docs/studies.md)")
@@ -70,6 +75,10 @@ def tune_study(context: Context) -> Tuning:
 def sweep_study(context: Context) -> SweepSummary:
     """Train and evaluate the cells that are missing; needs a certificate, and says how it went."""
     require_tracking(context)
+    from sport_ray.experiments.stages.certify import load_matching
+    from sport_ray.experiments.stages.steps import do_sweep, ensure_base
+    from sport_ray.experiments.stages.tune import tuned
+
     base = ensure_base(context)
     certificate = load_matching(context.folder, base)
     context = tuned(context, certificate, run=False)
@@ -78,9 +87,17 @@ def sweep_study(context: Context) -> SweepSummary:
 
 def run_study(context: Context) -> SweepSummary:
     """Every stage that is missing, up to the sweep, with one Ray for all."""
-    require_search(context.study)
+    require_search(context.study.tuning)
     require_tracking(context)
-    with ray_session(context.address):
+    with ray_session(context.address, for_cells=True):
+        with no_collection():
+            from sport_ray.experiments.stages.steps import (
+                do_sweep,
+                ensure_base,
+                ensure_certificate,
+            )
+            from sport_ray.experiments.stages.tune import tuned
+
         base = ensure_base(context)
         certificate = ensure_certificate(context, base)
         context = tuned(context, certificate, run=True)

@@ -5,22 +5,19 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 
 from sport_ray.canonical import digest
 from sport_ray.certificates import AnytimeSampling, Certificate
-from sport_ray.errors import UserError
-from sport_ray.experiments.cluster.session import ray_session
+from sport_ray.experiments.cluster.session import ray_session, started_here
 from sport_ray.experiments.cluster.signals import TERMINATED
 from sport_ray.experiments.config.redact import public_study
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.config.task_policies import require_sources
 from sport_ray.experiments.config.training import BaseTrainingSection
 from sport_ray.experiments.results.disk import DiskFull, is_disk_full, no_room, require_space
-from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.results.ledger import Ledger, sweep_ledger
 from sport_ray.experiments.stages.base import (
     find_base,
@@ -32,6 +29,7 @@ from sport_ray.experiments.stages.base import (
 )
 from sport_ray.experiments.stages.certify import base_plan, certify, load_matching
 from sport_ray.experiments.stages.choose import choose, load_choice
+from sport_ray.experiments.stages.context import Context, Interrupted
 from sport_ray.experiments.stages.progress import Counter, SweepHistory, SweepProgress, counting
 from sport_ray.experiments.stages.transitions import keep_transitions, missing_transitions
 from sport_ray.experiments.stages.world import other_versions, require_world
@@ -41,38 +39,12 @@ from sport_ray.experiments.sweep.plan import Plan
 from sport_ray.rollouts import OutcomeTotals
 from sport_ray.samplers import BaseFile
 from sport_ray.text import plain
-from sport_ray.tracking.mlflow.client import check_reachable, default_uri, report_command, store_uri
+from sport_ray.tracking.mlflow.client import report_command
 from sport_ray.tracking.mlflow.live import SweepLogger
 from sport_ray.tracking.results.labels import bound_text
 
 STOP_SECONDS = 4.0
 """After Ctrl-C: how long MLflow may take, so that the whole command ends within ten."""
-
-
-class Context(NamedTuple):
-    """What every stage needs: the study, its file, its folder, where to print, which cluster.
-
-    source: None for a study that was made in Python; base policies are then relative to the
-    working directory.
-    """
-
-    study: Study
-    source: Path | None
-    folder: StudyFolder
-    console: Console
-    address: str | None = None
-
-    @property
-    def file(self) -> Path:
-        """The study file with which the command line goes on."""
-        return self.source or self.folder.study_file
-
-
-def require_tracking(context: Context) -> None:
-    """Fail now, not after hours, if the study's tracking server (or MLflow's own) is away."""
-    uri = store_uri(context.study.tracking.uri, context.folder.root)
-    if uri != default_uri(context.folder.root):
-        check_reachable(uri, context.folder.root)
 
 
 def make_base(context: Context, out: Path, command: str) -> str:
@@ -215,18 +187,6 @@ def ensure_transitions(context: Context, base: BaseFile, certificate: Certificat
         context.console.print(f"kept the transitions of {missing} of the certificate's scenarios")
 
 
-class Interrupted(UserError):
-    """Ctrl-C or SIGTERM during a sweep: one line with the command that resumes.
-
-    It is an error of nobody's, but ends a command in the same way, with the exit status (130, 143)
-    that shells have for it.
-    """
-
-    def __init__(self, message: str, exit_status: int = 130) -> None:
-        super().__init__(message)
-        self.exit_status = exit_status
-
-
 def interrupted(
     context: Context, command: str, kept: str, error: KeyboardInterrupt | SystemExit
 ) -> Interrupted:
@@ -278,13 +238,17 @@ def do_sweep(context: Context, base: BaseFile, certificate: Certificate) -> Swee
             with ray_session(context.address):
                 _require_world(context, base, plan)
                 opened = SweepLogger(folder.root, context.study.tracking.uri)
-                opened.start()
+                opened.start(put_off=True)
                 logger = opened
                 with SweepProgress(
                     context.console, folder, plan, missing, logger.log_cell
                 ) as progress:
                     history = SweepHistory(ledger, folder)
-                    summary = run_sweep(folder, plan, history, progress)
+
+                    def tell(line: str) -> None:
+                        context.console.print(line, soft_wrap=True, highlight=False)
+
+                    summary = run_sweep(folder, plan, history, progress, tell=tell)
     except (KeyboardInterrupt, SystemExit) as error:  # Ray, too, turns SIGTERM into SystemExit
         _finish_log(logger, "KILLED", STOP_SECONDS)
         raise interrupted(context, "sweep", "what is finished is kept", error) from None
@@ -310,6 +274,8 @@ def do_sweep(context: Context, base: BaseFile, certificate: Certificate) -> Swee
 def _require_world(context: Context, base: BaseFile, plan: Plan) -> None:
     """Certified scenarios come out again here, at each T; says so.
 
+    On other machines in a worker; on this one in this process, while the workers still import.
+
     Raises:
         UserError: one that does not.
     """
@@ -317,7 +283,9 @@ def _require_world(context: Context, base: BaseFile, plan: Plan) -> None:
     if changed := other_versions(certificate):
         context.console.print(escape(plain(changed)), soft_wrap=True)
     horizons = set(plan.horizons)
-    told = require_world(context.study, certificate, table, base, horizons, on_ray=True)
+    told = require_world(
+        context.study, certificate, table, base, horizons, on_ray=not started_here()
+    )
     context.console.print(told, soft_wrap=True, highlight=False)
 
 

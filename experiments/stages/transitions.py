@@ -5,9 +5,9 @@ from __future__ import annotations
 from sport_ray.certificates import Certificate
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.stages.certify import base_plan
+from sport_ray.experiments.stages.scenarios import transitions_of
 from sport_ray.rollouts import base_behaviour
 from sport_ray.rollouts.transitions import save_transitions
-from sport_ray.rollouts.workers import collect_transitions_on_ray
 from sport_ray.samplers import BaseFile
 
 
@@ -24,5 +24,5 @@ def keep_transitions(folder: StudyFolder, base: BaseFile, certificate: Certifica
     """
     wanted = min(folder.study.certificate.transitions, certificate.num_scenarios)
     behaviour = base_behaviour(base, run_module=True)
-    found = collect_transitions_on_ray(base_plan(folder, "certify"), behaviour, wanted)
+    found = transitions_of(base_plan(folder, "certify"), behaviour, wanted)
     save_transitions(folder.transitions, found, certificate.digest)

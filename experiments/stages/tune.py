@@ -6,10 +6,12 @@ from sport_ray.certificates import Certificate
 from sport_ray.errors import UserError
 from sport_ray.experiments.cluster.session import ray_session
 from sport_ray.experiments.config.axes import point_text
+from sport_ray.experiments.config.tuning import require_search
 from sport_ray.experiments.results.disk import require_space
+from sport_ray.experiments.stages.context import Context
 from sport_ray.experiments.stages.progress import counting
-from sport_ray.experiments.stages.steps import Context, interrupted
-from sport_ray.experiments.tuning.driver import require_search, run_tuning
+from sport_ray.experiments.stages.steps import interrupted
+from sport_ray.experiments.tuning.driver import run_tuning
 from sport_ray.experiments.tuning.record import Tuning, read_tuning, tuned_study
 from sport_ray.experiments.tuning.task import tuning_task
 
@@ -23,7 +25,7 @@ def do_tuning(context: Context, certificate: Certificate) -> Tuning:
         Interrupted: Ctrl-C or SIGTERM; trials that have ended are kept.
     """
     task = tuning_task(context.study, certificate)
-    require_search(context.study)
+    require_search(context.study.tuning)
     found = read_tuning(context.folder, task)
     if found is not None:
         context.console.print("tuned already for these settings")

@@ -12,6 +12,7 @@ from sport_ray.errors import UserError
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.stages.gpu_worker import gpu_again
 from sport_ray.experiments.sweep.evaluation import evaluation_plan
+from sport_ray.policies.threads import one_thread
 from sport_ray.rollouts import Outcomes, ScenarioPlan, base_behaviour
 from sport_ray.rollouts.repeat import run_in_turn
 from sport_ray.rollouts.workers import run_in_turn_on_ray
@@ -100,7 +101,8 @@ def require_world(
         plans.append(plan.model_copy(update=certified))
 
     def here(plan: ScenarioPlan, scenarios: list[int]) -> Iterable[Outcomes]:
-        return run_in_turn(plan, behaviour, scenarios)
+        with one_thread():  # as in a worker
+            return list(run_in_turn(plan, behaviour, scenarios))
 
     def there(plan: ScenarioPlan, scenarios: list[int]) -> Iterable[Outcomes]:
         return run_in_turn_on_ray(plan, behaviour, scenarios)

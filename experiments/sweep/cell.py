@@ -11,6 +11,7 @@ from sport_ray.certificates import Certificate
 from sport_ray.constraints import Constraint, Unconstrained, constraint_from_json
 from sport_ray.experiments.config.axes import Point, point_text
 from sport_ray.experiments.config.study import Study
+from sport_ray.experiments.sweep.engine import UsedEngine, engine_of
 from sport_ray.experiments.task_policies import SOURCES
 
 METHOD_VERSION = 4
@@ -31,7 +32,7 @@ class Cell(BaseModel):
 
     id: content hash (16 hex digits) of all that its numbers depend on; names its folder.
     source: who makes the policy, by name. hyperparameters: values of training parameters that are
-    an axis of the sweep.
+    an axis of the sweep. engine: what trains the policy, see ``engine_of``.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -43,16 +44,21 @@ class Cell(BaseModel):
     horizon: int
     seed: int
     hyperparameters: Point = ()
+    engine: UsedEngine | None = None
 
     @classmethod
     def of(cls, study: Study, certificate: Certificate, **axes: Any) -> Cell:
         """The cell at a point of the grid, with its id."""
-        cell = cls(id="", **axes)
+        cell = cls(id="", engine=engine_of(study, axes["source"]), **axes)
         return cell.model_copy(update={"id": cell._hash(study, certificate)})
 
     def is_of(self, study: Study, certificate: Certificate) -> bool:
         """Whether the id is the one that this study and certificate give the cell."""
-        return self.source in SOURCES and self.id == self._hash(study, certificate)
+        return (
+            self.source in SOURCES
+            and self.engine == engine_of(study, self.source)
+            and self.id == self._hash(study, certificate)
+        )
 
     def _hash(self, study: Study, certificate: Certificate) -> str:
         return digest(self.identity(study, certificate))[:16]
@@ -77,8 +83,12 @@ class Cell(BaseModel):
 
         The parameters of axes are named beside the section that they are in: a record says by them
         what sets its cell apart, and that must not depend on what was run before.
+
+        A cohort's numbers agree with a single run's to float32 rounding, not to the bit.
         """
+        engine = {"engine": "cohort"} if self.engine == "cohort" else {}
         return {
+            **engine,
             "method_version": METHOD_VERSION,
             "source": self.source,
             "constraint": self.constraint.to_json(),

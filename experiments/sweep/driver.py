@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ray import tune
 
@@ -12,10 +13,14 @@ from sport_ray.certificates import Certificate
 from sport_ray.experiments.results.alarm import alarm_in
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.sweep.cell import Cell, Job
-from sport_ray.experiments.sweep.job import run_job
+from sport_ray.experiments.sweep.cohort import Report, run_work
+from sport_ray.experiments.sweep.packing import pack, told
 from sport_ray.experiments.sweep.plan import Plan
 from sport_ray.experiments.sweep.record_writer import write_failure
-from sport_ray.experiments.sweep.trials import Kind, StudyTrial, TrialEvent, run_trials
+from sport_ray.experiments.sweep.room import Room
+from sport_ray.experiments.sweep.trials import StudyTrial, TrialEvent, run_trials
+from sport_ray.experiments.sweep.work import Work
+from sport_ray.samplers import read_base
 
 
 class SweepSummary(NamedTuple):
@@ -30,30 +35,66 @@ class SweepSummary(NamedTuple):
     refuted: str | None = None
 
 
-Listener = Callable[[Kind, Job], None]
-"""Hears what happened to a job."""
+class SweepEvent(NamedTuple):
+    """What happened to jobs of a trial: "trained" says how far its training is, 0 to 1.
+
+    work: what the trial does. jobs: those of it that have not been told as ended before.
+    """
+
+    kind: Literal["started", "trained", "retried", "ended", "died"]
+    work: Work
+    jobs: tuple[Job, ...]
+    trained: float = 0.0
+
+
+Listener = Callable[[SweepEvent], None]
+
+REPORT_SECONDS = 2.0
+"""Between two reports of a trial: each costs the driver some hundredths of a second."""
 
 
 class CellTrial(StudyTrial):
-    """Runs a job in one step and reports two counts; its records are on disk by then."""
+    """Does its work in portions and reports how far it is; records are on disk by then."""
+
+    _reports: Iterator[Report] | None = None
 
     def take(self, config: dict[str, Any]) -> None:
-        """Take a job."""
-        self.job = Job.model_validate(config["job"])
+        """Take what is to be done."""
+        work = Work.model_validate(config["work"])
+        self._jobs = len(work.jobs)
+        self._reports = run_work(self.folder, work)
 
     def work(self) -> dict[str, Any]:
-        """Run the job."""
-        return {**run_job(self.folder, self.job), "done": True}
+        """Go on for a while, or until a job has ended."""
+        assert self._reports is not None
+        end = time.monotonic() + REPORT_SECONDS
+        for report in self._reports:
+            if report.ended == self._jobs:
+                return {**report._asdict(), "done": True}
+            if report.ended or time.monotonic() > end:
+                return report._asdict()
+        raise RuntimeError("the trial ended before its jobs had")
+
+    def cleanup(self) -> None:
+        """Let go of what is trained."""
+        if isinstance(self._reports, Generator):
+            self._reports.close()
+        self._reports = None
 
 
-def run_sweep(folder: StudyFolder, plan: Plan, *listeners: Listener) -> SweepSummary:
+def run_sweep(
+    folder: StudyFolder,
+    plan: Plan,
+    *listeners: Listener,
+    tell: Callable[[str], None] | None = None,
+) -> SweepSummary:
     """Run what is missing of the study's grid; needs Ray.
 
     What is on disk already is kept and not repeated. A cell whose worker died for good is
-    recorded as failed, never dropped.
+    recorded as failed, never dropped. tell: takes one line on what is trained in cohorts.
 
     Raises:
-        UserError: a cell that asks for more than any node has.
+        UserError: a cell that asks for more than any node has, or that no cohort can train.
         DiskFull: no room in the result folder.
         KeyboardInterrupt, Terminated: Ctrl-C and SIGTERM.
 
@@ -62,18 +103,43 @@ def run_sweep(folder: StudyFolder, plan: Plan, *listeners: Listener) -> SweepSum
     missing = plan.missing_jobs(folder)
     plan.write(folder)
     if missing:
+        base = read_base(folder.base)
+        works = pack(folder.study, missing, base, Room.of(folder.study))
+        if tell is not None:
+            tell(told(works))
+        ended: dict[str, int] = {}
 
         def hear(trial: TrialEvent) -> None:
-            job = Job.model_validate(trial.config["job"])
-            if trial.kind == "died":
-                for cell in job.cells:
-                    _write_failure(folder, plan.certificate, cell, trial.reason)
-            for listener in listeners:
-                listener(trial.kind, job)
+            for event in events_of(trial, ended):
+                if event.kind == "died":
+                    for cell in (cell for job in event.jobs for cell in job.cells):
+                        _write_failure(folder, plan.certificate, cell, trial.reason)
+                for listener in listeners:
+                    listener(event)
 
-        space = {"job": tune.grid_search([job.model_dump(mode="json") for job in missing])}
+        space = {"work": tune.grid_search([work.model_dump(mode="json") for work in works])}
         run_trials(folder, CellTrial, space, hear, name="tune", max_failures=2)
     return summarise(folder, plan)
+
+
+def events_of(trial: TrialEvent, ended: dict[str, int]) -> list[SweepEvent]:
+    """What a trial's event says of its jobs; each is told once that it has ended.
+
+    ended: how many jobs of each trial have been told of, by its id; brought up to date. Jobs end
+    in their order, so the first of them; also where a trial has begun again since.
+    """
+    work = Work.model_validate(trial.config["work"])
+    before = ended.setdefault(trial.trial_id, 0)
+    rest = work.jobs[before:]
+    if trial.kind == "reported":
+        now = max(int(trial.result.get("ended", 0)), before)
+        ended[trial.trial_id] = now
+        trained = float(trial.result.get("trained", 0.0))
+        events = [SweepEvent("trained", work, rest, trained)] if rest else []
+        return events + ([SweepEvent("ended", work, rest[: now - before])] if now > before else [])
+    if trial.kind in ("ended", "died"):
+        ended[trial.trial_id] = len(work.jobs)
+    return [SweepEvent(trial.kind, work, rest)] if rest else []
 
 
 def _write_failure(

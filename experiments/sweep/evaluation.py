@@ -21,9 +21,10 @@ from sport_ray.experiments.sweep.cell import Cell
 from sport_ray.experiments.sweep.on_device import cell_scenarios
 from sport_ray.experiments.task_policies.task import counts_steps, mixed_seed
 from sport_ray.properties import NEVER, parse_property
-from sport_ray.rollouts import Behaviour, Outcomes, ScenarioPlan, Tally, run_scenarios
+from sport_ray.rollouts import Behaviour, Outcomes, ScenarioPlan, Tally
 from sport_ray.rollouts.behaviour import Step
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
+from sport_ray.rollouts.scenarios import run_chosen
 from sport_ray.rollouts.shadow import watched_scenarios
 from sport_ray.tracking.results.record import Evaluation
 
@@ -60,7 +61,7 @@ class Samples:
                 {n: part for law, which in parts for n, part in law[row].fields(which).items()}
             )
 
-    def save(self, path: Path, scene: dict[str, Any], free: Outcomes | None) -> None:
+    def save(self, path: Path, scene: dict[str, Any], free: NDArray[np.int64] | None) -> None:
         """Write them as ``samples.npz``, with how many episodes of the task took t steps."""
         arrays: dict[str, Any] = {
             name: np.stack([numbers[name] for numbers in self.along]) for name in self.along[0]
@@ -68,7 +69,7 @@ class Samples:
         if self.seen_pose:
             arrays |= {"poses": self.poses, **scene}
         if free is not None:
-            arrays["task_steps"] = np.bincount(free.length)
+            arrays["task_steps"] = np.bincount(free)
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **arrays)
         write_atomic(path, buffer.getvalue())
@@ -99,7 +100,7 @@ def evaluate_cell(
     tally = Tally()
     outcomes = cell_scenarios(study, plan, behaviour, count, samples, SAMPLED_SCENARIOS, tally)
     tally.require_complete(count)
-    free = run_on_through_violations(plan, behaviour, count)
+    free = task_steps(plan, behaviour, outcomes)
     samples.save(samples_path, scene(plan), free)
     beta = study.evaluation.beta
     violations = outcomes.num_violations(cell.horizon)
@@ -133,8 +134,8 @@ def evaluate_cell(
         std_steps_to_goal=float(steps.std()) if steps.size else None,
         # Of the task itself, hazard or no hazard; an episode without the goal takes T. Over all
         # episodes, so a policy that plays another with probability p has p of its gain.
-        mean_task_steps=None if free is None else float(free.length.mean()),
-        std_task_steps=None if free is None else float(free.length.std()),
+        mean_task_steps=None if free is None else float(free.mean()),
+        std_task_steps=None if free is None else float(free.std()),
         mean_return=finite_or_none(outcomes.total_reward.mean()),
         std_return=finite_or_none(outcomes.total_reward.std()),
         max_log_ratio=finite_or_none(outcomes.max_log_ratio.max()),
@@ -148,24 +149,44 @@ def evaluate_cell(
     )
 
 
-def run_on_through_violations(
-    plan: ScenarioPlan, behaviour: Behaviour, count: int
-) -> Outcomes | None:
-    """The same scenarios, not ended by a violation: the task alone; None where that cannot be.
+def task_steps(
+    plan: ScenarioPlan, behaviour: Behaviour, outcomes: Outcomes
+) -> NDArray[np.int64] | None:
+    """Steps of the task in each scenario (n,), the hazard ignored; None where that means nothing.
 
     What there is to gain: a policy that often violates has no typical time to goal among the
-    episodes that satisfy the property.
+    episodes that satisfy the property. Only scenarios that a violation ended are run again, from
+    their own streams and on through it: the others' trajectories are what they would be.
+
+    outcomes: the plan's scenarios under the behaviour.
     """
     if not counts_steps(plan):
         return None
+    steps = outcomes.length.copy()
+    again = np.flatnonzero(may_have_ended_by_violation(plan, outcomes))
+    if again.size:
+        index = outcomes.index[again]
+        steps[again] = run_chosen(through_violations(plan), behaviour, index).length
+    return steps
+
+
+def through_violations(plan: ScenarioPlan) -> ScenarioPlan:
+    """The point robot's scenarios as if there were no hazard: to the goal, or to the end."""
     goal = parse_property(plan.property).eventual_goal
-    free = plan.model_copy(
-        update={
-            "env_kwargs": {**plan.env_kwargs, "end_on_violation": False},
-            "property": f"F {goal}",
-        }
-    )
-    return run_scenarios(free, behaviour, 0, count)
+    kwargs = {**plan.env_kwargs, "end_on_violation": False}
+    return plan.model_copy(update={"env_kwargs": kwargs, "property": f"F {goal}"})
+
+
+def may_have_ended_by_violation(plan: ScenarioPlan, outcomes: Outcomes) -> NDArray[np.bool_]:
+    """All but those that ran to the cut, and those that ended at the goal, as far as is known.
+
+    The robot's world ends an episode at its own goal and hazard: a satisfied ``(!hazard) U goal``
+    has ended there, while other properties of that form say nothing about it.
+    """
+    early = outcomes.length < plan.horizon
+    if parse_property(plan.property).formula == "(!hazard) U goal":
+        early &= ~outcomes.satisfied_by(plan.horizon)
+    return early
 
 
 def off_policy_numbers(

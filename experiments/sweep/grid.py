@@ -14,6 +14,7 @@ from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.constraints import constraints_for
 from sport_ray.experiments.task_policies import SOURCES
 from sport_ray.experiments.task_policies.source import SelectionSource, Source
+from sport_ray.families import family_named
 
 
 def plan_jobs(study: Study, certificate: Certificate) -> list[Job]:
@@ -67,7 +68,7 @@ def _jobs_at(
 def fits(constraint: Constraint, source: type[Source]) -> bool:
     """Whether the constraint's theorem holds for what the source's policies draw from."""
     try:
-        constraint.require_family(source.family)
+        constraint.require_family(family_named(source.family))
     except UserError:
         return False
     return True
@@ -81,7 +82,7 @@ def _require_used(study: Study, constraints: list[tuple[Constraint, float | None
     """
     for constraint, _ in constraints:
         if not any(fits(constraint, SOURCES[name]) for name in study.sources):
-            constraint.require_family(SOURCES[study.sources[0]].family)
+            constraint.require_family(family_named(SOURCES[study.sources[0]].family))
 
 
 def _shortness(job: Job) -> tuple[bool, bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ray.exceptions import RayError, RayTaskError
@@ -51,23 +51,53 @@ def run_job(folder: StudyFolder, job: Job) -> dict[str, int]:
             again from its start, since any other way of going on would give other numbers.
         OSError: a full disk, where nothing can be recorded.
     """
-    study = folder.study
+    if any(cell.engine == "cohort" for cell in job.cells):
+        raise ValueError(f"cell {job.cells[0].id} is one that a cohort trains")
     certificate = load_certificate(folder.certificate)
-    counts = {"finished": 0, "failed": 0}
     missing = [cell for cell in job.cells if not folder.is_finished(cell.id)]
     if not missing:
-        return counts
+        return {"finished": 0, "failed": 0}
     try:
-        _require_planned(missing, folder, certificate)
+        require_planned(missing, folder, certificate)
         base = read_base(folder.base)
         trained = train(folder, job, base, certificate)
+    except Exception as error:
+        return fail(folder, certificate, missing, error)
+    return record_cells(folder, certificate, base, job, missing, trained)
+
+
+def fail(
+    folder: StudyFolder, certificate: Certificate, cells: Sequence[Cell], error: Exception
+) -> dict[str, int]:
+    """Record why cells have failed; counts as ``run_job``.
+
+    Raises:
+        Exception: the error itself where it is the machine's.
+    """
+    if is_of_the_machine(error):
+        raise error
+    for cell in cells:
+        write_failure(folder, certificate, cell, error)
+    return {"finished": 0, "failed": len(cells)}
+
+
+def record_cells(
+    folder: StudyFolder,
+    certificate: Certificate,
+    base: BaseFile,
+    job: Job,
+    cells: Sequence[Cell],
+    trained: Trained,
+) -> dict[str, int]:
+    """Keep a job's policy, then evaluate and record cells of it; counts and errors as ``run_job``.
+
+    A cell that fails fails alone.
+    """
+    counts = {"finished": 0, "failed": 0}
+    try:
         trained_digest = save_trained(folder, job, trained)
     except Exception as error:
-        if is_of_the_machine(error):
-            raise
-        for cell in missing:
-            write_failure(folder, certificate, cell, error)
-        return {"finished": 0, "failed": len(missing)}
+        return fail(folder, certificate, cells, error)
     measured: dict[str, Any] = dict(trained.metrics)
     training = Training(
         policy_digest=trained_digest,
@@ -75,17 +105,14 @@ def run_job(folder: StudyFolder, job: Job) -> dict[str, int]:
         train_seconds=trained.seconds,
         **{name: measured.pop(name, None) for name in TRAINING_METRICS},
     )
-    for cell in missing:
+    for cell in cells:
         try:
             samples = folder.samples(cell.id)
             behaviour = task_behaviour(base, trained.policy, cell.constraint, run_module=True)
-            evaluation = evaluate_cell(study, cell, certificate, behaviour, samples)
+            evaluation = evaluate_cell(folder.study, cell, certificate, behaviour, samples)
             record = finished_record(folder, certificate, cell, training, evaluation, measured)
         except Exception as error:
-            if is_of_the_machine(error):
-                raise
-            write_failure(folder, certificate, cell, error)
-            counts["failed"] += 1
+            counts["failed"] += fail(folder, certificate, [cell], error)["failed"]
             continue
         write_record(folder, cell, record)
         counts["finished"] += 1
@@ -122,7 +149,7 @@ def is_of_the_machine(error: BaseException) -> bool:
     return lost or is_disk_full(error)
 
 
-def _require_planned(cells: Iterable[Cell], folder: StudyFolder, certificate: Certificate) -> None:
+def require_planned(cells: Iterable[Cell], folder: StudyFolder, certificate: Certificate) -> None:
     """Refuse cells whose ids, given to them by the driver, are not of the files that are here.
 
     Raises:

@@ -72,6 +72,7 @@ def _header(folder: StudyFolder, certificate: Certificate, cell: Cell) -> Header
         seed=cell.seed,
         hyperparameters=cell.hyperparameters_text,
         eps_max=cell.eps_max,
+        engine=cell.engine,
         base_digest=certificate.base_digest,
         certificate_digest=certificate.digest,
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -12,8 +12,10 @@ from typing import Any, Literal, NamedTuple
 import torch
 from ray import tune
 
+from sport_ray.experiments.cluster.imports import actors_in_any_worker, no_usage_statistics
+from sport_ray.experiments.cluster.no_compiler import without_compiler
 from sport_ray.experiments.cluster.resources import bundles, require_resources, wait_for_room
-from sport_ray.experiments.cluster.session import quiet_ray
+from sport_ray.experiments.cluster.session import quiet_ray, started_here
 from sport_ray.experiments.cluster.signals import (
     ask_to_stop,
     raise_if_asked,
@@ -29,11 +31,13 @@ from sport_ray.tracking.results.folder import ResultFolder
 
 DISK_FULL = "disk_full"
 
-Kind = Literal["started", "retried", "ended", "died"]
+Kind = Literal["started", "reported", "retried", "ended", "died"]
 
 
 class TrialEvent(NamedTuple):
     """What happened to a trial: "retried" is after its worker was lost, "died" is for good.
+
+    "reported" comes with every result, the last one included.
 
     config: what the trial was given. result: what it reported last. reason: why it died.
     """
@@ -80,6 +84,7 @@ class StudyTrial(tune.Trainable):
         """Take the first trial."""
         # Trials fill the cores; threads inside one would only fight over them.
         torch.set_num_threads(1)
+        without_compiler()
         quiet_ray()
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         self.reset_config(config)
@@ -122,6 +127,12 @@ class _Announce(tune.Callback):
     def on_trial_start(self, trial: Any, **info: Any) -> None:
         _announce("started", trial)
 
+    def on_trial_result(
+        self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        if not result.get(DISK_FULL):
+            _announce("reported", trial, result=result)
+
     def on_trial_recover(self, trial: Any, **info: Any) -> None:
         if not _stops_on_full_disk(trial):
             _announce("retried", trial)
@@ -137,9 +148,12 @@ class _Announce(tune.Callback):
             _announce("died", trial, _reason(trial))
 
 
-def _announce(kind: Kind, trial: Any, reason: str | None = None) -> None:
+def _announce(
+    kind: Kind, trial: Any, reason: str | None = None, result: dict[str, Any] | None = None
+) -> None:
+    told = result or trial.last_result or {}
     for listener in _listeners:
-        listener(TrialEvent(kind, trial.trial_id, trial.config, trial.last_result or {}, reason))
+        listener(TrialEvent(kind, trial.trial_id, trial.config, told, reason))
 
 
 def _stops_on_full_disk(trial: Any) -> bool:
@@ -189,6 +203,9 @@ def run_trials(
     """
     study = folder.study
     needs = bundles(study)
+    no_usage_statistics()
+    if started_here():
+        actors_in_any_worker()
     wait_for_room(lambda: require_resources(needs), needs, study.resources.wait_for_nodes_seconds)
     # The study as text: Tune looks into mappings for search spaces of its own. It is written down.
     shared = {"study": json.dumps(public_study(study)), "results": str(folder.root)}

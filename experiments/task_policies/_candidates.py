@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from sport_ray.experiments.config.base import Whole
-from sport_ray.selection.selector import MOST_CANDIDATES
+from sport_ray.selection.limits import MOST_CANDIDATES
 
 Candidates = Annotated[int, Whole, Field(ge=2, le=MOST_CANDIDATES)]
 """M, actions of the base among which one is chosen at every step."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -133,7 +133,7 @@ class TrainingRun:
         network = self.algorithm.task_policy()
         if self.algorithm.base_fingerprint() != self._base:
             raise ArithmeticError("the base policy's weights changed during training")
-        _require_finite(network.state_dict().values())
+        require_finite(network.state_dict().values())
         return network
 
     def selector(self) -> Selector:
@@ -144,7 +144,7 @@ class TrainingRun:
         """
         assert isinstance(self.algorithm, IndexPPO)
         found = self.algorithm.selector()
-        _require_finite(map(torch.from_numpy, found.score.arrays().values()))
+        require_finite(map(torch.from_numpy, found.score.arrays().values()))
         return found
 
     def stop(self) -> None:
@@ -152,7 +152,8 @@ class TrainingRun:
         self.algorithm.stop()
 
 
-def _require_finite(weights: Iterable[torch.Tensor]) -> None:
+def require_finite(weights: Iterable[torch.Tensor]) -> None:
+    """Raise ArithmeticError where training has diverged."""
     if not all(torch.isfinite(value).all() for value in weights):
         raise ArithmeticError("training diverged: the task policy's weights are not finite")
 
@@ -178,18 +179,21 @@ def run_training(
 
 def _summary(result: dict[str, Any]) -> dict[str, float | int | None]:
     """The last iteration's few numbers that a record keeps."""
-    learner = result["learners"]["default_policy"]
-    runners = result["env_runners"]
+    return recorded({**result["env_runners"], **result["learners"]["default_policy"]})
 
-    def number(source: dict[str, Any], name: str) -> float | None:
-        value = source.get(name)
+
+def recorded(result: Mapping[str, Any]) -> dict[str, float | int | None]:
+    """The few of them that a record keeps, under its names."""
+
+    def number(name: str) -> float | None:
+        value = result.get(name)
         return None if value is None else float(value)
 
-    violating = number(runners, "num_violating_episodes_lifetime")
-    episodes = number(runners, "num_episodes_lifetime")
+    violating = number("num_violating_episodes_lifetime")
+    episodes = number("num_episodes_lifetime")
     return {
-        "clip_fraction": number(learner, "clip_fraction"),
-        "train_return": number(runners, "episode_return_mean"),
+        "clip_fraction": number("clip_fraction"),
+        "train_return": number("episode_return_mean"),
         "train_violations": None if violating is None else int(violating),
         "train_episodes": None if episodes is None else int(episodes),
     }

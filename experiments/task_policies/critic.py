@@ -12,12 +12,12 @@ from sport_ray.experiments.config.base import Positive, Rate, Section
 from sport_ray.experiments.config.training import Width
 from sport_ray.experiments.task_policies._candidates import Candidates
 from sport_ray.experiments.task_policies.source import SelectionSource
-from sport_ray.samplers import BaseFile
 
 if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
     from sport_ray.experiments.task_policies._training import Trained
     from sport_ray.experiments.task_policies.task import Task
+    from sport_ray.samplers import BaseFile
 
 Widths = Annotated[tuple[Width, ...], Field(strict=False, min_length=1, max_length=10)]
 

@@ -10,12 +10,12 @@ from sport_ray.constraints import Unconstrained
 from sport_ray.experiments.config.base import Section
 from sport_ray.experiments.task_policies._rounds import CriticIteratedSection
 from sport_ray.experiments.task_policies.source import SelectionSource
-from sport_ray.samplers import BaseFile
 
 if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
     from sport_ray.experiments.task_policies._training import Trained
     from sport_ray.experiments.task_policies.task import Task
+    from sport_ray.samplers import BaseFile
 
 
 class CriticIteratedSource(SelectionSource):

@@ -9,12 +9,12 @@ from sport_ray.errors import UserError
 from sport_ray.experiments.config.base import Name, Section
 from sport_ray.experiments.task_policies._paths import settled_place
 from sport_ray.experiments.task_policies.source import TaskPolicySource, require_alike
-from sport_ray.policies import GaussianNetwork, load_policy
 
 if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
     from sport_ray.experiments.task_policies._training import Trained
     from sport_ray.experiments.task_policies.task import Task
+    from sport_ray.policies import GaussianNetwork, PolicyFile
 
 
 class ImportedSection(Section):
@@ -55,19 +55,19 @@ class ImportedSource(TaskPolicySource):
             )
         folder, digest = place
         if digest is None:
-            digest = load_policy(folder).digest
+            digest = _load(folder).digest
             _require_same(settings, digest)
         return ImportedSection(path=str(folder), digest=digest)
 
     def check(self, task: Task, settings: Section, base: GaussianNetwork) -> None:
         """Refuse a policy of other sizes than the base's, or with another action mapping."""
         assert isinstance(settings, ImportedSection)
-        require_alike(load_policy(Path(settings.path)).network, base, _named(settings))
+        require_alike(_load(Path(settings.path)).network, base, _named(settings))
 
     def identity(self, settings: Section) -> dict[str, Any]:
         """The policy itself, wherever its folder lies."""
         assert isinstance(settings, ImportedSection)
-        return {"policy": settings.digest or load_policy(Path(settings.path)).digest}
+        return {"policy": settings.digest or _load(Path(settings.path)).digest}
 
     def train(
         self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
@@ -81,10 +81,16 @@ class ImportedSource(TaskPolicySource):
         from sport_ray.experiments.task_policies._training import Trained  # Ray takes seconds
 
         assert isinstance(settings, ImportedSection)
-        policy = load_policy(Path(settings.path))
+        policy = _load(Path(settings.path))
         _require_same(settings, policy.digest)
         require_alike(policy.network, base, _named(settings))
         return Trained(policy.network, 0, 0.0, {})
+
+
+def _load(folder: Path) -> PolicyFile:
+    from sport_ray.policies import load_policy  # torch takes seconds
+
+    return load_policy(folder)
 
 
 def _named(settings: ImportedSection) -> str:

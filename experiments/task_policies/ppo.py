@@ -13,18 +13,20 @@ from sport_ray.experiments.config.axes import Point, with_values
 from sport_ray.experiments.config.base import Section
 from sport_ray.experiments.config.training import PPOSection, TaskTraining, TrainingSection
 from sport_ray.experiments.task_policies.source import NoSettings, StudySections, TaskPolicySource
-from sport_ray.policies import GaussianNetwork
 
 if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
     from sport_ray.experiments.task_policies._training import Trained
     from sport_ray.experiments.task_policies.task import Task
+    from sport_ray.policies import GaussianNetwork
+    from sport_ray.projected_ppo import ProjectedPPOConfig
 
 
 class PPOSource(TaskPolicySource):
     """PPO from the base on the task's reward; without a constraint nothing is projected."""
 
     settings: ClassVar[type[Section]] = NoSettings
+    why_alone = None
 
     def own_section(self, study: StudySections) -> PPOSection | None:
         """The section with its parameters, where that is not ``training``."""
@@ -45,16 +47,27 @@ class PPOSource(TaskPolicySource):
         found = self.settings_in(study, point)
         return {**found.ppo.model_dump(mode="json"), "warmup_env_steps": found.warmup_env_steps}
 
+    def configuration(
+        self, task: Task, settings: Section, base: GaussianNetwork
+    ) -> ProjectedPPOConfig:
+        """See ``sport_ray.experiments.task_policies._training.task_config``."""
+        from sport_ray.experiments.task_policies._training import task_config  # Ray takes seconds
+
+        assert isinstance(settings, TaskTraining)
+        return task_config(task, settings, base)
+
+    def env_steps(self, settings: Section) -> int:
+        """As its section says."""
+        assert isinstance(settings, TaskTraining)
+        return settings.ppo.env_steps
+
     def train(
         self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
     ) -> Trained:
-        """See ``sport_ray.experiments.task_policies._training.train_task_policy``."""
-        from sport_ray.experiments.task_policies._training import (
-            train_task_policy,  # Ray takes seconds
-        )
+        """One run of its configuration."""
+        from sport_ray.experiments.task_policies._training import run_training
 
-        assert isinstance(settings, TaskTraining)
-        return train_task_policy(task, settings, base)
+        return run_training(self.configuration(task, settings, base), self.env_steps(settings))
 
 
 class ProjectedPPOSource(PPOSource):
@@ -71,13 +84,13 @@ class ProjectedPPOSource(PPOSource):
         """All that its section has."""
         return set(TrainingSection.model_fields)
 
-    def train(
-        self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
-    ) -> Trained:
-        """See ``_training.train_task_policy``; the task must have a constraint."""
+    def configuration(
+        self, task: Task, settings: Section, base: GaussianNetwork
+    ) -> ProjectedPPOConfig:
+        """As for both; the task must have a constraint."""
         if isinstance(task.constraint, Unconstrained):
             raise ValueError("the task has no constraint: projected_ppo trains under a cell's own")
-        return super().train(task, settings, base, certificate)
+        return super().configuration(task, settings, base)
 
 
 class UnconstrainedSource(PPOSource):

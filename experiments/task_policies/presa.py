@@ -13,18 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
-from sport_ray.comparators.presa import (
-    AlignmentSettings,
-    FeedbackSettings,
-    Segments,
-    available_behaviours,
-    load_segments,
-    require_behaviours,
-    segments_digest,
-    synthetic_feedback,
-    train_policy,
-)
-from sport_ray.comparators.presa.settings import Objective
+from sport_ray.comparators import presa
+from sport_ray.comparators.presa.settings import AlignmentSettings, FeedbackSettings, Objective
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.base import (
     Name,
@@ -43,11 +33,11 @@ from sport_ray.experiments.config.limits import LARGEST_COUNT
 from sport_ray.experiments.task_policies._paths import settled_place
 from sport_ray.experiments.task_policies.source import TaskPolicySource
 from sport_ray.experiments.task_policies.task import Task, mixed_seed
-from sport_ray.policies import FrozenGaussian, GaussianNetwork
 
 if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
     from sport_ray.experiments.task_policies._training import Trained
+    from sport_ray.policies import GaussianNetwork
 
 _ALIGN, _FEEDBACK = AlignmentSettings(), FeedbackSettings()
 _FEEDBACK_FIELDS = {*FeedbackSettings.__dataclass_fields__, "root_seed"}
@@ -169,7 +159,7 @@ class PresaSource(TaskPolicySource):
             )
         path, digest = place
         if digest is None:
-            digest = segments_digest(_load(str(path), settings.data_digest))
+            digest = presa.segments_digest(_load(str(path), settings.data_digest))
         return settings.model_copy(update={"data": str(path), "data_digest": digest})
 
     def check(self, task: Task, settings: Section, base: GaussianNetwork) -> None:
@@ -188,8 +178,8 @@ class PresaSource(TaskPolicySource):
             except UserError as error:
                 raise UserError(f"task_policies.presa: {settings.data}: {error}") from None
             return
-        allowed = available_behaviours(task.environment.id, base.spec.action_mapping)
-        require_behaviours(settings.behaviours or allowed, allowed, task.environment.id)
+        allowed = presa.available_behaviours(task.environment.id, base.spec.action_mapping)
+        presa.require_behaviours(settings.behaviours or allowed, allowed, task.environment.id)
         if settings.segment_length > task.horizon:
             raise UserError(
                 f"task_policies.presa: segment_length = {settings.segment_length} is longer than "
@@ -203,7 +193,7 @@ class PresaSource(TaskPolicySource):
             return {"settings": settings.model_dump(mode="json", exclude={"data"})}
         found = settings.model_dump(mode="json", exclude={"data", *_FEEDBACK_FIELDS})
         if settings.data_digest is None:  # of settings that were not settled
-            found["data_digest"] = segments_digest(_load(settings.data, None))
+            found["data_digest"] = presa.segments_digest(_load(settings.data, None))
         return {"settings": found}
 
     def train(
@@ -216,6 +206,7 @@ class PresaSource(TaskPolicySource):
             ArithmeticError: losses or weights that are not finite.
         """
         from sport_ray.experiments.task_policies._training import Trained  # Ray takes seconds
+        from sport_ray.policies import FrozenGaussian
 
         assert isinstance(settings, PresaSection)
         started = time.monotonic()
@@ -225,10 +216,10 @@ class PresaSource(TaskPolicySource):
         else:
             seed = mixed_seed(settings.root_seed, task.seed)
             plan = task.plan_through_violations("presa", seed)
-            feedback = synthetic_feedback(plan, FrozenGaussian(base), settings.feedback)
+            feedback = presa.synthetic_feedback(plan, FrozenGaussian(base), settings.feedback)
             segments, steps = feedback.segments, feedback.env_steps
             episodes, violations = feedback.num_episodes, feedback.num_violations
-        found = train_policy(base, segments, settings.alignment, task.seed)
+        found = presa.train_policy(base, segments, settings.alignment, task.seed)
         constrained = settings.objective == "presa"
         metrics: dict[str, float | int | None] = {
             "train_violations": violations,
@@ -245,13 +236,13 @@ class PresaSource(TaskPolicySource):
         return Trained(found.network, steps, time.monotonic() - started, metrics)
 
 
-def _load(path: str, digest: str | None) -> Segments:
+def _load(path: str, digest: str | None) -> presa.Segments:
     """The segments of a file, if they are those of the digest."""
     try:
-        segments = load_segments(Path(path))
+        segments = presa.load_segments(Path(path))
     except UserError as error:
         raise UserError(f"task_policies.presa: {error}") from None
-    found = segments_digest(segments)
+    found = presa.segments_digest(segments)
     if digest not in (None, found):
         raise UserError(
             f"task_policies.presa: {path} holds the segments {found[:16]}, expected "

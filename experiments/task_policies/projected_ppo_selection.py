@@ -14,12 +14,12 @@ from sport_ray.experiments.config.training import TaskTraining
 from sport_ray.experiments.task_policies._candidates import Candidates
 from sport_ray.experiments.task_policies.ppo import ProjectedPPOSource
 from sport_ray.experiments.task_policies.source import SelectionSource, StudySections
-from sport_ray.samplers import BaseFile, sampler_of
 
 if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
     from sport_ray.experiments.task_policies._training import Trained
     from sport_ray.experiments.task_policies.task import Task
+    from sport_ray.samplers import BaseFile
 
 
 class ProjectedPPOSelectionSection(Section):
@@ -88,6 +88,7 @@ class ProjectedPPOSelectionSource(SelectionSource):
         )
         from sport_ray.experiments.task_policies._warm_start import warm_start
         from sport_ray.rollouts.transitions import load_transitions
+        from sport_ray.samplers import sampler_of
 
         assert isinstance(settings, _Settings)
         if isinstance(task.constraint, Unconstrained):

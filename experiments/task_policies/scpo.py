@@ -17,19 +17,16 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from sport_ray.comparators.scpo.acceptance import AcceptanceTests
-from sport_ray.comparators.scpo.policy_rollouts import CountedRollouts
-from sport_ray.comparators.scpo.policy_search import SearchSettings, search
-from sport_ray.comparators.scpo.subspace import OutputSubspace
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.base import Alpha, Positive, Probability, Rate, Section, Whole
 from sport_ray.experiments.task_policies.source import TaskPolicySource
 from sport_ray.experiments.task_policies.task import Task, counts_steps
-from sport_ray.policies import GaussianNetwork
-from sport_ray.rollouts import Outcomes, ScenarioPlan
 
 if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
     from sport_ray.experiments.task_policies._training import Trained
+    from sport_ray.policies import GaussianNetwork
+    from sport_ray.rollouts import Outcomes, ScenarioPlan
 
 LEAST_LIMIT = 0.03
 
@@ -91,6 +88,11 @@ class ScpoSource(TaskPolicySource):
         self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
     ) -> Trained:
         """Search from the base; see the module."""
+        from sport_ray.comparators.scpo.policy_rollouts import (
+            CountedRollouts,  # torch takes seconds
+        )
+        from sport_ray.comparators.scpo.policy_search import SearchSettings, search
+        from sport_ray.comparators.scpo.subspace import OutputSubspace
         from sport_ray.experiments.task_policies._training import Trained
 
         assert isinstance(settings, ScpoSection)

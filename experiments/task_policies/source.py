@@ -14,11 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.base import Section
-from sport_ray.families import Categorical, Distribution, Gaussian
-from sport_ray.policies import GaussianNetwork, PolicyFile
-from sport_ray.samplers import BaseFile
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # torch takes seconds: a mistake in a study is told before
     from collections.abc import Mapping
 
     from sport_ray.certificates import Certificate
@@ -27,6 +24,9 @@ if TYPE_CHECKING:
     from sport_ray.experiments.config.tuning import TuningSection
     from sport_ray.experiments.task_policies._training import Trained
     from sport_ray.experiments.task_policies.task import Task
+    from sport_ray.policies import GaussianNetwork
+    from sport_ray.projected_ppo import ProjectedPPOConfig
+    from sport_ray.samplers import BaseFile
 
 SOURCES: dict[str, type[Source]] = {}
 """Every source by the name that a study gives it."""
@@ -64,6 +64,8 @@ def require_gaussian(base: BaseFile, what: str) -> GaussianNetwork:
     Raises:
         UserError: a base that can only be sampled.
     """
+    from sport_ray.policies import PolicyFile
+
     if isinstance(base, PolicyFile):
         return base.network
     raise UserError(
@@ -112,13 +114,18 @@ class Source(ABC):
     under_constraint: ClassVar[bool] = False
     sections: ClassVar[tuple[str, ...]] = ()
     sweep_method: ClassVar[str | None] = None
-    family: ClassVar[type[Distribution]]
+    why_alone: ClassVar[str | None] = "it does not train by one run of PPO"
+    """Why its policies cannot be trained in a cohort, one clause; None where they can: the source
+    then has a ``configuration``."""
+    family: ClassVar[str]
     """What its policies draw from: constraints whose theorem needs another have no cells of it."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "name" not in vars(cls):  # a variant of its parent, whose name stays the parent's
             return
+        if "train" in vars(cls) and not {"configuration", "why_alone"} & vars(cls).keys():
+            cls.why_alone = Source.why_alone  # what it inherits is of another way of training
         known = SOURCES.get(cls.name, cls)
         if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(f"name {cls.name!r} is taken by the source {known.__qualname__}")
@@ -177,7 +184,7 @@ class Source(ABC):
 class TaskPolicySource(Source):
     """A source of Gaussian task policies. ``train`` is all that it must have."""
 
-    family: ClassVar[type[Distribution]] = Gaussian
+    family: ClassVar[str] = "gaussian"
 
     @abstractmethod
     def train(
@@ -202,6 +209,22 @@ class TaskPolicySource(Source):
             ArithmeticError: training that went wrong; the cells are recorded as failed.
         """
 
+    def configuration(
+        self, task: Task, settings: Section, base: GaussianNetwork
+    ) -> ProjectedPPOConfig | None:
+        """The one run of PPO that ``train`` is, seed and constraint in it; None: it is no such run.
+
+        It decides all of what comes out, with ``env_steps``: a cohort trains from it.
+
+        Raises:
+            UserError: as ``train``.
+        """
+        return None
+
+    def env_steps(self, settings: Section) -> int:
+        """How many environment steps that run samples, at least."""
+        raise NotImplementedError(f"the source {self.name!r} has no configuration of PPO")
+
     def check(self, task: Task, settings: Section, base: GaussianNetwork) -> None:
         """Refuse, before anything runs, what can never be trained from this base.
 
@@ -220,7 +243,7 @@ class TaskPolicySource(Source):
 class SelectionSource(Source):
     """A source of ways to choose among the base's samples. ``select`` is all that it must have."""
 
-    family: ClassVar[type[Distribution]] = Categorical
+    family: ClassVar[str] = "categorical"
 
     @abstractmethod
     def select(

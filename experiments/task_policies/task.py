@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sport_ray.constraints import Constraint
 from sport_ray.experiments.config.sections import Environment, ResourcesSection
 from sport_ray.properties import parse_property
-from sport_ray.rollouts import ScenarioPlan
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
-from sport_ray.rollouts.seeding import Purpose
+
+if TYPE_CHECKING:
+    from sport_ray.rollouts import ScenarioPlan
+    from sport_ray.rollouts.seeding import Purpose
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Task:
 
         env_kwargs: of another world than the certificate's.
         """
+        from sport_ray.rollouts import ScenarioPlan  # torch takes seconds
+
         return ScenarioPlan(
             env_id=self.environment.id,
             env_kwargs=self.environment.kwargs if env_kwargs is None else env_kwargs,

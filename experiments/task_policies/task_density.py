@@ -22,13 +22,12 @@ from sport_ray.experiments.task_policies.source import (
     StudySections,
     require_gaussian,
 )
-from sport_ray.policies import GaussianNetwork
-from sport_ray.samplers import BaseFile
 
 if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
     from sport_ray.experiments.task_policies._training import Trained
     from sport_ray.experiments.task_policies.task import Task
+    from sport_ray.samplers import BaseFile
 
 
 class TaskDensitySection(Section):
@@ -85,6 +84,7 @@ class TaskDensitySource(SelectionSource):
         from sport_ray.experiments.task_policies._training import (
             train_task_policy,  # Ray takes seconds
         )
+        from sport_ray.policies import GaussianNetwork
         from sport_ray.selection import Selector
         from sport_ray.selection.scores.task_density import TaskDensity
 

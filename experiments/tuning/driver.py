@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import logging
 import time
@@ -14,7 +13,6 @@ from ray import tune
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, MedianStoppingRule
 from ray.tune.search import BasicVariantGenerator
 
-from sport_ray.errors import UserError
 from sport_ray.experiments.config.axes import Point, drawn, ends
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.config.tuning import TuningSection
@@ -64,7 +62,7 @@ def run_tuning(folder: StudyFolder, task: TuningTask, listener: Listener) -> Tun
         now = time.monotonic()
         if event.kind == "started":
             began[event.trial_id] = now
-        elif event.kind == "died" or event.result:
+        elif event.kind == "died" or (event.kind == "ended" and event.result):
             seconds = now - began.get(event.trial_id, now)  # a worker may die before it starts
             records.append(_record(study, event, round(seconds, 3)))
             store.write(records[-1])
@@ -133,20 +131,6 @@ def _scheduler(tuning: TuningSection) -> Any:
             time_attr="training_iteration", grace_period=1, min_samples_required=3
         )
     return FIFOScheduler()
-
-
-def require_search(study: Study) -> None:
-    """Refuse a search algorithm whose package is not installed.
-
-    Raises:
-        UserError: with what to install.
-    """
-    asked = study.tuning is not None and study.tuning.search == "optuna"
-    if asked and importlib.util.find_spec("optuna") is None:
-        raise UserError(
-            "tuning.search = 'optuna', which is not installed: pip install 'sport-ray[tuning]', "
-            "or set it to random"
-        )
 
 
 def _optuna(tuning: TuningSection, kept: list[TrialRecord]) -> Any:

@@ -11,11 +11,12 @@ import numpy as np
 from sport_ray.certificates import load_certificate
 from sport_ray.experiments.config.axes import Point, tidy
 from sport_ray.experiments.config.study import Study
-from sport_ray.experiments.sweep.evaluation import run_on_through_violations
+from sport_ray.experiments.sweep.evaluation import through_violations
 from sport_ray.experiments.sweep.trials import StudyTrial
 from sport_ray.experiments.task_policies._training import TrainingRun, task_config
 from sport_ray.experiments.task_policies.ppo import ProjectedPPOSource
 from sport_ray.experiments.task_policies.source import require_gaussian
+from sport_ray.experiments.task_policies.task import counts_steps
 from sport_ray.experiments.tuning.task import TuningTask, tuning_task
 from sport_ray.policies import FrozenGaussian, GaussianNetwork
 from sport_ray.rollouts import ProjectedBehaviour, run_scenarios
@@ -38,11 +39,11 @@ def judge(task: TuningTask, base: FrozenGaussian, policy: GaussianNetwork, count
     ranks them.
     """
     behaviour = ProjectedBehaviour(base, FrozenGaussian(policy), task.constraint)
-    free = run_on_through_violations(task.plan, behaviour, count)
-    if free is None:
-        values = run_scenarios(task.plan, behaviour, 0, count).total_reward
+    if counts_steps(task.plan):
+        through = through_violations(task.plan)
+        values = run_scenarios(through, behaviour, 0, count).length.astype(np.float64)
     else:
-        values = free.length.astype(np.float64)
+        values = run_scenarios(task.plan, behaviour, 0, count).total_reward
     score, error = float(values.mean()), float(values.std()) / math.sqrt(count)
     if not math.isfinite(score):
         raise ArithmeticError(f"the mean over the scenarios is {score}")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
-from scipy.optimize import brentq
-from scipy.special import betainc, betaincc
-
 from sport_ray.bounds.arguments import require_beta, require_counts
+from sport_ray.lazy import Later
+
+optimize = Later("scipy.optimize")
+special = Later("scipy.special")
 
 # Shape of the bets: u ~ Beta(shape, 1). A small shape favours runs without violations, a large
 # one runs with many. Bound over fixed-N bound at beta = 1e-7, N = 10,000 (k = 0, 3, 10, 100):
@@ -121,7 +122,7 @@ def _log_wealth(n: int, k: int, p: float, q: float) -> float:
     than the result by ten orders of magnitude.
     """
     a, c = k + _SHAPE, n - k - _SHAPE
-    inside = betainc(a, c, p) if p <= 0.5 else betaincc(c, a, q)
+    inside = special.betainc(a, c, p) if p <= 0.5 else special.betaincc(c, a, q)
     if not inside > 0.0 or q <= 0.0:
         return -math.inf
     return (
@@ -161,7 +162,7 @@ def _root(n: int, k: int, target: float) -> float:
             return high  # not found: the caller returns the trivial bound
     if high == low:
         return high
-    return float(brentq(excess, low, high, xtol=1e-14))
+    return float(optimize.brentq(excess, low, high, xtol=1e-14))
 
 
 def _log_odds_without_violations(nats: float) -> float:

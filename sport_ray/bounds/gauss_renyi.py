@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from sport_ray.bounds.arguments import (
     require_at_least,
@@ -15,6 +14,9 @@ from sport_ray.bounds.arguments import (
     require_real,
 )
 from sport_ray.bounds.ratio import max_alpha, ratio_bound
+from sport_ray.lazy import Later
+
+optimize = Later("scipy.optimize")
 
 _ULP = 2.0**-52
 _GRID = np.linspace(math.log(1e-6), math.log(1e12), 181)  # of log(λ − 1)
@@ -191,7 +193,7 @@ def _best_order(eps_base: float, log_ratios: np.ndarray, counts: np.ndarray) -> 
     values = value(_GRID)
     near = int(np.argmin(values))
     bracket = _GRID[max(near - 1, 0)], _GRID[min(near + 1, len(_GRID) - 1)]
-    refined = minimize_scalar(
+    refined = optimize.minimize_scalar(
         lambda x: float(value(np.asarray(x))), bounds=bracket, options={"xatol": 1e-8}
     )
     best: float = math.inf

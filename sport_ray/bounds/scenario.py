@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from scipy.special import betainc, betaincc
-from scipy.stats import beta as beta_distribution
-
 from sport_ray.bounds.arguments import require_beta, require_counts
+from sport_ray.lazy import Later
+
+special = Later("scipy.special")
 
 _ULP = 2.0**-52
 
@@ -38,19 +38,17 @@ def scenario_bound(num_scenarios: int, num_violations: int, beta: float) -> floa
     beta = require_beta("beta", beta)
     if k == n:
         return 1.0
-    if k == 0:
-        # expm1 keeps the digits that 1 - beta**(1/n) loses for large n.
-        bound = -math.expm1(math.log(beta) / n)
-    else:
-        # isf(beta), not ppf(1 - beta): 1 - 1e-20 rounds to 1 and would give a bound of 1.
-        bound = float(beta_distribution.isf(beta, k + 1, n - k))
+    # expm1 keeps the digits that 1 - beta**(1/n) loses for large n. The quantile is taken from the
+    # upper tail: 1 - 1e-20 rounds to 1 and would give a bound of 1.
+    closed = -math.expm1(math.log(beta) / n)
+    bound = closed if k == 0 else float(special.betainccinv(k + 1, n - k, beta))
     if math.isnan(bound):  # for some beta < 1e-130; 1 is always a bound
         return 1.0
     # The library's quantile errs to either side: by 1e-8 at N = 10⁹, and by tens of percent for
     # beta < 1e-130. Its binomial tail does not. So move outwards, by one ulp and then twice as
     # far each time, until the tail is at most beta.
     step = _ULP
-    while betaincc(k + 1, n - k, bound) > beta:
+    while special.betaincc(k + 1, n - k, bound) > beta:
         bound = min(bound * (1.0 + step), 1.0)
         step *= 2.0
     return bound
@@ -81,12 +79,12 @@ def scenario_lower_bound(num_scenarios: int, num_violations: int, level: float) 
     level = require_beta("level", level)
     if k == 0:
         return 0.0
-    bound = float(beta_distribution.ppf(level, k, n - k + 1))
+    bound = float(special.betaincinv(k, n - k + 1, level))
     if math.isnan(bound):  # 0 is always a bound
         return 0.0
     # As in `scenario_bound`, but downwards: the library's tail is better than its quantile.
     step = _ULP
-    while bound > 0.0 and not betainc(k, n - k + 1, bound) <= level:
+    while bound > 0.0 and not special.betainc(k, n - k + 1, bound) <= level:
         bound = max(bound * (1.0 - step), 0.0)
         step *= 2.0
     return bound
@@ -101,4 +99,4 @@ def excess_p_value(num_scenarios: int, num_violations: int, promised: float) -> 
     n, k = require_counts(num_scenarios, num_violations)
     if not 0.0 <= promised <= 1.0:
         raise ValueError(f"promised must be a probability, got {promised!r}")
-    return 1.0 if k == 0 else float(betainc(k, n - k + 1, promised))
+    return 1.0 if k == 0 else float(special.betainc(k, n - k + 1, promised))

@@ -6,7 +6,6 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri
 
 from sport_ray.bounds.arguments import (
     largest_within,
@@ -14,6 +13,9 @@ from sport_ray.bounds.arguments import (
     require_probability,
     require_target,
 )
+from sport_ray.lazy import Later
+
+special = Later("scipy.special")
 
 _ULP = 2.0**-52
 _TINY = 2.0**-1022
@@ -49,10 +51,10 @@ def gaussian_tradeoff_bound(eps_base: float, mu: float) -> float:
     mu = require_at_least("mu", mu, 0.0)
     if eps_base in (0.0, 1.0) or mu == 0.0:
         return eps_base
-    quantile = float(ndtri(max(eps_base, _SMALLEST)))
+    quantile = float(special.ndtri(max(eps_base, _SMALLEST)))
     quantile += _QUANTILE_ERROR * max(1.0, abs(quantile))
     shifted = (quantile + mu) + 2.0 * _ULP * (abs(quantile) + mu)
-    return min(max(float(ndtr(shifted)) * (1.0 + _TAIL_ERROR), eps_base), 1.0)
+    return min(max(float(special.ndtr(shifted)) * (1.0 + _TAIL_ERROR), eps_base), 1.0)
 
 
 def max_mu(eps_base: float, eps_max: float) -> float:
@@ -72,7 +74,7 @@ def max_mu(eps_base: float, eps_max: float) -> float:
     1.073
     """
     eps_base, eps_max = require_target(eps_base, eps_max)
-    mu = max(float(ndtri(eps_max)) - float(ndtri(max(eps_base, _SMALLEST))), 0.0)
+    mu = max(float(special.ndtri(eps_max)) - float(special.ndtri(max(eps_base, _SMALLEST))), 0.0)
     return largest_within(partial(gaussian_tradeoff_bound, eps_base), mu, _QUANTILE_ERROR, eps_max)
 
 

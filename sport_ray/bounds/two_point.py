@@ -7,8 +7,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq, minimize_scalar
-from scipy.special import gammaln, ndtri
 
 from sport_ray.bounds.arguments import (
     require_at_least,
@@ -18,6 +16,10 @@ from sport_ray.bounds.arguments import (
     require_target,
 )
 from sport_ray.bounds.ratio import max_alpha, ratio_bound
+from sport_ray.lazy import Later
+
+optimize = Later("scipy.optimize")
+special = Later("scipy.special")
 
 Array = NDArray[np.float64]
 
@@ -138,7 +140,9 @@ def best_floor(eps_base: float, eps_max: float, horizon: int) -> tuple[float, fl
     grid = np.linspace(math.log(0.01 / horizon), 0.0, _GRID)
     near = int(np.argmax([gain(float(x)) for x in grid]))
     bracket = float(grid[max(near - 1, 0)]), float(grid[min(near + 1, _GRID - 1)])
-    refined = minimize_scalar(lambda x: -gain(float(x)), bounds=bracket, options={"xatol": 1e-4})
+    refined = optimize.minimize_scalar(
+        lambda x: -gain(float(x)), bounds=bracket, options={"xatol": 1e-4}
+    )
     gaps = [float(f"{math.exp(x):.3g}") for x in (0.0, grid[near], float(refined.x))]
     floors = [round(1.0 - gap, 12) for gap in dict.fromkeys(gaps)]
     pairs = [(k, _largest(eps_base, eps_max, k, horizon, most)) for k in floors]
@@ -156,7 +160,7 @@ def normal_shift(alpha: float, kappa: float) -> float:
     if alpha == 1.0 or kappa == 1.0:
         return 0.0
     rarer = min(1.0 - kappa, alpha - 1.0) / (alpha - kappa)  # of the two points
-    quantile = float(ndtri(rarer))
+    quantile = float(special.ndtri(rarer))
     return (alpha - kappa) * math.exp(-0.5 * quantile**2) / math.sqrt(2.0 * math.pi)
 
 
@@ -169,7 +173,11 @@ def _binomial_sum(eps_base: float, alpha: float, kappa: float, horizon: int) -> 
     log_q, log_rest = math.log(down / (up + down)), math.log(up / (up + down))
     draws = np.arange(horizon, -1.0, -1.0)  # of α, the largest ratio first
     others = horizon - draws
-    counts = gammaln(horizon + 1.0), gammaln(draws + 1.0), gammaln(others + 1.0)
+    counts = (
+        special.gammaln(horizon + 1.0),
+        special.gammaln(draws + 1.0),
+        special.gammaln(others + 1.0),
+    )
     log_p = counts[0] - counts[1] - counts[2] + draws * log_q + others * log_rest
     log_ratio = draws * log_alpha + others * log_kappa
     size = sum(counts) - draws * (log_q - 4.0) - others * (log_rest - 4.0) + np.abs(log_ratio)
@@ -218,7 +226,7 @@ def _root(
             return most
         inside, outside = outside, min(2.0 * outside, most)
     precision = max(precision, 4.0 * _ULP)
-    return float(brentq(over, inside, outside, xtol=precision * inside, rtol=precision))
+    return float(optimize.brentq(over, inside, outside, xtol=precision * inside, rtol=precision))
 
 
 def _floor(kappa: float) -> float:

@@ -12,9 +12,9 @@ from __future__ import annotations
 import importlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +28,21 @@ if TYPE_CHECKING:  # torch takes seconds, which reading a table of results shoul
     from sport_ray.families import Distribution
 
 Array = NDArray[np.float64]
+Method = TypeVar("Method", bound=Callable[..., Any])
 CONSTRAINTS: dict[str, type[Constraint]] = {}
 LAST = 100
 """Order of a constraint that gives none."""
 _LOWEST = np.float32(-np.inf)
 _PACKAGE = __name__.rpartition(".")[0]
+
+
+_MARK = "_given_limits"
+
+
+def given_limits(method: Method) -> Method:
+    """Mark a method that, given the limits, reads no parameter of its constraint."""
+    setattr(method, _MARK, True)
+    return method
 
 
 class MustBeGivenError(UserError):
@@ -115,9 +125,20 @@ class Constraint(ABC):
         limits: (...) or a number; default those of an episode's first state.
         """
 
+    @given_limits
     def within(self, step: Distribution, base: Distribution, limits: Tensor | float) -> Tensor:
         """Whether each member keeps to its limit, in float64 on the numbers given; bool (...)."""
         return step.max_log_ratio(base) <= limits
+
+    def step_kind(self) -> Hashable:
+        """Equal for constraints that do the same with a step once its limits are given.
+
+        ``project``, ``within``, ``cost`` and ``feature_limits`` of one then do for rows of all of
+        them in one call. By default equal constraints alone; see :func:`given_limits`.
+        """
+        kind = type(self)
+        methods = (kind.project, kind.within, kind.cost, kind.feature_limits)
+        return methods if all(hasattr(one, _MARK) for one in methods) else self
 
     # The budget.
 
@@ -139,10 +160,12 @@ class Constraint(ABC):
         found: int = self.features(self.start(1)).shape[1]
         return found
 
+    @given_limits
     def feature_limits(self, features: Tensor) -> Tensor | float:
         """The limits that features (n, num_features) stand for, float64."""
         return features[..., 0].double() if self.state_size else self.log_ratio_limit
 
+    @given_limits
     def cost(self, step: Distribution, base: Distribution, action: Array) -> Array:
         """What drawing ``action`` (n, D) from ``step`` spent, (n,), rounded up."""
         return np.zeros(len(action))

@@ -11,7 +11,7 @@ import numpy as np
 
 from sport_ray.bounds.tradeoff import gaussian_tradeoff_bound, max_mu
 from sport_ray.constraints.budget import RESERVED_SHARE, Budget, require_budget
-from sport_ray.constraints.constraint import Array
+from sport_ray.constraints.constraint import Array, given_limits
 from sport_ray.constraints.evidence import Evidence
 from sport_ray.errors import UserError
 
@@ -56,12 +56,14 @@ class MeanShiftBudget(Budget):
         """μ², rounded down: the square may round up."""
         return math.nextafter(self.mu**2, 0.0)
 
+    @given_limits
     def project(
         self, base: Distribution, task: Distribution, limits: Tensor | float | None = None
     ) -> Distribution:
         """The shift scaled onto the ball of radius ``limits`` in the base's own units."""
         return _shifts(task).projected_shift(_shifts(base), self.limits_or_first(limits))
 
+    @given_limits
     def within(self, step: Distribution, base: Distribution, limits: Tensor | float) -> Tensor:
         """Whether nothing but a shift was made, and within the radius."""
         import torch
@@ -79,6 +81,7 @@ class MeanShiftBudget(Budget):
         """r_t, in units of the base's std."""
         return np.sqrt(left / steps) * (1.0 - RESERVED_SHARE)
 
+    @given_limits
     def cost(self, step: Distribution, base: Distribution, action: Array) -> Array:
         """The squared shift, whatever the action; rounded up."""
         return _shifts(step).squared_shift(_shifts(base))

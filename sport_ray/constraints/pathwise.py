@@ -15,7 +15,7 @@ from sport_ray.constraints.budget import (
     Budget,
     require_budget,
 )
-from sport_ray.constraints.constraint import Array
+from sport_ray.constraints.constraint import Array, given_limits
 from sport_ray.constraints.evidence import Evidence
 from sport_ray.errors import UserError
 
@@ -70,6 +70,7 @@ class PathwiseBudget(Budget):
         """B, whatever the horizon."""
         return self.log_budget
 
+    @given_limits
     def project(
         self, base: Distribution, task: Distribution, limits: Tensor | float | None = None
     ) -> Distribution:
@@ -81,6 +82,7 @@ class PathwiseBudget(Budget):
         most = left - RESERVE - RESERVED_SHARE * left
         return np.minimum(most, np.sqrt(left / (PACE * steps))) if self.rule == "spread" else most
 
+    @given_limits
     def cost(self, step: Distribution, base: Distribution, action: Array) -> Array:
         """The log ratio of the action, nats, rounded up; the base: 0."""
         return step.log_ratio_above(base, action)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from sport_ray.bounds import max_alpha, ratio_bound
-from sport_ray.constraints.constraint import Constraint, require_alpha
+from sport_ray.constraints.constraint import Constraint, given_limits, require_alpha
 from sport_ray.constraints.evidence import Evidence
 
 if TYPE_CHECKING:  # torch takes seconds, which reading a table of results should not
@@ -43,6 +43,7 @@ class RatioConstraint(Constraint):
     def log_ratio_limit(self) -> float:
         return self.log_alpha
 
+    @given_limits
     def project(
         self, base: Distribution, task: Distribution, limits: Tensor | float | None = None
     ) -> Distribution:

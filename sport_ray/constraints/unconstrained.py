@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from sport_ray.constraints.constraint import Constraint
+from sport_ray.constraints.constraint import Constraint, given_limits
 
 if TYPE_CHECKING:  # torch takes seconds, which reading a table of results should not
     from torch import Tensor
@@ -26,6 +26,7 @@ class Unconstrained(Constraint):
     def log_ratio_limit(self) -> float:
         return math.inf
 
+    @given_limits
     def project(
         self, base: Distribution, task: Distribution, limits: Tensor | float | None = None
     ) -> Distribution:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from sport_ray.deploy.audit_log import SCHEMA
 from sport_ray.deploy.seeds import MOST_WORDS, POOL
-from sport_ray.selection.selector import MOST_CANDIDATES
+from sport_ray.selection.limits import MOST_CANDIDATES
 
 Count = Annotated[int, Field(ge=0)]
 Number = Annotated[float, Field(allow_inf_nan=False)]

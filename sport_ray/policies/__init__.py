@@ -1,10 +1,29 @@
 """Policies: diagonal Gaussians before a common action mapping, trainable or frozen, on disk."""
 
-from sport_ray.policies.actions import ActionMapping
-from sport_ray.policies.frozen import FrozenGaussian
-from sport_ray.policies.network import GaussianNetwork, PolicySpec
-from sport_ray.policies.observations import Normalization
-from sport_ray.policies.store import PolicyFile, load_policy, policy_digest, save_policy
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sport_ray.lazy import names_from
+
+if TYPE_CHECKING:
+    from sport_ray.policies.actions import ActionMapping
+    from sport_ray.policies.frozen import FrozenGaussian
+    from sport_ray.policies.network import GaussianNetwork, PolicySpec
+    from sport_ray.policies.observations import Normalization
+    from sport_ray.policies.store import PolicyFile, load_policy, policy_digest, save_policy
+
+_HOMES = {
+    "ActionMapping": ".actions",
+    "FrozenGaussian": ".frozen",
+    "GaussianNetwork": ".network",
+    "Normalization": ".observations",
+    "PolicyFile": ".store",
+    "PolicySpec": ".network",
+    "load_policy": ".store",
+    "policy_digest": ".store",
+    "save_policy": ".store",
+}
 
 __all__ = [
     "ActionMapping",
@@ -17,3 +36,5 @@ __all__ = [
     "policy_digest",
     "save_policy",
 ]
+
+__getattr__ = names_from(__name__, _HOMES)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from sport_ray.errors import UserError
 from sport_ray.families import Distribution
-from sport_ray.policies.blocks import BlockPolicy
+from sport_ray.policies.blocks import BLOCK, BlockPolicy
+from sport_ray.policies.few_rows import MOST, FewRows
 from sport_ray.policies.network import GaussianNetwork, blank_network
 from sport_ray.policies.row import RowPolicy
 from sport_ray.policies.sealed import Sealed
@@ -38,6 +39,7 @@ class FrozenGaussian(Sealed):
         self._network.load_state_dict(state)
         self._network.requires_grad_(False)
         self._blocks = BlockPolicy(self._network).seal()
+        self._few = FewRows(self._network).seal()
         self._row = RowPolicy(self._network).seal()
         self._last: list[tuple[bytes, NDArray[np.float64]] | None] = [None]
         self.seal()
@@ -87,16 +89,29 @@ class FrozenGaussian(Sealed):
                 pass  # the block says at which observation, and what came out
             else:
                 return family.from_parameters(few)
-        numbers = self._blocks.parameters(rounded)
+        numbers = self._numbers(rounded)
         found = family.from_parameters(numbers.astype(np.float64))
         valid = found.valid()
-        if not valid.all():
+        if not bool(valid.all()):
             row = int(valid.int().argmin())
             raise UserError(
                 f"the policy's distribution is not finite at observation {row} ({found[row]}): the "
                 "observation is too large or the weights are damaged"
             )
         return found
+
+    def _numbers(self, rounded: NDArray[np.float32]) -> NDArray[np.float32]:
+        """In blocks; the rows of a last block that would be nearly empty by themselves."""
+        count = len(rounded)
+        rest = count % BLOCK
+        if not (self._few.serves and 0 < rest <= MOST):
+            return self._blocks.parameters(rounded)
+        few, sure = self._few.parameters(rounded[count - rest :])
+        if not sure.all():
+            few[~sure] = self._blocks.parameters(rounded[count - rest :][~sure])
+        if rest == count:
+            return few
+        return np.concatenate([self._blocks.parameters(rounded[: count - rest]), few])
 
     def _once(self, observation: NDArray[np.float32]) -> NDArray[np.float64]:
         """The numbers (P,) of one row; the last observation's are kept.

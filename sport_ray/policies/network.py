@@ -19,6 +19,7 @@ from torch import nn
 from sport_ray.families import Distribution, Gaussian
 from sport_ray.families.gaussian.head import GaussianHead, StdHead
 from sport_ray.policies.actions import ActionMapping, Squash
+from sport_ray.policies.limits import MOST_LAYERS, MOST_PARAMETERS, WIDEST
 from sport_ray.policies.observations import Normalization, Normalizer
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -32,11 +33,6 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 """Activations by name: a file names one of these, and nothing is ever evaluated."""
 
 Activation = Literal["relu", "tanh", "elu", "silu", "leaky_relu", "sigmoid"]
-WIDEST = 100_000
-"""Observations, actions and units of a layer."""
-MOST_LAYERS = 100
-MOST_PARAMETERS = 50_000_000
-"""Weights of a policy: 200 MB. A file that claims more is refused before memory is taken."""
 Width = Annotated[int, Field(ge=1, le=WIDEST)]
 Bound = Annotated[float, Field(allow_inf_nan=False)]
 LogStd = Annotated[float, Field(ge=-30.0, le=30.0)]

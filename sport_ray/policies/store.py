@@ -14,7 +14,8 @@ from safetensors.torch import load, save
 
 from sport_ray.canonical import digest, write_atomic, write_json
 from sport_ray.errors import UserError
-from sport_ray.policies.network import MOST_PARAMETERS, GaussianNetwork, PolicySpec
+from sport_ray.policies.limits import MOST_PARAMETERS
+from sport_ray.policies.network import GaussianNetwork, PolicySpec
 from sport_ray.untrusted_files import read_bytes
 
 SCHEMA = "sport-ray/policy/1"

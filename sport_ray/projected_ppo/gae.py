@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sport_ray.compiled import njit
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -69,8 +71,16 @@ def generalised_advantages(
     residual = rewards + gamma * goes_on * exact[1:] - exact[:-1]
     carry = gamma * lambda_ * goes_on * (1.0 - truncated)
     advantages = np.empty((steps, count))
-    running = np.zeros(count)
-    for step in range(steps - 1, -1, -1):
-        running = residual[step] + carry[step] * running
-        advantages[step] = running
+    _backwards(residual, carry, advantages)
     return advantages
+
+
+@njit(nogil=True, error_model="numpy")
+def _backwards(residual: Floats, carry: Floats, advantages: Floats) -> None:
+    """A_t = residual_t + carry_t A_{t+1}, each environment by itself."""
+    steps, count = residual.shape
+    for env in range(count):
+        running = 0.0
+        for step in range(steps - 1, -1, -1):
+            running = residual[step, env] + carry[step, env] * running
+            advantages[step, env] = running

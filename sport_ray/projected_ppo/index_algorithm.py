@@ -18,13 +18,13 @@ from sport_ray.projected_ppo.index_module import IndexModule
 from sport_ray.projected_ppo.streams import first_weights
 from sport_ray.samplers import BaseFile, BaseSampler, sampler_of
 from sport_ray.selection import Selector
+from sport_ray.selection.limits import MOST_CANDIDATES
 from sport_ray.selection.scores.preference import (
     Preference,
     PreferenceNetwork,
     PreferenceSpec,
     blank_preference,
 )
-from sport_ray.selection.selector import MOST_CANDIDATES
 
 
 class IndexPPOConfig(ProjectedPPOConfig):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
-from ray.rllib.utils.minibatch_utils import MiniBatchCyclicIterator
+
+if TYPE_CHECKING:  # a device needs no RLlib
+    from ray.rllib.policy.sample_batch import MultiAgentBatch
+    from ray.rllib.utils.minibatch_utils import MiniBatchCyclicIterator
 
 Rows = NDArray[np.intp]
 
@@ -74,6 +77,8 @@ def cut(
     RLlib's own permutes all columns of the batch by numpy's global generator; here rows are taken
     by their indices.
     """
+    from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
+
     ((module_id, batch),) = cyclic._batch.policy_batches.items()
     count, size, total = len(batch), cyclic._minibatch_size, cyclic._num_total_minibatches
     shuffled = generator if cyclic._shuffle_batch_per_epoch else None

@@ -17,6 +17,7 @@ from sport_ray.families import Distribution
 from sport_ray.policies.frozen import FrozenGaussian
 from sport_ray.policies.network import GaussianNetwork, PolicySpec
 from sport_ray.policies.store import network_from_bytes
+from sport_ray.projected_ppo.acting import OneActor
 from sport_ray.projected_ppo.distribution import ActionDistribution, action_distribution
 from sport_ray.projected_ppo.streams import critic_network, first_weights
 
@@ -57,6 +58,7 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
                 self.actor = GaussianNetwork(self.spec).float()
         else:
             self.actor = network_from_bytes(self.spec, task_weights)
+        self._acting = OneActor(self.actor)
         sizes = (self.spec.observation_size, *self.spec.hidden, 1)
         self.critic = critic_network(sizes, self.spec.activation, seed)
         self.draw_from(np.random.default_rng())
@@ -125,7 +127,7 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
 
     def act(self, observation: Tensor) -> dict[str, Tensor]:
         """The projected parameters (n, P) at observations (n, O), and what they came from."""
-        task = self.actor(observation.float())
+        task = self._acting(observation) if observation.is_cpu else self.actor(observation.float())
         if self.base is None:
             return {Columns.ACTION_DIST_INPUTS: task.parameters}
         base = self.base.distribution(observation[..., : self.base_inputs].cpu().numpy())

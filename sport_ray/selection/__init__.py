@@ -6,16 +6,35 @@ choosing (docs/bounds.md, section 9). ``Selector`` is a way of choosing, ``score
 task policies of either kind.
 """
 
-from sport_ray.selection.behaviour import SelectionBehaviour
-from sport_ray.selection.score import SCORES, Score
-from sport_ray.selection.selector import Selector
-from sport_ray.selection.task_policy import (
-    TaskPolicy,
-    load_task_policy,
-    save_task_policy,
-    task_behaviour,
-    task_policy_digest,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sport_ray.lazy import names_from
+
+if TYPE_CHECKING:
+    from sport_ray.selection.behaviour import SelectionBehaviour
+    from sport_ray.selection.score import SCORES, Score
+    from sport_ray.selection.selector import Selector
+    from sport_ray.selection.task_policy import (
+        TaskPolicy,
+        load_task_policy,
+        save_task_policy,
+        task_behaviour,
+        task_policy_digest,
+    )
+
+_HOMES = {
+    "SCORES": ".selector",  # which has every score registered
+    "Score": ".score",
+    "SelectionBehaviour": ".behaviour",
+    "Selector": ".selector",
+    "TaskPolicy": ".task_policy",
+    "load_task_policy": ".task_policy",
+    "save_task_policy": ".task_policy",
+    "task_behaviour": ".task_policy",
+    "task_policy_digest": ".task_policy",
+}
 
 __all__ = [
     "SCORES",
@@ -28,3 +47,5 @@ __all__ = [
     "task_behaviour",
     "task_policy_digest",
 ]
+
+__getattr__ = names_from(__name__, _HOMES)

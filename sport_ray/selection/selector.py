@@ -14,6 +14,7 @@ from safetensors.numpy import load, save
 import sport_ray.selection.scores  # noqa: F401  each registers itself, for whoever reads one
 from sport_ray.canonical import digest, write_atomic, write_json
 from sport_ray.errors import UserError
+from sport_ray.selection.limits import MOST_CANDIDATES
 from sport_ray.selection.score import Score, score_class
 from sport_ray.untrusted_files import read_bytes
 
@@ -23,7 +24,6 @@ WEIGHTS = "selector.safetensors"
 LARGEST_MANIFEST = 2**24
 LARGEST_WEIGHTS = 2**28
 """Bytes."""
-MOST_CANDIDATES = 4096
 
 
 @dataclass(frozen=True)

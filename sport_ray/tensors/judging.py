@@ -11,11 +11,11 @@ from torch import Tensor
 
 from sport_ray.properties import NEVER, parse_property
 from sport_ray.properties.on_device import judge
-from sport_ray.rollouts.slots import ScenarioEnvironment
 from sport_ray.rollouts.judging import Finished, Judge
 from sport_ray.rollouts.outcomes import Outcomes
 from sport_ray.rollouts.scenarios import ScenarioPlan
 from sport_ray.rollouts.signal_kinds import Kind, SignalKinds
+from sport_ray.rollouts.slots import ScenarioEnvironment
 from sport_ray.rollouts.tally import ScenarioAborted, Tally
 
 

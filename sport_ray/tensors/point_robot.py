@@ -95,6 +95,11 @@ class PointRobot:
 
         return action_space()
 
+    @property
+    def draws_nothing(self) -> bool:
+        """Whether seeds are not read, so that on a GPU nothing ever waits for the host."""
+        return self._fixed is not None
+
     def reset(self, mask: Tensor, seeds: Tensor) -> tuple[Tensor, Tensor]:
         """Start episodes; rows of other slots are zeros, or what those robots see now."""
         starts = self._fixed

@@ -53,5 +53,5 @@ def test_it_is_the_quickstart_s():
 
 
 @pytest.mark.parametrize("horizon", [21, 27])
-def test_what_it_says_of_the_quickstart_s_horizons(horizon):
+def test_what_it_says_of_the_shipped_studies_horizons(horizon):
     assert 0.0 < load_certificate(PATH).eps_base(horizon) < 0.02

@@ -20,7 +20,7 @@ from sport_ray.experiments.cluster.signals import TERMINATED
 from sport_ray.experiments.config.study import load_study
 from sport_ray.experiments.in_process import forget_frames, torch_as_found
 from sport_ray.experiments.results.lock import FolderLock
-from sport_ray.experiments.stages.steps import Interrupted
+from sport_ray.experiments.stages.context import Interrupted
 
 ROOT = Path(__file__).parents[2]
 STUDIES = sorted((ROOT / "experiments" / "studies").glob("*.yaml"))

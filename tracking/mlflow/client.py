@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 TRACKING_URI = "MLFLOW_TRACKING_URI"
+DATABASE = "mlflow.db"
+"""The store beside the results."""
 _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _SETTINGS = {
     # MLflow's own defaults block for four minutes when a server is gone.
@@ -60,7 +62,7 @@ def default_uri(results_dir: str | Path) -> str:
     Raises:
         UserError: a name that the installed SQLAlchemy cannot be told.
     """
-    path = str(Path(results_dir).resolve() / "mlflow.db")
+    path = str(Path(results_dir).resolve() / DATABASE)
     if not set(path) & set(_MEANT):
         return f"sqlite:///{path}"
     from sqlalchemy.engine import URL, make_url

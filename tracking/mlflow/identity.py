@@ -52,6 +52,7 @@ def params_of(record: dict[str, Any]) -> dict[str, str]:
         "T": str(record["horizon"]),
         "seed": str(record["seed"]),
         "source": record["source"],
+        "engine": record.get("engine"),
         "projected": str(record["projected"]).lower(),
         "constraint": record["constraint"],
         "eps_max": _repr(record["eps_max"]),

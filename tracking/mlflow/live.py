@@ -16,10 +16,13 @@ from typing import Any
 
 from filelock import FileLock
 
+from sport_ray.errors import UserError
 from sport_ray.tracking.mlflow.client import (
+    DATABASE,
     StoreUnreachable,
     answering,
     check_reachable,
+    default_uri,
     describe,
     patient_client,
     store_uri,
@@ -54,8 +57,11 @@ class SweepLogger:
         self._thread: threading.Thread | None = None
         self._lock: FileLock | None = None
 
-    def start(self) -> None:
+    def start(self, *, put_off: bool = False) -> None:
         """Create store, experiment and parent run, once, and begin to log in the background.
+
+        put_off: a store of the folder's own that is still to be made is made with the first cell.
+        That takes seconds, in which cells could begin, and there is no wrong address to be known.
 
         Raises UserError if the store does not answer: nothing has been run yet, and a wrong
         address is better known now. So it does if another process logs the folder for long.
@@ -63,12 +69,11 @@ class SweepLogger:
         if self._thread is not None:
             raise RuntimeError("SweepLogger.start: already started")
         self._lock = hold_logging(self.results_dir)
+        sweep: Sweep | None = None
         try:
-            check_reachable(self.uri, self.results_dir)
-            with answering(self.uri, self.results_dir) as client:
-                folder = read_results(self.results_dir, may_be_empty=True)
-                sweep = Sweep.open(client, folder, self.uri)
-                sweep.mark_running()
+            if not (put_off and self._store_is_to_be_made()):
+                check_reachable(self.uri, self.results_dir)
+                sweep = self._open()
         except BaseException:
             self._lock.release()
             raise
@@ -76,6 +81,22 @@ class SweepLogger:
             target=self._work, args=(sweep,), name="mlflow-logger", daemon=True
         )
         self._thread.start()
+
+    def _store_is_to_be_made(self) -> bool:
+        own = default_uri(self.results_dir)
+        return self.uri == own and not (self.results_dir / DATABASE).exists()
+
+    def _open(self) -> Sweep:
+        """Experiment and parent run, found or made; the sweep is at work.
+
+        Raises:
+            UserError: a store that does not answer.
+        """
+        with answering(self.uri, self.results_dir) as client:
+            folder = read_results(self.results_dir, may_be_empty=True)
+            sweep = Sweep.open(client, folder, self.uri)
+            sweep.mark_running()
+        return sweep
 
     def log_cell(self, record: dict[str, Any]) -> None:
         """Hand over a finished or failed cell whose record is on disk; returns at once."""
@@ -90,6 +111,11 @@ class SweepLogger:
         cells wait, and `log_sweep` sends them another day.
         """
         found: list[LogSummary | None] = []
+        if within is not None and self._store_is_to_be_made():
+            self._queue.put(None)
+            self._release()
+            self.pending["*"] = "no cell was logged yet"  # a database half made would be in the way
+            return None
         patience = self.patience if within is None else 0.0
         ending = threading.Thread(
             target=lambda: found.append(self._finish(status, patience)), daemon=True
@@ -114,10 +140,13 @@ class SweepLogger:
         while True:
             summary, away = self._send_all(status)
             if not away or time.monotonic() + PAUSE_SECONDS >= end:
-                if self._lock is not None:
-                    self._lock.release()
+                self._release()
                 return summary
             time.sleep(PAUSE_SECONDS)
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
 
     def _send_all(self, status: str | None) -> tuple[LogSummary | None, bool]:
         """What `log_folder` says, and whether the store is away."""
@@ -130,7 +159,7 @@ class SweepLogger:
         self.pending = dict(summary.failed)
         return summary, summary.away
 
-    def _work(self, sweep: Sweep) -> None:
+    def _work(self, sweep: Sweep | None) -> None:
         """The logging thread: the only one that writes while the sweep runs.
 
         Cells go in the order in which they came: after a failure those that come wait behind it.
@@ -148,6 +177,12 @@ class SweepLogger:
             except queue.Empty:
                 pass  # time to try again
             if time.monotonic() < retry_at:
+                continue
+            try:
+                sweep = sweep or self._open()
+            except UserError as error:
+                self.pending.update(dict.fromkeys(waiting, describe(error, self.uri)))
+                retry_at = time.monotonic() + RETRY_SECONDS
                 continue
             with patient_client(self.uri):
                 summary = sweep.log_cells(waiting.values(), self.results_dir)

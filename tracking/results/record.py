@@ -34,6 +34,11 @@ def column(meaning: str, unit: str = "", **limits: Any) -> Any:
     return field(metadata={"meaning": meaning, "unit": unit, "limits": limits})
 
 
+def later(meaning: str) -> Any:
+    """A field that records of earlier versions do not have, which are read all the same."""
+    return field(metadata={"meaning": meaning, "unit": "", "limits": {}, "later": True})
+
+
 def probability(meaning: str) -> Any:
     """A field within [0, 1]; a bound that may say nothing, and be larger, is a `column`."""
     return column(meaning, "probability", least=0, most=1)
@@ -67,6 +72,7 @@ class Header:
     seed: int = column("training seed")
     hyperparameters: str | None = column("training parameters that are an axis of the sweep")
     eps_max: float | None = probability("risk that the constraint was derived from, if any")
+    engine: str | None = later("cohort, or single (a run of its own); empty: not one run of PPO")
     base_digest: str = column("sha256 of the base policy")
     certificate_digest: str = column("sha256 of the base certificate")
     finished_at: str = column("when the cell ended, ISO 8601")
@@ -129,7 +135,7 @@ class Training:
 
     policy_digest: str = column("sha256 of the evaluated policy")
     train_env_steps: int = column("environment steps of training", "steps")
-    train_seconds: float = column("wall time of training", "s")
+    train_seconds: float = column("wall time of training; in a cohort its share of it", "s")
     clip_fraction: float | None = column("samples outside PPO's clip range at the end", "share")
     train_return: float | None = column("mean task return at the end of training")
     train_episodes: int | None = column(
@@ -169,7 +175,7 @@ class Record:
 class Column(NamedTuple):
     """One column: its type, whether a finished cell may lack it, its unit and its meaning.
 
-    given: by failed cells too.
+    given: by failed cells too. later: not by records of earlier versions.
     """
 
     name: str
@@ -179,6 +185,7 @@ class Column(NamedTuple):
     meaning: str
     limits: dict[str, Any]
     given: bool
+    later: bool
 
 
 def _columns(part: type) -> list[Column]:
@@ -195,6 +202,7 @@ def _columns(part: type) -> list[Column]:
                 about["meaning"],
                 about["limits"],
                 given=part in (Header, Outcome),
+                later=about.get("later", False),
             )
         )
     return found
@@ -219,7 +227,7 @@ def describe_problem(record: object) -> str | None:
     finished = record.get("status") == "finished"
     for column in COLUMNS:
         if column.name not in record:
-            if finished or column.given:
+            if (finished or column.given) and not column.later:
                 return f"has no field {column.name!r}"
             continue
         may_be_null = column.nullable or not (finished or column.given)

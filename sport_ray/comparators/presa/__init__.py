@@ -6,22 +6,46 @@ label each), from a file or from ``synthetic_feedback``. Learning: ``clone`` the
 model and no promise: docs/comparators.md says what is the paper's and what was filled in here.
 """
 
-from sport_ray.comparators.presa.behaviours import available_behaviours, require_behaviours
-from sport_ray.comparators.presa.feedback import (
-    FeedbackSettings,
-    collect_episodes,
-    feedback_on,
-    synthetic_feedback,
-)
-from sport_ray.comparators.presa.segments import (
-    Segments,
-    load_segments,
-    make_segments,
-    save_segments,
-    segments_digest,
-)
-from sport_ray.comparators.presa.settings import AlignmentSettings
-from sport_ray.comparators.presa.training import align, clone, train_policy
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sport_ray.lazy import names_from
+
+if TYPE_CHECKING:
+    from sport_ray.comparators.presa.behaviours import available_behaviours, require_behaviours
+    from sport_ray.comparators.presa.feedback import (
+        collect_episodes,
+        feedback_on,
+        synthetic_feedback,
+    )
+    from sport_ray.comparators.presa.segments import (
+        Segments,
+        load_segments,
+        make_segments,
+        save_segments,
+        segments_digest,
+    )
+    from sport_ray.comparators.presa.settings import AlignmentSettings, FeedbackSettings
+    from sport_ray.comparators.presa.training import align, clone, train_policy
+
+_HOMES = {
+    "AlignmentSettings": ".settings",
+    "FeedbackSettings": ".settings",
+    "Segments": ".segments",
+    "align": ".training",
+    "available_behaviours": ".behaviours",
+    "clone": ".training",
+    "collect_episodes": ".feedback",
+    "feedback_on": ".feedback",
+    "load_segments": ".segments",
+    "make_segments": ".segments",
+    "require_behaviours": ".behaviours",
+    "save_segments": ".segments",
+    "segments_digest": ".segments",
+    "synthetic_feedback": ".feedback",
+    "train_policy": ".training",
+}
 
 __all__ = [
     "AlignmentSettings",
@@ -40,3 +64,5 @@ __all__ = [
     "synthetic_feedback",
     "train_policy",
 ]
+
+__getattr__ = names_from(__name__, _HOMES)

@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from sport_ray.bounds.arguments import require_at_least, require_integer, require_open_unit
 from sport_ray.comparators.presa.behaviours import (
     available_behaviours,
     default_behaviours,
@@ -28,39 +27,12 @@ from sport_ray.comparators.presa.behaviours import (
 )
 from sport_ray.comparators.presa.episodes import Episodes, collect
 from sport_ray.comparators.presa.segments import Segments, make_segments
+from sport_ray.comparators.presa.settings import FeedbackSettings
 from sport_ray.comparators.presa.windows import Windows, comparable_pairs, with_share
 from sport_ray.errors import UserError
 from sport_ray.policies.frozen import FrozenGaussian
 from sport_ray.rollouts.scenarios import ScenarioPlan
 from sport_ray.rollouts.seeding import scenario_generators
-
-
-@dataclass(frozen=True)
-class FeedbackSettings:
-    """The recipe of synthetic feedback.
-
-    num_episodes: shared equally among the behaviours. num_pairs: preferences.
-    segment_length: L, steps. unsafe_share: the share of unsafe segments in the data, by leaving out
-    segments of one label at random; None for what was collected. preference_noise: τ in units of
-    reward; 0 for no mistakes. behaviours: by name; None for ``default_behaviours``.
-
-    Raises:
-        ValueError: a number out of range, by name.
-    """
-
-    num_episodes: int = 300
-    num_pairs: int = 2_000
-    segment_length: int = 8
-    unsafe_share: float | None = None
-    preference_noise: float = 0.05
-    behaviours: tuple[str, ...] | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("num_episodes", "num_pairs", "segment_length"):
-            require_integer(name, getattr(self, name), 1)
-        require_at_least("preference_noise", self.preference_noise, 0.0)
-        if self.unsafe_share is not None:
-            require_open_unit("unsafe_share", self.unsafe_share)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""How a policy is aligned: the numbers that training depends on, beside data, base and seed."""
+"""How feedback is made and a policy aligned: all numbers beside data, base and seed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from sport_ray.bounds.arguments import (
     require_at_least,
     require_integer,
+    require_open_unit,
     require_positive,
     require_probability,
 )
@@ -75,3 +76,31 @@ class AlignmentSettings:
                 f"multiplier_max must be at least multiplier_start ({self.multiplier_start!r}), "
                 f"got {self.multiplier_max!r}"
             )
+
+
+@dataclass(frozen=True)
+class FeedbackSettings:
+    """The recipe of synthetic feedback.
+
+    num_episodes: shared equally among the behaviours. num_pairs: preferences.
+    segment_length: L, steps. unsafe_share: the share of unsafe segments in the data, by leaving out
+    segments of one label at random; None for what was collected. preference_noise: τ in units of
+    reward; 0 for no mistakes. behaviours: by name; None for ``default_behaviours``.
+
+    Raises:
+        ValueError: a number out of range, by name.
+    """
+
+    num_episodes: int = 300
+    num_pairs: int = 2_000
+    segment_length: int = 8
+    unsafe_share: float | None = None
+    preference_noise: float = 0.05
+    behaviours: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("num_episodes", "num_pairs", "segment_length"):
+            require_integer(name, getattr(self, name), 1)
+        require_at_least("preference_noise", self.preference_noise, 0.0)
+        if self.unsafe_share is not None:
+            require_open_unit("unsafe_share", self.unsafe_share)

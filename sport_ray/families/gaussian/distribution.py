@@ -155,6 +155,10 @@ class Gaussian(Shifts):
 
     def valid(self) -> Tensor:
         """Finite, and every std above 0."""
+        mean, std = self._held
+        if isinstance(mean, np.ndarray) and isinstance(std, np.ndarray):
+            good = np.isfinite(mean) & np.isfinite(std) & (std > 0.0)
+            return torch.as_tensor(good.all(axis=-1))
         return super().valid() & (self.std > 0.0).all(dim=-1)
 
     def agrees(self, other: Gaussian, base: Gaussian) -> Tensor:

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from sport_ray.policies.actions import ActionMapping, Squash
-from sport_ray.policies.network import MOST_LAYERS, Width
+from sport_ray.policies.limits import MOST_LAYERS
+from sport_ray.policies.network import Width
 from sport_ray.policies.observations import Normalization
 from sport_ray.selection.scores.atoms import Atoms
 

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from sport_ray.constraints import Constraint
 from sport_ray.errors import UserError
 from sport_ray.policies.actions import ActionMapping
-from sport_ray.policies.network import MOST_LAYERS, MOST_PARAMETERS, Width, mlp
+from sport_ray.policies.limits import MOST_LAYERS, MOST_PARAMETERS
+from sport_ray.policies.network import Width, mlp
 from sport_ray.policies.observations import Normalization, Normalizer
 from sport_ray.policies.threads import one_thread
 from sport_ray.rollouts.behaviour import Steps

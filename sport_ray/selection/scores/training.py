@@ -24,7 +24,8 @@ from torch import Tensor
 
 from sport_ray.errors import UserError
 from sport_ray.policies.actions import ActionMapping
-from sport_ray.policies.network import MOST_LAYERS, Width
+from sport_ray.policies.limits import MOST_LAYERS
+from sport_ray.policies.network import Width
 from sport_ray.policies.observations import Normalization
 from sport_ray.policies.threads import one_thread
 from sport_ray.selection.scores.atoms import Atoms

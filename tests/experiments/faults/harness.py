@@ -24,6 +24,7 @@ from sport_ray.tracking.mlflow.log import CELL_TAG, RECORD_TAG
 
 STUDY: dict[str, Any] = {
     "name": "faults",
+    "engine": "single",  # a trial a job; test_cohorts.py has the other engine
     "certificate": {"num_scenarios": 300, "beta": 1e-3, "max_horizon": 30},
     "sweep": {"alphas": [1.0, 1.5], "horizons": [25], "seeds": [0, 1]},
     "training": {

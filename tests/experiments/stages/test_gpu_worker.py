@@ -51,7 +51,9 @@ def test_a_certificate_says_what_ran_it(folder: StudyFolder, monkeypatch) -> Non
     elsewhere = found.model_copy(update={"versions": {**found.versions, "device": "Some GPU"}})
     with pytest.raises(CheckFailed, match="ran on Some GPU, here is no CUDA device"):
         run_again(elsewhere, folder.outcomes, base, 60, None)
-    with pytest.raises(UserError, match=r"ran on Some GPU, and the study has no GPU.*gpus_per_cell"):
+    with pytest.raises(
+        UserError, match=r"ran on Some GPU, and the study has no GPU.*gpus_per_cell"
+    ):
         require_world(folder.study, elsewhere, folder.outcomes, base, [20], on_ray=True)
 
 

@@ -88,7 +88,7 @@ def certified(world, monkeypatch):
             some = min(chunk, count - first)
             yield run_scenarios(plan, behaviour, first, some, tally=tally), tally
 
-    monkeypatch.setattr(stage, "stream_scenarios_on_ray", local_stream)
+    monkeypatch.setattr(stage, "stream_scenarios", local_stream)
 
     def make(name: str = "Env", horizons: tuple[int, ...] = (12,)):
         study = Study.model_validate(

@@ -34,7 +34,7 @@ def second_method(monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("study", "expected"),
     [
-        ("quickstart", (60, 156, "b5d3d61c033e18abe0a63a74621c1780")),
+        ("quickstart", (30, 78, "c5182426ab094cc5b76ba52213effdd3")),
         ("paper", (140, 270, "78f74946b1a244bb21d2c99c30a91d4b")),
         ("comparators", (45, 135, "c08f84b0a66bdd67323e7a77b7d26c92")),
         ("less_conservative", (115, 225, "76cb435c775c93714e3434a9fd3e6585")),
@@ -44,8 +44,24 @@ def second_method(monkeypatch) -> None:
     ],
 )
 def test_jobs_and_ids_of_shipped_studies_stay(study, expected):
-    found = load_study(STUDIES / f"{study}.yaml")
+    found = load_study(STUDIES / f"{study}.yaml").model_copy(update={"engine": "single"})
     assert hashed(Plan.of(found, certificate())) == expected
+
+
+@pytest.mark.parametrize(
+    ("study", "expected"),
+    [
+        ("quickstart", "86a031b737eeda17149e4aff0fc3f1bd"),
+        ("paper", "62a2e0cd038572f724fa3c8ebb56d704"),
+        ("comparators", "16325569e7f1801cac7e84dd913c7a87"),
+    ],
+)
+def test_jobs_and_ids_of_shipped_studies_stay_where_cohorts_train_them(study, expected):
+    found = load_study(STUDIES / f"{study}.yaml")
+    jobs, cells, digest = hashed(Plan.of(found, certificate()))
+    alone = hashed(Plan.of(found.model_copy(update={"engine": "single"}), certificate()))
+    assert (jobs, cells) == alone[:2]
+    assert digest == expected
 
 
 SWEEP = {"alphas": [1.0, 1.5], "horizons": [25], "seeds": [0]}
@@ -107,7 +123,7 @@ KINDS = {"eps_max": [0.1], "constraints": ["ratio", "pathwise", "mean_shift"]}
     ],
 )
 def test_jobs_and_ids_of_every_kind_of_study_stay(small_study, change, expected):
-    study = Study.model_validate(small_study | change)
+    study = Study.model_validate(small_study | change | {"engine": "single"})
     assert hashed(Plan.of(study, certificate())) == expected
 
 

@@ -17,11 +17,12 @@ from sport_ray.constraints import RatioConstraint
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.axes import tidy
 from sport_ray.experiments.config.study import Study, load_study
+from sport_ray.experiments.config.tuning import require_search
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.stages.base import BUNDLED
 from sport_ray.experiments.sweep.evaluation import evaluation_plan
 from sport_ray.experiments.sweep.grid import plan_jobs
-from sport_ray.experiments.tuning.driver import domain, random_points, require_search
+from sport_ray.experiments.tuning.driver import domain, random_points
 from sport_ray.experiments.tuning.record import (
     TrialRecord,
     TrialStore,
@@ -114,10 +115,10 @@ def test_what_is_tuned_is_no_axis_and_t_is_named(small_study):
 
 
 def test_optuna_that_is_missing_is_one_line(tuning_study, monkeypatch):
-    require_search(tuning_study())
+    require_search(tuning_study().tuning)
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(UserError, match=r"pip install 'sport-ray\[tuning\]'"):
-        require_search(tuning_study(search="optuna"))
+        require_search(tuning_study(search="optuna").tuning)
 
 
 # What a trial is judged on

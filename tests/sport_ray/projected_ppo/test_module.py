@@ -77,7 +77,9 @@ def test_gradient_through_the_projection(small_base, task, observations):
     acted = module.forward_exploration({Columns.OBS: observations})
     batch = {Columns.OBS: observations, POLICY_INPUTS: acted[POLICY_INPUTS]}
     out = module.forward_train(batch)[Columns.ACTION_DIST_INPUTS]
-    assert torch.equal(out.detach(), acted[Columns.ACTION_DIST_INPUTS])
+    # Acting sums in an order of its own (sport_ray.projected_ppo.acting).
+    expected = acted[Columns.ACTION_DIST_INPUTS]
+    torch.testing.assert_close(out.detach(), expected, rtol=1e-5, atol=1e-6)
     out.sum().backward()
     gradients = [p.grad for p in module.actor.parameters()]
     assert all(g is not None and torch.isfinite(g).all() for g in gradients)

@@ -193,9 +193,7 @@ def test_judging_on_a_device_gives_the_same_columns(base, line_behaviour, monkey
         table = run_scenarios(asked, behaviour, 0, 70, tally=wanted)
         with monkeypatch.context() as patch:
             patch.setattr(judging, "_on_host", judging._on_device)
-            again = run_tensor_scenarios(
-                asked, behaviour, 0, 70, device="cpu", slots=32, tally=got
-            )
+            again = run_tensor_scenarios(asked, behaviour, 0, 70, device="cpu", slots=32, tally=got)
         require_equal(again, table)
         assert got == wanted
         assert got.signals == wanted.signals

@@ -112,6 +112,36 @@ def test_a_sweep_without_cells_yet_has_its_parent_and_a_true_end(tmp_path: Path)
     assert parent.info.status == "KILLED"
 
 
+def test_a_store_that_is_put_off_is_made_with_the_first_cell(make_results) -> None:
+    folder = make_results(**SMALL)
+    (folder / "mlflow.db").unlink()  # the fixture's, which is empty
+    logger = SweepLogger(folder)
+    logger.start(put_off=True)
+    assert not (folder / "mlflow.db").exists()
+    logger.log_cell(records_of(folder)[0])
+    logger.finish("FINISHED")
+    assert logger.pending == {}
+    assert len(runs_of(folder)) == CELLS + 1
+
+
+def test_a_store_that_is_there_is_opened_at_once(make_results) -> None:
+    folder = make_results(**SMALL)
+    logger = SweepLogger(folder)
+    logger.start(put_off=True)
+    parents = [run for run in runs_of(folder) if CELL_TAG not in run.data.tags]
+    assert [run.info.status for run in parents] == ["RUNNING"]
+    logger.finish("FINISHED")
+
+
+def test_who_is_in_a_hurry_makes_no_store(tmp_path: Path) -> None:
+    (tmp_path / "study.json").write_text('{"name": "quickstart"}')
+    logger = SweepLogger(tmp_path)
+    logger.start(put_off=True)
+    assert logger.finish("KILLED", within=4.0) is None
+    assert not (tmp_path / "mlflow.db").exists()
+    SweepLogger(tmp_path).start()  # and holds nothing back from the next
+
+
 def test_a_resumed_sweep_runs_again_under_the_same_parent(make_results) -> None:
     folder = make_results(**SMALL)
     for _ in range(2):

@@ -1,0 +1,56 @@
+"""What every stage works on, and how a command says that it was interrupted.
+
+Imported in no time, before Ray and torch are.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from rich.console import Console
+
+from sport_ray.errors import UserError
+from sport_ray.tracking.mlflow.client import check_reachable, default_uri, store_uri
+
+if TYPE_CHECKING:
+    from sport_ray.experiments.config.study import Study
+    from sport_ray.experiments.results.folder import StudyFolder
+
+
+class Context(NamedTuple):
+    """What every stage needs: the study, its file, its folder, where to print, which cluster.
+
+    source: None for a study that was made in Python; base policies are then relative to the
+    working directory.
+    """
+
+    study: Study
+    source: Path | None
+    folder: StudyFolder
+    console: Console
+    address: str | None = None
+
+    @property
+    def file(self) -> Path:
+        """The study file with which the command line goes on."""
+        return self.source or self.folder.study_file
+
+
+def require_tracking(context: Context) -> None:
+    """Fail now, not after hours, if the study's tracking server (or MLflow's own) is away."""
+    uri = store_uri(context.study.tracking.uri, context.folder.root)
+    if uri != default_uri(context.folder.root):
+        check_reachable(uri, context.folder.root)
+
+
+class Interrupted(UserError):
+    """Ctrl-C or SIGTERM during a sweep: one line with the command that resumes.
+
+    It is an error of nobody's, but ends a command in the same way, with the exit status (130, 143)
+    that shells have for it.
+    """
+
+    def __init__(self, message: str, exit_status: int = 130) -> None:
+        super().__init__(message)
+        self.exit_status = exit_status

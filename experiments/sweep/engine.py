@@ -1,0 +1,22 @@
+"""Which engine trains a cell: a cohort, one run of its own, or its source in its own way."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sport_ray.experiments.config.study import Study
+from sport_ray.experiments.task_policies import SOURCES
+
+UsedEngine = Literal["cohort", "single"]
+
+
+def engine_of(study: Study, source: str) -> UsedEngine | None:
+    """What trains the task policies of a source; None where they are not one run of PPO.
+
+    It is part of a cell's identity, so the study and the source alone decide: never how many cells
+    there are, which of them are missing, or how large the machine is. A cell that has no company is
+    a cohort of one, whose numbers are those that it would have in any other.
+    """
+    if SOURCES[source].why_alone is not None:
+        return None
+    return "single" if study.engine == "single" else "cohort"

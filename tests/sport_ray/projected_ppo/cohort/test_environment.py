@@ -1,0 +1,108 @@
+"""Robots side by side are each cell's own environment; any environment goes one by one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sport_ray.projected_ppo.cohort.environment import (
+    SeparateEnvironments,
+    _made,
+    cohort_environment,
+)
+from sport_ray.projected_ppo.cohort.robots import CohortOfRobots
+
+
+def separate(contexts, copies) -> SeparateEnvironments:
+    return SeparateEnvironments([_made(context, copies) for context in contexts])
+
+
+@pytest.mark.parametrize("kinds", [["ratio", "unconstrained"], ["mean_shift", "pathwise"]])
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {"horizon": 7, "layout": "random"},
+        {"horizon": 20, "layout": "random", "reward": "guided", "end_on_violation": False},
+        {"horizon": 9, "actuation_noise": [0.3, 0.2], "start_noise": [0.2, 0.2, 0.5]},
+    ],
+    ids=["random", "guided", "noisy"],
+)
+def test_robots_together_give_the_numbers_of_each_cells_environment(rollout, cell, kinds, kwargs):
+    """Through pauses, resets, budgets and counts of violations, to the bit."""
+    configs = [cell(seed, kind, 3, kwargs=kwargs) for seed, kind in enumerate(kinds)]
+    fast, slow = rollout(configs), rollout(configs, separate)
+    assert isinstance(fast.environment, CohortOfRobots)
+    violations = 0
+    for _ in range(3):
+        got, expected = fast.sample(150), slow.sample(150)
+        assert got.finished == expected.finished
+        assert got.violations == expected.violations
+        violations += sum(got.violations)
+        for one, other in zip(got.fragments, expected.fragments, strict=True):
+            for name in ("observations", "actions", "rewards", "terminated", "truncated", "taken"):
+                assert np.array_equal(getattr(one, name), getattr(other, name)), name
+            assert len(one) >= 150
+    if kwargs["horizon"] == 20:
+        assert violations > 0
+
+
+def test_a_cell_that_has_enough_is_paused(rollout, cell):
+    """With resets at other times the cells need other numbers of wall steps; none loses any."""
+    sampler = rollout([cell(seed, copies=1) for seed in range(4)])
+    total = np.zeros(4, dtype=int)
+    for _ in range(5):
+        sample = sampler.sample(33)
+        for index, fragment in enumerate(sample.fragments):
+            total[index] += len(fragment)
+            assert len(fragment) == 33
+            assert fragment.taken[-1].any()
+    assert (total == 165).all()
+
+
+def test_other_environments_go_one_by_one(rollout, cell):
+    """Gymnasium's copies, cut from outside, and whatever is no robot."""
+    cut = rollout([cell(1, cut_after=5), cell(2, cut_after=5)])
+    assert isinstance(cut.environment, SeparateEnvironments)
+    sample = cut.sample(40)
+    lengths = [length for one in sample.finished for length, _ in one]
+    assert lengths
+    assert max(lengths) == 5
+
+
+def test_an_environment_that_raises_fails_its_cell_alone(rollout, cell):
+    def breaking(contexts, copies):
+        made = separate(contexts, copies)
+        inner = made.environments[1]
+        step, count = inner.step, [0]
+
+        def failing(actions):
+            count[0] += 1
+            if count[0] > 10:
+                raise RuntimeError("the robot fell over")
+            return step(actions)
+
+        inner.step = failing
+        return made
+
+    configs = [cell(seed, copies=1) for seed in (1, 2, 3)]
+    whole, broken = rollout(configs), rollout(configs, breaking)
+    sound, found = whole.sample(60), broken.sample(60)
+    assert str(found.errors[1]) == "the robot fell over"
+    assert list(found.errors) == [1]
+    assert found.fragments[1] is None
+    for index in (0, 2):
+        assert np.array_equal(found.fragments[index].actions, sound.fragments[index].actions)
+    again = broken.sample(60)
+    assert not again.errors
+    assert again.fragments[1] is None
+    assert np.array_equal(again.fragments[2].actions, whole.sample(60).fragments[2].actions)
+
+
+def test_both_kinds_have_the_spaces_of_the_single_environment(cell):
+    from sport_ray.projected_ppo.cohort import ProjectedPPOCohortConfig
+
+    contexts = ProjectedPPOCohortConfig().cells([cell(1, "pathwise")]).contexts()
+    fast, slow = cohort_environment(contexts, 2), separate(contexts, 2)
+    assert fast.observation_space == slow.observation_space
+    assert fast.action_space == slow.action_space
+    assert fast.observation_space.shape == (46,)

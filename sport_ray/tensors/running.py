@@ -2,7 +2,7 @@
 
 Scenario i draws its start and its action noise from the streams that it always has, so on a CPU
 the table is the ordinary path's, to the bit. On a GPU sums, exponentials and the robot's step may
-differ in last bits; what that does to a table is measured in docs/performance.md.
+differ in last bits; what that does to a table is measured in docs/gpu.md.
 """
 
 from __future__ import annotations

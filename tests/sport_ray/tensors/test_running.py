@@ -208,7 +208,7 @@ def test_blocks_of_another_size_agree_but_for_last_bits(base, monkeypatch) -> No
     expected = base.distribution(seen.numpy())
     assert found.agrees(expected, expected).all()
     same = (found.parameters == expected.parameters).float().mean()
-    assert same > 0.99  # a GPU's numbers: docs/performance.md
+    assert same > 0.99  # a GPU's numbers: docs/gpu.md
     alone = policy.distribution(seen[17:19])
     assert torch.equal(alone.parameters, found.parameters[17:19])
     seen[3, 2] = torch.inf

@@ -90,7 +90,10 @@ def _rows(inputs: Sequence[Any], limit: Any, single: bool) -> tuple[Shape, list[
     if not shape or shape[-1] == 0:
         raise ValueError(f"means and stds must have shape (..., D) with D >= 1, got {tuple(shape)}")
     rows = [x.expand(shape).reshape(-1, shape[-1]).contiguous() for x in tensors]
-    limits = torch.as_tensor(limit, dtype=torch.float64, device=place).detach()
+    if isinstance(limit, int | float):  # filled there: nothing to copy, which a graph could not
+        limits = torch.full((1,), float(limit), dtype=torch.float64, device=place)
+    else:
+        limits = torch.as_tensor(limit, dtype=torch.float64, device=place).detach()
     if limits.numel() == 1:
         return tuple(shape), rows, limits.reshape(1)
     lead = shape[:-1]

@@ -171,7 +171,7 @@ class Learning:
         passes = self._of_size(len(batch.observation))[0]
         output = passes.forward(weights, batch.observation)
         out, head = self._actor_grad, self.spec.head
-        mine, grad_own = weights.own.get("log_std"), out.own.get("log_std")
+        mine, grad_own = (next(iter(one.own.values()), None) for one in (weights, out))
         rows = PolicyRows(batch.actions, batch.logp, batch.advantages)
         if through is not None or self.device.type != "cpu":
             loss = autograd_gradient(head, output, mine, rows, own, passes.grad, grad_own, through)

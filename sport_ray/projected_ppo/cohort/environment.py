@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from gymnasium import spaces
-from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from sport_ray.errors import UserError
-from sport_ray.projected_ppo.environment import AnyVectorEnv, TrainingEnvironment, take_violations
+from sport_ray.projected_ppo.environment import AnyVectorEnv, take_violations
 
 Cells = NDArray[np.intp]
 Errors = dict[int, Exception]
@@ -102,33 +100,3 @@ class SeparateEnvironments:
         """Close all."""
         for one in self.environments:
             one.close()
-
-
-def cohort_environment(contexts: Sequence[Mapping[str, Any]], copies: int) -> CohortEnvironment:
-    """The environments of cells with these contexts (see ``TrainingEnvironment``), n copies each.
-
-    Point robots are stepped together; any other environment cell by cell.
-
-    Raises:
-        UserError: whatever the single algorithm's environment refuses.
-    """
-    from sport_ray.projected_ppo.cohort.robots import CohortOfRobots
-
-    first = _made(contexts[0], copies)
-    robots = CohortOfRobots.of(first, contexts)
-    if robots is not None:
-        first.close()
-        return robots
-    rest = [_made(context, copies) for context in contexts[1:]]
-    return SeparateEnvironments([first, *rest])
-
-
-def _made(context: Mapping[str, Any], copies: int) -> AnyVectorEnv:
-    made: Any = TrainingEnvironment({**context, "num_envs": copies})
-    mode = made.metadata.get("autoreset_mode")
-    if mode is not AutoresetMode.NEXT_STEP:
-        raise UserError(
-            f"the vector environment resets by {mode}: Projected PPO needs AutoresetMode.NEXT_STEP"
-        )
-    found: AnyVectorEnv = made
-    return found

@@ -30,8 +30,15 @@ WAITING = 2
 
 
 def on_gpu(study: Study, plan: ScenarioPlan, behaviour: Behaviour) -> bool:
-    """Whether the scenarios run on a GPU: the study has one, and they have a form on tensors."""
-    return study.resources.gpus_per_cell > 0.0 and can_run(plan, behaviour)
+    """Whether the scenarios run on a GPU: the study has one, and they have a form on tensors.
+
+    Where Ray has none, nor nodes that are still to come, they run on its CPUs: the cells that need
+    one refuse on their own.
+    """
+    asked = study.resources
+    if not asked.gpus_per_cell or not can_run(plan, behaviour):
+        return False
+    return asked.wait_for_nodes_seconds > 0.0 or "GPU" in ray.cluster_resources()
 
 
 class OnRay(AgainHere):

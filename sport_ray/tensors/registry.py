@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from sport_ray.envs.registration import ENV_ID as POINT_ROBOT
 from sport_ray.errors import UserError
-from sport_ray.tensors.environment import TensorEnvironment
 
-Factory = Callable[..., TensorEnvironment]
+if TYPE_CHECKING:  # torch takes seconds, which to ask whether there is a tensor form should not
+    import torch
+
+    from sport_ray.tensors.environment import TensorEnvironment
+
+Factory = Callable[..., "TensorEnvironment"]
 """``factory(num_slots, device, horizon=…, **kwargs)``; device is a torch.device, ``horizon`` the
 steps after which an episode is truncated."""
 
@@ -142,6 +144,8 @@ def make_from(
 
     arguments = dict(kwargs)
     named = arguments.pop("device", "cpu")
+    import torch
+
     place = torch.device(named if device is None else device)
     made = load_factory(factory)(num_slots, place, **arguments)
     require_attributes(made, num_slots, place)

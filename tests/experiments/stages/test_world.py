@@ -9,12 +9,12 @@ import gymnasium
 import numpy as np
 import pytest
 
-import sport_ray.experiments.stages.certify as stage
 from sport_ray.canonical import digest, write_json
 from sport_ray.certificates import load_certificate
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.results.folder import StudyFolder
+from sport_ray.experiments.stages import gpu_worker
 from sport_ray.experiments.stages.certify import certify, load_matching
 from sport_ray.experiments.stages.world import other_versions, require_world, unchanged_since
 from sport_ray.policies import load_policy, save_policy
@@ -88,7 +88,7 @@ def certified(world, monkeypatch):
             some = min(chunk, count - first)
             yield run_scenarios(plan, behaviour, first, some, tally=tally), tally
 
-    monkeypatch.setattr(stage, "stream_scenarios", local_stream)
+    monkeypatch.setattr(gpu_worker, "stream_scenarios", local_stream)
 
     def make(name: str = "Env", horizons: tuple[int, ...] = (12,)):
         study = Study.model_validate(

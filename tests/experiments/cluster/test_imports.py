@@ -171,7 +171,7 @@ def test_few_of_the_robot_s_scenarios_are_the_same_here_as_on_workers(monkeypatc
     found = Outcomes.concatenate([outcomes for outcomes, _ in parts])
     for name in ("length", "violated_at", "satisfied_at", "total_reward"):
         np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))
-    monkeypatch.setattr(scenarios, "CHUNK", 10)
+    monkeypatch.setattr(scenarios, "PORTION", 10)
     mine = scenarios.transitions_of(plan, behaviour, 25)
     theirs, _ = collect_transitions(plan, behaviour, 0, 25)
     np.testing.assert_array_equal(mine.action, theirs.action)

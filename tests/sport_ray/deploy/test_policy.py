@@ -80,7 +80,8 @@ def test_scenarios_come_out_as_in_rollouts(
         world, actions = np.random.SeedSequence(root, spawn_key=(1, index)).spawn(2)
         return np.random.default_rng(world), stream(seed_words(actions), 0)
 
-    monkeypatch.setattr("sport_ray.rollouts.scenarios.scenario_generators", streams)
+    monkeypatch.setattr("sport_ray.rollouts.seeding.scenario_generators", streams)
+    monkeypatch.setattr("sport_ray.rollouts.seeding.as_numpy", lambda: False)  # one by one
     write_bundle(tmp_path / "bundle", export_of(name, task))
     fresh = plan.model_copy(update={"purpose": "evaluate", "root_seed": 8})
     table: Outcomes = run_scenarios(fresh, evaluated(tmp_path / "bundle"), 0, SCENARIOS)

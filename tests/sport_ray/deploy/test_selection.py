@@ -90,7 +90,8 @@ def test_scenarios_come_out_as_in_rollouts(
         world, actions = np.random.SeedSequence(root, spawn_key=(1, index)).spawn(2)
         return np.random.default_rng(world), stream(seed_words(actions), 0)
 
-    monkeypatch.setattr("sport_ray.rollouts.scenarios.scenario_generators", streams)
+    monkeypatch.setattr("sport_ray.rollouts.seeding.scenario_generators", streams)
+    monkeypatch.setattr("sport_ray.rollouts.seeding.as_numpy", lambda: False)  # one by one
     folder = make(name)
     fresh = plan.model_copy(update={"purpose": "evaluate", "root_seed": 8})
     table = run_scenarios(fresh, evaluated(folder), 0, 40)

@@ -10,20 +10,18 @@ are left to the block. Inputs that are 0, half of them after a ReLU, cost nothin
 from __future__ import annotations
 
 import math
-from typing import get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from sport_ray.compiled import njit
-from sport_ray.families.gaussian.head import StdHead
+from sport_ray.families.gaussian.compiled_head import CompiledHead
 from sport_ray.policies.heads import fixed
 from sport_ray.policies.network import GaussianNetwork
 from sport_ray.policies.sealed import Sealed
 
 _U = 2.0**-53
-_KINDS = get_args(StdHead)
 MOST = 48
 """Rows up to which this costs less than a block of 64."""
 
@@ -45,10 +43,9 @@ class FewRows(Sealed):
         self._biases = fixed(np.concatenate([layer.bias.numpy() for layer in layers]))
         norms = [np.linalg.norm(layer.weight.numpy(), axis=1) for layer in layers]
         self._norms = fixed(np.concatenate(norms) * (1.0 + 1e-6))
-        head = spec.head
-        own = network.of_the_head().get("log_std")
-        self._own = fixed([] if own is None else own.numpy())
-        self._head = _KINDS.index(head.kind), head.low, head.high, head.size
+        self._head = CompiledHead(spec.head)
+        own = [value.numpy() for value in network.of_the_head().values()]
+        self._own = fixed(own or np.empty((0, 0)))
         for array in (self._flat, self._sizes):
             array.setflags(write=False)
 
@@ -59,17 +56,15 @@ class FewRows(Sealed):
         seen = observations
         if self._network.spec.normalization is not None:
             seen = self._network.normalized(torch.from_numpy(observations)).numpy()
-        numbers = np.empty((len(seen), 2 * self._head[-1]), dtype=np.float32)
-        sure = np.empty(len(seen), dtype=np.bool_)
-        _rows(
-            seen, self._flat, self._sizes, self._biases, self._norms, self._own, *self._head,
-            numbers, sure,
-        )  # fmt: skip
-        return numbers, sure
+        found = np.empty((len(seen), self._sizes[-1]))
+        error = np.empty_like(found)
+        _rows(seen, self._flat, self._sizes, self._biases, self._norms, found, error)
+        return self._head.sure_numbers(found, error, self._own)
 
 
 @njit(nogil=True, error_model="numpy")
-def _rows(seen, flat, sizes, biases, norms, own, kind, low, high, size, numbers, sure):
+def _rows(seen, flat, sizes, biases, norms, found, errors):
+    """The last layer's outputs (n, K), and what each may be off."""
     layers = sizes.shape[0] - 1
     widest = 0
     for layer in range(layers + 1):
@@ -107,7 +102,8 @@ def _rows(seen, flat, sizes, biases, norms, own, kind, low, high, size, numbers,
             x = out
             weight += fan_in * fan_out
             bias += fan_out
-        sure[r] = _of_head(x, error, own, kind, low, high, size, numbers[r])
+        found[r] = x
+        errors[r] = error[: sizes[layers]]
 
 
 @njit(nogil=True, error_model="numpy")
@@ -136,37 +132,3 @@ def _add_product(x, matrix, out, used):
             out[j] += xa * np.float64(ma[j])
         k += 1
     return square
-
-
-@njit(nogil=True, error_model="numpy")
-def _of_head(output, error, own, kind, low, high, size, numbers):
-    """Mean and std of one row, in float32; whether no number rounds otherwise within the errors.
-
-    As ``GaussianHead.of_rows``.
-    """
-    half = 0.5 * (high - low)
-    rounding = 16.0 * _U * (2.0 + abs(low) + abs(high))
-    same = True
-    for i in range(size):
-        off = 2.0 * (1.0 + 1e-6) * error[i]  # the block's may err the other way
-        least, most = np.float32(output[i] - off), np.float32(output[i] + off)
-        same &= least == most
-        numbers[i] = least
-        wide = rounding
-        if kind == 2:
-            log_std = min(max(own[i], low), high)
-        else:
-            raw, off = output[size + i], 2.0 * (1.0 + 1e-6) * error[size + i]
-            if kind == 0:
-                log_std = low + half * (math.tanh(raw) + 1.0)
-                wide = half * off + (half + 1.0) * rounding
-            else:
-                log_std = min(max(raw, low), high)
-                wide = off + rounding
-        std = math.exp(log_std)
-        least, most = np.float32(std * (1.0 - wide)), np.float32(std * (1.0 + wide))
-        same &= least == most and wide < 1e-3
-        numbers[size + i] = least
-    for i in range(2 * size):
-        same &= math.isfinite(numbers[i])
-    return same

@@ -19,12 +19,12 @@ from torch import Tensor
 
 from sport_ray.compiled import njit
 from sport_ray.families import Distribution
-from sport_ray.families.gaussian.head import StdHead
+from sport_ray.families.gaussian.compiled_head import CompiledHead
 from sport_ray.policies.network import Activation, GaussianNetwork, PolicySpec
 from sport_ray.policies.observations import Normalizer
 from sport_ray.projected_ppo.stack import Stack
 
-_KINDS = get_args(StdHead)
+_NOTHING = np.empty((0, 0), dtype=np.float32)
 _ACTIVATIONS = get_args(Activation)
 
 
@@ -40,9 +40,10 @@ class Actors:
         self._flat = stack.flat.numpy()
         self._sizes = np.array(spec.layer_sizes)
         self._places = np.array(stack.places)
-        self._own = stack.own_places.get("log_std", 0)
-        head = spec.head
-        self._head = _KINDS.index(head.kind), head.low, head.high, head.size
+        self._head = CompiledHead(spec.head)
+        self._own = [
+            slice(start, start + stack.own[name]) for name, start in stack.own_places.items()
+        ]
         self._work = np.empty((3, max(spec.layer_sizes)), dtype=np.float32)
         self._places_of = np.empty(max(spec.layer_sizes), dtype=np.int64)
 
@@ -56,13 +57,14 @@ class Actors:
         if self._normalize is not None:
             observation = self._normalize(torch.from_numpy(observation)).numpy()
         count = observation.shape[0] * observation.shape[1]
-        found = np.empty((count, 2 * self.spec.action_size), dtype=np.float32)
+        found = np.empty((count, self.spec.head.outputs), dtype=np.float32)
         _act(
-            self._flat, cells, self._sizes, self._places, self._own,
-            _ACTIVATIONS.index(self.spec.activation), *self._head,
-            observation, self._work, self._places_of, found,
+            self._flat, cells, self._sizes, self._places,
+            _ACTIVATIONS.index(self.spec.activation), observation, self._work, self._places_of,
+            found,
         )  # fmt: skip
-        return self.spec.family.from_parameters(found)
+        own = self._flat[cells, self._own[0]] if self._own else _NOTHING
+        return self.spec.family.from_parameters(self._head.numbers(found, own))
 
 
 class OneActor:
@@ -88,8 +90,8 @@ class OneActor:
 
 
 @njit(nogil=True, error_model="numpy")
-def _act(flat, cells, sizes, places, own_place, activation, kind, low, high, size,
-         observation, work, used, found):  # fmt: skip
+def _act(flat, cells, sizes, places, activation, observation, work, used, found):
+    """The last layer's outputs, (A · n, K)."""
     layers = sizes.shape[0] - 1
     copies = observation.shape[1]
     for a in range(cells.shape[0]):
@@ -106,16 +108,7 @@ def _act(flat, cells, sizes, places, own_place, activation, kind, low, high, siz
                 if layer < layers - 1:
                     _activate(out, activation)
                 row = out
-            target = found[a * copies + c]
-            for i in range(size):
-                raw = weights[own_place + i] if kind == 2 else row[size + i]
-                x = np.float64(raw)
-                if kind == 0:
-                    log_std = low + 0.5 * (high - low) * (math.tanh(x) + 1.0)
-                else:
-                    log_std = min(max(x, low), high)
-                target[i] = row[i]
-                target[size + i] = math.exp(log_std)
+            found[a * copies + c] = row
 
 
 @njit(nogil=True, error_model="numpy")

@@ -48,9 +48,10 @@ class TensorEnvironment(Protocol):
     **Buffers.** Tensors that were handed out are not written to later, and tensors that were handed
     in are not written to: ``clone()`` what the simulator overwrites.
 
-    Three things are optional. ``draws_nothing``, True where seeds are not read and neither ``reset``
-    nor ``step`` waits for the host: both can then be captured in a CUDA graph. ``cost_signal``, the name of a signal: training counts an episode in
-    which it holds as one with a violation. ``poses()``, (n, 3): x, y (m) and heading (rad), for
+    Three things are optional. ``draws_nothing``, True where seeds are not read and neither
+    ``reset`` nor ``step`` waits for the host: both can then be captured in a CUDA graph.
+    ``cost_signal``, the name of a signal: training counts an episode in which it holds as one with
+    a violation. ``poses()``, (n, 3): x, y (m) and heading (rad), for
     figures of trajectories.
     """
 

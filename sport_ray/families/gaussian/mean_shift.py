@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,8 @@ def project_mean_shift(
     inputs = (mean_base, std_base, mean_task)
     dtype = promoted(inputs)
     if device.holds(inputs):
-        return device.project_mean_shift(inputs, radius, dtype is np.float32)
+        with suppress(device.Refused):
+            return device.project_mean_shift(inputs, radius, dtype is np.float32)
     shape, rows = as_rows([as_array(x, dtype) for x in inputs])
     bound = as_array(radius, np.float64) if isinstance(radius, Tensor) else radius
     limit, limit_shape = as_limits(bound, shape[:-1])

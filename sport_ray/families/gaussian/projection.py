@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,8 @@ def max_log_ratio(mean: Numbers, std: Numbers, mean_base: Numbers, std_base: Num
     """
     given = (mean, std, mean_base, std_base)
     if device.holds(given):
-        return device.max_log_ratio(given)
+        with suppress(device.Refused):
+            return device.max_log_ratio(given)
     found = torch.as_tensor(max_log_ratio_arrays(*(as_array(x, np.float64) for x in given)))
     return found.to(mean.device) if isinstance(mean, Tensor) else found
 
@@ -141,7 +143,8 @@ def _project(
 ) -> tuple[Any, Any, tuple[Any, ...]]:
     dtype = promoted(inputs)
     if device.holds(inputs):
-        return device.project(inputs, log_alpha, dtype is np.float32, keep)
+        with suppress(device.Refused):
+            return device.project(inputs, log_alpha, dtype is np.float32, keep)
     shape, rows = as_rows([as_array(x, dtype) for x in inputs])
     if isinstance(log_alpha, Tensor):
         log_alpha = as_array(log_alpha, np.float64)

@@ -22,8 +22,8 @@ from sport_ray.projected_ppo.algorithm import ProjectedPPOConfig
 from sport_ray.projected_ppo.cohort.cell import Cell
 from sport_ray.projected_ppo.cohort.device.cohort import DeviceCohort, Metrics
 from sport_ray.projected_ppo.cohort.device.dispatch import lockstep_of
-from sport_ray.projected_ppo.cohort.environment import Errors
 from sport_ray.projected_ppo.cohort.learner import CELLS, ERRORS, CohortLearner
+from sport_ray.projected_ppo.cohort.protocol import Errors
 from sport_ray.projected_ppo.cohort.rollout import CohortSample
 from sport_ray.projected_ppo.cohort.runner import CohortRunner
 from sport_ray.projected_ppo.cohort.sharing import SHARED, cohort_key

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sport_ray.constraints import Constraint
 from sport_ray.projected_ppo.budget_environment import charged
-from sport_ray.projected_ppo.cohort.environment import Cells, Errors
+from sport_ray.projected_ppo.cohort.protocol import Cells, Errors
 
 
 class Budgets:

@@ -1,56 +1,24 @@
-"""What a cohort samples from: K cells with n copies of their environment each."""
+"""The environments of a cohort: point robots together, any other one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from sport_ray.projected_ppo.environment import AnyVectorEnv, take_violations
-
-Cells = NDArray[np.intp]
-Errors = dict[int, Exception]
-
-
-class CohortStep(NamedTuple):
-    """One step of some cells: (A, n, O), (A, n), (A, n) bool, (A, n) bool; what went wrong in whom.
-
-    What stands in the row of a cell with an error means nothing.
-    """
-
-    observation: NDArray[np.floating]
-    reward: NDArray[np.floating]
-    terminated: NDArray[np.bool_]
-    truncated: NDArray[np.bool_]
-    errors: Errors
-
-
-class CohortEnvironment(Protocol):
-    """K cells of n copies; the step after an end only resets (NEXT_STEP).
-
-    A cell's numbers are those of its own training environment: neither the other cells nor how
-    many there are, nor which of them are stepped, changes a bit of them.
-    """
-
-    observation_space: spaces.Box
-    """Of one copy, with what is left of a budget."""
-    action_space: spaces.Box
-    """Of one copy: what the policies' samples are."""
-
-    def reset(self, seeds: Sequence[int | None]) -> tuple[NDArray[np.floating], Errors]:
-        """Start all cells, each from its seed: observations (K, n, O)."""
-
-    def step(self, cells: Cells, actions: NDArray[np.floating]) -> CohortStep:
-        """Step some cells with actions (A, n, D), under a budget (A, n, D + 1), the cost last."""
-
-    def take_violations(self) -> list[int | None]:
-        """Each cell's episodes with a violation since the last call; None where none is told."""
-
-    def close(self) -> None:
-        """Let go of what it holds."""
+from sport_ray.errors import UserError
+from sport_ray.projected_ppo.cohort.protocol import (
+    Cells,
+    CohortEnvironment,
+    CohortStep,
+    Errors,
+)
+from sport_ray.projected_ppo.cohort.robots import CohortOfRobots
+from sport_ray.projected_ppo.environment import AnyVectorEnv, TrainingEnvironment, take_violations
 
 
 class SeparateEnvironments:
@@ -100,3 +68,31 @@ class SeparateEnvironments:
         """Close all."""
         for one in self.environments:
             one.close()
+
+
+def cohort_environment(contexts: Sequence[Mapping[str, Any]], copies: int) -> CohortEnvironment:
+    """The environments of cells with these contexts (see ``TrainingEnvironment``), n copies each.
+
+    Point robots are stepped together; any other environment cell by cell.
+
+    Raises:
+        UserError: whatever the single algorithm's environment refuses.
+    """
+    first = _made(contexts[0], copies)
+    robots = CohortOfRobots.of(first, contexts)
+    if robots is not None:
+        first.close()
+        return robots
+    rest = [_made(context, copies) for context in contexts[1:]]
+    return SeparateEnvironments([first, *rest])
+
+
+def _made(context: Mapping[str, Any], copies: int) -> AnyVectorEnv:
+    made: Any = TrainingEnvironment({**context, "num_envs": copies})
+    mode = made.metadata.get("autoreset_mode")
+    if mode is not AutoresetMode.NEXT_STEP:
+        raise UserError(
+            f"the vector environment resets by {mode}: Projected PPO needs AutoresetMode.NEXT_STEP"
+        )
+    found: AnyVectorEnv = made
+    return found

@@ -10,7 +10,7 @@ from ray.rllib.utils.framework import get_device
 from ray.rllib.utils.metrics import WEIGHTS_SEQ_NO
 
 from sport_ray.policies.threads import one_thread
-from sport_ray.projected_ppo.cohort.environment import Errors
+from sport_ray.projected_ppo.cohort.protocol import Errors
 from sport_ray.projected_ppo.cohort.rollout import CohortSample
 from sport_ray.projected_ppo.cohort.update import Learning, Schedule
 from sport_ray.projected_ppo.learner import ProjectedPPOLearner

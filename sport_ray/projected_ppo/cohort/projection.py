@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sport_ray.constraints import Constraint
 from sport_ray.families import Distribution
 from sport_ray.families.family import Array
-from sport_ray.projected_ppo.cohort.environment import Cells
+from sport_ray.projected_ppo.cohort.protocol import Cells
 
 Rows = NDArray[np.intp]
 

@@ -19,7 +19,7 @@ from sport_ray.envs.vector import PointReachAvoidVectorEnv
 from sport_ray.envs.vector_stepping import training_seeds
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.projected_ppo.cohort.budgets import Budgets
-from sport_ray.projected_ppo.cohort.environment import Cells, CohortStep, Errors
+from sport_ray.projected_ppo.cohort.protocol import Cells, CohortStep, Errors
 from sport_ray.projected_ppo.environment import AnyVectorEnv
 
 

@@ -17,9 +17,9 @@ from sport_ray.policies.frozen import FrozenGaussian
 from sport_ray.projected_ppo.acting import Actors
 from sport_ray.projected_ppo.array_runner import _finite_observations, _finite_rewards
 from sport_ray.projected_ppo.cohort.cell import Cell
-from sport_ray.projected_ppo.cohort.environment import Cells, CohortEnvironment, Errors
 from sport_ray.projected_ppo.cohort.noise import NoiseAhead
 from sport_ray.projected_ppo.cohort.projection import Projection
+from sport_ray.projected_ppo.cohort.protocol import Cells, CohortEnvironment, Errors
 from sport_ray.projected_ppo.fragment import Fragment
 from sport_ray.projected_ppo.streams import noise_generator
 

@@ -16,7 +16,7 @@ from ray.rllib.utils.metrics import WEIGHTS_SEQ_NO
 from sport_ray.policies.frozen import FrozenGaussian
 from sport_ray.policies.threads import one_thread
 from sport_ray.projected_ppo.acting import Actors
-from sport_ray.projected_ppo.cohort.making import cohort_environment
+from sport_ray.projected_ppo.cohort.environment import cohort_environment
 from sport_ray.projected_ppo.cohort.rollout import CohortSample, Rollout
 from sport_ray.projected_ppo.stack import Stack
 

@@ -117,10 +117,13 @@ class Learning:
         for index in minibatches:
             batch.take(index)
             part = None if through is None else _rows(through, index)
-            found.append(self._policy_step(cell, batch, part, metrics, learns=learns))
+            found.append(self._policy_gradient(cell, batch, part, wanted=learns))
+            if learns:
+                self._step("actor", cell, own.lr, metrics)
         for index in minibatches:
             batch.take(index)
-            metrics["vf_loss"] = self._critic_step(cell, batch, metrics)
+            metrics["vf_loss"] = self._critic_gradient(cell, batch)
+            self._step("critic", cell, own.critic_lr, metrics)
         metrics["policy_loss"], metrics["entropy"] = found[-1].surrogate, found[-1].entropy
         clipped = [one.clipped for one in found[-CLIP_WINDOW:]]
         metrics["clip_fraction"] = float(np.mean(clipped))
@@ -157,16 +160,10 @@ class Learning:
             self._passes = count, actor, critic
         return self._passes[1:]
 
-    def _policy_step(
-        self,
-        cell: int,
-        batch: Batch,
-        through: Through | None,
-        metrics: dict[str, float],
-        *,
-        learns: bool,
+    def _policy_gradient(
+        self, cell: int, batch: Batch, through: Through | None, *, wanted: bool
     ) -> PolicyLoss:
-        """The policy's loss of a minibatch, and where it learns a step along its gradient."""
+        """The policy's loss of a minibatch, and where it is wanted its gradient."""
         own, weights = self.cells[cell], self.actors.each[cell]
         passes = self._of_size(len(batch.observation))[0]
         output = passes.forward(weights, batch.observation)
@@ -177,20 +174,18 @@ class Learning:
             loss = autograd_gradient(head, output, mine, rows, own, passes.grad, grad_own, through)
         else:
             loss = paper_gradient(head, output, mine, rows, own, passes.grad, grad_own)
-        if learns:
+        if wanted:
             passes.backward(weights, out)
-            self._step("actor", cell, own.lr, metrics)
         return loss
 
-    def _critic_step(self, cell: int, batch: Batch, metrics: dict[str, float]) -> float:
-        """The mean squared error of a minibatch, and a step along its gradient."""
+    def _critic_gradient(self, cell: int, batch: Batch) -> float:
+        """The mean squared error of a minibatch; its gradient on the way."""
         weights = self.critics.each[cell]
         passes = self._of_size(len(batch.observation))[1]
         error = passes.forward(weights, batch.observation).squeeze(-1) - batch.targets
         scale = 2.0 * self.cells[cell].vf_loss_coeff / len(error)
         torch.mul(error, scale, out=passes.grad[:, 0])
         passes.backward(weights, self._critic_grad)
-        self._step("critic", cell, self.cells[cell].critic_lr, metrics)
         return float(torch.dot(error, error)) / len(error)
 
 

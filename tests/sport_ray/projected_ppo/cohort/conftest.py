@@ -86,7 +86,7 @@ def rollout(small_base):
     """A cohort's sampling by itself, without Ray."""
     from sport_ray.policies.frozen import FrozenGaussian
     from sport_ray.projected_ppo.acting import Actors
-    from sport_ray.projected_ppo.cohort.making import cohort_environment
+    from sport_ray.projected_ppo.cohort.environment import cohort_environment
     from sport_ray.projected_ppo.cohort.rollout import Rollout
     from sport_ray.projected_ppo.stack import Stack
 

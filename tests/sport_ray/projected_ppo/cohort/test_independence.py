@@ -9,7 +9,7 @@ import torch
 from sport_ray.policies.frozen import FrozenGaussian
 from sport_ray.projected_ppo.acting import Actors
 from sport_ray.projected_ppo.cohort import ProjectedPPOCohortConfig
-from sport_ray.projected_ppo.cohort.making import cohort_environment
+from sport_ray.projected_ppo.cohort.environment import cohort_environment
 from sport_ray.projected_ppo.cohort.rollout import Rollout
 from sport_ray.projected_ppo.cohort.update import Learning, Schedule
 

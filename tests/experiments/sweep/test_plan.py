@@ -51,7 +51,7 @@ def test_jobs_and_ids_of_shipped_studies_stay(study, expected):
 @pytest.mark.parametrize(
     ("study", "expected"),
     [
-        ("quickstart", "86a031b737eeda17149e4aff0fc3f1bd"),
+        ("quickstart", "c2f4cce5eec6033e68ae6ab96b467aff"),
         ("paper", "62a2e0cd038572f724fa3c8ebb56d704"),
         ("comparators", "16325569e7f1801cac7e84dd913c7a87"),
     ],

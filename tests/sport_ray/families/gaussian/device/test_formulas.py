@@ -82,13 +82,19 @@ def test_shifts_keep_the_promises_of_the_compiled_projection(
     assert (difference <= allowed * (1.0 + torch.linalg.vector_norm(shorter, dim=-1))).all()
 
 
-def test_a_mistake_is_named_as_on_the_host(place: torch.device) -> None:
+def test_a_mistake_is_named_as_on_the_host(
+    place: torch.device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "holds", lambda given: True)
     one = torch.ones((2, 3), device=place, dtype=torch.float64)
     bad = one.clone()
     bad[1, 2] = torch.nan
+    for arguments in (((one, one, bad), 0.5), ((one, one, one), -1.0)):
+        with pytest.raises(device.Refused):
+            device.project_mean_shift(*arguments, False)
     with pytest.raises(ValueError, match=r"mean_task must be finite, got nan at index \(1, 2\)"):
-        device.project_mean_shift((one, one, bad), 0.5, False)
+        project_mean_shift(one, one, bad, 0.5)
     with pytest.raises(ValueError, match=r"std_base must be finite and > 0, got 0.0 at index"):
-        device.max_log_ratio((one, one, one, one - one))
+        max_log_ratio(one, one, one, one - one)
     with pytest.raises(ValueError, match=r"radius must be finite and >= 0, got -1.0"):
-        device.project_mean_shift((one, one, one), -1.0, False)
+        project_mean_shift(one, one, one, -1.0)

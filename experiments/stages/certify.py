@@ -65,11 +65,9 @@ def certify(
     sampling = settings.sampling
     behaviour = base_behaviour(base, run_module=True)
     totals, tally = OutcomeTotals(plan.horizon), Tally()
-    portions = {}
-    if isinstance(sampling, AnytimeSampling):
-        portions["chunk"] = sampling.check_every
+    chunk = sampling.check_every if isinstance(sampling, AnytimeSampling) else None
     with closing(runner_of(folder.study, plan, behaviour)) as runner:
-        stream = runner.stream(plan, behaviour, sampling.planned, progress=progress, **portions)
+        stream = runner.stream(plan, behaviour, sampling.planned, chunk=chunk, progress=progress)
         with OutcomeWriter(folder.outcomes) as writer, closing(stream):
             for outcomes, counted in stream:
                 totals.add(outcomes)

@@ -56,8 +56,7 @@ class OnRay(AgainHere):
         progress: Callable[[int], None] | None = None,
     ) -> Stream:
         """See ``stream_scenarios``."""
-        portions = {} if chunk is None else {"chunk": chunk}
-        return stream_scenarios(plan, behaviour, count, progress=progress, **portions)
+        return stream_scenarios(plan, behaviour, count, chunk=chunk, progress=progress)
 
     def close(self) -> None:
         """Nothing is held."""

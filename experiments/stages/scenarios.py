@@ -22,16 +22,16 @@ def stream_scenarios(
     behaviour: Behaviour,
     count: int,
     *,
+    chunk: int | None = None,
     progress: Callable[[int], None] | None = None,
-    **chunk: int,
 ) -> Generator[tuple[Outcomes, Tally], None, None]:
     """As ``stream_scenarios_on_ray``, with the same outcomes; here where that is sooner.
 
     A worker that ran tasks is never given to a cell: what runs here leaves the workers to cells.
     """
     if _sooner_here(plan, count):
-        return _stream_here(plan, behaviour, count, progress, **chunk)
-    return stream_scenarios_on_ray(plan, behaviour, count, progress=progress, **chunk)
+        return _stream_here(plan, behaviour, count, chunk or PORTION, progress)
+    return stream_scenarios_on_ray(plan, behaviour, count, chunk=chunk, progress=progress)
 
 
 def transitions_of(plan: ScenarioPlan, behaviour: Behaviour, count: int) -> Transitions:
@@ -54,8 +54,8 @@ def _stream_here(
     plan: ScenarioPlan,
     behaviour: Behaviour,
     count: int,
+    chunk: int,
     progress: Callable[[int], None] | None,
-    chunk: int = PORTION,
 ) -> Generator[tuple[Outcomes, Tally], None, None]:
     for first in range(0, count, chunk):
         tally = Tally()

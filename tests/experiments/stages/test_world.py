@@ -82,7 +82,8 @@ def world(tmp_path, monkeypatch):
 def certified(world, monkeypatch):
     """Certifies 150 scenarios of a policy that stays near 0, in this process."""
 
-    def local_stream(plan, behaviour, count, *, chunk=100, progress=None):
+    def local_stream(plan, behaviour, count, *, chunk=None, progress=None):
+        chunk = chunk or 100
         for first in range(0, count, chunk):
             tally = Tally()
             some = min(chunk, count - first)

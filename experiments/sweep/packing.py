@@ -44,9 +44,7 @@ def configuration_of(study: Study, job: Job, base: GaussianNetwork) -> Projected
     source, cell = SOURCES[job.kind](), job.cells[0]
     assert isinstance(source, TaskPolicySource)
     task = study.task(cell.horizon, cell.seed, cell.constraint)
-    config = source.configuration(task, source.settings_in(study, cell.hyperparameters), base)
-    assert config is not None  # engine_of has said so
-    return config
+    return source.configuration(task, source.settings_in(study, cell.hyperparameters), base)
 
 
 def env_steps_of(study: Study, job: Job) -> int:

@@ -116,7 +116,7 @@ class Source(ABC):
     sweep_method: ClassVar[str | None] = None
     why_alone: ClassVar[str | None] = "it does not train by one run of PPO"
     """Why its policies cannot be trained in a cohort, one clause; None where they can: the source
-    then has a ``configuration``."""
+    then has ``configuration`` and ``env_steps``."""
     family: ClassVar[str]
     """What its policies draw from: constraints whose theorem needs another have no cells of it."""
 
@@ -132,6 +132,10 @@ class Source(ABC):
         for attribute in ("title", "settings", "promise"):
             if not hasattr(cls, attribute):
                 raise ValueError(f"source {cls.name!r} has no {attribute}")
+        for method in ("configuration", "env_steps"):
+            own = getattr(cls, method, None)
+            if cls.why_alone is None and own in (None, getattr(TaskPolicySource, method)):
+                raise ValueError(f"source {cls.name!r} has why_alone = None and no {method}")
         SOURCES[cls.name] = cls
 
     def settle(self, settings: Section, study_folder: Path) -> Section:
@@ -211,19 +215,20 @@ class TaskPolicySource(Source):
 
     def configuration(
         self, task: Task, settings: Section, base: GaussianNetwork
-    ) -> ProjectedPPOConfig | None:
-        """The one run of PPO that ``train`` is, seed and constraint in it; None: it is no such run.
+    ) -> ProjectedPPOConfig:
+        """The one run of PPO that ``train`` is, seed and constraint in it, where it is one.
 
-        It decides all of what comes out, with ``env_steps``: a cohort trains from it.
+        It decides all of what comes out, with ``env_steps``: a cohort trains from it. Asked for
+        where ``why_alone`` is None, and only there.
 
         Raises:
             UserError: as ``train``.
         """
-        return None
+        raise NotImplementedError
 
     def env_steps(self, settings: Section) -> int:
         """How many environment steps that run samples, at least."""
-        raise NotImplementedError(f"the source {self.name!r} has no configuration of PPO")
+        raise NotImplementedError
 
     def check(self, task: Task, settings: Section, base: GaussianNetwork) -> None:
         """Refuse, before anything runs, what can never be trained from this base.

@@ -10,6 +10,7 @@ from sport_ray.experiments.sweep.engine import engine_of
 from sport_ray.experiments.sweep.plan import Plan
 from sport_ray.experiments.task_policies import SOURCES
 from sport_ray.experiments.task_policies.ppo import UnconstrainedSource
+from sport_ray.experiments.task_policies.source import NoSettings, TaskPolicySource
 from tests.experiments.known_certificate import certificate
 
 BOTH = ("projected_ppo", "unconstrained")
@@ -100,3 +101,14 @@ def test_a_source_that_trains_otherwise_than_its_parent_is_in_no_cohort():
         assert UnconstrainedSource.why_alone is None
     finally:
         del SOURCES["otherwise"]
+
+
+@pytest.mark.parametrize("given", [(), ("env_steps",), ("configuration",)])
+def test_a_source_for_cohorts_without_its_run_is_refused_at_its_class(given):
+    """Else the sweep would find out, when it packs its cells."""
+    inherited = {method: getattr(UnconstrainedSource, method) for method in given}
+    said = {"title": "", "settings": NoSettings, "promise": "", "why_alone": None}
+    [lacking, *_] = [m for m in ("configuration", "env_steps") if m not in given]
+    with pytest.raises(ValueError, match=f"source 'vain' has why_alone = None and no {lacking}"):
+        type("Vain", (TaskPolicySource,), {"name": "vain", **said, **inherited})
+    assert "vain" not in SOURCES

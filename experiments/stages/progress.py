@@ -117,7 +117,7 @@ class SweepProgress:
 
     def __call__(self, event: SweepEvent) -> None:
         """Take an event; finished cells are handed on with their records."""
-        name, cells = event.work.name, sum(len(job.cells) for job in event.jobs)
+        name, cells = event.work.name, len(event.cells)
         if event.kind == "started":
             self._at_work[name] = (cells, 0.0)
         elif event.kind == "trained":
@@ -128,7 +128,7 @@ class SweepProgress:
             before, trained = self._at_work.pop(name, (cells, 0.0))
             if before > cells:
                 self._at_work[name] = (before - cells, trained)
-            self._end(cell for job in event.jobs for cell in job.cells)
+            self._end(event.cells)
         self.progress.update(self.task, **self._shown())
 
     def _end(self, cells: Iterable[Cell]) -> None:
@@ -151,8 +151,7 @@ class SweepHistory:
     def __call__(self, event: SweepEvent) -> None:
         """Take an event; cells that were finished before their trial started are not in it."""
         if event.kind == "started":
-            cells = [cell.id for job in event.jobs for cell in job.cells]
-            missing = [cell for cell in cells if not self.folder.is_finished(cell)]
+            missing = [cell.id for cell in event.cells if not self.folder.is_finished(cell.id)]
             self._begun[event.work.name] = (time.monotonic(), missing)
         if event.kind == "trained":
             return

@@ -46,6 +46,11 @@ class SweepEvent(NamedTuple):
     jobs: tuple[Job, ...]
     trained: float = 0.0
 
+    @property
+    def cells(self) -> list[Cell]:
+        """Those of the jobs."""
+        return [cell for job in self.jobs for cell in job.cells]
+
 
 Listener = Callable[[SweepEvent], None]
 
@@ -112,7 +117,7 @@ def run_sweep(
         def hear(trial: TrialEvent) -> None:
             for event in events_of(trial, ended):
                 if event.kind == "died":
-                    for cell in (cell for job in event.jobs for cell in job.cells):
+                    for cell in event.cells:
                         _write_failure(folder, plan.certificate, cell, trial.reason)
                 for listener in listeners:
                     listener(event)

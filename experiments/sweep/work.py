@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from sport_ray.experiments.sweep.cell import Cell, Job
+from sport_ray.experiments.sweep.cell import Job
 
 
 class Work(BaseModel):
@@ -22,8 +22,3 @@ class Work(BaseModel):
     def name(self) -> str:
         """Its first cell's id: by it the ledger tells what runs side by side."""
         return self.jobs[0].cells[0].id
-
-    @property
-    def cells(self) -> tuple[Cell, ...]:
-        """Those of all its jobs."""
-        return tuple(cell for job in self.jobs for cell in job.cells)

@@ -59,7 +59,8 @@ def test_every_job_once_and_in_a_cohort_only_what_shares_one(small_study, base):
     assert sorted(job.cells[0].id for job in jobs) == sorted(job.cells[0].id for job in plan.jobs)
     assert not any(work.cohort for work in works[:12])  # nobody knows how long those take
     for work in works:
-        assert work.cohort == all(cell.engine == "cohort" for cell in work.cells)
+        cells = [cell for job in work.jobs for cell in job.cells]
+        assert work.cohort == all(cell.engine == "cohort" for cell in cells)
         assert work.cohort or [job.kind for job in work.jobs] == ["scpo"]
         if work.cohort:
             configs = [configuration_of(study, job, base.network) for job in work.jobs]

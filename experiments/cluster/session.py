@@ -6,7 +6,6 @@ import contextlib
 import gc
 import logging
 import os
-import random
 import secrets
 import socket
 import stat
@@ -24,6 +23,7 @@ from sport_ray.experiments.cluster.imports import (
     no_collection,
     workers_prepare,
 )
+from sport_ray.experiments.cluster.local_start import local_start
 
 QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -70,98 +70,6 @@ def require_answer(address: str) -> None:
         ) from None
 
 
-@contextmanager
-def _on_loopback() -> Iterator[None]:
-    """What Ray starts meanwhile listens on 127.0.0.1 alone, and not on every interface.
-
-    With the switch by which Ray itself does so on macOS and Windows. Elsewhere it replaces
-    127.0.0.1 by an address that other machines can reach, also where ``_node_ip_address`` says so.
-    Its environment variable is read when Ray is imported, which is long before this.
-    """
-    from ray._private import ray_constants
-
-    before = ray_constants.ENABLE_RAY_CLUSTER
-    ray_constants.ENABLE_RAY_CLUSTER = False
-    try:
-        yield
-    finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
-
-
-@contextmanager
-def _without_watchers() -> Iterator[None]:
-    """Ray starts no process that only watches: autoscaler's monitor, log monitor, usage statistics.
-
-    Each imports Ray, and the start waits for the last one. Nobody would read what they say: there
-    is nothing to scale here, no dashboard is asked for, and logs are not sent to the driver.
-    """
-    from ray._private.node import Node
-
-    def start_nothing(*_: object, **__: object) -> None:
-        return
-
-    watchers = ("start_monitor", "start_log_monitor", "start_api_server")
-    before = {name: getattr(Node, name) for name in watchers if hasattr(Node, name)}
-    for name in before:
-        setattr(Node, name, start_nothing)
-    try:
-        yield
-    finally:
-        for name, method in before.items():
-            setattr(Node, name, method)
-
-
-@contextmanager
-def _sooner() -> Iterator[None]:
-    """Ray starts with what is needed, and waits for nobody."""
-    with _without_watchers(), _ports_ahead():
-        yield
-
-
-@contextmanager
-def _ports_ahead() -> Iterator[None]:
-    """Ray's agents are told where to listen, so that its start does not wait until they say.
-
-    They import Ray for a second first. The ports are free now, and outside the range from which
-    the system gives ports that nobody asked for.
-    """
-    from ray._private.parameter import RayParams
-
-    before = RayParams.__init__
-
-    def told(params: RayParams, *args: object, **options: object) -> None:
-        before(params, *args, **options)
-        for name, port in zip(_AGENTS, _free_ports(len(_AGENTS)), strict=False):
-            setattr(params, name, port)
-
-    RayParams.__init__ = told
-    try:
-        yield
-    finally:
-        RayParams.__init__ = before
-
-
-_AGENTS = (
-    "dashboard_agent_listen_port",
-    "metrics_agent_port",
-    "metrics_export_port",
-    "runtime_env_agent_port",
-)
-_PORTS = range(20_000, 32_000)
-
-
-def _free_ports(count: int) -> list[int]:
-    """Different ports of loopback on which nothing listens."""
-    found: list[int] = []
-    for port in random.SystemRandom().sample(_PORTS, 100 * count):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            found.append(port)
-        if len(found) == count:
-            break
-    return found
-
-
 def keep_token_private() -> None:
     """Write Ray's token file before Ray does, for its owner alone; and make one that is there so.
 
@@ -196,14 +104,9 @@ def _no_collection_elsewhere() -> Iterator[None]:
     (the one that logs to MLflow) while ``ray.shutdown`` is under way, Ray finds a reference
     returned to a core worker that is gone, and ends the whole process without a word.
     """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
+    with no_collection():
         _collect()
         yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 class _Cycle:
@@ -259,7 +162,7 @@ def ray_session(
         if address is None:
             # "local": without it Ray joins whatever cluster runs on this machine.
             preparing = workers_prepare() if for_cells else contextlib.nullcontext()
-            with _on_loopback(), _sooner(), preparing, importing(BESIDE_RAY):
+            with local_start(), preparing, importing(BESIDE_RAY):
                 ray.init(
                     address="local",
                     num_cpus=num_cpus,

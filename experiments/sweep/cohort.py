@@ -13,14 +13,14 @@ from sport_ray.experiments.sweep.job import (
     is_of_the_machine,
     record_cells,
     require_planned,
+    require_trained_alike,
     run_job,
 )
 from sport_ray.experiments.sweep.packing import configuration_of, env_steps_of
 from sport_ray.experiments.sweep.work import Work
 from sport_ray.experiments.task_policies._cohort import CohortRun
 from sport_ray.experiments.task_policies._training import Trained
-from sport_ray.experiments.task_policies.source import require_alike, require_gaussian
-from sport_ray.policies import GaussianNetwork
+from sport_ray.experiments.task_policies.source import require_gaussian
 from sport_ray.projected_ppo import ProjectedPPOConfig
 from sport_ray.samplers import BaseFile, read_base
 
@@ -99,10 +99,7 @@ def _record(
         return
     assert base is not None  # something was trained
     try:
-        assert isinstance(trained.policy, GaussianNetwork)
-        budget = cells[0].constraint.num_features
-        network = require_gaussian(base, job.kind)
-        require_alike(trained.policy, network, f"the policy of {job.kind}", budget)
+        require_trained_alike(trained, job, require_gaussian(base, job.kind))
     except Exception as error:
         fail(folder, certificate, cells, error)
         return

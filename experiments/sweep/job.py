@@ -134,10 +134,15 @@ def train(folder: StudyFolder, job: Job, base: BaseFile, certificate: Certificat
     assert isinstance(source, TaskPolicySource)
     network = require_gaussian(base, job.kind)
     trained = source.train(task, settings, network, certificate)
-    assert isinstance(trained.policy, GaussianNetwork)
-    budget = cell.constraint.num_features
-    require_alike(trained.policy, network, f"the policy of {job.kind}", budget)
+    require_trained_alike(trained, job, network)
     return trained
+
+
+def require_trained_alike(trained: Trained, job: Job, base: GaussianNetwork) -> None:
+    """See ``require_alike``, for what a job has trained; a budget may add to what it sees."""
+    assert isinstance(trained.policy, GaussianNetwork)
+    budget = job.cells[0].constraint.num_features
+    require_alike(trained.policy, base, f"the policy of {job.kind}", budget)
 
 
 def is_of_the_machine(error: BaseException) -> bool:

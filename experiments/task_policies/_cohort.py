@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sport_ray.experiments.task_policies._training import Trained, recorded, require_finite
 from sport_ray.projected_ppo import ProjectedPPOConfig
 from sport_ray.projected_ppo.cohort import ProjectedPPOCohort, ProjectedPPOCohortConfig
-
-Progress = Callable[[int], None]
 
 
 class CohortRun:
@@ -93,24 +91,3 @@ class CohortRun:
     def stop(self) -> None:
         """End the run and let go of its workers."""
         self.algorithm.stop()
-
-
-def run_cohort(
-    configs: Sequence[ProjectedPPOConfig], env_steps: int, progress: Progress | None = None
-) -> list[Trained | Exception]:
-    """Train until each cell has sampled ``env_steps`` steps; its policy, or why it has none.
-
-    progress: called with the steps of every cell after each iteration.
-
-    Raises:
-        Exception: what befell the cohort as a whole, such as an environment that raises.
-    """
-    run = CohortRun(configs, env_steps)
-    try:
-        while not run.done:
-            steps = run.advance()
-            if progress is not None:
-                progress(steps)
-        return run.trained()
-    finally:
-        run.stop()

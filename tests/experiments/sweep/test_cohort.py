@@ -23,7 +23,6 @@ from sport_ray.experiments.sweep.packing import configuration_of, pack
 from sport_ray.experiments.sweep.plan import Plan
 from sport_ray.experiments.sweep.room import Room
 from sport_ray.experiments.sweep.work import Work
-from sport_ray.experiments.task_policies._cohort import run_cohort
 from sport_ray.experiments.task_policies._training import Trained, run_training
 from sport_ray.policies import (
     FrozenGaussian,
@@ -32,6 +31,7 @@ from sport_ray.policies import (
     policy_digest,
     save_policy,
 )
+from sport_ray.projected_ppo import ProjectedPPOConfig
 from sport_ray.rollouts import ProjectedBehaviour, run_scenarios
 from sport_ray.tracking import load_results
 from tests.experiments.conftest import SMALL
@@ -75,6 +75,13 @@ def numbers(folder: StudyFolder) -> dict[str, dict[str, Any]]:
         record = json.loads(path.read_text())
         found[path.parent.name] = {n: v for n, v in record.items() if n not in times}
     return found
+
+
+def run_cohort(configs: list[ProjectedPPOConfig], env_steps: int) -> list[Trained | Exception]:
+    """Each cell's task policy, or why it has none."""
+    training = Training(configs, env_steps)
+    assert list(training)
+    return training.found
 
 
 def run(folder: StudyFolder, work: Work) -> list[Report]:

@@ -1,6 +1,6 @@
 """The training of the paper's study on a GPU: checked, then timed. One command, no network.
 
-    python benchmarks/gpu_cohort.py [--cells 130] [--cells 1300] [--steps 30000] [--device cuda]
+    python -m benchmarks.gpu.cohort [--cells 130] [--cells 1300] [--steps 30000] [--device cuda]
 
 Needs torch with CUDA and Triton, numpy, numba, pydantic and gymnasium; no Ray. Exit status 1 if a
 stored ratio is above its limit, a cell failed, or cells with room did not get faster to the goal.
@@ -12,11 +12,13 @@ import argparse
 import math
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
 
+from benchmarks.gpu.findings import FAILED, require, wait
+from benchmarks.gpu.subject import BASE
+from benchmarks.peers.settings import ENV_ID, HORIZON, SETTINGS, alpha_of
 from sport_ray.constraints import RatioConstraint
 from sport_ray.families.gaussian.arrays import max_log_ratio_arrays
 from sport_ray.policies.network import GaussianNetwork
@@ -26,21 +28,11 @@ from sport_ray.projected_ppo.cohort.device import graphs
 from sport_ray.projected_ppo.cohort.device.cohort import DeviceCohort
 from sport_ray.projected_ppo.cohort.device.plan import Plan
 
-BASE = Path(__file__).parents[1] / "experiments/bases/point_reach_avoid"
-ENV = "sport_ray/PointReachAvoid-v0"
-ALPHAS = (1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+PAPER = SETTINGS["paper"]
 WIDE = 10.0
 """From this α on a policy has room to get faster within the paper's number of steps."""
 WINDOW = 12
 """Iterations at each end that steps to the goal are averaged over."""
-FAILED: list[str] = []
-
-
-def require(holds: bool, what: str) -> None:
-    """Note what must not be."""
-    if not holds:
-        FAILED.append(what)
-        print(f"FAILED: {what}", flush=True)
 
 
 def cells_of(count: int, base: GaussianNetwork) -> list[Cell]:
@@ -48,26 +40,20 @@ def cells_of(count: int, base: GaussianNetwork) -> list[Cell]:
     return [
         Cell(
             seed=index,
-            constraint=RatioConstraint(alpha=ALPHAS[index % len(ALPHAS)]),
+            constraint=RatioConstraint(alpha=alpha_of(index)),
             start=base,
-            lr=5e-5,
-            critic_lr=3e-4,
-            gamma=0.99,
-            lambda_=0.95,
-            clip_param=0.2,
+            lr=PAPER.lr,
+            critic_lr=PAPER.critic_lr,
+            gamma=PAPER.gamma,
+            lambda_=PAPER.gae_lambda,
+            clip_param=PAPER.clip,
             entropy_coeff=0.0,
-            grad_clip=0.5,
-            vf_loss_coeff=0.5,
+            grad_clip=PAPER.grad_clip,
+            vf_loss_coeff=PAPER.vf_loss_coeff,
             warmup_env_steps=2500,
         )
         for index in range(count)
     ]
-
-
-def wait(device: torch.device) -> None:
-    """For all that was launched."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
 
 
 def worst_excess(cohort: DeviceCohort) -> float:
@@ -202,9 +188,9 @@ def main() -> None:
     torch.set_num_threads(1)
     if device.type == "cuda":
         print(torch.cuda.get_device_name(), "torch", torch.__version__, flush=True)
-    kwargs = {"horizon": 21, "layout": "fixed"}
-    paper = Plan(ENV, kwargs, copies=1, steps=128, minibatch_size=32, num_epochs=4)
-    many = Plan(ENV, kwargs, copies=32, steps=64, minibatch_size=512, num_epochs=4)
+    kwargs = {"horizon": HORIZON, "layout": "fixed"}
+    paper = Plan(ENV_ID, kwargs, copies=1, steps=128, minibatch_size=32, num_epochs=4)
+    many = Plan(ENV_ID, kwargs, copies=32, steps=64, minibatch_size=512, num_epochs=4)
     for count in given.cells or [130, 1300]:
         train("paper", count, paper, given.steps, device, profile=given.profile)
     if given.base_steps:

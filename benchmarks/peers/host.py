@@ -55,8 +55,6 @@ class Host:
     def _start_ray(self) -> None:
         if self._ray:
             return
-        import ray  # noqa: F401  the row says that this is missing, not what needs it
-
         from sport_ray.experiments.cluster.session import quiet_ray, ray_session
 
         self._stack.enter_context(ray_session(num_cpus=1))

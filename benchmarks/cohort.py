@@ -1,6 +1,6 @@
 """Training and scenarios side by side: our engines, their peers, and what a core could do.
 
-    python benchmarks/cohort.py                        # about three minutes
+    python benchmarks/cohort.py                        # docs/performance.md says how long
     python benchmarks/cohort.py --only single,cohort --rounds 5 --seconds 4
 
 The same cells (the point robot at the paper's and the quickstart's settings) by the single engine,

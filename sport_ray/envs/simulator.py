@@ -7,7 +7,6 @@ past an end is well defined, and each step is judged by its own state).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -16,7 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from sport_ray.envs.disturbances import Disturbances
 from sport_ray.envs.dynamics import STATE_SIZE, advance
-from sport_ray.envs.layouts import FIXED_LAYOUT, GOAL_RADIUS, HAZARD_RADIUS, sample_layouts
+from sport_ray.envs.layouts import (
+    FIXED_LAYOUT,
+    GOAL_RADIUS,
+    HAZARD_RADIUS,
+    sample_layouts,
+    within_a_turn,
+)
 from sport_ray.envs.observation import OBSERVATION_SIZE, observe
 from sport_ray.envs.settings import RobotSettings, positive_int
 
@@ -164,9 +169,7 @@ class PointReachAvoidSimulator:
         self, slots: NDArray[np.int64], poses: ArrayLike, goals: ArrayLike, hazards: ArrayLike
     ) -> None:
         self._state[slots] = 0.0
-        self._state[slots, :3] = np.asarray(poses)
-        for slot in slots[np.abs(self._state[slots, 2]) > np.pi].tolist():
-            self._state[slot, 2] = math.remainder(self._state[slot, 2], 2.0 * np.pi)
+        self._state[slots, :3] = within_a_turn(poses)
         self.goals[slots] = np.asarray(goals)
         self.hazards[slots] = np.asarray(hazards)
         self._steps[slots] = 0

@@ -23,14 +23,14 @@ from sport_ray.envs.layouts import (
     within_a_turn,
 )
 from sport_ray.envs.observation import OBSERVATION_SIZE, observe
+from sport_ray.envs.rewards import rewards_and_ends
 from sport_ray.envs.settings import RobotSettings, positive_int
-
-GUIDANCE: Final = 0.1
 
 # Far from overflow, and close enough for distances to keep 1e-9 m.
 _FARTHEST = 1e6
 
-_RADII = np.array([HAZARD_RADIUS, GOAL_RADIUS])
+RADII = np.array([HAZARD_RADIUS, GOAL_RADIUS])
+"""Metres: a signal is its radius less the distance to its centre."""
 
 
 class StepResult(NamedTuple):
@@ -123,7 +123,7 @@ class PointReachAvoidSimulator:
         distances = np.empty((len(index), 2))
         observe(self._state, self.goals, self.hazards, index, obs, distances)
         self._goal_distance[index] = distances[:, 1]
-        return obs, _RADII - distances
+        return obs, RADII - distances
 
     def step(self, slots: ArrayLike, actions: ArrayLike) -> StepResult:
         """Apply ``actions`` (n, 2), with noise and clipped to [-1, 1], to ``slots`` (n,).
@@ -148,18 +148,9 @@ class PointReachAvoidSimulator:
         advance(self._state, index, np.clip(control, -1.0, 1.0))
         self._steps[index] += 1
         obs, signals = self.observe(index)
-
-        inside = signals >= 0.0
-        violated, reached = signals[:, 0] >= -self.settings.margin, inside[:, 1]
-        if self.settings.reward == "task":
-            reward = previous - self._goal_distance[index] + reached
-        else:
-            reward = np.where(violated, -0.25, reached.astype(np.float64))
-            if self.settings.reward == "guided":
-                reward += GUIDANCE * (previous - self._goal_distance[index])
-        terminated = (reached | violated) if self.settings.end_on_violation else reached
-        truncated = (self._steps[index] >= self.settings.horizon) & ~terminated
-        return StepResult(obs, signals, reward, terminated, truncated)
+        progress = previous - self._goal_distance[index]
+        paid = rewards_and_ends(self.settings, signals, progress, self._steps[index])
+        return StepResult(obs, signals, *paid)
 
     def poses(self, slots: ArrayLike) -> NDArray[np.float64]:
         """x, y (m) and heading (rad, in [-pi, pi]) of ``slots``, a copy of shape (n, 3)."""

@@ -29,7 +29,7 @@ from sport_ray.envs.observation import (
     MAGNETIC_FIELD,
     OBSERVATION_SIZE,
 )
-from sport_ray.envs.simulator import GUIDANCE
+from sport_ray.envs.rewards import GUIDANCE
 from sport_ray.tensors.environment import TensorStep
 from sport_ray.tensors.robot_starts import Starts
 from sport_ray.tensors.robot_state import Robots

@@ -129,25 +129,27 @@ def _words(value: int) -> list[int]:
     return found
 
 
+def _prefix(root_seed: int, purpose: int) -> NDArray[np.uint64]:
+    """The words that come before a scenario's own."""
+    root = _words(root_seed)
+    root += [0] * (_POOL - len(root))  # as numpy pads where there is a spawn key
+    return np.array(root + _words(purpose), dtype=np.uint64)
+
+
 def seeded(root_seed: int, purpose: int, indices: NDArray[np.int64]) -> States:
     """The states of scenarios ``indices`` (n,): (2, n, 4), for environment and actions.
 
     Those of ``default_rng`` of ``SeedSequence(root_seed, spawn_key=(purpose, index)).spawn(2)``.
     """
-    root = _words(root_seed)
-    root += [0] * (_POOL - len(root))  # as numpy pads where there is a spawn key
     states = np.empty((2, len(indices), 4), dtype=np.uint64)
-    prefix = np.array(root + _words(purpose), dtype=np.uint64)
-    _seed_rows(prefix, np.ascontiguousarray(indices, dtype=np.int64), states)
+    _seed_rows(_prefix(root_seed, purpose), np.ascontiguousarray(indices, dtype=np.int64), states)
     return states
 
 
 def shared_pool(root_seed: int, purpose: int) -> NDArray[np.int64]:
     """(5,): the pool that all scenarios of a root seed and a purpose share, the next constant."""
-    root = _words(root_seed)
-    root += [0] * (_POOL - len(root))
     found = np.zeros(5, dtype=np.uint64)
-    found[4] = _pool_of(np.array(root + _words(purpose), dtype=np.uint64), found[:4])
+    found[4] = _pool_of(_prefix(root_seed, purpose), found[:4])
     return found.astype(np.int64)
 
 

@@ -239,24 +239,13 @@ def _first_words(states, out):
         out[i] = _next_word(state)
 
 
-@njit(nogil=True, parallel=True)
-def _fill_normal_parallel(states, rows, out):
-    for i in numba.prange(rows.shape[0]):
-        state = states[rows[i]]
-        for j in range(out.shape[1]):
-            out[i, j] = _next_normal(state)
-
-
-def fill_normal(
-    states: States, rows: NDArray[np.int64], out: NDArray[np.float64], *, parallel: bool = False
-) -> None:
+def fill_normal(states: States, rows: NDArray[np.int64], out: NDArray[np.float64]) -> None:
     """Standard normal numbers (m, D) from the streams ``rows`` (m,) of (n, 4), which move on.
 
     Row after row in the order of ``standard_normal(D)``. rows: different ones.
-    parallel: on numba's threads; the numbers are the same.
     """
     _require(states, rows, out)
-    (_fill_normal_parallel if parallel else _fill_normal)(states, rows, out)
+    _fill_normal(states, rows, out)
 
 
 def fill_uniform(states: States, rows: NDArray[np.int64], out: NDArray[np.float64]) -> None:

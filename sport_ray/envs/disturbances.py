@@ -14,6 +14,16 @@ BLOCK = 32
 """Steps of noise drawn at a time: a call for each robot and step would dominate the step."""
 
 
+def moved_starts(
+    perturbation: Perturbation, rngs: Sequence[np.random.Generator], poses: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Poses (3,) or (n, 3) of layouts with the noise of the start, from each generator if any."""
+    std, shift = np.array(perturbation.start_noise), np.array(perturbation.start_bias)
+    if std.any():
+        shift = shift + std * normal_rows(rngs, 3)
+    return poses + shift if shift.any() else poses
+
+
 class Disturbances:
     """Noise for ``num_slots`` robots; without noise nothing is drawn and no bit changes.
 
@@ -23,13 +33,11 @@ class Disturbances:
     """
 
     def __init__(self, perturbation: Perturbation, num_slots: int) -> None:
+        self._perturbation = perturbation
         self._actuation_std = np.array(perturbation.actuation_noise)
         self._actuation_mean = np.array(perturbation.actuation_bias)
-        self._start_std = np.array(perturbation.start_noise)
-        self._start_mean = np.array(perturbation.start_bias)
         self._noisy = bool(self._actuation_std.any())
         self._biased = bool(self._actuation_mean.any())
-        self._moves_start = bool(self._start_std.any() or self._start_mean.any())
         self._rngs: list[np.random.Generator | None] = [None] * num_slots
         self._noise = np.zeros((num_slots if self._noisy else 0, BLOCK, 2))
 
@@ -43,11 +51,7 @@ class Disturbances:
 
         poses: (x, y, heading) of their layouts, (3,) or (n, 3); metres and radians.
         """
-        if self._moves_start:
-            shift = self._start_mean
-            if self._start_std.any():
-                shift = shift + self._start_std * normal_rows(rngs, 3)
-            poses = poses + shift
+        poses = moved_starts(self._perturbation, rngs, poses)
         if self._noisy:
             for slot, rng in zip(slots.tolist(), rngs, strict=True):
                 self._rngs[slot] = rng

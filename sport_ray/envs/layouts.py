@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from sport_ray.random_streams import stream
 from sport_ray.streams import uniform_rows
@@ -71,3 +71,11 @@ def sample_layouts(rngs: Sequence[np.random.Generator]) -> Layouts:
 def sample_layout(rng: np.random.Generator) -> Layout:
     """One random layout."""
     return Layout(*(tuple(part[0].tolist()) for part in sample_layouts([rng])))
+
+
+def within_a_turn(poses: ArrayLike) -> NDArray[np.float64]:
+    """Poses (3,) or (n, 3) as (n, 3) with headings in [-pi, pi], a copy."""
+    found = np.array(poses, dtype=np.float64).reshape(-1, 3)
+    for row in np.flatnonzero(np.abs(found[:, 2]) > math.pi):
+        found[row, 2] = math.remainder(found[row, 2], 2.0 * math.pi)
+    return found

@@ -7,7 +7,6 @@ past an end is well defined, and each step is judged by its own state).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -16,16 +15,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from sport_ray.envs.disturbances import Disturbances
 from sport_ray.envs.dynamics import STATE_SIZE, advance
-from sport_ray.envs.layouts import FIXED_LAYOUT, GOAL_RADIUS, HAZARD_RADIUS, sample_layouts
+from sport_ray.envs.layouts import (
+    FIXED_LAYOUT,
+    GOAL_RADIUS,
+    HAZARD_RADIUS,
+    sample_layouts,
+    within_a_turn,
+)
 from sport_ray.envs.observation import OBSERVATION_SIZE, observe
+from sport_ray.envs.rewards import rewards_and_ends
 from sport_ray.envs.settings import RobotSettings, positive_int
-
-GUIDANCE: Final = 0.1
 
 # Far from overflow, and close enough for distances to keep 1e-9 m.
 _FARTHEST = 1e6
 
-_RADII = np.array([HAZARD_RADIUS, GOAL_RADIUS])
+RADII = np.array([HAZARD_RADIUS, GOAL_RADIUS])
+"""Metres: a signal is its radius less the distance to its centre."""
 
 
 class StepResult(NamedTuple):
@@ -118,7 +123,7 @@ class PointReachAvoidSimulator:
         distances = np.empty((len(index), 2))
         observe(self._state, self.goals, self.hazards, index, obs, distances)
         self._goal_distance[index] = distances[:, 1]
-        return obs, _RADII - distances
+        return obs, RADII - distances
 
     def step(self, slots: ArrayLike, actions: ArrayLike) -> StepResult:
         """Apply ``actions`` (n, 2), with noise and clipped to [-1, 1], to ``slots`` (n,).
@@ -143,18 +148,9 @@ class PointReachAvoidSimulator:
         advance(self._state, index, np.clip(control, -1.0, 1.0))
         self._steps[index] += 1
         obs, signals = self.observe(index)
-
-        inside = signals >= 0.0
-        violated, reached = signals[:, 0] >= -self.settings.margin, inside[:, 1]
-        if self.settings.reward == "task":
-            reward = previous - self._goal_distance[index] + reached
-        else:
-            reward = np.where(violated, -0.25, reached.astype(np.float64))
-            if self.settings.reward == "guided":
-                reward += GUIDANCE * (previous - self._goal_distance[index])
-        terminated = (reached | violated) if self.settings.end_on_violation else reached
-        truncated = (self._steps[index] >= self.settings.horizon) & ~terminated
-        return StepResult(obs, signals, reward, terminated, truncated)
+        progress = previous - self._goal_distance[index]
+        paid = rewards_and_ends(self.settings, signals, progress, self._steps[index])
+        return StepResult(obs, signals, *paid)
 
     def poses(self, slots: ArrayLike) -> NDArray[np.float64]:
         """x, y (m) and heading (rad, in [-pi, pi]) of ``slots``, a copy of shape (n, 3)."""
@@ -164,9 +160,7 @@ class PointReachAvoidSimulator:
         self, slots: NDArray[np.int64], poses: ArrayLike, goals: ArrayLike, hazards: ArrayLike
     ) -> None:
         self._state[slots] = 0.0
-        self._state[slots, :3] = np.asarray(poses)
-        for slot in slots[np.abs(self._state[slots, 2]) > np.pi].tolist():
-            self._state[slot, 2] = math.remainder(self._state[slot, 2], 2.0 * np.pi)
+        self._state[slots, :3] = within_a_turn(poses)
         self.goals[slots] = np.asarray(goals)
         self.hazards[slots] = np.asarray(hazards)
         self._steps[slots] = 0

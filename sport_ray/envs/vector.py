@@ -21,7 +21,7 @@ from sport_ray.envs.rendering import check_render_mode, draw_picture
 from sport_ray.envs.reset_options import parse_reset_options
 from sport_ray.envs.settings import positive_int
 from sport_ray.envs.simulator import PointReachAvoidSimulator
-from sport_ray.errors import UserError
+from sport_ray.envs.vector_resets import copy_seeds, reset_mask
 
 
 class PointReachAvoidVectorEnv(VectorEnv[NDArray[np.float64], NDArray[np.float64], NDArray[Any]]):
@@ -63,7 +63,7 @@ class PointReachAvoidVectorEnv(VectorEnv[NDArray[np.float64], NDArray[np.float64
     ) -> tuple[NDArray[np.float64], dict[str, Any]]:
         """Start an episode in every environment, or in those of ``options["reset_mask"]``."""
         given = dict(options or {})
-        mask = self._reset_mask(given.pop("reset_mask", None))
+        mask = reset_mask(given.pop("reset_mask", None), self.num_envs, self._started)
         places = parse_reset_options(given, self.num_envs)
         slots = np.flatnonzero(mask)
         self._seed(seed, slots)
@@ -131,30 +131,10 @@ class PointReachAvoidVectorEnv(VectorEnv[NDArray[np.float64], NDArray[np.float64
         self.simulator.reset(slots, rngs)
 
     def _seed(self, seed: int | Sequence[int | None] | None, slots: NDArray[np.int64]) -> None:
-        if seed is None:
-            return
-        if isinstance(seed, int | np.integer):
-            seeds: Sequence[int | None] = [int(seed) + i for i in range(self.num_envs)]
-        else:
-            seeds = seed
-        if len(seeds) != self.num_envs:
-            raise ValueError(f"seed: expected {self.num_envs} seeds, got {len(seeds)}")
+        seeds = copy_seeds(seed, self.num_envs)
         for slot in slots.tolist():
             if seeds[slot] is not None:
                 self._rngs[slot] = robot_generator(seeds[slot])
-
-    def _reset_mask(self, mask: object) -> NDArray[np.bool_]:
-        if mask is None:
-            return np.ones(self.num_envs, dtype=np.bool_)
-        array = np.array(mask)
-        if array.dtype != np.bool_ or array.shape != (self.num_envs,):
-            raise UserError(
-                f"reset option 'reset_mask' has shape {array.shape} and dtype {array.dtype}: "
-                f"expected ({self.num_envs},) and bool"
-            )
-        if not self._started and not array.all():
-            raise ResetNeeded("the first env.reset() must reset all environments")
-        return array
 
     def _infos(self, signals: NDArray[np.float64], mask: NDArray[np.bool_]) -> dict[str, Any]:
         poses = self.simulator.poses(self._slots)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from itertools import product
-from typing import NamedTuple
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.properties.normal_form import FALSE, TRUE, NormalForm
 from sport_ray.properties.obligations import Demand, Obligations, TooLarge
-from sport_ray.properties.robustness import node_values
+from sport_ray.properties.robustness import Values, node_values
 
 # States times letters, and combinations of propositions that are tried to find the letters.
 MAX_TRANSITIONS = 2**17
@@ -47,7 +48,7 @@ class Automaton(NamedTuple):
 
         Beyond a trajectory's end it stays as it is. Arguments as in ``robustness``.
         """
-        pattern = _pattern(self.form, self.parts, signals)
+        pattern = patterns(self.form, self.parts, signals)
         letter = np.searchsorted(self.letters, pattern)
         count, width = letter.shape
         letter[np.arange(width) >= lengths[:, None]] = len(self.letters)
@@ -122,17 +123,21 @@ def _letters(form: NormalForm, parts: tuple[int, ...]) -> NDArray[np.int64]:
         raise TooLarge(f"{len(signs)} propositions in one formula")
     cases = np.array(list(product(*values)))
     signals = {name: cases[:, [i]] for i, name in enumerate(signs)}
-    return np.unique(_pattern(form, parts, signals))
+    return np.unique(patterns(form, parts, signals))
 
 
-def _pattern(
-    form: NormalForm, parts: tuple[int, ...], signals: Mapping[str, NDArray[np.float64]]
-) -> NDArray[np.int64]:
-    """Bit i where part i holds, in the shape of the signals."""
-    pattern = np.zeros(next(iter(signals.values())).shape, dtype=np.int64)
+def patterns(
+    form: NormalForm,
+    parts: tuple[int, ...],
+    signals: Mapping[str, Values],
+    library: ModuleType = np,
+) -> Any:
+    """Bit i where part i holds, int64 in the shape of the signals; library as ``node_values``."""
+    found = library.zeros_like(next(iter(signals.values())), dtype=library.int64)
     for bit, part in enumerate(parts):
-        pattern |= (node_values(form, part, signals) >= 0.0).astype(np.int64) << bit
-    return pattern
+        holds = node_values(form, part, signals, library) >= 0.0
+        found |= library.where(holds, 1 << bit, 0)
+    return found
 
 
 def _reaches(table: NDArray[np.int32], targets: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -112,7 +112,7 @@ class Property:
         Raises:
             UserError: the formula's automaton is too large.
         """
-        _compiled(self.formula)
+        compiled(self.formula)
 
     def evaluate(
         self, signals: Mapping[str, ArrayLike], lengths: ArrayLike | None = None
@@ -136,11 +136,11 @@ class Property:
         (0.5, 2, [[False, False, True]])
         """
         arrays, ends = checked_signals(self.signal_names, signals, lengths)
-        compiled = _compiled(self.formula)
+        built = compiled(self.formula)
         width = arrays[self.signal_names[0]].shape[1]
-        rows = max(1, _BLOCK // (width * compiled.num_nodes))
+        rows = max(1, _BLOCK // (width * built.num_nodes))
         blocks = [
-            _judge(compiled, {k: v[i : i + rows] for k, v in arrays.items()}, ends[i : i + rows])
+            _judge(built, {k: v[i : i + rows] for k, v in arrays.items()}, ends[i : i + rows])
             for i in range(0, max(len(ends), 1), rows)
         ]
         return Verdict(*(np.concatenate(column) for column in zip(*blocks, strict=True)))
@@ -162,16 +162,13 @@ def parse_property(formula: str) -> Property:
     return Property(formula)
 
 
-class _Compiled(NamedTuple):
+class Compiled(NamedTuple):
+    """What evaluates a property: its nodes, the root, how many there are, the automaton."""
+
     form: NormalForm
     root: int
     num_nodes: int
     automaton: Automaton
-
-
-def compiled_form(formula: str) -> tuple[NormalForm, int, int, Automaton]:
-    """What evaluates a property: its nodes, the root, how many there are, the automaton."""
-    return tuple(_compiled(formula))  # type: ignore[return-value]
 
 
 @lru_cache(maxsize=128)
@@ -180,12 +177,17 @@ def _tree(formula: str) -> Formula:
 
 
 @lru_cache(maxsize=32)
-def _compiled(formula: str) -> _Compiled:
+def compiled(formula: str) -> Compiled:
+    """What evaluates the property of a formula, built once.
+
+    Raises:
+        UserError: the formula's automaton is too large.
+    """
     form = NormalForm()
     root = form.add(_tree(formula))
     num_nodes = len(form.below(root))  # before the automaton adds the steps of bounded operators
     try:
-        return _Compiled(form, root, num_nodes, build_automaton(form, root))
+        return Compiled(form, root, num_nodes, build_automaton(form, root))
     except TooLarge as problem:
         raise UserError(
             f"property {formula!r} is too large to monitor ({problem}): shorten its bounds, or "
@@ -194,11 +196,11 @@ def _compiled(formula: str) -> _Compiled:
 
 
 def _judge(
-    compiled: _Compiled, signals: dict[str, NDArray[np.float64]], lengths: NDArray[np.int64]
+    built: Compiled, signals: dict[str, NDArray[np.float64]], lengths: NDArray[np.int64]
 ) -> Verdict:
-    value = robustness(compiled.form, compiled.root, signals, lengths)
+    value = robustness(built.form, built.root, signals, lengths)
     satisfied = value >= 0.0
-    automaton = compiled.automaton
+    automaton = built.automaton
     states = automaton.read(signals, lengths)
     by_step = automaton.accepts[states]
     # Two independent evaluations: a certificate must not rest on one that disagrees.

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.properties.normal_form import FALSE, TRUE, NormalForm
 
+if TYPE_CHECKING:  # torch takes seconds, and none of it is called here
+    from torch import Tensor
+
 Array = NDArray[np.float64]
+Values = TypeVar("Values", Array, "Tensor")
+"""What ρ is computed in: float64 arrays, or tensors of a device."""
 
 
 def robustness(
@@ -42,63 +49,73 @@ def robustness(
     return node_values(form, root, reversed_signals)[lengths - 1, np.arange(len(lengths))]
 
 
-def node_values(form: NormalForm, root: int, signals: Mapping[str, Array]) -> Array:
-    """ρ of one node at every state; axis 0 of the signals counts the states still to come."""
-    shape = next(iter(signals.values())).shape
-    values: dict[int, Array] = {}
+def node_values(
+    form: NormalForm, root: int, signals: Mapping[str, Values], library: ModuleType = np
+) -> Values:
+    """ρ of one node at every state; axis 0 of the signals counts the states still to come.
+
+    library: numpy or torch, whichever the signals are of. Minima and maxima round nothing, so the
+    numbers are the same.
+    """
+    some = next(iter(signals.values()))
+    values: dict[int, Values] = {}
     for index in form.below(root):
         node = form.nodes[index]
         if index in (FALSE, TRUE):
-            value = np.full(shape, np.inf if index == TRUE else -np.inf)
+            value = library.full_like(some, np.inf if index == TRUE else -np.inf)
         elif node.op == "literal":
             value = signals[node.name] if node.positive else -signals[node.name]
         elif node.op in ("and", "or"):
-            reduce = np.minimum if node.op == "and" else np.maximum
+            reduce = library.minimum if node.op == "and" else library.maximum
             value = values[node.args[0]]
             for arg in node.args[1:]:
                 value = reduce(value, values[arg])
         elif node.op in ("next", "weak next"):
-            value = _later(values[node.args[0]], 1, -np.inf if node.op == "next" else np.inf)
+            beyond = -np.inf if node.op == "next" else np.inf
+            value = _later(library, values[node.args[0]], 1, beyond)
         elif node.op == "until":
-            value = _until(values[node.args[0]], values[node.args[1]], node.low, node.high)
+            left, right = values[node.args[0]], values[node.args[1]]
+            value = _until(library, left, right, node.low, node.high)
         else:
-            value = -_until(-values[node.args[0]], -values[node.args[1]], node.low, node.high)
+            left, right = values[node.args[0]], values[node.args[1]]
+            value = -_until(library, -left, -right, node.low, node.high)
         values[index] = value
     return values[root]
 
 
-def _later(values: Array, steps: int, beyond: float) -> Array:
+def _later(library: ModuleType, values: Values, steps: int, beyond: float) -> Values:
     """The values ``steps`` steps later, and ``beyond`` where the trace has ended by then."""
-    out = np.full_like(values, beyond)
+    out: Values = library.full_like(values, beyond)
     if steps < len(values):
         out[steps:] = values[: len(values) - steps]
     return out
 
 
-def _held(values: Array, steps: int) -> Array:
+def _held(library: ModuleType, values: Values, steps: int) -> Values:
     """The minimum over the next ``steps`` states, at least 1, the present one included."""
     size = 1
     while size < steps:  # two windows that overlap have the minimum of their union
         step = min(size, steps - size)
-        values = np.minimum(values, _later(values, step, np.inf))
+        values = library.minimum(values, _later(library, values, step, np.inf))
         size += step
     return values
 
 
-def _until(left: Array, right: Array, low: int, high: int | None) -> Array:
+def _until(library: ModuleType, left: Values, right: Values, low: int, high: int | None) -> Values:
     """ρ of left U[low, high] right, by windows of doubling width: O(log high) array operations."""
     last = len(right) - 1
     if low > last:
-        return np.full_like(right, -np.inf)
+        return _later(library, right, low, -np.inf)
     width = (last if high is None else min(high, last)) - low + 1
     held, best, size = left, right, 1  # ``held`` over, and ``best`` among, ``size`` states
     while size < width:
         step = min(size, width - size)
         # Of the later window only what lies beyond the first one is new: ``left`` is to hold
         # over all of the first one for that, even where the windows overlap.
-        best = np.maximum(best, np.minimum(held, _later(best, step, -np.inf)))
-        held = np.minimum(held, _later(held, step, np.inf))
+        best = library.maximum(best, library.minimum(held, _later(library, best, step, -np.inf)))
+        held = library.minimum(held, _later(library, held, step, np.inf))
         size += step
     if low == 0:
         return best
-    return np.minimum(_held(left, low), _later(best, low, -np.inf))
+    found: Values = library.minimum(_held(library, left, low), _later(library, best, low, -np.inf))
+    return found

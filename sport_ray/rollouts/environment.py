@@ -13,6 +13,7 @@ from sport_ray.envs.faults import telling_what_failed
 from sport_ray.envs.making import horizon_arguments, make_copies
 from sport_ray.envs.stepping import Stepping
 from sport_ray.rollouts.slots import ScenarioEnvironment, Slots, Transition
+from sport_ray.tensors.episode_seeds import drawn_seed
 from sport_ray.tensors.registry import is_tensor_environment
 
 POINT_REACH_AVOID = "sport_ray/PointReachAvoid-v0"
@@ -106,7 +107,7 @@ class GymnasiumScenarios:
         for row, (slot, generator) in enumerate(zip(slots, generators, strict=True)):
             environment = self.environments[slot]
             environment.place = None if scenarios is None else f"scenario {scenarios[row]}"
-            observation, info = environment.reset(seed=int(generator.integers(2**31)))
+            observation, info = environment.reset(seed=drawn_seed(generator))
             observations.append(observation.astype(np.float64))
             signals.append(self._row(environment, info))
         return np.stack(observations), np.asarray(signals)

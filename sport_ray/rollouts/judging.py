@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,32 +111,53 @@ class Judge:
         verdict = self._property.evaluate(signals, states)
         booleans = self._environment.boolean_signals
         self._tally.signals.see(self._formula, signals, states, booleans)
-        undecided = ended.cut & (verdict.satisfied_at == NEVER) & (verdict.violated_at == NEVER)
-        if undecided.any():
-            self._tally.aborted += int(undecided.sum())
-            row = int(undecided.argmax())
-            raise ScenarioAborted(
-                f"scenario {ended.index[row]} was cut off by {self._env_id} after "
-                f"{ended.length[row]} of {self._horizon} steps with its verdict still open: "
-                "lift the environment's own time limit, or choose a horizon within it"
-            )
         # From a trajectory's last state on every verdict is that on the whole.
         by_step = np.empty((len(states), self._horizon + 1), dtype=bool)
         by_step[:] = verdict.by_step[:, -1:]
         by_step[:, : trace.shape[1]] = verdict.by_step
-        return Outcomes(
-            index=ended.index,
-            length=ended.length,
-            verdicts=pack_verdicts(by_step),
-            satisfied_at=verdict.satisfied_at,
-            violated_at=verdict.violated_at,
-            robustness=verdict.robustness,
-            total_reward=ended.rewards,
-            max_log_ratio=ended.largest,
-            sum_log_ratio=ended.sums[:, 0],
-            sum_realised_log_ratio=ended.sums[:, 1],
-            max_prefix_log_ratio=ended.furthest,
-            projected_steps=ended.sums[:, 2].astype(np.int64),
-            sum_kl_to_base=ended.sums[:, 3],
-            sum_task_distance=ended.sums[:, 4],
+        settled = Settled(
+            verdict.robustness, pack_verdicts(by_step), verdict.satisfied_at, verdict.violated_at
         )
+        return rows_of(ended, settled, self._env_id, self._horizon, self._tally)
+
+
+class Settled(NamedTuple):
+    """Verdicts on m scenarios as the outcome table has them; as ``on_device.DeviceVerdict``."""
+
+    robustness: Array
+    verdicts: NDArray[np.uint8]
+    satisfied_at: NDArray[np.int64]
+    violated_at: NDArray[np.int64]
+
+
+def rows_of(ended: Finished, settled: Settled, env_id: str, horizon: int, tally: Tally) -> Outcomes:
+    """The rows of scenarios that have been judged.
+
+    Raises:
+        ScenarioAborted: one that was cut off while its verdict was open; the tally counts them.
+    """
+    undecided = ended.cut & (settled.satisfied_at == NEVER) & (settled.violated_at == NEVER)
+    if undecided.any():
+        tally.aborted += int(undecided.sum())
+        row = int(undecided.argmax())
+        raise ScenarioAborted(
+            f"scenario {ended.index[row]} was cut off by {env_id} after {ended.length[row]} of "
+            f"{horizon} steps with its verdict still open: lift the environment's own time limit, "
+            "or choose a horizon within it"
+        )
+    return Outcomes(
+        index=ended.index,
+        length=ended.length,
+        verdicts=settled.verdicts,
+        satisfied_at=settled.satisfied_at,
+        violated_at=settled.violated_at,
+        robustness=settled.robustness,
+        total_reward=ended.rewards,
+        max_log_ratio=ended.largest,
+        sum_log_ratio=ended.sums[:, 0],
+        sum_realised_log_ratio=ended.sums[:, 1],
+        max_prefix_log_ratio=ended.furthest,
+        projected_steps=ended.sums[:, 2].astype(np.int64),
+        sum_kl_to_base=ended.sums[:, 3],
+        sum_task_distance=ended.sums[:, 4],
+    )

@@ -73,6 +73,18 @@ class ScenarioPlan(BaseModel):
             )
         return [given.index(name) for name in needed]
 
+    def require_observations(self, given: int, expected: int) -> None:
+        """Refuse observations of another size than the policy expects.
+
+        Raises:
+            UserError: naming both.
+        """
+        if given != expected:
+            raise UserError(
+                f"{self.env_id} gives observations of {given} entries, the policy expects "
+                f"{expected}"
+            )
+
 
 Observer = Callable[
     [NDArray[np.int64], NDArray[np.int64], Step | None, NDArray[np.float64] | None], None
@@ -219,11 +231,7 @@ def _run(
         start_observation, signals = environment.reset(
             chosen, streams.environment(chosen), scenario[chosen].tolist()
         )
-        if start_observation.shape[1] != observation.shape[1]:
-            raise UserError(
-                f"{plan.env_id} gives observations of {start_observation.shape[1]} entries, "
-                f"the policy expects {observation.shape[1]}"
-            )
+        plan.require_observations(start_observation.shape[1], observation.shape[1])
         observation[chosen] = start_observation
         trace[chosen, 0] = signals[:, columns]
         step[chosen] = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,12 +103,16 @@ class SignalKinds:
                 )
 
 
-def _kinds(values: NDArray[np.float64]) -> set[Kind]:
-    has: dict[Kind, bool] = {
-        "zero": bool((values == 0.0).any()),
-        "one": bool((values == 1.0).any()),
-        "minus one": bool((values == -1.0).any()),
-        "negative": bool(((values < 0.0) & (values != -1.0)).any()),
-        "other": bool(((values > 0.0) & (values != 1.0)).any()),
+def where_of_each_kind(values: Any) -> dict[Kind, Any]:
+    """Which of the values are of each kind, in their shape; an array or a tensor of numbers."""
+    return {
+        "zero": values == 0.0,
+        "one": values == 1.0,
+        "minus one": values == -1.0,
+        "negative": (values < 0.0) & (values != -1.0),
+        "other": (values > 0.0) & (values != 1.0),
     }
-    return {kind for kind, there in has.items() if there}
+
+
+def _kinds(values: NDArray[np.float64]) -> set[Kind]:
+    return {kind for kind, there in where_of_each_kind(values).items() if there.any()}

@@ -129,25 +129,27 @@ def _words(value: int) -> list[int]:
     return found
 
 
+def _prefix(root_seed: int, purpose: int) -> NDArray[np.uint64]:
+    """The words that come before a scenario's own."""
+    root = _words(root_seed)
+    root += [0] * (_POOL - len(root))  # as numpy pads where there is a spawn key
+    return np.array(root + _words(purpose), dtype=np.uint64)
+
+
 def seeded(root_seed: int, purpose: int, indices: NDArray[np.int64]) -> States:
     """The states of scenarios ``indices`` (n,): (2, n, 4), for environment and actions.
 
     Those of ``default_rng`` of ``SeedSequence(root_seed, spawn_key=(purpose, index)).spawn(2)``.
     """
-    root = _words(root_seed)
-    root += [0] * (_POOL - len(root))  # as numpy pads where there is a spawn key
     states = np.empty((2, len(indices), 4), dtype=np.uint64)
-    prefix = np.array(root + _words(purpose), dtype=np.uint64)
-    _seed_rows(prefix, np.ascontiguousarray(indices, dtype=np.int64), states)
+    _seed_rows(_prefix(root_seed, purpose), np.ascontiguousarray(indices, dtype=np.int64), states)
     return states
 
 
 def shared_pool(root_seed: int, purpose: int) -> NDArray[np.int64]:
     """(5,): the pool that all scenarios of a root seed and a purpose share, the next constant."""
-    root = _words(root_seed)
-    root += [0] * (_POOL - len(root))
     found = np.zeros(5, dtype=np.uint64)
-    found[4] = _pool_of(np.array(root + _words(purpose), dtype=np.uint64), found[:4])
+    found[4] = _pool_of(_prefix(root_seed, purpose), found[:4])
     return found.astype(np.int64)
 
 
@@ -237,24 +239,13 @@ def _first_words(states, out):
         out[i] = _next_word(state)
 
 
-@njit(nogil=True, parallel=True)
-def _fill_normal_parallel(states, rows, out):
-    for i in numba.prange(rows.shape[0]):
-        state = states[rows[i]]
-        for j in range(out.shape[1]):
-            out[i, j] = _next_normal(state)
-
-
-def fill_normal(
-    states: States, rows: NDArray[np.int64], out: NDArray[np.float64], *, parallel: bool = False
-) -> None:
+def fill_normal(states: States, rows: NDArray[np.int64], out: NDArray[np.float64]) -> None:
     """Standard normal numbers (m, D) from the streams ``rows`` (m,) of (n, 4), which move on.
 
     Row after row in the order of ``standard_normal(D)``. rows: different ones.
-    parallel: on numba's threads; the numbers are the same.
     """
     _require(states, rows, out)
-    (_fill_normal_parallel if parallel else _fill_normal)(states, rows, out)
+    _fill_normal(states, rows, out)
 
 
 def fill_uniform(states: States, rows: NDArray[np.int64], out: NDArray[np.float64]) -> None:

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from sport_ray.properties import NEVER, parse_property
+from sport_ray.properties import parse_property
 from sport_ray.properties.on_device import judge
-from sport_ray.rollouts.judging import Finished, Judge
+from sport_ray.rollouts.judging import Array, Finished, Judge, Settled, rows_of
 from sport_ray.rollouts.outcomes import Outcomes
 from sport_ray.rollouts.scenarios import ScenarioPlan
-from sport_ray.rollouts.signal_kinds import Kind, SignalKinds
+from sport_ray.rollouts.signal_kinds import Kind, SignalKinds, where_of_each_kind
 from sport_ray.rollouts.slots import ScenarioEnvironment
-from sport_ray.rollouts.tally import ScenarioAborted, Tally
+from sport_ray.rollouts.tally import Tally
 
 
 @dataclass
@@ -56,10 +55,18 @@ class Portion:
             zeros(count),
         )
 
-    @property
-    def index(self) -> NDArray[np.int64]:
-        """The scenarios' numbers."""
-        return np.arange(self.first, self.first + len(self.length))
+    def on_host(self, trace: Array) -> Finished:
+        """All but the traces in arrays, with these traces instead."""
+        return Finished(
+            index=np.arange(self.first, self.first + len(self.length)),
+            length=self.length.cpu().numpy(),
+            trace=trace,
+            cut=self.cut.cpu().numpy(),
+            rewards=self.rewards.cpu().numpy(),
+            sums=self.sums.T.contiguous().cpu().numpy().T,  # as columns of a table
+            largest=self.largest.cpu().numpy(),
+            furthest=self.furthest.cpu().numpy(),
+        )
 
 
 def outcomes_of(
@@ -82,18 +89,7 @@ def _on_host(
 ) -> Outcomes:
     most = len(portion.length)
     judged = Judge(plan.property, plan.horizon, plan.env_id, environment, most, tally)
-    judged.add(
-        Finished(
-            index=portion.index,
-            length=portion.length.numpy(),
-            trace=np.ascontiguousarray(portion.trace.transpose(0, 1).numpy()),
-            cut=portion.cut.numpy(),
-            rewards=portion.rewards.numpy(),
-            sums=portion.sums.numpy(),
-            largest=portion.largest.numpy(),
-            furthest=portion.furthest.numpy(),
-        )
-    )
+    judged.add(portion.on_host(np.ascontiguousarray(portion.trace.transpose(0, 1).numpy())))
     return judged.outcomes()
 
 
@@ -106,32 +102,9 @@ def _on_device(
     found = judge(plan.property, signals, states)
     tally.finished += len(states)
     see(tally.signals, plan.property, signals, states, environment.boolean_signals)
-    undecided = portion.cut & (found.satisfied_at == NEVER) & (found.violated_at == NEVER)
-    if bool(undecided.any()):
-        tally.aborted += int(undecided.sum())
-        row = int(undecided.int().argmax())
-        raise ScenarioAborted(
-            f"scenario {portion.first + row} was cut off by {plan.env_id} after "
-            f"{int(portion.length[row])} of {plan.horizon} steps with its verdict still open: "
-            "lift the environment's own time limit, or choose a horizon within it"
-        )
-    sums = portion.sums.T.contiguous().cpu().numpy()
-    return Outcomes(
-        index=portion.index,
-        length=portion.length.cpu().numpy(),
-        verdicts=found.verdicts.cpu().numpy(),
-        satisfied_at=found.satisfied_at.cpu().numpy(),
-        violated_at=found.violated_at.cpu().numpy(),
-        robustness=found.robustness.cpu().numpy(),
-        total_reward=portion.rewards.cpu().numpy(),
-        max_log_ratio=portion.largest.cpu().numpy(),
-        sum_log_ratio=sums[0],
-        sum_realised_log_ratio=sums[1],
-        max_prefix_log_ratio=portion.furthest.cpu().numpy(),
-        projected_steps=sums[2].astype(np.int64),
-        sum_kl_to_base=sums[3],
-        sum_task_distance=sums[4],
-    )
+    settled = Settled(*(column.cpu().numpy() for column in found))
+    nothing = np.empty((len(states), 0, len(signals)))  # the traces stay where they were judged
+    return rows_of(portion.on_host(nothing), settled, plan.env_id, plan.horizon, tally)
 
 
 def see(
@@ -145,13 +118,7 @@ def see(
     kinds.formula = formula
     for name, values in signals.items():
         inside = torch.arange(len(values), device=lengths.device)[:, None] < lengths
-        has: dict[Kind, Tensor] = {
-            "zero": values == 0.0,
-            "one": values == 1.0,
-            "minus one": values == -1.0,
-            "negative": (values < 0.0) & (values != -1.0),
-            "other": (values > 0.0) & (values != 1.0),
-        }
+        has = where_of_each_kind(values)
         flags = torch.stack([(there & inside).any() for there in has.values()]).tolist()
         found: set[Kind] = {kind for kind, there in zip(has, flags, strict=True) if there}
         if name in booleans:

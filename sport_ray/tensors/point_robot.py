@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sport_ray.envs.layouts import GOAL_RADIUS, HAZARD_RADIUS
 from sport_ray.envs.observation import OBSERVATION_SIZE
 from sport_ray.envs.settings import RobotSettings, positive_int
 from sport_ray.tensors.environment import TensorStep
@@ -30,8 +29,6 @@ from sport_ray.tensors.robot_state import Robots
 
 if TYPE_CHECKING:
     import gymnasium
-
-RADII = (HAZARD_RADIUS, GOAL_RADIUS)
 
 
 class RobotKernels(Protocol):

@@ -7,11 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sport_ray.compiled import njit
 from sport_ray.envs.dynamics import advance
-from sport_ray.envs.layouts import GOAL_RADIUS, HAZARD_RADIUS
 from sport_ray.envs.observation import OBSERVATION_SIZE, observe
-from sport_ray.envs.simulator import GUIDANCE
+from sport_ray.envs.rewards import rewards_and_ends
+from sport_ray.envs.simulator import RADII
 from sport_ray.tensors.environment import TensorStep
 from sport_ray.tensors.robot_starts import Starts
 from sport_ray.tensors.robot_state import Robots
@@ -38,7 +37,7 @@ class CpuKernels:
         signals = torch.zeros((robots.num_slots, 2), dtype=torch.float64)
         seen, distances = _looked(robots, slots)
         observation.numpy()[slots] = seen
-        signals.numpy()[slots] = _RADII - distances
+        signals.numpy()[slots] = RADII - distances
         robots.goal_distance.numpy()[slots] = distances[:, 1]
         return observation, signals
 
@@ -66,26 +65,13 @@ class CpuKernels:
         slots = np.arange(count)
         advance(robots.state.numpy(), slots, np.clip(control, -1.0, 1.0))
         observation, distances = _looked(robots, slots)
-        signals = _RADII - distances
-        reward, ends = np.empty(count), np.empty((2, count), dtype=np.bool_)
-        judge(
-            signals,
-            distances[:, 1],
-            robots.goal_distance.numpy(),
-            steps,
-            settings.horizon,
-            settings.end_on_violation,
-            settings.margin,
-            settings.reward == "task",
-            GUIDANCE if settings.reward == "guided" else 0.0,
-            reward,
-            ends,
-        )
-        rows = (observation, signals, reward, *ends)
+        steps += 1
+        before = robots.goal_distance.numpy()
+        progress = before - distances[:, 1]
+        before[:] = distances[:, 1]
+        signals = RADII - distances
+        rows = (observation, signals, *rewards_and_ends(settings, signals, progress, steps))
         return TensorStep(*map(torch.from_numpy, rows))
-
-
-_RADII = np.array([HAZARD_RADIUS, GOAL_RADIUS])
 
 
 def _looked(robots: Robots, slots: NDArray[np.int64]) -> tuple[Floats, Floats]:
@@ -94,23 +80,3 @@ def _looked(robots: Robots, slots: NDArray[np.int64]) -> tuple[Floats, Floats]:
     state, goals, hazards = (one.numpy() for one in (robots.state, robots.goals, robots.hazards))
     observe(state, goals, hazards, slots, seen, distances)
     return seen, distances
-
-
-@njit(nogil=True)
-def judge(  # type: ignore[no-untyped-def]
-    signals, distance, goal_distance, steps, horizon, end_on_violation, margin, is_task, guidance,
-    reward, ends,
-):  # fmt: skip
-    """Rewards (n,) and ends (2, n), as the simulator has them; counts the step."""
-    for i in range(len(steps)):
-        violated, reached = signals[i, 0] >= -margin, signals[i, 1] >= 0.0
-        progress = goal_distance[i] - distance[i]
-        goal_distance[i] = distance[i]
-        if is_task:
-            reward[i] = progress + (1.0 if reached else 0.0)
-        else:
-            paid = -0.25 if violated else (1.0 if reached else 0.0)
-            reward[i] = paid + guidance * progress if guidance > 0.0 else paid
-        steps[i] += 1
-        ends[0, i] = reached or (violated and end_on_violation)
-        ends[1, i] = steps[i] >= horizon and not ends[0, i]

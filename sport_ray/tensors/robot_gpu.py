@@ -29,7 +29,7 @@ from sport_ray.envs.observation import (
     MAGNETIC_FIELD,
     OBSERVATION_SIZE,
 )
-from sport_ray.envs.simulator import GUIDANCE
+from sport_ray.envs.rewards import GUIDANCE
 from sport_ray.tensors.environment import TensorStep
 from sport_ray.tensors.robot_starts import Starts
 from sport_ray.tensors.robot_state import Robots
@@ -165,6 +165,21 @@ def _see(  # type: ignore
     return to_hazard, to_goal
 
 
+@triton.jit
+def _put(  # type: ignore
+    state, rows, where, x, y, heading, vx, vy, omega, a_forward, a_left,
+):  # fmt: skip
+    """Write the eight numbers of robots, as ``sport_ray.envs.dynamics`` orders them."""
+    tl.store(state + rows * 8, x, mask=where)
+    tl.store(state + rows * 8 + 1, y, mask=where)
+    tl.store(state + rows * 8 + 2, heading, mask=where)
+    tl.store(state + rows * 8 + 3, vx, mask=where)
+    tl.store(state + rows * 8 + 4, vy, mask=where)
+    tl.store(state + rows * 8 + 5, omega, mask=where)
+    tl.store(state + rows * 8 + 6, a_forward, mask=where)
+    tl.store(state + rows * 8 + 7, a_left, mask=where)
+
+
 @triton.jit  # type: ignore[untyped-decorator]
 def _start_kernel(  # type: ignore
     state, goals, hazards, goal_distance, steps, mask, new_poses, new_goals, new_hazards,
@@ -199,14 +214,7 @@ def _start_kernel(  # type: ignore
     a_forward = tl.load(state + rows * 8 + 6, mask=live & ~fresh, other=0.0)
     a_left = tl.load(state + rows * 8 + 7, mask=live & ~fresh, other=0.0)
 
-    tl.store(state + rows * 8, x, mask=fresh)
-    tl.store(state + rows * 8 + 1, y, mask=fresh)
-    tl.store(state + rows * 8 + 2, heading, mask=fresh)
-    tl.store(state + rows * 8 + 3, vx, mask=fresh)
-    tl.store(state + rows * 8 + 4, vy, mask=fresh)
-    tl.store(state + rows * 8 + 5, omega, mask=fresh)
-    tl.store(state + rows * 8 + 6, a_forward, mask=fresh)
-    tl.store(state + rows * 8 + 7, a_left, mask=fresh)
+    _put(state, rows, fresh, x, y, heading, vx, vy, omega, a_forward, a_left)
     tl.store(goals + rows * 2, goal_x, mask=fresh)
     tl.store(goals + rows * 2 + 1, goal_y, mask=fresh)
     tl.store(hazards + rows * 2, hazard_x, mask=fresh)
@@ -260,14 +268,7 @@ def _step_kernel(  # type: ignore
     a_forward, a_left = _accelerometer(vx, vy, omega, cos, sin, force, target)
     less, more = heading - _FULL_TURN, heading + _FULL_TURN
     heading = tl.where(heading > _PI, less, tl.where(heading < -_PI, more, heading))
-    tl.store(state + rows * 8, x, mask=live)
-    tl.store(state + rows * 8 + 1, y, mask=live)
-    tl.store(state + rows * 8 + 2, heading, mask=live)
-    tl.store(state + rows * 8 + 3, vx, mask=live)
-    tl.store(state + rows * 8 + 4, vy, mask=live)
-    tl.store(state + rows * 8 + 5, omega, mask=live)
-    tl.store(state + rows * 8 + 6, a_forward, mask=live)
-    tl.store(state + rows * 8 + 7, a_left, mask=live)
+    _put(state, rows, live, x, y, heading, vx, vy, omega, a_forward, a_left)
 
     goal_x = tl.load(goals + rows * 2, mask=live, other=0.0)
     goal_y = tl.load(goals + rows * 2 + 1, mask=live, other=0.0)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from sport_ray.envs.disturbances import BLOCK
-from sport_ray.envs.layouts import FIXED_LAYOUT, robot_generator, sample_layouts
+from sport_ray.envs.disturbances import BLOCK, moved_starts
+from sport_ray.envs.layouts import FIXED_LAYOUT, robot_generator, sample_layouts, within_a_turn
 from sport_ray.envs.settings import RobotSettings
 from sport_ray.streams import normal_rows
 
@@ -28,7 +26,7 @@ class Starts(NamedTuple):
 
 def fixed_start(settings: RobotSettings, device: torch.device) -> Starts:
     """The start of every episode, where nothing is random."""
-    pose = _within_a_turn(np.array([FIXED_LAYOUT.pose]) + np.array(settings.start_bias))
+    pose = within_a_turn(moved_starts(settings, (), np.array(FIXED_LAYOUT.pose)))
     poses, goals, hazards = (
         torch.tensor(one, dtype=torch.float64, device=device)
         for one in (pose, [FIXED_LAYOUT.goal], [FIXED_LAYOUT.hazard])
@@ -58,11 +56,8 @@ def starts_from(
     """The starts in the slots of ``mask`` (n,), each drawn from its own generator, (m,) in all."""
     slots, count = np.flatnonzero(mask.cpu().numpy()), len(mask)
     drawn = FIXED_LAYOUT if settings.layout == "fixed" else sample_layouts(generators)
-    shift = np.array(settings.start_bias)
-    if any(settings.start_noise):  # type: ignore[arg-type]
-        shift = shift + np.array(settings.start_noise) * normal_rows(generators, 3)
     poses, goals, hazards = np.zeros((count, 3)), np.zeros((count, 2)), np.zeros((count, 2))
-    poses[slots] = _within_a_turn(np.array(drawn.pose) + shift)
+    poses[slots] = within_a_turn(moved_starts(settings, generators, np.asarray(drawn.pose)))
     goals[slots], hazards[slots] = drawn.goal, drawn.hazard
     tensors = [torch.from_numpy(one).to(mask.device) for one in (poses, goals, hazards)]
     met = None
@@ -73,10 +68,3 @@ def starts_from(
         noise[slots] = np.array(settings.actuation_noise) * numbers[:, : settings.horizon]
         met = torch.from_numpy(noise).to(mask.device)
     return Starts(tensors[0], tensors[1], tensors[2], met)
-
-
-def _within_a_turn(poses: NDArray[np.float64]) -> NDArray[np.float64]:
-    found = poses.reshape(-1, 3)
-    for row in np.flatnonzero(np.abs(found[:, 2]) > math.pi):
-        found[row, 2] = math.remainder(found[row, 2], 2.0 * math.pi)
-    return found

@@ -232,11 +232,8 @@ class _Run:
                 lambda: require_starts(self.environment, self.environment.reset(mask, seeds))
             )
         observation, signals = started
-        if observation.shape[1] != self.acting.behaviour.observation_size:
-            raise UserError(
-                f"{self.plan.env_id} gives observations of {observation.shape[1]} entries, "
-                f"the policy expects {self.acting.behaviour.observation_size}"
-            )
+        expected = self.acting.behaviour.observation_size
+        self.plan.require_observations(observation.shape[1], expected)
         if signals.dtype == torch.bool:
             self.scenarios.boolean_signals = frozenset(self.scenarios.signal_names)
         told = _floats(signals)[: self.count]

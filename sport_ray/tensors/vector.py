@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sport_ray.envs.faults import EnvironmentFault
 from sport_ray.envs.settings import positive_int
 from sport_ray.envs.spaces import as_action
+from sport_ray.envs.vector_resets import copy_seeds, reset_mask
 from sport_ray.errors import UserError
 from sport_ray.tensors.environment import TensorEnvironment
 from sport_ray.tensors.episode_seeds import EpisodeSeeds
@@ -85,13 +86,8 @@ class TensorVectorEnv(VectorEnv[NDArray[np.float64], NDArray[np.float64], NDArra
     ) -> tuple[NDArray[np.float64], dict[str, Any]]:
         """Start an episode in every copy, or in those of ``options["reset_mask"]``."""
         mask = self._reset_mask(dict(options or {}))
-        if seed is not None:
-            numbered = isinstance(seed, int | np.integer)
-            seeds = [int(seed) + i for i in range(self.num_envs)] if numbered else list(seed)  # type: ignore[arg-type]
-            if len(seeds) != self.num_envs:
-                raise ValueError(f"seed: expected {self.num_envs} seeds, got {len(seeds)}")
-            slots = np.flatnonzero(mask).tolist()
-            self._seeds.give(slots, [seeds[slot] for slot in slots])
+        seeds, slots = copy_seeds(seed, self.num_envs), np.flatnonzero(mask).tolist()
+        self._seeds.give(slots, [seeds[slot] for slot in slots])
         self._start(mask)
         self._started = True
         return self._seen.copy(), self._infos(mask)
@@ -190,17 +186,7 @@ class TensorVectorEnv(VectorEnv[NDArray[np.float64], NDArray[np.float64], NDArra
                 f"reset option {next(iter(options))!r} is unknown: a tensor environment has none "
                 "but reset_mask"
             )
-        if given is None:
-            return np.ones(self.num_envs, dtype=np.bool_)
-        mask = np.array(given)
-        if mask.dtype != np.bool_ or mask.shape != (self.num_envs,):
-            raise UserError(
-                f"reset option 'reset_mask' has shape {mask.shape} and dtype {mask.dtype}: "
-                f"expected ({self.num_envs},) and bool"
-            )
-        if not self._started and not mask.all():
-            raise ResetNeeded("the first env.reset() must reset all environments")
-        return mask
+        return reset_mask(given, self.num_envs, self._started)
 
 
 def observation_space(environment: TensorEnvironment) -> spaces.Box:

@@ -13,7 +13,7 @@ from sport_ray.errors import UserError
 from sport_ray.properties import NEVER, Property, parse_property
 from sport_ray.properties.normal_form import NormalForm
 from sport_ray.properties.parser import parse
-from sport_ray.properties.property import _compiled
+from sport_ray.properties.property import compiled
 from sport_ray.properties.robustness import robustness
 from sport_ray.properties.syntax import Formula
 from tests.sport_ray.properties.semantics import batches, formulas, holds, rows
@@ -179,12 +179,12 @@ def test_fixed_by_hand(formula, a, b, by_step, satisfied_at, violated_at):
 )
 def test_a_bound_costs_one_state_a_step(formula, most):
     """Of several open requests with the same answer only the most urgent one is kept."""
-    assert len(_compiled(parse_property(formula).formula).automaton.table) <= most
+    assert len(compiled(parse_property(formula).formula).automaton.table) <= most
 
 
 def test_parts_of_the_present_state_are_one_letter():
     formula = "G !(a & b | c) & F (d & !e & f & g)"
-    assert len(_compiled(parse_property(formula).formula).automaton.letters) == 4
+    assert len(compiled(parse_property(formula).formula).automaton.letters) == 4
 
 
 @pytest.mark.parametrize(

@@ -80,15 +80,6 @@ def test_some_rows_move_and_the_others_stay():
     assert np.array_equal(states[[0, 2, 3, 5]], before[[0, 2, 3, 5]])
 
 
-def test_threads_draw_the_same_numbers():
-    one, many = (seeded(5, 0, np.arange(999))[1].copy() for _ in range(2))
-    rows, alone, together = np.arange(999), np.empty((999, 5)), np.empty((999, 5))
-    fill_normal(one, rows, alone)
-    fill_normal(many, rows, together, parallel=True)
-    assert np.array_equal(alone, together)
-    assert np.array_equal(one, many)
-
-
 def test_a_generator_goes_on_where_the_row_is():
     states = seeded(9, 0, np.array([3]))[1].copy()
     reference = numpy_pair(9, 0, 3)[1]

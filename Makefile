@@ -66,7 +66,7 @@ SELECTION ?= results/selection
 pictures: $(INSTALLED) ## docs/images from finished studies (QUICKSTART=…, SELECTION=…)
 	$(BIN)/sport-ray report $(QUICKSTART)
 	$(BIN)/sport-ray report $(SELECTION)
-	cp $(addprefix $(QUICKSTART)/figures/,risk.png steps_to_goal.png) docs/images/
+	cp $(QUICKSTART)/figures/risk.png docs/images/
 	cp $(SELECTION)/figures/speedup.png docs/images/selection.png
 
 bench: $(INSTALLED) ## speed of the environment, of rollouts and of training

@@ -26,7 +26,7 @@ from sport_ray.projected_ppo.cohort.loss import (
 )
 from sport_ray.projected_ppo.cohort.passes import Passes, outputs
 from sport_ray.projected_ppo.fragment import Fragment, training_batch
-from sport_ray.projected_ppo.minibatches import minibatches as cut
+from sport_ray.projected_ppo.minibatches import minibatches
 from sport_ray.projected_ppo.module import POLICY_INPUTS
 from sport_ray.projected_ppo.stack import Stack, Weights
 from sport_ray.projected_ppo.streams import critic_network, minibatch_generator
@@ -109,18 +109,16 @@ class Learning:
         columns[Columns.OBS] = self._normalized(columns[Columns.OBS])
         batch = Batch(columns, self.device)
         learns = sampled > own.warmup_env_steps
-        minibatches = [
-            torch.from_numpy(rows).to(self.device) for rows in self._cut(cell, len(batch))
-        ]
+        chosen = torch.from_numpy(self._cut(cell, len(batch))).to(self.device)
         # They share no weights, so one after the other is the same: half as much stays in cache.
         found: list[PolicyLoss] = []
-        for index in minibatches:
+        for index in chosen:
             batch.take(index)
             part = None if through is None else _rows(through, index)
             found.append(self._policy_gradient(cell, batch, part, wanted=learns))
             if learns:
                 self._step("actor", cell, own.lr, metrics)
-        for index in minibatches:
+        for index in chosen:
             batch.take(index)
             metrics["vf_loss"] = self._critic_gradient(cell, batch)
             self._step("critic", cell, own.critic_lr, metrics)
@@ -136,11 +134,11 @@ class Learning:
         rows = self._normalized(observation).to(self.device)
         return outputs(critic, self.spec.activation, rows).squeeze(-1)
 
-    def _cut(self, cell: int, count: int) -> list[np.ndarray]:
+    def _cut(self, cell: int, count: int) -> np.ndarray:
         size, epochs, shuffled, _ = self.schedule
         if not size:
-            return [np.arange(count)] * epochs
-        return cut(count, size, epochs, self._permutations[cell] if shuffled else None)
+            return np.tile(np.arange(count), (epochs, 1))
+        return minibatches(count, size, epochs, self._permutations[cell] if shuffled else None)
 
     def _step(self, name: str, cell: int, rate: float, metrics: dict[str, float]) -> None:
         """One step of an optimiser, its gradient clipped by its norm."""

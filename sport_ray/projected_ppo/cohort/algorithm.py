@@ -17,12 +17,13 @@ from ray.rllib.utils.metrics import (
 )
 
 from sport_ray.errors import UserError
-from sport_ray.policies.network import GaussianNetwork, blank_network
+from sport_ray.policies.network import GaussianNetwork
 from sport_ray.projected_ppo.algorithm import ProjectedPPOConfig
 from sport_ray.projected_ppo.cohort.cell import Cell
 from sport_ray.projected_ppo.cohort.device.cohort import DeviceCohort, Metrics
 from sport_ray.projected_ppo.cohort.device.dispatch import lockstep_of
 from sport_ray.projected_ppo.cohort.learner import CELLS, ERRORS, CohortLearner
+from sport_ray.projected_ppo.cohort.networks import policy_of
 from sport_ray.projected_ppo.cohort.protocol import Errors
 from sport_ray.projected_ppo.cohort.rollout import CohortSample
 from sport_ray.projected_ppo.cohort.runner import CohortRunner
@@ -232,9 +233,7 @@ class ProjectedPPOCohort(PPO):
         if self._lockstep is not None:
             return self._lockstep.policy(cell)
         learner: CohortLearner = self.learner_group._learner
-        network = blank_network(learner.learning.spec)
-        learner.learning.actors.take(cell, network.body, network.of_the_head())
-        return network
+        return policy_of(self.config.cohort, learner.learning.actors, cell)
 
     def error(self, cell: int) -> Exception | None:
         """What ended a cell's training; None while it goes on."""

@@ -24,12 +24,13 @@ from sport_ray.projected_ppo.cohort.loss import (
     autograd_gradient,
     paper_gradient,
 )
+from sport_ray.projected_ppo.cohort.networks import actors_of, critics_of
 from sport_ray.projected_ppo.cohort.passes import Passes, outputs
 from sport_ray.projected_ppo.fragment import Fragment, training_batch
 from sport_ray.projected_ppo.minibatches import minibatches
 from sport_ray.projected_ppo.module import POLICY_INPUTS
 from sport_ray.projected_ppo.stack import Stack, Weights
-from sport_ray.projected_ppo.streams import critic_network, minibatch_generator
+from sport_ray.projected_ppo.streams import minibatch_generator
 
 Through = tuple[Tensor, Tensor | float]
 """The base's parameters (n, P) and the limits of rows, for the gradient through the projection."""
@@ -62,15 +63,11 @@ class Learning:
     ) -> None:
         self.cells, self.spec, self.schedule = list(cells), spec, schedule
         self.device = torch.device(device)
-        count, head = len(cells), spec.head
-        sizes = (spec.observation_size, *spec.hidden, 1)
-        self.actors = Stack(count, spec.layer_sizes, head.parameters, self.device)
-        self.critics = Stack(count, sizes, device=self.device)
-        for index, cell in enumerate(cells):
-            self.actors.put(index, cell.start.body, cell.start.of_the_head())
-            self.critics.put(index, critic_network(sizes, spec.activation, cell.seed))
-        self._actor_grad = Stack(1, spec.layer_sizes, head.parameters, self.device).each[0]
-        self._critic_grad = Stack(1, sizes, device=self.device).each[0]
+        self.actors = actors_of(cells, self.device)
+        self.critics = critics_of(cells, self.device)
+        self._actor_grad, self._critic_grad = (
+            Stack(1, one.sizes, one.own, self.device).each[0] for one in (self.actors, self.critics)
+        )
         self._adam = {
             "actor": Adam(self.actors, self._actor_grad.flat),
             "critic": Adam(self.critics, self._critic_grad.flat),

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from sport_ray.projected_ppo.advantages import StandardiseAdvantages
 from sport_ray.projected_ppo.fragment import Fragment, training_batch
-from sport_ray.projected_ppo.minibatches import cut
+from sport_ray.projected_ppo.minibatches import CLIP_WINDOW, cut
 from sport_ray.projected_ppo.module import POLICY_INPUTS, ProjectedPPOModule
 from sport_ray.projected_ppo.streams import minibatch_generator
 
@@ -116,7 +116,8 @@ class ProjectedPPOLearner(PPOTorchLearner):
             logp = current.log_prob(batch[Columns.ACTIONS][rows])
             ratio = torch.exp(logp - batch[Columns.ACTION_LOGP][rows])
             clipped = ((ratio - 1.0).abs() > config.clip_param).float().mean()
-        self.metrics.log_value((module_id, "clip_fraction"), clipped, reduce="mean", window=64)
+        name = (module_id, "clip_fraction")
+        self.metrics.log_value(name, clipped, reduce="mean", window=CLIP_WINDOW)
         if self.warming_up:
             error = module.compute_values(batch) - batch[Postprocessing.VALUE_TARGETS]
             loss = config.vf_loss_coeff * torch.mean(error[rows] ** 2)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:  # a device needs no RLlib
     from ray.rllib.utils.minibatch_utils import MiniBatchCyclicIterator
 
 Rows = NDArray[np.intp]
+CLIP_WINDOW = 64
+"""The last minibatches of an update that ``clip_fraction`` is the mean of."""
 
 
 def minibatches(count: int, size: int, epochs: int, generator: np.random.Generator | None) -> Rows:

@@ -27,15 +27,13 @@ from sport_ray.projected_ppo.cohort.loss import (
 from sport_ray.projected_ppo.cohort.networks import actors_of, critics_of
 from sport_ray.projected_ppo.cohort.passes import Passes, outputs
 from sport_ray.projected_ppo.fragment import Fragment, training_batch
-from sport_ray.projected_ppo.minibatches import minibatches
+from sport_ray.projected_ppo.minibatches import CLIP_WINDOW, minibatches
 from sport_ray.projected_ppo.module import POLICY_INPUTS
 from sport_ray.projected_ppo.stack import Stack, Weights
 from sport_ray.projected_ppo.streams import minibatch_generator
 
 Through = tuple[Tensor, Tensor | float]
 """The base's parameters (n, P) and the limits of rows, for the gradient through the projection."""
-CLIP_WINDOW = 64
-"""The last minibatches of an update that ``clip_fraction`` is the mean of."""
 
 
 class Schedule(NamedTuple):

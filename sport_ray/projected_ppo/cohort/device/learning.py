@@ -20,6 +20,7 @@ from sport_ray.projected_ppo.cohort.device.plan import Plan
 from sport_ray.projected_ppo.cohort.device.rollout import Record
 from sport_ray.projected_ppo.cohort.networks import critics_of
 from sport_ray.projected_ppo.cohort.passes import Passes, outputs
+from sport_ray.projected_ppo.minibatches import CLIP_WINDOW
 from sport_ray.projected_ppo.stack import Stack
 
 STEP_METRICS = (
@@ -30,8 +31,6 @@ STEP_METRICS = (
     "gradients_actor_global_norm",
     "gradients_critic_global_norm",
 )
-CLIP_WINDOW = 64
-"""The last minibatches of an update that ``clip_fraction`` is the mean of."""
 
 
 class DeviceLearning:

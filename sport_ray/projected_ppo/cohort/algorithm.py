@@ -119,11 +119,12 @@ class ProjectedPPOCohort(PPO):
     def setup(self, config: Any) -> None:
         """As RLlib's; then the runners get the learner's weights."""
         self._errors: Errors = {}
+        self._lockstep: DeviceCohort | None = None
         super().setup(config)
         window = self.config.metrics_num_episodes_for_smoothing
         self._tallies = [Tally(window) for _ in self.config.cohort]
         learner: CohortLearner = self.learner_group._learner
-        self._lockstep: DeviceCohort | None = lockstep_of(
+        self._lockstep = lockstep_of(
             self.config, self.config.cohort, learner.learning.device, self.config.lockstep
         )
         self._told: list[Metrics] = [one.result() for one in self._tallies]
@@ -224,8 +225,8 @@ class ProjectedPPOCohort(PPO):
 
     def cleanup(self) -> None:
         """Let go of what was built."""
-        if getattr(self, "_lockstep", None) is not None:
-            self._lockstep.close()  # type: ignore[union-attr]
+        if self._lockstep is not None:
+            self._lockstep.close()
         super().cleanup()
 
     def policy(self, cell: int) -> GaussianNetwork:

@@ -89,12 +89,11 @@ class DeviceCohort:
     def results(self) -> list[Metrics]:
         """Each cell's metrics after the last iteration, as a cohort on a CPU has them.
 
-        Means of episodes are over all that ended in the iteration. The one transfer there is.
+        Means of episodes are over all that ended in the iteration. One transfer.
         """
         learning = self.learning
         found = torch.cat(
             [
-                self._health.code.double()[:, None],
                 learning.env_steps[:, None],
                 self._lifetime,
                 self.rollout.finished,
@@ -106,7 +105,7 @@ class DeviceCohort:
         return [self._told(*row) for row in found.cpu().tolist()]
 
     def _told(
-        self, code: float, env_steps: float, episodes: float, violations: float, ended: float,
+        self, env_steps: float, episodes: float, violations: float, ended: float,
         length: float, total: float, _: float, *rest: float,
     ) -> Metrics:  # fmt: skip
         known = {

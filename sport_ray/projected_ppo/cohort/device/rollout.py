@@ -75,10 +75,7 @@ class Rollout:
         """Of each cell in this iteration: episodes, their steps, their return, violations."""
         # An environment that draws nothing never waits for the host, so it can be captured.
         self._still = bool(getattr(environment, "draws_nothing", False))
-        if self._still:
-            self._steps = [Captured(self._step, device)]
-        else:
-            self._steps_apart = Captured(self._act, device)
+        self._captured = Captured(self._step if self._still else self._act, device)
         self._begin()
 
     @property
@@ -91,10 +88,8 @@ class Rollout:
         self._time.zero_()
         self.finished.zero_()
         for _ in range(self._plan.steps):
-            if self._still:
-                self._steps[0]()
-            else:
-                self._steps_apart()
+            self._captured()
+            if not self._still:
                 self._move()
 
     def _begin(self) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from sport_ray.constraints import Unconstrained
+from sport_ray.families.gaussian.device.formulas import usable
 from sport_ray.families.gaussian.device.projection import project_rows
 from sport_ray.families.gaussian.projection import project_kl
 from sport_ray.policies.actions import ActionMapping
@@ -149,8 +150,7 @@ def _on_cpu(
 ) -> tuple[Tensor, Tensor]:
     """As the kernel: rows with a bad argument are NaN."""
     rows = base_mean, base_std, mean, std
-    good = torch.stack([torch.isfinite(one).all(-1) for one in rows]).all(0)
-    good &= (std > 0.0).all(-1) & (base_std > 0.0).all(-1)
+    good = usable(mean, std, base_mean, base_std)
     if bool(good.all()):
         return project_kl(*rows, limits)
     found = torch.full_like(mean, torch.nan), torch.full_like(std, torch.nan)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from sport_ray.envs.vector_stepping import training_seeds
+from sport_ray.families.gaussian.distribution import Gaussian
 from sport_ray.projected_ppo.cohort.cell import Cell
 from sport_ray.projected_ppo.cohort.device.acting import Mapping, Policies
 from sport_ray.projected_ppo.cohort.device.graphs import Captured
@@ -110,7 +111,7 @@ class Rollout:
         observation = self._observation
         laws = self._policies.laws(observation.view(self._cells, plan.copies, -1))
         noise = self._noise.flatten(1, 2).index_select(0, time)[0]
-        action = (laws.mean.double() + laws.std.double() * noise).float()
+        action = Gaussian(laws.mean, laws.std).sample_tensor(noise).float()
         record = self.record
         record.observation.index_copy_(0, time, observation[None])
         record.action.index_copy_(0, time, action[None])

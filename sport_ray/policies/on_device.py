@@ -10,6 +10,8 @@ from torch import Tensor
 
 from sport_ray.families import Distribution
 from sport_ray.policies.frozen import FrozenGaussian
+from sport_ray.policies.network import GaussianNetwork, PolicySpec
+from sport_ray.policies.observations import Normalizer
 
 BLOCK = 32_768
 """Rows of a forward pass on a GPU, always: matrix kernels are chosen by the shape, so a row does
@@ -48,11 +50,27 @@ class DevicePolicy:
         return chosen
 
 
+def network_on(policy: FrozenGaussian, device: torch.device) -> GaussianNetwork:
+    """A copy of its float64 network; a pass copies nothing to the device, so it can be captured."""
+    found = copy.deepcopy(policy.network).to(device)
+    found._normalizer = normalizer_on(policy.spec, device)
+    return found
+
+
+def normalizer_on(spec: PolicySpec, device: torch.device) -> Normalizer | None:
+    """The spec's normalisation with its numbers on the device."""
+    if spec.normalization is None:
+        return None
+    found = Normalizer(spec.normalization)
+    found.mean, found.scale = found.mean.to(device), found.scale.to(device)
+    return found
+
+
 class _Blocks:
     """The network's passes over blocks of one shape, captured once as a CUDA graph."""
 
     def __init__(self, policy: FrozenGaussian, device: torch.device) -> None:
-        self._network = copy.deepcopy(policy.network).to(device)
+        self._network = network_on(policy, device)
         size = policy.spec.observation_size
         self._input = torch.zeros((BLOCK, size), dtype=torch.float64, device=device)
         self._graph: Any = None

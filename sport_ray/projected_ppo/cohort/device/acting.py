@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,9 +13,9 @@ from sport_ray.families.gaussian.device.formulas import usable
 from sport_ray.families.gaussian.device.projection import project_rows
 from sport_ray.families.gaussian.projection import project_kl
 from sport_ray.policies.actions import ActionMapping
-from sport_ray.policies.frozen import FrozenGaussian
+from sport_ray.policies.frozen import FrozenGaussian, weights_fingerprint
 from sport_ray.policies.network import GaussianNetwork, PolicySpec
-from sport_ray.policies.observations import Normalizer
+from sport_ray.policies.on_device import network_on, normalizer_on
 from sport_ray.projected_ppo.cohort.cell import Cell
 from sport_ray.projected_ppo.cohort.passes import outputs
 from sport_ray.projected_ppo.stack import Stack
@@ -66,18 +64,11 @@ class Policies:
         self._base = None
         if self.any_held:
             assert base is not None
-            self._base = copy.deepcopy(FrozenGaussian(base).network).to(device)
-            self._base._normalizer = normalizer_on(base.spec, device)
+            self._base = network_on(FrozenGaussian(base), device)
 
     def base_fingerprint(self) -> str:
         """sha256 of the base's weights as they are on the device."""
-        if self._base is None:
-            return ""
-        hasher = hashlib.sha256()
-        for name, value in self._base.state_dict().items():
-            hasher.update(name.encode())
-            hasher.update(value.cpu().numpy().tobytes())
-        return hasher.hexdigest()
+        return "" if self._base is None else weights_fingerprint(self._base)
 
     def normalized(self, observation: Tensor) -> Tensor:
         """What the first layer of a task policy or critic sees."""
@@ -134,15 +125,6 @@ class Mapping:
         elif self._squash != "none":
             action = torch.tanh(action)
         return torch.nan_to_num(action, nan=0.0, posinf=0.0, neginf=0.0)
-
-
-def normalizer_on(spec: PolicySpec, device: torch.device) -> Normalizer | None:
-    """The spec's normalisation with its numbers on the device."""
-    if spec.normalization is None:
-        return None
-    found = Normalizer(spec.normalization)
-    found.mean, found.scale = found.mean.to(device), found.scale.to(device)
-    return found
 
 
 def _on_cpu(

@@ -12,12 +12,13 @@ from ray.rllib.core.columns import Columns
 from torch import Tensor
 
 from sport_ray.constraints import Unconstrained
+from sport_ray.families import Distribution
 from sport_ray.policies.network import PolicySpec
 from sport_ray.policies.observations import Normalizer
+from sport_ray.projected_ppo.checks import checked
 from sport_ray.projected_ppo.cohort.adam import Adam
 from sport_ray.projected_ppo.cohort.batch import Batch
 from sport_ray.projected_ppo.cohort.cell import Cell
-from sport_ray.projected_ppo.cohort.checks import checked
 from sport_ray.projected_ppo.cohort.loss import (
     PolicyLoss,
     PolicyRows,
@@ -97,7 +98,8 @@ class Learning:
         )
         known = self.spec.observation_size - own.constraint.num_features
         limits = own.constraint.feature_limits(columns[Columns.OBS][:, known:])
-        metrics = checked(columns, own.constraint, self.spec.family, limits)
+        told = checked(columns, own.constraint, self.spec.family, self._came_from, limits)
+        metrics = {name: value.item() for name, value in told.items()}
         through = None
         if self.schedule.through_projection and not isinstance(own.constraint, Unconstrained):
             through = columns[POLICY_INPUTS].chunk(2, dim=-1)[0].to(self.device), limits
@@ -124,6 +126,11 @@ class Learning:
 
     def _normalized(self, observation: Tensor) -> Tensor:
         return observation if self._normalize is None else self._normalize(observation)
+
+    def _came_from(self, inputs: Tensor) -> tuple[Distribution, Distribution]:
+        """The base's and the task's distributions of a column POLICY_INPUTS (..., 2P)."""
+        base, task = inputs.chunk(2, dim=-1)
+        return self.spec.family.from_parameters(base), self.spec.family.from_parameters(task)
 
     def _values(self, critic: Weights, observation: Tensor) -> Tensor:
         rows = self._normalized(observation).to(self.device)

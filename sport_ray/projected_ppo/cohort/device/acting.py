@@ -12,7 +12,6 @@ from sport_ray.constraints import Unconstrained
 from sport_ray.families.gaussian.device.formulas import usable
 from sport_ray.families.gaussian.device.projection import project_rows
 from sport_ray.families.gaussian.projection import project_kl
-from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.frozen import FrozenGaussian, weights_fingerprint
 from sport_ray.policies.network import GaussianNetwork, PolicySpec
 from sport_ray.policies.on_device import network_on, normalizer_on
@@ -96,35 +95,6 @@ class Policies:
                 torch.where(self._row_free, std, chosen[1]),
             )
         return Laws(*chosen, base_mean, base_std, mean, std)
-
-
-class Mapping:
-    """An :class:`ActionMapping` on a device, float64; what is not finite becomes 0.
-
-    A cell with such an action has failed, and its robots go on with nothing.
-    """
-
-    def __init__(self, mapping: ActionMapping, device: torch.device) -> None:
-        self._squash = mapping.squash
-        self._bounds = None
-        if mapping.action_low is not None and mapping.action_high is not None:
-            self._bounds = tuple(
-                torch.tensor(one, dtype=torch.float64, device=device)
-                for one in (mapping.action_low, mapping.action_high)
-            )
-
-    def __call__(self, drawn: Tensor) -> Tensor:
-        """The environment's actions for samples (N, D)."""
-        action = drawn.double()
-        if self._bounds is not None:
-            low, high = self._bounds
-            if self._squash != "clip":
-                unit = torch.tanh(action) if self._squash == "tanh" else action
-                action = low + 0.5 * (unit + 1.0) * (high - low)
-            action = torch.clamp(action, low, high)
-        elif self._squash != "none":
-            action = torch.tanh(action)
-        return torch.nan_to_num(action, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _on_cpu(

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from sport_ray.envs.vector_stepping import training_seeds
 from sport_ray.families.gaussian.distribution import Gaussian
+from sport_ray.policies.on_device import DeviceMapping
 from sport_ray.projected_ppo.cohort.cell import Cell
-from sport_ray.projected_ppo.cohort.device.acting import Mapping, Policies
+from sport_ray.projected_ppo.cohort.device.acting import Policies
 from sport_ray.projected_ppo.cohort.device.graphs import Captured
 from sport_ray.projected_ppo.cohort.device.plan import Plan
 from sport_ray.random_streams import seed_sequence
@@ -55,7 +56,7 @@ class Rollout:
         self._plan, self._policies, self._environment = plan, policies, environment
         self._noise = noise
         spec = policies.spec
-        self._mapping = Mapping(spec.action_mapping, device)
+        self._mapping = DeviceMapping(spec.action_mapping, device)
         self._dtype: torch.dtype = getattr(torch, str(environment.action_space.dtype))
         self._cells, slots = len(cells), len(cells) * plan.copies
         self.record = Record(plan, slots, spec.observation_size, spec.action_size, device)
@@ -116,7 +117,9 @@ class Rollout:
         record.observation.index_copy_(0, time, observation[None])
         record.action.index_copy_(0, time, action[None])
         record.laws.index_copy_(0, time, torch.cat(laws, dim=1)[None])
-        self._given.copy_(self._mapping(action))
+        # A cell with an action that is not finite has failed, and its robots go on with nothing.
+        given = self._mapping(action)
+        self._given.copy_(torch.nan_to_num(given, nan=0.0, posinf=0.0, neginf=0.0))
 
     def _move(self) -> None:
         """Step the environment, begin anew what ended, and count."""

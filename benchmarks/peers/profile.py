@@ -89,7 +89,7 @@ COHORT: Final = _iteration(
         "update",
         (
             VALUES,
-            Part("learning: check of every ratio", "cohort/checks.py", "checked"),
+            Part("learning: check of every ratio", "projected_ppo/checks.py", "checked"),
             Part("learning: policies' gradients", "cohort/update.py", "_policy_gradient"),
             Part("learning: critics' gradients", "cohort/update.py", "_critic_gradient"),
             Part("learning: norms", "cohort/adam.py", "norm"),

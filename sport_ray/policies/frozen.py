@@ -20,6 +20,15 @@ FEW = 4
 bits and is cheaper than a block: one environment's steps in training, say."""
 
 
+def weights_fingerprint(network: GaussianNetwork) -> str:
+    """sha256 of a network's weights, wherever they are."""
+    hasher = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        hasher.update(name.encode())
+        hasher.update(value.cpu().numpy().tobytes())
+    return hasher.hexdigest()
+
+
 class FrozenGaussian(Sealed):
     """The policy that a certificate is about: weights fixed, evaluated in float64.
 
@@ -51,11 +60,7 @@ class FrozenGaussian(Sealed):
 
     def fingerprint(self) -> str:
         """sha256 of the weights, to show that they did not change."""
-        hasher = hashlib.sha256()
-        for name, value in self._network.state_dict().items():
-            hasher.update(name.encode())
-            hasher.update(value.numpy().tobytes())
-        return hasher.hexdigest()
+        return weights_fingerprint(self._network)
 
     def distribution(self, observation: NDArray[np.floating]) -> Distribution:
         """What it draws from at observations (n, O); float32 numbers in float64 tensors.

@@ -1,4 +1,4 @@
-"""A frozen policy on a device: base and task in scenarios that run on tensors."""
+"""A frozen policy and its action mapping on a device: base and task in scenarios on tensors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import torch
 from torch import Tensor
 
 from sport_ray.families import Distribution
+from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.frozen import FrozenGaussian
+from sport_ray.policies.network import GaussianNetwork, PolicySpec
+from sport_ray.policies.observations import Normalizer
 
 BLOCK = 32_768
 """Rows of a forward pass on a GPU, always: matrix kernels are chosen by the shape, so a row does
@@ -48,11 +51,53 @@ class DevicePolicy:
         return chosen
 
 
+class DeviceMapping:
+    """An :class:`ActionMapping` on a device, float64."""
+
+    def __init__(self, mapping: ActionMapping, device: torch.device) -> None:
+        self._squash = mapping.squash
+        self._bounds = None
+        if mapping.action_low is not None and mapping.action_high is not None:
+            self._bounds = tuple(
+                torch.tensor(one, dtype=torch.float64, device=device)
+                for one in (mapping.action_low, mapping.action_high)
+            )
+
+    def __call__(self, drawn: Tensor) -> Tensor:
+        """The environment's actions (n, D) for samples (n, D)."""
+        action = drawn.double()
+        if self._squash == "none":
+            return action
+        if self._bounds is None:
+            return torch.tanh(action)
+        low, high = self._bounds
+        if self._squash == "clip":
+            return torch.clamp(action, low, high)
+        unit = torch.tanh(action) if self._squash == "tanh" else action
+        return torch.clamp(low + 0.5 * (unit + 1.0) * (high - low), low, high)
+
+
+def network_on(policy: FrozenGaussian, device: torch.device) -> GaussianNetwork:
+    """A copy of its float64 network; a pass copies nothing to the device, so it can be captured."""
+    found = copy.deepcopy(policy.network).to(device)
+    found._normalizer = normalizer_on(policy.spec, device)
+    return found
+
+
+def normalizer_on(spec: PolicySpec, device: torch.device) -> Normalizer | None:
+    """The spec's normalisation with its numbers on the device."""
+    if spec.normalization is None:
+        return None
+    found = Normalizer(spec.normalization)
+    found.mean, found.scale = found.mean.to(device), found.scale.to(device)
+    return found
+
+
 class _Blocks:
     """The network's passes over blocks of one shape, captured once as a CUDA graph."""
 
     def __init__(self, policy: FrozenGaussian, device: torch.device) -> None:
-        self._network = copy.deepcopy(policy.network).to(device)
+        self._network = network_on(policy, device)
         size = policy.spec.observation_size
         self._input = torch.zeros((BLOCK, size), dtype=torch.float64, device=device)
         self._graph: Any = None

@@ -16,9 +16,10 @@ from ray.rllib.utils.minibatch_utils import MiniBatchCyclicIterator
 from torch import Tensor
 
 from sport_ray.projected_ppo.advantages import StandardiseAdvantages
+from sport_ray.projected_ppo.checks import checked
 from sport_ray.projected_ppo.fragment import Fragment, training_batch
-from sport_ray.projected_ppo.minibatches import cut
-from sport_ray.projected_ppo.module import POLICY_INPUTS, ProjectedPPOModule
+from sport_ray.projected_ppo.minibatches import CLIP_WINDOW, cut
+from sport_ray.projected_ppo.module import ProjectedPPOModule
 from sport_ray.projected_ppo.streams import minibatch_generator
 
 
@@ -116,7 +117,8 @@ class ProjectedPPOLearner(PPOTorchLearner):
             logp = current.log_prob(batch[Columns.ACTIONS][rows])
             ratio = torch.exp(logp - batch[Columns.ACTION_LOGP][rows])
             clipped = ((ratio - 1.0).abs() > config.clip_param).float().mean()
-        self.metrics.log_value((module_id, "clip_fraction"), clipped, reduce="mean", window=64)
+        name = (module_id, "clip_fraction")
+        self.metrics.log_value(name, clipped, reduce="mean", window=CLIP_WINDOW)
         if self.warming_up:
             error = module.compute_values(batch) - batch[Postprocessing.VALUE_TARGETS]
             loss = config.vf_loss_coeff * torch.mean(error[rows] ** 2)
@@ -158,28 +160,11 @@ class ProjectedPPOLearner(PPOTorchLearner):
         module: ProjectedPPOModule = self.module[module_id].unwrapped()
         mask = batch.get(Columns.LOSS_MASK)
         rows = slice(None) if mask is None else mask
-        for name, column in batch.items():
-            if column.is_floating_point() and not torch.isfinite(column[rows]).all():
-                raise ArithmeticError(f"the training batch's {name} are not all finite")
-        if not module.constrained:
-            return
+        columns = {name: column[rows] for name, column in batch.items()}
         with torch.no_grad():
-            step = module.family.from_parameters(batch[Columns.ACTION_DIST_INPUTS][rows])
-            base, task = module.came_from(batch[POLICY_INPUTS][rows])
-            log_ratio = step.max_log_ratio(base)
-            within = module.constraint.within(step, base, module.limits(batch[Columns.OBS][rows]))
-            if not bool(within.all()):
-                raise ArithmeticError(
-                    f"a stored action distribution has log ratio {log_ratio[~within][0].item()} "
-                    f"nats, outside the limit of the constraint {module.constraint.to_json()}: it "
-                    "was not sampled as projected"
-                )
-            worst = log_ratio.max().item()
-            values = {
-                "projected_share": step.differs(task).float().mean(),
-                "mean_log_ratio": log_ratio.mean(),
-                "kl_to_base": step.kl(base).mean(),
-                "task_distance": step.kl(task).mean(),
-            }
-        self.metrics.log_value((module_id, "max_log_ratio"), worst, reduce="max")
-        self.metrics.log_dict(values, key=module_id, window=1)  # of this batch
+            limits = module.limits(columns[Columns.OBS])
+            values = checked(columns, module.constraint, module.family, module.came_from, limits)
+        if values:
+            worst = values.pop("max_log_ratio").item()
+            self.metrics.log_value((module_id, "max_log_ratio"), worst, reduce="max")
+            self.metrics.log_dict(values, key=module_id, window=1)  # of this batch

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:  # a device needs no RLlib
@@ -15,12 +13,12 @@ if TYPE_CHECKING:  # a device needs no RLlib
     from ray.rllib.utils.minibatch_utils import MiniBatchCyclicIterator
 
 Rows = NDArray[np.intp]
+CLIP_WINDOW = 64
+"""The last minibatches of an update that ``clip_fraction`` is the mean of."""
 
 
-def minibatches(
-    count: int, size: int, epochs: int, generator: np.random.Generator | None
-) -> list[Rows]:
-    """Row indices of each minibatch, (size,), until all rows were seen ``epochs`` times.
+def minibatches(count: int, size: int, epochs: int, generator: np.random.Generator | None) -> Rows:
+    """Row indices of each minibatch, (m, size), until all rows were seen ``epochs`` times.
 
     The first epoch takes the rows in order. After each a permutation of the generator is applied
     to their current order; minibatches go on across epochs, so all have one size.
@@ -36,37 +34,28 @@ def minibatches(
 
     Source: RLlib's ``MiniBatchCyclicIterator``.
 
-    >>> [rows.tolist() for rows in minibatches(5, 2, 1, None)]
+    >>> minibatches(5, 2, 1, None).tolist()
     [[0, 1], [2, 3], [4, 0]]
     """
+    return _first(num_minibatches(count, size, epochs), count, size, generator)
+
+
+def num_minibatches(count: int, size: int, epochs: int) -> int:
+    """How many that are: ⌈epochs · count / size⌉; refuses what makes none."""
     if epochs < 1:
         raise ValueError(f"epochs must be at least 1, got {epochs}")
-    found = []
-    for rows, covered in _endless(count, size, generator):
-        found.append(rows)
-        if covered >= epochs:
-            break
-    return found
-
-
-def _endless(
-    count: int, size: int, generator: np.random.Generator | None
-) -> Iterator[tuple[Rows, int]]:
-    """Minibatches without end, each with the number of epochs that are over after it."""
     if min(count, size) < 1:
         raise ValueError(f"{count} rows cannot make minibatches of {size}")
-    order, start, covered = np.arange(count), 0, 0
-    while True:
-        parts, wanted = [], size
-        while start + wanted >= count:
-            parts.append(order[start:])
-            wanted -= count - start
-            start, covered = 0, covered + 1
-            if generator is not None:
-                order = order[generator.permutation(count)]
-        parts.append(order[start : start + wanted])
-        start += wanted
-        yield np.concatenate(parts), covered
+    return -(-epochs * count // size)
+
+
+def _first(total: int, count: int, size: int, generator: np.random.Generator | None) -> Rows:
+    """That many minibatches; an epoch that ends with the last of them is permuted, too."""
+    orders = [np.arange(count)]
+    for _ in range(total * size // count):
+        order = orders[-1]
+        orders.append(order if generator is None else order[generator.permutation(count)])
+    return np.concatenate(orders)[: total * size].reshape(total, size)
 
 
 def cut(
@@ -77,18 +66,16 @@ def cut(
     RLlib's own permutes all columns of the batch by numpy's global generator; here rows are taken
     by their indices.
     """
+    import torch
     from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 
     ((module_id, batch),) = cyclic._batch.policy_batches.items()
     count, size, total = len(batch), cyclic._minibatch_size, cyclic._num_total_minibatches
     shuffled = generator if cyclic._shuffle_batch_per_epoch else None
-    chosen: list[Rows]
-    if total:  # several learners: as many as the one with most rows needs
-        chosen = [rows for rows, _ in itertools.islice(_endless(count, size, shuffled), total)]
-    else:
-        chosen = minibatches(count, size, cyclic._num_epochs, shuffled)
+    needed = num_minibatches(count, size, cyclic._num_epochs)
     columns = dict(batch)
-    for rows in chosen:
+    # Several learners: as many as the one with most rows needs.
+    for rows in _first(total or needed, count, size, shuffled):
         index = torch.from_numpy(rows).to(next(iter(columns.values())).device)
         part = SampleBatch({name: column[index] for name, column in columns.items()})
         yield MultiAgentBatch({module_id: part}, env_steps=len(cyclic._batch))

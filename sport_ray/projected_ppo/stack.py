@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -91,25 +91,26 @@ class Stack:
 
     def put(self, cell: int, body: nn.Sequential, own: Mapping[str, Tensor] | None = None) -> None:
         """Copy a network into its row."""
-        places = self.each[cell]
-        layers = [module for module in body if isinstance(module, nn.Linear)]
         with torch.no_grad():
-            for layer, matrix, bias in zip(layers, places.turned, places.biases, strict=True):
-                matrix.copy_(layer.weight)
-                bias.copy_(layer.bias)
-            for name, value in places.own.items():
-                value.copy_((own or {})[name])
+            for place, value in self._pairs(cell, body, own or {}):
+                place.copy_(value)
 
     def take(self, cell: int, body: nn.Sequential, own: Mapping[str, Tensor] | None = None) -> None:
         """Copy a row into a network: the inverse of :meth:`put`."""
+        with torch.no_grad():
+            for place, value in self._pairs(cell, body, own or {}):
+                value.copy_(place)
+
+    def _pairs(
+        self, cell: int, body: nn.Sequential, own: Mapping[str, Tensor]
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Each place in a row, and the network's tensor that belongs there."""
         places = self.each[cell]
         layers = [module for module in body if isinstance(module, nn.Linear)]
-        with torch.no_grad():
-            for layer, matrix, bias in zip(layers, places.turned, places.biases, strict=True):
-                layer.weight.copy_(matrix)
-                layer.bias.copy_(bias)
-            for name, value in places.own.items():
-                (own or {})[name].copy_(value)
+        yield from zip(places.turned, (layer.weight for layer in layers), strict=True)
+        yield from zip(places.biases, (layer.bias for layer in layers), strict=True)
+        for name, place in places.own.items():
+            yield place, own[name]
 
 
 def _aligned(place: int) -> int:

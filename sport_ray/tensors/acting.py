@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from sport_ray.families import Distribution
-from sport_ray.policies.actions import ActionMapping
-from sport_ray.policies.on_device import DevicePolicy
+from sport_ray.policies.on_device import DeviceMapping, DevicePolicy
 from sport_ray.rollouts.behaviour import Array, BaseBehaviour, Behaviour, ProjectedBehaviour
 
 
@@ -59,6 +58,7 @@ class Acting:
             raise ValueError(f"{type(behaviour).__name__} has no form on tensors")
         self.behaviour = behaviour
         self.device = device
+        self._mapping = DeviceMapping(behaviour.action_mapping, device)
         self._base = DevicePolicy(behaviour.base, device)
         self._task = None
         if isinstance(behaviour, ProjectedBehaviour):
@@ -103,6 +103,13 @@ class Acting:
             )
         return Laws(chosen, base, task, log_ratio, chosen.differs(task))
 
+    def mapped(self, drawn: Tensor) -> Tensor:
+        """The environment's actions for samples (m, D), float64, on their device."""
+        if drawn.is_cuda:
+            return self._mapping(drawn)
+        found = self.behaviour.action_mapping(drawn.numpy())
+        return torch.from_numpy(np.ascontiguousarray(found))
+
     def spend(self, state: Array, laws: Laws, drawn: Tensor) -> Array:
         """The states after what was drawn."""
         if isinstance(self.behaviour, BaseBehaviour) or not self.behaviour.constraint.state_size:
@@ -110,21 +117,3 @@ class Acting:
         constraint = self.behaviour.constraint
         cost = constraint.cost(laws.chosen, laws.base, drawn.cpu().numpy().astype(np.float64))
         return constraint.spend(state, cost)
-
-
-def mapped(mapping: ActionMapping, drawn: Tensor) -> Tensor:
-    """The environment's actions for samples (m, D), float64, on their device."""
-    if not drawn.is_cuda:
-        return torch.from_numpy(np.ascontiguousarray(mapping(drawn.numpy())))
-    if mapping.squash == "none":
-        return drawn
-    if mapping.action_low is None or mapping.action_high is None:
-        return torch.tanh(drawn)
-    low, high = (
-        torch.tensor(one, dtype=torch.float64, device=drawn.device)
-        for one in (mapping.action_low, mapping.action_high)
-    )
-    if mapping.squash == "clip":
-        return torch.clamp(drawn, low, high)
-    unit = torch.tanh(drawn) if mapping.squash == "tanh" else drawn
-    return torch.clamp(low + 0.5 * (unit + 1.0) * (high - low), low, high)

@@ -25,7 +25,7 @@ from sport_ray.rollouts.tally import Tally
 from sport_ray.streams import as_numpy
 from sport_ray.streams.device import DeviceStreams
 from sport_ray.streams.kernels import first_integers, seeded
-from sport_ray.tensors.acting import Acting, Laws, can_act, mapped
+from sport_ray.tensors.acting import Acting, Laws, can_act
 from sport_ray.tensors.ahead import ahead
 from sport_ray.tensors.environment import TensorEnvironment, TensorStep
 from sport_ray.tensors.judging import Portion, outcomes_of
@@ -261,7 +261,7 @@ class _Run:
         acting, portion = self.acting, self.portion
         laws = acting.laws(observation, state)
         drawn = laws.chosen.sample_tensor(self.streams.normal(live, acting.noise_size))
-        step = self._moved(live, mapped(acting.behaviour.action_mapping, drawn))
+        step = self._moved(live, acting.mapped(drawn))
         seen, told = step.observation[live], _floats(step.signals)[live]
         reward, over, stopped = step.reward[live], step.terminated[live], step.truncated[live]
         length = portion.length[live] + 1

@@ -69,8 +69,8 @@ def _square(gradient: Any) -> float:
 
 @njit(nogil=True, error_model="numpy")
 def _step(gradient, weights, mean, square, scale, rate, unbias):
-    first, second = np.float32(1.0 - 0.9), np.float32(1.0 - 0.999)
-    keep, epsilon = np.float32(0.999), np.float32(1e-5)
+    first, second = np.float32(1.0 - BETA1), np.float32(1.0 - BETA2)
+    keep, epsilon = np.float32(BETA2), np.float32(EPSILON)
     for i in range(weights.shape[0]):
         g = gradient[i] * scale
         m = mean[i] + first * (g - mean[i])

@@ -17,12 +17,13 @@ from ray.rllib.utils.metrics import (
 )
 
 from sport_ray.errors import UserError
-from sport_ray.policies.network import GaussianNetwork, blank_network
+from sport_ray.policies.network import GaussianNetwork
 from sport_ray.projected_ppo.algorithm import ProjectedPPOConfig
 from sport_ray.projected_ppo.cohort.cell import Cell
 from sport_ray.projected_ppo.cohort.device.cohort import DeviceCohort, Metrics
 from sport_ray.projected_ppo.cohort.device.dispatch import lockstep_of
 from sport_ray.projected_ppo.cohort.learner import CELLS, ERRORS, CohortLearner
+from sport_ray.projected_ppo.cohort.networks import policy_of
 from sport_ray.projected_ppo.cohort.protocol import Errors
 from sport_ray.projected_ppo.cohort.rollout import CohortSample
 from sport_ray.projected_ppo.cohort.runner import CohortRunner
@@ -118,11 +119,12 @@ class ProjectedPPOCohort(PPO):
     def setup(self, config: Any) -> None:
         """As RLlib's; then the runners get the learner's weights."""
         self._errors: Errors = {}
+        self._lockstep: DeviceCohort | None = None
         super().setup(config)
         window = self.config.metrics_num_episodes_for_smoothing
         self._tallies = [Tally(window) for _ in self.config.cohort]
         learner: CohortLearner = self.learner_group._learner
-        self._lockstep: DeviceCohort | None = lockstep_of(
+        self._lockstep = lockstep_of(
             self.config, self.config.cohort, learner.learning.device, self.config.lockstep
         )
         self._told: list[Metrics] = [one.result() for one in self._tallies]
@@ -223,8 +225,8 @@ class ProjectedPPOCohort(PPO):
 
     def cleanup(self) -> None:
         """Let go of what was built."""
-        if getattr(self, "_lockstep", None) is not None:
-            self._lockstep.close()  # type: ignore[union-attr]
+        if self._lockstep is not None:
+            self._lockstep.close()
         super().cleanup()
 
     def policy(self, cell: int) -> GaussianNetwork:
@@ -232,9 +234,7 @@ class ProjectedPPOCohort(PPO):
         if self._lockstep is not None:
             return self._lockstep.policy(cell)
         learner: CohortLearner = self.learner_group._learner
-        network = blank_network(learner.learning.spec)
-        learner.learning.actors.take(cell, network.body, network.of_the_head())
-        return network
+        return policy_of(self.config.cohort, learner.learning.actors, cell)
 
     def error(self, cell: int) -> Exception | None:
         """What ended a cell's training; None while it goes on."""

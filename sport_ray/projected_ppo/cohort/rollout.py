@@ -118,7 +118,7 @@ class Rollout:
     ) -> Cells:
         """One wall step of some cells; those that are still alive after it."""
         self._drawn[cells] = self._noise.draw(cells)
-        acted = self._each(cells, self._act, lambda parts: _Acted.joined(parts, self._shape[1]))
+        acted = self._each(cells, self._act, _Acted.joined)
         cells = cells[self._alive[cells]]
         if acted is None or not len(cells):
             return cells[:0]
@@ -252,7 +252,7 @@ class _Acted:
     for_environment: NDArray[np.floating]
 
     @classmethod
-    def joined(cls, parts: Sequence[_Acted], copies: int) -> _Acted:
+    def joined(cls, parts: Sequence[_Acted]) -> _Acted:
         inputs = [one.inputs for one in parts if one.inputs is not None]
         return cls(
             np.concatenate([one.action for one in parts]),

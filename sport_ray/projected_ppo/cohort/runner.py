@@ -17,8 +17,8 @@ from sport_ray.policies.frozen import FrozenGaussian
 from sport_ray.policies.threads import one_thread
 from sport_ray.projected_ppo.acting import Actors
 from sport_ray.projected_ppo.cohort.environment import cohort_environment
+from sport_ray.projected_ppo.cohort.networks import actors_of
 from sport_ray.projected_ppo.cohort.rollout import CohortSample, Rollout
-from sport_ray.projected_ppo.stack import Stack
 
 
 class CohortRunner(EnvRunner):
@@ -28,12 +28,8 @@ class CohortRunner(EnvRunner):
         super().__init__(config=config, **kwargs)
         self._spaces: dict[str, Any] = kwargs.get("spaces") or {}
         cells = self.config.cohort
-        spec = cells[0].start.spec
         self.base = None if self.config.base is None else FrozenGaussian(self.config.base)
-        stack = Stack(len(cells), spec.layer_sizes, spec.head.parameters)
-        for index, cell in enumerate(cells):
-            stack.put(index, cell.start.body, cell.start.of_the_head())
-        self.actors = Actors(spec, stack)
+        self.actors = Actors(cells[0].start.spec, actors_of(cells))
         self._weights_seq_no = 0
         self._rollout: Rollout | None = None
         if self.worker_index or not self.config.num_env_runners:

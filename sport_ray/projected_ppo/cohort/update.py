@@ -12,29 +12,29 @@ from ray.rllib.core.columns import Columns
 from torch import Tensor
 
 from sport_ray.constraints import Unconstrained
+from sport_ray.families import Distribution
 from sport_ray.policies.network import PolicySpec
 from sport_ray.policies.observations import Normalizer
+from sport_ray.projected_ppo.checks import checked
 from sport_ray.projected_ppo.cohort.adam import Adam
 from sport_ray.projected_ppo.cohort.batch import Batch
 from sport_ray.projected_ppo.cohort.cell import Cell
-from sport_ray.projected_ppo.cohort.checks import checked
 from sport_ray.projected_ppo.cohort.loss import (
     PolicyLoss,
     PolicyRows,
     autograd_gradient,
     paper_gradient,
 )
+from sport_ray.projected_ppo.cohort.networks import actors_of, critics_of
 from sport_ray.projected_ppo.cohort.passes import Passes, outputs
 from sport_ray.projected_ppo.fragment import Fragment, training_batch
-from sport_ray.projected_ppo.minibatches import minibatches as cut
+from sport_ray.projected_ppo.minibatches import CLIP_WINDOW, minibatches
 from sport_ray.projected_ppo.module import POLICY_INPUTS
 from sport_ray.projected_ppo.stack import Stack, Weights
-from sport_ray.projected_ppo.streams import critic_network, minibatch_generator
+from sport_ray.projected_ppo.streams import minibatch_generator
 
 Through = tuple[Tensor, Tensor | float]
 """The base's parameters (n, P) and the limits of rows, for the gradient through the projection."""
-CLIP_WINDOW = 64
-"""The last minibatches of an update that ``clip_fraction`` is the mean of."""
 
 
 class Schedule(NamedTuple):
@@ -62,15 +62,11 @@ class Learning:
     ) -> None:
         self.cells, self.spec, self.schedule = list(cells), spec, schedule
         self.device = torch.device(device)
-        count, head = len(cells), spec.head
-        sizes = (spec.observation_size, *spec.hidden, 1)
-        self.actors = Stack(count, spec.layer_sizes, head.parameters, self.device)
-        self.critics = Stack(count, sizes, device=self.device)
-        for index, cell in enumerate(cells):
-            self.actors.put(index, cell.start.body, cell.start.of_the_head())
-            self.critics.put(index, critic_network(sizes, spec.activation, cell.seed))
-        self._actor_grad = Stack(1, spec.layer_sizes, head.parameters, self.device).each[0]
-        self._critic_grad = Stack(1, sizes, device=self.device).each[0]
+        self.actors = actors_of(cells, self.device)
+        self.critics = critics_of(cells, self.device)
+        self._actor_grad, self._critic_grad = (
+            Stack(1, one.sizes, one.own, self.device).each[0] for one in (self.actors, self.critics)
+        )
         self._adam = {
             "actor": Adam(self.actors, self._actor_grad.flat),
             "critic": Adam(self.critics, self._critic_grad.flat),
@@ -102,25 +98,24 @@ class Learning:
         )
         known = self.spec.observation_size - own.constraint.num_features
         limits = own.constraint.feature_limits(columns[Columns.OBS][:, known:])
-        metrics = checked(columns, own.constraint, self.spec.family, limits)
+        told = checked(columns, own.constraint, self.spec.family, self._came_from, limits)
+        metrics = {name: value.item() for name, value in told.items()}
         through = None
         if self.schedule.through_projection and not isinstance(own.constraint, Unconstrained):
             through = columns[POLICY_INPUTS].chunk(2, dim=-1)[0].to(self.device), limits
         columns[Columns.OBS] = self._normalized(columns[Columns.OBS])
         batch = Batch(columns, self.device)
         learns = sampled > own.warmup_env_steps
-        minibatches = [
-            torch.from_numpy(rows).to(self.device) for rows in self._cut(cell, len(batch))
-        ]
+        chosen = torch.from_numpy(self._cut(cell, len(batch))).to(self.device)
         # They share no weights, so one after the other is the same: half as much stays in cache.
         found: list[PolicyLoss] = []
-        for index in minibatches:
+        for index in chosen:
             batch.take(index)
             part = None if through is None else _rows(through, index)
             found.append(self._policy_gradient(cell, batch, part, wanted=learns))
             if learns:
                 self._step("actor", cell, own.lr, metrics)
-        for index in minibatches:
+        for index in chosen:
             batch.take(index)
             metrics["vf_loss"] = self._critic_gradient(cell, batch)
             self._step("critic", cell, own.critic_lr, metrics)
@@ -132,15 +127,20 @@ class Learning:
     def _normalized(self, observation: Tensor) -> Tensor:
         return observation if self._normalize is None else self._normalize(observation)
 
+    def _came_from(self, inputs: Tensor) -> tuple[Distribution, Distribution]:
+        """The base's and the task's distributions of a column POLICY_INPUTS (..., 2P)."""
+        base, task = inputs.chunk(2, dim=-1)
+        return self.spec.family.from_parameters(base), self.spec.family.from_parameters(task)
+
     def _values(self, critic: Weights, observation: Tensor) -> Tensor:
         rows = self._normalized(observation).to(self.device)
         return outputs(critic, self.spec.activation, rows).squeeze(-1)
 
-    def _cut(self, cell: int, count: int) -> list[np.ndarray]:
+    def _cut(self, cell: int, count: int) -> np.ndarray:
         size, epochs, shuffled, _ = self.schedule
         if not size:
-            return [np.arange(count)] * epochs
-        return cut(count, size, epochs, self._permutations[cell] if shuffled else None)
+            return np.tile(np.arange(count), (epochs, 1))
+        return minibatches(count, size, epochs, self._permutations[cell] if shuffled else None)
 
     def _step(self, name: str, cell: int, rate: float, metrics: dict[str, float]) -> None:
         """One step of an optimiser, its gradient clipped by its norm."""

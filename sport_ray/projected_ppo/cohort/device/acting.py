@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,12 +9,12 @@ import torch
 from torch import Tensor
 
 from sport_ray.constraints import Unconstrained
+from sport_ray.families.gaussian.device.formulas import usable
 from sport_ray.families.gaussian.device.projection import project_rows
 from sport_ray.families.gaussian.projection import project_kl
-from sport_ray.policies.actions import ActionMapping
-from sport_ray.policies.frozen import FrozenGaussian
+from sport_ray.policies.frozen import FrozenGaussian, weights_fingerprint
 from sport_ray.policies.network import GaussianNetwork, PolicySpec
-from sport_ray.policies.observations import Normalizer
+from sport_ray.policies.on_device import network_on, normalizer_on
 from sport_ray.projected_ppo.cohort.cell import Cell
 from sport_ray.projected_ppo.cohort.passes import outputs
 from sport_ray.projected_ppo.stack import Stack
@@ -65,18 +63,11 @@ class Policies:
         self._base = None
         if self.any_held:
             assert base is not None
-            self._base = copy.deepcopy(FrozenGaussian(base).network).to(device)
-            self._base._normalizer = normalizer_on(base.spec, device)
+            self._base = network_on(FrozenGaussian(base), device)
 
     def base_fingerprint(self) -> str:
         """sha256 of the base's weights as they are on the device."""
-        if self._base is None:
-            return ""
-        hasher = hashlib.sha256()
-        for name, value in self._base.state_dict().items():
-            hasher.update(name.encode())
-            hasher.update(value.cpu().numpy().tobytes())
-        return hasher.hexdigest()
+        return "" if self._base is None else weights_fingerprint(self._base)
 
     def normalized(self, observation: Tensor) -> Tensor:
         """What the first layer of a task policy or critic sees."""
@@ -106,51 +97,12 @@ class Policies:
         return Laws(*chosen, base_mean, base_std, mean, std)
 
 
-class Mapping:
-    """An :class:`ActionMapping` on a device, float64; what is not finite becomes 0.
-
-    A cell with such an action has failed, and its robots go on with nothing.
-    """
-
-    def __init__(self, mapping: ActionMapping, device: torch.device) -> None:
-        self._squash = mapping.squash
-        self._bounds = None
-        if mapping.action_low is not None and mapping.action_high is not None:
-            self._bounds = tuple(
-                torch.tensor(one, dtype=torch.float64, device=device)
-                for one in (mapping.action_low, mapping.action_high)
-            )
-
-    def __call__(self, drawn: Tensor) -> Tensor:
-        """The environment's actions for samples (N, D)."""
-        action = drawn.double()
-        if self._bounds is not None:
-            low, high = self._bounds
-            if self._squash != "clip":
-                unit = torch.tanh(action) if self._squash == "tanh" else action
-                action = low + 0.5 * (unit + 1.0) * (high - low)
-            action = torch.clamp(action, low, high)
-        elif self._squash != "none":
-            action = torch.tanh(action)
-        return torch.nan_to_num(action, nan=0.0, posinf=0.0, neginf=0.0)
-
-
-def normalizer_on(spec: PolicySpec, device: torch.device) -> Normalizer | None:
-    """The spec's normalisation with its numbers on the device."""
-    if spec.normalization is None:
-        return None
-    found = Normalizer(spec.normalization)
-    found.mean, found.scale = found.mean.to(device), found.scale.to(device)
-    return found
-
-
 def _on_cpu(
     base_mean: Tensor, base_std: Tensor, mean: Tensor, std: Tensor, limits: Tensor
 ) -> tuple[Tensor, Tensor]:
     """As the kernel: rows with a bad argument are NaN."""
     rows = base_mean, base_std, mean, std
-    good = torch.stack([torch.isfinite(one).all(-1) for one in rows]).all(0)
-    good &= (std > 0.0).all(-1) & (base_std > 0.0).all(-1)
+    good = usable(mean, std, base_mean, base_std)
     if bool(good.all()):
         return project_kl(*rows, limits)
     found = torch.full_like(mean, torch.nan), torch.full_like(std, torch.nan)

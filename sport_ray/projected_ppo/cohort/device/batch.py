@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from sport_ray.families.gaussian.device.formulas import max_log_ratio
-from sport_ray.families.gaussian.projection import kl_divergence
+from sport_ray.families.gaussian.distribution import Gaussian
 from sport_ray.projected_ppo.cohort.cell import Cell
 from sport_ray.projected_ppo.cohort.device import health as faults
 from sport_ray.projected_ppo.cohort.device.health import Health
@@ -24,7 +23,6 @@ DISTANCES = (
     "task_distance",
 )
 """What is told of stored distributions, as ``checks.checked`` tells it."""
-_HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
 class Checks:
@@ -61,12 +59,12 @@ class Checks:
         within = per_cell <= self._limits[:, None]
         # NaN is within nothing; without a constraint there is no ratio to look at.
         health.fail(~(whole(within) | self._free), faults.RATIO)
-        differs = ((mean != task_mean) | (std != task_std)).any(-1)
+        step, task = Gaussian(mean, std), Gaussian(task_mean, task_std)
         told = [
-            differs.double(),
+            step.differs(task).double(),
             ratio,
-            kl_divergence(mean, std, base_mean, base_std),
-            kl_divergence(mean, std, task_mean, task_std),
+            step.kl(Gaussian(base_mean, base_std)),
+            step.kl(task),
         ]
         means = [one.view(len(one), cells, -1).mean((0, 2)) for one in told]
         found = torch.stack([per_cell.amax((0, 2)), *means], dim=1)
@@ -122,8 +120,7 @@ class Batches:
         laws = self._by_cell(record.laws)
         mean, std, base_mean, base_std, *_ = laws.chunk(6, dim=-1)
         action = self._by_cell(record.action)
-        z = (action - mean) / std
-        logp = (-0.5 * z * z - torch.log(std) - _HALF_LOG_2PI).sum(-1, keepdim=True)
+        logp = Gaussian(mean, std).log_prob(action)[..., None]
         standard = (raw - raw.mean(1, keepdim=True)) / spread
         columns = [observation, action, logp, standard.float(), target.float()]
         if self._plan.through_projection:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from sport_ray.policies.network import GaussianNetwork, blank_network
+from sport_ray.policies.network import GaussianNetwork
 from sport_ray.projected_ppo.cohort.cell import Cell
 from sport_ray.projected_ppo.cohort.device.acting import Policies
 from sport_ray.projected_ppo.cohort.device.batch import DISTANCES
@@ -18,7 +18,7 @@ from sport_ray.projected_ppo.cohort.device.health import Health, error_of
 from sport_ray.projected_ppo.cohort.device.learning import STEP_METRICS, DeviceLearning
 from sport_ray.projected_ppo.cohort.device.plan import Plan
 from sport_ray.projected_ppo.cohort.device.rollout import Rollout
-from sport_ray.projected_ppo.stack import Stack
+from sport_ray.projected_ppo.cohort.networks import actors_of, policy_of
 from sport_ray.tensors.registry import load_factory, make_from, tensor_factory
 
 Metrics = dict[str, float | int | None]
@@ -58,9 +58,7 @@ class DeviceCohort:
         assert factory is not None
         slots = len(self.cells) * plan.copies
         self.environment = make_from(load_factory(factory), slots, plan.env_kwargs, place)
-        self.actors = Stack(len(self.cells), spec.layer_sizes, spec.head.parameters, place)
-        for index, cell in enumerate(self.cells):
-            self.actors.put(index, cell.start.body, cell.start.of_the_head())
+        self.actors = actors_of(self.cells, place)
         with torch.no_grad():
             policies = self.policies = Policies(self.cells, plan.copies, base, self.actors, place)
             self._feed = Feed(self.cells, plan, spec.family, spec.action_size, place)
@@ -91,12 +89,11 @@ class DeviceCohort:
     def results(self) -> list[Metrics]:
         """Each cell's metrics after the last iteration, as a cohort on a CPU has them.
 
-        Means of episodes are over all that ended in the iteration. The one transfer there is.
+        Means of episodes are over all that ended in the iteration. One transfer.
         """
         learning = self.learning
         found = torch.cat(
             [
-                self._health.code.double()[:, None],
                 learning.env_steps[:, None],
                 self._lifetime,
                 self.rollout.finished,
@@ -108,7 +105,7 @@ class DeviceCohort:
         return [self._told(*row) for row in found.cpu().tolist()]
 
     def _told(
-        self, code: float, env_steps: float, episodes: float, violations: float, ended: float,
+        self, env_steps: float, episodes: float, violations: float, ended: float,
         length: float, total: float, _: float, *rest: float,
     ) -> Metrics:  # fmt: skip
         known = {
@@ -137,9 +134,7 @@ class DeviceCohort:
 
     def policy(self, cell: int) -> GaussianNetwork:
         """A copy of the task policy π_task of a cell as it is now, or was when the cell failed."""
-        network = blank_network(self.cells[cell].start.spec)
-        self.actors.take(cell, network.body, network.of_the_head())
-        return network
+        return policy_of(self.cells, self.actors, cell)
 
     def base_fingerprint(self) -> str:
         """As ``FrozenGaussian.fingerprint``, of the weights on the device; "" without a base."""

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from sport_ray.families import Distribution
 from sport_ray.projected_ppo.cohort.cell import Cell
 from sport_ray.projected_ppo.cohort.device.plan import Plan
+from sport_ray.projected_ppo.minibatches import minibatches
 from sport_ray.projected_ppo.streams import minibatch_generator, noise_generator
 
 AHEAD = 3
@@ -58,29 +57,11 @@ class Feed:
             drawn = self._family.draw_noise(generator, plan.rows, self._size)
             stage.noise[:, cell] = drawn.reshape(plan.steps, plan.copies, -1)
         for cell, generator in enumerate(self._orders):
-            stage.rows[:, cell] = cut_rows(
-                plan.rows,
-                plan.minibatch_size,
-                plan.num_minibatches,
-                generator if plan.shuffled else None,
+            shuffled = generator if plan.shuffled else None
+            stage.rows[:, cell] = minibatches(
+                plan.rows, plan.minibatch_size, plan.num_epochs, shuffled
             )
         stage.send(self.noise, self.rows)
-
-
-def cut_rows(
-    count: int, size: int, minibatches: int, generator: np.random.Generator | None
-) -> NDArray[np.intp]:
-    """As :func:`~sport_ray.projected_ppo.minibatches.minibatches` cuts them, (minibatches, size).
-
-    The same permutations of the generator, to the last that it draws.
-    """
-    order = np.arange(count)
-    orders = [order]
-    for _ in range(minibatches * size // count):
-        if generator is not None:
-            order = order[generator.permutation(count)]
-        orders.append(order)
-    return np.concatenate(orders)[: minibatches * size].reshape(minibatches, size)
 
 
 class _Stage:

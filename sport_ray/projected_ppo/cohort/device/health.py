@@ -37,8 +37,6 @@ class Health:
         return self.code == 0
 
 
-def error_of(code: int, detail: str = "") -> Exception | None:
+def error_of(code: int) -> Exception | None:
     """What ended a cell."""
-    if not code:
-        return None
-    return ArithmeticError(_TOLD[code] + (f" ({detail})" if detail else ""))
+    return ArithmeticError(_TOLD[code]) if code else None

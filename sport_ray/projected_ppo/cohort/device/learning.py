@@ -18,9 +18,10 @@ from sport_ray.projected_ppo.cohort.device.health import Health
 from sport_ray.projected_ppo.cohort.device.loss import Rows, paper_gradients, projected_gradients
 from sport_ray.projected_ppo.cohort.device.plan import Plan
 from sport_ray.projected_ppo.cohort.device.rollout import Record
+from sport_ray.projected_ppo.cohort.networks import critics_of
 from sport_ray.projected_ppo.cohort.passes import Passes, outputs
+from sport_ray.projected_ppo.minibatches import CLIP_WINDOW
 from sport_ray.projected_ppo.stack import Stack
-from sport_ray.projected_ppo.streams import critic_network
 
 STEP_METRICS = (
     "policy_loss",
@@ -30,8 +31,6 @@ STEP_METRICS = (
     "gradients_actor_global_norm",
     "gradients_critic_global_norm",
 )
-CLIP_WINDOW = 64
-"""The last minibatches of an update that ``clip_fraction`` is the mean of."""
 
 
 class DeviceLearning:
@@ -52,12 +51,10 @@ class DeviceLearning:
         self._plan, self._policies, self._health, self._rows = plan, policies, health, rows
         spec, count = policies.spec, len(cells)
         self._spec = spec
-        sizes = (spec.observation_size, *spec.hidden, 1)
-        self.actors, self.critics = policies.actors, Stack(count, sizes, device=device)
-        for index, cell in enumerate(cells):
-            self.critics.put(index, critic_network(sizes, spec.activation, cell.seed))
-        self._actor_grad = Stack(count, spec.layer_sizes, spec.head.parameters, device)
-        self._critic_grad = Stack(count, sizes, device=device)
+        self.actors, self.critics = policies.actors, critics_of(cells, device)
+        self._actor_grad, self._critic_grad = (
+            Stack(count, one.sizes, one.own, device) for one in (self.actors, self.critics)
+        )
 
         def numbers(values: Sequence[float]) -> Tensor:
             return torch.tensor(values, dtype=torch.float64, device=device)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sport_ray.constraints import Constraint, RatioConstraint, Unconstrained
+from sport_ray.projected_ppo.minibatches import num_minibatches
 
 if TYPE_CHECKING:
     from sport_ray.projected_ppo.algorithm import ProjectedPPOConfig
@@ -37,7 +38,7 @@ class Plan(NamedTuple):
     @property
     def num_minibatches(self) -> int:
         """Until all rows were seen ``num_epochs`` times."""
-        return -(-self.num_epochs * self.rows // self.minibatch_size)
+        return num_minibatches(self.rows, self.minibatch_size, self.num_epochs)
 
     @classmethod
     def of(cls, config: ProjectedPPOConfig) -> Plan:

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from sport_ray.envs.vector_stepping import training_seeds
+from sport_ray.families.gaussian.distribution import Gaussian
+from sport_ray.policies.on_device import DeviceMapping
 from sport_ray.projected_ppo.cohort.cell import Cell
-from sport_ray.projected_ppo.cohort.device.acting import Mapping, Policies
+from sport_ray.projected_ppo.cohort.device.acting import Policies
 from sport_ray.projected_ppo.cohort.device.graphs import Captured
 from sport_ray.projected_ppo.cohort.device.plan import Plan
 from sport_ray.random_streams import seed_sequence
@@ -54,7 +56,7 @@ class Rollout:
         self._plan, self._policies, self._environment = plan, policies, environment
         self._noise = noise
         spec = policies.spec
-        self._mapping = Mapping(spec.action_mapping, device)
+        self._mapping = DeviceMapping(spec.action_mapping, device)
         self._dtype: torch.dtype = getattr(torch, str(environment.action_space.dtype))
         self._cells, slots = len(cells), len(cells) * plan.copies
         self.record = Record(plan, slots, spec.observation_size, spec.action_size, device)
@@ -75,10 +77,7 @@ class Rollout:
         """Of each cell in this iteration: episodes, their steps, their return, violations."""
         # An environment that draws nothing never waits for the host, so it can be captured.
         self._still = bool(getattr(environment, "draws_nothing", False))
-        if self._still:
-            self._steps = [Captured(self._step, device)]
-        else:
-            self._steps_apart = Captured(self._act, device)
+        self._captured = Captured(self._step if self._still else self._act, device)
         self._begin()
 
     @property
@@ -91,10 +90,8 @@ class Rollout:
         self._time.zero_()
         self.finished.zero_()
         for _ in range(self._plan.steps):
-            if self._still:
-                self._steps[0]()
-            else:
-                self._steps_apart()
+            self._captured()
+            if not self._still:
                 self._move()
 
     def _begin(self) -> None:
@@ -115,12 +112,14 @@ class Rollout:
         observation = self._observation
         laws = self._policies.laws(observation.view(self._cells, plan.copies, -1))
         noise = self._noise.flatten(1, 2).index_select(0, time)[0]
-        action = (laws.mean.double() + laws.std.double() * noise).float()
+        action = Gaussian(laws.mean, laws.std).sample_tensor(noise).float()
         record = self.record
         record.observation.index_copy_(0, time, observation[None])
         record.action.index_copy_(0, time, action[None])
         record.laws.index_copy_(0, time, torch.cat(laws, dim=1)[None])
-        self._given.copy_(self._mapping(action))
+        # A cell with an action that is not finite has failed, and its robots go on with nothing.
+        given = self._mapping(action)
+        self._given.copy_(torch.nan_to_num(given, nan=0.0, posinf=0.0, neginf=0.0))
 
     def _move(self) -> None:
         """Step the environment, begin anew what ended, and count."""

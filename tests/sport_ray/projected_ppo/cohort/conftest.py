@@ -87,18 +87,16 @@ def rollout(small_base):
     from sport_ray.policies.frozen import FrozenGaussian
     from sport_ray.projected_ppo.acting import Actors
     from sport_ray.projected_ppo.cohort.environment import cohort_environment
+    from sport_ray.projected_ppo.cohort.networks import actors_of
     from sport_ray.projected_ppo.cohort.rollout import Rollout
-    from sport_ray.projected_ppo.stack import Stack
 
     def make(configs, make_environment=cohort_environment):
         config = ProjectedPPOCohortConfig().cells(configs)
         spec = config.cohort[0].start.spec
-        stack = Stack(len(configs), spec.layer_sizes, spec.head.parameters)
-        for index, one in enumerate(config.cohort):
-            stack.put(index, one.start.body, one.start.of_the_head())
         copies = config.num_envs_per_env_runner
         environment = make_environment(config.contexts(), copies)
         base = FrozenGaussian(small_base)
-        return Rollout(config.cohort, base, Actors(spec, stack), environment, copies, 0)
+        actors = Actors(spec, actors_of(config.cohort))
+        return Rollout(config.cohort, base, actors, environment, copies, 0)
 
     return make

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 import torch
 
 from sport_ray.constraints import RatioConstraint, Unconstrained
 from sport_ray.projected_ppo.cohort.device.batch import rllib_order
-from sport_ray.projected_ppo.cohort.device.feed import cut_rows
 from sport_ray.projected_ppo.cohort.device.learning import STEP_METRICS
 from sport_ray.projected_ppo.cohort.update import Learning, Schedule
 from sport_ray.projected_ppo.fragment import Fragment
 from sport_ray.projected_ppo.minibatches import minibatches
-from sport_ray.projected_ppo.streams import noise_generator
+from sport_ray.projected_ppo.streams import minibatch_generator, noise_generator
 
 NEAR = {"rtol": 2e-4, "atol": 1e-6}
 """Sums of float32 numbers in another order, over some steps of Adam."""
@@ -136,15 +133,15 @@ def test_rows_of_copies_are_in_the_order_of_fragments():
         assert np.array_equal(order[cell].numpy(), fragment.rows())
 
 
-@pytest.mark.parametrize(("count", "size", "epochs"), [(64, 20, 2), (128, 32, 4), (7, 9, 3)])
-def test_minibatches_are_cut_as_elsewhere(count, size, epochs):
-    expected = minibatches(count, size, epochs, np.random.default_rng(3))
-    number = math.ceil(epochs * count / size)
-    generator = np.random.default_rng(3)
-    assert np.array_equal(cut_rows(count, size, number, generator), np.array(expected))
-    again = np.random.default_rng(3)
-    minibatches(count, size, epochs, again)
-    assert generator.random() == again.random()
+def test_minibatches_are_cut_by_the_cells_own_permutations(cohort, one_cell, plan):
+    cells = [one_cell(seed=8), one_cell(seed=9)]
+    together = cohort(cells, plan())
+    generators = [minibatch_generator(cell.seed) for cell in cells]
+    for _ in range(2):
+        sampled(together)
+        for cell, generator in enumerate(generators):
+            expected = minibatches(64, 20, 2, generator)
+            assert np.array_equal(together._feed.rows[:, cell].numpy(), expected)
 
 
 def test_actions_are_drawn_from_the_cells_own_streams(cohort, one_cell, plan):

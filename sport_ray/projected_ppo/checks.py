@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from ray.rllib.core.columns import Columns
@@ -17,11 +17,13 @@ def checked(
     columns: Mapping[str, Tensor],
     constraint: Constraint,
     family: type[Distribution],
+    came_from: Callable[[Tensor], tuple[Distribution, Distribution]],
     limits: Tensor | float,
-) -> dict[str, float]:
-    """How far base, projected and task policy are apart in the rows of a batch.
+) -> dict[str, Tensor]:
+    """How far base, projected and task policy are apart in the rows of a batch, () each.
 
-    Columns: ``action_dist_inputs`` (n, P) and, under a constraint, ``policy_inputs`` (n, 2P).
+    Columns: ``action_dist_inputs`` (n, P) and, under a constraint, ``policy_inputs`` (n, 2P), of
+    which ``came_from`` makes the base's and the task's distributions.
 
     Raises:
         ArithmeticError: a stored ratio above the limit, a stored number that is not finite.
@@ -32,7 +34,7 @@ def checked(
     if isinstance(constraint, Unconstrained):
         return {}
     step = family.from_parameters(columns[Columns.ACTION_DIST_INPUTS])
-    base, task = map(family.from_parameters, columns[POLICY_INPUTS].chunk(2, dim=-1))
+    base, task = came_from(columns[POLICY_INPUTS])
     log_ratio = step.max_log_ratio(base)
     within = constraint.within(step, base, limits)
     if not bool(within.all()):
@@ -42,9 +44,9 @@ def checked(
             "was not sampled as projected"
         )
     return {
-        "max_log_ratio": log_ratio.max().item(),
-        "projected_share": step.differs(task).float().mean().item(),
-        "mean_log_ratio": log_ratio.mean().item(),
-        "kl_to_base": step.kl(base).mean().item(),
-        "task_distance": step.kl(task).mean().item(),
+        "max_log_ratio": log_ratio.max(),
+        "projected_share": step.differs(task).float().mean(),
+        "mean_log_ratio": log_ratio.mean(),
+        "kl_to_base": step.kl(base).mean(),
+        "task_distance": step.kl(task).mean(),
     }

@@ -221,7 +221,7 @@ def train_base(study: Study, progress: Progress | None = None) -> Trained:
     spec.action_mapping.require_fits(study.environment.id, _spaces(study)[1])
     network = GaussianNetwork(spec)
     task = study.task(settings.horizon, settings.seed)
-    own = training_kwargs(task, reward="guided", margin=settings.margin)
+    own = training_kwargs(task, reward="guided", ends=True, margin=settings.margin)
     config = ppo_config(
         task,
         settings,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sport_ray.experiments.task_policies.task import Task
 
 Progress = Callable[[int, dict[str, Any]], None]
-ROBOTS_OWN = "!hazard U goal"
+ROBOTS_OWN = "(!hazard) U goal"
 """The property, in canonical form, of which the point robot's simulator knows itself."""
 
 

@@ -108,3 +108,33 @@ class BaseTrainingSection(PPOSection):
     """Widths of the policy's hidden layers."""
     kwargs: Arguments = Field(default_factory=dict)
     """Environment arguments beyond the study's own, in base training only."""
+
+
+class SACSection(Section):
+    """Soft actor-critic's parameters (Haarnoja et al., arXiv 1812.05905)."""
+
+    env_steps: Steps = 100_000
+    """Environment steps of a training run."""
+    lr: Rate = 3e-4
+    """Learning rate of the policy."""
+    critic_lr: Rate = 1e-3
+    """Learning rate of both critics."""
+    temperature_lr: Rate = 1e-3
+    """Learning rate of the logarithm of the entropy's weight."""
+    entropy_target: Annotated[float, Number, Field(allow_inf_nan=False)] | None = None
+    """Entropy of the squashed action that its weight is adapted to, nats; by default minus the
+    number of actions."""
+    entropy_weight: Rate = 0.01
+    """Of the entropy, in units of reward per nat, before it is adapted."""
+    warmup_env_steps: Natural = 1_500
+    """First steps, whose actions are uniform and in which nothing learns."""
+    batch_size: Positive = 128
+    """Transitions in one gradient."""
+    updates_per_env_step: Rate = 0.5
+    """Gradients of every network per environment step."""
+    num_envs: Positive = 8
+    """Copies of the environment that are stepped side by side."""
+    gamma: Annotated[float, Number, Field(gt=0.0, le=1.0)] = 0.99
+    """Discount per step."""
+    tau: Annotated[float, Number, Field(gt=0.0, le=1.0)] = 0.005
+    """How far the target critics follow their critics at each gradient, as a share."""

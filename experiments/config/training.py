@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from sport_ray.bounds.scenario import scenario_bound
 from sport_ray.experiments.config.base import (
     Arguments,
     Horizon,
@@ -13,6 +14,7 @@ from sport_ray.experiments.config.base import (
     NonNegative,
     Number,
     Positive,
+    Probability,
     Rate,
     Section,
     Seed,
@@ -83,6 +85,41 @@ class TaskTraining(Section):
     gradient: Literal["paper", "through_projection"]
 
 
+class AcceptSection(Section):
+    """When a checkpoint of base training is good enough: the first one that is becomes the base.
+
+    Each is run on scenarios of its own, which no certificate or evaluation uses; a certificate
+    still needs fresh ones, since these chose the policy (docs/certificates.md).
+    """
+
+    horizon: Horizon
+    """T of the rule, steps."""
+    epsilon: Probability
+    """The scenario bound of the violation probability within `horizon` must be at most this."""
+    steps: Annotated[tuple[Rate, Rate], Field(strict=False)]
+    """Between these the mean time to satisfaction must lie, over scenarios satisfied within
+    `horizon`, steps."""
+    num_scenarios: Positive = 10_000
+    """Scenarios of a checkpoint."""
+    every: Steps = 2_500
+    """Environment steps of training between two checkpoints."""
+    beta: Probability = 1e-7
+    """Confidence of the bound is 1 − β, of each checkpoint by itself."""
+
+    @model_validator(mode="after")
+    def _attainable(self) -> AcceptSection:
+        low, high = self.steps
+        if low > high:
+            raise ValueError(f"steps = [{low:g}, {high:g}]: the first must not exceed the second")
+        least = scenario_bound(self.num_scenarios, 0, self.beta)
+        if least > self.epsilon:
+            raise ValueError(
+                f"epsilon = {self.epsilon:g} cannot be shown by num_scenarios = "
+                f"{self.num_scenarios}, of which none violates ({least:.2g}): raise either"
+            )
+        return self
+
+
 class BaseTrainingSection(PPOSection):
     """How ``train-base`` makes a base policy: PPO from scratch, on a reward that shuns violations.
 
@@ -108,3 +145,5 @@ class BaseTrainingSection(PPOSection):
     """Widths of the policy's hidden layers."""
     kwargs: Arguments = Field(default_factory=dict)
     """Environment arguments beyond the study's own, in base training only."""
+    accept: AcceptSection | None = None
+    """Ends training at the first checkpoint that is good enough; without it the last is kept."""

@@ -87,18 +87,22 @@ def train_base_command(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the policy (default: RESULTS/base).")
     ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Instead of base_training.seed.", min=0)
+    ] = None,
     results: Results = None,
     address: Address = None,
 ) -> None:
-    """Train a base policy with PPO and save it without pickle (safetensors + JSON).
+    """Train a base policy and save it without pickle (safetensors + JSON).
 
-    The study's section base_training holds the hyper-parameters and the seed. The policy that
+    The study's section base_training holds the algorithm (PPO or soft actor-critic), its
+    parameters, the seed, and the rule, if there is one, by which training ends. The policy that
     ships with the package was made this way: experiments/bases/*/policy.json has the command.
     """
     context = _context(study_path, results, address)
     from sport_ray.experiments.stages.run import train_base
 
-    train_base(context, out)
+    train_base(context, out, seed)
 
 
 @app.command()

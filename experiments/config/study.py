@@ -35,7 +35,7 @@ from sport_ray.experiments.config.sections import (
 )
 from sport_ray.experiments.config.study_file import read_study_file
 from sport_ray.experiments.config.task_policies import checked_sources, settled_sources
-from sport_ray.experiments.config.training import BaseTrainingSection, PPOSection, TrainingSection
+from sport_ray.experiments.config.training import AnyBaseTraining, PPOSection, TrainingSection
 from sport_ray.experiments.config.tuning import TuningSection
 from sport_ray.experiments.task_policies import SOURCES
 from sport_ray.experiments.task_policies.task import Task
@@ -71,7 +71,7 @@ class Study(Section):
     `module:name`."""
     base_arguments: Keywords = Field(default_factory=dict)
     """Keyword arguments of a base that is a sampler of yours, `module:name`."""
-    base_training: BaseTrainingSection | None = None
+    base_training: AnyBaseTraining | None = None
     """How the base is trained where there is none yet."""
     certificate: CertificateSection = CertificateSection()
     """How the base is certified."""

@@ -177,10 +177,10 @@ def run_training(
         policy: TaskPolicy = run.selector() if over_index else run.policy()
     finally:
         run.stop()
-    return Trained(policy, run.env_steps, time.monotonic() - started, _summary(run.result))
+    return Trained(policy, run.env_steps, time.monotonic() - started, summary(run.result))
 
 
-def _summary(result: dict[str, Any]) -> dict[str, float | int | None]:
+def summary(result: dict[str, Any]) -> dict[str, float | int | None]:
     """The last iteration's few numbers that a record keeps."""
     learned = result.get("learners", {}).get("default_policy", {})  # nothing in a warm-up alone
     return recorded({**result["env_runners"], **learned})

@@ -181,7 +181,7 @@ class Study:
 
     def _modules(self) -> list[str]:
         """The user's modules that the study names: they may run."""
-        named = (self.settings.environment.id, *self.settings.bases)
+        named = (self.settings.environment.id, *self.settings.all_bases)
         return [one.rpartition(":")[0] for one in named]
 
     def verify(self, rerun: int = 0) -> list[Check]:

@@ -74,7 +74,7 @@ def _context(
     from sport_ray.experiments.config.study import load_study
     from sport_ray.experiments.results.folder import StudyFolder
 
-    again = ("sport-ray", command, str(study_path))
+    again: tuple[str, ...] = ("sport-ray", command, str(study_path))
     again += ("--results", str(results)) if results else ()
     again += ("--address", address) if address else ()
     study_path = study_file(study_path)

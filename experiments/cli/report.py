@@ -75,5 +75,3 @@ def print_report(console: Console, folder: Path, path: Path) -> None:
         answer = answer_study(aggregate(table), results.certificate, results.base_at)
         console.print(answer.sentence, highlight=False)
     console.print(f"report: {path}", soft_wrap=True)
-
-

@@ -28,7 +28,9 @@ def study_file(path: str | Path) -> Path:
     if not shipped.is_file():
         if given.parent == Path() and given.suffix != ".yaml":  # meant as the name of one
             known = ", ".join(sorted(one.stem for one in STUDIES.glob("*.yaml")))
-            raise UserError(f"no study {str(given)!r}: give a study file, or one that ships: {known}")
+            raise UserError(
+                f"no study {str(given)!r}: give a study file, or one that ships: {known}"
+            )
         return given
     if given.parent == Path():
         return shipped

@@ -70,8 +70,8 @@ class Study(Section):
     """The base policy: one that ships, a folder, relative to the study file, or a sampler of yours,
     `module:name`."""
     bases: Annotated[list[Name], Listed, Field(min_length=1)] | None = None
-    """Several base policies instead of `base`: the whole study once for each, in a sub-folder of its
-    own, and what they have in common on one page."""
+    """Several base policies instead of `base`: the study once for each, in a sub-folder of its own,
+    and what they have in common on one page."""
     base_arguments: Keywords = Field(default_factory=dict)
     """Keyword arguments of a base that is a sampler of yours, `module:name`."""
     base_training: BaseTrainingSection | None = None

@@ -118,6 +118,10 @@ def together(summaries: dict[str, SweepSummary]) -> SweepSummary:
 
     if len(summaries) == 1:
         return next(iter(summaries.values()))
-    counts = [sum(column) for column in zip(*(one[:3] for one in summaries.values()), strict=True)]
     refuted = [f"base {base}: {one.refuted}" for base, one in summaries.items() if one.refuted]
-    return SweepSummary(*counts, refuted="; ".join(refuted) or None)
+    return SweepSummary(
+        sum(one.planned for one in summaries.values()),
+        sum(one.finished for one in summaries.values()),
+        sum(one.failed for one in summaries.values()),
+        "; ".join(refuted) or None,
+    )

@@ -89,7 +89,9 @@ def ensure_choice(context: Context) -> str:
     asked = study.certificate.choose
     assert asked is not None
     if not folder.choice.exists():
-        candidates = {name: load_base(study, name, context.source) for name in study.base_candidates}
+        candidates = {
+            name: load_base(study, name, context.source) for name in study.base_candidates
+        }
         folder.claim(context.source)
         total = asked.num_scenarios * len(candidates)
         with (

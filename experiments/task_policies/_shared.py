@@ -25,9 +25,13 @@ if TYPE_CHECKING:
 
 
 def identity_of(
-    cell: Cell, task: Task, training: dict[str, Any], base: GaussianNetwork, certificate: Certificate
+    cell: Cell,
+    task: Task,
+    training: dict[str, Any],
+    base: GaussianNetwork,
+    certificate: Certificate,
 ) -> dict[str, Any]:
-    """All that such a policy depends on: what its cell does, without base, certificate, constraint.
+    """All that such a policy depends on: what its cell does, without base and constraint.
 
     Of the base only its architecture, and of the certificate the environment's code.
     """

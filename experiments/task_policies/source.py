@@ -98,8 +98,9 @@ class Source(ABC):
     study, whose defaults are enough to run it. promise: which promise the policy carries by itself,
     one clause; what projection adds is the constraint's business.
 
-    depends_on_base: whether its policy is another one where base or certificate are. If not, a study
-    over several bases makes it once, and ``train`` may use of the base its architecture alone.
+    depends_on_base: whether its policy is another one where base or certificate are. If not, a
+    study over several bases makes it once, and ``train`` may use of the base its architecture, and
+    of the certificate nothing.
 
     under_constraint: whether a policy is trained under a cell's constraint, and is only ever used
     projected onto it; otherwise one policy serves as it is and under every constraint. sections: of

@@ -8,8 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from sport_ray.errors import UserError
-from sport_ray.tracking.analysis.published import read_published
-from sport_ray.tracking.analysis.side_by_side import published_name, side_by_side
+from sport_ray.tracking.analysis.side_by_side import published_of, side_by_side
 from sport_ray.tracking.analysis.steps_saved import steps_saved
 from sport_ray.tracking.results.bases import with_results
 from sport_ray.tracking.results.folder import ResultFolder
@@ -47,20 +46,19 @@ def read_bases(root: str | Path) -> Bases:
         UserError: none of them has results, or any of them cannot be read.
     """
     root = Path(root)
-    begun = {
-        base: path for base, path in with_results(root).items() if ResultFolder(path).recorded()
+    folders = {
+        base: found
+        for base, path in with_results(root).items()
+        if (found := read_results(path, may_be_empty=True)).records
     }
-    if not begun:
+    if not folders:
         raise UserError(f"no results of any base in {root}: run `sport-ray run STUDY.yaml` first")
-    folders = {base: read_results(path) for base, path in begun.items()}
+    study = ResultFolder(root).read_study() or {}
+    published = published_of(study)
     frames = {base: table_of(folder) for base, folder in folders.items()}
-    first = next(iter(folders.values()))
-    named = published_name(first)
-    published = None if named is None else read_published(named)
-    tables = [
-        table.assign(base=base)[["base", *table.columns]]
-        for base, table in ((base, side_by_side(folders[base], frames[base])) for base in folders)
-    ]
-    return Bases(
-        first.name, folders, frames, published, pd.concat(tables), steps_saved(frames, published)
-    )
+    tables = []
+    for base, frame in frames.items():
+        table = side_by_side(frame, published)
+        tables.append(table.assign(base=base)[["base", *table.columns]])
+    beside, saved = pd.concat(tables), steps_saved(frames, published)
+    return Bases(str(study["name"]), folders, frames, published, beside, saved)

@@ -20,7 +20,6 @@ from sport_ray.tracking.analysis.steps_saved import ALL, steps_saved
 from sport_ray.tracking.results.intervals import estimate, within_unit
 from sport_ray.tracking.results.kinds import is_paper
 from sport_ray.tracking.results.parameters import texts_of
-from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.task_policies import experiment_of, series_of
 
 PAPER_SCENARIOS = 1_000
@@ -42,8 +41,8 @@ COLUMNS = {
     "saved": "ours against our base: mean over seeds",
     "saved_low": "95% t-interval over seeds, pointwise",
     "saved_high": "its upper end",
-    "saved_agrees": "whether the paper's, to what can be read, is in the 95% prediction interval for "
-    "one more seed of this base",
+    "saved_agrees": "whether the paper's, to what can be read, is in the 95% prediction interval "
+    "for one more seed of this base",
     "rate_published": "violation rate as read; '<0.01': below what the figure shows",
     "rate": "ours: mean over seeds",
     "rate_low": "95% t-interval over seeds, pointwise",
@@ -56,29 +55,26 @@ COLUMNS = {
 """Columns of the comparison, with their meaning."""
 
 
-def side_by_side(folder: Results, frame: pd.DataFrame) -> pd.DataFrame:
-    """One row per published setting with finished cells of the same; columns ``COLUMNS``.
+def side_by_side(frame: pd.DataFrame, published: pd.DataFrame | None) -> pd.DataFrame:
+    """One row per published setting and series with finished cells of the same.
 
-    Empty where the study names no published table.
+    frame: the cells of one base. published: `read_published`, or None: then there is no row.
+    Columns ``COLUMNS``.
     """
-    name = published_name(folder)
-    if name is None:
+    if published is None or frame.empty:
         return pd.DataFrame(columns=list(COLUMNS))
-    published = read_published(name)
-    saved = steps_saved({ALL: frame}, published) if len(frame) else None
+    saved = steps_saved({ALL: frame}, published)
     rows = [row for _, one in published.iterrows() for row in _rows(one, frame, saved)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def published_name(folder: Results) -> str | None:
-    """The published table that the study names, if any."""
-    name: str | None = (folder.study.get("tracking") or {}).get("published")
-    return name
+def published_of(study: Mapping[str, Any]) -> pd.DataFrame | None:
+    """The published table that a study names (``tracking.published``), or None."""
+    name = (study.get("tracking") or {}).get("published")
+    return None if name is None else read_published(name)
 
 
-def _rows(
-    published: pd.Series, frame: pd.DataFrame, saved: pd.DataFrame | None
-) -> list[dict[str, Any]]:
+def _rows(published: pd.Series, frame: pd.DataFrame, saved: pd.DataFrame) -> list[dict[str, Any]]:
     """One row for each series that repeats the published setting."""
     ours = frame[
         (frame["status"] == "finished")
@@ -87,8 +83,6 @@ def _rows(
         & (frame["alpha"] == published["alpha"])
         & (frame["horizon"] == published["horizon_actions"])
     ]
-    if saved is None or ours.empty:
-        return []
     found = []
     for (series, varied), cells in ours.groupby([series_of(ours), texts_of(ours)], sort=True):
         line = saved[

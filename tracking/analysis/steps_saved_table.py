@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -11,15 +12,15 @@ from rich.table import Table
 from sport_ray.tracking.analysis.pareto_table import add_columns, narrow_table
 from sport_ray.tracking.analysis.speedup_table import interval_text
 from sport_ray.tracking.analysis.steps_saved import ALL
-from sport_ray.tracking.console import say, shown
+from sport_ray.tracking.console import say
 from sport_ray.tracking.results.labels import alpha_text, rate_text
 from sport_ray.tracking.results.table import plain_rows
 from sport_ray.tracking.results.task_policies import series_text
 
 NOTE = (
-    "Brackets: 95% t-interval over the bases' means (of one base, over seeds). Agrees: the paper's, "
-    "one base and one seed, is where one more base and seed are expected. Above 1%: seeds that "
-    "violate more often."
+    "Brackets: 95% t-interval over the bases' means (of one base, over seeds). Agrees: what the "
+    "paper saved, with one base and one seed, is where one more base and seed are expected. Above "
+    "1%: seeds that violate more often."
 )
 VERDICTS = {True: "yes", False: "no", None: "–"}
 
@@ -38,7 +39,7 @@ def print_steps_saved(console: Console, saved: pd.DataFrame) -> None:
 def _table(name: str, rows: list[dict[str, Any]]) -> Table:
     bases = max(row["bases"] for row in rows)
     many = f"{bases} base{'' if bases == 1 else 's'}"
-    table = narrow_table(shown(f"Steps saved over {many}: {name}"))
+    table = narrow_table(f"Steps saved over {many}: {name}")
     add_columns(table, "α", "saved", "paper", "agrees", "violations", "worst", "above 1%")
     for row in rows:
         paper = row["saved_published"]
@@ -54,7 +55,7 @@ def _table(name: str, rows: list[dict[str, Any]]) -> Table:
     return table
 
 
-def name_of(row: dict[str, object]) -> str:
+def name_of(row: Mapping[Any, Any]) -> str:
     """A row's series with what was swept beside α, and its T."""
     varied = f", {row['hyperparameters']}" if row["hyperparameters"] else ""
     return f"{series_text(str(row['series']))}{varied}, T = {row['horizon']}"

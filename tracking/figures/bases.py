@@ -6,6 +6,7 @@ actions.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from sport_ray.tracking.results.task_policies import series_of
 
 SAVED, RISK = "steps_saved", "risk_by_base"
 _THIN = ("-", "--", ":", "-.")
+Line = tuple[tuple[Hashable, ...], pd.DataFrame]
 _LINE = ["series", "horizon", "hyperparameters"]
 
 
@@ -45,17 +47,16 @@ def _draw_saved(bases: Bases, folder: Path) -> style.Drawn | None:
     for axes, (_, rows) in zip(panels, lines, strict=True):
         together = rows[rows["base"] == ALL]
         colour = style.series_colour(str(rows["series"].iloc[0]))
-        _base_lines(axes, rows, "saved", colour)
+        _base_lines(axes, bases, rows, "saved", colour)
         expected = together.dropna(subset=["prediction_low"])
-        axes.fill_between(expected["alpha"], expected["prediction_low"],
-                          expected["prediction_high"], color=colour, alpha=0.1, linewidth=0,
-                          label="one more base and seed, 95%")  # fmt: skip
+        ends = expected["prediction_low"], expected["prediction_high"]
+        axes.fill_between(expected["alpha"], *ends, color=colour, alpha=0.1, linewidth=0)
         half = [
             together["saved"] - together["saved_low"],
             together["saved_high"] - together["saved"],
         ]
         axes.errorbar(together["alpha"], together["saved"], yerr=half, color=colour, marker="o",
-                      capsize=3, label="mean over bases, 95% interval")  # fmt: skip
+                      capsize=3)  # fmt: skip
         paper = together.dropna(subset=["saved_published"])
         error = paper["saved_published_high"] - paper["saved_published"]
         if len(paper):
@@ -64,6 +65,11 @@ def _draw_saved(bases: Bases, folder: Path) -> style.Drawn | None:
                           label="the paper, ± reading")  # fmt: skip
         style.alpha_axis(axes, rows["alpha"].to_numpy(), unconstrained=False)
     panels[0].set_ylabel("steps saved against the base, actions")
+    more = "base and seed" if len(bases.folders) >= MIN_SEEDS else "seed"
+    axes = panels[0]
+    _name_bases(axes, bases)
+    axes.plot([], [], color=style.INK, marker="o", label="mean over bases, 95% interval")
+    axes.fill_between([], [], color=style.INK, alpha=0.1, label=f"one more {more}, 95%")
     _finish(figure, panels)
     caption = (
         f"{_told(bases)} Thin: each base, mean over seeds. Thick: mean over bases with its "
@@ -85,18 +91,20 @@ def _draw_risk(bases: Bases, folder: Path) -> style.Drawn | None:
     smallest = 1 / float(cells["num_scenarios"].max())
     for axes, (key, rows) in zip(panels, lines, strict=True):
         colour = style.series_colour(str(rows["series"].iloc[0]))
-        _base_lines(axes, rows, "rate", colour)
+        _base_lines(axes, bases, rows, "rate", colour)
         own = cells[(cells[_LINE] == list(key)).all(axis=1)]
         axes.plot(own["alpha"], own["empirical_violation_rate"], ".", color=colour, markersize=4,
-                  alpha=0.5, label="each seed")  # fmt: skip
+                  alpha=0.5)  # fmt: skip
         together = rows[rows["base"] == ALL]
-        axes.plot(together["alpha"], together["rate"], color=colour, marker="o",
-                  label="mean over bases")  # fmt: skip
+        axes.plot(together["alpha"], together["rate"], color=colour, marker="o")
         _paper_rates(axes, together.dropna(subset=["rate_published"]))
         axes.set_yscale("symlog", linthresh=smallest, linscale=0.4)
         axes.set_ylim(-0.15 * smallest, 1.3)
         style.alpha_axis(axes, rows["alpha"].to_numpy(), unconstrained=False)
     panels[0].set_ylabel("observed violation rate (log; linear near 0)")
+    _name_bases(panels[0], bases)
+    panels[0].plot([], [], ".", color=style.INK, markersize=4, label="each seed")
+    panels[0].plot([], [], color=style.INK, marker="o", label="mean over bases")
     _finish(figure, panels)
     caption = (
         f"{_told(bases)} Observed rates, no bounds. Thin: each base, mean over seeds; dots: each "
@@ -110,17 +118,13 @@ def _paper_rates(axes: Axes, rows: pd.DataFrame) -> None:
     texts = rows["rate_published"].astype(str)
     below = texts.str.startswith("<")
     values = texts.str.lstrip("<").astype(float)
-    label = "the paper, as read (arrow: below)"
-    if (~below).any():
-        axes.plot(rows["alpha"][~below], values[~below], "D", color=style.INK, markersize=5,
-                  label=label)  # fmt: skip
-    if below.any():
-        axes.plot(rows["alpha"][below], values[below], linestyle="none", marker="v", markersize=7,
-                  markerfacecolor="none", color=style.INK,
-                  label=None if (~below).any() else label)  # fmt: skip
+    axes.plot(rows["alpha"][~below], values[~below], "D", color=style.INK, markersize=5,
+              label="the paper, as read")  # fmt: skip
+    axes.plot(rows["alpha"][below], values[below], linestyle="none", marker="v", markersize=7,
+              markerfacecolor="none", color=style.INK, label="the paper: below this")  # fmt: skip
 
 
-def _panels(table: pd.DataFrame) -> tuple[Figure, list[Axes], list[tuple[object, pd.DataFrame]]]:
+def _panels(table: pd.DataFrame) -> tuple[Figure, list[Axes], list[Line]]:
     lines = list(table.groupby(_LINE, sort=True))
     figure, panels = style.new_panels(len(lines), 4.6)
     for axes, (_, rows) in zip(panels, lines, strict=True):
@@ -128,18 +132,23 @@ def _panels(table: pd.DataFrame) -> tuple[Figure, list[Axes], list[tuple[object,
     return figure, panels, lines
 
 
-def _base_lines(axes: Axes, rows: pd.DataFrame, column: str, colour: str) -> None:
-    bases = [base for base in dict.fromkeys(rows["base"]) if base != ALL]
-    for number, base in enumerate(bases):
+def _base_lines(axes: Axes, bases: Bases, rows: pd.DataFrame, column: str, colour: str) -> None:
+    for number, base in enumerate(bases.folders):
         line = rows[rows["base"] == base]
         axes.plot(line["alpha"], line[column], color=colour, linewidth=1, alpha=0.75,
-                  linestyle=_THIN[number % len(_THIN)], label=f"base {base}")  # fmt: skip
+                  linestyle=_THIN[number % len(_THIN)])  # fmt: skip
+
+
+def _name_bases(axes: Axes, bases: Bases) -> None:
+    """Entries of the legend, in no panel's own colour."""
+    for number, base in enumerate(bases.folders):
+        axes.plot([], [], color=style.INK, linewidth=1, linestyle=_THIN[number % len(_THIN)],
+                  label=f"base {base}")  # fmt: skip
 
 
 def _finish(figure: Figure, panels: list[Axes]) -> None:
-    """One legend below all panels: of the one that has the most entries."""
-    fullest = max(panels, key=lambda axes: len(axes.get_legend_handles_labels()[1]))
-    style.legend_below(figure, fullest, 3 if len(panels) > 1 else 2)
+    """One legend below all panels, from the first."""
+    style.legend_below(figure, panels[0], 3 if len(panels) > 1 else 2)
 
 
 def _told(bases: Bases) -> str:

@@ -14,6 +14,7 @@ from sport_ray.tracking.analysis.speedup_table import interval_text
 from sport_ray.tracking.analysis.steps_saved import ALL, COLUMNS
 from sport_ray.tracking.analysis.steps_saved_table import VERDICTS, name_of
 from sport_ray.tracking.figures.bases import draw_bases
+from sport_ray.tracking.figures.style import Drawn
 from sport_ray.tracking.report.svg import inline_svg
 from sport_ray.tracking.report.templating import page_environment
 from sport_ray.tracking.results import labels as wording
@@ -28,7 +29,9 @@ from sport_ray.tracking.results.task_policies import series_text
 JOINT_TABLES = ("steps_saved.csv", "side_by_side.csv")
 
 
-def write_bases_report(root: str | Path, out: str | Path | None = None) -> tuple[Path, pd.DataFrame]:
+def write_bases_report(
+    root: str | Path, out: str | Path | None = None
+) -> tuple[Path, pd.DataFrame]:
     """Write ``report.html``, ``steps_saved.csv``, ``side_by_side.csv`` and figures; page and table.
 
     root: the folder of a study over several bases. out: where to, by default into that folder; the
@@ -48,7 +51,7 @@ def write_bases_report(root: str | Path, out: str | Path | None = None) -> tuple
         return write_atomically(target / "report.html", text), bases.saved
 
 
-def _page(bases: Bases, figures: dict[str, object], study_file: Path) -> str:
+def _page(bases: Bases, figures: dict[str, Drawn], study_file: Path) -> str:
     environment = page_environment(
         alpha=wording.alpha_text,
         bound=wording.bound_text,
@@ -93,7 +96,9 @@ def _base(base: str, folder: Results, bases: Bases) -> dict[str, object]:
     for horizon in sorted({int(one) for one in frame["horizon"].dropna()}):
         table, at = certificate.get("table"), folder.base_at(horizon)
         bound = None if table is None else table["eps_base_simultaneous"][horizon - 1]
-        levels.append({"horizon": horizon, "bound": bound, "steps": None if at is None else at.mean})
+        levels.append(
+            {"horizon": horizon, "bound": bound, "steps": None if at is None else at.mean}
+        )
     return {
         "name": base,
         "page": f"{folder.path.name}/report.html",

@@ -62,11 +62,11 @@ def sub_folders(root: Path) -> dict[str, Path]:
 
 
 def with_results(root: Path) -> dict[str, Path]:
-    """Those of the sub-folders in which a study has begun."""
+    """Those of the sub-folders in which a study has begun, or of which results were published."""
     return {
         base: path
         for base, path in sub_folders(root).items()
-        if ResultFolder(path).study_json.exists()
+        if ResultFolder(path).study_json.exists() or (path / "cells.csv").is_file()
     }
 
 

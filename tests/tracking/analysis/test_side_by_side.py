@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -11,7 +10,7 @@ import pytest
 
 from sport_ray.bounds import scenario_bound
 from sport_ray.tracking.analysis.published import published_names, published_text, read_published
-from sport_ray.tracking.analysis.side_by_side import COLUMNS, side_by_side
+from sport_ray.tracking.analysis.side_by_side import COLUMNS, published_of, side_by_side
 
 NAME = "arxiv_2504_06386"
 
@@ -39,12 +38,12 @@ def cells(rates: list[float], **more: Any) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def folder(published: str | None = NAME) -> Any:
-    return SimpleNamespace(study={"tracking": {"published": published}})
+def beside(table: pd.DataFrame, published: str | None = NAME) -> pd.DataFrame:
+    return side_by_side(table, published_of({"tracking": {"published": published}}))
 
 
 def test_a_setting_stands_beside_the_paper() -> None:
-    [row] = side_by_side(folder(), cells([0.09, 0.1, 0.12])).to_dict("records")
+    [row] = beside(cells([0.09, 0.1, 0.12])).to_dict("records")
     assert (row["method"], row["alpha"], row["seeds"]) == ("projected_at_deployment", 10.0, 3)
     assert (row["horizon"], row["horizon_published"]) == (22, 21)
     assert (row["steps_published"], row["steps_published_actions"]) == (11.9, 12.9)
@@ -70,35 +69,35 @@ def test_rates_agree_within_what_can_be_read(
     method: str, alpha: float, rates: list[float], agrees: bool
 ) -> None:
     source = "projected_ppo" if method == "projected_ppo" else "unconstrained"
-    [row] = side_by_side(folder(), cells(rates, source=source, alpha=alpha)).to_dict("records")
+    [row] = beside(cells(rates, source=source, alpha=alpha)).to_dict("records")
     assert row["rate_agrees"] is agrees
 
 
 def test_what_the_study_does_not_have_is_left_out() -> None:
     table = cells([0.1])
-    assert side_by_side(folder(None), table).empty
-    assert side_by_side(folder(), table.assign(horizon=21)).empty
-    assert side_by_side(folder(), table.assign(constraint="gauss_renyi")).empty
-    assert list(side_by_side(folder(None), table).columns) == list(COLUMNS)
+    assert beside(table, None).empty
+    assert beside(table.assign(horizon=21)).empty
+    assert beside(table.assign(constraint="gauss_renyi")).empty
+    assert list(beside(table, None).columns) == list(COLUMNS)
 
 
 def test_records_without_a_count_of_the_first_thousand_give_no_bound_from_it() -> None:
     table = cells([0.1, 0.1]).assign(num_violations_1000=math.nan)
-    [row] = side_by_side(folder(), table).to_dict("records")
+    [row] = beside(table).to_dict("records")
     assert math.isnan(row["posterior_worst_1000"])
 
 
 def test_a_seed_that_never_arrives_leaves_no_mean_time() -> None:
     table = cells([0.1, 0.1, 0.1])
     table.loc[0, "mean_steps_to_goal"] = math.nan
-    [row] = side_by_side(folder(), table).to_dict("records")
+    [row] = beside(table).to_dict("records")
     assert math.isnan(row["steps"])
 
 
 def test_steps_saved_stand_beside_the_papers() -> None:
     table = pd.concat([cells([0.0, 0.0], alpha=1.0), cells([0.1, 0.1])])
     table["mean_steps_to_goal"] = [15.0, 15.1, 13.0, 12.9]
-    row = side_by_side(folder(), table).set_index("alpha").loc[10.0]
+    row = beside(table).set_index("alpha").loc[10.0]
     assert row["saved_published"] == pytest.approx(2.1)  # 14.0 − 11.9, however one counts
     assert row["saved"] == pytest.approx(2.1)
     assert row["saved_agrees"]
@@ -112,7 +111,7 @@ def test_every_policy_that_knew_no_bound_stands_beside_the_first_experiment() ->
             cells([0.2, 0.2], source="scpo"),  # trained under a bound of its own
         ]
     )
-    found = side_by_side(folder(), table)
+    found = beside(table)
     assert list(found["series"]) == [
         "projected_at_deployment",
         "projected_at_deployment:soft_actor_critic",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -123,9 +124,9 @@ class AcceptSection(Section):
 class BaseTrainingSection(PPOSection):
     """How ``train-base`` makes a base policy: PPO from scratch, on a reward that shuns violations.
 
-    The entropy bonus keeps the policy wide: a base that always does the same leaves a policy
-    within a density ratio of it nothing to improve. The point robot has such a reward; another
-    environment is told by ``kwargs``.
+    Entropy keeps the policy wide: a base that always does the same leaves a policy within a
+    density ratio of it nothing to improve. ``entropy_target`` keeps it smooth, too. The point robot
+    has such a reward; another environment is told by ``kwargs``.
     """
 
     env_steps: Steps = 725_000
@@ -135,6 +136,11 @@ class BaseTrainingSection(PPOSection):
     num_epochs: Positive = 6
     num_envs: Positive = 64
     entropy_coeff: NonNegative = 0.03
+    entropy_target: Annotated[float, Number, Field(allow_inf_nan=False)] | None = None
+    """Of the squashed action, nats, held by a coefficient that adapts; instead of `entropy_coeff`,
+    which weighs the entropy before tanh and permits a bang-bang policy."""
+    entropy_lr: Rate = 3e-3
+    """Learning rate of the logarithm of that coefficient."""
     horizon: Horizon = 100
     """Steps of an episode of base training."""
     margin: Annotated[float, Number, Field(ge=0.0, lt=10.0)] = 0.05
@@ -147,3 +153,16 @@ class BaseTrainingSection(PPOSection):
     """Environment arguments beyond the study's own, in base training only."""
     accept: AcceptSection | None = None
     """Ends training at the first checkpoint that is good enough; without it the last is kept."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_entropy(cls, raw: Any) -> Any:
+        """A target leaves no weight of the entropy before tanh."""
+        if not isinstance(raw, Mapping) or raw.get("entropy_target") is None:
+            return raw
+        if raw.get("entropy_coeff", 0.0) != 0.0:
+            raise ValueError(
+                f"entropy_target = {raw['entropy_target']!r} and entropy_coeff = "
+                f"{raw['entropy_coeff']!r} are given: remove one"
+            )
+        return {**raw, "entropy_coeff": 0.0}

@@ -281,6 +281,7 @@ def _run(study: Study, settings: BaseTrainingSection) -> Run:
         warmup_env_steps=0,
         cut_after=training_cut(task),
     )
+    config.training(entropy_target=settings.entropy_target, entropy_lr=settings.entropy_lr)
     return TrainingRun(config)
 
 

@@ -18,10 +18,15 @@ from sport_ray.envs.making import make_environment
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.paths import exists, user_path
 from sport_ray.experiments.config.study import Study
-from sport_ray.experiments.config.training import AcceptSection, BaseTrainingSection
+from sport_ray.experiments.config.training import (
+    AcceptSection,
+    BaseTrainingSection,
+    SACBaseTrainingSection,
+)
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.stages.accept_base import Checkpoint, Run, train_until_accepted
 from sport_ray.experiments.stages.base_statistics import statistics_of
+from sport_ray.experiments.task_policies._soft_actor_critic import sac_config
 from sport_ray.experiments.task_policies._training import (
     Progress,
     Trained,
@@ -260,7 +265,7 @@ def train_base(
     return MadeBase(trained, statistics_of(study, base, settings.seed), checkpoints)
 
 
-def _run(study: Study, settings: BaseTrainingSection) -> Run:
+def _run(study: Study, settings: BaseTrainingSection | SACBaseTrainingSection) -> Run:
     """A training run of a base, not begun yet.
 
     The point robot's reward is +1 at the goal, −0.25 on violation, and a tenth of the progress in
@@ -269,17 +274,28 @@ def _run(study: Study, settings: BaseTrainingSection) -> Run:
     observations, actions = environment_sizes(study)
     spec = PolicySpec(observation_size=observations, action_size=actions, hidden=settings.hidden)
     spec.action_mapping.require_fits(study.environment.id, _spaces(study)[1])
-    network = GaussianNetwork(spec)
     task = study.task(settings.horizon, settings.seed)
     own = training_kwargs(task, reward="guided", margin=settings.margin)
+    env_kwargs, cut_after = {**own, **settings.kwargs}, training_cut(task)
+    if isinstance(settings, SACBaseTrainingSection):
+        return TrainingRun(
+            sac_config(
+                task,
+                settings,
+                "base_training",
+                spec=spec,
+                env_kwargs=env_kwargs,
+                cut_after=cut_after,
+            )
+        )
     config = ppo_config(
         task,
         settings,
-        env_kwargs={**own, **settings.kwargs},
+        env_kwargs=env_kwargs,
         base=None,
-        start=network,
+        start=GaussianNetwork(spec),
         warmup_env_steps=0,
-        cut_after=training_cut(task),
+        cut_after=cut_after,
     )
     config.training(entropy_target=settings.entropy_target, entropy_lr=settings.entropy_lr)
     return TrainingRun(config)

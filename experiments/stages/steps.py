@@ -80,7 +80,7 @@ def ensure_base(context: Context) -> BaseFile:
     Trained first if it is not there and the study says how; chosen first among several.
     """
     study, folder = context.study, context.folder
-    name = study.bases[0]
+    name = study.base
     if study.certificate.choose is not None:
         name = ensure_choice(context)
     missing = find_base(name, context.source) is None
@@ -96,7 +96,9 @@ def ensure_choice(context: Context) -> str:
     asked = study.certificate.choose
     assert asked is not None
     if not folder.choice.exists():
-        candidates = {name: load_base(study, name, context.source) for name in study.bases}
+        candidates = {
+            name: load_base(study, name, context.source) for name in study.base_candidates
+        }
         folder.claim(context.source)
         total = asked.num_scenarios * len(candidates)
         with (
@@ -198,8 +200,10 @@ def interrupted(
     context: Context, command: str, kept: str, error: KeyboardInterrupt | SystemExit
 ) -> Interrupted:
     """What to raise after Ctrl-C or SIGTERM in a command: what is kept, and how to resume."""
-    again = ["sport-ray", command, str(context.file), "--results", str(context.folder.root)]
-    again += ["--address", context.address] if context.address else []
+    again = context.again or ("sport-ray", command, str(context.file))
+    if context.again is None:
+        again += ("--results", str(context.folder.root))
+        again += ("--address", context.address) if context.address else ()
     asked = isinstance(error, KeyboardInterrupt)
     return Interrupted(
         f"{'interrupted' if asked else 'asked to end'}; {kept}. Resume with: {shlex.join(again)}",

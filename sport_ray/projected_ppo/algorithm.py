@@ -92,7 +92,7 @@ class ProjectedPPOConfig(PPOConfig):
         self.normalize_actions = False
         self.clip_actions = False
         self.gym_env_vectorize_mode = "vector_entry_point"
-        self.callbacks_on_sample_end = _log_violations
+        self.callbacks_on_sample_end = log_violations
 
     def training(
         self,
@@ -337,7 +337,8 @@ class ProjectedPPO(PPO):
         return found
 
 
-def _log_violations(*, env_runner: Any, metrics_logger: Any, **kwargs: Any) -> None:
+def log_violations(*, env_runner: Any, metrics_logger: Any, **kwargs: Any) -> None:
+    """RLlib's callback at the end of sampling: counts episodes with a violation."""
     violating = take_violations(env_runner.env)
     if violating is not None:
         metrics_logger.log_value(

@@ -184,9 +184,9 @@ class BaseSection(Section):
 class BaseTrainingSection(PPOSection, BaseSection):
     """How ``train-base`` makes a base policy: PPO from scratch, on a reward that shuns violations.
 
-    The entropy bonus keeps the policy wide: a base that always does the same leaves a policy
-    within a density ratio of it nothing to improve. The point robot has such a reward; another
-    environment is told by ``kwargs``.
+    Entropy keeps the policy wide: a base that always does the same leaves a policy within a
+    density ratio of it nothing to improve. ``entropy_target`` keeps it smooth, too. The point robot
+    has such a reward; another environment is told by ``kwargs``.
     """
 
     algorithm: Literal["ppo"] = "ppo"
@@ -198,6 +198,24 @@ class BaseTrainingSection(PPOSection, BaseSection):
     num_epochs: Positive = 6
     num_envs: Positive = 64
     entropy_coeff: NonNegative = 0.03
+    entropy_target: Annotated[float, Number, Field(allow_inf_nan=False)] | None = None
+    """Of the squashed action, nats, held by a coefficient that adapts; instead of `entropy_coeff`,
+    which weighs the entropy before tanh and permits a bang-bang policy."""
+    entropy_lr: Rate = 3e-3
+    """Learning rate of the logarithm of that coefficient."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_entropy(cls, raw: Any) -> Any:
+        """A target leaves no weight of the entropy before tanh."""
+        if not isinstance(raw, Mapping) or raw.get("entropy_target") is None:
+            return raw
+        if raw.get("entropy_coeff", 0.0) != 0.0:
+            raise ValueError(
+                f"entropy_target = {raw['entropy_target']!r} and entropy_coeff = "
+                f"{raw['entropy_coeff']!r} are given: remove one"
+            )
+        return {**raw, "entropy_coeff": 0.0}
 
 
 class SACBaseTrainingSection(SACSection, BaseSection):

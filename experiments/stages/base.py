@@ -288,17 +288,17 @@ def _run(study: Study, settings: BaseTrainingSection | SACBaseTrainingSection) -
                 cut_after=cut_after,
             )
         )
-    return TrainingRun(
-        ppo_config(
-            task,
-            settings,
-            env_kwargs=env_kwargs,
-            base=None,
-            start=GaussianNetwork(spec),
-            warmup_env_steps=0,
-            cut_after=cut_after,
-        )
+    config = ppo_config(
+        task,
+        settings,
+        env_kwargs=env_kwargs,
+        base=None,
+        start=GaussianNetwork(spec),
+        warmup_env_steps=0,
+        cut_after=cut_after,
     )
+    config.training(entropy_target=settings.entropy_target, entropy_lr=settings.entropy_lr)
+    return TrainingRun(config)
 
 
 def _require_rule(study: Study, rule: AcceptSection) -> None:

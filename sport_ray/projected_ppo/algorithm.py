@@ -20,7 +20,7 @@ from sport_ray.constraints import (
     constraint_from_json,
 )
 from sport_ray.errors import UserError
-from sport_ray.families import Distribution
+from sport_ray.families import Distribution, Gaussian
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.network import GaussianNetwork, blank_network, widened
 from sport_ray.policies.store import load_policy, network_to_bytes
@@ -66,6 +66,8 @@ class ProjectedPPOConfig(PPOConfig):
         self.warmup_env_steps = 2_500
         self.cut_after: int | None = None
         self.ends_when_violated: str | None = None
+        self.entropy_target: float | None = None
+        self.entropy_lr = 3e-3
         # The paper's, where RLlib's PPO differs. A KL loss would drag the task policy to its
         # own projection.
         self.lr = 5e-5
@@ -107,6 +109,8 @@ class ProjectedPPOConfig(PPOConfig):
         warmup_env_steps: int = NotProvided,
         cut_after: int | None = NotProvided,
         ends_when_violated: str | None = NotProvided,
+        entropy_target: float | None = NotProvided,
+        entropy_lr: float = NotProvided,
         **kwargs: Any,
     ) -> Self:
         """Set the method's own parameters; the rest goes to ``PPOConfig.training``.
@@ -127,6 +131,9 @@ class ProjectedPPOConfig(PPOConfig):
             ends_when_violated: a property's formula, such as "(!hazard) U goal", over the
                 environment's signals: an episode ends with the step that makes its violation
                 final. None: it goes on.
+            entropy_target: of the squashed action, nats, held by a coefficient that adapts,
+                instead of ``entropy_coeff``, which weighs the entropy before tanh.
+            entropy_lr: learning rate of the logarithm of that coefficient.
 
         Raises:
             UserError: α < 1, both ``alpha`` and ``constraint``, a base or a formula that cannot be
@@ -169,6 +176,10 @@ class ProjectedPPOConfig(PPOConfig):
                 parsed.compile()
                 ends_when_violated = parsed.formula
             self.ends_when_violated = ends_when_violated
+        if entropy_target is not NotProvided:
+            self.entropy_target = entropy_target
+        if entropy_lr is not NotProvided:
+            self.entropy_lr = entropy_lr
         return self
 
     def validate(self) -> None:
@@ -187,6 +198,7 @@ class ProjectedPPOConfig(PPOConfig):
         if self.constraint is None:
             raise UserError("no constraint: call .training(base=..., alpha=...)")
         self.constraint.require_family(self._family())
+        self._require_squashed()
         context = self._context()
         if isinstance(self.env, str):
             self.env_config = {"env_id": self.env, "kwargs": dict(self.env_config), **context}
@@ -211,6 +223,20 @@ class ProjectedPPOConfig(PPOConfig):
         if start is None or (self.base is None and not isinstance(self.constraint, Unconstrained)):
             raise UserError("no base policy: call .training(base=<network or folder>, alpha=...)")
         return start.spec.family
+
+    def _require_squashed(self) -> None:
+        """Refuse an entropy target without a tanh, or beside a weight of the entropy before it."""
+        if self.entropy_target is None:
+            return
+        if self.entropy_coeff:
+            raise UserError(
+                f"entropy_target = {self.entropy_target:g} and entropy_coeff = "
+                f"{self.entropy_coeff} are given: remove one"
+            )
+        if self._family() is not Gaussian or self._mapping().squash != "tanh":
+            raise UserError(
+                "entropy_target is about Gaussian actions squashed by tanh: remove it, or squash"
+            )
 
     def _mapping(self) -> ActionMapping:
         """What turns a sample into the environment's action."""

@@ -73,6 +73,16 @@ class TrainingSection(PPOSection):
     """First steps, in which only the value function learns."""
     gradient: Literal["paper", "through_projection"] = "paper"
     """Of the task policy's own density, as in the paper, or of the projected one's."""
+    train_on_after_violation: bool = False
+    """Whether an episode goes on once the property can never be satisfied any more."""
+
+
+class UnconstrainedTrainingSection(PPOSection):
+    """How task policies are trained without a constraint: free to go through a violation."""
+
+    train_on_after_violation: bool = True
+    """Whether an episode goes on once the property can never be satisfied any more; without this
+    section it does."""
 
 
 class TaskTraining(Section):
@@ -84,6 +94,7 @@ class TaskTraining(Section):
     ppo: PPOSection
     warmup_env_steps: int
     gradient: Literal["paper", "through_projection"]
+    train_on_after_violation: bool
 
 
 class AcceptSection(Section):

@@ -275,7 +275,7 @@ def _run(study: Study, settings: BaseTrainingSection | SACBaseTrainingSection) -
     spec = PolicySpec(observation_size=observations, action_size=actions, hidden=settings.hidden)
     spec.action_mapping.require_fits(study.environment.id, _spaces(study)[1])
     task = study.task(settings.horizon, settings.seed)
-    own = training_kwargs(task, reward="guided", margin=settings.margin)
+    own = training_kwargs(task, reward="guided", ends=True, margin=settings.margin)
     env_kwargs, cut_after = {**own, **settings.kwargs}, training_cut(task)
     if isinstance(settings, SACBaseTrainingSection):
         return TrainingRun(

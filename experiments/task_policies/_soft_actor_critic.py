@@ -21,6 +21,7 @@ def sac_config(
     spec: PolicySpec,
     env_kwargs: dict[str, Any],
     cut_after: int | None = None,
+    ends_when_violated: str | None = None,
 ) -> SoftActorCriticConfig:
     """A training from first weights; ``name`` is the section's, for mistakes in it."""
     require_copies(task.environment, task.resources, name, settings)
@@ -36,6 +37,7 @@ def sac_config(
             warmup_env_steps=settings.warmup_env_steps,
             updates_per_env_step=settings.updates_per_env_step,
             cut_after=cut_after,
+            ends_when_violated=ends_when_violated,
             actor_lr=settings.lr,
             critic_lr=settings.critic_lr,
             alpha_lr=settings.temperature_lr,

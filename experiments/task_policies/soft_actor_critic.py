@@ -28,6 +28,8 @@ class SoftActorCriticSection(SACSection):
     """Steps of an episode of training."""
     kwargs: Arguments = Field(default_factory=dict)
     """Environment arguments beyond the study's own, in its training only."""
+    train_on_after_violation: bool = True
+    """Whether an episode of training goes on after a violation."""
 
 
 class SoftActorCriticSource(TaskPolicySource):
@@ -48,6 +50,7 @@ class SoftActorCriticSource(TaskPolicySource):
 
         from sport_ray.experiments.task_policies._soft_actor_critic import sac_config
         from sport_ray.experiments.task_policies._training import (
+            ended_by,
             run_training,
             training_cut,
             training_kwargs,
@@ -56,7 +59,8 @@ class SoftActorCriticSource(TaskPolicySource):
         assert isinstance(settings, SoftActorCriticSection)
         # Episodes as long as its own section says; the cell's T is that of its evaluation.
         longer = replace(task, horizon=settings.horizon)
-        own = training_kwargs(longer, reward="task")
+        ends = not settings.train_on_after_violation
+        own = training_kwargs(longer, reward="task", ends=ends)
         config = sac_config(
             longer,
             settings,
@@ -64,5 +68,6 @@ class SoftActorCriticSource(TaskPolicySource):
             spec=base.spec,
             env_kwargs={**own, **settings.kwargs},
             cut_after=training_cut(longer),
+            ends_when_violated=ended_by(longer, ends),
         )
         return run_training(config, settings.env_steps)

@@ -29,6 +29,7 @@ from sport_ray.projected_ppo.environment import TrainingEnvironment, take_violat
 from sport_ray.projected_ppo.learner import ProjectedPPOLearner
 from sport_ray.projected_ppo.module import ProjectedPPOModule
 from sport_ray.projected_ppo.noise_runner import NoiseRunner
+from sport_ray.properties import parse_property
 
 Gradient = Literal["paper", "through_projection"]
 Sampling = Literal["arrays", "episodes"]
@@ -64,6 +65,7 @@ class ProjectedPPOConfig(PPOConfig):
         self.critic_lr = 3e-4
         self.warmup_env_steps = 2_500
         self.cut_after: int | None = None
+        self.ends_when_violated: str | None = None
         self.entropy_target: float | None = None
         self.entropy_lr = 3e-3
         # The paper's, where RLlib's PPO differs. A KL loss would drag the task policy to its
@@ -106,6 +108,7 @@ class ProjectedPPOConfig(PPOConfig):
         critic_lr: float = NotProvided,
         warmup_env_steps: int = NotProvided,
         cut_after: int | None = NotProvided,
+        ends_when_violated: str | None = NotProvided,
         entropy_target: float | None = NotProvided,
         entropy_lr: float = NotProvided,
         **kwargs: Any,
@@ -125,12 +128,16 @@ class ProjectedPPOConfig(PPOConfig):
             critic_lr: learning rate of the critic.
             warmup_env_steps: steps during which only the critic learns.
             cut_after: steps after which episodes are cut without the environment's knowledge.
+            ends_when_violated: a property's formula, such as "(!hazard) U goal", over the
+                environment's signals: an episode ends with the step that makes its violation
+                final. None: it goes on.
             entropy_target: of the squashed action, nats, held by a coefficient that adapts,
                 instead of ``entropy_coeff``, which weighs the entropy before tanh.
             entropy_lr: learning rate of the logarithm of that coefficient.
 
         Raises:
-            UserError: α < 1, both ``alpha`` and ``constraint``, or a base that cannot be read.
+            UserError: α < 1, both ``alpha`` and ``constraint``, a base or a formula that cannot be
+                read.
         """
         super().training(**kwargs)
         if alpha is not NotProvided and constraint is not NotProvided:
@@ -163,6 +170,12 @@ class ProjectedPPOConfig(PPOConfig):
             self.warmup_env_steps = warmup_env_steps
         if cut_after is not NotProvided:
             self.cut_after = cut_after
+        if ends_when_violated is not NotProvided:
+            if ends_when_violated is not None:
+                parsed = parse_property(ends_when_violated)
+                parsed.compile()
+                ends_when_violated = parsed.formula
+            self.ends_when_violated = ends_when_violated
         if entropy_target is not NotProvided:
             self.entropy_target = entropy_target
         if entropy_lr is not NotProvided:
@@ -238,6 +251,7 @@ class ProjectedPPOConfig(PPOConfig):
             **self._mapping().to_json(),
             "constraint": self.constraint.to_json(),
             "cut_after": self.cut_after,
+            "ends_when_violated": self.ends_when_violated,
         }
 
     def _start(self) -> GaussianNetwork:

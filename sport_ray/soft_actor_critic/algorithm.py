@@ -48,6 +48,7 @@ class SoftActorCriticConfig(SACConfig):
         self.updates_per_env_step = 1.0
         self.warmup_env_steps = 1_500
         self.cut_after: int | None = None
+        self.ends_when_violated: str | None = None
         self.actor_lr = 3e-4
         self.critic_lr = 1e-3
         self.alpha_lr = 1e-3
@@ -79,6 +80,7 @@ class SoftActorCriticConfig(SACConfig):
         updates_per_env_step: float = NotProvided,
         warmup_env_steps: int = NotProvided,
         cut_after: int | None = NotProvided,
+        ends_when_violated: str | None = NotProvided,
         **kwargs: Any,
     ) -> Self:
         """Set what RLlib's SAC does not have; the rest goes to ``SACConfig.training``.
@@ -90,6 +92,7 @@ class SoftActorCriticConfig(SACConfig):
             updates_per_env_step: gradients of every network per environment step.
             warmup_env_steps: first steps, whose actions are uniform, and in which nothing learns.
             cut_after: steps after which episodes are cut without the environment's knowledge.
+            ends_when_violated: see ``ProjectedPPOConfig.training``.
         """
         super().training(**kwargs)
         for name, value in (
@@ -98,6 +101,7 @@ class SoftActorCriticConfig(SACConfig):
             ("updates_per_env_step", updates_per_env_step),
             ("warmup_env_steps", warmup_env_steps),
             ("cut_after", cut_after),
+            ("ends_when_violated", ends_when_violated),
         ):
             if value is not NotProvided:
                 setattr(self, name, value)
@@ -118,7 +122,11 @@ class SoftActorCriticConfig(SACConfig):
                 f"soft actor-critic holds the entropy of a tanh-squashed action, and squash is "
                 f"{self.spec.squash!r}: train with algorithm: ppo"
             )
-        context = {**self.spec.action_mapping.to_json(), "cut_after": self.cut_after}
+        context = {
+            **self.spec.action_mapping.to_json(),
+            "cut_after": self.cut_after,
+            "ends_when_violated": self.ends_when_violated,
+        }
         if isinstance(self.env, str):
             self.env_config = {"env_id": self.env, "kwargs": dict(self.env_config), **context}
             self.env = TrainingEnvironment

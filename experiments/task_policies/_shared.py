@@ -6,7 +6,6 @@ took. Whoever comes first trains; one that cannot be read, or is of something el
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,17 +69,10 @@ def made_once(root: Path, identity: dict[str, Any], train: Callable[[], Trained]
     kept = _kept(place, identity)
     if kept is not None:
         return kept
-    trained = train()
-    known = {name: _or_none(value) for name, value in trained.metrics.items()}
-    made = trained._replace(metrics=known)
+    made = train()
     took = {"env_steps": made.env_steps, "seconds": made.seconds, "metrics": made.metrics}
     save_task_policy(place, made.policy, {"identity": identity, "training": took})
     return made
-
-
-def _or_none(value: float | None) -> float | None:
-    """JSON has no NaN; in a record both mean that nothing is known."""
-    return None if value is None or math.isnan(value) else value
 
 
 def _kept(place: Path, identity: dict[str, Any]) -> Trained | None:

@@ -145,7 +145,7 @@ def plain_tuner(path: Path) -> None:
         algorithm = ppo_config(
             task,
             content.training,
-            env_kwargs=training_kwargs(task, reward="task"),
+            env_kwargs=training_kwargs(task, reward="task", ends=False),
             base=base,
             start=base,
             warmup_env_steps=0,

@@ -91,12 +91,16 @@ def train_base_command(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the policy (default: RESULTS/base).")
     ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Instead of base_training.seed.", min=0)
+    ] = None,
     results: Results = None,
     address: Address = None,
 ) -> None:
-    """Train a base policy with PPO and save it without pickle (safetensors + JSON).
+    """Train a base policy and save it without pickle (safetensors + JSON).
 
-    The study's section base_training holds the hyper-parameters and the seed. The policy that
+    The study's section base_training holds the algorithm (PPO or soft actor-critic), its
+    parameters, the seed, and the rule, if there is one, by which training ends. The policy that
     ships with the package was made this way: experiments/bases/*/policy.json has the command.
     """
     context = _context("train-base", study_path, results, address)
@@ -104,7 +108,7 @@ def train_base_command(
 
     if context.study.bases is not None and out is None:
         raise UserError("the study has several bases: say with --out which folder is trained")
-    train_base(context, out)
+    train_base(context, out, seed)
 
 
 @app.command()

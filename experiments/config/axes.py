@@ -22,7 +22,7 @@ from sport_ray.experiments.config.base import real, whole
 from sport_ray.experiments.config.mistakes import did_you_mean, reason, require_different, shown
 from sport_ray.experiments.config.training import PPOSection, TrainingSection
 
-Value = float | int | str
+Value = bool | float | int | str
 Point = tuple[tuple[str, Value], ...]
 """Values by name, sorted by name; empty where nothing is varied."""
 KINDS = ("uniform", "loguniform", "randint", "lograndint")
@@ -76,9 +76,12 @@ def _checked_value(name: str, value: Any) -> Value:
     """A value as the section holds it."""
     field = TrainingSection.model_fields[name]
     try:
-        return TypeAdapter(Annotated[field.annotation, field]).validate_python(value)  # type: ignore
+        adapter = TypeAdapter(Annotated[field.annotation, field])  # type: ignore
+        # Strict where no validator of ours stands before: 'no' is no truth value, nor is 0.
+        found: Value = adapter.validate_python(value, strict=field.annotation is bool)
     except ValidationError as error:
         raise ValueError(f"{name} = {shown(value)}: {reason(error)}") from None
+    return found
 
 
 def _checked_range(name: str, kind: str, ends: Any) -> list[Value]:

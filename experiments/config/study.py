@@ -35,7 +35,12 @@ from sport_ray.experiments.config.sections import (
 )
 from sport_ray.experiments.config.study_file import read_study_file
 from sport_ray.experiments.config.task_policies import checked_sources, settled_sources
-from sport_ray.experiments.config.training import BaseTrainingSection, PPOSection, TrainingSection
+from sport_ray.experiments.config.training import (
+    AnyBaseTraining,
+    PPOSection,
+    TrainingSection,
+    UnconstrainedTrainingSection,
+)
 from sport_ray.experiments.config.tuning import TuningSection
 from sport_ray.experiments.task_policies import SOURCES
 from sport_ray.experiments.task_policies.task import Task
@@ -74,7 +79,7 @@ class Study(Section):
     and what they have in common on one page."""
     base_arguments: Keywords = Field(default_factory=dict)
     """Keyword arguments of a base that is a sampler of yours, `module:name`."""
-    base_training: BaseTrainingSection | None = None
+    base_training: AnyBaseTraining | None = None
     """How the base is trained where there is none yet."""
     certificate: CertificateSection = CertificateSection()
     """How the base is certified."""
@@ -85,7 +90,7 @@ class Study(Section):
     can."""
     training: TrainingSection = TrainingSection()
     """How task policies are trained under the constraint."""
-    unconstrained_training: PPOSection | None = None
+    unconstrained_training: UnconstrainedTrainingSection | None = None
     """How they are trained without one, where that differs from `training`."""
     evaluation: EvaluationSection = EvaluationSection()
     """How every cell's policy is evaluated."""

@@ -19,6 +19,7 @@ from sport_ray.experiments.config.task_policies import require_sources
 from sport_ray.experiments.config.training import BaseTrainingSection
 from sport_ray.experiments.results.disk import DiskFull, is_disk_full, no_room, require_space
 from sport_ray.experiments.results.ledger import Ledger, sweep_ledger
+from sport_ray.experiments.stages.accept_base import Checkpoint
 from sport_ray.experiments.stages.base import (
     find_base,
     install_base,
@@ -27,6 +28,7 @@ from sport_ray.experiments.stages.base import (
     save_base,
     train_base,
 )
+from sport_ray.experiments.stages.base_statistics import described
 from sport_ray.experiments.stages.certify import base_plan, certify, load_matching
 from sport_ray.experiments.stages.choose import choose, load_choice
 from sport_ray.experiments.stages.context import Context, Interrupted
@@ -61,9 +63,14 @@ def make_base(context: Context, out: Path, command: str) -> str:
             advance(sampled - seen)
             seen = sampled
 
-        trained = train_base(context.study, progress)
-    digest = save_base(out, context.study, trained, command)
+        def tell(found: Checkpoint) -> None:
+            context.console.print(str(found), soft_wrap=True, highlight=False)
+
+        made = train_base(context.study, progress, tell)
+    digest = save_base(out, context.study, made, command)
     context.console.print(f"base policy {digest[:12]} written to {out}")
+    for line in described(made.statistics):
+        context.console.print(escape(line), soft_wrap=True, highlight=False)
     return digest
 
 

@@ -23,11 +23,14 @@ from sport_ray.projected_ppo import (
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 from sport_ray.samplers import BaseFile
 from sport_ray.selection import Selector, TaskPolicy
+from sport_ray.soft_actor_critic import SoftActorCritic, SoftActorCriticConfig
 
 if TYPE_CHECKING:
     from sport_ray.experiments.task_policies.task import Task
 
 Progress = Callable[[int, dict[str, Any]], None]
+ROBOTS_OWN = "(!hazard) U goal"
+"""The property, in canonical form, of which the point robot's simulator knows itself."""
 
 
 class Trained(NamedTuple):
@@ -49,9 +52,11 @@ def ppo_config(
     warmup_env_steps: int,
     gradient: Gradient = "paper",
     cut_after: int | None = None,
+    ends_when_violated: str | None = None,
 ) -> ProjectedPPOConfig:
     """The algorithm's configuration for a section of a study; start: where training begins."""
     config = ProjectedPPOConfig().training(base=base, task=start, gradient=gradient)
+    config.training(ends_when_violated=ends_when_violated)
     _configure(config, task, settings, env_kwargs, warmup_env_steps, cut_after)
     return config
 
@@ -61,8 +66,9 @@ def index_config(
 ) -> IndexPPOConfig:
     """The configuration of a selector's training, among candidates of the base."""
     config = IndexPPOConfig().choosing(base, candidates=candidates)
-    config.training(gradient=settings.gradient)
-    kwargs, warmup = training_kwargs(task, reward="task"), settings.warmup_env_steps
+    ends = not settings.train_on_after_violation
+    config.training(gradient=settings.gradient, ends_when_violated=ended_by(task, ends))
+    kwargs, warmup = training_kwargs(task, reward="task", ends=ends), settings.warmup_env_steps
     _configure(config, task, settings.ppo, kwargs, warmup, training_cut(task))
     config.learners(num_gpus_per_learner=task.resources.gpus_per_cell)
     return config
@@ -110,8 +116,8 @@ def _configure(
 class TrainingRun:
     """A training run that goes on in portions, so that it can be looked at in between."""
 
-    def __init__(self, config: ProjectedPPOConfig) -> None:
-        self.algorithm: ProjectedPPO = config.build_algo()
+    def __init__(self, config: ProjectedPPOConfig | SoftActorCriticConfig) -> None:
+        self.algorithm: ProjectedPPO | SoftActorCritic = config.build_algo()
         self._base = self.algorithm.base_fingerprint()
         self.env_steps = 0
         self.result: dict[str, Any] = {}
@@ -159,7 +165,9 @@ def require_finite(weights: Iterable[torch.Tensor]) -> None:
 
 
 def run_training(
-    config: ProjectedPPOConfig, env_steps: int, progress: Progress | None = None
+    config: ProjectedPPOConfig | SoftActorCriticConfig,
+    env_steps: int,
+    progress: Progress | None = None,
 ) -> Trained:
     """Train until ``env_steps`` steps are sampled; the task policy as it is then.
 
@@ -174,12 +182,13 @@ def run_training(
         policy: TaskPolicy = run.selector() if over_index else run.policy()
     finally:
         run.stop()
-    return Trained(policy, run.env_steps, time.monotonic() - started, _summary(run.result))
+    return Trained(policy, run.env_steps, time.monotonic() - started, summary(run.result))
 
 
-def _summary(result: dict[str, Any]) -> dict[str, float | int | None]:
+def summary(result: dict[str, Any]) -> dict[str, float | int | None]:
     """The last iteration's few numbers that a record keeps."""
-    return recorded({**result["env_runners"], **result["learners"]["default_policy"]})
+    learned = result.get("learners", {}).get("default_policy", {})  # nothing in a warm-up alone
+    return recorded({**result["env_runners"], **learned})
 
 
 def recorded(result: Mapping[str, Any]) -> dict[str, float | int | None]:
@@ -202,34 +211,40 @@ def recorded(result: Mapping[str, Any]) -> dict[str, float | int | None]:
 def train_task_policy(task: Task, settings: TaskTraining, base: GaussianNetwork) -> Trained:
     """The task policy by PPO, from the base and on the task's reward.
 
-    An episode goes on after a violation, as in the paper: the task reward knows nothing of the
-    hazard, and ending there would teach the policy to run into it.
+    Under a constraint an episode ends once the property is violated for good, as in the paper's
+    sweeps. The task reward knows nothing of the hazard, but ending there forfeits what was still to
+    come, on the point robot progress and the +1 at the goal: a penalty. Where rewards to come are
+    negative it would be a reward, and ``train_on_after_violation`` belongs on.
     """
     return run_training(task_config(task, settings, base), settings.ppo.env_steps)
 
 
 def task_config(task: Task, settings: TaskTraining, base: GaussianNetwork) -> ProjectedPPOConfig:
     """The configuration of a task policy's training, from the base and on the task's reward."""
+    ends = not settings.train_on_after_violation
     found: ProjectedPPOConfig = ppo_config(
         task,
         settings.ppo,
-        env_kwargs=training_kwargs(task, reward="task"),
+        env_kwargs=training_kwargs(task, reward="task", ends=ends),
         base=base,
         start=base,
         warmup_env_steps=settings.warmup_env_steps,
         gradient=settings.gradient,
         cut_after=training_cut(task),
+        ends_when_violated=ended_by(task, ends),
     ).learners(num_gpus_per_learner=task.resources.gpus_per_cell)
     return found
 
 
-def training_kwargs(task: Task, reward: str, margin: float = 0.0) -> dict[str, Any]:
+def training_kwargs(task: Task, reward: str, *, ends: bool, margin: float = 0.0) -> dict[str, Any]:
     """Environment arguments of a training run, beyond the task's own.
 
     ``reward`` and ``margin`` are the point robot's; any other environment has one reward, which
     its arguments may change, and is made for the certificate's T_max as everywhere else: episodes
     of ``horizon`` steps are cut from outside (:func:`training_cut`). The robot's horizon only ends
-    its episodes, so it is given.
+    its episodes, so it is given. So is whether the hazard ``ends`` them, where the property is the
+    robot's own; any other is looked at from outside (:func:`ended_by`). A base's reward is about
+    the hazard, whatever the property.
     """
     if task.environment.id != POINT_REACH_AVOID:
         longest = max(task.max_horizon, task.horizon)
@@ -237,9 +252,18 @@ def training_kwargs(task: Task, reward: str, margin: float = 0.0) -> dict[str, A
     return {
         "horizon": task.horizon,
         "reward": reward,
-        "end_on_violation": reward != "task",
+        "end_on_violation": ends and (reward != "task" or task.property == ROBOTS_OWN),
         "margin": margin,
     }
+
+
+def ended_by(task: Task, ends: bool) -> str | None:
+    """The property whose final violation ``ends`` an episode from outside; None for none.
+
+    The robot's own it sees to itself, to the same numbers, in its simulator.
+    """
+    native = task.environment.id == POINT_REACH_AVOID and task.property == ROBOTS_OWN
+    return task.property if ends and not native else None
 
 
 def training_cut(task: Task) -> int | None:

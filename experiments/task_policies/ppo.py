@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sport_ray.constraints import Unconstrained
 from sport_ray.experiments.config.axes import Point, with_values
 from sport_ray.experiments.config.base import Section
-from sport_ray.experiments.config.training import PPOSection, TaskTraining, TrainingSection
+from sport_ray.experiments.config.training import (
+    PPOSection,
+    TaskTraining,
+    TrainingSection,
+    UnconstrainedTrainingSection,
+)
 from sport_ray.experiments.task_policies.source import NoSettings, StudySections, TaskPolicySource
 
 if TYPE_CHECKING:
@@ -32,6 +37,10 @@ class PPOSource(TaskPolicySource):
         """The section with its parameters, where that is not ``training``."""
         return None
 
+    def trains_on(self, study: StudySections, shared: TrainingSection) -> bool:
+        """Whether its episodes go on after a violation; shared: ``training`` at the point."""
+        return shared.train_on_after_violation
+
     def settings_in(self, study: StudySections, point: Point) -> TaskTraining:
         """Its section with the point's values; the warm-up of ``training`` in any case."""
         own = self.own_section(study)
@@ -40,12 +49,17 @@ class PPOSource(TaskPolicySource):
             ppo=with_values(own, point) if own else shared,
             warmup_env_steps=shared.warmup_env_steps,
             gradient=shared.gradient,
+            train_on_after_violation=self.trains_on(study, shared),
         )
 
     def cell_identity(self, study: StudySections, point: Point) -> dict[str, Any]:
-        """The section, and the warm-up, which not every section holds."""
+        """The section, and what not every section holds, or not for this source."""
         found = self.settings_in(study, point)
-        return {**found.ppo.model_dump(mode="json"), "warmup_env_steps": found.warmup_env_steps}
+        return {
+            **found.ppo.model_dump(mode="json"),
+            "warmup_env_steps": found.warmup_env_steps,
+            "train_on_after_violation": found.train_on_after_violation,
+        }
 
     def configuration(
         self, task: Task, settings: Section, base: GaussianNetwork
@@ -110,3 +124,8 @@ class UnconstrainedSource(PPOSource):
     def own_section(self, study: StudySections) -> PPOSection | None:
         """``unconstrained_training``, where the study has it."""
         return study.unconstrained_training
+
+    def trains_on(self, study: StudySections, shared: TrainingSection) -> bool:
+        """As its own section says; without one they go on, whatever ``training`` says."""
+        own = study.unconstrained_training or UnconstrainedTrainingSection()
+        return own.train_on_after_violation

@@ -20,7 +20,10 @@ if TYPE_CHECKING:  # torch takes seconds: a mistake in a study is told before
 
     from sport_ray.certificates import Certificate
     from sport_ray.experiments.config.axes import Point
-    from sport_ray.experiments.config.training import PPOSection, TrainingSection
+    from sport_ray.experiments.config.training import (
+        TrainingSection,
+        UnconstrainedTrainingSection,
+    )
     from sport_ray.experiments.config.tuning import TuningSection
     from sport_ray.experiments.task_policies._training import Trained
     from sport_ray.experiments.task_policies.task import Task
@@ -84,7 +87,7 @@ class StudySections(Protocol):
     @property
     def training(self) -> TrainingSection: ...
     @property
-    def unconstrained_training(self) -> PPOSection | None: ...
+    def unconstrained_training(self) -> UnconstrainedTrainingSection | None: ...
     @property
     def tuning(self) -> TuningSection | None: ...
     @property

@@ -34,6 +34,17 @@ def creator_of(spec: EnvSpec) -> Any:
     return load_env_creator(entry) if isinstance(entry, str) else entry
 
 
+def vector_creator(env_id: str) -> Any:
+    """The class or function that makes an author's own vector environment; None without one.
+
+    Raises:
+        gymnasium.error.Error, ImportError: as :func:`environment_spec`; an entry point that is not
+            there.
+    """
+    entry = environment_spec(env_id).vector_entry_point
+    return load_env_creator(entry) if isinstance(entry, str) else entry
+
+
 def horizon_arguments(env_id: str, horizon: int) -> dict[str, Any]:
     """What to give ``gymnasium.make`` so that episodes of ``env_id`` can last ``horizon`` steps.
 

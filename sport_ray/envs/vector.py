@@ -107,6 +107,10 @@ class PointReachAvoidVectorEnv(VectorEnv[NDArray[np.float64], NDArray[np.float64
         infos = self._infos(signals, np.ones(self.num_envs, dtype=np.bool_))
         return obs, reward, terminated, truncated, infos
 
+    def end(self, mask: NDArray[np.bool_]) -> None:
+        """Take the episodes of copies (n,) as ended: their next step only resets them."""
+        self._ended = self._ended | mask
+
     # gymnasium.VectorEnv types render by a variable of its own, which no subclass can fill.
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:  # type: ignore[override]
         """One picture per environment; None without ``render_mode="rgb_array"``."""

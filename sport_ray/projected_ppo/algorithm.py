@@ -20,7 +20,7 @@ from sport_ray.constraints import (
     constraint_from_json,
 )
 from sport_ray.errors import UserError
-from sport_ray.families import Distribution
+from sport_ray.families import Distribution, Gaussian
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.network import GaussianNetwork, blank_network, widened
 from sport_ray.policies.store import load_policy, network_to_bytes
@@ -29,6 +29,7 @@ from sport_ray.projected_ppo.environment import TrainingEnvironment, take_violat
 from sport_ray.projected_ppo.learner import ProjectedPPOLearner
 from sport_ray.projected_ppo.module import ProjectedPPOModule
 from sport_ray.projected_ppo.noise_runner import NoiseRunner
+from sport_ray.properties import parse_property
 
 Gradient = Literal["paper", "through_projection"]
 Sampling = Literal["arrays", "episodes"]
@@ -64,6 +65,9 @@ class ProjectedPPOConfig(PPOConfig):
         self.critic_lr = 3e-4
         self.warmup_env_steps = 2_500
         self.cut_after: int | None = None
+        self.ends_when_violated: str | None = None
+        self.entropy_target: float | None = None
+        self.entropy_lr = 3e-3
         # The paper's, where RLlib's PPO differs. A KL loss would drag the task policy to its
         # own projection.
         self.lr = 5e-5
@@ -90,7 +94,7 @@ class ProjectedPPOConfig(PPOConfig):
         self.normalize_actions = False
         self.clip_actions = False
         self.gym_env_vectorize_mode = "vector_entry_point"
-        self.callbacks_on_sample_end = _log_violations
+        self.callbacks_on_sample_end = log_violations
 
     def training(
         self,
@@ -104,6 +108,9 @@ class ProjectedPPOConfig(PPOConfig):
         critic_lr: float = NotProvided,
         warmup_env_steps: int = NotProvided,
         cut_after: int | None = NotProvided,
+        ends_when_violated: str | None = NotProvided,
+        entropy_target: float | None = NotProvided,
+        entropy_lr: float = NotProvided,
         **kwargs: Any,
     ) -> Self:
         """Set the method's own parameters; the rest goes to ``PPOConfig.training``.
@@ -121,9 +128,16 @@ class ProjectedPPOConfig(PPOConfig):
             critic_lr: learning rate of the critic.
             warmup_env_steps: steps during which only the critic learns.
             cut_after: steps after which episodes are cut without the environment's knowledge.
+            ends_when_violated: a property's formula, such as "(!hazard) U goal", over the
+                environment's signals: an episode ends with the step that makes its violation
+                final. None: it goes on.
+            entropy_target: of the squashed action, nats, held by a coefficient that adapts,
+                instead of ``entropy_coeff``, which weighs the entropy before tanh.
+            entropy_lr: learning rate of the logarithm of that coefficient.
 
         Raises:
-            UserError: α < 1, both ``alpha`` and ``constraint``, or a base that cannot be read.
+            UserError: α < 1, both ``alpha`` and ``constraint``, a base or a formula that cannot be
+                read.
         """
         super().training(**kwargs)
         if alpha is not NotProvided and constraint is not NotProvided:
@@ -156,6 +170,16 @@ class ProjectedPPOConfig(PPOConfig):
             self.warmup_env_steps = warmup_env_steps
         if cut_after is not NotProvided:
             self.cut_after = cut_after
+        if ends_when_violated is not NotProvided:
+            if ends_when_violated is not None:
+                parsed = parse_property(ends_when_violated)
+                parsed.compile()
+                ends_when_violated = parsed.formula
+            self.ends_when_violated = ends_when_violated
+        if entropy_target is not NotProvided:
+            self.entropy_target = entropy_target
+        if entropy_lr is not NotProvided:
+            self.entropy_lr = entropy_lr
         return self
 
     def validate(self) -> None:
@@ -174,6 +198,7 @@ class ProjectedPPOConfig(PPOConfig):
         if self.constraint is None:
             raise UserError("no constraint: call .training(base=..., alpha=...)")
         self.constraint.require_family(self._family())
+        self._require_squashed()
         context = self._context()
         if isinstance(self.env, str):
             self.env_config = {"env_id": self.env, "kwargs": dict(self.env_config), **context}
@@ -199,6 +224,20 @@ class ProjectedPPOConfig(PPOConfig):
             raise UserError("no base policy: call .training(base=<network or folder>, alpha=...)")
         return start.spec.family
 
+    def _require_squashed(self) -> None:
+        """Refuse an entropy target without a tanh, or beside a weight of the entropy before it."""
+        if self.entropy_target is None:
+            return
+        if self.entropy_coeff:
+            raise UserError(
+                f"entropy_target = {self.entropy_target:g} and entropy_coeff = "
+                f"{self.entropy_coeff} are given: remove one"
+            )
+        if self._family() is not Gaussian or self._mapping().squash != "tanh":
+            raise UserError(
+                "entropy_target is about Gaussian actions squashed by tanh: remove it, or squash"
+            )
+
     def _mapping(self) -> ActionMapping:
         """What turns a sample into the environment's action."""
         start = self.task or self.base
@@ -212,6 +251,7 @@ class ProjectedPPOConfig(PPOConfig):
             **self._mapping().to_json(),
             "constraint": self.constraint.to_json(),
             "cut_after": self.cut_after,
+            "ends_when_violated": self.ends_when_violated,
         }
 
     def _start(self) -> GaussianNetwork:
@@ -311,7 +351,8 @@ class ProjectedPPO(PPO):
         return found
 
 
-def _log_violations(*, env_runner: Any, metrics_logger: Any, **kwargs: Any) -> None:
+def log_violations(*, env_runner: Any, metrics_logger: Any, **kwargs: Any) -> None:
+    """RLlib's callback at the end of sampling: counts episodes with a violation."""
     violating = take_violations(env_runner.env)
     if violating is not None:
         metrics_logger.log_value(

@@ -14,15 +14,17 @@ from gymnasium.wrappers import TimeLimit
 from sport_ray.constraints import constraint_from_json
 from sport_ray.envs.faults import telling_what_failed
 from sport_ray.envs.making import (
-    environment_spec,
     made_with,
     make_copies,
+    vector_creator,
 )
 from sport_ray.envs.squash import MappedActions, MappedVectorActions
+from sport_ray.envs.stepping import Stepping
 from sport_ray.envs.vector_stepping import VectorStepping
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.projected_ppo.budget_environment import BudgetVectorEnv
 from sport_ray.projected_ppo.candidate_environment import CandidateVectorEnv
+from sport_ray.projected_ppo.ending import EndsWhenViolated, VectorEndsWhenViolated
 from sport_ray.samplers import sampler_of
 from sport_ray.tensors.registry import is_tensor_environment
 
@@ -97,9 +99,10 @@ class TrainingEnvironment:
     A class because RLlib takes either that or a name in Tune's registry. The context holds
     ``env_id`` (a gymnasium id), ``kwargs`` (its arguments), the action mapping (``squash`` and,
     where there are bounds, ``action_low`` and ``action_high``), ``cut_after`` (steps after which
-    an episode is cut without the environment's knowledge; None for never), where an action is to
-    be the index of a candidate ``candidates`` (``base``, a ``BaseFile``, and ``count``) and, where
-    RLlib wants a vector environment, ``num_envs``.
+    an episode is cut without the environment's knowledge; None for never), ``ends_when_violated``
+    (the formula of a property: an episode ends with the step that makes its violation final; None
+    for never), where an action is to be the index of a candidate ``candidates`` (``base``, a
+    ``BaseFile``, and ``count``) and, where RLlib wants a vector environment, ``num_envs``.
 
     The sample is what the distribution, the learner and every density ratio know; it is mapped on
     its way into the environment, and meets it through the same layer as scenarios do.
@@ -109,7 +112,7 @@ class TrainingEnvironment:
         """A vector environment when RLlib asks for ``num_envs``, else a single one."""
         env_id, mapping = context["env_id"], ActionMapping.from_json(context)
         if "num_envs" not in context:
-            single = _cut(made_with(env_id, context["kwargs"]), context.get("cut_after"))
+            single = _ended(made_with(env_id, context["kwargs"]), context)
             mapping.require_fits(env_id, single.action_space)
             return single if mapping.squash == "none" else MappedActions(single, mapping)
         vector: AnyVectorEnv = VectorStepping(_vector(context), env_id)
@@ -129,18 +132,20 @@ def _vector(context: Mapping[str, Any]) -> AnyVectorEnv:
     """The author's own vector environment, or copies of the single one.
 
     Copies, too, where episodes are cut: only they can be cut without being told, they and the
-    slots of a tensor environment.
+    slots of a tensor environment. Where episodes end by the property an author's own vector
+    environment serves if it has a method ``end`` (see ``VectorEndsWhenViolated``).
     """
     env_id, kwargs, count = context["env_id"], dict(context["kwargs"]), context["num_envs"]
-    cut_after = context.get("cut_after")
+    cut_after, formula = context.get("cut_after"), context.get("ends_when_violated")
     with telling_what_failed(env_id):
-        native = environment_spec(env_id).vector_entry_point is not None
+        native = vector_creator(env_id)
         in_tensors = is_tensor_environment(env_id)
+    unendable = formula is not None and not callable(getattr(native, "end", None))
     if in_tensors:
         kwargs["cut_after"] = cut_after
-    elif not native or cut_after is not None:
+    elif native is None or cut_after is not None or unendable:
         copies = make_copies(env_id, kwargs, count)
-        return SyncVectorEnv([partial(_cut, one, cut_after, CostAlone) for one in copies])
+        return SyncVectorEnv([partial(_ended, one, context, CostAlone) for one in copies])
     if "horizon" in kwargs:
         kwargs.pop("max_episode_steps", None)  # a TimeLimit's; it keeps its horizon itself
     with telling_what_failed(env_id):
@@ -152,17 +157,20 @@ def _vector(context: Mapping[str, Any]) -> AnyVectorEnv:
         raise ValueError(
             f"{env_id} resets by {mode}; RLlib is right only with AutoresetMode.NEXT_STEP"
         )
-    return vector
+    return vector if formula is None else VectorEndsWhenViolated(vector, formula, env_id)
 
 
-def _cut(
-    env: gym.Env[Any, Any],
-    cut_after: int | None,
+def _ended(
+    made: Stepping,
+    context: Mapping[str, Any],
     *around: Callable[[gym.Env[Any, Any]], gym.Env[Any, Any]],
 ) -> gym.Env[Any, Any]:
-    """Truncate from outside: the environment sees the limit that it was made with, not this one."""
-    if cut_after is not None:
+    """Truncate and end from outside: the environment sees the limit that it was made with alone."""
+    env: gym.Env[Any, Any] = made
+    if (cut_after := context.get("cut_after")) is not None:
         env = TimeLimit(env, cut_after)
+    if (formula := context.get("ends_when_violated")) is not None:
+        env = EndsWhenViolated(env, formula, made.fault)
     for wrap in around:
         env = wrap(env)
     return env

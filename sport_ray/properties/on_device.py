@@ -6,13 +6,14 @@ and propositions; min, max and a finite automaton's table have the same results 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from sport_ray.properties.automaton import patterns
+from sport_ray.properties.monitor import automaton_over
 from sport_ray.properties.property import NEVER, Compiled, compiled
 from sport_ray.properties.robustness import node_values
 
@@ -103,3 +104,39 @@ def _robustness(built: Compiled, signals: Mapping[str, Tensor], lengths: Tensor)
     reversed_signals = {name: values.gather(0, reverse) for name, values in signals.items()}
     values = node_values(built.form, built.root, reversed_signals, torch)
     return values.gather(0, (lengths - 1)[None, :])[0]
+
+
+class DeviceMonitors:
+    """As ``properties.monitor.Monitors``, of n trajectories that all go on; nothing waits for it.
+
+    given: names of the columns of signals (n, K), float or all Booleans.
+
+    Raises:
+        UserError: as there.
+    """
+
+    def __init__(
+        self, formula: str, count: int, given: Sequence[str], who: str, device: torch.device
+    ) -> None:
+        automaton, self._columns = automaton_over(formula, given, who)
+        self._form, self._parts, self._start = automaton.form, automaton.parts, automaton.start
+        self._letters = torch.from_numpy(automaton.letters).to(device)
+        self._table = torch.from_numpy(automaton.table.astype("int64")).to(device)
+        self._bad = torch.from_numpy(automaton.bad).to(device)
+        self._now = torch.full((count,), automaton.start, dtype=torch.int64, device=device)
+
+    def begin(self, mask: Tensor, signals: Tensor) -> None:
+        """New trajectories where ``mask`` (n,), with the signals (n, K) of their first states."""
+        self._now.copy_(
+            torch.where(mask, self._table[self._start][self._letter(signals)], self._now)
+        )
+
+    def read(self, signals: Tensor) -> Tensor:
+        """Whether each is violated for good, (n,) bool, with its next state; free of NaN."""
+        self._now.copy_(self._table[self._now, self._letter(signals)])
+        return self._bad[self._now]
+
+    def _letter(self, signals: Tensor) -> Tensor:
+        values = signals * 2.0 - 1.0 if signals.dtype == torch.bool else signals
+        named = {name: values[:, column].contiguous() for name, column in self._columns.items()}
+        return torch.searchsorted(self._letters, patterns(self._form, self._parts, named, torch))

@@ -129,6 +129,10 @@ class TensorVectorEnv(VectorEnv[NDArray[np.float64], NDArray[np.float64], NDArra
         everyone = np.ones(self.num_envs, dtype=np.bool_)
         return self._seen.copy(), reward, terminated, truncated, self._infos(everyone)
 
+    def end(self, mask: NDArray[np.bool_]) -> None:
+        """Take the episodes of copies (n,) as ended: their next step only resets them."""
+        self._ended = self._ended | mask
+
     def go_on(self) -> None:
         """Let the next step be a step everywhere, also after an end."""
         self._ended = np.zeros(self.num_envs, dtype=np.bool_)

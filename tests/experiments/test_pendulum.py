@@ -40,7 +40,7 @@ def test_the_shipped_study_is_read_and_its_horizon_reaches_training():
     longest = study.certificate.max_horizon
     for horizon in (12, longest, longest + 5):
         task = study.task(horizon, 0)
-        made = training_kwargs(task, reward="task")
+        made = training_kwargs(task, reward="task", ends=True)
         assert made == {"max_episode_steps": max(longest, horizon)}
         assert training_cut(task) == (horizon if horizon < longest else None)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sport_ray.constraints import Constraint, constraint_from_json
 from sport_ray.envs.faults import EnvironmentFault
 from sport_ray.envs.layouts import robot_generator
+from sport_ray.envs.registration import ENV_ID
 from sport_ray.envs.settings import RobotSettings
 from sport_ray.envs.simulator import PointReachAvoidSimulator
 from sport_ray.envs.vector import PointReachAvoidVectorEnv
@@ -21,6 +22,7 @@ from sport_ray.policies.actions import ActionMapping
 from sport_ray.projected_ppo.cohort.budgets import Budgets
 from sport_ray.projected_ppo.cohort.protocol import Cells, CohortStep, Errors
 from sport_ray.projected_ppo.environment import AnyVectorEnv
+from sport_ray.properties.monitor import Monitors
 
 
 class CohortOfRobots:
@@ -34,6 +36,7 @@ class CohortOfRobots:
         copies: int,
         observation_space: spaces.Box,
         action_space: spaces.Box,
+        ends_when_violated: str | None = None,
     ) -> None:
         self.observation_space, self.action_space = observation_space, action_space
         self._mapping, self._copies, count = mapping, copies, len(constraints)
@@ -44,6 +47,10 @@ class CohortOfRobots:
         self._over = np.zeros((count, copies), dtype=np.bool_)
         self._violated = np.zeros((count, copies), dtype=np.bool_)
         self._violations: list[int | None] = [None] * count
+        self._monitors: Monitors | None = None
+        if ends_when_violated is not None:
+            names = self._simulator.signal_names
+            self._monitors = Monitors(ends_when_violated, self._slots.size, names, ENV_ID)
 
     @classmethod
     def of(cls, made: AnyVectorEnv, contexts: Sequence[Mapping[str, Any]]) -> Self | None:
@@ -61,6 +68,7 @@ class CohortOfRobots:
             made.num_envs,
             made.single_observation_space,
             made.single_action_space,
+            contexts[0].get("ends_when_violated"),
         )
 
     def reset(self, seeds: Sequence[int | None]) -> tuple[NDArray[np.floating], Errors]:
@@ -70,7 +78,9 @@ class CohortOfRobots:
             own = [None] * self._copies if seed is None else training_seeds(seed, self._copies)
             generators += [robot_generator(one) for one in own]
         self._generators = generators
-        observation, _ = self._simulator.reset(self._slots.ravel(), generators)
+        observation, signals = self._simulator.reset(self._slots.ravel(), generators)
+        if self._monitors is not None:
+            self._monitors.begin(self._slots.ravel(), signals)
         self._over[:] = False
         self._violated[:] = False
         cells = np.arange(len(seeds))
@@ -113,8 +123,14 @@ class CohortOfRobots:
             signals[~over], signals[over] = run.signals, started[1]
             reward[~over] = run.reward
             terminated[~over], truncated[~over] = run.terminated, run.truncated
+        signals = signals.reshape(*over.shape, 2)
+        if self._monitors is not None:
+            violated = np.zeros_like(over)
+            violated[~over] = self._monitors.read(slots[~over], signals[~over])
+            self._monitors.begin(slots[over], signals[over])
+            terminated, truncated = terminated | violated, truncated & ~violated
         self._over[cells] = terminated | truncated
-        self._count(cells, signals.reshape(*over.shape, 2)[..., 0] >= 0.0)
+        self._count(cells, signals[..., 0] >= 0.0)
         return CohortStep(self._seen(cells, observation), reward, terminated, truncated, errors)
 
     def _count(self, cells: Cells, inside: NDArray[np.bool_]) -> None:

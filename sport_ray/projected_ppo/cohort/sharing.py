@@ -43,6 +43,7 @@ SHARED = (
     "shuffle_batch_per_epoch",
     "gradient",
     "cut_after",
+    "ends_when_violated",
     "metrics_num_episodes_for_smoothing",
     "log_level",
 )

@@ -28,6 +28,7 @@ class Plan(NamedTuple):
     shuffled: bool = True
     through_projection: bool = False
     cut_after: int | None = None
+    ends_when_violated: str | None = None
     runner: int = 0
 
     @property
@@ -60,6 +61,7 @@ class Plan(NamedTuple):
             shuffled=config.shuffle_batch_per_epoch,
             through_projection=config.gradient == "through_projection",
             cut_after=config.cut_after,
+            ends_when_violated=config.ends_when_violated,
             runner=runner,
         )
 

@@ -14,6 +14,7 @@ from sport_ray.projected_ppo.cohort.cell import Cell
 from sport_ray.projected_ppo.cohort.device.acting import Policies
 from sport_ray.projected_ppo.cohort.device.graphs import Captured
 from sport_ray.projected_ppo.cohort.device.plan import Plan
+from sport_ray.properties.on_device import DeviceMonitors
 from sport_ray.random_streams import seed_sequence
 from sport_ray.tensors.environment import TensorEnvironment
 
@@ -73,6 +74,10 @@ class Rollout:
         self._seeds = torch.tensor(_slot_seeds(cells, plan), dtype=torch.int64, device=device)
         cost = getattr(environment, "cost_signal", None)
         self._cost = None if cost is None else environment.signal_names.index(cost)
+        formula, names = plan.ends_when_violated, environment.signal_names
+        self._monitors = (
+            None if formula is None else DeviceMonitors(formula, slots, names, plan.env_id, device)
+        )
         self.finished = torch.zeros((len(cells), 4), dtype=torch.float64, device=device)
         """Of each cell in this iteration: episodes, their steps, their return, violations."""
         # An environment that draws nothing never waits for the host, so it can be captured.
@@ -82,8 +87,8 @@ class Rollout:
 
     @property
     def tells_violations(self) -> bool:
-        """Whether the environment names a signal of cost."""
-        return self._cost is not None
+        """Whether the environment names a signal of cost, or episodes end by the property."""
+        return self._cost is not None or self._monitors is not None
 
     def sample(self) -> None:
         """One iteration: every copy takes T steps."""
@@ -99,6 +104,8 @@ class Rollout:
         observation, signals = self._environment.reset(everyone, self._seeds)
         self._observation.copy_(observation)
         self._violated.copy_(self._inside(signals))
+        if self._monitors is not None:
+            self._monitors.begin(everyone, signals)
         self.starting = self._per_cell(self._violated.double())
         """Violations at the very first states, counted with the first iteration."""
 
@@ -132,6 +139,9 @@ class Rollout:
         terminated, truncated = step.terminated, step.truncated
         if self._plan.cut_after is not None:
             truncated = truncated | (self._length >= self._plan.cut_after)
+        violated = None if self._monitors is None else self._monitors.read(step.signals)
+        if violated is not None:
+            terminated, truncated = terminated | violated, truncated & ~violated
         over = terminated | truncated
         record.after.index_copy_(0, time, after[None])
         record.reward.index_copy_(0, time, reward[None])
@@ -139,10 +149,14 @@ class Rollout:
         record.ends.index_copy_(0, time, ends.to(torch.int8)[None])
         # Signals are read before the reset, which may write on.
         inside = self._inside(step.signals)
+        if self._cost is None and violated is not None:
+            inside = violated
         entered = inside & ~self._violated
         self._episode += over
         seeds = self._seeds if self._still else episode_seeds(self._seeds, self._episode)
         observation, signals = environment.reset(over, seeds)
+        if self._monitors is not None:
+            self._monitors.begin(over, signals)
         fresh = over & self._inside(signals)
         told = torch.stack(
             [

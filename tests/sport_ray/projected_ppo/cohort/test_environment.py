@@ -46,6 +46,32 @@ def test_robots_together_give_the_numbers_of_each_cells_environment(rollout, cel
         assert violations > 0
 
 
+@pytest.mark.parametrize("kinds", [["ratio", "unconstrained"], ["mean_shift", "pathwise"]])
+def test_robots_together_end_by_the_property_as_they_do_by_themselves(rollout, cell, kinds):
+    """And as each cell's environment does, with violations counted the same."""
+    kwargs = {"horizon": 20, "layout": "random", "start_noise": [0.1, 0.1, 0.5]}
+    native = [cell(seed, kind, 3, kwargs=kwargs) for seed, kind in enumerate(kinds)]
+    kwargs = {**kwargs, "end_on_violation": False}
+    formula = "(!hazard) U goal"
+    general = [
+        cell(seed, kind, 3, kwargs=kwargs, ends_when_violated=formula)
+        for seed, kind in enumerate(kinds)
+    ]
+    fast = rollout(general)
+    assert isinstance(fast.environment, CohortOfRobots)
+    expected = rollout(native).sample(900)
+    violations = 0
+    for got in (fast.sample(900), rollout(general, separate).sample(900)):
+        assert got.finished == expected.finished
+        assert got.violations == expected.violations
+        violations += sum(got.violations)
+        for one, other in zip(got.fragments, expected.fragments, strict=True):
+            for name in ("observations", "actions", "rewards", "terminated", "truncated", "taken"):
+                assert np.array_equal(getattr(one, name), getattr(other, name)), name
+    assert violations > 4
+    assert rollout([cell(0, kinds[0], 3, kwargs=kwargs)]).sample(900).finished != expected.finished
+
+
 def test_a_cell_that_has_enough_is_paused(rollout, cell):
     """With resets at other times the cells need other numbers of wall steps; none loses any."""
     sampler = rollout([cell(seed, copies=1) for seed in range(4)])

@@ -45,6 +45,7 @@ def test_cells_may_differ_in_what_acts_on_them_alone(cell, option):
         {"num_epochs": 3},
         {"gradient": "through_projection"},
         {"cut_after": 5},
+        {"ends_when_violated": "G !hazard"},
     ],
     ids=str,
 )

@@ -10,6 +10,7 @@ from sport_ray.constraints import RatioConstraint, constraint_from_json
 from sport_ray.families.gaussian.arrays import max_log_ratio_arrays
 from sport_ray.projected_ppo.cohort.device.plan import is_stateless
 from sport_ray.projected_ppo.cohort.device.rollout import episode_seeds
+from sport_ray.tensors.point_robot import PointRobot
 
 
 def test_a_cell_does_not_notice_its_companions_but_for_rounding(cohort, one_cell, plan):
@@ -136,6 +137,42 @@ def test_episodes_are_cut_after_steps(cohort, one_cell, plan):
     ends = together.rollout.record.ends.numpy()
     assert (ends[2::3] != 0).all()
     assert (ends[2::3] == 2).any()
+
+
+def test_episodes_end_by_the_property_as_the_robot_ends_them(cohort, one_cell, plan):
+    """Started near the hazard, many do; what goes on has other episodes."""
+    near = {"horizon": 20, "layout": "random", "start_bias": [0.0, 0.7, 0.0]}
+    cells = [one_cell(), one_cell(seed=2, constraint=RatioConstraint(alpha=3.0))]
+    through = {**near, "end_on_violation": False}
+    native = cohort(cells, plan(env_kwargs=near))
+    general = cohort(cells, plan(env_kwargs=through, ends_when_violated="(!hazard) U goal"))
+    goes_on = cohort(cells, plan(env_kwargs=through))
+    for _ in range(3):
+        for each in (native, general, goes_on):
+            each.iterate()
+        for name in ("observation", "after", "reward", "ends", "action"):
+            one, other = (getattr(each.rollout.record, name) for each in (native, general))
+            assert torch.equal(one, other), name
+    told = general.results()
+    assert told == native.results()
+    assert all(one["num_violating_episodes_lifetime"] > 1 for one in told)
+    assert not torch.equal(goes_on.rollout.record.ends, general.rollout.record.ends)
+
+
+def test_violations_are_counted_by_the_property_where_no_cost_is_told(
+    cohort, one_cell, plan, monkeypatch
+):
+    near = {"horizon": 20, "layout": "random", "start_bias": [0.0, 0.7, 0.0]}
+    monkeypatch.setattr(PointRobot, "cost_signal", None)
+    silent = cohort([one_cell()], plan(env_kwargs=near))
+    telling = cohort([one_cell()], plan(env_kwargs=near, ends_when_violated="G !hazard"))
+    ends = 0
+    for _ in range(3):
+        silent.iterate(), telling.iterate()
+        record = telling.rollout.record
+        ends += int(((record.ends == 1) & (record.reward < 0.9)).sum())  # at the goal +1 is paid
+    assert silent.results()[0]["num_violating_episodes_lifetime"] is None
+    assert telling.results()[0]["num_violating_episodes_lifetime"] == ends > 2
 
 
 def test_seeds_of_episodes_are_their_own():

@@ -32,8 +32,9 @@ class Study:
     """A study and its result folder. Each method does what the command of that name does.
 
     Make one with ``Study.load`` (from a file or a result folder) or ``Study.from_dict``; the
-    command line goes on in the same folder, and the other way round. Between calls nothing is
-    held: not Ray (unless it ran before, then it is left alone), not the folder's lock.
+    command line goes on in the same folder, and the other way round. A study over several bases is
+    run and reported as a whole; all else is done with that of each (``each``). Between calls
+    nothing is held: not Ray (unless it ran before, then it is left alone), not the folder's lock.
 
     settings: the checked sections; results: the result folder, default results/<name>.
     address: join this Ray cluster instead of starting Ray, or using one that runs in this process.
@@ -62,6 +63,27 @@ class Study:
         # As it is now: the file may change while a notebook is open.
         self._text = self._dump() if self.source is None else self.source.read_bytes()
         self._folder()  # refuses that of another study
+
+    def each(self) -> dict[str, Study]:
+        """The study of each base, of several, by the base's name; each is one with one base.
+
+        Their result folders are sub-folders of this one's, which the command line goes on in.
+        """
+        from sport_ray.experiments.stages.bases import text_of_base
+        from sport_ray.tracking.results.bases import base_folders
+
+        found = {}
+        for base, name in base_folders(self.settings.bases or []).items():
+            one = Study(
+                self.settings.of_base(base),
+                self.results_dir / name,
+                source=self.source,
+                address=self.address,
+                console=self.console,
+            )
+            one._text = text_of_base(self._text, base)
+            found[base] = one
+        return found
 
     @classmethod
     def load(
@@ -156,9 +178,18 @@ class Study:
             return sweep_study(context)
 
     def run(self) -> SweepSummary:
-        """Every stage that is missing, then the pages to read."""
+        """Every stage that is missing, then the pages to read; of several bases, for each.
+
+        The summary counts the cells of all bases.
+        """
+        from sport_ray.experiments.stages.bases import for_each_base, run_whole, together
         from sport_ray.experiments.stages.run import run_study, write_pages
 
+        if self.settings.bases is not None:
+            with self._at_work(one=False) as context:
+                done = for_each_base(context, run_whole, self._text)
+            self.report()
+            return together(done)
         with self._at_work() as context:
             summary = run_study(context)
         write_pages(context)
@@ -174,6 +205,7 @@ class Study:
         from sport_ray.experiments.stages.certify import load_matching
         from sport_ray.samplers import read_base
 
+        self._require_one_base()
         folder = self._folder()
         if not folder.certificate.exists():
             raise UserError(f"{folder.root} holds no certificate: call certify()")
@@ -181,7 +213,7 @@ class Study:
 
     def _modules(self) -> list[str]:
         """The user's modules that the study names: they may run."""
-        named = (self.settings.environment.id, *self.settings.bases)
+        named = (self.settings.environment.id, *self.settings.all_bases)
         return [one.rpartition(":")[0] for one in named]
 
     def verify(self, rerun: int = 0) -> list[Check]:
@@ -193,6 +225,7 @@ class Study:
         from sport_ray.certificates.verify import verify_certificate
         from sport_ray.experiments.stages.progress import counting
 
+        self._require_one_base()
         path = self.results_dir / "certificate.json"
         trust = self._modules()
         if not rerun:
@@ -226,6 +259,7 @@ class Study:
         from sport_ray.experiments.config.study_file import study_values
         from sport_ray.experiments.results.status import has_changed, read_status
 
+        self._require_one_base()
         if not self.results_dir.is_dir():
             raise UserError(f"no result folder {self.results_dir}: make one with run()")
         changed = has_changed(self.results_dir, study_values(self._text, "study"))
@@ -235,6 +269,7 @@ class Study:
         """One row per cell; its columns: ``sport_ray.tracking.results.record.COLUMNS``."""
         from sport_ray.tracking import load_results
 
+        self._require_one_base()
         return load_results(self.results_dir)
 
     def pareto(self) -> pd.DataFrame:
@@ -256,7 +291,13 @@ class Study:
         the result folder.
         """
         from sport_ray.tracking import log_sweep, write_report
+        from sport_ray.tracking.report.bases import write_bases_report
 
+        if self.settings.bases is not None:
+            begun = {base: one for base, one in self.each().items() if one.results_dir.is_dir()}
+            for one in begun.values():
+                one.report(track, None if out is None else user_path(out) / one.results_dir.name)
+            return write_bases_report(self.results_dir, out)[0]
         page = write_report(self.results_dir, out)
         if track:
             sent = log_sweep(self.results_dir, self.settings.tracking.uri)
@@ -271,8 +312,14 @@ class Study:
         from sport_ray.deploy.export import write_bundle
         from sport_ray.experiments.stages.export import export_of, locate_cell
 
+        self._require_one_base()
         where = locate_cell(cell, self.results_dir)
         return write_bundle(user_path(out), export_of(*where, self._modules()))
+
+    def _require_one_base(self) -> None:
+        """Refuse, for what is about one base, a study over several."""
+        if self.settings.bases is not None:
+            raise UserError("the study has several bases: take one of study.each()")
 
     def _dump(self) -> bytes:
         """A study file of what was given, which reads back as the same study."""
@@ -285,9 +332,11 @@ class Study:
 
         return StudyFolder(self.results_dir, self.settings, self._text)
 
-    def _at_work(self) -> AbstractContextManager[Context]:
+    def _at_work(self, one: bool = True) -> AbstractContextManager[Context]:
         from sport_ray.experiments.stages.context import Context
 
+        if one:
+            self._require_one_base()
         return at_work(
             Context(self.settings, self.source, self._folder(), self.console, self.address)
         )

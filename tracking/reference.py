@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from sport_ray.tracking.analysis import side_by_side, steps_saved
 from sport_ray.tracking.analysis.speedup import MEANINGS
 from sport_ray.tracking.mlflow.metrics import METRICS
 from sport_ray.tracking.results.files import write_atomically
@@ -37,13 +38,28 @@ def columns_table() -> str:
 
 def speedup_columns_table() -> str:
     """The columns of ``speedup.csv`` as Markdown."""
-    rows = [(f"`{name}`", meaning) for name, meaning in MEANINGS.items()]
-    return markdown_table(("column", "meaning"), rows)
+    return markdown_table(("column", "meaning"), _named(MEANINGS))
+
+
+def steps_saved_columns_table() -> str:
+    """The columns of ``steps_saved.csv`` as Markdown."""
+    return markdown_table(("column", "meaning"), _named(steps_saved.COLUMNS))
+
+
+def side_by_side_columns_table() -> str:
+    """The columns of ``side_by_side.csv`` as Markdown."""
+    return markdown_table(("column", "meaning"), _named(side_by_side.COLUMNS))
+
+
+def _named(meanings: Mapping[str, str]) -> list[tuple[str, ...]]:
+    return [(f"`{name}`", meaning) for name, meaning in meanings.items()]
 
 
 TABLES = {
     "columns": columns_table,
     "speedup": speedup_columns_table,
+    "side_by_side": side_by_side_columns_table,
+    "steps_saved": steps_saved_columns_table,
     "metrics": metrics_table,
 }
 

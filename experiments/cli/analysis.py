@@ -66,7 +66,8 @@ def publish_command(
     For a repository or a paper's supplement; run `sport-ray report` first.
     """
     from sport_ray.experiments.results.status import locate
-    from sport_ray.tracking.report.publish import publish
+    from sport_ray.tracking.report.publish import publish, publish_bases
+    from sport_ray.tracking.results.bases import sub_folders
     from sport_ray.tracking.results.files import writing
     from sport_ray.versions import versions
 
@@ -74,7 +75,8 @@ def publish_command(
     folder, _ = locate(study_path, results)
     # Of a result folder, the study that is copied along: where the folder lay helps nobody.
     command = f"sport-ray run {'study.yaml' if study_path.is_dir() else study_path}"
+    make = publish_bases if sub_folders(folder) else publish
     with writing(out):
-        written = publish(folder, out, versions(), command, report)
+        written = make(folder, out, versions(), command, report)
     size = sum(path.stat().st_size for path in written)
     say(PlainConsole(), f"{len(written)} files, {size / 1e6:.1f} MB: {out}")

@@ -14,6 +14,7 @@ from rich.table import Table
 from sport_ray.errors import UserError
 from sport_ray.experiments.cli import options
 from sport_ray.text import plain
+from sport_ray.tracking.results.bases import require_one_base
 
 if TYPE_CHECKING:  # torch takes seconds, which --help should not
     from sport_ray.certificates.verify import Check
@@ -28,7 +29,13 @@ MANIFEST = "manifest.json"
 
 
 def certificate_file(path: Path) -> Path:
-    """The certificate that a path means: the file, or ``certificate.json`` in the folder."""
+    """The certificate that a path means: the file, or ``certificate.json`` in the folder.
+
+    Raises:
+        UserError: a folder of a study over several bases, each of which has its own.
+    """
+    if path.is_dir():
+        require_one_base(path)
     return path / "certificate.json" if path.is_dir() else path
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 
 from sport_ray.errors import UserError
@@ -67,18 +66,23 @@ app = typer.Typer(
 )
 
 
-def _context(study_path: Path, results: Path | None, address: str | None = None) -> Context:
+def _context(
+    command: str, study_path: Path, results: Path | None, address: str | None = None
+) -> Context:
     """What the stages work on; called before they, and Ray with them, are imported."""
     from sport_ray.experiments.config.shipped import study_file
     from sport_ray.experiments.config.study import load_study
     from sport_ray.experiments.results.folder import StudyFolder
 
+    again: tuple[str, ...] = ("sport-ray", command, str(study_path))
+    again += ("--results", str(results)) if results else ()
+    again += ("--address", address) if address else ()
     study_path = study_file(study_path)
     study = load_study(study_path)
     from sport_ray.experiments.stages.context import Context
 
     folder = StudyFolder(results or Path("results") / study.name, study)
-    return Context(study, study_path, folder, PlainConsole(), address)
+    return Context(study, study_path, folder, PlainConsole(), address, again)
 
 
 @app.command("train-base")
@@ -87,18 +91,24 @@ def train_base_command(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the policy (default: RESULTS/base).")
     ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Instead of base_training.seed.", min=0)
+    ] = None,
     results: Results = None,
     address: Address = None,
 ) -> None:
-    """Train a base policy with PPO and save it without pickle (safetensors + JSON).
+    """Train a base policy and save it without pickle (safetensors + JSON).
 
-    The study's section base_training holds the hyper-parameters and the seed. The policy that
+    The study's section base_training holds the algorithm (PPO or soft actor-critic), its
+    parameters, the seed, and the rule, if there is one, by which training ends. The policy that
     ships with the package was made this way: experiments/bases/*/policy.json has the command.
     """
-    context = _context(study_path, results, address)
+    context = _context("train-base", study_path, results, address)
     from sport_ray.experiments.stages.run import train_base
 
-    train_base(context, out)
+    if context.study.bases is not None and out is None:
+        raise UserError("the study has several bases: say with --out which folder is trained")
+    train_base(context, out, seed)
 
 
 @app.command()
@@ -109,10 +119,11 @@ def certify(study_path: Study, results: Results = None, address: Address = None)
     digest over itself. Always runs, and replaces what is there; the same settings give the same
     numbers.
     """
-    context = _context(study_path, results, address)
+    context = _context("certify", study_path, results, address)
+    from sport_ray.experiments.stages.bases import each
     from sport_ray.experiments.stages.run import certify_base
 
-    certify_base(context)
+    each(context, certify_base)
 
 
 @app.command()
@@ -124,10 +135,11 @@ def tune(study_path: Study, results: Results = None, address: Address = None) ->
     result folder; the sweep then trains all its cells with the winner's parameters. Needs a
     certificate. Trials that have ended are kept; run the command again to resume.
     """
-    context = _context(study_path, results, address)
+    context = _context("tune", study_path, results, address)
+    from sport_ray.experiments.stages.bases import each
     from sport_ray.experiments.stages.run import tune_study
 
-    tune_study(context)
+    each(context, tune_study)
 
 
 @app.command()
@@ -139,11 +151,12 @@ def sweep(study_path: Study, results: Results = None, address: Address = None) -
     stops within seconds; watch from another terminal with `sport-ray status`. Exit status 3: the
     cells are there, and one of them refutes what was promised of it; so of `report` and `run`.
     """
-    context = _context(study_path, results, address)
+    context = _context("sweep", study_path, results, address)
     from sport_ray.experiments.results.alarm import end_with
+    from sport_ray.experiments.stages.bases import each, together
     from sport_ray.experiments.stages.run import sweep_study
 
-    end_with(sweep_study(context).refuted)
+    end_with(together(each(context, sweep_study)).refuted)
 
 
 @app.command()
@@ -158,15 +171,21 @@ def status(
     machine that sees the folder. Time left: the median time of the cells of a kind that are done,
     times those that are not, divided by how many run at a time.
     """
-    from sport_ray.experiments.cli.status import print_status
-    from sport_ray.experiments.results.status import locate, read_status
+    from sport_ray.experiments.cli.status import print_status, print_statuses, resuming
+    from sport_ray.experiments.results.status import locate, read_status, status_of_bases
 
     folder, changed = locate(study_path, results)
-    found = read_status(folder, changed)
-    if as_json:
-        sys.stdout.write(json.dumps(found.to_json(), indent=1) + "\n")
+    bases = status_of_bases(folder, changed)
+    again, console = resuming(study_path, results), PlainConsole()
+    if not as_json and bases:
+        print_statuses(console, bases, again)
+    elif not as_json:
+        print_status(console, read_status(folder, changed), again)
+    elif bases:
+        told = {base: one and one.to_json() for base, one in bases.items()}
+        sys.stdout.write(json.dumps({"folder": str(folder), "bases": told}, indent=1) + "\n")
     else:
-        print_status(PlainConsole(), found)
+        sys.stdout.write(json.dumps(read_status(folder, changed).to_json(), indent=1) + "\n")
 
 
 @app.command()
@@ -187,24 +206,17 @@ def report(
     the result folder.
     """
     run_trusted(trust)
-    context = None if study_path.is_dir() else _context(study_path, results)
-    from sport_ray.experiments.results.alarm import alarm_in, end_with, print_alarm
-    from sport_ray.tracking import write_report
+    context = None if study_path.is_dir() else _context("report", study_path, results)
+    from sport_ray.experiments.cli.report import report_bases, report_folder
+    from sport_ray.experiments.results.alarm import end_with
+    from sport_ray.experiments.results.status import tracking_uri
+    from sport_ray.tracking.results.bases import sub_folders
 
     folder = study_path if context is None else context.folder.root
-    console = PlainConsole()
-    page = write_report(folder, out)
-    refuted = alarm_in(folder)
-    print_alarm(console, refuted)
-    _print_report(console, folder, page)
-    if track:
-        from sport_ray.experiments.results.status import tracking_uri
-        from sport_ray.tracking import log_sweep
-
-        # What lies in the folder has no credentials; the study file may.
-        uri = context.study.tracking.uri if context else tracking_uri(folder)
-        console.print(f"MLflow: {log_sweep(folder, uri)}")
-    end_with(refuted)
+    # What lies in the folder has no credentials; the study file may.
+    uri = context.study.tracking.uri if context else tracking_uri(folder)
+    make = report_bases if sub_folders(folder) else report_folder
+    end_with(make(PlainConsole(), folder, out, track, uri))
 
 
 @app.command()
@@ -215,18 +227,22 @@ def run(study_path: Study, results: Results = None, address: Address = None) -> 
     tune (if the study has the section), sweep, report. Run it again to resume: nothing that is
     finished is repeated.
     """
-    context = _context(study_path, results, address)
+    context = _context("run", study_path, results, address)
+    from sport_ray.experiments.cli.report import print_bases, print_report
     from sport_ray.experiments.results.alarm import end_with, print_alarm
-    from sport_ray.experiments.stages.run import run_study, write_pages
+    from sport_ray.experiments.stages.bases import each, run_whole, together
     from sport_ray.tracking.mlflow.client import store_uri
     from sport_ray.tracking.mlflow.uris import mask_uri
 
-    summary = run_study(context)
-    page = write_pages(context)
+    summary = together(each(context, run_whole))
     print_alarm(context.console, summary.refuted)
-    _print_report(context.console, context.folder.root, page)
-    store = store_uri(context.study.tracking.uri, context.folder.root)
-    context.console.print(f"MLflow store: {mask_uri(store)}", soft_wrap=True)
+    folder = context.folder.root
+    if context.study.bases is not None:
+        print_bases(context.console, folder)
+    else:
+        print_report(context.console, folder, folder / "report.html")
+        store = store_uri(context.study.tracking.uri, folder)
+        context.console.print(f"MLflow store: {mask_uri(store)}", soft_wrap=True)
     end_with(summary.refuted)
 
 
@@ -239,28 +255,6 @@ app.command("new-key")(new_key_command)
 app.command("export")(export_command)
 app.command("audit")(audit_command)
 app.command("import-base")(import_base_command)
-
-
-def _print_report(console: Console, folder: Path, path: Path) -> None:
-    from sport_ray.tracking.analysis.answer import answer_study
-    from sport_ray.tracking.analysis.pareto_table import print_pareto
-    from sport_ray.tracking.analysis.speedup_table import print_speedup
-    from sport_ray.tracking.results.completeness import completeness_of
-    from sport_ray.tracking.results.records import read_results
-    from sport_ray.tracking.results.refutation import is_refuted
-    from sport_ray.tracking.results.statistics import aggregate
-    from sport_ray.tracking.results.table import table_of
-
-    results = read_results(folder)
-    table = table_of(results)
-    if incomplete := completeness_of(results).sentence:
-        say(console, incomplete, style="bold yellow")
-    print_pareto(console, table)
-    print_speedup(console, results, table)
-    if not is_refuted(table):  # the alarm has been shown: there is no answer
-        answer = answer_study(aggregate(table), results.certificate, results.base_at)
-        console.print(answer.sentence, highlight=False)
-    console.print(f"report: {path}", soft_wrap=True)
 
 
 def main() -> None:

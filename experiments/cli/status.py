@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 from rich.console import Console
 from rich.text import Text
 
@@ -11,8 +14,31 @@ from sport_ray.text import plain
 from sport_ray.tracking.results.task_policies import plain_name
 
 
-def print_status(console: Console, status: Status) -> None:
-    """Show it: one line per fact and per failed cell, within the console's width."""
+def print_statuses(console: Console, bases: dict[str, Status | None], again: str) -> None:
+    """Show that of each base, under its name."""
+    for base, status in bases.items():
+        if status is None:
+            console.print(Text.assemble((f"base {plain(base)}", "bold"), ": not begun"))
+        else:
+            print_status(console, status, again, base)
+
+
+def resuming(study: Path, results: Path | None) -> str:
+    """The command that goes on with a study or a result folder, as it was named."""
+    if study.is_dir():
+        words = [str(study / "study.yaml"), "--results", str(study)]
+    else:
+        words = [str(study), *(("--results", str(results)) if results else ())]
+    return shlex.join(["sport-ray", "run", *words])
+
+
+def print_status(
+    console: Console, status: Status, again: str = "sport-ray run STUDY", base: str = ""
+) -> None:
+    """Show it: one line per fact and per failed cell, within the console's width.
+
+    again: the command that resumes, on a line that may be longer. base: which of several.
+    """
 
     def line(*parts: str | tuple[str, str]) -> None:
         """Each text, or text with its style."""
@@ -24,7 +50,9 @@ def print_status(console: Console, status: Status) -> None:
         )
 
     print_alarm(console, status.refuted)
-    line((status.study, "bold"), f": {_sweep_line(status.sweep)}")
+    line((f"base {base}" if base else status.study, "bold"), f": {_sweep_line(status.sweep)}")
+    if status.sweep.state in ("interrupted", "killed", "died"):
+        console.print(Text(plain(f"  resumes with: {again}")), soft_wrap=True)
     line(
         f"  {status.planned} planned: ",
         (f"{len(status.done)} done", "green"),
@@ -64,9 +92,9 @@ def _sweep_line(sweep: SweepState) -> str:
         "running elsewhere": f"running on host {sweep.host} (process {sweep.pid}), if alive",
         "finished": "the last sweep came to its end",
         "failed": f"the last sweep failed: {sweep.reason}",
-        "interrupted": "interrupted; `sport-ray sweep` resumes",
-        "killed": "killed; `sport-ray sweep` resumes",
-        "died": f"{who} died; `sport-ray sweep` resumes",
+        "interrupted": "interrupted",
+        "killed": "killed",
+        "died": f"{who} died",
     }.get(sweep.state, "no history of a sweep")
 
 

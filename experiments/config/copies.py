@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.sections import Environment, ResourcesSection
-from sport_ray.experiments.config.training import PPOSection
+from sport_ray.experiments.config.training import PPOSection, SACSection
 
 
 def require_copies(
-    environment: Environment, resources: ResourcesSection, name: str, section: PPOSection
+    environment: Environment,
+    resources: ResourcesSection,
+    name: str,
+    section: PPOSection | SACSection,
 ) -> None:
     """Refuse a training that steps more environments side by side than can exist.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -17,6 +17,7 @@ EXPECTED = {
     "tuple_type": "expected a list",
     "string_type": "expected text; put it in quotes if it is meant",
     "bool_type": "expected true or false",
+    "union_tag_invalid": "expected one of those that its key algorithm knows: ppo, sac",
 }
 
 
@@ -76,7 +77,8 @@ def require_different(values: Iterable[Any], name: str = "") -> None:
 
 
 def _explained(problem: Any, root: type[BaseModel], prefix: str) -> str:
-    location = ".".join(str(part) for part in problem["loc"])
+    keys = _keys(root, problem["loc"])
+    location = ".".join(str(part) for part in keys)
     location = ".".join(part for part in (prefix, location) if part) or "study"
     location = place(location)
     if problem["type"] == "extra_forbidden":
@@ -103,9 +105,35 @@ def _reason(problem: Any) -> str:
 
 def _section(root: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
     """The section's class that a location inside a study points to."""
-    model = root
-    for part in location:
-        annotation = model.model_fields[str(part)].annotation
-        candidates = [annotation, *getattr(annotation, "__args__", ())]
-        model = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
-    return model
+    return _walk(root, location)[0]
+
+
+def _keys(root: type[BaseModel], location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """A location without what pydantic puts in it to tell which of several sections it means."""
+    return _walk(root, location)[1]
+
+
+def _walk(
+    root: type[BaseModel], location: tuple[int | str, ...]
+) -> tuple[type[BaseModel], tuple[int | str, ...]]:
+    """The last section on a location's way, and the keys on it."""
+    section, keys, rest = root, [], list(location)
+    while rest:
+        part = rest.pop(0)
+        keys.append(part)
+        field = section.model_fields.get(str(part))
+        choices = sections_of(field.annotation) if field else []
+        if not choices:
+            return section, (*keys, *rest)
+        section = choices[0]
+        if len(choices) > 1 and rest:
+            tag = rest.pop(0)
+            section = next(one for one in choices if one.model_fields["algorithm"].default == tag)
+    return section, tuple(keys)
+
+
+def sections_of(annotation: Any) -> list[type[BaseModel]]:
+    """The sections that a key may hold: none, one, or one for each algorithm."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [one for inside in get_args(annotation) for one in sections_of(inside)]

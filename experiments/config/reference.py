@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from sport_ray.experiments import task_policies
 from sport_ray.experiments.config.base import Section
+from sport_ray.experiments.config.mistakes import sections_of
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.task_policies import SOURCES
 from sport_ray.tracking.reference import markdown_table, with_table
@@ -54,9 +55,9 @@ def _rows_of(
     for name in names:
         field = section.model_fields[name]
         key = f"{path}{name}"
-        inner = section_of(field.annotation)
+        found = _sections(field.annotation)
         meaning = meaning_of(section, name)
-        if inner is None:
+        if not found:
             default = _default(section, field)
             yield f"`{key}`", words(field.annotation, field.metadata), default, meaning
             if name == "task_policies":
@@ -64,6 +65,7 @@ def _rows_of(
                     if kind.__module__.startswith(task_policies.__name__):
                         yield from rows(kind.settings, f"{key}.{source}.", told)
             continue
+        inner, *alternatives = found
         known = next((one for one in told if _holds(one, inner)), None)
         others = [] if known is None else _otherwise(known, inner)
         if known is not None:
@@ -73,8 +75,25 @@ def _rows_of(
         if known is None:
             told[inner] = key
             yield from rows(inner, f"{key}.", told)
+            for other in alternatives:
+                yield from _differences(inner, other, key)
         else:
             yield from _rows_of(inner, others, f"{key}.", told)
+
+
+def _differences(
+    first: type[Section], other: type[Section], path: str
+) -> Iterator[tuple[str, str, str, str]]:
+    """Rows of the keys that another section in the same place has, or has with another default."""
+    algorithm = f"With `algorithm: {other.model_fields['algorithm'].default}`: "
+    for name, field in other.model_fields.items():
+        known = first.model_fields.get(name)
+        if name == "algorithm" or (known and known.default == field.default):
+            continue
+        meaning = meaning_of(other, name)
+        told = algorithm + meaning[0].lower() + meaning[1:]
+        default = _default(other, field)
+        yield f"`{path}.{name}`", words(field.annotation, field.metadata), default, told
 
 
 def _holds(listed: type[Section], section: type[Section]) -> bool:
@@ -93,6 +112,10 @@ def _otherwise(listed: type[Section], section: type[Section]) -> list[str]:
     return [name for name in mine if mine[name].default != its[name].default]
 
 
+def _sections(annotation: Any) -> list[type[Section]]:
+    return [one for one in sections_of(annotation) if issubclass(one, Section)]
+
+
 def meaning_of(section: type[Section], name: str) -> str:
     """What stands under a key in its class, or in that of which it takes the key."""
     found = (
@@ -101,14 +124,6 @@ def meaning_of(section: type[Section], name: str) -> str:
         if issubclass(kind, Section) and name in kind.model_fields
     )
     return next((" ".join(text.split()) for text in found if text), "")
-
-
-def section_of(annotation: Any) -> type[Section] | None:
-    """The section that a key holds, if it holds one."""
-    for one in (annotation, *get_args(annotation)):
-        if isinstance(one, type) and issubclass(one, Section):
-            return one
-    return None
 
 
 def words(annotation: Any, limits: list[Any] | tuple[Any, ...] = ()) -> str:

@@ -21,7 +21,7 @@ from pydantic import (
 from sport_ray.constraints import Constraint, Unconstrained
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.axes import restricted, with_values
-from sport_ray.experiments.config.base import Engine, Keywords, Name, Section, plain
+from sport_ray.experiments.config.base import Engine, Keywords, Listed, Name, Section, plain
 from sport_ray.experiments.config.copies import require_copies
 from sport_ray.experiments.config.mistakes import explained
 from sport_ray.experiments.config.sections import (
@@ -36,7 +36,7 @@ from sport_ray.experiments.config.sections import (
 from sport_ray.experiments.config.study_file import read_study_file
 from sport_ray.experiments.config.task_policies import checked_sources, settled_sources
 from sport_ray.experiments.config.training import (
-    BaseTrainingSection,
+    AnyBaseTraining,
     PPOSection,
     TrainingSection,
     UnconstrainedTrainingSection,
@@ -74,9 +74,12 @@ class Study(Section):
     base: Name = "point_reach_avoid"
     """The base policy: one that ships, a folder, relative to the study file, or a sampler of yours,
     `module:name`."""
+    bases: Annotated[list[Name], Listed, Field(min_length=1)] | None = None
+    """Several base policies instead of `base`: the study once for each, in a sub-folder of its own,
+    and what they have in common on one page."""
     base_arguments: Keywords = Field(default_factory=dict)
     """Keyword arguments of a base that is a sampler of yours, `module:name`."""
-    base_training: BaseTrainingSection | None = None
+    base_training: AnyBaseTraining | None = None
     """How the base is trained where there is none yet."""
     certificate: CertificateSection = CertificateSection()
     """How the base is certified."""
@@ -116,6 +119,8 @@ class Study(Section):
         """``task_policy: scpo`` for ``task_policies: [scpo]``; ``environment: some/Id-v0``."""
         if not isinstance(raw, Mapping):
             return raw
+        if "base" in raw and raw.get("bases") is not None:
+            raise ValueError("base and bases are given: remove one")
         if isinstance(raw.get("environment"), str):
             raw = {**raw, "environment": {"id": raw["environment"]}}
         if "task_policy" not in raw:
@@ -160,17 +165,39 @@ class Study(Section):
 
     @model_serializer(mode="wrap")
     def _readable_again(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without the methods that sources stand for: both are refused when it is read."""
+        """Without what is refused beside another key when it is read."""
         dumped: dict[str, Any] = handler(self)
+        dumped.pop("bases" if self.bases is None else "base", None)
         if self.task_policies is not None and isinstance(dumped.get("sweep"), dict):
             dumped["sweep"].pop("methods", None)
         return dumped
 
     @builtins.property  # a field has that name
-    def bases(self) -> list[str]:
-        """The base policies that are named: the study's, and others to choose from."""
+    def base_candidates(self) -> list[str]:
+        """The base policies of a study with one: its own, and others to choose from."""
         asked = self.certificate.choose
         return [self.base, *(asked.bases if asked else [])]
+
+    @builtins.property
+    def all_bases(self) -> list[str]:
+        """Every base policy that is named."""
+        return self.base_candidates if self.bases is None else list(self.bases)
+
+    def of_base(self, base: str) -> Study:
+        """The same study with one base, of several."""
+        return self.model_copy(update={"base": base, "bases": None})
+
+    @model_validator(mode="after")
+    def _several_bases(self) -> Study:
+        if self.bases is None:
+            return self
+        if len(set(self.bases)) < len(self.bases):
+            raise ValueError("bases names a policy twice")
+        if self.certificate.choose is not None:
+            raise ValueError(
+                "bases is given, and certificate.choose asks to choose one base: remove one of them"
+            )
+        return self
 
     @model_validator(mode="after")
     def _choice(self) -> Study:
@@ -181,17 +208,18 @@ class Study(Section):
             )
         if not asked and self.sweep.horizons is None:
             raise ValueError("sweep.horizons is missing (or say in certificate.choose for what ε)")
-        if len(set(self.bases)) < len(self.bases):
+        if self.bases is None and len(set(self.base_candidates)) < len(self.base_candidates):
             raise ValueError("certificate.choose.bases names a policy twice")
         return self
 
     @model_validator(mode="after")
     def _base_arguments(self) -> Study:
-        if self.base_arguments and not is_entry(self.base):
-            raise ValueError(
-                "base_arguments are for a base that is a sampler of yours, module:name, and base = "
-                f"{self.base!r} takes none: remove them"
-            )
+        for base in self.bases or [self.base]:
+            if self.base_arguments and not is_entry(base):
+                raise ValueError(
+                    "base_arguments are for a base that is a sampler of yours, module:name, and "
+                    f"base = {base!r} takes none: remove them"
+                )
         return self
 
     @model_validator(mode="after")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
+from sport_ray.bounds.scenario import scenario_bound
 from sport_ray.experiments.config.base import (
     Arguments,
     Horizon,
@@ -13,6 +15,7 @@ from sport_ray.experiments.config.base import (
     NonNegative,
     Number,
     Positive,
+    Probability,
     Rate,
     Section,
     Seed,
@@ -94,21 +97,76 @@ class TaskTraining(Section):
     train_on_after_violation: bool
 
 
-class BaseTrainingSection(PPOSection):
-    """How ``train-base`` makes a base policy: PPO from scratch, on a reward that shuns violations.
+class AcceptSection(Section):
+    """When a checkpoint of base training is good enough: the first one that is becomes the base.
 
-    The entropy bonus keeps the policy wide: a base that always does the same leaves a policy
-    within a density ratio of it nothing to improve. The point robot has such a reward; another
-    environment is told by ``kwargs``.
+    Each is run on scenarios of its own, which no certificate or evaluation uses; a certificate
+    still needs fresh ones, since these chose the policy (docs/certificates.md).
     """
 
-    env_steps: Steps = 725_000
+    horizon: Horizon
+    """T of the rule, steps."""
+    epsilon: Probability
+    """The scenario bound of the violation probability within `horizon` must be at most this."""
+    steps: Annotated[tuple[Rate, Rate], Field(strict=False)]
+    """Between these the mean time to satisfaction must lie, over scenarios satisfied within
+    `horizon`, steps."""
+    num_scenarios: Positive = 10_000
+    """Scenarios of a checkpoint."""
+    every: Steps = 2_500
+    """Environment steps of training between two checkpoints."""
+    beta: Probability = 1e-7
+    """Confidence of the bound is 1 − β, of each checkpoint by itself."""
+
+    @model_validator(mode="after")
+    def _attainable(self) -> AcceptSection:
+        low, high = self.steps
+        if low > high:
+            raise ValueError(f"steps = [{low:g}, {high:g}]: the first must not exceed the second")
+        least = scenario_bound(self.num_scenarios, 0, self.beta)
+        if least > self.epsilon:
+            raise ValueError(
+                f"epsilon = {self.epsilon:g} cannot be shown by num_scenarios = "
+                f"{self.num_scenarios}, of which none violates ({least:.2g}): raise either"
+            )
+        return self
+
+
+class SACSection(Section):
+    """Soft actor-critic's parameters (Haarnoja et al., arXiv 1812.05905)."""
+
+    env_steps: Steps = 100_000
+    """Environment steps of a training run."""
     lr: Rate = 3e-4
-    train_batch_size: Positive = 8_192
-    minibatch_size: Positive = 512
-    num_epochs: Positive = 6
-    num_envs: Positive = 64
-    entropy_coeff: NonNegative = 0.03
+    """Learning rate of the policy."""
+    critic_lr: Rate = 1e-3
+    """Learning rate of both critics."""
+    temperature_lr: Rate = 1e-3
+    """Learning rate of the logarithm of the entropy's weight."""
+    entropy_target: Annotated[float, Number, Field(allow_inf_nan=False)] | None = None
+    """Entropy of the squashed action that its weight is adapted to, nats; by default minus the
+    number of actions."""
+    entropy_weight: Rate = 0.01
+    """Of the entropy, in units of reward per nat, before it is adapted."""
+    warmup_env_steps: Natural = 1_500
+    """First steps, whose actions are uniform and in which nothing learns."""
+    batch_size: Positive = 128
+    """Transitions in one gradient."""
+    updates_per_env_step: Rate = 0.5
+    """Gradients of every network per environment step."""
+    num_envs: Positive = 8
+    """Copies of the environment that are stepped side by side."""
+    gamma: Annotated[float, Number, Field(gt=0.0, le=1.0)] = 0.99
+    """Discount per step."""
+    tau: Annotated[float, Number, Field(gt=0.0, le=1.0)] = 0.005
+    """How far the target critics follow their critics at each gradient, as a share."""
+    accept: AcceptSection | None = None
+    """Ends training at the first checkpoint that is good enough; without it the last is kept."""
+
+
+class BaseSection(Section):
+    """What every way of making a base policy is told."""
+
     horizon: Horizon = 100
     """Steps of an episode of base training."""
     margin: Annotated[float, Number, Field(ge=0.0, lt=10.0)] = 0.05
@@ -119,3 +177,68 @@ class BaseTrainingSection(PPOSection):
     """Widths of the policy's hidden layers."""
     kwargs: Arguments = Field(default_factory=dict)
     """Environment arguments beyond the study's own, in base training only."""
+    accept: AcceptSection | None = None
+    """Ends training at the first checkpoint that is good enough; without it the last is kept."""
+
+
+class BaseTrainingSection(PPOSection, BaseSection):
+    """How ``train-base`` makes a base policy: PPO from scratch, on a reward that shuns violations.
+
+    Entropy keeps the policy wide: a base that always does the same leaves a policy within a
+    density ratio of it nothing to improve. ``entropy_target`` keeps it smooth, too. The point robot
+    has such a reward; another environment is told by ``kwargs``.
+    """
+
+    algorithm: Literal["ppo"] = "ppo"
+    """PPO, or soft actor-critic, whose parameters are other ones."""
+    env_steps: Steps = 725_000
+    lr: Rate = 3e-4
+    train_batch_size: Positive = 8_192
+    minibatch_size: Positive = 512
+    num_epochs: Positive = 6
+    num_envs: Positive = 64
+    entropy_coeff: NonNegative = 0.03
+    entropy_target: Annotated[float, Number, Field(allow_inf_nan=False)] | None = None
+    """Of the squashed action, nats, held by a coefficient that adapts; instead of `entropy_coeff`,
+    which weighs the entropy before tanh and permits a bang-bang policy."""
+    entropy_lr: Rate = 3e-3
+    """Learning rate of the logarithm of that coefficient."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_entropy(cls, raw: Any) -> Any:
+        """A target leaves no weight of the entropy before tanh."""
+        if not isinstance(raw, Mapping) or raw.get("entropy_target") is None:
+            return raw
+        if raw.get("entropy_coeff", 0.0) != 0.0:
+            raise ValueError(
+                f"entropy_target = {raw['entropy_target']!r} and entropy_coeff = "
+                f"{raw['entropy_coeff']!r} are given: remove one"
+            )
+        return {**raw, "entropy_coeff": 0.0}
+
+
+class SACBaseTrainingSection(SACSection, BaseSection):
+    """The same by soft actor-critic: the entropy of the squashed action is held at a target.
+
+    Such a base stays smooth. A bonus on the entropy before squashing is free once the mean is
+    large, and leaves a policy that always does the one or the other extreme.
+    """
+
+    algorithm: Literal["sac"] = "sac"
+    """As above."""
+    entropy_target: Annotated[float, Number, Field(allow_inf_nan=False)] = 0.0
+    """Entropy of the squashed action that its weight is adapted to, nats."""
+
+
+def _algorithm(given: Any) -> str:
+    if isinstance(given, Section):
+        return str(getattr(given, "algorithm", ""))
+    return str(given.get("algorithm", "ppo")) if isinstance(given, Mapping) else "ppo"
+
+
+AnyBaseTraining = Annotated[
+    Annotated[BaseTrainingSection, Tag("ppo")] | Annotated[SACBaseTrainingSection, Tag("sac")],
+    Discriminator(_algorithm),
+]
+"""By ``algorithm``."""

@@ -16,6 +16,7 @@ from sport_ray.experiments.config.study_file import read_study_file
 from sport_ray.experiments.results.alarm import alarm_of
 from sport_ray.experiments.results.ledger import read_ledger
 from sport_ray.experiments.results.process import is_alive
+from sport_ray.tracking.results.bases import require_one_base, sub_folders, with_results
 from sport_ray.tracking.results.folder import ResultFolder
 
 FAILURE = ("cell_id", "source", "projected", "constraint", "alpha", "horizon", "seed", "reason")
@@ -108,8 +109,10 @@ def read_status(root: Path, study_changed: bool = False, now: datetime | None = 
     """Read a result folder's state; also while a sweep runs, and one without a ledger.
 
     Raises:
-        UserError: a folder that holds no study, or whose plan cannot be read.
+        UserError: a folder that holds no study, or one of several bases, or whose plan cannot be
+            read.
     """
+    require_one_base(root)
     now = now or datetime.now(UTC)
     folder = ResultFolder(root)
     study, plan, present = folder.read_study(), folder.read_plan(), folder.recorded()
@@ -149,6 +152,18 @@ def read_status(root: Path, study_changed: bool = False, now: datetime | None = 
     kinds = {} if plan is None else plan.kinds
     _estimate(status, kinds, history.entries, entries, at_work, now)
     return status
+
+
+def status_of_bases(root: Path, study_changed: bool = False) -> dict[str, Status | None]:
+    """Of a study over several bases, that of each base; None where it has not begun.
+
+    Empty of a study with one base.
+    """
+    begun = with_results(root)
+    return {
+        base: read_status(path, study_changed) if base in begun else None
+        for base, path in sub_folders(root).items()
+    }
 
 
 def _last_sweep(entries: list[dict[str, Any]]) -> tuple[SweepState, list[dict[str, Any]]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -15,20 +18,30 @@ from sport_ray.envs.making import make_environment
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.paths import exists, user_path
 from sport_ray.experiments.config.study import Study
-from sport_ray.experiments.config.training import BaseTrainingSection
+from sport_ray.experiments.config.training import (
+    AcceptSection,
+    BaseTrainingSection,
+    SACBaseTrainingSection,
+)
 from sport_ray.experiments.results.folder import StudyFolder
+from sport_ray.experiments.stages.accept_base import Checkpoint, Run, train_until_accepted
+from sport_ray.experiments.stages.base_statistics import statistics_of
+from sport_ray.experiments.task_policies._soft_actor_critic import sac_config
 from sport_ray.experiments.task_policies._training import (
     Progress,
     Trained,
+    TrainingRun,
     check_spaces,
     ppo_config,
-    run_training,
+    summary,
     training_cut,
     training_kwargs,
 )
-from sport_ray.policies import GaussianNetwork, PolicySpec
+from sport_ray.policies import GaussianNetwork, PolicyFile, PolicySpec, policy_digest
 from sport_ray.policies.store import MANIFEST, WEIGHTS
+from sport_ray.properties import parse_property
 from sport_ray.rollouts import base_behaviour
+from sport_ray.rollouts.base_statistics import BaseStatistics
 from sport_ray.rollouts.transitions import collect_transitions
 from sport_ray.samplers import (
     BaseFile,
@@ -207,40 +220,116 @@ def _difference(kept: BaseFile, base: BaseFile) -> str:
     return f", before {', '.join(other)} changed" if other else ""
 
 
-def train_base(study: Study, progress: Progress | None = None) -> Trained:
-    """Train a base policy from scratch.
+class MadeBase(NamedTuple):
+    """A trained base, what it does in fresh scenarios, and how it was picked, if it was."""
+
+    trained: Trained
+    statistics: BaseStatistics
+    checkpoints: list[Checkpoint] | None
+
+
+def train_base(
+    study: Study,
+    progress: Progress | None = None,
+    tell: Callable[[Checkpoint], None] | None = None,
+) -> MadeBase:
+    """Train a base policy from scratch, until the section's rule accepts it where there is one.
+
+    tell: of each checkpoint that the rule looks at.
+
+    Raises:
+        UserError: no checkpoint is accepted.
+    """
+    settings = study.base_training or BaseTrainingSection()
+    rule, checkpoints = settings.accept, None
+    if rule is not None:
+        _require_rule(study, rule)
+    torch.set_num_threads(1)  # sums split over threads would not repeat to the bit
+    torch.manual_seed(settings.seed)
+    run = _run(study, settings)
+    started = time.monotonic()
+    try:
+        if rule is None:
+            run.advance(settings.env_steps, progress)
+            policy = run.policy()
+        else:
+            plan = study.task(rule.horizon, 0).plan("base", settings.seed)
+            policy, checkpoints = train_until_accepted(
+                run, rule, plan, settings.env_steps, progress, tell
+            )
+    finally:
+        run.stop()
+    seconds = time.monotonic() - started
+    trained = Trained(policy, run.env_steps, seconds, summary(run.result))
+    base = PolicyFile(policy, policy_digest(policy), {})
+    return MadeBase(trained, statistics_of(study, base, settings.seed), checkpoints)
+
+
+def _run(study: Study, settings: BaseTrainingSection | SACBaseTrainingSection) -> Run:
+    """A training run of a base, not begun yet.
 
     The point robot's reward is +1 at the goal, −0.25 on violation, and a tenth of the progress in
     metres, because the goal is not found by chance; another environment's is its own.
     """
-    settings = study.base_training or BaseTrainingSection()
-    torch.set_num_threads(1)  # sums split over threads would not repeat to the bit
-    torch.manual_seed(settings.seed)
     observations, actions = environment_sizes(study)
     spec = PolicySpec(observation_size=observations, action_size=actions, hidden=settings.hidden)
     spec.action_mapping.require_fits(study.environment.id, _spaces(study)[1])
-    network = GaussianNetwork(spec)
     task = study.task(settings.horizon, settings.seed)
     own = training_kwargs(task, reward="guided", ends=True, margin=settings.margin)
+    env_kwargs, cut_after = {**own, **settings.kwargs}, training_cut(task)
+    if isinstance(settings, SACBaseTrainingSection):
+        return TrainingRun(
+            sac_config(
+                task,
+                settings,
+                "base_training",
+                spec=spec,
+                env_kwargs=env_kwargs,
+                cut_after=cut_after,
+            )
+        )
     config = ppo_config(
         task,
         settings,
-        env_kwargs={**own, **settings.kwargs},
+        env_kwargs=env_kwargs,
         base=None,
-        start=network,
+        start=GaussianNetwork(spec),
         warmup_env_steps=0,
-        cut_after=training_cut(task),
+        cut_after=cut_after,
     )
-    return run_training(config, settings.env_steps, progress)
+    config.training(entropy_target=settings.entropy_target, entropy_lr=settings.entropy_lr)
+    return TrainingRun(config)
 
 
-def save_base(path: Path, study: Study, trained: Trained, command: str) -> str:
-    """Write a trained base with how it was made; its digest."""
+def _require_rule(study: Study, rule: AcceptSection) -> None:
+    """Refuse a rule that no policy of the study can meet.
+
+    Raises:
+        UserError: a T beyond T_max, or a property whose satisfaction takes no time.
+    """
+    longest = study.certificate.max_horizon
+    if rule.horizon > longest:
+        raise UserError(
+            f"base_training.accept.horizon = {rule.horizon} is beyond certificate.max_horizon "
+            f"({longest}): lower it"
+        )
+    if parse_property(study.property).eventual_goal is None:
+        raise UserError(
+            "base_training.accept asks for a time to satisfaction, and the property "
+            f"{study.property!r} has no goal to reach: remove accept"
+        )
+
+
+def save_base(path: Path, study: Study, made: MadeBase, command: str) -> str:
+    """Write a trained base with how it was made and what it does; its digest."""
     settings = study.base_training or BaseTrainingSection()
     provenance: dict[str, Any] = {
         "command": command,
         "environment": study.environment.model_dump(mode="json", exclude={"copies"}),
-        "training": settings.model_dump(mode="json"),
-        "env_steps": trained.env_steps,
+        "training": settings.model_dump(mode="json", exclude_none=True),
+        "env_steps": made.trained.env_steps,
+        "statistics": made.statistics.to_json(),
     }
-    return save_task_policy(path, trained.policy, provenance)
+    if made.checkpoints is not None:
+        provenance["checkpoints"] = [asdict(one) for one in made.checkpoints]
+    return save_task_policy(path, made.trained.policy, provenance)

@@ -95,7 +95,7 @@ def load_choice(folder: StudyFolder, plan: ScenarioPlan) -> Choice | None:
         )
     wanted = _wanted(folder, plan)
     differs = [name for name, value in wanted.items() if getattr(choice, name) != value]
-    if [candidate.base for candidate in choice.candidates] != folder.study.bases:
+    if [candidate.base for candidate in choice.candidates] != folder.study.base_candidates:
         differs.append("bases")
     if differs:
         raise UserError(

@@ -22,7 +22,7 @@ class Context(NamedTuple):
     """What every stage needs: the study, its file, its folder, where to print, which cluster.
 
     source: None for a study that was made in Python; base policies are then relative to the
-    working directory.
+    working directory. again: the command as it was typed, which resumes what was interrupted.
     """
 
     study: Study
@@ -30,6 +30,7 @@ class Context(NamedTuple):
     folder: StudyFolder
     console: Console
     address: str | None = None
+    again: tuple[str, ...] | None = None
 
     @property
     def file(self) -> Path:

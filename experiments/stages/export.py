@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sport_ray.errors import UserError
 from sport_ray.text import plain
+from sport_ray.tracking.results.bases import require_one_base
 
 if TYPE_CHECKING:  # torch takes seconds
     from sport_ray.certificates import Certificate
@@ -25,7 +26,7 @@ def locate_cell(given: str, results: Path | None) -> tuple[Path, str]:
     """The result folder and the whole id of a cell.
 
     Raises:
-        UserError: no such cell, or more than one.
+        UserError: no such cell, or more than one; a folder of several bases.
     """
     path = Path(given)
     if results is None:
@@ -34,6 +35,7 @@ def locate_cell(given: str, results: Path | None) -> tuple[Path, str]:
         results, given = path.parent.parent, path.name
     elif path.parent.name == "cells":
         given = path.name
+    require_one_base(results)
     cells = results / "cells"
     if not cells.is_dir():
         raise UserError(f"result folder {results} has no cells: run `sport-ray run` first")

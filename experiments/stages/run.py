@@ -16,12 +16,15 @@ from sport_ray.tracking.mlflow.client import report_command
 
 if TYPE_CHECKING:  # they import Ray and torch: ``run_study`` starts Ray before
     from sport_ray.certificates import Certificate
+    from sport_ray.experiments.config.study import Study
     from sport_ray.experiments.sweep.driver import SweepSummary
     from sport_ray.experiments.tuning.record import Tuning
 
 
-def train_base(context: Context, out: Path | None = None) -> Path:
+def train_base(context: Context, out: Path | None = None, seed: int | None = None) -> Path:
     """Train the study's base policy from scratch into ``out`` (default: RESULTS/base); the folder.
+
+    seed: instead of ``base_training.seed``.
 
     Raises:
         UserError: ``out`` holds a policy already.
@@ -34,8 +37,19 @@ def train_base(context: Context, out: Path | None = None) -> Path:
     if out is None:
         context.folder.claim(context.source)
     study = context.source or context.file.name
-    make_base(context, target, f"sport-ray train-base {study} --out {target.name}")
+    command = f"sport-ray train-base {study} --out {target.name}"
+    if seed is not None:
+        command += f" --seed {seed}"
+        context = context._replace(study=_with_seed(context.study, seed))
+    make_base(context, target, command)
     return target
+
+
+def _with_seed(study: Study, seed: int) -> Study:
+    from sport_ray.experiments.config.training import BaseTrainingSection
+
+    settings = (study.base_training or BaseTrainingSection()).model_copy(update={"seed": seed})
+    return study.model_copy(update={"base_training": settings})
 
 
 def certify_base(context: Context) -> Certificate:

@@ -19,6 +19,7 @@ from sport_ray.experiments.config.task_policies import require_sources
 from sport_ray.experiments.config.training import BaseTrainingSection
 from sport_ray.experiments.results.disk import DiskFull, is_disk_full, no_room, require_space
 from sport_ray.experiments.results.ledger import Ledger, sweep_ledger
+from sport_ray.experiments.stages.accept_base import Checkpoint
 from sport_ray.experiments.stages.base import (
     find_base,
     install_base,
@@ -27,6 +28,7 @@ from sport_ray.experiments.stages.base import (
     save_base,
     train_base,
 )
+from sport_ray.experiments.stages.base_statistics import described
 from sport_ray.experiments.stages.certify import base_plan, certify, load_matching
 from sport_ray.experiments.stages.choose import choose, load_choice
 from sport_ray.experiments.stages.context import Context, Interrupted
@@ -61,9 +63,14 @@ def make_base(context: Context, out: Path, command: str) -> str:
             advance(sampled - seen)
             seen = sampled
 
-        trained = train_base(context.study, progress)
-    digest = save_base(out, context.study, trained, command)
+        def tell(found: Checkpoint) -> None:
+            context.console.print(str(found), soft_wrap=True, highlight=False)
+
+        made = train_base(context.study, progress, tell)
+    digest = save_base(out, context.study, made, command)
     context.console.print(f"base policy {digest[:12]} written to {out}")
+    for line in described(made.statistics):
+        context.console.print(escape(line), soft_wrap=True, highlight=False)
     return digest
 
 
@@ -73,7 +80,7 @@ def ensure_base(context: Context) -> BaseFile:
     Trained first if it is not there and the study says how; chosen first among several.
     """
     study, folder = context.study, context.folder
-    name = study.bases[0]
+    name = study.base
     if study.certificate.choose is not None:
         name = ensure_choice(context)
     missing = find_base(name, context.source) is None
@@ -89,7 +96,9 @@ def ensure_choice(context: Context) -> str:
     asked = study.certificate.choose
     assert asked is not None
     if not folder.choice.exists():
-        candidates = {name: load_base(study, name, context.source) for name in study.bases}
+        candidates = {
+            name: load_base(study, name, context.source) for name in study.base_candidates
+        }
         folder.claim(context.source)
         total = asked.num_scenarios * len(candidates)
         with (
@@ -191,8 +200,10 @@ def interrupted(
     context: Context, command: str, kept: str, error: KeyboardInterrupt | SystemExit
 ) -> Interrupted:
     """What to raise after Ctrl-C or SIGTERM in a command: what is kept, and how to resume."""
-    again = ["sport-ray", command, str(context.file), "--results", str(context.folder.root)]
-    again += ["--address", context.address] if context.address else []
+    again = context.again or ("sport-ray", command, str(context.file))
+    if context.again is None:
+        again += ("--results", str(context.folder.root))
+        again += ("--address", context.address) if context.address else ()
     asked = isinstance(error, KeyboardInterrupt)
     return Interrupted(
         f"{'interrupted' if asked else 'asked to end'}; {kept}. Resume with: {shlex.join(again)}",

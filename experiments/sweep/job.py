@@ -15,6 +15,7 @@ from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.evaluation import evaluate_cell
 from sport_ray.experiments.sweep.record_writer import finished_record, write_failure, write_record
 from sport_ray.experiments.task_policies import SOURCES
+from sport_ray.experiments.task_policies._shared import identity_of, made_once
 from sport_ray.experiments.task_policies._training import Trained
 from sport_ray.experiments.task_policies.source import (
     SelectionSource,
@@ -133,9 +134,16 @@ def train(folder: StudyFolder, job: Job, base: BaseFile, certificate: Certificat
         return source.select(task, settings, base, certificate, folder.transitions)
     assert isinstance(source, TaskPolicySource)
     network = require_gaussian(base, job.kind)
-    trained = source.train(task, settings, network, certificate)
-    require_trained_alike(trained, job, network)
-    return trained
+
+    def make() -> Trained:
+        made = source.train(task, settings, network, certificate)
+        require_trained_alike(made, job, network)
+        return made
+
+    if source.depends_on_base:
+        return make()
+    training = source.cell_identity(study, cell.hyperparameters)
+    return made_once(folder.root, identity_of(cell, task, training, network, certificate), make)
 
 
 def require_trained_alike(trained: Trained, job: Job, base: GaussianNetwork) -> None:

@@ -23,6 +23,7 @@ from sport_ray.projected_ppo import (
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 from sport_ray.samplers import BaseFile
 from sport_ray.selection import Selector, TaskPolicy
+from sport_ray.soft_actor_critic import SoftActorCritic, SoftActorCriticConfig
 
 if TYPE_CHECKING:
     from sport_ray.experiments.task_policies.task import Task
@@ -115,8 +116,8 @@ def _configure(
 class TrainingRun:
     """A training run that goes on in portions, so that it can be looked at in between."""
 
-    def __init__(self, config: ProjectedPPOConfig) -> None:
-        self.algorithm: ProjectedPPO = config.build_algo()
+    def __init__(self, config: ProjectedPPOConfig | SoftActorCriticConfig) -> None:
+        self.algorithm: ProjectedPPO | SoftActorCritic = config.build_algo()
         self._base = self.algorithm.base_fingerprint()
         self.env_steps = 0
         self.result: dict[str, Any] = {}
@@ -164,7 +165,9 @@ def require_finite(weights: Iterable[torch.Tensor]) -> None:
 
 
 def run_training(
-    config: ProjectedPPOConfig, env_steps: int, progress: Progress | None = None
+    config: ProjectedPPOConfig | SoftActorCriticConfig,
+    env_steps: int,
+    progress: Progress | None = None,
 ) -> Trained:
     """Train until ``env_steps`` steps are sampled; the task policy as it is then.
 
@@ -179,12 +182,13 @@ def run_training(
         policy: TaskPolicy = run.selector() if over_index else run.policy()
     finally:
         run.stop()
-    return Trained(policy, run.env_steps, time.monotonic() - started, _summary(run.result))
+    return Trained(policy, run.env_steps, time.monotonic() - started, summary(run.result))
 
 
-def _summary(result: dict[str, Any]) -> dict[str, float | int | None]:
+def summary(result: dict[str, Any]) -> dict[str, float | int | None]:
     """The last iteration's few numbers that a record keeps."""
-    return recorded({**result["env_runners"], **result["learners"]["default_policy"]})
+    learned = result.get("learners", {}).get("default_policy", {})  # nothing in a warm-up alone
+    return recorded({**result["env_runners"], **learned})
 
 
 def recorded(result: Mapping[str, Any]) -> dict[str, float | int | None]:

@@ -101,6 +101,10 @@ class Source(ABC):
     study, whose defaults are enough to run it. promise: which promise the policy carries by itself,
     one clause; what projection adds is the constraint's business.
 
+    depends_on_base: whether its policy is another one where base or certificate are. If not, a
+    study over several bases makes it once, and ``train`` may use of the base its architecture, and
+    of the certificate nothing.
+
     under_constraint: whether a policy is trained under a cell's constraint, and is only ever used
     projected onto it; otherwise one policy serves as it is and under every constraint. sections: of
     a study with the source's settings, the most specific first, where they are not under its own
@@ -114,6 +118,7 @@ class Source(ABC):
     title: ClassVar[str]
     settings: ClassVar[type[Section]]
     promise: ClassVar[str]
+    depends_on_base: ClassVar[bool] = True
     under_constraint: ClassVar[bool] = False
     sections: ClassVar[tuple[str, ...]] = ()
     sweep_method: ClassVar[str | None] = None
@@ -135,6 +140,11 @@ class Source(ABC):
         for attribute in ("title", "settings", "promise"):
             if not hasattr(cls, attribute):
                 raise ValueError(f"source {cls.name!r} has no {attribute}")
+        if not cls.depends_on_base and (cls.under_constraint or cls.why_alone is None):
+            raise ValueError(
+                f"source {cls.name!r} trains under a constraint or in cohorts, around a base: it "
+                "has depends_on_base = True"
+            )
         for method in ("configuration", "env_steps"):
             own = getattr(cls, method, None)
             if cls.why_alone is None and own in (None, getattr(TaskPolicySource, method)):

@@ -27,6 +27,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sport_ray.adapters.clean_sac import is_clean_sac, read_clean_sac
 from sport_ray.adapters.normalization import normalization_from_arrays, read_npz_file
 from sport_ray.adapters.parts import LARGEST_LOG_STD, Actor, Linear
 from sport_ray.errors import UserError
@@ -43,7 +44,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def read_npz(path: Path) -> GaussianNetwork:
-    """The policy in a file of this layout.
+    """The policy in a file of this layout, or of that of :mod:`sport_ray.adapters.clean_sac`.
 
     Raises:
         UserError: an array that is missing, unknown or of another shape, or weights that are not
@@ -51,6 +52,8 @@ def read_npz(path: Path) -> GaussianNetwork:
     """
     source = str(path)
     arrays = read_npz_file(Path(path))
+    if is_clean_sac(arrays):
+        return read_clean_sac(source, arrays)
     if "format" not in arrays or str(arrays["format"]) != FORMAT:
         raise UserError(f"{source}: expected the string format = {FORMAT!r}")
     statistics = {name: value for name, value in arrays.items() if name.startswith("obs_")}

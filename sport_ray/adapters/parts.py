@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -29,7 +29,8 @@ class Actor:
     """What there is of a policy: hidden layers, each with the activation after it, and heads.
 
     ``log_std`` is a parameter (D,) or a linear layer of the last hidden layer; it is clamped to
-    ``log_std_range`` (nats) where there is one.
+    ``log_std_range`` (nats) where there is one. ``std_head``: how a layer gets there, see
+    ``GaussianHead``.
     """
 
     hidden: tuple[Linear, ...]
@@ -41,6 +42,7 @@ class Actor:
     action_low: Bounds | None = None
     action_high: Bounds | None = None
     normalization: Normalization | None = None
+    std_head: Literal["clamped", "bounded"] = "clamped"
 
     def network(self, source: str) -> GaussianNetwork:
         """The policy; ``source`` says in errors what it was made from.
@@ -106,7 +108,7 @@ class Actor:
                 log_std_min=low,
                 log_std_max=high,
                 squash=self.squash,  # type: ignore[arg-type]
-                std_head="constant" if constant else "clamped",
+                std_head="constant" if constant else self.std_head,
                 action_low=self.action_low,
                 action_high=self.action_high,
                 normalization=self.normalization,

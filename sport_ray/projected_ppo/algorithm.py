@@ -20,7 +20,7 @@ from sport_ray.constraints import (
     constraint_from_json,
 )
 from sport_ray.errors import UserError
-from sport_ray.families import Distribution
+from sport_ray.families import Distribution, Gaussian
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.network import GaussianNetwork, blank_network, widened
 from sport_ray.policies.store import load_policy, network_to_bytes
@@ -66,6 +66,10 @@ class ProjectedPPOConfig(PPOConfig):
         self.warmup_env_steps = 2_500
         self.cut_after: int | None = None
         self.ends_when_violated: str | None = None
+        # In a tuple: RLlib takes a plain −1 for "deprecated" and drops it where configurations go
+        # from process to process.
+        self.entropy_target: tuple[float] | None = None
+        self.entropy_lr = 3e-3
         # The paper's, where RLlib's PPO differs. A KL loss would drag the task policy to its
         # own projection.
         self.lr = 5e-5
@@ -92,7 +96,7 @@ class ProjectedPPOConfig(PPOConfig):
         self.normalize_actions = False
         self.clip_actions = False
         self.gym_env_vectorize_mode = "vector_entry_point"
-        self.callbacks_on_sample_end = _log_violations
+        self.callbacks_on_sample_end = log_violations
 
     def training(
         self,
@@ -107,6 +111,8 @@ class ProjectedPPOConfig(PPOConfig):
         warmup_env_steps: int = NotProvided,
         cut_after: int | None = NotProvided,
         ends_when_violated: str | None = NotProvided,
+        entropy_target: float | None = NotProvided,
+        entropy_lr: float = NotProvided,
         **kwargs: Any,
     ) -> Self:
         """Set the method's own parameters; the rest goes to ``PPOConfig.training``.
@@ -127,6 +133,9 @@ class ProjectedPPOConfig(PPOConfig):
             ends_when_violated: a property's formula, such as "(!hazard) U goal", over the
                 environment's signals: an episode ends with the step that makes its violation
                 final. None: it goes on.
+            entropy_target: of the squashed action, nats, held by a coefficient that adapts,
+                instead of ``entropy_coeff``, which weighs the entropy before tanh.
+            entropy_lr: learning rate of the logarithm of that coefficient.
 
         Raises:
             UserError: α < 1, both ``alpha`` and ``constraint``, a base or a formula that cannot be
@@ -169,6 +178,10 @@ class ProjectedPPOConfig(PPOConfig):
                 parsed.compile()
                 ends_when_violated = parsed.formula
             self.ends_when_violated = ends_when_violated
+        if entropy_target is not NotProvided:
+            self.entropy_target = None if entropy_target is None else (float(entropy_target),)
+        if entropy_lr is not NotProvided:
+            self.entropy_lr = entropy_lr
         return self
 
     def validate(self) -> None:
@@ -187,6 +200,7 @@ class ProjectedPPOConfig(PPOConfig):
         if self.constraint is None:
             raise UserError("no constraint: call .training(base=..., alpha=...)")
         self.constraint.require_family(self._family())
+        self._require_squashed()
         context = self._context()
         if isinstance(self.env, str):
             self.env_config = {"env_id": self.env, "kwargs": dict(self.env_config), **context}
@@ -211,6 +225,20 @@ class ProjectedPPOConfig(PPOConfig):
         if start is None or (self.base is None and not isinstance(self.constraint, Unconstrained)):
             raise UserError("no base policy: call .training(base=<network or folder>, alpha=...)")
         return start.spec.family
+
+    def _require_squashed(self) -> None:
+        """Refuse an entropy target without a tanh, or beside a weight of the entropy before it."""
+        if self.entropy_target is None:
+            return
+        if self.entropy_coeff:
+            raise UserError(
+                f"entropy_target = {self.entropy_target[0]:g} and entropy_coeff = "
+                f"{self.entropy_coeff} are given: remove one"
+            )
+        if self._family() is not Gaussian or self._mapping().squash != "tanh":
+            raise UserError(
+                "entropy_target is about Gaussian actions squashed by tanh: remove it, or squash"
+            )
 
     def _mapping(self) -> ActionMapping:
         """What turns a sample into the environment's action."""
@@ -325,7 +353,8 @@ class ProjectedPPO(PPO):
         return found
 
 
-def _log_violations(*, env_runner: Any, metrics_logger: Any, **kwargs: Any) -> None:
+def log_violations(*, env_runner: Any, metrics_logger: Any, **kwargs: Any) -> None:
+    """RLlib's callback at the end of sampling: counts episodes with a violation."""
     violating = take_violations(env_runner.env)
     if violating is not None:
         metrics_logger.log_value(

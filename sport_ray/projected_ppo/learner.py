@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import torch
 from ray.rllib.algorithms.ppo.torch.ppo_torch_learner import PPOTorchLearner
@@ -15,8 +15,10 @@ from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
 from ray.rllib.utils.minibatch_utils import MiniBatchCyclicIterator
 from torch import Tensor
 
+from sport_ray.families import Gaussian
 from sport_ray.projected_ppo.advantages import StandardiseAdvantages
 from sport_ray.projected_ppo.checks import checked
+from sport_ray.projected_ppo.entropy import EntropyTarget
 from sport_ray.projected_ppo.fragment import Fragment, training_batch
 from sport_ray.projected_ppo.minibatches import CLIP_WINDOW, cut
 from sport_ray.projected_ppo.module import ProjectedPPOModule
@@ -52,6 +54,17 @@ class ProjectedPPOLearner(PPOTorchLearner):
                 optimizer=torch.optim.Adam(parameters, eps=1e-5, fused=True),
                 params=parameters,
                 lr_or_lr_schedule=rate,
+            )
+        self._entropy: EntropyTarget | None = None
+        if self.config.entropy_target is not None:
+            self._entropy = EntropyTarget(self.config.entropy_target[0], self.config.seed)
+            adapted = list(self._entropy.to(self._device).parameters())
+            self.register_optimizer(
+                module_id=module_id,
+                optimizer_name="entropy_coefficient",
+                optimizer=torch.optim.Adam(adapted, eps=1e-5),
+                params=adapted,
+                lr_or_lr_schedule=self.config.entropy_lr,
             )
 
     def postprocess_gradients_for_module(
@@ -122,6 +135,13 @@ class ProjectedPPOLearner(PPOTorchLearner):
         if self.warming_up:
             error = module.compute_values(batch) - batch[Postprocessing.VALUE_TARGETS]
             loss = config.vf_loss_coeff * torch.mean(error[rows] ** 2)
+        elif self._entropy is not None:
+            law = module.family.from_parameters(fwd_out[Columns.ACTION_DIST_INPUTS][rows])
+            more, entropy = self._entropy.loss(cast("Gaussian", law))  # the configuration saw to it
+            loss = loss + more
+            told = {"squashed_entropy": entropy, "entropy_coefficient": self._entropy.coefficient}
+            for key, value in told.items():
+                self.metrics.log_value((module_id, key), value, reduce="mean", window=CLIP_WINDOW)
         return loss
 
     def _create_iterator_if_necessary(self, **kwargs: Any) -> Any:

@@ -10,7 +10,17 @@ from numpy.typing import NDArray
 from sport_ray.streams import Streams, StreamTable, as_numpy, seeded
 
 Purpose = Literal[
-    "certify", "evaluate", "base", "choose", "off_policy", "tune", "presa", "scpo", "age", "iterate"
+    "certify",
+    "evaluate",
+    "base",
+    "choose",
+    "off_policy",
+    "tune",
+    "presa",
+    "scpo",
+    "age",
+    "iterate",
+    "statistics",
 ]
 
 _PURPOSES: dict[Purpose, int] = {
@@ -24,6 +34,7 @@ _PURPOSES: dict[Purpose, int] = {
     "scpo": 7,
     "age": 8,
     "iterate": 9,
+    "statistics": 10,
 }
 
 

@@ -2,35 +2,47 @@
 
 Published numbers are tables in ``tracking/analysis/published/``, named by a study as
 ``tracking: {published: NAME}``: method, alpha, horizon, mean steps to the goal of the episodes
-that satisfied the property, and violation rate, as read off the figures ('<0.01': below).
+that satisfied the property, and violation rate, as read off the figures ('<0.01': below). Steps and
+T are compared in actions, whatever the authors count from.
 """
 
 from __future__ import annotations
 
-from io import StringIO
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sport_ray.bounds import scenario_bound
-from sport_ray.tracking.analysis.published import published_text
+from sport_ray.tracking.analysis.published import read_published
+from sport_ray.tracking.analysis.steps_saved import ALL, steps_saved
 from sport_ray.tracking.results.intervals import estimate, within_unit
 from sport_ray.tracking.results.kinds import is_paper
-from sport_ray.tracking.results.records import Results
-from sport_ray.tracking.results.task_policies import series_of
+from sport_ray.tracking.results.parameters import texts_of
+from sport_ray.tracking.results.task_policies import experiment_of, series_of
 
 PAPER_SCENARIOS = 1_000
 COLUMNS = {
     "method": "projected_ppo, or projected_at_deployment: a policy trained without a bound",
+    "series": "ours that stands beside it: the method, or METHOD:SOURCE",
+    "hyperparameters": "training parameters that are an axis of the sweep",
     "alpha": "largest density ratio to the base policy",
-    "horizon": "T, steps",
+    "horizon": "T, actions",
+    "horizon_published": "T as printed",
     "seeds": "training seeds of ours; the paper has one",
     "steps_published": "mean steps to the goal where the property was satisfied, as read",
+    "steps_published_actions": "the same in actions",
     "steps": "the same of ours: mean over seeds of the policies' means",
     "steps_low": "95% t-interval over seeds, pointwise; none from one seed",
     "steps_high": "its upper end",
-    "steps_difference": "ours minus published",
+    "steps_difference": "ours minus published, in actions",
+    "saved_published": "steps that the paper saved against its base (α = 1)",
+    "saved": "ours against our base: mean over seeds",
+    "saved_low": "95% t-interval over seeds, pointwise",
+    "saved_high": "its upper end",
+    "saved_agrees": "whether the paper's, to what can be read, is in the 95% prediction interval "
+    "for one more seed of this base",
     "rate_published": "violation rate as read; '<0.01': below what the figure shows",
     "rate": "ours: mean over seeds",
     "rate_low": "95% t-interval over seeds, pointwise",
@@ -43,40 +55,64 @@ COLUMNS = {
 """Columns of the comparison, with their meaning."""
 
 
-def side_by_side(folder: Results, frame: pd.DataFrame) -> pd.DataFrame:
-    """One row per published setting with finished cells of the same; columns ``COLUMNS``.
+def side_by_side(frame: pd.DataFrame, published: pd.DataFrame | None) -> pd.DataFrame:
+    """One row per published setting and series with finished cells of the same.
 
-    Empty where the study names no published table.
+    frame: the cells of one base. published: `read_published`, or None: then there is no row.
+    Columns ``COLUMNS``.
     """
-    name = (folder.study.get("tracking") or {}).get("published")
-    if name is None:
+    if published is None or frame.empty:
         return pd.DataFrame(columns=list(COLUMNS))
-    published = pd.read_csv(StringIO(published_text(name)), dtype={"violation_rate": str})
-    rows = [_row(one, frame) for _, one in published.iterrows()]
-    return pd.DataFrame([row for row in rows if row is not None], columns=list(COLUMNS))
+    saved = steps_saved({ALL: frame}, published)
+    rows = [row for _, one in published.iterrows() for row in _rows(one, frame, saved)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _row(published: pd.Series, frame: pd.DataFrame) -> dict[str, Any] | None:
+def published_of(study: Mapping[str, Any]) -> pd.DataFrame | None:
+    """The published table that a study names (``tracking.published``), or None."""
+    name = (study.get("tracking") or {}).get("published")
+    return None if name is None else read_published(name)
+
+
+def _rows(published: pd.Series, frame: pd.DataFrame, saved: pd.DataFrame) -> list[dict[str, Any]]:
+    """One row for each series that repeats the published setting."""
     ours = frame[
         (frame["status"] == "finished")
-        & (series_of(frame) == published["method"])
+        & (experiment_of(frame) == published["method"])
         & is_paper(frame)
         & (frame["alpha"] == published["alpha"])
-        & (frame["horizon"] == published["horizon"])
+        & (frame["horizon"] == published["horizon_actions"])
     ]
-    if ours.empty:
-        return None
+    found = []
+    for (series, varied), cells in ours.groupby([series_of(ours), texts_of(ours)], sort=True):
+        line = saved[
+            (saved["series"] == series)
+            & (saved["hyperparameters"] == varied)
+            & (saved["base"] == ALL)
+            & (saved["alpha"] == published["alpha"])
+            & (saved["horizon"] == published["horizon_actions"])
+        ]
+        about = {"series": series, "hyperparameters": varied}
+        found.append({**about, **_row(published, cells, line.iloc[0])})
+    return found
+
+
+def _row(published: pd.Series, ours: pd.DataFrame, saved: Mapping[str, Any]) -> dict[str, Any]:
     # A seed that never reached the goal has no time to it: leaving it out would flatter.
     steps = estimate(ours["mean_steps_to_goal"])
     rate = within_unit(estimate(ours["empirical_violation_rate"]))
     return {
         "method": published["method"],
         "alpha": float(published["alpha"]),
-        "horizon": int(published["horizon"]),
+        "horizon": int(published["horizon_actions"]),
+        "horizon_published": int(published["horizon"]),
         "seeds": int(ours["seed"].nunique()),
         "steps_published": float(published["mean_steps_to_goal"]),
+        "steps_published_actions": float(published["steps_actions"]),
         **steps.columns("steps"),
-        "steps_difference": steps.value - float(published["mean_steps_to_goal"]),
+        "steps_difference": steps.value - float(published["steps_actions"]),
+        **{name: saved[name] for name in ("saved_published", "saved", "saved_low", "saved_high")},
+        "saved_agrees": saved["agrees"],
         "rate_published": str(published["violation_rate"]),
         **rate.columns("rate"),
         "rate_worst": float(ours["empirical_violation_rate"].max()),

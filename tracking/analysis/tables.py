@@ -9,7 +9,7 @@ import pandas as pd
 from sport_ray.tracking.analysis.conservativeness import ladder_table
 from sport_ray.tracking.analysis.hypervolume import hypervolume_table
 from sport_ray.tracking.analysis.pareto import pareto_table
-from sport_ray.tracking.analysis.side_by_side import side_by_side
+from sport_ray.tracking.analysis.side_by_side import published_of, side_by_side
 from sport_ray.tracking.analysis.speedup import speedup_table
 from sport_ray.tracking.analysis.task_policies import task_policy_table
 from sport_ray.tracking.analysis.trends import trend_table
@@ -43,7 +43,7 @@ def tables_of(folder: Results) -> Tables:
         pareto_table(settings),
         hypervolume_table(settings, folder.base_at),
         speedup_table(folder, frame),
-        side_by_side(folder, frame),
+        side_by_side(frame, published_of(folder.study)),
         trend_table(frame),
         task_policy_table(frame, settings),
         ladder_table(frame, folder.certificate),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,10 @@ from pathlib import Path
 import pandas as pd
 
 from sport_ray.errors import UserError
+from sport_ray.tracking.report.bases import JOINT_TABLES
+from sport_ray.tracking.results.bases import sub_folders, with_results
 from sport_ray.tracking.results.files import write_atomically
+from sport_ray.tracking.results.folder import ResultFolder
 from sport_ray.tracking.results.records import Results, read_results
 from sport_ray.tracking.results.refutation import require_unrefuted
 
@@ -50,10 +54,7 @@ def publish(
     failed = sum(record["status"] != "finished" for record in folder.records)
     if failed:
         raise UserError(f"{failed} cells of {results} failed: run them again before publishing")
-    readme = out / "README.md"
-    written_by_us = readme.exists() and MARK in readme.read_text(encoding="utf-8")
-    if out.exists() and any(out.iterdir()) and not written_by_us:
-        raise UserError(f"{out} holds files that are no published results: give another folder")
+    _require_ours(out)
     _require_whole(folder, report)
     require_unrefuted(folder.refutations, f"{results} is not published")
     out.mkdir(parents=True, exist_ok=True)
@@ -64,11 +65,7 @@ def publish(
         source = (report if name in TABLES else folder.path) / name
         if source.exists():
             written.append(Path(shutil.copyfile(source, out / name)))
-    (out / "figures").mkdir(exist_ok=True)
-    for figure in sorted((report / "figures").glob("*.png")):
-        if figure.stat().st_size > LARGEST_FIGURE:
-            continue
-        written.append(Path(shutil.copyfile(figure, out / "figures" / figure.name)))
+    written += _copied_figures(report, out)
     certificate = folder.certificate or {}
     lines = [
         f"# {folder.name}",
@@ -85,6 +82,76 @@ def publish(
         "",
     ]
     return [*written, write_atomically(out / "README.md", "\n".join(lines))]
+
+
+def publish_bases(
+    root: Path, out: Path, versions: Mapping[str, str], made_by: str, report: Path | None = None
+) -> list[Path]:
+    """`publish` of each base of a study into a sub-folder of ``out``, and their joint tables.
+
+    With as much of ``study.json`` as a joint report of what was published needs. report: where the
+    joint report was written, if not into ``root``. Returns what was written.
+
+    Raises:
+        UserError: as `publish`; a base without results; no joint report yet.
+    """
+    report = root if report is None else report
+    folders = sub_folders(root)
+    for base, folder in folders.items():
+        if base not in with_results(root):
+            raise UserError(f"base {base} has no results in {folder}: run the study again first")
+    if not (report / JOINT_TABLES[0]).exists():
+        raise UserError(f"{report} has no joint report yet: sport-ray report {root}")
+    _require_ours(out)
+    written = []
+    for folder in folders.values():
+        own = None if report == root else report / folder.name
+        written += publish(folder, out / folder.name, versions, made_by, own)
+    for old in (*(out / name for name in JOINT_TABLES), *(out / "figures").glob("*.png")):
+        old.unlink(missing_ok=True)
+    for source in (root / "study.yaml", *(report / name for name in JOINT_TABLES)):
+        if source.exists():
+            written.append(Path(shutil.copyfile(source, out / source.name)))
+    study = ResultFolder(root).read_study() or {}
+    named = (study.get("tracking") or {}).get("published")
+    kept = {"name": study["name"], "bases": [*folders], "tracking": {"published": named}}
+    written.append(write_atomically(out / "study.json", json.dumps(kept, indent=2) + "\n"))
+    written += _copied_figures(report, out)
+    lines = [
+        f"# {study['name']}",
+        "",
+        f"Made by `{made_by}`: the same study over {len(folders)} bases. {MARK}",
+        "",
+        *(f"- [{base}]({folder.name}/README.md)" for base, folder in folders.items()),
+        "",
+        "`steps_saved.csv` has what each α saves against each base and over all of them; "
+        "`side_by_side.csv`, where there are published numbers, these beside ours. Both are made "
+        "from the bases' `cells.csv` by `sport-ray report`.",
+        "",
+    ]
+    return [*written, write_atomically(out / "README.md", "\n".join(lines))]
+
+
+def _copied_figures(report: Path, out: Path) -> list[Path]:
+    """The pictures of a report, copied, without those that are too large."""
+    (out / "figures").mkdir(exist_ok=True)
+    return [
+        Path(shutil.copyfile(figure, out / "figures" / figure.name))
+        for figure in sorted((report / "figures").glob("*.png"))
+        if figure.stat().st_size <= LARGEST_FIGURE
+    ]
+
+
+def _require_ours(out: Path) -> None:
+    """Refuse a folder with other files than published results.
+
+    Raises:
+        UserError: naming it.
+    """
+    readme = out / "README.md"
+    written_by_us = readme.exists() and MARK in readme.read_text(encoding="utf-8")
+    if out.exists() and any(out.iterdir()) and not written_by_us:
+        raise UserError(f"{out} holds files that are no published results: give another folder")
 
 
 def _require_whole(folder: Results, report: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from sport_ray.errors import UserError
 from sport_ray.text import plain
 from sport_ray.tracking.results.base_steps import BaseSteps, base_steps
+from sport_ray.tracking.results.bases import require_one_base
 from sport_ray.tracking.results.folder import ResultFolder, damaged, read_json, read_object
 from sport_ray.tracking.results.published import published_rows
 from sport_ray.tracking.results.record import describe_problem
@@ -111,12 +112,13 @@ def read_results(path: str | Path, *, may_be_empty: bool = False) -> Results:
 
     A record that cannot be trusted is left out and named in `unreadable`: one cell must not
     take the others with it, and none may vanish. Raises UserError if there is no such folder, if
-    it holds no results (unless it `may_be_empty`, as when a sweep has only begun), or, naming the
-    file, if study, plan or certificate are damaged.
+    it holds no results (unless it `may_be_empty`, as when a sweep has only begun), if it is that of
+    a study over several bases, or, naming the file, if study, plan or certificate are damaged.
     """
     folder = Path(path)
     if not folder.is_dir():
         raise UserError(f"no result folder {folder}: make one with `sport-ray sweep STUDY.yaml`")
+    require_one_base(folder)
     files = ResultFolder(folder)
     cells, plan = files.recorded(), files.read_plan()
     wanted = set(cells if plan is None else plan.cells)

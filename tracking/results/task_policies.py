@@ -35,6 +35,7 @@ METHODS = {
 TITLES = {
     "projected_ppo": "Projected PPO",
     "unconstrained": "Unconstrained PPO",
+    "soft_actor_critic": "Soft actor-critic",
     "scpo": "SCPO",
     "presa": "PreSa",
     "imported": "Imported",
@@ -48,6 +49,9 @@ SELECTIONS = tuple(source for source, title in TITLES.items() if title.startswit
 """Sources of ways to choose among samples of the base."""
 TRAINED_UNDER = ("projected_ppo", "projected_ppo_selection")
 """Sources that train under the constraint that their policy is used with."""
+UNBOUNDED = ("unconstrained", "soft_actor_critic")
+"""Sources that train without any bound: what the paper's first experiment projects at deployment.
+"""
 _HOW = {AS_IT_IS: "as it is", PROJECTED: "projected"}
 
 
@@ -98,6 +102,19 @@ def series_text(series: str) -> str:
     if method in (SELECTION, UNLIMITED):
         return TITLES.get(source, source) + (", unlimited" if method == UNLIMITED else "")
     return f"{TITLES.get(source, source)}, {_HOW.get(method, METHODS.get(method, method))}"
+
+
+def experiment_of(table: pd.DataFrame) -> pd.Series:
+    """Which of the paper's two experiments each row repeats, by its method; None of others."""
+    import pandas as pd
+
+    rows = zip(table["source"], table["projected"], strict=True)
+    named = [_experiment(str(source)) if projected else None for source, projected in rows]
+    return pd.Series(named, index=table.index, dtype=object)
+
+
+def _experiment(source: str) -> str | None:
+    return PROJECTED if source in UNBOUNDED else PPO.get((source, True))
 
 
 def is_selection(series: str) -> bool:

@@ -11,7 +11,7 @@ from scipy import stats
 from sport_ray.rollouts import seeding
 from sport_ray.rollouts.seeding import ScenarioStreams, scenario_generators
 
-PURPOSES = ("certify", "evaluate", "base", "choose", "off_policy", "tune", "presa")
+PURPOSES = ("certify", "evaluate", "base", "choose", "off_policy", "tune", "presa", "statistics")
 
 
 def words(root: int, purpose: str, index: int) -> list[tuple[int, ...]]:
@@ -36,7 +36,7 @@ def test_no_two_streams_are_alike():
         for root, purpose, index in itertools.product(roots, PURPOSES, indices)
         for stream in words(root, purpose, index)
     ]
-    assert len(set(streams)) == len(streams) == 4 * 7 * 53 * 2
+    assert len(set(streams)) == len(streams) == 4 * 8 * 53 * 2
 
 
 def test_across_scenarios_the_first_draws_are_uniform_and_uncorrelated():

@@ -1,0 +1,77 @@
+"""What `report` and `run` write and say once results are there: of one base, and of several."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from sport_ray.experiments.results.alarm import alarm_in, print_alarm
+from sport_ray.tracking.console import say
+
+
+def report_folder(
+    console: Console, folder: Path, out: Path | None, track: bool, uri: str | None
+) -> str | None:
+    """Write the report of a result folder and show it; the alarm, if there is one.
+
+    track: also send it to MLflow, at `uri`.
+    """
+    from sport_ray.tracking import log_sweep, write_report
+
+    page = write_report(folder, out)
+    refuted = alarm_in(folder)
+    print_alarm(console, refuted)
+    print_report(console, folder, page)
+    if track:
+        console.print(f"MLflow: {log_sweep(folder, uri)}")
+    return refuted
+
+
+def report_bases(
+    console: Console, folder: Path, out: Path | None, track: bool, uri: str | None
+) -> str | None:
+    """The same of each base that has begun, and of what they have in common."""
+    from sport_ray.tracking.results.bases import with_results
+
+    refuted = []
+    for base, path in with_results(folder).items():
+        say(console, f"base {base}", style="bold")
+        place = None if out is None else out / path.name
+        if alarm := report_folder(console, path, place, track, uri):
+            refuted.append(f"base {base}: {alarm}")
+    print_bases(console, folder, out)
+    return "; ".join(refuted) or None
+
+
+def print_bases(console: Console, folder: Path, out: Path | None = None) -> None:
+    """Write the page and the tables of a study over several bases, and show what is saved."""
+    from sport_ray.tracking.analysis.steps_saved_table import print_steps_saved
+    from sport_ray.tracking.report.bases import write_bases_report
+
+    page, saved = write_bases_report(folder, out)
+    print_steps_saved(console, saved)
+    console.print(f"report: {page}", soft_wrap=True)
+
+
+def print_report(console: Console, folder: Path, path: Path) -> None:
+    """Show the fronts, what risk buys, and the answer of a result folder."""
+    from sport_ray.tracking.analysis.answer import answer_study
+    from sport_ray.tracking.analysis.pareto_table import print_pareto
+    from sport_ray.tracking.analysis.speedup_table import print_speedup
+    from sport_ray.tracking.results.completeness import completeness_of
+    from sport_ray.tracking.results.records import read_results
+    from sport_ray.tracking.results.refutation import is_refuted
+    from sport_ray.tracking.results.statistics import aggregate
+    from sport_ray.tracking.results.table import table_of
+
+    results = read_results(folder)
+    table = table_of(results)
+    if incomplete := completeness_of(results).sentence:
+        say(console, incomplete, style="bold yellow")
+    print_pareto(console, table)
+    print_speedup(console, results, table)
+    if not is_refuted(table):  # the alarm has been shown: there is no answer
+        answer = answer_study(aggregate(table), results.certificate, results.base_at)
+        console.print(answer.sentence, highlight=False)
+    console.print(f"report: {path}", soft_wrap=True)

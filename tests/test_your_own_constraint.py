@@ -66,7 +66,7 @@ NAME = "my_shifts:step_shift"
 STUDY = {
     "name": "own",
     "certificate": {"num_scenarios": 300, "beta": 1e-3, "max_horizon": 25},
-    "task_policies": {"imported": {"path": str(BUNDLED / "paper_margin")}},
+    "task_policies": {"imported": {"path": str(BUNDLED / "paper_bang_bang")}},
     "sweep": {"eps_max": [0.5], "constraints": [NAME], "horizons": [25], "seeds": [0]},
     "evaluation": {"num_scenarios": 60, "beta": 1e-3},
 }

@@ -66,7 +66,9 @@ class ProjectedPPOConfig(PPOConfig):
         self.warmup_env_steps = 2_500
         self.cut_after: int | None = None
         self.ends_when_violated: str | None = None
-        self.entropy_target: float | None = None
+        # In a tuple: RLlib takes a plain −1 for "deprecated" and drops it where configurations go
+        # from process to process.
+        self.entropy_target: tuple[float] | None = None
         self.entropy_lr = 3e-3
         # The paper's, where RLlib's PPO differs. A KL loss would drag the task policy to its
         # own projection.
@@ -177,7 +179,7 @@ class ProjectedPPOConfig(PPOConfig):
                 ends_when_violated = parsed.formula
             self.ends_when_violated = ends_when_violated
         if entropy_target is not NotProvided:
-            self.entropy_target = entropy_target
+            self.entropy_target = None if entropy_target is None else (float(entropy_target),)
         if entropy_lr is not NotProvided:
             self.entropy_lr = entropy_lr
         return self
@@ -230,7 +232,7 @@ class ProjectedPPOConfig(PPOConfig):
             return
         if self.entropy_coeff:
             raise UserError(
-                f"entropy_target = {self.entropy_target:g} and entropy_coeff = "
+                f"entropy_target = {self.entropy_target[0]:g} and entropy_coeff = "
                 f"{self.entropy_coeff} are given: remove one"
             )
         if self._family() is not Gaussian or self._mapping().squash != "tanh":

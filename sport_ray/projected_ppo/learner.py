@@ -57,7 +57,7 @@ class ProjectedPPOLearner(PPOTorchLearner):
             )
         self._entropy: EntropyTarget | None = None
         if self.config.entropy_target is not None:
-            self._entropy = EntropyTarget(self.config.entropy_target, self.config.seed)
+            self._entropy = EntropyTarget(self.config.entropy_target[0], self.config.seed)
             adapted = list(self._entropy.to(self._device).parameters())
             self.register_optimizer(
                 module_id=module_id,

@@ -113,6 +113,10 @@ def sweep_with(**changes: object) -> dict:
         (with_(evaluation={"root_seed": -1}), ["evaluation.root_seed", "-1"]),
         (with_(base_training={"seed": 2**32}), ["base_training.seed", "2147483647"]),
         (with_(base_training={"hidden": [10**9]}), ["base_training.hidden.0", "100000"]),
+        (
+            with_(base_training={"entropy_target": 0, "entropy_coeff": 0.03}),
+            ["base_training", "entropy_target = 0 and entropy_coeff = 0.03 are given: remove one"],
+        ),
         (with_(certificate={"beta": 5e-324}), ["certificate.beta", "1e-200"]),
         (with_(evaluation={"beta": 1e-310}), ["evaluation.beta", "1e-200"]),
         (sweep_with(eps_max=[5e-324]), ["sweep.eps_max.0", "1e-200"]),

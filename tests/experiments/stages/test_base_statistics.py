@@ -15,8 +15,8 @@ def few(monkeypatch):
 
 
 def test_of_a_gaussian_in_plain_words(few, small_study):
-    study = Study.model_validate({**small_study, "base": "paper_margin"})
-    found = statistics_of(study, load_base(study, "paper_margin", None))
+    study = Study.model_validate({**small_study, "base": "paper_bang_bang"})
+    found = statistics_of(study, load_base(study, "paper_bang_bang", None))
     assert list(found.num_violations) == ["25", "30"]
     lines = described(found)
     assert lines[0].startswith("in 100 fresh scenarios it violates: ")
@@ -24,8 +24,8 @@ def test_of_a_gaussian_in_plain_words(few, small_study):
     assert any(one.startswith("entropy of the squashed action: -") for one in lines)
     assert lines[-1].startswith("warning: ")
     assert "nearly bang-bang; a policy within a ratio of it has little to gain" in lines[-1]
-    assert statistics_of(study, load_base(study, "paper_margin", None)) == found
-    assert statistics_of(study, load_base(study, "paper_margin", None), 1) != found
+    assert statistics_of(study, load_base(study, "paper_bang_bang", None)) == found
+    assert statistics_of(study, load_base(study, "paper_bang_bang", None), 1) != found
 
 
 def test_of_a_sampler_what_samples_tell(few, small_study):

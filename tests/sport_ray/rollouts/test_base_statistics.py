@@ -38,7 +38,9 @@ def plan_for(horizon: int = 30) -> ScenarioPlan:
 
 @pytest.fixture(scope="module")
 def bang_bang():
-    return base_behaviour(read_base(Path(experiments.__file__).parent / "bases" / "paper_margin"))
+    return base_behaviour(
+        read_base(Path(experiments.__file__).parent / "bases" / "paper_bang_bang")
+    )
 
 
 @pytest.fixture(scope="module")

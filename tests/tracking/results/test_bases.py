@@ -46,9 +46,9 @@ def test_a_bases_folder_does_not_depend_on_the_order(bases: list[str]) -> None:
 
 
 def test_names_that_ship_are_kept() -> None:
-    assert base_folders(["paper_0", "paper_margin"]) == {
+    assert base_folders(["paper_0", "paper_bang_bang"]) == {
         "paper_0": "paper_0",
-        "paper_margin": "paper_margin",
+        "paper_bang_bang": "paper_bang_bang",
     }
     assert base_folders(["figures"])["figures"].startswith("figures-")
 

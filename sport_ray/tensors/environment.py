@@ -51,8 +51,8 @@ class TensorEnvironment(Protocol):
     Three things are optional. ``draws_nothing``, True where seeds are not read and neither
     ``reset`` nor ``step`` waits for the host: both can then be captured in a CUDA graph.
     ``cost_signal``, the name of a signal: training counts an episode in which it holds as one with
-    a violation. ``poses()``, (n, 3): x, y (m) and heading (rad), for
-    figures of trajectories.
+    a violation; without one, an episode that the property ended. ``poses()``, (n, 3): x, y (m) and
+    heading (rad), for figures of trajectories.
     """
 
     device: torch.device

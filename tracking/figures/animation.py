@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,8 @@ TITLE = "The policies at work"
 MAX_BYTES = 1_500_000
 """Of the GIF; a longer animation is drawn smaller until it fits."""
 FRAMES_PER_STEP = 2
+PANEL_CHARACTERS = 36
+"""Of the small text above a panel, what fits its width."""
 MILLISECONDS, LAST_MILLISECONDS = 90, 1500
 _DPI = (120, 90, 66)
 _COLOURS = 64
@@ -163,14 +166,16 @@ def _frames(panels: list[_Panel], horizon: int, dpi: int) -> Iterator[Image.Imag
     """The pictures in order: what stays is drawn once, what moves upon a copy of it."""
     limits = scene_limits([panel.samples for panel in panels])
     shape = (limits[3] - limits[2]) / (limits[1] - limits[0])
+    details = [_wrapped(panel.detail) for panel in panels]
+    most = max(detail.count("\n") for detail in details) + 1
     figure, grid = style.new_figure(
-        2.75 * len(panels), 2.5 * shape + 1.0, 1, len(panels), sharey=True
+        2.75 * len(panels), 2.5 * shape + 0.7 + 0.15 * most, 1, len(panels), sharey=True
     )
     figure.set_dpi(dpi)
-    for axes, panel in zip(grid[0], panels, strict=True):
+    for axes, panel, detail in zip(grid[0], panels, details, strict=True):
         draw_scene(axes, panel.samples, limits)
-        axes.set_title(panel.heading, pad=44, fontsize=12)
-        axes.annotate(panel.detail, (0, 1), xycoords="axes fraction", xytext=(0, 19),
+        axes.set_title(panel.heading, pad=22 + 11 * most, fontsize=12)
+        axes.annotate(detail, (0, 1), xycoords="axes fraction", xytext=(0, 19),
                       textcoords="offset points", fontsize=8.2, color=style.MUTED)  # fmt: skip
         axes.set_xlabel("x, m", fontsize=9.5)
     grid[0][0].set_ylabel("y, m", fontsize=9.5)
@@ -188,6 +193,11 @@ def _frames(panels: list[_Panel], horizon: int, dpi: int) -> Iterator[Image.Imag
                 axes.draw_artist(artist)
                 artist.remove()
         yield Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+
+
+def _wrapped(text: str) -> str:
+    """In lines that are no wider than a panel: the next one's text begins beside it."""
+    return "\n".join(part for line in text.split("\n") for part in wrap(line, PANEL_CHARACTERS))
 
 
 def _moving(axes: Axes, panel: _Panel, time: float) -> list[Artist]:

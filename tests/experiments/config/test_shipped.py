@@ -25,3 +25,10 @@ def test_a_wrong_folder_is_told_with_the_name(tmp_path):
     with pytest.raises(UserError, match="a study 'paper' ships: give its name"):
         study_file(tmp_path / "experiments" / "paper.yaml")
     assert study_file(tmp_path / "mine.yaml") == tmp_path / "mine.yaml"
+
+
+def test_a_name_of_none_is_told_with_those_that_ship(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"no study 'quickstrat': .* ships: .*, quickstart, "):
+        study_file("quickstrat")
+    assert study_file("mine.yaml").name == "mine.yaml"  # meant as a file

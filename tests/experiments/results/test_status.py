@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from sport_ray.errors import UserError
-from sport_ray.experiments.cli.status import print_status
+from sport_ray.experiments.cli.status import print_status, resuming
 from sport_ray.experiments.results.ledger import Ledger
 from sport_ray.experiments.results.process import process_identity
 from sport_ray.experiments.results.status import Status, locate, read_status
@@ -119,7 +119,7 @@ def test_how_the_last_sweep_ended(folder, outcome):
     assert status.running == []
     assert len(status.not_started) == 5
     text = shown(status)
-    assert ("resumes" in text) == (outcome in ("interrupted", "killed"))
+    assert ("resumes with: sport-ray run " in text) == (outcome in ("interrupted", "killed"))
     assert ("OSError: gone" in text) == (outcome == "failed")
 
 
@@ -240,3 +240,11 @@ def test_the_command_is_quick_and_fits_scripts(folder):
     found = json.loads(done.stdout)
     assert found["done"] == [ONE]
     assert found["sweep"]["state"] == "unknown"
+
+
+def test_what_resumes_is_what_was_typed(folder):
+    assert resuming(Path("quickstart"), None) == "sport-ray run quickstart"
+    there = resuming(Path("my study.yaml"), Path("out"))
+    assert there == "sport-ray run 'my study.yaml' --results out"
+    named = resuming(folder, None)
+    assert named == f"sport-ray run {folder / 'study.yaml'} --results {folder}"

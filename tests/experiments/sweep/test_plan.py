@@ -34,13 +34,13 @@ def second_method(monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("study", "expected"),
     [
-        ("quickstart", (30, 78, "c5182426ab094cc5b76ba52213effdd3")),
-        ("paper", (140, 270, "78f74946b1a244bb21d2c99c30a91d4b")),
-        ("comparators", (45, 135, "c08f84b0a66bdd67323e7a77b7d26c92")),
-        ("less_conservative", (115, 225, "76cb435c775c93714e3434a9fd3e6585")),
-        ("margin", (5, 35, "75056bea19e60002b3e5d24a4786b2bf")),
-        ("perturbed", (8, 8, "fc0f3a67ea7625c880f94190517083a5")),
-        ("layouts", (24, 45, "05d1e7985dda37bd235e28bb47833e03")),
+        ("quickstart", (30, 78, "c5bfd73da24008733b383a41e34d5f62")),
+        ("paper", (140, 270, "08924780528cdbee67970530bc3d103e")),
+        ("comparators", (45, 135, "37c6d7fad72c7a42bd11165c2f019ef1")),
+        ("less_conservative", (115, 225, "78e2478a2c8749b3943fe69329631168")),
+        ("margin", (5, 35, "045ebac7c786e6c48d5b4ec8a0f3e438")),
+        ("perturbed", (8, 8, "4b7292ecc57348dbd1731f31f66dccc5")),
+        ("layouts", (24, 45, "f66ffefd672e7b5c14c4cc6c1bf9a369")),
     ],
 )
 def test_jobs_and_ids_of_shipped_studies_stay(study, expected):
@@ -51,9 +51,9 @@ def test_jobs_and_ids_of_shipped_studies_stay(study, expected):
 @pytest.mark.parametrize(
     ("study", "expected"),
     [
-        ("quickstart", "c2f4cce5eec6033e68ae6ab96b467aff"),
-        ("paper", "62a2e0cd038572f724fa3c8ebb56d704"),
-        ("comparators", "16325569e7f1801cac7e84dd913c7a87"),
+        ("quickstart", "4edd43cb7143e2fb5cc2970cf1d0982e"),
+        ("paper", "47c579cffd2785ad095a43ff339ebb47"),
+        ("comparators", "e5fca2dc18c71194a2dff797627b4d1b"),
     ],
 )
 def test_jobs_and_ids_of_shipped_studies_stay_where_cohorts_train_them(study, expected):
@@ -86,27 +86,27 @@ KINDS = {"eps_max": [0.1], "constraints": ["ratio", "pathwise", "mean_shift"]}
     [
         pytest.param(
             {"sweep": SWEEP | {"hyperparameters": AXES, "seeds": [0, 1], "horizons": [20, 25]}},
-            (80, 112, "11ef2bd6203bb802a6471251de552960"),
+            (80, 112, "499b6a7ac1ba410d6821345ab79eceb8"),
             id="axes",
         ),
         pytest.param(
             {"sweep": SWEEP | {"hyperparameters": AXES}, "unconstrained_training": OWN},
-            (18, 22, "1b83d09b97f8272b844631369b11b2ea"),
+            (18, 22, "92a543d47926c04bf78b6327afbf6213"),
             id="axes and an own section",
         ),
         pytest.param(
             {"unconstrained_training": OWN, "tuning": TUNED},
-            (3, 5, "0b054575917f3611f1e2eccdecf1fc83"),
+            (3, 5, "58fc3b7019945aef494fbc30d68a1136"),
             id="a tuned warm-up",
         ),
         pytest.param(
             {"resources": {"gpus_per_cell": 0.5, "env_runners_per_cell": 1}},
-            (3, 5, "53bca159e6b10d99631b2d755c1b49a6"),
+            (3, 5, "d38a0e76f37a2794e2540cebc28d249c"),
             id="a GPU and runners",
         ),
         pytest.param(
             {"task_policies": SOURCES, "sweep": SWEEP | KINDS | {"horizons": [25, 20]}},
-            (16, 46, "d895bc6ce6cc0eb795ce843da530d7bd"),
+            (16, 46, "5677bf773de75b3bfbd34e97fbcd31b2"),
             id="four sources",
         ),
         pytest.param(
@@ -117,7 +117,7 @@ KINDS = {"eps_max": [0.1], "constraints": ["ratio", "pathwise", "mean_shift"]}
                 "deployment": {"alpha_p": 1.001},
                 "sweep": SWEEP | {"methods": ["projected_at_deployment"]},
             },
-            (1, 3, "00a50a2639ce0eb06a7aa46ebb5ad289"),
+            (1, 3, "d920d085315663713fb4a20648a86832"),
             id="a deployment",
         ),
     ],

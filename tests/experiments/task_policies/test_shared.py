@@ -65,6 +65,7 @@ def seeds() -> Iterator[list[int]]:
 
 def folders(root: Path, small_study: dict[str, Any], bases: list[str], **more: Any) -> list[Path]:
     """The result folders of each base, certified, as a run has made them."""
+    small_study["evaluation"]["num_scenarios"] = 20
     whole = Study.model_validate(
         {**small_study, "bases": bases, "task_policies": {"fresh": {}}, **more}
     )

@@ -11,7 +11,13 @@ from PIL import Image
 
 from sport_ray.tracking.analysis.answer import answer_study
 from sport_ray.tracking.figures import Animation, animate
-from sport_ray.tracking.figures.animation import FRAMES_PER_STEP, MAX_BYTES, _until
+from sport_ray.tracking.figures.animation import (
+    FRAMES_PER_STEP,
+    MAX_BYTES,
+    PANEL_CHARACTERS,
+    _until,
+    _wrapped,
+)
 from sport_ray.tracking.figures.style import BLUE, GREEN, VERMILLION
 from sport_ray.tracking.results.records import read_results
 from sport_ray.tracking.results.statistics import aggregate
@@ -93,3 +99,13 @@ def test_between_two_steps_a_path_ends_between_them_and_then_stays() -> None:
     assert _until(path, 0.5).tolist() == [[0, 0], [0.5, 1]]
     assert _until(path, 1.0)[-1].tolist() == [1, 2]
     assert _until(path, 9.0).tolist() == [[0, 0], [1, 2], [3, 2]]
+
+
+def test_what_stands_above_a_panel_keeps_to_its_width() -> None:
+    name = (
+        "Selection, iterated critic, pathwise budget, ε_max = 0.1\ncertified risk 0.1, 12.34 steps"
+    )
+    lines = _wrapped(name).split("\n")
+    assert " ".join(lines) == " ".join(name.split("\n"))
+    assert max(map(len, lines)) <= PANEL_CHARACTERS
+    assert "certified risk 0.1, 12.34 steps" in lines

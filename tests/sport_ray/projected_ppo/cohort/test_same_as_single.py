@@ -134,6 +134,28 @@ def test_warm_up_is_the_same_for_many_iterations(build, cell, copies):
         assert far(critic, critic_of(single), first) < 1e-3
 
 
+@pytest.mark.parametrize("kind", ["ratio", "pathwise_all"])
+def test_episodes_end_by_the_property_as_in_the_single_algorithm(build, cell, kind):
+    """Started near the hazard; from outside to the numbers of the robot's own ends."""
+    near = {"horizon": 20, "layout": "random", "start_bias": [0.0, 0.7, 0.0]}
+    through = {**near, "end_on_violation": False}
+    options = {"copies": 5, "train_batch_size": 320}
+    general = [
+        cell(seed, kind, kwargs=through, ends_when_violated="(!hazard) U goal", **options)
+        for seed in (3, 4)
+    ]
+    native = [cell(seed, kind, kwargs=near, **options) for seed in (3, 4)]
+    sampled = build(general).env_runner.sample()
+    cohort = build(general)
+    result, by_itself = cohort.train(), build(native).train()
+    assert result["cells"] == by_itself["cells"]
+    for index, config in enumerate(general):
+        assert_same_steps(sampled.fragments[index], build(config).env_runner.sample()[0])
+        expected = build(config).train()
+        compare(result["cells"][index], expected)
+        assert expected["env_runners"]["num_violating_episodes_lifetime"] > 1
+
+
 def test_whole_batches_and_no_minibatches(build, cell):
     config = cell(5, minibatch_size=None, num_epochs=3)
     cohort, single = build([config]), build(config)

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from sport_ray.errors import UserError
 from sport_ray.experiments.cli.analysis import compare_command, publish_command
+from sport_ray.experiments.cli.bases import base_command
 from sport_ray.experiments.cli.certificates import (
     new_key_command,
     plan_command,
@@ -246,6 +247,7 @@ def run(study_path: Study, results: Results = None, address: Address = None) -> 
     end_with(summary.refuted)
 
 
+app.command("base")(base_command)
 app.command("compare")(compare_command)
 app.command("publish")(publish_command)
 app.command("plan")(plan_command)

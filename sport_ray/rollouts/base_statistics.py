@@ -57,7 +57,7 @@ class Times:
     """Steps to satisfaction among the satisfied scenarios; fastest_tenth: mean of that tenth.
 
     No policy whose ratio to the base over the whole episode is at most 10 has a lower mean than
-    the fastest tenth has (among satisfied scenarios, up to the sample).
+    the fastest tenth has, if it satisfies the property as often (up to the sample).
     """
 
     spread: Spread

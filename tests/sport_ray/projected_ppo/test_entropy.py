@@ -137,7 +137,7 @@ def test_training_reaches_the_target(bang_bang):
         with torch.no_grad():
             asked.task.body[-1].bias += torch.tensor([3.0, -3.0, 0.3, 0.3])
     entropy, coefficient = trained(asked, 60)
-    assert entropy[0] < (-8.0 if bang_bang else 0.0)
+    assert entropy[0] < (-5.0 if bang_bang else 0.0)  # of the first iteration
     assert entropy[-15:].mean() == pytest.approx(0.5, abs=0.15)
     assert (coefficient > 0.0).all()
 

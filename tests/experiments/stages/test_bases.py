@@ -20,7 +20,7 @@ from sport_ray.experiments.sweep.driver import SweepSummary
 from sport_ray.tracking.console import PlainConsole
 from tests.experiments.calling import called
 
-BASES = ["paper", "paper_margin"]
+BASES = ["paper_bang_bang", "point_reach_avoid"]
 
 
 @pytest.fixture
@@ -32,14 +32,14 @@ def several(small_study):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"base": "paper"}, "base and bases are given: remove one"),
-        ({"bases": ["paper", "paper"]}, "bases names a policy twice"),
+        ({"base": BASES[0]}, "base and bases are given: remove one"),
+        ({"bases": [BASES[0], BASES[0]]}, "bases names a policy twice"),
         ({"bases": []}, "bases"),
         (
             {"certificate": {"choose": {"eps_max": 0.1}}, "sweep": {"alphas": [1.0]}},
             "bases is given, and certificate.choose asks to choose one base",
         ),
-        ({"base_arguments": {"x": 1}}, "base = 'paper' takes none"),
+        ({"base_arguments": {"x": 1}}, f"base = {BASES[0]!r} takes none"),
     ],
 )
 def test_what_cannot_be_is_one_line(several, change, said):
@@ -51,35 +51,35 @@ def test_what_cannot_be_is_one_line(several, change, said):
 
 def test_the_study_of_a_base_is_one_with_that_base(several, small_study):
     whole = parse_study(several, "study")
-    alone = parse_study({**small_study, "name": "several", "base": "paper_margin"}, "study")
-    one = whole.of_base("paper_margin")
+    alone = parse_study({**small_study, "name": "several", "base": BASES[1]}, "study")
+    one = whole.of_base(BASES[1])
     assert one == alone
     assert one.model_dump(mode="json") == alone.model_dump(mode="json")
     assert Study.model_validate(json.loads(json.dumps(whole.model_dump(mode="json")))) == whole
     assert "base" not in whole.model_dump()
     assert whole.all_bases == BASES
-    assert one.all_bases == ["paper_margin"]
+    assert one.all_bases == [BASES[1]]
 
 
 def test_the_text_of_a_base_reads_back_as_its_study(several, write_study):
     text = write_study(several).read_bytes()
-    values = study_values(text_of_base(text, "paper"), "study")
-    assert parse_study(values, "study") == parse_study(several, "study").of_base("paper")
+    values = study_values(text_of_base(text, BASES[0]), "study")
+    assert parse_study(values, "study") == parse_study(several, "study").of_base(BASES[0])
 
 
 def test_each_base_has_a_folder_of_its_own(several, write_study, tmp_path):
-    shutil.copytree(BUNDLED / "paper", tmp_path / "mine")
-    several["bases"] = ["paper", "./mine"]
+    shutil.copytree(BUNDLED / BASES[0], tmp_path / "mine")
+    several["bases"] = [BASES[0], "./mine"]
     path = write_study(several)
     study = parse_study(several, "study")
     folder = StudyFolder(tmp_path / "out", study)
     found = contexts_of(Context(study, path, folder, PlainConsole()))
-    assert [one.folder.root.name for one in found.values()] == ["paper", "mine-892261"]
+    assert [one.folder.root.name for one in found.values()] == [BASES[0], "mine-892261"]
     assert found["./mine"].study.base == "./mine"
 
 
 def test_a_base_that_is_not_there_is_told_before_anything_runs(several, write_study, tmp_path):
-    several["bases"] = ["paper", "missing"]
+    several["bases"] = [BASES[0], "missing"]
     several["base_training"] = {"env_steps": 512}  # for one base, which several would share
     done = called("certify", write_study(several), cwd=tmp_path)
     assert done.returncode == 2
@@ -111,12 +111,12 @@ def test_commands_about_one_base_name_the_folders(several, write_study, tmp_path
     ):
         done = called(*words, cwd=tmp_path)
         assert done.returncode == 2, words
-        assert f"name the folder of one ({root / 'paper'}, {root / 'paper_margin'})" in done.stderr
-    assert status_of_bases(root) == {"paper": None, "paper_margin": None}
+        assert f"name the folder of one ({root / BASES[0]}, {root / BASES[1]})" in done.stderr
+    assert status_of_bases(root) == dict.fromkeys(BASES)
     done = called("status", root, cwd=tmp_path)
-    assert done.stdout.splitlines() == ["base paper: not begun", "base paper_margin: not begun"]
+    assert done.stdout.splitlines() == [f"base {one}: not begun" for one in BASES]
     told = json.loads(called("status", root, "--json", cwd=tmp_path).stdout)
-    assert told["bases"] == {"paper": None, "paper_margin": None}
+    assert told["bases"] == dict.fromkeys(BASES)
 
 
 @pytest.mark.slow
@@ -129,7 +129,7 @@ def test_the_whole_chain_then_each_part(several, write_study, tmp_path):
     done = sport_ray("run", study, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     root = tmp_path / "results" / "several"
-    assert "base paper_margin (2 of 2): results/several/paper_margin" in done.stdout
+    assert f"base {BASES[1]} (2 of 2): results/several/{BASES[1]}" in done.stdout
     assert "Steps saved over 2 bases: Projected PPO, T = 22" in done.stdout
     assert len(pd.read_csv(root / "steps_saved.csv")) == 2 * 2 * 3
     certificates = [json.loads((root / one / "certificate.json").read_text()) for one in BASES]
@@ -143,7 +143,7 @@ def test_the_whole_chain_then_each_part(several, write_study, tmp_path):
     assert stamps == {path: path.stat().st_mtime_ns for path in stamps}
 
     # Each is an ordinary result folder, of the study that lies in it.
-    one = root / "paper"
+    one = root / BASES[0]
     for words in (
         ("sweep", one / "study.yaml", "--results", one),
         ("report", one),
@@ -160,7 +160,7 @@ def test_the_whole_chain_then_each_part(several, write_study, tmp_path):
     out = tmp_path / "published"
     assert called("report", study, cwd=tmp_path).returncode == 0
     assert called("publish", study, "--out", out, cwd=tmp_path).returncode == 0
-    assert (out / "paper" / "cells.csv").is_file()
+    assert (out / BASES[0] / "cells.csv").is_file()
 
     from sport_ray import Study as InPython
 

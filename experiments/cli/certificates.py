@@ -14,7 +14,6 @@ from rich.table import Table
 from sport_ray.errors import UserError
 from sport_ray.experiments.cli import options
 from sport_ray.text import plain
-from sport_ray.tracking.results.bases import require_one_base
 
 if TYPE_CHECKING:  # torch takes seconds, which --help should not
     from sport_ray.certificates.verify import Check
@@ -35,6 +34,8 @@ def certificate_file(path: Path) -> Path:
         UserError: a folder of a study over several bases, each of which has its own.
     """
     if path.is_dir():
+        from sport_ray.tracking.results.bases import require_one_base  # loads numpy
+
         require_one_base(path)
     return path / "certificate.json" if path.is_dir() else path
 

@@ -83,13 +83,16 @@ def test_asking_before_there_is_anything(small_study, at):
 def test_what_is_written_for_a_study_reads_back_as_the_same(path, at):
     settings = load_study(path)
     study = Study(settings)
-    with study._at_work() as context:
+    one = settings.bases is None
+    with study._at_work(one=one) as context:
         context.folder.claim(context.source)
     kept = at / "results" / settings.name / "study.yaml"
     assert load_study(kept) == settings
     assert set(yaml.safe_load(kept.read_text())) == set(yaml.safe_load(path.read_text()))
     assert Study.load(kept.parent).settings == settings
-    assert not study.status().study_changed
+    assert not one or not study.status().study_changed
+    for base, part in study.each().items():
+        assert part.settings == settings.of_base(base)
 
 
 def test_a_file_that_changes_after_it_was_loaded(small_study, write_study, at):

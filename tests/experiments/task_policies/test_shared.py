@@ -26,7 +26,7 @@ from sport_ray.tracking.results.bases import TASK_POLICIES
 from sport_ray.tracking.results.folder import ResultFolder
 from tests.experiments.known_certificate import certificate
 
-BASES = ["paper", "paper_bang_bang"]
+BASES = ["paper_bang_bang", "point_reach_avoid"]
 
 
 class FreshSection(Section):

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from importlib import resources
 from io import StringIO
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:  # a study file that is checked needs none
+    import pandas as pd
 
 READING_ERROR = 0.05
 """Steps: half of the last digit that is printed."""
@@ -37,6 +39,8 @@ def read_published(name: str) -> pd.DataFrame:
 
     ``violation_rate`` is text, such as '<0.01'. Raises FileNotFoundError for an unknown name.
     """
+    import pandas as pd
+
     found = pd.read_csv(StringIO(published_text(name)), dtype={"violation_rate": str})
     more = 1 - found["counted_from"]
     found["horizon_actions"] = found["horizon"] + more

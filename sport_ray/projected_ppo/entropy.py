@@ -12,27 +12,13 @@ import math
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import softplus
 
 from sport_ray.families import Gaussian
+from sport_ray.families.gaussian.squashed import reparameterised, squashed_entropy
 from sport_ray.random_streams import stream
 
 FIRST_COEFFICIENT = 0.03
 """Of the entropy in the loss, per nat, before it adapts; advantages are standardised."""
-_HALF_LOG_2PI_E = 0.5 * math.log(2.0 * math.pi * math.e)
-
-
-def squashed_entropy(law: Gaussian, noise: Tensor) -> Tensor:
-    """Estimate of the entropy of tanh(u), u ~ law, in [−1, 1]^D, nats, (n,).
-
-    Σ_i [½ ln(2πe std_i²) + ln(1 − tanh² u_i)] with u = mean + std · noise (n, D): unbiased, and
-    so is its gradient, since u moves with mean and std.
-    """
-    drawn = law.mean + law.std * noise
-    # ln(1 − tanh² u) without the difference, which is 0 in float32 from |u| = 9 on
-    slope = 2.0 * (math.log(2.0) - drawn - softplus(-2.0 * drawn))
-    found: Tensor = (torch.log(law.std) + _HALF_LOG_2PI_E + slope).sum(-1)
-    return found
 
 
 class EntropyTarget(nn.Module):
@@ -54,7 +40,9 @@ class EntropyTarget(nn.Module):
 
     def loss(self, law: Gaussian) -> tuple[Tensor, Tensor]:
         """What to add to the loss, and H: means over the laws (n, D)."""
-        noise = self._noise.standard_normal(law.mean.shape).astype(np.float32)
-        entropy = squashed_entropy(law, torch.from_numpy(noise).to(law.mean)).mean()
+        mean = law.mean
+        noise = self._noise.standard_normal(mean.shape).astype(np.float32)
+        drawn = reparameterised(law, torch.from_numpy(noise).to(mean))
+        entropy = squashed_entropy(law, drawn).mean()
         off = entropy.detach() - self.target
         return self.log_coefficient * off - self.coefficient * entropy, entropy.detach()

@@ -13,9 +13,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from sport_ray.families import Gaussian
+from sport_ray.families.gaussian.squashed import squashed_entropy
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.rollouts.behaviour import Behaviour, Step
 from sport_ray.rollouts.outcomes import Outcomes
@@ -33,7 +35,6 @@ LEAST_GAIN = 0.05
 over a whole episode saves less."""
 MOST_NUMBERS = 2**22
 """Of kept actions, so that long episodes fit into memory."""
-_HALF_LOG_2PI_E = 0.5 * math.log(2.0 * math.pi * math.e)
 
 
 @dataclass(frozen=True)
@@ -129,18 +130,6 @@ class BaseStatistics:
         return found
 
 
-def squashed_entropy(std: Array, drawn: Array) -> Array:
-    """Entropy of tanh(a), a ~ N(m, diag(std²)), in [−1, 1]^D, nats, (n,): one draw's estimate.
-
-    H = Σ_i [½ ln(2πe std_i²) + E ln(1 − tanh² a_i)]; ``drawn`` (n, D) stands for the mean E.
-    Source: arXiv 1812.05905, appendix C.
-    """
-    size = np.abs(drawn)
-    slope = 2.0 * (math.log(2.0) - size - np.log1p(np.exp(-2.0 * size)))
-    found: Array = (np.log(std) + _HALF_LOG_2PI_E + slope).sum(axis=-1)
-    return found
-
-
 def scaled_to_bounds(actions: Array, low: Array, high: Array) -> Array | None:
     """Actions (n, D) with [low, high] moved to [−1, 1]; None where a bound is not finite."""
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
@@ -172,7 +161,10 @@ def base_statistics(
     beyond = None if scaled is None else np.abs(scaled) > NEAR_BOUND
     satisfied = outcomes.satisfied_at[outcomes.satisfied_by(max(horizons))]
     reached = satisfied[satisfied >= 0].astype(np.float64)
-    tanh = std is not None and mapping.squash == "tanh"
+    entropy = None
+    if std is not None and mapping.squash == "tanh":
+        law = Gaussian(*map(torch.from_numpy, (drawn, std)))  # its mean is not looked at
+        entropy = float(squashed_entropy(law, torch.from_numpy(drawn)).mean())
     return BaseStatistics(
         num_scenarios=outcomes.num_scenarios,
         num_actions=len(drawn),
@@ -182,7 +174,7 @@ def base_statistics(
         at_bounds=None if beyond is None else beyond.mean(axis=0).tolist(),
         at_any_bound=None if beyond is None else float(beyond.any(axis=1).mean()),
         std=None if std is None else Widths.of(std),
-        entropy=float(squashed_entropy(std, drawn).mean()) if tanh and std is not None else None,
+        entropy=entropy,
     )
 
 

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import integrate, stats
+from scipy import stats
 
 from sport_ray import experiments
+from sport_ray.families import Gaussian
+from sport_ray.families.gaussian.squashed import squashed_entropy
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.rollouts import ScenarioPlan, base_behaviour, run_scenarios
 from sport_ray.rollouts.base_statistics import (
@@ -18,7 +21,6 @@ from sport_ray.rollouts.base_statistics import (
     base_statistics,
     run_for_statistics,
     scaled_to_bounds,
-    squashed_entropy,
 )
 from sport_ray.rollouts.environment import POINT_REACH_AVOID as ROBOT
 from sport_ray.rollouts.transitions import collect_transitions
@@ -46,34 +48,6 @@ def bang_bang():
 @pytest.fixture(scope="module")
 def found(bang_bang):
     return run_for_statistics(plan_for(), bang_bang, 5, 200, [22, 30], has_goal=True)
-
-
-def entropy_by_integration(mean: float, std: float) -> float:
-    """−∫ p ln p of y = tanh(a) with a ~ N(mean, std²), over a instead of y."""
-    law = stats.norm(mean, std)
-
-    def integrand(a: float) -> float:
-        slope = 2.0 * (np.log(2.0) - abs(a) - np.log1p(np.exp(-2.0 * abs(a))))
-        return law.pdf(a) * (slope - law.logpdf(a))
-
-    low, high = mean - 12.0 * std, mean + 12.0 * std
-    points = [0.0] if low < 0.0 < high else None
-    return integrate.quad(integrand, low, high, limit=400, points=points)[0]
-
-
-@pytest.mark.parametrize(("mean", "std"), [(0.0, 0.8), (1.5, 0.3), (-4.0, 2.0), (3.0, 7.0)])
-def test_the_squashed_entropy_is_that_of_the_density(mean, std):
-    drawn = np.random.default_rng(0).normal(mean, std, (200_000, 1))
-    each = squashed_entropy(np.full_like(drawn, std), drawn)
-    error = each.std() / np.sqrt(len(each))
-    assert abs(each.mean() - entropy_by_integration(mean, std)) < 5 * error
-
-
-def test_the_most_that_a_squashed_action_has_is_that_of_the_uniform():
-    """Nats: ln 2 per dimension; a std near 0.87 comes close."""
-    drawn = np.random.default_rng(0).normal(0.0, 0.87, (200_000, 2))
-    found = squashed_entropy(np.full_like(drawn, 0.87), drawn).mean()
-    assert 2 * np.log(2.0) - 0.05 < found < 2 * np.log(2.0)
 
 
 @given(st.integers(0, 2**32), st.floats(-50, 50), st.floats(0.1, 50))
@@ -144,7 +118,9 @@ def test_a_run_says_what_its_steps_say(bang_bang, found):
     std = bang_bang.base.distribution(kept.observation.astype(float)).std.numpy()
     np.testing.assert_allclose(told.std.median, np.median(std, axis=0))
     np.testing.assert_allclose(told.std.largest, std.max(axis=0))
-    assert told.entropy == pytest.approx(squashed_entropy(std, kept.action).mean())
+    drawn = torch.from_numpy(kept.action)
+    law = Gaussian(torch.zeros_like(drawn), torch.from_numpy(std))
+    assert told.entropy == pytest.approx(squashed_entropy(law, drawn).mean().item())
     assert told.num_violations == {str(T): outcomes.num_violations(T) for T in (22, 30)}
     reached = outcomes.satisfied_at[outcomes.satisfied_by(30)]
     assert told.times.spread.mean == pytest.approx(reached.mean())

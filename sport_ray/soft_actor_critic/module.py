@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from ray.rllib.core.rl_module.torch import TorchRLModule
 from torch import Tensor, nn
 
 from sport_ray.families import Gaussian
+from sport_ray.families.gaussian.squashed import reparameterised, squashed_log_density
 from sport_ray.policies.network import GaussianNetwork, PolicySpec, mlp
 from sport_ray.policies.store import network_from_bytes
 from sport_ray.projected_ppo.acting import OneActor
@@ -23,18 +23,6 @@ from sport_ray.projected_ppo.streams import first_weights
 from sport_ray.random_streams import stream
 
 CRITICS = ("first", "second")
-
-
-def squash_correction(drawn: Tensor) -> Tensor:
-    """Σ_d log(1 − tanh²(u_d)) (...), nats: log density of tanh(u) = log N(u) minus this.
-
-    As 2·(log 2 − u − softplus(−2u)), which is finite for every u.
-
-    Source: Haarnoja et al., Soft Actor-Critic Algorithms and Applications (arXiv 1812.05905),
-    appendix C.
-    """
-    terms: Tensor = 2.0 * (math.log(2.0) - drawn - nn.functional.softplus(-2.0 * drawn))
-    return terms.sum(dim=-1)
 
 
 class SoftActorCriticModule(TorchRLModule, InferenceOnlyAPI, TargetNetworkAPI, QNetAPI):
@@ -146,13 +134,11 @@ class SoftActorCriticModule(TorchRLModule, InferenceOnlyAPI, TargetNetworkAPI, Q
 
     def _drawn(self, observation: Tensor) -> tuple[Tensor, Tensor]:
         """Samples u (n, D) at observations (n, O), and the log densities (n,) of tanh(u), nats."""
-        mean, std = self.actor(observation).parts
-        noise = self._reparameterised.standard_normal(mean.shape, dtype=np.float32)
-        unit = torch.from_numpy(noise).to(mean)
-        drawn = mean + std * unit
-        constant = 0.5 * math.log(2.0 * math.pi)
-        gaussian = -(0.5 * unit**2 + torch.log(std) + constant).sum(dim=-1)
-        return drawn, gaussian - squash_correction(drawn)
+        law = self.actor(observation)
+        shape = (len(observation), self.spec.action_size)
+        noise = torch.from_numpy(self._reparameterised.standard_normal(shape, dtype=np.float32))
+        noise = noise.to(observation)
+        return reparameterised(law, noise), squashed_log_density(law, noise)
 
     def compute_q_values(self, batch: dict[str, Any]) -> Tensor:
         """The lesser of both critics (n,) at samples u."""

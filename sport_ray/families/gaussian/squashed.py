@@ -1,4 +1,4 @@
-"""The entropy of a Gaussian action after tanh."""
+"""Log density and entropy of a Gaussian action after tanh."""
 
 from __future__ import annotations
 
@@ -10,7 +10,25 @@ from torch.nn.functional import softplus
 
 from sport_ray.families.gaussian.distribution import Gaussian
 
+_HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 _HALF_LOG_2PI_E = 0.5 * math.log(2.0 * math.pi * math.e)
+
+
+def log_slopes(drawn: Tensor) -> Tensor:
+    """ln(1 − tanh²(u_i)) (..., D), nats: log density of tanh(u) = log N(u) − Σ_i of these.
+
+    As 2·(ln 2 − u − softplus(−2u)), without the difference, which is 0 in float32 from |u| = 9 on.
+
+    Source: arXiv 1812.05905, appendix C.
+    """
+    found: Tensor = 2.0 * (math.log(2.0) - drawn - softplus(-2.0 * drawn))
+    return found
+
+
+def squashed_log_density(law: Gaussian, noise: Tensor) -> Tensor:
+    """Log density of tanh(u) (...) for u = mean + std · noise (..., D), nats."""
+    gaussian = -(0.5 * noise**2 + torch.log(law.std) + _HALF_LOG_2PI).sum(dim=-1)
+    return gaussian - log_slopes(reparameterised(law, noise)).sum(dim=-1)
 
 
 def squashed_entropy(law: Gaussian, drawn: Tensor) -> Tensor:
@@ -21,9 +39,7 @@ def squashed_entropy(law: Gaussian, drawn: Tensor) -> Tensor:
 
     Source: arXiv 1812.05905, appendix C.
     """
-    # ln(1 − tanh² u) without the difference, which is 0 in float32 from |u| = 9 on
-    slope = 2.0 * (math.log(2.0) - drawn - softplus(-2.0 * drawn))
-    found: Tensor = (torch.log(law.std) + _HALF_LOG_2PI_E + slope).sum(-1)
+    found: Tensor = (torch.log(law.std) + _HALF_LOG_2PI_E + log_slopes(drawn)).sum(-1)
     return found
 
 

@@ -6,37 +6,11 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from ray.rllib.core.columns import Columns
-from scipy.integrate import quad
 from scipy.stats import norm
 
 from sport_ray.policies import PolicySpec
-from sport_ray.soft_actor_critic.module import SoftActorCriticModule, squash_correction
-
-
-@given(st.floats(-6.0, 6.0))
-def test_the_correction_is_the_logarithm_of_the_squash_s_slope(u):
-    found = squash_correction(torch.tensor([u], dtype=torch.float64)).item()
-    assert found == pytest.approx(np.log1p(-(np.tanh(u) ** 2)), rel=1e-9, abs=1e-12)
-
-
-def test_it_is_finite_where_the_slope_is_not_a_number_above_nought():
-    assert squash_correction(torch.tensor([300.0, -300.0])).item() == pytest.approx(
-        2 * (2 * np.log(2.0) - 600.0), rel=1e-6
-    )
-
-
-@pytest.mark.parametrize("std", [0.3, 1.0, 3.0])
-def test_the_density_of_the_squashed_action_has_mass_one(std):
-    def density(a: float) -> float:
-        u = np.arctanh(a)
-        corrected = squash_correction(torch.tensor([u], dtype=torch.float64)).item()
-        return float(np.exp(norm.logpdf(u, 0.2, std) - corrected))
-
-    mass, _ = quad(density, -1.0, 1.0, limit=400, points=(-0.999, 0.999))
-    assert mass == pytest.approx(1.0, abs=1e-6)
+from sport_ray.soft_actor_critic.module import SoftActorCriticModule
 
 
 @pytest.fixture

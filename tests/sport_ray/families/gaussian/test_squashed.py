@@ -10,7 +10,11 @@ import torch
 from scipy import integrate, stats
 
 from sport_ray.families import Gaussian
-from sport_ray.families.gaussian.squashed import reparameterised, squashed_entropy
+from sport_ray.families.gaussian.squashed import (
+    reparameterised,
+    squashed_entropy,
+    squashed_log_density,
+)
 
 
 def exact(mean: float, std: float) -> float:
@@ -61,3 +65,19 @@ def test_no_squashed_action_has_more_than_the_uniform():
     noise = torch.from_numpy(np.random.default_rng(0).normal(size=(200_000, 2))).float()
     found = squashed_entropy(law, reparameterised(law, noise)).mean()
     assert 2 * math.log(2.0) - 0.05 < found < 2 * math.log(2.0)
+
+
+@pytest.mark.parametrize("std", [0.3, 1.0, 3.0])
+def test_the_log_density_is_that_of_a_law_on_the_square(std):
+    """Its exponential has mass 1 over (−1, 1), and follows the change of variables."""
+
+    def density(a: float) -> float:
+        noise = torch.tensor([(math.atanh(a) - 0.2) / std], dtype=torch.float64)
+        law = Gaussian(torch.full((1,), 0.2, dtype=torch.float64), torch.full_like(noise, std))
+        found = squashed_log_density(law, noise).item()
+        by_hand = stats.norm.logpdf(math.atanh(a), 0.2, std) - math.log1p(-(a**2))
+        assert found == pytest.approx(by_hand, rel=1e-9, abs=1e-9)
+        return math.exp(found)
+
+    mass, _ = integrate.quad(density, -1.0, 1.0, limit=400, points=(-0.999, 0.999))
+    assert mass == pytest.approx(1.0, abs=1e-6)

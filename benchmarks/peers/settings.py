@@ -1,7 +1,8 @@
 """What every engine of ``benchmarks/cohort.py`` trains with, and how much of it is needed.
 
 The cells are those of the studies: the paper's (batches of 128 from one copy of the environment)
-and the quickstart's (2,048 from 32 copies), on the point robot's fixed layout, 256×256 networks.
+and the quickstart's (2,048 from 32 copies), on the point robot's fixed layout, 256×256 networks. Episodes go on
+through violations, which not every peer could end: here speed alone counts.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ ENV_KWARGS: Final[dict[str, Any]] = {
     "reward": "task",
     "end_on_violation": False,
 }
-ALPHAS: Final = (1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+ALPHAS: Final = (1.0, 1.1, 1.2, 1.5, 3.0, 5.0, 10.0, 20.0, 100.0)
 """Those of the paper's study; cell i has the i-th, over and over, and seed i."""
 
 ACTOR: Final = (44, 256, 256, 4)
@@ -59,7 +60,7 @@ class Setting:
 SETTINGS: Final = {
     one.name: one
     for one in (
-        Setting("paper", "paper", 128, 32, 1, lr=5e-5, gamma=0.99),
+        Setting("paper", "paper_0", 128, 32, 1, lr=5e-5, gamma=0.99),
         Setting("quickstart", "point_reach_avoid", 2_048, 512, 32, lr=2e-4, gamma=0.9),
     )
 }

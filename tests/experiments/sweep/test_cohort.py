@@ -192,23 +192,23 @@ def test_each_engine_refuses_the_others_cells(make):
 
 def test_a_cell_ends_where_its_single_run_ends_whatever_the_others_need():
     """At α = 1 both engines act as the base does, so steps and episodes are the same ones."""
-    study = study_of(training=SMALL["training"] | {"env_steps": 777, "num_envs": 3})
+    study = study_of(training=SMALL["training"] | {"env_steps": 778, "num_envs": 3})
     plan = Plan.of(study, certificate(base_digest=SHIPPED.digest))
     jobs = [job for job in plan.jobs if job.cells[0].constraint.name == "ratio"]
     configs = [configuration_of(study, job, SHIPPED.network) for job in jobs]
-    found = run_cohort(configs, 777)
+    found = run_cohort(configs, 778)
     steps = [one.env_steps for one in found if isinstance(one, Trained)]
     assert len(steps) == len(jobs)
     assert min(steps) < 800  # some had enough an iteration before others
     assert max(steps) > 1000
     for job, config, one in zip(jobs, configs, found, strict=True):
         assert isinstance(one, Trained)
-        [alone] = run_cohort([config], 777)
+        [alone] = run_cohort([config], 778)
         assert isinstance(alone, Trained)
         assert policy_digest(one.policy) == policy_digest(alone.policy)
         assert (one.env_steps, one.metrics) == (alone.env_steps, alone.metrics)
         if job.cells[0].alpha == 1.0:
-            single = run_training(config, 777)
+            single = run_training(config, 778)
             assert one.env_steps == single.env_steps
             assert one.metrics.keys() == single.metrics.keys()
             for name in ("train_episodes", "train_violations"):

@@ -35,10 +35,10 @@ def second_method(monkeypatch) -> None:
     ("study", "expected"),
     [
         ("quickstart", (30, 78, "c5bfd73da24008733b383a41e34d5f62")),
-        ("paper", (150, 410, "4f199a6c4d59db7555a0a16d57f9b66b")),
+        ("paper", (110, 290, "0e40f32850a2225f11d6ebd235216d16")),
         ("comparators", (45, 135, "37c6d7fad72c7a42bd11165c2f019ef1")),
         ("less_conservative", (115, 225, "7256f0e44446486f5e2ceb85a0426519")),
-        ("paper_bang_bang", (140, 270, "236d27f69cb5d648ed541c44a57c8af7")),
+        ("paper_bang_bang", (100, 190, "a366c62aeef24a6c2d34dbcad17cdfe3")),
         ("perturbed", (8, 8, "4b7292ecc57348dbd1731f31f66dccc5")),
         ("layouts", (24, 45, "f66ffefd672e7b5c14c4cc6c1bf9a369")),
     ],
@@ -52,7 +52,7 @@ def test_jobs_and_ids_of_shipped_studies_stay(study, expected):
     ("study", "expected"),
     [
         ("quickstart", "4edd43cb7143e2fb5cc2970cf1d0982e"),
-        ("paper", "44c4e4e22fac0d57741540665c1e7495"),
+        ("paper", "fec53e7ab5fb8a858b41eb08ace5d563"),
         ("comparators", "e5fca2dc18c71194a2dff797627b4d1b"),
     ],
 )

@@ -1,8 +1,8 @@
 """What every engine of ``benchmarks/cohort.py`` trains with, and how much of it is needed.
 
 The cells are those of the studies: the paper's (batches of 128 from one copy of the environment)
-and the quickstart's (2,048 from 32 copies), on the point robot's fixed layout, 256×256 networks. Episodes go on
-through violations, which not every peer could end: here speed alone counts.
+and the quickstart's (2,048 from 32 copies), on the point robot's fixed layout, 256×256 networks.
+Episodes go on through violations, which not every peer could end: here speed alone counts.
 """
 
 from __future__ import annotations

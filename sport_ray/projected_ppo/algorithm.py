@@ -25,11 +25,11 @@ from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.network import GaussianNetwork, blank_network, widened
 from sport_ray.policies.store import load_policy, network_to_bytes
 from sport_ray.projected_ppo.array_runner import ArrayRunner
-from sport_ray.projected_ppo.environment import TrainingEnvironment, take_violations
+from sport_ray.projected_ppo.ending import checked_formula
+from sport_ray.projected_ppo.environment import TrainingEnvironment, log_violations
 from sport_ray.projected_ppo.learner import ProjectedPPOLearner
 from sport_ray.projected_ppo.module import ProjectedPPOModule
 from sport_ray.projected_ppo.noise_runner import NoiseRunner
-from sport_ray.properties import parse_property
 
 Gradient = Literal["paper", "through_projection"]
 Sampling = Literal["arrays", "episodes"]
@@ -173,11 +173,7 @@ class ProjectedPPOConfig(PPOConfig):
         if cut_after is not NotProvided:
             self.cut_after = cut_after
         if ends_when_violated is not NotProvided:
-            if ends_when_violated is not None:
-                parsed = parse_property(ends_when_violated)
-                parsed.compile()
-                ends_when_violated = parsed.formula
-            self.ends_when_violated = ends_when_violated
+            self.ends_when_violated = checked_formula(ends_when_violated)
         if entropy_target is not NotProvided:
             self.entropy_target = None if entropy_target is None else (float(entropy_target),)
         if entropy_lr is not NotProvided:
@@ -351,15 +347,6 @@ class ProjectedPPO(PPO):
             raise ArithmeticError(f"workers hold different base policies: {sorted(set(prints))}")
         found: str = prints[0]
         return found
-
-
-def log_violations(*, env_runner: Any, metrics_logger: Any, **kwargs: Any) -> None:
-    """RLlib's callback at the end of sampling: counts episodes with a violation."""
-    violating = take_violations(env_runner.env)
-    if violating is not None:
-        metrics_logger.log_value(
-            "num_violating_episodes_lifetime", violating, reduce="lifetime_sum"
-        )
 
 
 def _runner_fingerprint(runner: Any) -> str:

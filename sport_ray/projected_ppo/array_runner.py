@@ -45,8 +45,7 @@ class ArrayRunner(NoiseRunner):
         mode = self.env.metadata.get("autoreset_mode")
         if mode is not AutoresetMode.NEXT_STEP:
             raise UserError(
-                f"the vector environment resets by {mode}: "
-                "Projected PPO needs AutoresetMode.NEXT_STEP"
+                f"the vector environment resets by {mode}: training needs AutoresetMode.NEXT_STEP"
             )
 
     def _sample(

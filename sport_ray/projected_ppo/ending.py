@@ -11,9 +11,23 @@ from gymnasium.vector import VectorEnv, VectorWrapper
 from numpy.typing import NDArray
 
 from sport_ray.envs.faults import EnvironmentFault
+from sport_ray.properties import parse_property
 from sport_ray.properties.monitor import Monitor, Monitors
 
 Fault = Callable[[str], EnvironmentFault]
+
+
+def checked_formula(formula: str | None) -> str | None:
+    """The formula in canonical form; None stays None.
+
+    Raises:
+        UserError: a formula that cannot be read.
+    """
+    if formula is None:
+        return None
+    parsed = parse_property(formula)
+    parsed.compile()
+    return parsed.formula
 
 
 class EndsWhenViolated(gym.Wrapper[Any, Any, Any, Any]):

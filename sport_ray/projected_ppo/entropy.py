@@ -35,7 +35,7 @@ class EntropyTarget(nn.Module):
 
     @property
     def coefficient(self) -> Tensor:
-        """C, per nat, without gradient."""
+        """Weight of the entropy in the loss, per nat, without gradient."""
         return self.log_coefficient.detach().exp()
 
     def loss(self, law: Gaussian) -> tuple[Tensor, Tensor]:

@@ -74,6 +74,15 @@ def take_violations(env: gym.Env[Any, Any] | AnyVectorEnv) -> int | None:
     return layer.take()
 
 
+def log_violations(*, env_runner: Any, metrics_logger: Any, **kwargs: Any) -> None:
+    """RLlib's callback at the end of sampling: counts episodes with a violation."""
+    violating = take_violations(env_runner.env)
+    if violating is not None:
+        metrics_logger.log_value(
+            "num_violating_episodes_lifetime", violating, reduce="lifetime_sum"
+        )
+
+
 class CostAlone(gym.Wrapper[Any, Any, Any, Any]):
     """Drops all infos but a ``cost`` that is a number: gymnasium would merge them over copies."""
 

@@ -20,10 +20,9 @@ from ray.rllib.utils.metrics import (
 
 from sport_ray.errors import UserError
 from sport_ray.policies.network import GaussianNetwork, PolicySpec, blank_network
-from sport_ray.policies.store import network_to_bytes
-from sport_ray.projected_ppo.algorithm import log_violations
 from sport_ray.projected_ppo.array_runner import ArrayRunner
-from sport_ray.projected_ppo.environment import TrainingEnvironment
+from sport_ray.projected_ppo.ending import checked_formula
+from sport_ray.projected_ppo.environment import TrainingEnvironment, log_violations
 from sport_ray.projected_ppo.streams import minibatch_generator
 from sport_ray.soft_actor_critic.learner import SoftActorCriticLearner
 from sport_ray.soft_actor_critic.module import SoftActorCriticModule
@@ -44,7 +43,6 @@ class SoftActorCriticConfig(SACConfig):
     def __init__(self, algo_class: type | None = None) -> None:
         super().__init__(algo_class=algo_class or SoftActorCritic)
         self.spec: PolicySpec | None = None
-        self.start: GaussianNetwork | None = None
         self.updates_per_env_step = 1.0
         self.warmup_env_steps = 1_500
         self.cut_after: int | None = None
@@ -75,7 +73,6 @@ class SoftActorCriticConfig(SACConfig):
         self,
         *,
         spec: PolicySpec = NotProvided,
-        start: GaussianNetwork | None = NotProvided,
         entropy_target: float = NotProvided,
         updates_per_env_step: float = NotProvided,
         warmup_env_steps: int = NotProvided,
@@ -87,24 +84,26 @@ class SoftActorCriticConfig(SACConfig):
 
         Args:
             spec: the policy's architecture.
-            start: where the policy starts; default first weights of the seed.
             entropy_target: entropy of the squashed action, nats, that its weight is adapted to.
             updates_per_env_step: gradients of every network per environment step.
             warmup_env_steps: first steps, whose actions are uniform, and in which nothing learns.
             cut_after: steps after which episodes are cut without the environment's knowledge.
             ends_when_violated: see ``ProjectedPPOConfig.training``.
+
+        Raises:
+            UserError: a formula that cannot be read.
         """
         super().training(**kwargs)
         for name, value in (
             ("spec", spec),
-            ("start", start),
             ("updates_per_env_step", updates_per_env_step),
             ("warmup_env_steps", warmup_env_steps),
             ("cut_after", cut_after),
-            ("ends_when_violated", ends_when_violated),
         ):
             if value is not NotProvided:
                 setattr(self, name, value)
+        if ends_when_violated is not NotProvided:
+            self.ends_when_violated = checked_formula(ends_when_violated)
         if entropy_target is not NotProvided:
             self.entropy_target = (float(entropy_target),)
         return self
@@ -120,7 +119,7 @@ class SoftActorCriticConfig(SACConfig):
         if self.spec.squash != "tanh":
             raise UserError(
                 f"soft actor-critic holds the entropy of a tanh-squashed action, and squash is "
-                f"{self.spec.squash!r}: train with algorithm: ppo"
+                f"{self.spec.squash!r}: squash by tanh, or train by PPO"
             )
         context = {
             **self.spec.action_mapping.to_json(),
@@ -144,9 +143,7 @@ class SoftActorCriticConfig(SACConfig):
             module_class=SoftActorCriticModule,
             model_config={
                 "spec": self.spec.model_dump(mode="json"),
-                "weights": None if self.start is None else network_to_bytes(self.start),
                 "seed": self.seed,
-                "twin_q": True,
             },
         )
 

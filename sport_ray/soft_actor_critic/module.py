@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,6 @@ from torch import Tensor, nn
 from sport_ray.families import Gaussian
 from sport_ray.families.gaussian.squashed import reparameterised, squashed_log_density
 from sport_ray.policies.network import GaussianNetwork, PolicySpec, mlp
-from sport_ray.policies.store import network_from_bytes
 from sport_ray.projected_ppo.acting import OneActor
 from sport_ray.projected_ppo.distribution import ActionDistribution, action_distribution
 from sport_ray.projected_ppo.streams import first_weights
@@ -28,9 +28,8 @@ CRITICS = ("first", "second")
 class SoftActorCriticModule(TorchRLModule, InferenceOnlyAPI, TargetNetworkAPI, QNetAPI):
     """Actor over samples u, critics over (observation, tanh(u)).
 
-    ``model_config``: ``spec`` (architecture), ``weights`` (safetensors bytes, or None for first
-    weights), ``seed`` (of first weights and noise; None for fresh entropy). The columns are those
-    that RLlib's learner for SAC reads.
+    ``model_config``: ``spec`` (architecture) and ``seed`` (of first weights and noise; None for
+    fresh entropy). The columns are those that RLlib's learner for SAC reads.
 
     Source: arXiv 1812.05905, algorithm 1.
     """
@@ -39,11 +38,8 @@ class SoftActorCriticModule(TorchRLModule, InferenceOnlyAPI, TargetNetworkAPI, Q
         """Build the networks; critics have the actor's hidden layers."""
         self.spec = PolicySpec.model_validate(self.model_config["spec"])
         seed = self.model_config.get("seed")
-        if (weights := self.model_config["weights"]) is None:
-            with first_weights(seed, "actor"):
-                self.actor = GaussianNetwork(self.spec).float()
-        else:
-            self.actor = network_from_bytes(self.spec, weights)
+        with first_weights(seed, "actor"):
+            self.actor = GaussianNetwork(self.spec).float()
         self._acting = OneActor(self.actor)
         sizes = (self.spec.observation_size + self.spec.action_size, *self.spec.hidden, 1)
         with first_weights(seed, "critic"):
@@ -55,12 +51,7 @@ class SoftActorCriticModule(TorchRLModule, InferenceOnlyAPI, TargetNetworkAPI, Q
 
     def make_target_networks(self) -> None:
         """Copies of the critics that no gradient reaches."""
-        with torch.random.fork_rng(devices=[]):
-            sizes = (self.spec.observation_size + self.spec.action_size, *self.spec.hidden, 1)
-            targets = {name: mlp(sizes, self.spec.activation).float() for name in CRITICS}
-        self.targets = nn.ModuleDict(targets)
-        self.targets.load_state_dict(self.critics.state_dict())
-        self.targets.requires_grad_(False)
+        self.targets = deepcopy(self.critics).requires_grad_(False)
 
     def get_target_network_pairs(self) -> list[tuple[nn.Module, nn.Module]]:
         """(critic, target) of both."""

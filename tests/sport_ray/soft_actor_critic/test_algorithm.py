@@ -16,7 +16,7 @@ BANDIT = "tests.sport_ray.soft_actor_critic.test_algorithm:sport_ray_tests/Bandi
 
 
 class Bandit(gym.Env):
-    """Episodes of one step: , for o drawn from [−0.5, 0.5]."""
+    """Episodes of one step: reward −10·(action − o)², for o drawn from [−0.5, 0.5]."""
 
     observation_space = gym.spaces.Box(-1.0, 1.0, (1,), np.float32)
     action_space = gym.spaces.Box(-1.0, 1.0, (1,), np.float32)
@@ -82,7 +82,15 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(local_ray)
 
 def test_a_policy_that_tanh_does_not_squash_is_refused():
     spec = PolicySpec(observation_size=1, action_size=1, hidden=(4,), squash="none")
-    with pytest.raises(UserError, match=r"tanh-squashed.*squash is 'none'.*algorithm: ppo"):
+    with pytest.raises(UserError, match=r"tanh-squashed.*squash is 'none': squash by tanh"):
         configured().training(spec=spec).validate()
     with pytest.raises(UserError, match="no policy"):
         SoftActorCriticConfig().environment(BANDIT).validate()
+
+
+def test_a_formula_that_cannot_be_read_is_refused_at_once():
+    with pytest.raises(UserError, match="!hazard U"):
+        configured().training(ends_when_violated="!hazard U")
+    assert configured().training(ends_when_violated="!hazard U goal").ends_when_violated == (
+        "(!hazard) U goal"
+    )

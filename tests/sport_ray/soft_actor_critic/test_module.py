@@ -19,7 +19,7 @@ def module() -> SoftActorCriticModule:
     made = SoftActorCriticModule(
         observation_space=gym.spaces.Box(-1, 1, (3,)),
         action_space=gym.spaces.Box(-1, 1, (2,)),
-        model_config={"spec": spec.model_dump(mode="json"), "weights": None, "seed": 3},
+        model_config={"spec": spec.model_dump(mode="json"), "seed": 3},
     )
     made.make_target_networks()
     return made

@@ -17,6 +17,7 @@ EXPECTED = {
     "tuple_type": "expected a list",
     "string_type": "expected text; put it in quotes if it is meant",
     "bool_type": "expected true or false",
+    "none_required": "this key has no use here: remove it",
     "union_tag_invalid": "expected one of those that its key algorithm knows: ppo, sac",
 }
 

@@ -26,6 +26,7 @@ PAGE = Path("docs/studies.md")
 MARK = f"<!-- study keys: made by {COMMAND} -->"
 WORDS: dict[Any, str] = {
     int: "whole number", float: "number", str: "text", bool: "true or false", dict: "mapping",
+    NoneType: "nothing",
 }  # fmt: skip
 TECHNICAL = 100_000
 """Upper limits from here on keep mistakes out, and say nothing about the key."""

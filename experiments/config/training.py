@@ -160,8 +160,6 @@ class SACSection(Section):
     """Discount per step."""
     tau: Annotated[float, Number, Field(gt=0.0, le=1.0)] = 0.005
     """How far the target critics follow their critics at each gradient, as a share."""
-    accept: AcceptSection | None = None
-    """Ends training at the first checkpoint that is good enough; without it the last is kept."""
 
 
 class BaseSection(Section):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from sport_ray.errors import UserError
 from sport_ray.experiments.config.base import Arguments, Horizon, Section
 from sport_ray.experiments.config.training import SACSection
 from sport_ray.experiments.task_policies.source import TaskPolicySource
@@ -30,6 +31,8 @@ class SoftActorCriticSection(SACSection):
     """Environment arguments beyond the study's own, in its training only."""
     train_on_after_violation: bool = True
     """Whether an episode of training goes on after a violation."""
+    accept: None = None  # was a key that nothing read; in the ids of cells that there are
+    """Of no use here, where the last policy is kept: a rule picks bases alone."""
 
 
 class SoftActorCriticSource(TaskPolicySource):
@@ -42,10 +45,23 @@ class SoftActorCriticSource(TaskPolicySource):
     why_alone: ClassVar[str | None] = "it does not train by PPO"
     depends_on_base: ClassVar[bool] = False
 
+    def check(self, task: Task, settings: Section, base: GaussianNetwork) -> None:
+        """Refuse a base that tanh does not squash: the policy's actions are mapped as the base's.
+
+        Raises:
+            UserError: one line with the remedy.
+        """
+        if base.spec.squash != "tanh":
+            raise UserError(
+                f"task_policies.{self.name} holds the entropy of a tanh-squashed action, and the "
+                f"base has squash = {base.spec.squash!r}: leave {self.name} out, or give another "
+                "base"
+            )
+
     def train(
         self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
     ) -> Trained:
-        """From the base it takes the architecture and the action mapping alone."""
+        """From the base it takes the spec alone: architecture, normalisation and action mapping."""
         from dataclasses import replace
 
         from sport_ray.experiments.task_policies._soft_actor_critic import sac_config

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from sport_ray.certificates import load_certificate
+from sport_ray.errors import UserError
 from sport_ray.experiments.config.study import Study, parse_study
 from sport_ray.experiments.config.training import SACBaseTrainingSection
 from sport_ray.experiments.stages.base import BUNDLED, train_base
@@ -63,3 +64,20 @@ def test_a_base_by_soft_actor_critic(local_ray, small_study):
 def test_a_mistake_is_told_at_the_key_as_it_is_written(small_study, given, line):
     with pytest.raises(ValueError, match=line):
         parse_study({**small_study, "base_training": given}, "study")
+
+
+def test_a_base_that_tanh_does_not_squash_is_refused_before_anything_runs():
+    plain = GaussianNetwork(SPEC.model_copy(update={"squash": "none"}))
+    task, settings = STUDY.task(20, 0), SoftActorCriticSection()
+    with pytest.raises(UserError, match=r"squash = 'none': leave soft_actor_critic out"):
+        SoftActorCriticSource().check(task, settings, plain)
+    SoftActorCriticSource().check(task, settings, base(0))
+
+
+def test_a_rule_for_checkpoints_is_refused_where_none_is_looked_at(small_study):
+    rule = {"horizon": 20, "epsilon": 0.1, "steps": [10, 20]}
+    small_study["task_policies"] = {"soft_actor_critic": {"accept": rule}}
+    small_study["sweep"].pop("methods", None)
+    with pytest.raises(UserError, match=r"soft_actor_critic.accept = .*no use here: remove it"):
+        parse_study(small_study, "study")
+    assert SoftActorCriticSection().model_dump(mode="json")["accept"] is None

@@ -36,7 +36,8 @@ def base_command(
 
     console = PlainConsole()
     for name in bases or study.all_bases:
-        base = load_base(study, name, path)
+        asked = study.of_base(name) if name in (study.bases or []) else study
+        base = load_base(asked, name, path)
         console.print(f"base {escape(name)}, {base.digest[:12]}", highlight=False)
-        for line in described(statistics_of(study, base)):
+        for line in described(statistics_of(asked, base)):
             console.print(f"  {escape(line)}", soft_wrap=True, highlight=False)

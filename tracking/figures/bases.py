@@ -73,8 +73,8 @@ def _draw_saved(bases: Bases, folder: Path) -> style.Drawn | None:
     _finish(figure, panels)
     caption = (
         f"{_told(bases)} Thin: each base, mean over seeds. Thick: mean over bases with its "
-        f"{_interval(bases)}. Shaded: 95% prediction interval for one further base and seed, which "
-        "is what the paper has. Diamonds: the paper's difference, in actions as in its own count, "
+        f"{_interval(bases)}. Shaded: 95% prediction interval for one further {more}. "
+        "Diamonds: the paper's difference, in actions as in its own count, "
         "with the error of reading two figures."
     )
     return style.save(figure, folder, SAVED, "Steps saved against α", caption)

@@ -13,11 +13,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sport_ray.tracking.results.intervals import Estimate, estimate
+from sport_ray.tracking.results.intervals import MIN_SEEDS, Estimate, estimate
 from sport_ray.tracking.results.kinds import is_paper
 from sport_ray.tracking.results.parameters import texts_of
 from sport_ray.tracking.results.task_policies import experiment_of, series_of
-from sport_ray.tracking.results.two_levels import pooled, prediction
+from sport_ray.tracking.results.two_levels import (
+    pooled,
+    pooled_crossed,
+    prediction,
+    prediction_crossed,
+)
 
 ALL = "all"
 """In the place of a base: over all of them."""
@@ -34,7 +39,8 @@ COLUMNS = {
     "seeds": "training seeds, of all these bases",
     "saved": "steps saved: mean over seeds; of all, mean over bases of these means",
     "saved_low": "95% t-interval, pointwise: of one base over its seeds; of all over the bases' "
-    "means, with one degree of freedom less than there are bases",
+    "means, with one degree of freedom less than there are bases, or, where bases share their task "
+    "policies, over bases and seeds",
     "saved_high": "its upper end",
     "prediction_low": "95% prediction interval for one further seed: of one base, of that base; of "
     "all, of one further base (both variances)",
@@ -96,20 +102,38 @@ def _differences(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _numbers(bases: list[pd.DataFrame]) -> dict[str, Any]:
     """What one row says of one base's cells, or of several bases'."""
-    saved = [one["saved"].to_numpy() for one in bases]
+    shared = _share_policies(bases)
+    saved = _by_common_seed(bases) if shared else [one["saved"].to_numpy() for one in bases]
     rates = pd.concat([one["empirical_violation_rate"] for one in bases]).astype(np.float64)
     means = [float(one["empirical_violation_rate"].mean()) for one in bases]
-    expected: Estimate = prediction(saved)
+    mean = (pooled_crossed if shared else pooled)(saved)
+    expected: Estimate = (prediction_crossed if shared else prediction)(saved)
     return {
         "bases": len(bases),
         "seeds": sum(len(one) for one in bases),
-        **pooled(saved).columns("saved"),
+        **mean.columns("saved"),
         "prediction_low": expected.low,
         "prediction_high": expected.high,
         "rate": estimate(means).value,
         "rate_worst": float(rates.max()),
         "seeds_above_1pct": int((rates > RATE).sum()),
     }
+
+
+def _by_common_seed(bases: list[pd.DataFrame]) -> list[np.ndarray]:
+    """Steps saved of the seeds that every base has, in one order."""
+    tables = [one.drop_duplicates("seed").set_index("seed")["saved"] for one in bases]
+    common = sorted(set.intersection(*(set(one.index) for one in tables)))
+    return [one.loc[common].to_numpy() for one in tables]
+
+
+def _share_policies(bases: list[pd.DataFrame]) -> bool:
+    """Whether seeds are the same task policies for several bases, made once for all."""
+    if len(bases) < MIN_SEEDS:
+        return False
+    by_seed = pd.concat(bases).groupby("seed")["policy_digest"]
+    several = by_seed.count() > 1
+    return bool(several.any() and (by_seed.nunique()[several] == 1).all())
 
 
 def _published(

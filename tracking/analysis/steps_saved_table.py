@@ -18,9 +18,9 @@ from sport_ray.tracking.results.table import plain_rows
 from sport_ray.tracking.results.task_policies import series_text
 
 NOTE = (
-    "Brackets: 95% t-interval over the bases' means (of one base, over seeds). Agrees: what the "
-    "paper saved, with one base and one seed, is where one more base and seed are expected. Above "
-    "1%: seeds that violate more often."
+    "Brackets: 95% t-interval over the bases' means (of one base, over seeds; of task policies "
+    "that bases share, over both). Agrees: what the paper saved, with one base and one seed, is "
+    "where one more base and seed are expected. Above 1%: seeds that violate more often."
 )
 VERDICTS = {True: "yes", False: "no", None: "–"}
 

@@ -162,4 +162,8 @@ def _told(bases: Bases) -> str:
 def _interval(bases: Bases) -> str:
     if len(bases.folders) < MIN_SEEDS:
         return "95% t-interval over seeds"
-    return f"95% t-interval over the bases' means ({len(bases.folders) - 1} degrees of freedom)"
+    free = len(bases.folders) - 1
+    return (
+        f"95% t-interval over the bases' means ({free} degrees of freedom; of task policies that "
+        "bases share, over bases and seeds)"
+    )

@@ -1,7 +1,9 @@
 """Bases and training seeds within them: what both together say of another base and seed.
 
 Two levels of a random-effects model, y_ij = μ + b_i + e_ij: base i of k, seed j of n_i, with the
-variances σ_b² between bases and σ_e² between seeds of one base.
+variances σ_b² between bases and σ_e² between seeds of one base. Where all bases have the very same
+task policies seeds are crossed with bases, y_ij = μ + b_i + s_j + e_ij: what a seed does, s_j, is
+then in every base's mean alike, and their spread does not show it.
 """
 
 from __future__ import annotations
@@ -73,4 +75,51 @@ def prediction(groups: Sequence[ArrayLike], confidence: float = CONFIDENCE) -> E
     if variance == 0.0:
         return Estimate(value, value, value)
     spread = parts[0] ** 2 / (number - 1) + (parts[1] ** 2 / left if left else 0.0)
+    return with_error(value, math.sqrt(variance), variance**2 / spread, confidence)
+
+
+def pooled_crossed(groups: Sequence[ArrayLike], confidence: float = CONFIDENCE) -> Estimate:
+    """As :func:`pooled`, where seed j is the same task policy for every base.
+
+    ȳ ± t_ν √V with V = (MSB + MSS)/(k n), mean squares of bases and of seeds: E V = σ_b²/k + σ_s²/n
+    + 2 σ_e²/(k n), which is var(ȳ) and σ_e²/(k n) more. The unbiased (MSB + MSS − MSE)/(k n) may
+    be negative. Degrees of freedom by Satterthwaite, as there.
+
+    groups: as many numbers for each base, in the same order of seeds.
+    """
+    return _crossed(groups, confidence, further=False)
+
+
+def prediction_crossed(groups: Sequence[ArrayLike], confidence: float = CONFIDENCE) -> Estimate:
+    """As :func:`prediction`, where seed j is the same task policy for every base.
+
+    V = (1 + 1/k) MSB/n + (1 + 1/n) MSS/k + c MSE, c = 1 − 1/k − 1/n − 1/(k n) or 0 where that is
+    less: E V = σ_b² (1 + 1/k) + σ_s² (1 + 1/n) + σ_e² (1 + 1/(k n)), or more.
+    """
+    return _crossed(groups, confidence, further=True)
+
+
+def _crossed(groups: Sequence[ArrayLike], confidence: float, *, further: bool) -> Estimate:
+    if len(groups) < MIN_SEEDS:
+        return prediction(groups, confidence) if further else pooled(groups, confidence)
+    table = np.stack([np.asarray(group, dtype=np.float64).ravel() for group in groups])
+    if not table.size or not np.isfinite(table).all():
+        return UNKNOWN
+    (k, n), value = table.shape, float(table.mean())
+    if n < MIN_SEEDS:  # nothing is known of another task policy
+        return Estimate(value, math.nan, math.nan)
+    bases, seeds = table.mean(axis=1), table.mean(axis=0)
+    msb, mss = n * float(bases.var(ddof=1)), k * float(seeds.var(ddof=1))
+    rest = table - bases[:, None] - seeds + value
+    left = (k - 1) * (n - 1)
+    if further:
+        weight = max(0.0, 1.0 - 1.0 / k - 1.0 / n - 1.0 / (k * n))
+        mse = float((rest**2).sum()) / left
+        parts = [(1.0 + 1.0 / k) * msb / n, (1.0 + 1.0 / n) * mss / k, weight * mse]
+    else:
+        parts = [msb / (k * n), mss / (k * n)]
+    variance = sum(parts)
+    if variance == 0.0:
+        return Estimate(value, value, value)
+    spread = sum(one**2 / free for one, free in zip(parts, (k - 1, n - 1, left), strict=False))
     return with_error(value, math.sqrt(variance), variance**2 / spread, confidence)

@@ -11,7 +11,7 @@ import pytest
 from sport_ray.tracking.analysis.published import read_published
 from sport_ray.tracking.analysis.steps_saved import ALL, COLUMNS, steps_saved
 from sport_ray.tracking.results.intervals import estimate
-from sport_ray.tracking.results.two_levels import prediction
+from sport_ray.tracking.results.two_levels import pooled_crossed, prediction, prediction_crossed
 
 PAPER = read_published("arxiv_2504_06386")
 
@@ -28,6 +28,7 @@ def cells(steps: dict[float, list[float]], rate: float = 0.0, **more: Any) -> pd
             "horizon": 22,
             "hyperparameters": None,
             "seed": seed,
+            "policy_digest": None,
             "mean_steps_to_goal": value,
             "empirical_violation_rate": rate + 0.005 * seed,
         }
@@ -145,3 +146,18 @@ def test_failed_cells_and_other_constraints_are_left_out() -> None:
     assert row(steps_saved({"a": frame}, PAPER), "a")["seeds"] == 2
     assert steps_saved({"a": cells(ONE, constraint="gauss_renyi")}, PAPER).empty
     assert steps_saved({}, PAPER).empty
+
+
+def test_bases_that_share_their_task_policies_are_crossed_with_the_seeds() -> None:
+    """Of steps saved a seed is left out that one base has not yet: it is of no pair."""
+    first, second = (
+        one.assign(policy_digest=one["seed"].map(str)) for one in map(cells, (ONE, OTHER))
+    )
+    found = row(steps_saved({"a": first, "b": second}, PAPER), ALL)
+    table = [[2.0, 2.1, 1.8], [1.4, 1.6, 1.5]]
+    assert found["saved_high"] == pytest.approx(pooled_crossed(table).high)
+    assert found["prediction_low"] == pytest.approx(prediction_crossed(table).low)
+    found = row(steps_saved({"a": first, "b": second[second["seed"] != 1]}, PAPER), ALL)
+    assert found["saved_high"] == pytest.approx(pooled_crossed([[2.0, 1.8], [1.4, 1.5]]).high)
+    assert found["seeds"] == 5  # of its violations the seed is not left out
+    assert found["rate_worst"] == pytest.approx(0.01)

@@ -9,7 +9,12 @@ import pytest
 from scipy import stats
 
 from sport_ray.tracking.results.intervals import estimate
-from sport_ray.tracking.results.two_levels import pooled, prediction
+from sport_ray.tracking.results.two_levels import (
+    pooled,
+    pooled_crossed,
+    prediction,
+    prediction_crossed,
+)
 
 BASES, SEEDS, STUDIES = 3, 10, 1_200
 
@@ -93,3 +98,42 @@ def test_where_nothing_can_be_said() -> None:
     assert math.isnan(prediction([]).value)
     assert math.isnan(prediction([[1.0, math.nan], [2.0, 3.0]]).value)
     assert prediction([[2.0, 2.0], [2.0, 2.0]]) == (2.0, 2.0, 2.0)
+
+
+@pytest.mark.parametrize("between", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("policies", [0.0, 0.3, 1.0])
+def test_the_same_policies_for_every_base_are_covered(between: float, policies: float) -> None:
+    """Of the mean, and of another policy on another base; never far below what is stated."""
+    rng = np.random.default_rng(11)
+    held, met = 0, 0
+    for _ in range(STUDIES):
+        bases = rng.normal(0.0, between, BASES + 1)
+        seeds = rng.normal(0.0, policies, SEEDS + 1)
+        rest = 0.3 * rng.normal(size=(BASES, SEEDS))
+        table = list(bases[:BASES, None] + seeds[:SEEDS] + rest)
+        found, expected = pooled_crossed(table), prediction_crossed(table)
+        new = bases[BASES] + seeds[SEEDS] + 0.3 * rng.normal()
+        held += found.low <= 0.0 <= found.high
+        met += expected.low <= new <= expected.high
+    spread = math.sqrt(0.95 * 0.05 / STUDIES)
+    assert min(held, met) / STUDIES > 0.92 - 3 * spread  # Satterthwaite's are an approximation
+    assert met / STUDIES < 0.97 + 3 * spread
+
+
+def test_the_spread_of_the_bases_does_not_show_that_of_shared_policies() -> None:
+    """What the crossed interval is for: one over the bases' means misses the mean half the time."""
+    rng = np.random.default_rng(12)
+    held = 0
+    for _ in range(STUDIES):
+        seeds = rng.normal(size=SEEDS)
+        naive = pooled(list(seeds + 0.1 * rng.normal(size=(BASES, SEEDS))))
+        held += naive.low <= 0.0 <= naive.high
+    assert held / STUDIES < 0.6
+
+
+def test_crossed_intervals_where_little_is_known() -> None:
+    assert pooled_crossed([[1.0, 2.0, 4.0]]) == pooled([[1.0, 2.0, 4.0]])
+    assert prediction_crossed([[1.0, 2.0, 4.0]]) == prediction([[1.0, 2.0, 4.0]])
+    assert math.isnan(pooled_crossed([[1.0], [2.0]]).low)
+    assert math.isnan(pooled_crossed([[1.0, math.nan], [2.0, 3.0]]).value)
+    assert prediction_crossed([[2.0, 2.0], [2.0, 2.0]]) == (2.0, 2.0, 2.0)

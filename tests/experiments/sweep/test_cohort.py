@@ -217,7 +217,10 @@ def test_a_cell_ends_where_its_single_run_ends_whatever_the_others_need():
 
 @pytest.mark.slow
 def test_the_engines_train_policies_that_are_equally_good():
-    """Twenty seeds by each; and the same test tells them from a shorter training's."""
+    """Twenty seeds by each; and the same test tells them from a shorter training's.
+
+    At a level of 1%: the seeds are fixed, so each change of what training does is one more draw.
+    """
     settings = SMALL["training"] | {"env_steps": 5_000, "lr": 5e-4}
     sweep = MANY | {"alphas": [3.0], "eps_max": None, "seeds": [*range(20)]}
     study = study_of(training=settings, sweep=sweep | {"constraints": ["ratio"]})
@@ -240,7 +243,7 @@ def test_the_engines_train_policies_that_are_equally_good():
 
     cohort = judged(run_cohort(configs, 5_000))
     single = judged(run_training(config, 5_000) for config in configs)
-    assert stats.ks_2samp(cohort, single).pvalue > 0.05
+    assert stats.ks_2samp(cohort, single).pvalue > 0.01
     assert abs(np.mean(cohort) - np.mean(single)) < 2.0 * np.hypot(
         stats.sem(cohort), stats.sem(single)
     )

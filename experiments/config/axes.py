@@ -76,6 +76,7 @@ def _checked_value(name: str, value: Any) -> Value:
     """A value as the section holds it."""
     field = TrainingSection.model_fields[name]
     try:
+        # mypy cannot follow a type that is known at run time alone.
         adapter = TypeAdapter(Annotated[field.annotation, field])  # type: ignore
         # Strict where no validator of ours stands before: 'no' is no truth value, nor is 0.
         found: Value = adapter.validate_python(value, strict=field.annotation is bool)

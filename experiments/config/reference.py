@@ -77,24 +77,24 @@ def _rows_of(
             told[inner] = key
             yield from rows(inner, f"{key}.", told)
             for other in alternatives:
-                yield from _differences(inner, other, key)
+                yield from _differences(inner, other, key, told)
         else:
             yield from _rows_of(inner, others, f"{key}.", told)
 
 
 def _differences(
-    first: type[Section], other: type[Section], path: str
+    first: type[Section], other: type[Section], path: str, told: dict[type[Section], str]
 ) -> Iterator[tuple[str, str, str, str]]:
     """Rows of the keys that another section in the same place has, or has with another default."""
-    algorithm = f"With `algorithm: {other.model_fields['algorithm'].default}`: "
-    for name, field in other.model_fields.items():
-        known = first.model_fields.get(name)
-        if name == "algorithm" or (known and known.default == field.default):
-            continue
-        meaning = meaning_of(other, name)
-        told = algorithm + meaning[0].lower() + meaning[1:]
-        default = _default(other, field)
-        yield f"`{path}.{name}`", words(field.annotation, field.metadata), default, told
+    names = [name for name in _otherwise(first, other) if name != "algorithm"]
+    algorithm = other.model_fields["algorithm"].default
+    for key, kind, default, meaning in _rows_of(other, names, f"{path}.", told):
+        yield (
+            key,
+            kind,
+            default,
+            f"With `algorithm: {algorithm}`: {meaning[0].lower()}{meaning[1:]}",
+        )
 
 
 def _holds(listed: type[Section], section: type[Section]) -> bool:
@@ -108,9 +108,9 @@ def _holds(listed: type[Section], section: type[Section]) -> bool:
 
 
 def _otherwise(listed: type[Section], section: type[Section]) -> list[str]:
-    """The keys of a section that have other defaults in one that is listed."""
+    """The keys of a section that one that is listed has not, or has with another default."""
     mine, its = section.model_fields, listed.model_fields
-    return [name for name in mine if mine[name].default != its[name].default]
+    return [name for name in mine if name not in its or mine[name].default != its[name].default]
 
 
 def _sections(annotation: Any) -> list[type[Section]]:

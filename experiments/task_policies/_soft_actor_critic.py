@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sport_ray.experiments.config.copies import require_copies
 from sport_ray.experiments.config.training import SACSection
+from sport_ray.experiments.task_policies._training import of_task
 from sport_ray.policies import PolicySpec
 from sport_ray.soft_actor_critic import SoftActorCriticConfig
 
@@ -26,29 +27,22 @@ def sac_config(
     """A training from first weights; ``name`` is the section's, for mistakes in it."""
     require_copies(task.environment, task.resources, name, settings)
     target = settings.entropy_target
-    config = SoftActorCriticConfig()
-    (
-        config.environment(
-            task.environment.id, env_config={**task.environment.kwargs, **env_kwargs}
-        )
-        .env_runners(num_envs_per_env_runner=settings.num_envs)
-        .training(
-            spec=spec,
-            warmup_env_steps=settings.warmup_env_steps,
-            updates_per_env_step=settings.updates_per_env_step,
-            cut_after=cut_after,
-            ends_when_violated=ends_when_violated,
-            actor_lr=settings.lr,
-            critic_lr=settings.critic_lr,
-            alpha_lr=settings.temperature_lr,
-            initial_alpha=settings.entropy_weight,
-            entropy_target=float(-spec.action_size) if target is None else target,
-            train_batch_size_per_learner=settings.batch_size,
-            gamma=settings.gamma,
-            tau=settings.tau,
-            replay_buffer_config={"capacity": settings.env_steps},
-        )
-        .debugging(seed=task.seed, log_level="ERROR")
-        .reporting(metrics_num_episodes_for_smoothing=100)
+    config = of_task(SoftActorCriticConfig(), task, env_kwargs)
+    config.env_runners(num_envs_per_env_runner=settings.num_envs)
+    config.training(
+        spec=spec,
+        warmup_env_steps=settings.warmup_env_steps,
+        updates_per_env_step=settings.updates_per_env_step,
+        cut_after=cut_after,
+        ends_when_violated=ends_when_violated,
+        actor_lr=settings.lr,
+        critic_lr=settings.critic_lr,
+        alpha_lr=settings.temperature_lr,
+        initial_alpha=settings.entropy_weight,
+        entropy_target=float(-spec.action_size) if target is None else target,
+        train_batch_size_per_learner=settings.batch_size,
+        gamma=settings.gamma,
+        tau=settings.tau,
+        replay_buffer_config={"capacity": settings.env_steps},
     )
     return config

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import torch
 
@@ -28,6 +28,7 @@ from sport_ray.soft_actor_critic import SoftActorCritic, SoftActorCriticConfig
 if TYPE_CHECKING:
     from sport_ray.experiments.task_policies.task import Task
 
+Configured = TypeVar("Configured", ProjectedPPOConfig, SoftActorCriticConfig)
 Progress = Callable[[int, dict[str, Any]], None]
 ROBOTS_OWN = "(!hazard) U goal"
 """The property, in canonical form, of which the point robot's simulator knows itself."""
@@ -85,9 +86,7 @@ def _configure(
     """All that does not depend on what is trained."""
     require_copies(task.environment, task.resources, "training", settings)
     (
-        config.environment(
-            task.environment.id, env_config={**task.environment.kwargs, **env_kwargs}
-        )
+        of_task(config, task, env_kwargs)
         .env_runners(
             num_env_runners=task.resources.env_runners_per_cell,
             num_envs_per_env_runner=settings.num_envs,
@@ -108,9 +107,19 @@ def _configure(
             entropy_coeff=settings.entropy_coeff,
             grad_clip=settings.grad_clip,
         )
-        .debugging(seed=task.seed, log_level="ERROR")
-        .reporting(metrics_num_episodes_for_smoothing=100)
     )
+
+
+def of_task(config: Configured, task: Task, env_kwargs: dict[str, Any]) -> Configured:
+    """The configuration with the task's environment and seed, whatever the algorithm.
+
+    env_kwargs: beyond the environment's own.
+    """
+    own = {**task.environment.kwargs, **env_kwargs}
+    config.environment(task.environment.id, env_config=own)
+    config.debugging(seed=task.seed, log_level="ERROR")
+    config.reporting(metrics_num_episodes_for_smoothing=100)
+    return config
 
 
 class TrainingRun:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import torch
 from ray.rllib.algorithms.algorithm_config import NotProvided
 from ray.rllib.algorithms.ppo import PPO, PPOConfig
 from ray.rllib.callbacks.callbacks import RLlibCallback
@@ -22,14 +21,18 @@ from sport_ray.constraints import (
 from sport_ray.errors import UserError
 from sport_ray.families import Distribution, Gaussian
 from sport_ray.policies.actions import ActionMapping
-from sport_ray.policies.network import GaussianNetwork, blank_network, widened
+from sport_ray.policies.network import GaussianNetwork, widened
 from sport_ray.policies.store import load_policy, network_to_bytes
 from sport_ray.projected_ppo.array_runner import ArrayRunner
 from sport_ray.projected_ppo.ending import checked_formula
-from sport_ray.projected_ppo.environment import TrainingEnvironment, log_violations
 from sport_ray.projected_ppo.learner import ProjectedPPOLearner
 from sport_ray.projected_ppo.module import ProjectedPPOModule
 from sport_ray.projected_ppo.noise_runner import NoiseRunner
+from sport_ray.projected_ppo.rllib_setup import (
+    set_up_runners,
+    trained_policy,
+    use_training_environment,
+)
 
 Gradient = Literal["paper", "through_projection"]
 Sampling = Literal["arrays", "episodes"]
@@ -86,17 +89,7 @@ class ProjectedPPOConfig(PPOConfig):
         self.grad_clip_by = "global_norm"
         self.use_kl_loss = False
         self.kl_coeff = 0.0
-        self.num_env_runners = 0
-        # RLlib would go on without a lost EnvRunner, or with one that begins its random numbers
-        # again: other numbers under the same seed. An environment that raises is told, too.
-        self.restart_failed_env_runners = False
-        self.ignore_env_runner_failures = False
-        self.restart_failed_sub_environments = False
-        # The environment squashes: a connector that clips would deep-copy every action.
-        self.normalize_actions = False
-        self.clip_actions = False
-        self.gym_env_vectorize_mode = "vector_entry_point"
-        self.callbacks_on_sample_end = log_violations
+        set_up_runners(self)
 
     def training(
         self,
@@ -197,12 +190,7 @@ class ProjectedPPOConfig(PPOConfig):
             raise UserError("no constraint: call .training(base=..., alpha=...)")
         self.constraint.require_family(self._family())
         self._require_squashed()
-        context = self._context()
-        if isinstance(self.env, str):
-            self.env_config = {"env_id": self.env, "kwargs": dict(self.env_config), **context}
-            self.env = TrainingEnvironment
-        elif self.env is TrainingEnvironment:  # validated before; the constraint may be new since
-            self.env_config = {**self.env_config, **context}
+        use_training_environment(self, self._context())
         if self.sampling == "arrays" and not self.in_evaluation:
             self._refuse_what_arrays_ignore()
             self.env_runner_cls = ArrayRunner
@@ -330,15 +318,7 @@ class ProjectedPPO(PPO):
 
     def task_policy(self) -> GaussianNetwork:
         """A copy of the unconstrained task policy π_task as the learner has it now."""
-        state = self.learner_group.get_weights()["default_policy"]
-        actor = {
-            name.removeprefix("actor."): torch.as_tensor(value)
-            for name, value in state.items()
-            if name.startswith("actor.")
-        }
-        network = blank_network(self.config._start().spec)
-        network.load_state_dict(actor)
-        return network
+        return trained_policy(self.learner_group, self.config._start().spec)
 
     def base_fingerprint(self) -> str:
         """sha256 of the base policy's weights as the workers hold them; "" without a base."""

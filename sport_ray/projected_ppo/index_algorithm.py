@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-import torch
 from ray.rllib.algorithms.algorithm_config import NotProvided
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from safetensors.torch import save
@@ -15,6 +14,7 @@ from sport_ray.policies import PolicyFile
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.projected_ppo.algorithm import ProjectedPPO, ProjectedPPOConfig
 from sport_ray.projected_ppo.index_module import IndexModule
+from sport_ray.projected_ppo.rllib_setup import actor_weights
 from sport_ray.projected_ppo.streams import first_weights
 from sport_ray.samplers import BaseFile, BaseSampler, sampler_of
 from sport_ray.selection import Selector
@@ -154,13 +154,6 @@ class IndexPPO(ProjectedPPO):
 
     def selector(self) -> Selector:
         """A copy of the way of choosing as the learner has it now."""
-        state = self.learner_group.get_weights()["default_policy"]
         network = blank_preference(self.config.first_preference().spec)
-        network.load_state_dict(
-            {
-                name.removeprefix("actor."): torch.as_tensor(value)
-                for name, value in state.items()
-                if name.startswith("actor.")
-            }
-        )
+        network.load_state_dict(actor_weights(self.learner_group))
         return Selector(self.config.num_candidates, Preference(network))

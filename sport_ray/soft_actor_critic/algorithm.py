@@ -19,10 +19,14 @@ from ray.rllib.utils.metrics import (
 )
 
 from sport_ray.errors import UserError
-from sport_ray.policies.network import GaussianNetwork, PolicySpec, blank_network
+from sport_ray.policies.network import GaussianNetwork, PolicySpec
 from sport_ray.projected_ppo.array_runner import ArrayRunner
 from sport_ray.projected_ppo.ending import checked_formula
-from sport_ray.projected_ppo.environment import TrainingEnvironment, log_violations
+from sport_ray.projected_ppo.rllib_setup import (
+    set_up_runners,
+    trained_policy,
+    use_training_environment,
+)
 from sport_ray.projected_ppo.streams import minibatch_generator
 from sport_ray.soft_actor_critic.learner import SoftActorCriticLearner
 from sport_ray.soft_actor_critic.module import SoftActorCriticModule
@@ -56,18 +60,10 @@ class SoftActorCriticConfig(SACConfig):
         # RLlib's 1.0 would drown rewards of a few hundredths for most of a short training.
         self.initial_alpha = 0.01
         self.rollout_fragment_length = 8
-        self.num_env_runners = 0
+        set_up_runners(self)
         # One call of `train` is one round of sampling and updates.
         self.min_time_s_per_iteration = 0
         self.min_sample_timesteps_per_iteration = 0
-        # As of Projected PPO: a lost runner would begin its random numbers again.
-        self.restart_failed_env_runners = False
-        self.ignore_env_runner_failures = False
-        self.restart_failed_sub_environments = False
-        self.normalize_actions = False
-        self.clip_actions = False
-        self.gym_env_vectorize_mode = "vector_entry_point"
-        self.callbacks_on_sample_end = log_violations
 
     def training(
         self,
@@ -126,9 +122,7 @@ class SoftActorCriticConfig(SACConfig):
             "cut_after": self.cut_after,
             "ends_when_violated": self.ends_when_violated,
         }
-        if isinstance(self.env, str):
-            self.env_config = {"env_id": self.env, "kwargs": dict(self.env_config), **context}
-            self.env = TrainingEnvironment
+        use_training_environment(self, context)
         self.env_runner_cls = ArrayRunner
         super().validate()
 
@@ -215,16 +209,8 @@ class SoftActorCritic(SAC):
 
     def task_policy(self) -> GaussianNetwork:
         """A copy of the policy as the learner has it now."""
-        state = self.learner_group.get_weights()[DEFAULT_MODULE_ID]
-        actor = {
-            name.removeprefix("actor."): torch.as_tensor(value)
-            for name, value in state.items()
-            if name.startswith("actor.")
-        }
         assert self.config.spec is not None
-        network = blank_network(self.config.spec)
-        network.load_state_dict(actor)
-        return network
+        return trained_policy(self.learner_group, self.config.spec)
 
     def base_fingerprint(self) -> str:
         """Of no base, an empty text."""

@@ -115,7 +115,7 @@ MISTAKES = {
     "negative variance": ({**STATISTICS, "obs_var": np.array([1.0, -1.0, 1.0])}, "scale"),
     "statistics' size": ({**STATISTICS, "obs_mean": np.zeros(2), "obs_var": np.ones(2)}, "2 entr"),
     "clip": ({**STATISTICS, "obs_clip": -1.0}, "clip"),
-    "pickle": ({"bias_0": np.array([print], dtype=object)}, "without pickle"),
+    "pickle": ({"bias_0": np.array([len], dtype=object)}, "without pickle"),
 }
 
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from sport_ray.errors import UserError
 from sport_ray.text import plain
+from sport_ray.tracking.mlflow.database import make_database
 from sport_ray.tracking.mlflow.uris import absolute_uri, hidden, is_folder, mask_uri
 
 if TYPE_CHECKING:
@@ -179,6 +180,7 @@ def answering(uri: str, results_dir: str | Path) -> Iterator[MlflowClient]:
     """
     try:
         with patient_client(uri) as client:
+            make_database(uri)
             yield client
     except UserError:
         raise

@@ -26,7 +26,7 @@ import torch
 
 from sport_ray.constraints import RatioConstraint
 from sport_ray.experiments.stages.base import BUNDLED
-from sport_ray.policies import FrozenGaussian, GaussianNetwork, load_policy
+from sport_ray.policies import FrozenPolicy, PolicyNetwork, load_policy
 from sport_ray.rollouts import (
     BaseBehaviour,
     Behaviour,
@@ -54,21 +54,21 @@ WARM = 1_000
 
 def shipped_base() -> BaseBehaviour:
     """The base policy that ships with the package."""
-    return BaseBehaviour(FrozenGaussian(load_policy(BUNDLED / "point_reach_avoid").network))
+    return BaseBehaviour(FrozenPolicy(load_policy(BUNDLED / "point_reach_avoid").network))
 
 
 def projected() -> ProjectedBehaviour:
     """A task policy some way off the shipped base, within a ratio of 1.5."""
     base = load_policy(BUNDLED / "point_reach_avoid").network
     generator = torch.Generator().manual_seed(1)
-    task = GaussianNetwork(base.spec)
+    task = PolicyNetwork(base.spec)
     task.load_state_dict(
         {
             name: value + 0.05 * value.abs().mean() * torch.randn(value.shape, generator=generator)
             for name, value in base.state_dict().items()
         }
     )
-    return ProjectedBehaviour(FrozenGaussian(base), FrozenGaussian(task), RatioConstraint(1.5))
+    return ProjectedBehaviour(FrozenPolicy(base), FrozenPolicy(task), RatioConstraint(1.5))
 
 
 def timed(behaviour: BaseBehaviour, count: int, workers: int) -> tuple[float, str]:

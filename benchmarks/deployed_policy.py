@@ -28,7 +28,7 @@ from sport_ray.deploy.bundle import Bundle
 from sport_ray.deploy.observations import Bounds
 from sport_ray.deploy.policy import DeployedPolicy
 from sport_ray.families import Categorical
-from sport_ray.policies import FrozenGaussian, GaussianNetwork, PolicySpec
+from sport_ray.policies import FrozenPolicy, PolicyNetwork, PolicySpec
 from sport_ray.selection import SelectionBehaviour, Selector
 from sport_ray.selection.scores import TaskDensity
 
@@ -50,13 +50,13 @@ def policy_of(
     """
     spec = PolicySpec(observation_size=44, action_size=2, hidden=(width, width))
     torch.manual_seed(0)
-    network = GaussianNetwork(spec)
-    base = FrozenGaussian(network)
+    network = PolicyNetwork(spec)
+    base = FrozenPolicy(network)
     with torch.no_grad():
         for weights in network.parameters():
             weights += 0.01 * torch.randn(weights.shape)
     manifest: dict[str, Any] = {"digest": "", "constraint": constraint, "promise": {}}
-    task = Selector(candidates, TaskDensity(network)) if candidates else FrozenGaussian(network)
+    task = Selector(candidates, TaskDensity(network)) if candidates else FrozenPolicy(network)
     bundle = Bundle(
         manifest,
         base,

@@ -24,7 +24,7 @@ from sport_ray.experiments.stages.base import BUNDLED
 from sport_ray.experiments.sweep.evaluation import evaluation_plan
 from sport_ray.experiments.task_policies._training import train_task_policy
 from sport_ray.experiments.task_policies.ppo import ProjectedPPOSource
-from sport_ray.policies import FrozenGaussian, load_policy
+from sport_ray.policies import FrozenPolicy, load_policy
 from sport_ray.rollouts import ProjectedBehaviour, run_scenarios
 from sport_ray.tracking.results.intervals import estimate
 
@@ -41,7 +41,7 @@ def run(study: Study, alpha: float, horizon: int, seed: int) -> tuple[float, flo
     constraint = RatioConstraint(alpha=alpha)
     settings = ProjectedPPOSource().settings_in(study, ())
     trained = train_task_policy(study.task(horizon, seed, constraint), settings, base).network
-    behaviour = ProjectedBehaviour(FrozenGaussian(base), FrozenGaussian(trained), constraint)
+    behaviour = ProjectedBehaviour(FrozenPolicy(base), FrozenPolicy(trained), constraint)
     plan = evaluation_plan(study, horizon, seed)
     outcomes = run_scenarios(plan, behaviour, 0, study.evaluation.num_scenarios)
     reached = outcomes.satisfied_by(horizon)

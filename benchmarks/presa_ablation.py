@@ -36,7 +36,7 @@ from sport_ray.comparators.presa import (
 )
 from sport_ray.comparators.presa.settings import Objective
 from sport_ray.experiments.stages.base import BUNDLED
-from sport_ray.policies import FrozenGaussian, GaussianNetwork, load_policy
+from sport_ray.policies import FrozenPolicy, PolicyNetwork, load_policy
 from sport_ray.properties import NEVER
 from sport_ray.rollouts import BaseBehaviour, ScenarioPlan, run_scenarios
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
@@ -69,14 +69,14 @@ class Ablation:
         return points * len(OBJECTIVES) + 1
 
 
-def rows(ablation: Ablation, base: GaussianNetwork) -> Iterator[dict[str, Any]]:
+def rows(ablation: Ablation, base: PolicyNetwork) -> Iterator[dict[str, Any]]:
     """One row per policy; the first is the base's.
 
     Data of one seed are cut from the same episodes whatever the share and the length, and the
     clone with which objectives begin is the same for all of them: it is "behaviour_cloning".
     """
     yield {"objective": "base", **evaluate(ablation, base)}
-    frozen = FrozenGaussian(base)
+    frozen = FrozenPolicy(base)
     for seed in range(ablation.seeds):
         plan = _plan(ablation, "presa", seed)
         episodes = collect_episodes(plan, frozen, ablation.feedback)
@@ -118,13 +118,13 @@ def _plan(ablation: Ablation, purpose: Purpose, seed: int) -> ScenarioPlan:
     )
 
 
-def evaluate(ablation: Ablation, policy: GaussianNetwork) -> dict[str, Any]:
+def evaluate(ablation: Ablation, policy: PolicyNetwork) -> dict[str, Any]:
     """Violations (hazard, or out of time) with their interval, and steps of the task alone.
 
     mean_task_steps: over all episodes; one that does not arrive takes T.
     """
     count = ablation.num_scenarios
-    behaviour = BaseBehaviour(FrozenGaussian(policy))
+    behaviour = BaseBehaviour(FrozenPolicy(policy))
     outcomes = run_scenarios(_plan(ablation, "evaluate", 0), behaviour, 0, count)
     violations = outcomes.num_violations(ablation.horizon)
     hazard = int((outcomes.violated_at != NEVER).sum())

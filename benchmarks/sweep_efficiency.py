@@ -136,7 +136,7 @@ def plain_tuner(path: Path) -> None:
 
         from sport_ray.experiments.sweep.evaluation import evaluate_cell
         from sport_ray.experiments.task_policies._training import ppo_config, training_kwargs
-        from sport_ray.policies import FrozenGaussian, load_policy
+        from sport_ray.policies import FrozenPolicy, load_policy
 
         torch.set_num_threads(1)
         cell = Cell.model_validate(config["cell"])
@@ -159,9 +159,9 @@ def plain_tuner(path: Path) -> None:
             # Not the whole result: Tune refuses the tensors in it.
             numbers = result["env_runners"] | result["learners"]["default_policy"]
             tune.report({k: float(v) for k, v in numbers.items() if not isinstance(v, dict)})
-        trained = FrozenGaussian(algorithm.task_policy())
+        trained = FrozenPolicy(algorithm.task_policy())
         samples = path.parent / f"{cell.constraint.log_ratio_limit}-{cell.seed}.npz"
-        found = evaluate_cell(content, cell, certificate, FrozenGaussian(base), trained, samples)
+        found = evaluate_cell(content, cell, certificate, FrozenPolicy(base), trained, samples)
         tune.report({"work": work + found.eval_seconds})
         algorithm.stop()
 

@@ -20,7 +20,7 @@ from rich.table import Table
 from sport_ray.constraints import RatioConstraint
 from sport_ray.experiments.cluster.session import ray_session
 from sport_ray.experiments.stages.base import BUNDLED
-from sport_ray.policies import FrozenGaussian, load_policy
+from sport_ray.policies import FrozenPolicy, load_policy
 from sport_ray.projected_ppo import ProjectedPPOConfig, Sampling, TrainingEnvironment
 from sport_ray.rollouts import BaseBehaviour, ProjectedBehaviour, ScenarioPlan, run_scenarios
 
@@ -109,7 +109,7 @@ def training_table(console: Console, base: Path) -> None:
 
 def scenario_table(console: Console, base: Path) -> None:
     """Complete scenarios per second in one process, of the base and of a projected policy."""
-    frozen = FrozenGaussian(load_policy(base).network)
+    frozen = FrozenPolicy(load_policy(base).network)
     plan = ScenarioPlan(
         env_id=ENV, property="(!hazard) U goal", horizon=100, root_seed=0, purpose="base"
     )

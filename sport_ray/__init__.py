@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sport_ray.errors import UserError
     from sport_ray.experiments.stages.base import BUNDLED
     from sport_ray.experiments.study import Study
-    from sport_ray.policies import FrozenGaussian, load_policy
+    from sport_ray.policies import FrozenPolicy, load_policy
     from sport_ray.projected_ppo import ProjectedPPOConfig
     from sport_ray.rollouts import BaseBehaviour, ProjectedBehaviour, ScenarioPlan, run_scenarios
     from sport_ray.tracking import load_results, write_report
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "BUNDLED": "sport_ray.experiments.stages.base",
     "BaseBehaviour": "sport_ray.rollouts",
-    "FrozenGaussian": "sport_ray.policies",
+    "FrozenPolicy": "sport_ray.policies",
     "Labelled": "sport_ray.envs.labelled",
     "ProjectedBehaviour": "sport_ray.rollouts",
     "ProjectedPPOConfig": "sport_ray.projected_ppo",
@@ -59,7 +59,7 @@ _HOMES = {
 __all__ = [
     "BUNDLED",
     "BaseBehaviour",
-    "FrozenGaussian",
+    "FrozenPolicy",
     "Labelled",
     "ProjectedBehaviour",
     "ProjectedPPOConfig",

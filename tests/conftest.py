@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from sport_ray.policies import GaussianNetwork, PolicySpec
+from sport_ray.policies import PolicyNetwork, PolicySpec
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,11 +28,11 @@ def point_robot_spec() -> PolicySpec:
 
 
 @pytest.fixture(scope="session")
-def small_base(point_robot_spec: PolicySpec) -> GaussianNetwork:
+def small_base(point_robot_spec: PolicySpec) -> PolicyNetwork:
     """An untrained base policy for the point robot, always the same."""
     with torch.random.fork_rng():
         torch.manual_seed(7)
-        return GaussianNetwork(point_robot_spec)
+        return PolicyNetwork(point_robot_spec)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from sport_ray.deploy import load
-from sport_ray.policies import FrozenGaussian, load_policy
+from sport_ray.policies import FrozenPolicy, load_policy
 
 PAGE = Path(__file__).parents[1] / "docs" / "your-own-task.md"
 SMALL = {"train_batch_size": 256, "minibatch_size": 64, "num_envs": 8, "env_steps": 512,
@@ -86,7 +86,7 @@ def test_the_pendulum_of_the_page_from_training_to_acting(tmp_path):
     seen = np.array([0.5, -0.8, 7.9], dtype=np.float32)
     action = policy.act(seen)
     assert -2.0 <= action[0] <= 2.0
-    base = FrozenGaussian(load_policy(results / "base").network)
+    base = FrozenPolicy(load_policy(results / "base").network)
     mean, std = base.distribution(seen[None]).arrays()
     for mine, evaluated in zip(policy.last.base.arrays(), (mean[0], std[0]), strict=True):
         np.testing.assert_array_equal(mine, evaluated)

@@ -21,7 +21,7 @@ from benchmarks.gpu.subject import BASE
 from benchmarks.peers.settings import ENV_ID, HORIZON, SETTINGS, alpha_of
 from sport_ray.constraints import RatioConstraint
 from sport_ray.families.gaussian.arrays import max_log_ratio_arrays
-from sport_ray.policies.network import GaussianNetwork
+from sport_ray.policies.network import PolicyNetwork
 from sport_ray.policies.store import load_policy
 from sport_ray.projected_ppo.cohort.cell import Cell
 from sport_ray.projected_ppo.cohort.device import graphs
@@ -35,7 +35,7 @@ WINDOW = 12
 """Iterations at each end that steps to the goal are averaged over."""
 
 
-def cells_of(count: int, base: GaussianNetwork) -> list[Cell]:
+def cells_of(count: int, base: PolicyNetwork) -> list[Cell]:
     """The paper's cells: each α in turn, a seed of its own for each."""
     return [
         Cell(

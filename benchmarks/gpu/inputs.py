@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from benchmarks.gpu.findings import require, say, seconds
-from sport_ray.policies import FrozenGaussian
+from sport_ray.policies import FrozenPolicy
 from sport_ray.policies.on_device import DevicePolicy
 from sport_ray.rollouts.seeding import purpose_number
 from sport_ray.streams import kernels as host
@@ -36,7 +36,7 @@ def check_streams(place: torch.device, count: int) -> None:
     say(f"  drawing {found.size:,}", f"{took * 1e3:.2f} ms")
 
 
-def check_policy(place: torch.device, base: FrozenGaussian, count: int) -> None:
+def check_policy(place: torch.device, base: FrozenPolicy, count: int) -> None:
     """How often a number of the frozen policy is rounded otherwise."""
     policy = DevicePolicy(base, place)
     generator = torch.Generator().manual_seed(1)

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from sport_ray.constraints import RatioConstraint
-from sport_ray.policies import FrozenGaussian, GaussianNetwork
+from sport_ray.policies import FrozenPolicy, PolicyNetwork
 from sport_ray.policies.store import load_policy
 from sport_ray.rollouts import BaseBehaviour, Behaviour, ProjectedBehaviour, ScenarioPlan
 
@@ -24,7 +24,7 @@ PLAN = ScenarioPlan(
 def policies() -> dict[str, Behaviour]:
     """The shipped base, and the projection of a task policy that differs from it."""
     network = load_policy(BASE).network
-    task = GaussianNetwork(network.spec)
+    task = PolicyNetwork(network.spec)
     generator = torch.Generator().manual_seed(0)
     task.load_state_dict(
         {
@@ -32,6 +32,6 @@ def policies() -> dict[str, Behaviour]:
             for name, value in network.state_dict().items()
         }
     )
-    base = FrozenGaussian(network)
-    projected = ProjectedBehaviour(base, FrozenGaussian(task), RatioConstraint(1.2))
+    base = FrozenPolicy(network)
+    projected = ProjectedBehaviour(base, FrozenPolicy(task), RatioConstraint(1.2))
     return {"base": BaseBehaviour(base), "projected": projected}

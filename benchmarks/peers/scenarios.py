@@ -15,10 +15,10 @@ class Scenarios:
 
     def __init__(self, setting: Setting, cells: int, projected: bool = False) -> None:
         from sport_ray.constraints import RatioConstraint
-        from sport_ray.policies import FrozenGaussian, load_policy
+        from sport_ray.policies import FrozenPolicy, load_policy
         from sport_ray.rollouts import BaseBehaviour, ProjectedBehaviour, ScenarioPlan
 
-        base = FrozenGaussian(load_policy(setting.base_folder).network)
+        base = FrozenPolicy(load_policy(setting.base_folder).network)
         self._behaviour = (
             ProjectedBehaviour(base, base, RatioConstraint(alpha=1.5))
             if projected

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sport_ray.policies import FrozenGaussian, load_policy
+from sport_ray.policies import FrozenPolicy, load_policy
 
 Array = NDArray[np.float64]
 
@@ -23,7 +23,7 @@ class TwoModes:
 
     def __init__(self, apart: float = 0.9) -> None:
         folder = (Path(__file__).parent / WEIGHTS).resolve().parent
-        self.policy = FrozenGaussian(load_policy(folder).network)
+        self.policy = FrozenPolicy(load_policy(folder).network)
         self.apart, self.spread = apart, np.sqrt(1.0 - apart**2)
 
     def sample(self, observation: Array, count: int, generator: np.random.Generator) -> Array:

@@ -18,7 +18,7 @@ from sport_ray.bounds.scenario import scenario_bound
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.training import AcceptSection
 from sport_ray.experiments.task_policies._training import Progress
-from sport_ray.policies import FrozenGaussian, GaussianNetwork
+from sport_ray.policies import FrozenPolicy, PolicyNetwork
 from sport_ray.policies.threads import one_thread
 from sport_ray.rollouts import BaseBehaviour, ScenarioPlan, run_scenarios
 from sport_ray.rollouts.base_statistics import run_for_statistics
@@ -38,7 +38,7 @@ class Run(Protocol):
     def advance(self, env_steps: int, progress: Progress | None = None) -> None:
         """Train until so many steps are sampled in all."""
 
-    def policy(self) -> GaussianNetwork:
+    def policy(self) -> PolicyNetwork:
         """The policy as it is now."""
 
     def stop(self) -> None:
@@ -75,7 +75,7 @@ class Checkpoint:
 class Found(NamedTuple):
     """The accepted policy, and every checkpoint that was looked at, the accepted one last."""
 
-    policy: GaussianNetwork
+    policy: PolicyNetwork
     checkpoints: list[Checkpoint]
 
 
@@ -120,14 +120,14 @@ def train_until_accepted(
 
 
 def examined(
-    policy: GaussianNetwork, rule: AcceptSection, plan: ScenarioPlan, number: int, env_steps: int
+    policy: PolicyNetwork, rule: AcceptSection, plan: ScenarioPlan, number: int, env_steps: int
 ) -> Checkpoint:
     """The checkpoint of that number, run on its own stretch of scenarios.
 
     It is given up where its violations so far are too many for all the scenarios, or where the
     first portion's mean time is off by more than ``FAR`` standard errors.
     """
-    behaviour = BaseBehaviour(FrozenGaussian(policy))
+    behaviour = BaseBehaviour(FrozenPolicy(policy))
     first, total = number * rule.num_scenarios, rule.num_scenarios
     done = violations = 0
     steps = reached = 0.0

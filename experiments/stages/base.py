@@ -37,7 +37,7 @@ from sport_ray.experiments.task_policies._training import (
     training_cut,
     training_kwargs,
 )
-from sport_ray.policies import GaussianNetwork, PolicyFile, PolicySpec, policy_digest
+from sport_ray.policies import PolicyFile, PolicyNetwork, PolicySpec, policy_digest
 from sport_ray.policies.store import MANIFEST, WEIGHTS
 from sport_ray.properties import parse_property
 from sport_ray.rollouts import base_behaviour
@@ -293,7 +293,7 @@ def _run(study: Study, settings: BaseTrainingSection | SACBaseTrainingSection) -
         settings,
         env_kwargs=env_kwargs,
         base=None,
-        start=GaussianNetwork(spec),
+        start=PolicyNetwork(spec),
         warmup_env_steps=0,
         cut_after=cut_after,
     )

@@ -11,7 +11,7 @@ from sport_ray.errors import UserError
 from sport_ray.tracking.console import PlainConsole
 
 if TYPE_CHECKING:  # torch takes seconds, which --help should not
-    from sport_ray.policies import GaussianNetwork, Normalization
+    from sport_ray.policies import Normalization, PolicyNetwork
 
 
 class Source(StrEnum):
@@ -33,7 +33,7 @@ class Given(NamedTuple):
     trust: bool = False
 
 
-def import_base(kind: Source, path: Path, out: Path, given: Given) -> tuple[str, GaussianNetwork]:
+def import_base(kind: Source, path: Path, out: Path, given: Given) -> tuple[str, PolicyNetwork]:
     """Write the policy as a base policy into a new folder; its digest, and the network.
 
     Raises:
@@ -80,7 +80,7 @@ def _statistics(kind: Source, path: Path | None, raw_observations: bool) -> Norm
     return read_normalization(path)
 
 
-def _from_sb3(path: Path, given: Given, statistics: Normalization | None) -> GaussianNetwork:
+def _from_sb3(path: Path, given: Given, statistics: Normalization | None) -> PolicyNetwork:
     from sport_ray.adapters import read_sb3
 
     space: Any = None
@@ -103,7 +103,7 @@ def _from_sb3(path: Path, given: Given, statistics: Normalization | None) -> Gau
     )
 
 
-def _from_rllib(path: Path, given: Given, statistics: Normalization | None) -> GaussianNetwork:
+def _from_rllib(path: Path, given: Given, statistics: Normalization | None) -> PolicyNetwork:
     if not given.trust:
         raise UserError(
             f"{path}: RLlib's checkpoints are pickles, which can run any code when they are read: "

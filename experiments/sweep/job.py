@@ -23,7 +23,7 @@ from sport_ray.experiments.task_policies.source import (
     require_alike,
     require_gaussian,
 )
-from sport_ray.policies import GaussianNetwork
+from sport_ray.policies import PolicyNetwork
 from sport_ray.samplers import BaseFile, read_base
 from sport_ray.selection import (
     save_task_policy,
@@ -146,9 +146,9 @@ def train(folder: StudyFolder, job: Job, base: BaseFile, certificate: Certificat
     return made_once(folder.root, identity_of(cell, task, training, network, certificate), make)
 
 
-def require_trained_alike(trained: Trained, job: Job, base: GaussianNetwork) -> None:
+def require_trained_alike(trained: Trained, job: Job, base: PolicyNetwork) -> None:
     """See ``require_alike``, for what a job has trained; a budget may add to what it sees."""
-    assert isinstance(trained.policy, GaussianNetwork)
+    assert isinstance(trained.policy, PolicyNetwork)
     budget = job.cells[0].constraint.num_features
     require_alike(trained.policy, base, f"the policy of {job.kind}", budget)
 

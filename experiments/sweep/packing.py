@@ -15,7 +15,7 @@ from sport_ray.experiments.sweep.room import Room
 from sport_ray.experiments.sweep.work import Work
 from sport_ray.experiments.task_policies import SOURCES, TaskPolicySource
 from sport_ray.experiments.task_policies.source import require_gaussian
-from sport_ray.policies import GaussianNetwork
+from sport_ray.policies import PolicyNetwork
 from sport_ray.projected_ppo import ProjectedPPOConfig
 from sport_ray.projected_ppo.cohort import cohort_key, why_alone
 from sport_ray.samplers import BaseFile
@@ -35,7 +35,7 @@ class Group(NamedTuple):
     work: float
 
 
-def configuration_of(study: Study, job: Job, base: GaussianNetwork) -> ProjectedPPOConfig:
+def configuration_of(study: Study, job: Job, base: PolicyNetwork) -> ProjectedPPOConfig:
     """What a job of a cohort is trained by.
 
     Raises:
@@ -70,7 +70,7 @@ def pack(study: Study, jobs: Sequence[Job], base: BaseFile, room: Room) -> list[
     return [*alone, *(work for _, work in cohorts)]
 
 
-def _groups(study: Study, jobs: list[Job], base: GaussianNetwork, room: Room) -> list[Group]:
+def _groups(study: Study, jobs: list[Job], base: PolicyNetwork, room: Room) -> list[Group]:
     found: dict[tuple[str, str, int, bool], Group] = {}
     for job in jobs:
         config, env_steps = configuration_of(study, job, base), env_steps_of(study, job)

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from sport_ray.experiments.sweep.cell import Cell
     from sport_ray.experiments.task_policies._training import Trained
     from sport_ray.experiments.task_policies.task import Task
-    from sport_ray.policies import GaussianNetwork
+    from sport_ray.policies import PolicyNetwork
 
 
 def identity_of(
     cell: Cell,
     task: Task,
     training: dict[str, Any],
-    base: GaussianNetwork,
+    base: PolicyNetwork,
     certificate: Certificate,
 ) -> dict[str, Any]:
     """All that such a policy depends on: what its cell does, without base and constraint.

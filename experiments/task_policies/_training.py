@@ -12,7 +12,7 @@ from sport_ray.envs.making import horizon_arguments
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.copies import require_copies
 from sport_ray.experiments.config.training import PPOSection, TaskTraining
-from sport_ray.policies import GaussianNetwork
+from sport_ray.policies import PolicyNetwork
 from sport_ray.projected_ppo import (
     Gradient,
     IndexPPO,
@@ -48,8 +48,8 @@ def ppo_config(
     settings: PPOSection,
     *,
     env_kwargs: dict[str, Any],
-    base: GaussianNetwork | None,
-    start: GaussianNetwork,
+    base: PolicyNetwork | None,
+    start: PolicyNetwork,
     warmup_env_steps: int,
     gradient: Gradient = "paper",
     cut_after: int | None = None,
@@ -139,7 +139,7 @@ class TrainingRun:
             if progress is not None:
                 progress(self.env_steps, self.result)
 
-    def policy(self) -> GaussianNetwork:
+    def policy(self) -> PolicyNetwork:
         """The task policy as it is now.
 
         Raises:
@@ -217,7 +217,7 @@ def recorded(result: Mapping[str, Any]) -> dict[str, float | int | None]:
     }
 
 
-def train_task_policy(task: Task, settings: TaskTraining, base: GaussianNetwork) -> Trained:
+def train_task_policy(task: Task, settings: TaskTraining, base: PolicyNetwork) -> Trained:
     """The task policy by PPO, from the base and on the task's reward.
 
     Under a constraint an episode ends once the property is violated for good, as in the paper's
@@ -228,7 +228,7 @@ def train_task_policy(task: Task, settings: TaskTraining, base: GaussianNetwork)
     return run_training(task_config(task, settings, base), settings.ppo.env_steps)
 
 
-def task_config(task: Task, settings: TaskTraining, base: GaussianNetwork) -> ProjectedPPOConfig:
+def task_config(task: Task, settings: TaskTraining, base: PolicyNetwork) -> ProjectedPPOConfig:
     """The configuration of a task policy's training, from the base and on the task's reward."""
     ends = not settings.train_on_after_violation
     found: ProjectedPPOConfig = ppo_config(
@@ -281,7 +281,7 @@ def training_cut(task: Task) -> int | None:
     return None if own else task.horizon
 
 
-def check_spaces(network: GaussianNetwork, observation: int, action: int, env_id: str) -> None:
+def check_spaces(network: PolicyNetwork, observation: int, action: int, env_id: str) -> None:
     """Refuse a policy whose sizes are not the environment's."""
     spec = network.spec
     if (spec.observation_size, spec.action_size) != (observation, action):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
     from sport_ray.experiments.task_policies._training import Trained
     from sport_ray.experiments.task_policies.task import Task
-    from sport_ray.policies import GaussianNetwork, PolicyFile
+    from sport_ray.policies import PolicyFile, PolicyNetwork
 
 
 class ImportedSection(Section):
@@ -59,7 +59,7 @@ class ImportedSource(TaskPolicySource):
             _require_same(settings, digest)
         return ImportedSection(path=str(folder), digest=digest)
 
-    def check(self, task: Task, settings: Section, base: GaussianNetwork) -> None:
+    def check(self, task: Task, settings: Section, base: PolicyNetwork) -> None:
         """Refuse a policy of other sizes than the base's, or with another action mapping."""
         assert isinstance(settings, ImportedSection)
         require_alike(_load(Path(settings.path)).network, base, _named(settings))
@@ -70,7 +70,7 @@ class ImportedSource(TaskPolicySource):
         return {"policy": settings.digest or _load(Path(settings.path)).digest}
 
     def train(
-        self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
+        self, task: Task, settings: Section, base: PolicyNetwork, certificate: Certificate
     ) -> Trained:
         """The policy as it lies in the folder.
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
     from sport_ray.experiments.task_policies._training import Trained
     from sport_ray.experiments.task_policies.task import Task
-    from sport_ray.policies import GaussianNetwork
+    from sport_ray.policies import PolicyNetwork
     from sport_ray.projected_ppo import ProjectedPPOConfig
 
 
@@ -62,7 +62,7 @@ class PPOSource(TaskPolicySource):
         }
 
     def configuration(
-        self, task: Task, settings: Section, base: GaussianNetwork
+        self, task: Task, settings: Section, base: PolicyNetwork
     ) -> ProjectedPPOConfig:
         """See ``sport_ray.experiments.task_policies._training.task_config``."""
         from sport_ray.experiments.task_policies._training import task_config  # Ray takes seconds
@@ -76,7 +76,7 @@ class PPOSource(TaskPolicySource):
         return settings.ppo.env_steps
 
     def train(
-        self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
+        self, task: Task, settings: Section, base: PolicyNetwork, certificate: Certificate
     ) -> Trained:
         """One run of its configuration."""
         from sport_ray.experiments.task_policies._training import run_training
@@ -99,7 +99,7 @@ class ProjectedPPOSource(PPOSource):
         return set(TrainingSection.model_fields)
 
     def configuration(
-        self, task: Task, settings: Section, base: GaussianNetwork
+        self, task: Task, settings: Section, base: PolicyNetwork
     ) -> ProjectedPPOConfig:
         """As for both; the task must have a constraint."""
         if isinstance(task.constraint, Unconstrained):

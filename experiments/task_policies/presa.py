@@ -37,7 +37,7 @@ from sport_ray.experiments.task_policies.task import Task, mixed_seed
 if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
     from sport_ray.experiments.task_policies._training import Trained
-    from sport_ray.policies import GaussianNetwork
+    from sport_ray.policies import PolicyNetwork
 
 _ALIGN, _FEEDBACK = AlignmentSettings(), FeedbackSettings()
 _FEEDBACK_FIELDS = {*FeedbackSettings.__dataclass_fields__, "root_seed"}
@@ -162,7 +162,7 @@ class PresaSource(TaskPolicySource):
             digest = presa.segments_digest(_load(str(path), settings.data_digest))
         return settings.model_copy(update={"data": str(path), "data_digest": digest})
 
-    def check(self, task: Task, settings: Section, base: GaussianNetwork) -> None:
+    def check(self, task: Task, settings: Section, base: PolicyNetwork) -> None:
         """Refuse data that do not fit the base, or feedback that cannot be had.
 
         Raises:
@@ -197,7 +197,7 @@ class PresaSource(TaskPolicySource):
         return {"settings": found}
 
     def train(
-        self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
+        self, task: Task, settings: Section, base: PolicyNetwork, certificate: Certificate
     ) -> Trained:
         """Make or read the feedback and learn from it; learning itself runs no episode.
 
@@ -206,7 +206,7 @@ class PresaSource(TaskPolicySource):
             ArithmeticError: losses or weights that are not finite.
         """
         from sport_ray.experiments.task_policies._training import Trained  # Ray takes seconds
-        from sport_ray.policies import FrozenGaussian
+        from sport_ray.policies import FrozenPolicy
 
         assert isinstance(settings, PresaSection)
         started = time.monotonic()
@@ -216,7 +216,7 @@ class PresaSource(TaskPolicySource):
         else:
             seed = mixed_seed(settings.root_seed, task.seed)
             plan = task.plan_through_violations("presa", seed)
-            feedback = presa.synthetic_feedback(plan, FrozenGaussian(base), settings.feedback)
+            feedback = presa.synthetic_feedback(plan, FrozenPolicy(base), settings.feedback)
             segments, steps = feedback.segments, feedback.env_steps
             episodes, violations = feedback.num_episodes, feedback.num_violations
         found = presa.train_policy(base, segments, settings.alignment, task.seed)

@@ -25,7 +25,7 @@ from sport_ray.experiments.task_policies.task import Task, counts_steps
 if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
     from sport_ray.experiments.task_policies._training import Trained
-    from sport_ray.policies import GaussianNetwork
+    from sport_ray.policies import PolicyNetwork
     from sport_ray.rollouts import Outcomes, ScenarioPlan
 
 LEAST_LIMIT = 0.03
@@ -85,7 +85,7 @@ class ScpoSource(TaskPolicySource):
     )
 
     def train(
-        self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
+        self, task: Task, settings: Section, base: PolicyNetwork, certificate: Certificate
     ) -> Trained:
         """Search from the base; see the module."""
         from sport_ray.comparators.scpo.policy_rollouts import (

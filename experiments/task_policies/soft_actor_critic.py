@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
     from sport_ray.experiments.task_policies._training import Trained
     from sport_ray.experiments.task_policies.task import Task
-    from sport_ray.policies import GaussianNetwork
+    from sport_ray.policies import PolicyNetwork
 
 
 class SoftActorCriticSection(SACSection):
@@ -45,7 +45,7 @@ class SoftActorCriticSource(TaskPolicySource):
     why_alone: ClassVar[str | None] = "it does not train by PPO"
     depends_on_base: ClassVar[bool] = False
 
-    def check(self, task: Task, settings: Section, base: GaussianNetwork) -> None:
+    def check(self, task: Task, settings: Section, base: PolicyNetwork) -> None:
         """Refuse a base that tanh does not squash: the policy's actions are mapped as the base's.
 
         Raises:
@@ -59,7 +59,7 @@ class SoftActorCriticSource(TaskPolicySource):
             )
 
     def train(
-        self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
+        self, task: Task, settings: Section, base: PolicyNetwork, certificate: Certificate
     ) -> Trained:
         """From the base it takes the spec alone: architecture, normalisation and action mapping."""
         from dataclasses import replace

@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # torch takes seconds: a mistake in a study is told before
     from sport_ray.experiments.config.tuning import TuningSection
     from sport_ray.experiments.task_policies._training import Trained
     from sport_ray.experiments.task_policies.task import Task
-    from sport_ray.policies import GaussianNetwork
+    from sport_ray.policies import PolicyNetwork
     from sport_ray.projected_ppo import ProjectedPPOConfig
     from sport_ray.samplers import BaseFile
 
@@ -35,9 +35,7 @@ SOURCES: dict[str, type[Source]] = {}
 """Every source by the name that a study gives it."""
 
 
-def require_alike(
-    policy: GaussianNetwork, base: GaussianNetwork, what: str, budget: int = 0
-) -> None:
+def require_alike(policy: PolicyNetwork, base: PolicyNetwork, what: str, budget: int = 0) -> None:
     """Refuse a policy that has no density ratio to the base: it needs one space of samples.
 
     what: begins the line of the error. budget: entries that its constraint's budget adds to what
@@ -61,7 +59,7 @@ def require_alike(
         )
 
 
-def require_gaussian(base: BaseFile, what: str) -> GaussianNetwork:
+def require_gaussian(base: BaseFile, what: str) -> PolicyNetwork:
     """The network of a Gaussian base.
 
     Raises:
@@ -205,7 +203,7 @@ class TaskPolicySource(Source):
 
     @abstractmethod
     def train(
-        self, task: Task, settings: Section, base: GaussianNetwork, certificate: Certificate
+        self, task: Task, settings: Section, base: PolicyNetwork, certificate: Certificate
     ) -> Trained:
         """The task policy for episodes of ``task.horizon`` steps, and what it took.
 
@@ -227,7 +225,7 @@ class TaskPolicySource(Source):
         """
 
     def configuration(
-        self, task: Task, settings: Section, base: GaussianNetwork
+        self, task: Task, settings: Section, base: PolicyNetwork
     ) -> ProjectedPPOConfig:
         """The one run of PPO that ``train`` is, seed and constraint in it, where it is one.
 
@@ -243,7 +241,7 @@ class TaskPolicySource(Source):
         """How many environment steps that run samples, at least."""
         raise NotImplementedError
 
-    def check(self, task: Task, settings: Section, base: GaussianNetwork) -> None:
+    def check(self, task: Task, settings: Section, base: PolicyNetwork) -> None:
         """Refuse, before anything runs, what can never be trained from this base.
 
         task: that of the shortest episodes.

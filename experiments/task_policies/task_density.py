@@ -84,12 +84,12 @@ class TaskDensitySource(SelectionSource):
         from sport_ray.experiments.task_policies._training import (
             train_task_policy,  # Ray takes seconds
         )
-        from sport_ray.policies import GaussianNetwork
+        from sport_ray.policies import PolicyNetwork
         from sport_ray.selection import Selector
         from sport_ray.selection.scores.task_density import TaskDensity
 
         assert isinstance(settings, _Settings)
         trained = train_task_policy(task, settings.training, require_gaussian(base, self.name))
-        assert isinstance(trained.policy, GaussianNetwork)
+        assert isinstance(trained.policy, PolicyNetwork)
         selector = Selector(settings.candidates, TaskDensity(trained.policy))
         return trained._replace(policy=selector)

@@ -18,7 +18,7 @@ from sport_ray.experiments.task_policies.ppo import ProjectedPPOSource
 from sport_ray.experiments.task_policies.source import require_gaussian
 from sport_ray.experiments.task_policies.task import counts_steps
 from sport_ray.experiments.tuning.task import TuningTask, tuning_task
-from sport_ray.policies import FrozenGaussian, GaussianNetwork
+from sport_ray.policies import FrozenPolicy, PolicyNetwork
 from sport_ray.rollouts import ProjectedBehaviour, run_scenarios
 from sport_ray.samplers import read_base
 
@@ -32,13 +32,13 @@ class Judgement(NamedTuple):
     error: float
 
 
-def judge(task: TuningTask, base: FrozenGaussian, policy: GaussianNetwork, count: int) -> Judgement:
+def judge(task: TuningTask, base: FrozenPolicy, policy: PolicyNetwork, count: int) -> Judgement:
     """How well a task policy does under the constraint, on ``count`` scenarios of the task's plan.
 
     The constraint is the same for all trials, so the certified risk is, too: performance alone
     ranks them.
     """
-    behaviour = ProjectedBehaviour(base, FrozenGaussian(policy), task.constraint)
+    behaviour = ProjectedBehaviour(base, FrozenPolicy(policy), task.constraint)
     if counts_steps(task.plan):
         through = through_violations(task.plan)
         values = run_scenarios(through, behaviour, 0, count).length.astype(np.float64)
@@ -50,7 +50,7 @@ def judge(task: TuningTask, base: FrozenGaussian, policy: GaussianNetwork, count
     return Judgement(score, error)
 
 
-def judgements(study: Study, task: TuningTask, base: GaussianNetwork, point: Point) -> Judgements:
+def judgements(study: Study, task: TuningTask, base: PolicyNetwork, point: Point) -> Judgements:
     """Train with a point's values in equal portions; after each, what to report so far."""
     tuning, settings = study.tuning, ProjectedPPOSource().settings_in(study, point)
     assert tuning is not None
@@ -61,7 +61,7 @@ def judgements(study: Study, task: TuningTask, base: GaussianNetwork, point: Poi
     try:
         for portion in range(1, tuning.judgements + 1):
             run.advance(math.ceil(settings.ppo.env_steps * portion / tuning.judgements))
-            found = judge(task, FrozenGaussian(base), run.policy(), tuning.num_scenarios)
+            found = judge(task, FrozenPolicy(base), run.policy(), tuning.num_scenarios)
             reports.append((run.env_steps, found.score))
             yield {
                 **found._asdict(),

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from sport_ray.adapters.parts import Actor, Linear
 from sport_ray.errors import UserError
-from sport_ray.policies.network import ACTIVATIONS, GaussianNetwork
+from sport_ray.policies.network import ACTIVATIONS, PolicyNetwork
 
 LOG_STD_RANGE = (-5.0, 2.0)
 """Nats; fixed in that code, so no file holds it."""
@@ -36,7 +36,7 @@ def is_clean_sac(arrays: Arrays) -> bool:
     return "mu_layer.weight" in arrays
 
 
-def read_clean_sac(source: str, arrays: Arrays) -> GaussianNetwork:
+def read_clean_sac(source: str, arrays: Arrays) -> PolicyNetwork:
     """The policy that the arrays hold; ``source`` begins the line of an error.
 
     Raises:

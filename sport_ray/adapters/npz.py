@@ -32,7 +32,7 @@ from sport_ray.adapters.normalization import normalization_from_arrays, read_npz
 from sport_ray.adapters.parts import LARGEST_LOG_STD, Actor, Linear
 from sport_ray.errors import UserError
 from sport_ray.policies.actions import Squash
-from sport_ray.policies.network import ACTIVATIONS, GaussianNetwork
+from sport_ray.policies.network import ACTIVATIONS, PolicyNetwork
 
 FORMAT = "sport-ray/mlp-gaussian/1"
 HEADS = {
@@ -43,7 +43,7 @@ HEADS = {
 Arrays = dict[str, NDArray[Any]]
 
 
-def read_npz(path: Path) -> GaussianNetwork:
+def read_npz(path: Path) -> PolicyNetwork:
     """The policy in a file of this layout, or of that of :mod:`sport_ray.adapters.clean_sac`.
 
     Raises:

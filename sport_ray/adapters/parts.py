@@ -1,4 +1,4 @@
-"""An actor in parts, as adapters find it, put together as a :class:`GaussianNetwork`."""
+"""An actor in parts, as adapters find it, put together as a :class:`PolicyNetwork`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from sport_ray.errors import UserError
-from sport_ray.policies.network import ACTIVATIONS, GaussianNetwork, PolicySpec, blank_network
+from sport_ray.policies.network import ACTIVATIONS, PolicyNetwork, PolicySpec, blank_network
 from sport_ray.policies.observations import Normalization
 
 LARGEST_LOG_STD = 30.0
@@ -44,7 +44,7 @@ class Actor:
     normalization: Normalization | None = None
     std_head: Literal["clamped", "bounded"] = "clamped"
 
-    def network(self, source: str) -> GaussianNetwork:
+    def network(self, source: str) -> PolicyNetwork:
         """The policy; ``source`` says in errors what it was made from.
 
         Raises:

@@ -12,7 +12,7 @@ from torch import nn
 
 from sport_ray.adapters.parts import Actor, action_bounds, box_mapping, sequential_layers
 from sport_ray.errors import UserError
-from sport_ray.policies.network import GaussianNetwork
+from sport_ray.policies.network import PolicyNetwork
 from sport_ray.policies.observations import Normalization
 
 Actions = Literal["normalize", "clip"]
@@ -23,8 +23,8 @@ def from_rllib(
     *,
     actions: Actions = "normalize",
     normalization: Normalization | None = None,
-) -> GaussianNetwork:
-    """The same distribution over actions as the module's, as a :class:`GaussianNetwork`.
+) -> PolicyNetwork:
+    """The same distribution over actions as the module's, as a :class:`PolicyNetwork`.
 
     PPO: a diagonal Gaussian, log std from the network or (``free_log_std``) a parameter, clamped to
     ± ``log_std_clip_param``. SAC: log std clamped to RLlib's [−5, 2] nats, then tanh.

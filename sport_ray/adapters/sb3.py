@@ -7,14 +7,14 @@ from typing import Any
 from sport_ray.adapters.parts import action_bounds, sequential_layers
 from sport_ray.adapters.sb3_weights import GSDE, actor_from_weights
 from sport_ray.errors import UserError
-from sport_ray.policies.network import GaussianNetwork
+from sport_ray.policies.network import PolicyNetwork
 from sport_ray.policies.observations import Normalization
 
 
 def from_sb3(
     model: Any, vecnormalize: Any = None, *, raw_observations: bool = False
-) -> GaussianNetwork:
-    """The same distribution over actions as the model's, as a :class:`GaussianNetwork`.
+) -> PolicyNetwork:
+    """The same distribution over actions as the model's, as a :class:`PolicyNetwork`.
 
     The mean and std are the same functions of the observation with the same float32 weights; a
     ``VecNormalize`` is frozen as it is now. Agreement in float64 is to rounding; in float32 both

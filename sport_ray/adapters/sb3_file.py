@@ -22,7 +22,7 @@ import torch
 from sport_ray.adapters.parts import float_bounds, require_float_actions
 from sport_ray.adapters.sb3_weights import GSDE, actor_from_weights
 from sport_ray.errors import UserError
-from sport_ray.policies.network import ACTIVATIONS, GaussianNetwork
+from sport_ray.policies.network import ACTIVATIONS, PolicyNetwork
 from sport_ray.policies.observations import Normalization
 from sport_ray.untrusted_files import UNREADABLE, read_member, require_small
 
@@ -47,7 +47,7 @@ def read_sb3(
     normalization: Normalization | None = None,
     raw_observations: bool = False,
     action_space: Any = None,
-) -> GaussianNetwork:
+) -> PolicyNetwork:
     """The actor of a model saved by ``model.save``; PPO, A2C or SAC is seen from its weights.
 
     Args:

@@ -36,7 +36,7 @@ from sport_ray.deploy.promise import Selection, require_promise
 from sport_ray.deploy.world import require_near
 from sport_ray.errors import UserError
 from sport_ray.families import Categorical, Distribution
-from sport_ray.policies import FrozenGaussian
+from sport_ray.policies import FrozenPolicy
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.store import policy_from_bytes
 from sport_ray.policies.threads import one_thread
@@ -67,8 +67,8 @@ class Bundle:
     """
 
     _manifest: dict[str, Any]
-    base: FrozenGaussian | SamplerFile
-    task: FrozenGaussian | Selector | None
+    base: FrozenPolicy | SamplerFile
+    task: FrozenPolicy | Selector | None
     constraint: Constraint
     horizon: int
     bounds: Bounds
@@ -132,7 +132,7 @@ class Bundle:
             self._around(PolicySampler(self.base))
 
     def _around(self, sampler: BaseSampler) -> tuple[Behaviour, Behaviour | None]:
-        if isinstance(self.base, FrozenGaussian) and not isinstance(self.task, Selector):
+        if isinstance(self.base, FrozenPolicy) and not isinstance(self.task, Selector):
             base = BaseBehaviour(self.base)
             if self.task is None:
                 return base, None
@@ -263,7 +263,7 @@ def _contents(
     return contents, damage
 
 
-def _base(contents: dict[str, bytes], manifest: dict[str, Any]) -> FrozenGaussian | SamplerFile:
+def _base(contents: dict[str, bytes], manifest: dict[str, Any]) -> FrozenPolicy | SamplerFile:
     if kind_of("base", contents) is not SAMPLER_FILES:
         return _policy(contents, "base", manifest)
     (name,) = SAMPLER_FILES
@@ -272,7 +272,7 @@ def _base(contents: dict[str, bytes], manifest: dict[str, Any]) -> FrozenGaussia
     return found
 
 
-def _task(contents: dict[str, bytes], manifest: dict[str, Any]) -> FrozenGaussian | Selector:
+def _task(contents: dict[str, bytes], manifest: dict[str, Any]) -> FrozenPolicy | Selector:
     if kind_of("task", contents) is not SELECTOR_FILES:
         return _policy(contents, "task", manifest)
     document, weights = (contents[f"task/{name}"] for name in SELECTOR_FILES)
@@ -286,11 +286,11 @@ def _task(contents: dict[str, bytes], manifest: dict[str, Any]) -> FrozenGaussia
     return found
 
 
-def _policy(contents: dict[str, bytes], who: str, manifest: dict[str, Any]) -> FrozenGaussian:
+def _policy(contents: dict[str, bytes], who: str, manifest: dict[str, Any]) -> FrozenPolicy:
     document, weights = (contents[f"{who}/{name}"] for name in kind_of(who, contents))
     found = policy_from_bytes(document, weights, Path(who))
     _require_named(who, found.digest, manifest)
-    return FrozenGaussian(found.network)
+    return FrozenPolicy(found.network)
 
 
 def _require_named(who: str, digest: str, manifest: dict[str, Any]) -> None:

@@ -8,15 +8,15 @@ from sport_ray.lazy import names_from
 
 if TYPE_CHECKING:
     from sport_ray.policies.actions import ActionMapping
-    from sport_ray.policies.frozen import FrozenGaussian
-    from sport_ray.policies.network import GaussianNetwork, PolicySpec
+    from sport_ray.policies.frozen import FrozenPolicy
+    from sport_ray.policies.network import PolicyNetwork, PolicySpec
     from sport_ray.policies.observations import Normalization
     from sport_ray.policies.store import PolicyFile, load_policy, policy_digest, save_policy
 
 _HOMES = {
     "ActionMapping": ".actions",
-    "FrozenGaussian": ".frozen",
-    "GaussianNetwork": ".network",
+    "FrozenPolicy": ".frozen",
+    "PolicyNetwork": ".network",
     "Normalization": ".observations",
     "PolicyFile": ".store",
     "PolicySpec": ".network",
@@ -27,10 +27,10 @@ _HOMES = {
 
 __all__ = [
     "ActionMapping",
-    "FrozenGaussian",
-    "GaussianNetwork",
+    "FrozenPolicy",
     "Normalization",
     "PolicyFile",
+    "PolicyNetwork",
     "PolicySpec",
     "load_policy",
     "policy_digest",

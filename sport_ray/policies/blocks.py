@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sport_ray.policies.heads import fixed
-from sport_ray.policies.network import GaussianNetwork
+from sport_ray.policies.network import PolicyNetwork
 from sport_ray.policies.sealed import Sealed
 
 BLOCK = 64
@@ -36,7 +36,7 @@ class BlockPolicy(Sealed):
     network: float64, of float32 numbers; its weights must not change.
     """
 
-    def __init__(self, network: GaussianNetwork) -> None:
+    def __init__(self, network: PolicyNetwork) -> None:
         spec = network.spec
         self._network = network
         self._layers = [

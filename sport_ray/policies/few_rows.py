@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sport_ray.compiled import njit
 from sport_ray.families.gaussian.compiled_head import CompiledHead
 from sport_ray.policies.heads import fixed
-from sport_ray.policies.network import GaussianNetwork
+from sport_ray.policies.network import PolicyNetwork
 from sport_ray.policies.sealed import Sealed
 
 _U = 2.0**-53
@@ -32,7 +32,7 @@ class FewRows(Sealed):
     network: float64, of float32 numbers.
     """
 
-    def __init__(self, network: GaussianNetwork) -> None:
+    def __init__(self, network: PolicyNetwork) -> None:
         spec, layers = network.spec, [m for m in network.body if isinstance(m, torch.nn.Linear)]
         self.serves = spec.activation == "relu"
         """Whether it can compute this policy's rows at all."""

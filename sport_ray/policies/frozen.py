@@ -11,7 +11,7 @@ from sport_ray.errors import UserError
 from sport_ray.families import Distribution
 from sport_ray.policies.blocks import BLOCK, BlockPolicy
 from sport_ray.policies.few_rows import MOST, FewRows
-from sport_ray.policies.network import GaussianNetwork, blank_network
+from sport_ray.policies.network import PolicyNetwork, blank_network
 from sport_ray.policies.row import RowPolicy
 from sport_ray.policies.sealed import Sealed
 
@@ -20,7 +20,7 @@ FEW = 4
 bits and is cheaper than a block: one environment's steps in training, say."""
 
 
-def weights_fingerprint(network: GaussianNetwork) -> str:
+def weights_fingerprint(network: PolicyNetwork) -> str:
     """sha256 of a network's weights, wherever they are."""
     hasher = hashlib.sha256()
     for name, value in network.state_dict().items():
@@ -29,7 +29,7 @@ def weights_fingerprint(network: GaussianNetwork) -> str:
     return hasher.hexdigest()
 
 
-class FrozenGaussian(Sealed):
+class FrozenPolicy(Sealed):
     """The policy that a certificate is about: weights fixed, evaluated in float64.
 
     An observation is rounded to float32 first and the distribution's numbers are rounded to
@@ -38,7 +38,7 @@ class FrozenGaussian(Sealed):
     checked on the very numbers that are sampled from. Nothing about it can be changed.
     """
 
-    def __init__(self, network: GaussianNetwork) -> None:
+    def __init__(self, network: PolicyNetwork) -> None:
         self.spec = network.spec
         self._network = blank_network(network.spec).double()
         # The policy is its float32 weights, whatever type holds them: that is what files keep.
@@ -54,7 +54,7 @@ class FrozenGaussian(Sealed):
         self.seal()
 
     @property
-    def network(self) -> GaussianNetwork:
+    def network(self) -> PolicyNetwork:
         """The network in float64, for who copies it elsewhere; it must not be changed."""
         return self._network
 

@@ -159,17 +159,17 @@ def mlp(sizes: tuple[int, ...], activation: str) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def blank_network(spec: PolicySpec) -> GaussianNetwork:
+def blank_network(spec: PolicySpec) -> PolicyNetwork:
     """A network whose weights are about to be overwritten.
 
     Leaves torch's global generator as it was: reading or copying a policy in the middle of a
     training run must not change what the run samples next.
     """
     with torch.random.fork_rng(devices=[]):
-        return GaussianNetwork(spec).float()  # whatever torch's default dtype is
+        return PolicyNetwork(spec).float()  # whatever torch's default dtype is
 
 
-class GaussianNetwork(nn.Module):
+class PolicyNetwork(nn.Module):
     """Observation → the Gaussian over actions (..., D) before the action mapping.
 
     A body of linear layers and the spec's head (:class:`GaussianHead`).
@@ -201,7 +201,7 @@ class GaussianNetwork(nn.Module):
         return {name: getattr(self, name) for name in self._head.parameters}
 
 
-def widened(network: GaussianNetwork, extra: int) -> GaussianNetwork:
+def widened(network: PolicyNetwork, extra: int) -> PolicyNetwork:
     """The same policy with ``extra`` more entries at the end of its observation, all ignored.
 
     What they are multiplied with is 0, so training may begin to use them.

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from sport_ray.families import Distribution
 from sport_ray.policies.actions import ActionMapping
-from sport_ray.policies.frozen import FrozenGaussian
-from sport_ray.policies.network import GaussianNetwork, PolicySpec
+from sport_ray.policies.frozen import FrozenPolicy
+from sport_ray.policies.network import PolicyNetwork, PolicySpec
 from sport_ray.policies.observations import Normalizer
 
 BLOCK = 32_768
@@ -20,7 +20,7 @@ not depend on how many others there are. Of a small batch the rest is padding.""
 
 
 class DevicePolicy:
-    """The policy of a :class:`FrozenGaussian` at observations on a device.
+    """The policy of a :class:`FrozenPolicy` at observations on a device.
 
     Evaluated in float64, from observations rounded to float32, and rounded to float32 last. On a
     CPU it is the frozen policy itself. A GPU sums in another order, so that about one number in
@@ -28,7 +28,7 @@ class DevicePolicy:
     (``Distribution.agrees``). On one device a row has the same numbers in every batch.
     """
 
-    def __init__(self, policy: FrozenGaussian, device: torch.device) -> None:
+    def __init__(self, policy: FrozenPolicy, device: torch.device) -> None:
         self.policy = policy
         self.device = device
         self._blocks = None if device.type == "cpu" else _Blocks(policy, device)
@@ -37,7 +37,7 @@ class DevicePolicy:
         """What it draws from at observations (n, O): float32 numbers in float64 tensors.
 
         Raises:
-            UserError: what ``FrozenGaussian.distribution`` refuses.
+            UserError: what ``FrozenPolicy.distribution`` refuses.
         """
         if self._blocks is None:
             found = self.policy.distribution(observation.numpy())
@@ -77,7 +77,7 @@ class DeviceMapping:
         return torch.clamp(low + 0.5 * (unit + 1.0) * (high - low), low, high)
 
 
-def network_on(policy: FrozenGaussian, device: torch.device) -> GaussianNetwork:
+def network_on(policy: FrozenPolicy, device: torch.device) -> PolicyNetwork:
     """A copy of its float64 network; a pass copies nothing to the device, so it can be captured."""
     found = copy.deepcopy(policy.network).to(device)
     found._normalizer = normalizer_on(policy.spec, device)
@@ -96,7 +96,7 @@ def normalizer_on(spec: PolicySpec, device: torch.device) -> Normalizer | None:
 class _Blocks:
     """The network's passes over blocks of one shape, captured once as a CUDA graph."""
 
-    def __init__(self, policy: FrozenGaussian, device: torch.device) -> None:
+    def __init__(self, policy: FrozenPolicy, device: torch.device) -> None:
         self._network = network_on(policy, device)
         size = policy.spec.observation_size
         self._input = torch.zeros((BLOCK, size), dtype=torch.float64, device=device)

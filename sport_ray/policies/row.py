@@ -1,4 +1,4 @@
-"""The distribution of a policy at one observation: the numbers of ``FrozenGaussian``, to the bit.
+"""The distribution of a policy at one observation: the numbers of ``FrozenPolicy``, to the bit.
 
 Rollouts pass observations through a network in blocks of 64 rows; for one observation that is
 ten times the work. Both sums are float64 and differ in their last bits only, and the policy is
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sport_ray.policies.blocks import BLOCK
 from sport_ray.policies.heads import ROW_ACTIVATIONS, Normalize, fixed
 from sport_ray.policies.layer import linear
-from sport_ray.policies.network import GaussianNetwork
+from sport_ray.policies.network import PolicyNetwork
 from sport_ray.policies.sealed import Sealed
 from sport_ray.policies.threads import one_thread
 
@@ -32,7 +32,7 @@ class RowPolicy(Sealed):
     network: float64, of float32 numbers; it computes the blocks.
     """
 
-    def __init__(self, network: GaussianNetwork) -> None:
+    def __init__(self, network: PolicyNetwork) -> None:
         spec = network.spec
         self.observation_size, self.action_size = spec.observation_size, spec.action_size
         self._network = network
@@ -93,7 +93,7 @@ class RowPolicy(Sealed):
         return numbers if sure else None
 
     def _block(self, x: Array) -> NDArray[np.float32]:
-        """The numbers as FrozenGaussian computes them."""
+        """The numbers as FrozenPolicy computes them."""
         self._count[0] += 1
         rows = torch.zeros((BLOCK, self.observation_size), dtype=torch.float64)
         rows[0] = torch.from_numpy(x)

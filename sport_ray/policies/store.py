@@ -15,7 +15,7 @@ from safetensors.torch import load, save
 from sport_ray.canonical import digest, write_atomic, write_json
 from sport_ray.errors import UserError
 from sport_ray.policies.limits import MOST_PARAMETERS
-from sport_ray.policies.network import GaussianNetwork, PolicySpec
+from sport_ray.policies.network import PolicyNetwork, PolicySpec
 from sport_ray.untrusted_files import read_bytes
 
 SCHEMA = "sport-ray/policy/1"
@@ -29,23 +29,23 @@ LARGEST_WEIGHTS = 4 * MOST_PARAMETERS + 2**20
 class PolicyFile(NamedTuple):
     """A policy read from disk: the network, its digest and how it was made."""
 
-    network: GaussianNetwork
+    network: PolicyNetwork
     digest: str
     provenance: dict[str, Any]
 
 
-def network_to_bytes(network: GaussianNetwork) -> bytes:
+def network_to_bytes(network: PolicyNetwork) -> bytes:
     """The weights as safetensors."""
     state = network.state_dict()
     found: bytes = save({name: value.detach().cpu().contiguous() for name, value in state.items()})
     return found
 
 
-def network_from_bytes(spec: PolicySpec, data: bytes) -> GaussianNetwork:
+def network_from_bytes(spec: PolicySpec, data: bytes) -> PolicyNetwork:
     """The network with these weights; RuntimeError or SafetensorError where they do not fit."""
     if 4 * spec.num_parameters > len(data):
         raise RuntimeError(f"{spec.num_parameters} weights are claimed, in {len(data)} bytes")
-    network = GaussianNetwork(spec).float()  # whatever torch's default is: a cast is another policy
+    network = PolicyNetwork(spec).float()  # whatever torch's default is: a cast is another policy
     weights = load(data)
     for name, value in weights.items():
         if value.dtype != torch.float32:  # a silent cast would make another policy
@@ -54,7 +54,7 @@ def network_from_bytes(spec: PolicySpec, data: bytes) -> GaussianNetwork:
     return network
 
 
-def save_policy(folder: Path, network: GaussianNetwork, provenance: dict[str, Any]) -> str:
+def save_policy(folder: Path, network: PolicyNetwork, provenance: dict[str, Any]) -> str:
     """Write ``policy.safetensors`` and ``policy.json`` into a folder; return the digest.
 
     The digest (sha256) covers the architecture and the bytes of the weights, not the provenance:
@@ -74,12 +74,12 @@ def save_policy(folder: Path, network: GaussianNetwork, provenance: dict[str, An
     return digest(identity)
 
 
-def policy_digest(network: GaussianNetwork) -> str:
+def policy_digest(network: PolicyNetwork) -> str:
     """sha256 (hex) over the architecture and the bytes of the weights."""
     return digest(_identity(network))
 
 
-def _identity(network: GaussianNetwork) -> dict[str, Any]:
+def _identity(network: PolicyNetwork) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "spec": network.spec.model_dump(mode="json"),

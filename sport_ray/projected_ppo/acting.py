@@ -20,7 +20,7 @@ from torch import Tensor
 from sport_ray.compiled import njit
 from sport_ray.families import Distribution
 from sport_ray.families.gaussian.compiled_head import CompiledHead
-from sport_ray.policies.network import Activation, GaussianNetwork, PolicySpec
+from sport_ray.policies.network import Activation, PolicyNetwork, PolicySpec
 from sport_ray.policies.observations import Normalizer
 from sport_ray.projected_ppo.stack import Stack
 
@@ -70,7 +70,7 @@ class Actors:
 class OneActor:
     """A network as it acts, whenever its weights change."""
 
-    def __init__(self, network: GaussianNetwork) -> None:
+    def __init__(self, network: PolicyNetwork) -> None:
         self._network = network
         spec = network.spec
         self._actors = Actors(spec, Stack(1, spec.layer_sizes, spec.head.parameters))

@@ -21,7 +21,7 @@ from sport_ray.constraints import (
 from sport_ray.errors import UserError
 from sport_ray.families import Distribution, Gaussian
 from sport_ray.policies.actions import ActionMapping
-from sport_ray.policies.network import GaussianNetwork, widened
+from sport_ray.policies.network import PolicyNetwork, widened
 from sport_ray.policies.store import load_policy, network_to_bytes
 from sport_ray.projected_ppo.array_runner import ArrayRunner
 from sport_ray.projected_ppo.ending import checked_formula
@@ -60,8 +60,8 @@ class ProjectedPPOConfig(PPOConfig):
 
     def __init__(self, algo_class: type | None = None) -> None:
         super().__init__(algo_class=algo_class or ProjectedPPO)
-        self.base: GaussianNetwork | None = None
-        self.task: GaussianNetwork | None = None
+        self.base: PolicyNetwork | None = None
+        self.task: PolicyNetwork | None = None
         self.constraint: Constraint | None = None
         self.gradient: Gradient = "paper"
         self.sampling: Sampling = "arrays"
@@ -94,8 +94,8 @@ class ProjectedPPOConfig(PPOConfig):
     def training(
         self,
         *,
-        base: GaussianNetwork | str | Path | None = NotProvided,
-        task: GaussianNetwork | None = NotProvided,
+        base: PolicyNetwork | str | Path | None = NotProvided,
+        task: PolicyNetwork | None = NotProvided,
         alpha: float = NotProvided,
         constraint: Constraint | Mapping[str, Any] = NotProvided,
         gradient: Gradient = NotProvided,
@@ -240,7 +240,7 @@ class ProjectedPPOConfig(PPOConfig):
             "ends_when_violated": self.ends_when_violated,
         }
 
-    def _start(self) -> GaussianNetwork:
+    def _start(self) -> PolicyNetwork:
         """The task policy before training: given, or the base, which ignores the budget."""
         start = self.task or self.base
         assert start is not None
@@ -316,7 +316,7 @@ class ProjectedPPO(PPO):
         """The paper's configuration."""
         return ProjectedPPOConfig()
 
-    def task_policy(self) -> GaussianNetwork:
+    def task_policy(self) -> PolicyNetwork:
         """A copy of the unconstrained task policy π_task as the learner has it now."""
         return trained_policy(self.learner_group, self.config._start().spec)
 

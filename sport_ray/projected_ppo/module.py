@@ -14,8 +14,8 @@ from torch import Tensor
 
 from sport_ray.constraints import Constraint, Unconstrained, constraint_from_json
 from sport_ray.families import Distribution
-from sport_ray.policies.frozen import FrozenGaussian
-from sport_ray.policies.network import GaussianNetwork, PolicySpec
+from sport_ray.policies.frozen import FrozenPolicy
+from sport_ray.policies.network import PolicyNetwork, PolicySpec
 from sport_ray.policies.store import network_from_bytes
 from sport_ray.projected_ppo.acting import OneActor
 from sport_ray.projected_ppo.distribution import ActionDistribution, action_distribution
@@ -55,17 +55,17 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
         seed, task_weights = self.model_config.get("seed"), self.model_config["task_weights"]
         if task_weights is None:
             with first_weights(seed, "actor"):
-                self.actor = GaussianNetwork(self.spec).float()
+                self.actor = PolicyNetwork(self.spec).float()
         else:
             self.actor = network_from_bytes(self.spec, task_weights)
         self._acting = OneActor(self.actor)
         sizes = (self.spec.observation_size, *self.spec.hidden, 1)
         self.critic = critic_network(sizes, self.spec.activation, seed)
         self.draw_from(np.random.default_rng())
-        self.base: FrozenGaussian | None = None
+        self.base: FrozenPolicy | None = None
         if self.constrained:
             spec = self.spec.model_copy(update={"observation_size": self.base_inputs})
-            self.base = FrozenGaussian(network_from_bytes(spec, self.model_config["base_weights"]))
+            self.base = FrozenPolicy(network_from_bytes(spec, self.model_config["base_weights"]))
 
     def get_non_inference_attributes(self) -> list[str]:
         """Only the critic stays behind on the learner."""

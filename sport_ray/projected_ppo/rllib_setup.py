@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from ray.rllib.core import DEFAULT_MODULE_ID
 
-from sport_ray.policies.network import GaussianNetwork, PolicySpec, blank_network
+from sport_ray.policies.network import PolicyNetwork, PolicySpec, blank_network
 from sport_ray.projected_ppo.environment import TrainingEnvironment, log_violations
 
 
@@ -48,7 +48,7 @@ def actor_weights(learner_group: Any) -> dict[str, torch.Tensor]:
     }
 
 
-def trained_policy(learner_group: Any, spec: PolicySpec) -> GaussianNetwork:
+def trained_policy(learner_group: Any, spec: PolicySpec) -> PolicyNetwork:
     """A copy of the module's ``actor`` as the learner has it now."""
     network = blank_network(spec)
     network.load_state_dict(actor_weights(learner_group))

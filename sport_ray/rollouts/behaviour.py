@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sport_ray.constraints import Constraint
 from sport_ray.families import Categorical, Distribution
 from sport_ray.policies.actions import ActionMapping
-from sport_ray.policies.frozen import FrozenGaussian
+from sport_ray.policies.frozen import FrozenPolicy
 from sport_ray.policies.store import PolicyFile
 from sport_ray.samplers import BaseFile, BaseSampler, sampler_of
 
@@ -110,10 +110,10 @@ def base_step(base: Distribution, candidates: Array | None = None) -> Step:
     return Step(base, base, base, none, none, np.zeros(len(base), dtype=bool), candidates)
 
 
-class AroundGaussian:
+class AroundPolicy:
     """What behaviours around a Gaussian base share: sizes, action mapping, noise."""
 
-    base: FrozenGaussian
+    base: FrozenPolicy
 
     @property
     def observation_size(self) -> int:
@@ -194,10 +194,10 @@ class UnderConstraint:
         return log_ratio
 
 
-class BaseBehaviour(AroundGaussian, Stateless):
+class BaseBehaviour(AroundPolicy, Stateless):
     """The base policy itself: what a base certificate is about."""
 
-    def __init__(self, base: FrozenGaussian) -> None:
+    def __init__(self, base: FrozenPolicy) -> None:
         self.base = base
 
     def step(
@@ -240,14 +240,14 @@ class SamplerBehaviour(AroundSampler, Stateless):
         return base_step(Categorical.uniform(count, options), draws.candidates)
 
 
-class ProjectedBehaviour(AroundGaussian, UnderConstraint):
+class ProjectedBehaviour(AroundPolicy, UnderConstraint):
     """The projection of a task policy onto a constraint around the base policy.
 
     Everything that is sampled from is a float32 number, checked in float64 by the constraint. A
     task policy may see the constraint's budget beside the observation, or not.
     """
 
-    def __init__(self, base: FrozenGaussian, task: FrozenGaussian, constraint: Constraint) -> None:
+    def __init__(self, base: FrozenPolicy, task: FrozenPolicy, constraint: Constraint) -> None:
         maps = [
             (one.spec.family, one.spec.action_mapping, one.spec.action_size) for one in (base, task)
         ]
@@ -303,5 +303,5 @@ def base_behaviour(base: BaseFile, *, run_module: bool = False) -> Behaviour:
         UserError: a user's code that has changed, or that is not to be run.
     """
     if isinstance(base, PolicyFile):
-        return BaseBehaviour(FrozenGaussian(base.network))
+        return BaseBehaviour(FrozenPolicy(base.network))
     return SamplerBehaviour(sampler_of(base, run_module=run_module))

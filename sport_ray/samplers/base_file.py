@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from sport_ray.canonical import digest, write_json
 from sport_ray.errors import UserError
-from sport_ray.policies.frozen import FrozenGaussian
+from sport_ray.policies.frozen import FrozenPolicy
 from sport_ray.policies.store import PolicyFile, load_policy
 from sport_ray.samplers.policy import PolicySampler
 from sport_ray.samplers.sampler import BaseSampler
@@ -109,6 +109,6 @@ def sampler_of(base: BaseFile, *, run_module: bool = False) -> BaseSampler:
         UserError: a user's code that has changed, or that is not to be run.
     """
     if isinstance(base, PolicyFile):
-        return PolicySampler(FrozenGaussian(base.network))
+        return PolicySampler(FrozenPolicy(base.network))
     base.require_unchanged()
     return UserSampler(base.spec, run_module=run_module)

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sport_ray.policies.frozen import FrozenGaussian
+from sport_ray.policies.frozen import FrozenPolicy
 from sport_ray.samplers.sampler import Array, BaseSampler
 
 
 class PolicySampler(BaseSampler):
     """The samples of a policy, in float64, before its action mapping."""
 
-    def __init__(self, policy: FrozenGaussian) -> None:
+    def __init__(self, policy: FrozenPolicy) -> None:
         self.policy = policy
         self.observation_size = policy.spec.observation_size
         self.action_size = policy.spec.action_size

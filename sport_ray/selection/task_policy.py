@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from sport_ray.constraints import Constraint
 from sport_ray.errors import UserError
 from sport_ray.policies import (
-    FrozenGaussian,
-    GaussianNetwork,
+    FrozenPolicy,
     PolicyFile,
+    PolicyNetwork,
     load_policy,
     policy_digest,
     save_policy,
@@ -21,7 +21,7 @@ from sport_ray.samplers.base_file import sampler_of
 from sport_ray.selection.behaviour import SelectionBehaviour
 from sport_ray.selection.selector import MANIFEST, Selector, load_selector
 
-TaskPolicy = GaussianNetwork | Selector
+TaskPolicy = PolicyNetwork | Selector
 
 
 class TaskPolicyFile(NamedTuple):
@@ -73,4 +73,4 @@ def task_behaviour(
             f"base sampler {base.spec.entry!r} has no density: a Gaussian task policy cannot be "
             "projected around it; choose among its samples (sources critic, critic_iterated)"
         )
-    return ProjectedBehaviour(FrozenGaussian(base.network), FrozenGaussian(policy), constraint)
+    return ProjectedBehaviour(FrozenPolicy(base.network), FrozenPolicy(policy), constraint)

@@ -19,7 +19,7 @@ from ray.rllib.utils.metrics import (
 )
 
 from sport_ray.errors import UserError
-from sport_ray.policies.network import GaussianNetwork, PolicySpec
+from sport_ray.policies.network import PolicyNetwork, PolicySpec
 from sport_ray.projected_ppo.array_runner import ArrayRunner
 from sport_ray.projected_ppo.ending import checked_formula
 from sport_ray.projected_ppo.rllib_setup import (
@@ -207,7 +207,7 @@ class SoftActorCritic(SAC):
             inference_only=True,
         )
 
-    def task_policy(self) -> GaussianNetwork:
+    def task_policy(self) -> PolicyNetwork:
         """A copy of the policy as the learner has it now."""
         assert self.config.spec is not None
         return trained_policy(self.learner_group, self.config.spec)

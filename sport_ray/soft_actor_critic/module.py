@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from sport_ray.families import Gaussian
 from sport_ray.families.gaussian.squashed import reparameterised, squashed_log_density
-from sport_ray.policies.network import GaussianNetwork, PolicySpec, mlp
+from sport_ray.policies.network import PolicyNetwork, PolicySpec, mlp
 from sport_ray.projected_ppo.acting import OneActor
 from sport_ray.projected_ppo.distribution import ActionDistribution, action_distribution
 from sport_ray.projected_ppo.streams import first_weights
@@ -39,7 +39,7 @@ class SoftActorCriticModule(TorchRLModule, InferenceOnlyAPI, TargetNetworkAPI, Q
         self.spec = PolicySpec.model_validate(self.model_config["spec"])
         seed = self.model_config.get("seed")
         with first_weights(seed, "actor"):
-            self.actor = GaussianNetwork(self.spec).float()
+            self.actor = PolicyNetwork(self.spec).float()
         self._acting = OneActor(self.actor)
         sizes = (self.spec.observation_size + self.spec.action_size, *self.spec.hidden, 1)
         with first_weights(seed, "critic"):

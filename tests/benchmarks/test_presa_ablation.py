@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.presa_ablation import Ablation, evaluate, rows, table
 from sport_ray.comparators.presa import AlignmentSettings, FeedbackSettings
-from sport_ray.policies import GaussianNetwork, PolicySpec
+from sport_ray.policies import PolicyNetwork, PolicySpec
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "presa_ablation.py"
 TINY = Ablation(
@@ -25,8 +25,8 @@ TINY = Ablation(
 
 
 @pytest.fixture
-def network() -> GaussianNetwork:
-    return GaussianNetwork(PolicySpec(observation_size=44, action_size=2, hidden=(8,)))
+def network() -> PolicyNetwork:
+    return PolicyNetwork(PolicySpec(observation_size=44, action_size=2, hidden=(8,)))
 
 
 def test_an_ablation_has_a_row_for_every_policy(network):

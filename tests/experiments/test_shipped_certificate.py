@@ -9,7 +9,7 @@ from sport_ray.certificates import load_certificate
 from sport_ray.certificates.verify import verify_certificate
 from sport_ray.experiments.config.study import load_study
 from sport_ray.experiments.stages.base import BUNDLED
-from sport_ray.policies import FrozenGaussian, load_policy
+from sport_ray.policies import FrozenPolicy, load_policy
 from sport_ray.rollouts import BaseBehaviour, ScenarioPlan, run_scenarios
 from sport_ray.rollouts.table_file import read_outcomes
 
@@ -26,7 +26,7 @@ def test_the_shipped_certificate_holds():
 def test_its_scenarios_run_again():
     """The same verdicts; on another processor the last bits of a few may differ."""
     certificate = load_certificate(PATH)
-    base = BaseBehaviour(FrozenGaussian(load_policy(PATH.parent).network))
+    base = BaseBehaviour(FrozenPolicy(load_policy(PATH.parent).network))
     plan = ScenarioPlan(
         env_id=certificate.env_id,
         env_kwargs=certificate.env_kwargs,

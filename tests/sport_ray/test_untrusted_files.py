@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from sport_ray.adapters import read_normalization, read_npz, read_sb3
 from sport_ray.canonical import digest
 from sport_ray.errors import UserError
-from sport_ray.policies import GaussianNetwork, PolicySpec, load_policy, save_policy
+from sport_ray.policies import PolicyNetwork, PolicySpec, load_policy, save_policy
 from sport_ray.untrusted_files import TooLarge, read_arrays, read_bytes
 
 ROOT = Path(__file__).parents[2]
@@ -141,7 +141,7 @@ def test_other_zips_that_cannot_be_read_are_one_line(tmp_path, damage):
     ],
 )  # fmt: skip
 def test_an_architecture_that_claims_more_weights_than_there_are_is_refused(tmp_path, spec):
-    save_policy(tmp_path / "p", GaussianNetwork(PolicySpec(observation_size=2, action_size=1)), {})
+    save_policy(tmp_path / "p", PolicyNetwork(PolicySpec(observation_size=2, action_size=1)), {})
     manifest = json.loads((tmp_path / "p" / "policy.json").read_text())
     manifest["spec"] |= spec
     identity = {key: manifest[key] for key in ("schema", "spec", "weights_sha256")}
@@ -156,7 +156,7 @@ def test_an_architecture_that_claims_more_weights_than_there_are_is_refused(tmp_
 def test_a_spec_counts_its_weights():
     for head in ("bounded", "clamped", "constant"):
         spec = PolicySpec(observation_size=3, action_size=2, hidden=(5, 7), std_head=head)
-        count = sum(value.numel() for value in GaussianNetwork(spec).state_dict().values())
+        count = sum(value.numel() for value in PolicyNetwork(spec).state_dict().values())
         assert spec.num_parameters == count
     with pytest.raises(ValidationError, match="beyond"):
         PolicySpec(observation_size=100_000, action_size=1, hidden=(10_000,))
@@ -164,7 +164,7 @@ def test_a_spec_counts_its_weights():
 
 @pytest.mark.parametrize("text", ["[" * 10**5, '{"a":' * 10**5, " " * (2**24 + 1)])
 def test_a_deep_or_a_large_manifest_is_refused(tmp_path, text):
-    save_policy(tmp_path / "p", GaussianNetwork(PolicySpec(observation_size=2, action_size=1)), {})
+    save_policy(tmp_path / "p", PolicyNetwork(PolicySpec(observation_size=2, action_size=1)), {})
     (tmp_path / "p" / "policy.json").write_text(text)
     with pytest.raises(UserError, match=r"policy\.json is damaged"):
         load_policy(tmp_path / "p")

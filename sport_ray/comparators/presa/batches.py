@@ -12,7 +12,7 @@ from torch import Tensor
 from sport_ray.comparators.presa.losses import preference_loss, safety_loss, segment_log_ratio
 from sport_ray.comparators.presa.segments import Segments
 from sport_ray.comparators.presa.settings import AlignmentSettings
-from sport_ray.policies.network import GaussianNetwork
+from sport_ray.policies.network import PolicyNetwork
 
 _ROWS = 2**14
 """Rows per forward pass where all data are gone through."""
@@ -22,7 +22,7 @@ class Batches:
     """The data as tensors, the reference's log densities of them, and random batches."""
 
     def __init__(
-        self, reference: GaussianNetwork, data: Segments, settings: AlignmentSettings, seed: int
+        self, reference: PolicyNetwork, data: Segments, settings: AlignmentSettings, seed: int
     ) -> None:
         self.settings = settings
         self.preference_loss = partial(
@@ -44,7 +44,7 @@ class Batches:
         self.reference = self._all_log_densities(reference)
 
     def losses(
-        self, network: GaussianNetwork, constrained: bool
+        self, network: PolicyNetwork, constrained: bool
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Preference, cloning and safety loss of a random batch, in one forward pass."""
         settings = self.settings
@@ -67,7 +67,7 @@ class Batches:
         return preference, -density[~labels].mean(), safety  # the drawn half is never empty
 
     @torch.no_grad()
-    def fit(self, network: GaussianNetwork) -> tuple[float, float, float | None]:
+    def fit(self, network: PolicyNetwork) -> tuple[float, float, float | None]:
         """Preference loss, accuracy and safety loss over all data, in float64."""
         log_ratio = (self._all_log_densities(network) - self.reference).double()
         sums = segment_log_ratio(log_ratio, self.settings.gamma)
@@ -86,7 +86,7 @@ class Batches:
         return torch.randint(count, (wanted,), generator=self.generator)
 
     @torch.no_grad()
-    def _all_log_densities(self, network: GaussianNetwork) -> Tensor:
+    def _all_log_densities(self, network: PolicyNetwork) -> Tensor:
         """Log π of every action in the data, (N, L)."""
         observations, actions = self.observations.flatten(0, 1), self.actions.flatten(0, 1)
         parts = [

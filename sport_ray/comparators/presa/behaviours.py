@@ -19,7 +19,7 @@ from sport_ray.envs.observation import GOAL_LIDAR, HAZARD_LIDAR, LIDAR_BINS, LID
 from sport_ray.errors import UserError
 from sport_ray.families import Distribution, Gaussian
 from sport_ray.policies.actions import ActionMapping
-from sport_ray.policies.frozen import FrozenGaussian
+from sport_ray.policies.frozen import FrozenPolicy
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 
 Array = NDArray[np.float64]
@@ -70,7 +70,7 @@ def require_behaviours(names: Sequence[str], allowed: Sequence[str], env_id: str
             raise UserError(f"behaviour {name!r} {why}; {env_id} has {', '.join(allowed)}")
 
 
-def make_behaviour(name: str, base: FrozenGaussian) -> Acting:
+def make_behaviour(name: str, base: FrozenPolicy) -> Acting:
     """What a behaviour that ``available_behaviours`` names draws from."""
     if name == "base":
         return base.distribution
@@ -79,7 +79,7 @@ def make_behaviour(name: str, base: FrozenGaussian) -> Acting:
     return partial(steer, clearance=_CLEARANCE[name])
 
 
-def _widened(base: FrozenGaussian, observation: Array) -> Gaussian:
+def _widened(base: FrozenPolicy, observation: Array) -> Gaussian:
     given = base.distribution(observation)
     assert isinstance(given, Gaussian)
     return Gaussian(given.mean, 2.0 * given.std)

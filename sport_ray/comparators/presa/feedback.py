@@ -30,7 +30,7 @@ from sport_ray.comparators.presa.segments import Segments, make_segments
 from sport_ray.comparators.presa.settings import FeedbackSettings
 from sport_ray.comparators.presa.windows import Windows, comparable_pairs, with_share
 from sport_ray.errors import UserError
-from sport_ray.policies.frozen import FrozenGaussian
+from sport_ray.policies.frozen import FrozenPolicy
 from sport_ray.rollouts.scenarios import ScenarioPlan
 from sport_ray.rollouts.seeding import scenario_generators
 
@@ -47,7 +47,7 @@ class Feedback:
 
 
 def synthetic_feedback(
-    plan: ScenarioPlan, base: FrozenGaussian, settings: FeedbackSettings
+    plan: ScenarioPlan, base: FrozenPolicy, settings: FeedbackSettings
 ) -> Feedback:
     """Collect episodes and give feedback on their segments; all follows from the plan's seed.
 
@@ -63,7 +63,7 @@ def synthetic_feedback(
 
 
 def collect_episodes(
-    plan: ScenarioPlan, base: FrozenGaussian, settings: FeedbackSettings
+    plan: ScenarioPlan, base: FrozenPolicy, settings: FeedbackSettings
 ) -> Episodes:
     """The behaviours' episodes, one behaviour after the other."""
     allowed = available_behaviours(plan.env_id, base.spec.action_mapping)

@@ -24,7 +24,7 @@ from sport_ray.comparators.presa.batches import Batches, generator_of
 from sport_ray.comparators.presa.losses import Multiplier
 from sport_ray.comparators.presa.segments import Segments
 from sport_ray.comparators.presa.settings import AlignmentSettings
-from sport_ray.policies.network import GaussianNetwork
+from sport_ray.policies.network import PolicyNetwork
 from sport_ray.policies.threads import one_thread
 
 
@@ -47,7 +47,7 @@ class Aligned:
     multiplier: ν at the end; None without a constraint.
     """
 
-    network: GaussianNetwork
+    network: PolicyNetwork
     history: History
     preference_loss: float
     preference_accuracy: float
@@ -56,7 +56,7 @@ class Aligned:
 
 
 def train_policy(
-    base: GaussianNetwork, segments: Segments, settings: AlignmentSettings, seed: int
+    base: PolicyNetwork, segments: Segments, settings: AlignmentSettings, seed: int
 ) -> Aligned:
     """The policy of an objective: the base, cloned to the data and then aligned.
 
@@ -70,8 +70,8 @@ def train_policy(
 
 
 def clone(
-    base: GaussianNetwork, segments: Segments, settings: AlignmentSettings, seed: int
-) -> GaussianNetwork:
+    base: PolicyNetwork, segments: Segments, settings: AlignmentSettings, seed: int
+) -> PolicyNetwork:
     """Behaviour cloning from the base's weights: maximum likelihood of all actions, one by one.
 
     Raises:
@@ -95,7 +95,7 @@ def clone(
 
 
 def align(
-    reference: GaussianNetwork, segments: Segments, settings: AlignmentSettings, seed: int
+    reference: PolicyNetwork, segments: Segments, settings: AlignmentSettings, seed: int
 ) -> Aligned:
     """The reference aligned with the data; the objective "behaviour_cloning" leaves it as it is.
 
@@ -138,14 +138,14 @@ def align(
     return Aligned(network, History(*history), *fit, nu.value if constrained else None)
 
 
-def _copy(network: GaussianNetwork) -> GaussianNetwork:
+def _copy(network: PolicyNetwork) -> PolicyNetwork:
     trainable = copy.deepcopy(network)
     trainable.requires_grad_(True)
     return trainable.train()
 
 
 def _descend(
-    network: GaussianNetwork,
+    network: PolicyNetwork,
     optimizer: torch.optim.Optimizer,
     loss: Tensor,
     grad_clip: float,
@@ -162,6 +162,6 @@ def _descend(
     optimizer.step()
 
 
-def _require_finite(network: GaussianNetwork) -> None:
+def _require_finite(network: PolicyNetwork) -> None:
     if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
         raise ArithmeticError("training diverged: the policy's weights are not finite")

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sport_ray.comparators.scpo.local_model import Array
-from sport_ray.policies.frozen import FrozenGaussian
-from sport_ray.policies.network import GaussianNetwork
+from sport_ray.policies.frozen import FrozenPolicy
+from sport_ray.policies.network import PolicyNetwork
 from sport_ray.rollouts import BaseBehaviour, Outcomes, ScenarioPlan, run_scenarios
 
 Objective = Callable[[Outcomes], Array]
@@ -50,9 +50,9 @@ class CountedRollouts:
         self._next += count
         return first
 
-    def run(self, network: GaussianNetwork, first: int, count: int) -> Episodes:
+    def run(self, network: PolicyNetwork, first: int, count: int) -> Episodes:
         """Scenarios first … first + count − 1 of a policy, to their ends."""
-        behaviour = BaseBehaviour(FrozenGaussian(network))
+        behaviour = BaseBehaviour(FrozenPolicy(network))
         outcomes = run_scenarios(self.plan, behaviour, first, count)
         violated = ~outcomes.satisfied_by(self.plan.horizon)
         self.env_steps += int(outcomes.length.sum())

@@ -18,7 +18,7 @@ from sport_ray.comparators.scpo.policy_rollouts import CountedRollouts, Episodes
 from sport_ray.comparators.scpo.safe_region import SafeRegion
 from sport_ray.comparators.scpo.subspace import OutputSubspace
 from sport_ray.errors import UserError
-from sport_ray.policies.network import GaussianNetwork
+from sport_ray.policies.network import PolicyNetwork
 from sport_ray.random_streams import stream
 
 
@@ -50,7 +50,7 @@ class SearchResult:
     upper_bound: on its violation probability. objectives: mean of the start and of the result.
     """
 
-    network: GaussianNetwork
+    network: PolicyNetwork
     upper_bound: float
     start_objective: float
     objective: float

@@ -8,7 +8,7 @@ from torch import nn
 
 from sport_ray.bounds.arguments import require_integer
 from sport_ray.comparators.scpo.local_model import Array
-from sport_ray.policies.network import GaussianNetwork, blank_network
+from sport_ray.policies.network import PolicyNetwork, blank_network
 
 
 class OutputSubspace:
@@ -24,7 +24,7 @@ class OutputSubspace:
     A "constant" std head has a parameter per action in place of the rows: biases alone.
     """
 
-    def __init__(self, network: GaussianNetwork, dimension: int, seed: int) -> None:
+    def __init__(self, network: PolicyNetwork, dimension: int, seed: int) -> None:
         self.dimension = require_integer("dimension", dimension, 1)
         self._network = network
         last = network.body[-1]
@@ -35,7 +35,7 @@ class OutputSubspace:
         self._log_std = getattr(network, "log_std", None)
         self._directions = self._make(np.random.default_rng([seed, dimension]))
 
-    def network(self, theta: Array) -> GaussianNetwork:
+    def network(self, theta: Array) -> PolicyNetwork:
         """The policy at θ (d,), its weights rounded to float32 as those of any policy.
 
         Raises:

@@ -17,7 +17,7 @@ from ray.rllib.utils.metrics import (
 )
 
 from sport_ray.errors import UserError
-from sport_ray.policies.network import GaussianNetwork
+from sport_ray.policies.network import PolicyNetwork
 from sport_ray.projected_ppo.algorithm import ProjectedPPOConfig
 from sport_ray.projected_ppo.cohort.cell import Cell
 from sport_ray.projected_ppo.cohort.device.cohort import DeviceCohort, Metrics
@@ -229,7 +229,7 @@ class ProjectedPPOCohort(PPO):
             self._lockstep.close()
         super().cleanup()
 
-    def policy(self, cell: int) -> GaussianNetwork:
+    def policy(self, cell: int) -> PolicyNetwork:
         """A copy of the task policy π_task of a cell as it is now, or was when the cell failed."""
         if self._lockstep is not None:
             return self._lockstep.policy(cell)

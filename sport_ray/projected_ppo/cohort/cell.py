@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from sport_ray.constraints import Constraint
-from sport_ray.policies.network import GaussianNetwork
+from sport_ray.policies.network import PolicyNetwork
 
 if TYPE_CHECKING:  # a device needs no RLlib
     from sport_ray.projected_ppo.algorithm import ProjectedPPOConfig
@@ -22,7 +22,7 @@ class Cell:
 
     seed: int | None
     constraint: Constraint
-    start: GaussianNetwork
+    start: PolicyNetwork
     lr: float
     critic_lr: float
     gamma: float

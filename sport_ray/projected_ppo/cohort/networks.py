@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from sport_ray.policies.network import GaussianNetwork, blank_network
+from sport_ray.policies.network import PolicyNetwork, blank_network
 from sport_ray.projected_ppo.cohort.cell import Cell
 from sport_ray.projected_ppo.stack import Stack
 from sport_ray.projected_ppo.streams import critic_network
@@ -31,7 +31,7 @@ def critics_of(cells: Sequence[Cell], device: torch.device | str = "cpu") -> Sta
     return critics
 
 
-def policy_of(cells: Sequence[Cell], actors: Stack, cell: int) -> GaussianNetwork:
+def policy_of(cells: Sequence[Cell], actors: Stack, cell: int) -> PolicyNetwork:
     """A copy of a cell's task policy π_task as it is now."""
     network = blank_network(cells[cell].start.spec)
     actors.take(cell, network.body, network.of_the_head())

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sport_ray.constraints import Unconstrained
 from sport_ray.errors import UserError
 from sport_ray.families import Distribution
-from sport_ray.policies.frozen import FrozenGaussian
+from sport_ray.policies.frozen import FrozenPolicy
 from sport_ray.projected_ppo.acting import Actors
 from sport_ray.projected_ppo.array_runner import _finite_observations, _finite_rewards
 from sport_ray.projected_ppo.cohort.cell import Cell
@@ -51,7 +51,7 @@ class Rollout:
     def __init__(
         self,
         cells: Sequence[Cell],
-        base: FrozenGaussian | None,
+        base: FrozenPolicy | None,
         actors: Actors,
         environment: CohortEnvironment,
         copies: int,

@@ -13,7 +13,7 @@ from ray.rllib.env import INPUT_ENV_SINGLE_SPACES, INPUT_ENV_SPACES
 from ray.rllib.env.env_runner import EnvRunner
 from ray.rllib.utils.metrics import WEIGHTS_SEQ_NO
 
-from sport_ray.policies.frozen import FrozenGaussian
+from sport_ray.policies.frozen import FrozenPolicy
 from sport_ray.policies.threads import one_thread
 from sport_ray.projected_ppo.acting import Actors
 from sport_ray.projected_ppo.cohort.environment import cohort_environment
@@ -28,7 +28,7 @@ class CohortRunner(EnvRunner):
         super().__init__(config=config, **kwargs)
         self._spaces: dict[str, Any] = kwargs.get("spaces") or {}
         cells = self.config.cohort
-        self.base = None if self.config.base is None else FrozenGaussian(self.config.base)
+        self.base = None if self.config.base is None else FrozenPolicy(self.config.base)
         self.actors = Actors(cells[0].start.spec, actors_of(cells))
         self._weights_seq_no = 0
         self._rollout: Rollout | None = None

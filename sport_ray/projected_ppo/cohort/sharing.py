@@ -9,7 +9,7 @@ from typing import Any
 
 from sport_ray.canonical import canonical_json, digest
 from sport_ray.errors import UserError
-from sport_ray.policies.network import GaussianNetwork
+from sport_ray.policies.network import PolicyNetwork
 from sport_ray.policies.store import network_to_bytes
 from sport_ray.projected_ppo.algorithm import ProjectedPPOConfig
 from sport_ray.projected_ppo.environment import TrainingEnvironment
@@ -104,7 +104,7 @@ def cohort_key(config: ProjectedPPOConfig) -> str:
     )
 
 
-def weights_digest(network: GaussianNetwork) -> str:
+def weights_digest(network: PolicyNetwork) -> str:
     """sha256 of a network's architecture and weights."""
     spec = canonical_json(network.spec.model_dump(mode="json"))
     return hashlib.sha256(spec + network_to_bytes(network)).hexdigest()

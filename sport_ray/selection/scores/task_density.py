@@ -16,7 +16,7 @@ from safetensors.torch import save
 
 from sport_ray.constraints import Constraint
 from sport_ray.errors import UserError
-from sport_ray.policies import FrozenGaussian, GaussianNetwork, PolicySpec
+from sport_ray.policies import FrozenPolicy, PolicyNetwork, PolicySpec
 from sport_ray.policies.store import network_from_bytes
 from sport_ray.rollouts.behaviour import Steps
 from sport_ray.samplers import BaseSampler, PolicySampler
@@ -28,9 +28,9 @@ class TaskDensity(Score):
 
     name: ClassVar[str] = "task_density"
 
-    def __init__(self, task: GaussianNetwork, base: FrozenGaussian | None = None) -> None:
+    def __init__(self, task: PolicyNetwork, base: FrozenPolicy | None = None) -> None:
         self.network = task
-        self._task = FrozenGaussian(task)
+        self._task = FrozenPolicy(task)
         self._base = base
 
     def bound_to(self, sampler: BaseSampler, constraint: Constraint) -> TaskDensity:

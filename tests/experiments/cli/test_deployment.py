@@ -27,7 +27,7 @@ from sport_ray.experiments.cli.main import app
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.cell import Cell
 from sport_ray.experiments.sweep.grid import plan_jobs
-from sport_ray.policies import FrozenGaussian, load_policy, save_policy
+from sport_ray.policies import FrozenPolicy, load_policy, save_policy
 from sport_ray.rollouts import BaseBehaviour, OutcomeTotals, ScenarioPlan, Tally, run_scenarios
 from sport_ray.rollouts.table_file import OutcomeWriter, file_sha256
 from sport_ray.selection import Selector, TaskPolicy, save_task_policy, task_policy_digest
@@ -84,7 +84,7 @@ def written(root: Path, of: dict[str, Any], policy: TaskPolicy, failed: bool = T
     digest = task_policy_digest(policy)
     save_task_policy(root / "policies" / digest[:16], policy, {})
     totals = OutcomeTotals(20)
-    outcomes = run_scenarios(plan, BaseBehaviour(FrozenGaussian(base.network)), 0, 300)
+    outcomes = run_scenarios(plan, BaseBehaviour(FrozenPolicy(base.network)), 0, 300)
     totals.add(outcomes)
     with OutcomeWriter(root / "table.parquet") as writer:
         writer.add(outcomes)

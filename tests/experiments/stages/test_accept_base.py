@@ -16,7 +16,7 @@ from sport_ray.experiments.config.training import AcceptSection
 from sport_ray.experiments.stages import accept_base
 from sport_ray.experiments.stages.accept_base import examined, train_until_accepted
 from sport_ray.experiments.stages.base import BUNDLED, save_base, train_base
-from sport_ray.policies import GaussianNetwork, load_policy, policy_digest
+from sport_ray.policies import PolicyNetwork, load_policy, policy_digest
 from sport_ray.rollouts import ScenarioPlan, base_behaviour, run_scenarios
 from sport_ray.samplers import read_base
 
@@ -26,27 +26,27 @@ RULE = AcceptSection(
 
 
 @pytest.fixture(scope="module")
-def shipped() -> GaussianNetwork:
+def shipped() -> PolicyNetwork:
     return read_base(BUNDLED / "point_reach_avoid").network
 
 
 @pytest.fixture(scope="module")
-def random(shipped) -> GaussianNetwork:
+def random(shipped) -> PolicyNetwork:
     torch.manual_seed(0)
-    return GaussianNetwork(shipped.spec)
+    return PolicyNetwork(shipped.spec)
 
 
 class Through:
     """A training run that passes through given policies, the next one after every portion."""
 
-    def __init__(self, *policies: GaussianNetwork) -> None:
+    def __init__(self, *policies: PolicyNetwork) -> None:
         self.policies, self.env_steps, self.result = policies, 0, {}
 
     def advance(self, env_steps, progress=None) -> None:
         """To the next."""
         self.env_steps = env_steps
 
-    def policy(self) -> GaussianNetwork:
+    def policy(self) -> PolicyNetwork:
         """That of so many steps."""
         return self.policies[self.env_steps // 100 - 1]
 

@@ -18,7 +18,7 @@ from sport_ray.experiments.stages import gpu_worker
 from sport_ray.experiments.stages.certify import certify, load_matching
 from sport_ray.experiments.stages.world import other_versions, require_world, unchanged_since
 from sport_ray.policies import load_policy, save_policy
-from sport_ray.policies.network import GaussianNetwork, PolicySpec
+from sport_ray.policies.network import PolicyNetwork, PolicySpec
 from sport_ray.rollouts import Tally, run_scenarios
 from sport_ray.rollouts.table_file import OutcomeWriter, read_outcomes
 from sport_ray.sources import Sources
@@ -104,7 +104,7 @@ def certified(world, monkeypatch):
         )
         folder = StudyFolder(world / "results", study)
         folder.write_study(None)
-        network = GaussianNetwork(PolicySpec(observation_size=1, action_size=1, hidden=()))
+        network = PolicyNetwork(PolicySpec(observation_size=1, action_size=1, hidden=()))
         with np.errstate(all="ignore"):
             save_policy(folder.base, network, {})
         base = load_policy(folder.base)

@@ -25,8 +25,8 @@ from sport_ray.experiments.sweep.room import Room
 from sport_ray.experiments.sweep.work import Work
 from sport_ray.experiments.task_policies._training import Trained, run_training
 from sport_ray.policies import (
-    FrozenGaussian,
-    GaussianNetwork,
+    FrozenPolicy,
+    PolicyNetwork,
     load_policy,
     policy_digest,
     save_policy,
@@ -232,11 +232,11 @@ def test_the_engines_train_policies_that_are_equally_good():
         values = []
         for job, one in zip(plan.jobs, found, strict=True):
             assert isinstance(one, Trained)
-            assert isinstance(one.policy, GaussianNetwork)
+            assert isinstance(one.policy, PolicyNetwork)
             cell = job.cells[0]
             scenarios = through_violations(evaluation_plan(study, cell.horizon, cell.seed))
             behaviour = ProjectedBehaviour(
-                FrozenGaussian(SHIPPED.network), FrozenGaussian(one.policy), cell.constraint
+                FrozenPolicy(SHIPPED.network), FrozenPolicy(one.policy), cell.constraint
             )
             values.append(float(run_scenarios(scenarios, behaviour, 0, 150).length.mean()))
         return values

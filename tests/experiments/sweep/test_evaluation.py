@@ -12,7 +12,7 @@ from sport_ray.experiments.sweep.evaluation import (
     task_steps,
     through_violations,
 )
-from sport_ray.policies import FrozenGaussian, GaussianNetwork, load_policy
+from sport_ray.policies import FrozenPolicy, PolicyNetwork, load_policy
 from sport_ray.rollouts import Behaviour, ProjectedBehaviour, ScenarioPlan, run_scenarios
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 
@@ -32,11 +32,11 @@ PLAN = ScenarioPlan(
 def behaviour(request: pytest.FixtureRequest) -> Behaviour:
     """The shipped base projected onto a policy that is some way off, and violates often."""
     base = load_policy(BUNDLED / "point_reach_avoid").network
-    task = GaussianNetwork(base.spec)
+    task = PolicyNetwork(base.spec)
     task.load_state_dict({name: value * 1.3 for name, value in base.state_dict().items()})
     limit = {"ratio": {"alpha": 3.0}, "pathwise_all": {"log_budget": 8.0}}[request.param]
     constraint = constraint_from_json({"name": request.param, **limit})
-    return ProjectedBehaviour(FrozenGaussian(base), FrozenGaussian(task), constraint)
+    return ProjectedBehaviour(FrozenPolicy(base), FrozenPolicy(task), constraint)
 
 
 @pytest.mark.parametrize(

@@ -15,18 +15,18 @@ from sport_ray.experiments.config.task_policies import require_sources
 from sport_ray.experiments.stages.base import BUNDLED
 from sport_ray.experiments.sweep.grid import plan_jobs
 from sport_ray.experiments.task_policies.imported import ImportedSection, ImportedSource
-from sport_ray.policies import GaussianNetwork, PolicySpec, load_policy, policy_digest, save_policy
+from sport_ray.policies import PolicyNetwork, PolicySpec, load_policy, policy_digest, save_policy
 from tests.experiments.known_certificate import certificate
 
 
 @pytest.fixture(scope="module")
-def base() -> GaussianNetwork:
+def base() -> PolicyNetwork:
     return load_policy(BUNDLED / "point_reach_avoid").network
 
 
-def other(spec: PolicySpec, seed: int = 0) -> GaussianNetwork:
+def other(spec: PolicySpec, seed: int = 0) -> PolicyNetwork:
     torch.manual_seed(seed)
-    return GaussianNetwork(spec)
+    return PolicyNetwork(spec)
 
 
 @pytest.fixture

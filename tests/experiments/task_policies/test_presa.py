@@ -21,7 +21,7 @@ from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.task_policies import SOURCES
 from sport_ray.experiments.task_policies.presa import PresaSection, PresaSource
 from sport_ray.experiments.task_policies.task import mixed_seed
-from sport_ray.policies import FrozenGaussian, GaussianNetwork
+from sport_ray.policies import FrozenPolicy, PolicyNetwork
 from sport_ray.policies.store import policy_digest
 
 SMALL: dict[str, Any] = {
@@ -38,7 +38,7 @@ def study(small_study: dict[str, Any]) -> Study:
     return Study.model_validate(small_study)
 
 
-def train(study: Study, base: GaussianNetwork, seed: int = 0, **settings: Any):
+def train(study: Study, base: PolicyNetwork, seed: int = 0, **settings: Any):
     section = PresaSection(**{**SMALL, **settings})
     # Only the sources by PPO look at the certificate.
     return PresaSource().train(study.task(25, seed), section, base, None)  # type: ignore[arg-type]  # PreSa reads no certificate
@@ -96,7 +96,7 @@ def test_training_reports_what_collecting_took(study, small_base):
     plan = study.task(25, 0).plan_through_violations("presa", mixed_seed(2, 0))
     assert plan.purpose == "presa"
     assert plan.env_kwargs["end_on_violation"] is False
-    feedback = synthetic_feedback(plan, FrozenGaussian(small_base), PresaSection(**SMALL).feedback)
+    feedback = synthetic_feedback(plan, FrozenPolicy(small_base), PresaSection(**SMALL).feedback)
     assert trained.env_steps == feedback.env_steps
     assert trained.metrics["train_episodes"] == 30
     assert trained.metrics["train_violations"] == feedback.num_violations > 0

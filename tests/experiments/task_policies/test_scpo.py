@@ -16,7 +16,7 @@ from sport_ray.experiments.task_policies.scpo import (
     ScpoSource,
     max_violation,
 )
-from sport_ray.policies import FrozenGaussian, load_policy
+from sport_ray.policies import FrozenPolicy, load_policy
 from sport_ray.policies.store import policy_digest
 from sport_ray.rollouts import BaseBehaviour, run_scenarios
 
@@ -80,7 +80,7 @@ def test_it_trains_a_policy_of_the_bases_shape_that_keeps_its_promise(base, cert
     assert first.env_steps <= 27 * metrics["train_episodes"]
     assert metrics["scpo_objective"] <= metrics["scpo_start_objective"]
     plan = STUDY.task(27, 0).plan_through_violations("evaluate", 0)
-    seen = run_scenarios(plan, BaseBehaviour(FrozenGaussian(first.policy)), 0, 2000)
+    seen = run_scenarios(plan, BaseBehaviour(FrozenPolicy(first.policy)), 0, 2000)
     assert seen.num_violations(27) / 2000 <= limit + 3 * np.sqrt(limit / 2000)
 
 

@@ -19,7 +19,7 @@ from sport_ray.experiments.sweep.job import run_job
 from sport_ray.experiments.sweep.plan import Plan
 from sport_ray.experiments.task_policies import SOURCES, TaskPolicySource
 from sport_ray.experiments.task_policies._training import Trained
-from sport_ray.policies import GaussianNetwork, load_policy
+from sport_ray.policies import PolicyNetwork, load_policy
 from sport_ray.samplers import read_base
 from sport_ray.tracking import load_results
 from sport_ray.tracking.results.bases import TASK_POLICIES
@@ -51,7 +51,7 @@ def seeds() -> Iterator[list[int]]:
 
         def train(self, task, settings, base, certificate) -> Trained:
             trained.append(task.seed)
-            network = GaussianNetwork(base.spec)
+            network = PolicyNetwork(base.spec)
             generator = torch.Generator().manual_seed(task.seed)
             with torch.no_grad():
                 for value in network.parameters():

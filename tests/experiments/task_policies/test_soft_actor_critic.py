@@ -14,17 +14,17 @@ from sport_ray.experiments.task_policies.soft_actor_critic import (
     SoftActorCriticSection,
     SoftActorCriticSource,
 )
-from sport_ray.policies import GaussianNetwork, PolicySpec, policy_digest
+from sport_ray.policies import PolicyNetwork, PolicySpec, policy_digest
 
 STUDY = Study(name="small", sweep={"alphas": [1.0], "horizons": [20]})
 SHORT = {"env_steps": 400, "warmup_env_steps": 200, "batch_size": 16}
 SPEC = PolicySpec(observation_size=44, action_size=2, hidden=(8,))
 
 
-def base(seed: int) -> GaussianNetwork:
+def base(seed: int) -> PolicyNetwork:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return GaussianNetwork(SPEC)
+        return PolicyNetwork(SPEC)
 
 
 @pytest.mark.slow
@@ -67,7 +67,7 @@ def test_a_mistake_is_told_at_the_key_as_it_is_written(small_study, given, line)
 
 
 def test_a_base_that_tanh_does_not_squash_is_refused_before_anything_runs():
-    plain = GaussianNetwork(SPEC.model_copy(update={"squash": "none"}))
+    plain = PolicyNetwork(SPEC.model_copy(update={"squash": "none"}))
     task, settings = STUDY.task(20, 0), SoftActorCriticSection()
     with pytest.raises(UserError, match=r"squash = 'none': leave soft_actor_critic out"):
         SoftActorCriticSource().check(task, settings, plain)

@@ -25,7 +25,7 @@ from sport_ray.experiments.sweep.plan import Plan
 from sport_ray.experiments.task_policies import SOURCES, TaskPolicySource
 from sport_ray.experiments.task_policies._training import Trained
 from sport_ray.experiments.task_policies.source import require_alike
-from sport_ray.policies import GaussianNetwork, load_policy, policy_digest, save_policy
+from sport_ray.policies import PolicyNetwork, load_policy, policy_digest, save_policy
 from sport_ray.policies.network import widened
 from sport_ray.tracking import load_results
 from sport_ray.tracking.results.task_policies import TITLES
@@ -40,8 +40,8 @@ class ToySection(Section):
     fails: str = ""
 
 
-def moved(base: GaussianNetwork, shift: float, seed: int) -> GaussianNetwork:
-    network = GaussianNetwork(base.spec)
+def moved(base: PolicyNetwork, shift: float, seed: int) -> PolicyNetwork:
+    network = PolicyNetwork(base.spec)
     network.load_state_dict(base.state_dict())
     with torch.no_grad():
         for value in network.parameters():
@@ -68,7 +68,7 @@ def toy() -> Iterator[type[TaskPolicySource]]:
                 raise ArithmeticError("the toy is broken")
             if settings.other_actions:
                 spec = base.spec.model_copy(update={"squash": "none"})
-                return Trained(GaussianNetwork(spec), 0, 0.0, {})
+                return Trained(PolicyNetwork(spec), 0, 0.0, {})
             metrics = {"train_violations": 3, "train_episodes": 7, "toy_shift": settings.shift}
             return Trained(moved(base, settings.shift, task.seed), 123, 0.5, metrics)
 

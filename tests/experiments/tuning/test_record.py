@@ -33,7 +33,7 @@ from sport_ray.experiments.tuning.record import (
 )
 from sport_ray.experiments.tuning.task import tuning_task
 from sport_ray.experiments.tuning.trial import judge
-from sport_ray.policies import FrozenGaussian, load_policy
+from sport_ray.policies import FrozenPolicy, load_policy
 from sport_ray.rollouts import BaseBehaviour, run_scenarios
 from sport_ray.rollouts.seeding import scenario_generators
 
@@ -156,7 +156,7 @@ def test_the_base_is_judged_as_what_it_is(tuning_study, certificate):
     """Under α = 1.0…1 the policy is the base: its mean task steps on those very scenarios."""
     study = tuning_study()
     network = load_policy(BUNDLED / "point_reach_avoid").network
-    base = FrozenGaussian(network)
+    base = FrozenPolicy(network)
     task = tuning_task(study, certificate)
     found = judge(task, base, network, 100)
     plan = task.plan

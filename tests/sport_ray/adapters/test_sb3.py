@@ -21,7 +21,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack, VecNorm
 from sport_ray.adapters import from_sb3, read_normalization, read_sb3
 from sport_ray.adapters.parts import box_mapping
 from sport_ray.errors import UserError
-from sport_ray.policies import GaussianNetwork, load_policy, policy_digest, save_policy
+from sport_ray.policies import PolicyNetwork, load_policy, policy_digest, save_policy
 
 OBS, ACTIONS = 5, 2
 LOW = np.array([-2.0, 0.25], dtype=np.float32)
@@ -101,7 +101,7 @@ def source_gaussian(model: Any, seen: torch.Tensor) -> tuple[torch.Tensor, torch
     return mean, log_std.exp()
 
 
-def require_same(model: Any, network: GaussianNetwork, raw: np.ndarray, seen: np.ndarray) -> None:
+def require_same(model: Any, network: PolicyNetwork, raw: np.ndarray, seen: np.ndarray) -> None:
     """In float64 to rounding: mean, std and log density of random actions."""
     model.policy.double()
     mean, std = source_gaussian(model, torch.from_numpy(seen).double())

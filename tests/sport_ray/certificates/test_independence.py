@@ -20,7 +20,7 @@ from sport_ray.certificates.independence import (
 )
 from sport_ray.errors import UserError
 from sport_ray.experiments.stages.base import BUNDLED
-from sport_ray.policies import FrozenGaussian, GaussianNetwork, load_policy
+from sport_ray.policies import FrozenPolicy, PolicyNetwork, load_policy
 from sport_ray.policies.network import PolicySpec
 from sport_ray.rollouts import BaseBehaviour, ScenarioPlan, run_scenarios
 from sport_ray.rollouts.table_file import OutcomeWriter
@@ -149,11 +149,11 @@ KINDS = (PerInstance, PerProcess, PerStep, Scarred, Revisited, Neighbourly, Coun
 
 @pytest.fixture
 def behaviour() -> BaseBehaviour:
-    network = GaussianNetwork(PolicySpec(observation_size=1, action_size=1, hidden=()))
+    network = PolicyNetwork(PolicySpec(observation_size=1, action_size=1, hidden=()))
     with torch.no_grad():
         for value in network.parameters():
             value.zero_()
-    return BaseBehaviour(FrozenGaussian(network))
+    return BaseBehaviour(FrozenPolicy(network))
 
 
 def certified(kind: type[Walk], behaviour: BaseBehaviour, tmp_path: Path, count: int):
@@ -211,7 +211,7 @@ def test_one_without_memory_passes_at_a_bounded_cost(count, behaviour, tmp_path,
 
 def test_the_point_robot_has_none(tmp_path):
     """Also its array simulator is one instance for hundreds of slots."""
-    base = BaseBehaviour(FrozenGaussian(load_policy(BUNDLED / "point_reach_avoid").network))
+    base = BaseBehaviour(FrozenPolicy(load_policy(BUNDLED / "point_reach_avoid").network))
     plan = ScenarioPlan(
         env_id="sport_ray/PointReachAvoid-v0",
         env_kwargs={"layout": "random", "actuation_noise": 0.1},

@@ -17,7 +17,7 @@ from sport_ray.certificates import (
 from sport_ray.certificates.choice import best_horizon
 from sport_ray.certificates.rerun import CheckFailed, _blocks, choose_again
 from sport_ray.experiments.stages.base import BUNDLED
-from sport_ray.policies import FrozenGaussian, PolicyFile, load_policy
+from sport_ray.policies import FrozenPolicy, PolicyFile, load_policy
 from sport_ray.rollouts import BaseBehaviour, OutcomeTotals, ScenarioPlan, Tally, run_scenarios
 
 PLAN = ScenarioPlan(
@@ -40,7 +40,7 @@ def base() -> PolicyFile:
 def chosen(base) -> Choice:
     """What the choice stage would write, worked out in one piece."""
     plan = PLAN.model_copy(update={"purpose": "choose"})
-    outcomes = run_scenarios(plan, BaseBehaviour(FrozenGaussian(base.network)), 0, TRIED)
+    outcomes = run_scenarios(plan, BaseBehaviour(FrozenPolicy(base.network)), 0, TRIED)
     bounds = [scenario_bound(TRIED, outcomes.num_violations(t), BETA) for t in range(1, 41)]
     horizon, log_alpha = best_horizon(bounds, EPS_MAX)
     assert 1 < horizon < 40
@@ -65,7 +65,7 @@ def chosen(base) -> Choice:
 @pytest.fixture(scope="module")
 def certificate(base) -> Certificate:
     totals = OutcomeTotals(PLAN.horizon)
-    totals.add(run_scenarios(PLAN, BaseBehaviour(FrozenGaussian(base.network)), 0, 50))
+    totals.add(run_scenarios(PLAN, BaseBehaviour(FrozenPolicy(base.network)), 0, 50))
     return build_certificate(
         PLAN,
         totals,

@@ -15,7 +15,7 @@ from sport_ray.canonical import digest, write_json
 from sport_ray.certificates import FixedSampling, build_certificate, save_certificate
 from sport_ray.certificates.verify import Check, verify_certificate
 from sport_ray.experiments.stages.base import BUNDLED
-from sport_ray.policies import FrozenGaussian, load_policy
+from sport_ray.policies import FrozenPolicy, load_policy
 from sport_ray.properties import NEVER
 from sport_ray.rollouts import (
     BaseBehaviour,
@@ -69,7 +69,7 @@ def original(tmp_path_factory) -> Path:
     for name in ("certificate.json", TABLE):
         (folder / "base" / name).unlink(missing_ok=True)
     base = load_policy(folder / "base")
-    outcomes = run_scenarios(PLAN, BaseBehaviour(FrozenGaussian(base.network)), 0, COUNT)
+    outcomes = run_scenarios(PLAN, BaseBehaviour(FrozenPolicy(base.network)), 0, COUNT)
     save(folder, outcomes, base.digest)
     return folder
 

@@ -11,7 +11,7 @@ import torch
 from sport_ray.constraints import RatioConstraint, Unconstrained
 from sport_ray.constraints.mean_shift import MeanShiftBudget
 from sport_ray.constraints.pathwise import PathwiseBudget, PathwiseBudgetAll
-from sport_ray.policies import FrozenGaussian, GaussianNetwork
+from sport_ray.policies import FrozenPolicy, PolicyNetwork
 from sport_ray.policies.network import widened
 from sport_ray.rollouts import (
     BaseBehaviour,
@@ -44,19 +44,19 @@ def plan():
 
 @pytest.fixture(scope="module")
 def base(small_base):
-    return FrozenGaussian(small_base)
+    return FrozenPolicy(small_base)
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["blind", "sees"])
 def task(request, small_base):
     """A task policy some way off, which asks for more the more is left, or does not see it."""
-    network = GaussianNetwork(small_base.spec)
+    network = PolicyNetwork(small_base.spec)
     network.load_state_dict({k: 1.5 * v for k, v in small_base.state_dict().items()})
     if request.param:
         network = widened(network, 2)
         with torch.no_grad():
             network.body[0].weight[:, -2:] = 0.3
-    return FrozenGaussian(network)
+    return FrozenPolicy(network)
 
 
 def assert_same(got: Outcomes, want: Outcomes) -> None:
@@ -106,12 +106,12 @@ def test_with_nothing_to_spend_the_table_is_the_base_s(plan, base, task, nothing
 
 
 def test_a_policy_that_sees_the_budget_needs_one(base, small_base):
-    wide = FrozenGaussian(widened(small_base, 2))
+    wide = FrozenPolicy(widened(small_base, 2))
     for stateless in (RatioConstraint(1.2), Unconstrained()):
         with pytest.raises(ValueError, match=f"the constraint '{stateless.name}' adds 0"):
             ProjectedBehaviour(base, wide, stateless)
     with pytest.raises(ValueError, match="sees 1 more entries, the constraint 'pathwise' adds 2"):
-        ProjectedBehaviour(base, FrozenGaussian(widened(small_base, 1)), PathwiseBudget(1.0))
+        ProjectedBehaviour(base, FrozenPolicy(widened(small_base, 1)), PathwiseBudget(1.0))
 
 
 @names

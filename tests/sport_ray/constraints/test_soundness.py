@@ -21,7 +21,7 @@ from scipy import stats
 from sport_ray.constraints import Constraint
 from sport_ray.constraints.mean_shift import MeanShiftBudget
 from sport_ray.constraints.pathwise import PathwiseBudget
-from sport_ray.policies import FrozenGaussian, GaussianNetwork, PolicySpec
+from sport_ray.policies import FrozenPolicy, PolicyNetwork, PolicySpec
 from sport_ray.policies.network import widened
 from sport_ray.rollouts import ProjectedBehaviour, ScenarioPlan, run_scenarios
 from tests.exact_mdp import TABULAR, TabularEnv, register_tabular, sign_policy, worst_event
@@ -164,7 +164,7 @@ def test_an_adversary_on_an_exact_problem(evidence, constraint, sees):
     horizon, count = 4, 4_000
     mdp = TabularEnv(horizon, 0, 5).mdp
     spec = PolicySpec(observation_size=5, action_size=1, hidden=(), squash="none", log_std_min=-3.0)
-    base, task = GaussianNetwork(spec), GaussianNetwork(spec)
+    base, task = PolicyNetwork(spec), PolicyNetwork(spec)
     # The action that is likelier to lead to the hazard, or away from the goal, in every state.
     value = (np.arange(5) != 0).astype(float)
     worse = np.sign((mdp.step[:, 1] - mdp.step[:, 0]) @ value)
@@ -174,7 +174,7 @@ def test_an_adversary_on_an_exact_problem(evidence, constraint, sees):
             network.body[0].bias.zero_()
         task.body[0].weight[0] = torch.from_numpy(3.0 * worse)
         task.body[0].bias[1] = -0.5
-    frozen = FrozenGaussian(base)
+    frozen = FrozenPolicy(base)
     mean, std = frozen.distribution(np.eye(5)).arrays()
     eps = mdp.violation(sign_policy(mean[:, 0], std[:, 0]), horizon)
     if sees:
@@ -189,7 +189,7 @@ def test_an_adversary_on_an_exact_problem(evidence, constraint, sees):
         root_seed=1,
         purpose="evaluate",
     )
-    behaviour = ProjectedBehaviour(frozen, FrozenGaussian(task), constraint)
+    behaviour = ProjectedBehaviour(frozen, FrozenPolicy(task), constraint)
     table = run_scenarios(plan, behaviour, 0, count)
     found = table.num_violations(horizon)
     interval = stats.binomtest(found, count).proportion_ci(1.0 - 1e-6)

@@ -15,7 +15,7 @@ from sport_ray import experiments
 from sport_ray.certificates import FixedSampling, build_certificate, save_certificate
 from sport_ray.constraints import Constraint, constraint_from_json
 from sport_ray.deploy.export import Export, write_bundle
-from sport_ray.policies import FrozenGaussian, GaussianNetwork, load_policy, save_policy
+from sport_ray.policies import FrozenPolicy, PolicyNetwork, load_policy, save_policy
 from sport_ray.policies.network import widened
 from sport_ray.rollouts import (
     BaseBehaviour,
@@ -40,12 +40,12 @@ SAMPLER = '''
 
 import numpy as np
 
-from sport_ray.policies import FrozenGaussian, load_policy
+from sport_ray.policies import FrozenPolicy, load_policy
 
 
 class Disturbed:
     def __init__(self, controller, size):
-        self.controller = FrozenGaussian(load_policy(controller).network)
+        self.controller = FrozenPolicy(load_policy(controller).network)
         self.size = size
 
     def sample(self, observation, count, generator):
@@ -92,7 +92,7 @@ def certified(plan: ScenarioPlan, tmp_path_factory: pytest.TempPathFactory) -> P
     folder = tmp_path_factory.mktemp("certified")
     base = load_policy(BASE)
     save_policy(folder / "base", base.network, {})
-    certify(plan, BaseBehaviour(FrozenGaussian(base.network)), base.digest, folder)
+    certify(plan, BaseBehaviour(FrozenPolicy(base.network)), base.digest, folder)
     task = nudged(base.network, 0)
     save_policy(folder / "task", task, {})
     Selector(CANDIDATES, TaskDensity(task)).save(folder / "selector", {})
@@ -112,7 +112,7 @@ def certify(plan: ScenarioPlan, behaviour: Behaviour, base_digest: str, folder: 
     save_certificate(folder / "certificate.json", certificate)
 
 
-def nudged(network: GaussianNetwork, seed: int) -> GaussianNetwork:
+def nudged(network: PolicyNetwork, seed: int) -> PolicyNetwork:
     """The same policy with every weight moved a little."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():

@@ -17,7 +17,7 @@ from sport_ray.deploy import BeyondPromise, DeployedPolicy, audit_log, load, rea
 from sport_ray.deploy.export import Export, write_bundle
 from sport_ray.deploy.seeds import seed_words, stream
 from sport_ray.families import Gaussian
-from sport_ray.policies import FrozenGaussian, load_policy
+from sport_ray.policies import FrozenPolicy, load_policy
 from sport_ray.properties import parse_property
 from sport_ray.rollouts import Outcomes, ProjectedBehaviour, ScenarioPlan, run_scenarios
 from tests.sport_ray.deploy.test_bundle import sealed
@@ -27,7 +27,7 @@ SCENARIOS = 60
 
 def evaluated(folder: Path) -> ProjectedBehaviour:
     """The policy of a bundle as evaluations run it."""
-    base, task = (FrozenGaussian(load_policy(folder / who).network) for who in ("base", "task"))
+    base, task = (FrozenPolicy(load_policy(folder / who).network) for who in ("base", "task"))
     return ProjectedBehaviour(base, task, load(folder).bundle.constraint)
 
 

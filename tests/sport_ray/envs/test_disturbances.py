@@ -15,7 +15,7 @@ from sport_ray.envs.perturbation import perturbation_ratios
 from sport_ray.envs.point_reach_avoid import PointReachAvoidEnv
 from sport_ray.envs.simulator import PointReachAvoidSimulator
 from sport_ray.envs.vector import PointReachAvoidVectorEnv
-from sport_ray.policies import FrozenGaussian, load_policy
+from sport_ray.policies import FrozenPolicy, load_policy
 
 ROOT = Path(__file__).parents[3]
 NOISE = {
@@ -185,7 +185,7 @@ def test_a_slot_without_a_generator_is_refused_before_anything_moves():
 
 def violations(kwargs: dict, count: int, horizon: int, seed: int) -> int:
     """How many of ``count`` episodes of the shipped base policy violate within ``horizon``."""
-    base = FrozenGaussian(load_policy(ROOT / "experiments/bases/point_reach_avoid").network)
+    base = FrozenPolicy(load_policy(ROOT / "experiments/bases/point_reach_avoid").network)
     slots = np.arange(count)
     simulator = PointReachAvoidSimulator(count, **kwargs)
     obs, _ = simulator.reset(slots, generators(count, seed))

@@ -8,7 +8,7 @@ import pytest
 
 from sport_ray.envs.labelled import Labelled
 from sport_ray.errors import UserError
-from sport_ray.policies import FrozenGaussian, GaussianNetwork, PolicySpec
+from sport_ray.policies import FrozenPolicy, PolicyNetwork, PolicySpec
 from sport_ray.rollouts import BaseBehaviour, ScenarioPlan, run_scenarios
 
 SIGNALS = {"fast": lambda seen: abs(seen[2]) - 6.0, "upright": lambda seen: seen[0] - 0.95}
@@ -71,7 +71,7 @@ def pendulum():
 
 def behaviour(squash: str) -> BaseBehaviour:
     spec = PolicySpec(observation_size=3, action_size=1, hidden=(4,), squash=squash)
-    return BaseBehaviour(FrozenGaussian(GaussianNetwork(spec)))
+    return BaseBehaviour(FrozenPolicy(PolicyNetwork(spec)))
 
 
 def test_scenarios_are_judged_by_the_signals(pendulum):

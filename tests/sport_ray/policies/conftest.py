@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sport_ray.policies import GaussianNetwork, PolicySpec
+from sport_ray.policies import PolicyNetwork, PolicySpec
 
 SPECS = {
     "point robot": PolicySpec(observation_size=44, action_size=2, hidden=(256, 256)),
@@ -15,9 +15,9 @@ SPECS = {
 }
 
 
-def make_network(spec: PolicySpec, seed: int = 0) -> GaussianNetwork:
+def make_network(spec: PolicySpec, seed: int = 0) -> PolicyNetwork:
     """A network with weights from a seed, larger than at initialisation."""
-    network = GaussianNetwork(spec)
+    network = PolicyNetwork(spec)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for value in network.parameters():
@@ -26,6 +26,6 @@ def make_network(spec: PolicySpec, seed: int = 0) -> GaussianNetwork:
 
 
 @pytest.fixture(params=SPECS.values(), ids=SPECS.keys())
-def network(request: pytest.FixtureRequest) -> GaussianNetwork:
+def network(request: pytest.FixtureRequest) -> PolicyNetwork:
     """One network per architecture."""
     return make_network(request.param)

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from sport_ray.policies import GaussianNetwork, Normalization, PolicySpec
+from sport_ray.policies import Normalization, PolicyNetwork, PolicySpec
 from sport_ray.policies.blocks import BLOCK, IN_PLACE, BlockPolicy
 from sport_ray.policies.network import ACTIVATIONS
 
 
-def made(**fields: Any) -> GaussianNetwork:
+def made(**fields: Any) -> PolicyNetwork:
     """A float64 network of float32 numbers, with stds all over their range."""
     with torch.random.fork_rng():
         torch.manual_seed(4)
-        network = GaussianNetwork(PolicySpec(observation_size=7, action_size=3, **fields))
+        network = PolicyNetwork(PolicySpec(observation_size=7, action_size=3, **fields))
         with torch.no_grad():
             for weights in network.parameters():
                 weights *= 2.0
@@ -26,7 +26,7 @@ def made(**fields: Any) -> GaussianNetwork:
     return network.double().requires_grad_(False)
 
 
-def by_modules(network: GaussianNetwork, observations: np.ndarray) -> np.ndarray:
+def by_modules(network: PolicyNetwork, observations: np.ndarray) -> np.ndarray:
     """What defines the policy: padded blocks through the modules, rounded to float32."""
     numbers = []
     for first in range(0, len(observations), BLOCK):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from sport_ray.policies import GaussianNetwork, PolicySpec
+from sport_ray.policies import PolicyNetwork, PolicySpec
 from sport_ray.policies.blocks import BLOCK
 from sport_ray.policies.few_rows import MOST, FewRows
-from sport_ray.policies.frozen import FrozenGaussian
+from sport_ray.policies.frozen import FrozenPolicy
 from sport_ray.policies.observations import Normalization
 
 SPECS = {
@@ -22,11 +22,9 @@ SPECS = {
 
 
 @pytest.fixture(params=list(SPECS), ids=list(SPECS))
-def policy(request) -> FrozenGaussian:
+def policy(request) -> FrozenPolicy:
     options = {"hidden": (256, 256), **SPECS[request.param]}
-    return FrozenGaussian(
-        GaussianNetwork(PolicySpec(observation_size=44, action_size=2, **options))
-    )
+    return FrozenPolicy(PolicyNetwork(PolicySpec(observation_size=44, action_size=2, **options)))
 
 
 def observations(count, scale=1.0):
@@ -53,7 +51,7 @@ def test_a_policy_is_the_same_whatever_the_batch(policy, count):
 
 def test_a_rounding_that_could_differ_is_not_sure():
     """A mean whose exact value lies between two float32 numbers, within any sum's error."""
-    network = GaussianNetwork(PolicySpec(observation_size=2, action_size=1, hidden=())).double()
+    network = PolicyNetwork(PolicySpec(observation_size=2, action_size=1, hidden=())).double()
     with torch.no_grad():
         for value in network.parameters():
             value.zero_()
@@ -67,7 +65,7 @@ def test_a_rounding_that_could_differ_is_not_sure():
 
 def test_a_number_that_is_not_finite_is_left_to_the_block(policy):
     with torch.no_grad():
-        network = GaussianNetwork(policy.spec).double()
+        network = PolicyNetwork(policy.spec).double()
         network.body[0].weight[:] = np.inf
     _, sure = FewRows(network.requires_grad_(False)).parameters(observations(3))
     assert not sure.any()
@@ -75,7 +73,7 @@ def test_a_number_that_is_not_finite_is_left_to_the_block(policy):
 
 def test_other_activations_are_not_served(point_robot_spec):
     spec = point_robot_spec.model_copy(update={"activation": "tanh"})
-    policy = FrozenGaussian(GaussianNetwork(spec))
+    policy = FrozenPolicy(PolicyNetwork(spec))
     assert not FewRows(policy._network).serves
     seen = observations(20)
     expected = policy._blocks.parameters(seen)

@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from sport_ray import experiments
 from sport_ray.policies import (
-    FrozenGaussian,
-    GaussianNetwork,
+    FrozenPolicy,
     Normalization,
+    PolicyNetwork,
     PolicySpec,
     load_policy,
     policy_digest,
@@ -50,36 +50,36 @@ def test_the_shipped_base_keeps_its_digest():
 @pytest.mark.parametrize("new", NEW.values(), ids=NEW.keys())
 def test_new_fields_survive_and_change_the_digest(tmp_path, new):
     spec = PolicySpec(**SIZES, **new)
-    network = GaussianNetwork(spec)
+    network = PolicyNetwork(spec)
     digest = save_policy(tmp_path, network, {})
     loaded = load_policy(tmp_path)
     assert loaded.network.spec == spec
     assert loaded.digest == digest
     assert set(spec.model_dump(mode="json")) > OLD_FIELDS - {"squash"}
-    plain = GaussianNetwork(PolicySpec(**SIZES))
+    plain = PolicyNetwork(PolicySpec(**SIZES))
     plain.load_state_dict(network.state_dict())
     assert policy_digest(plain) != digest
     assert PolicySpec.model_validate(json.loads(spec.model_dump_json())) == spec
 
 
 def test_every_number_of_the_statistics_counts():
-    network = GaussianNetwork(PolicySpec(**SIZES, normalization=STATISTICS))
+    network = PolicyNetwork(PolicySpec(**SIZES, normalization=STATISTICS))
     other = STATISTICS.model_copy(update={"mean": (math.nextafter(1.0, 2.0), 0.0, -1.0)})
-    moved = GaussianNetwork(PolicySpec(**SIZES, normalization=other))
+    moved = PolicyNetwork(PolicySpec(**SIZES, normalization=other))
     moved.load_state_dict(network.state_dict())
     assert policy_digest(moved) != policy_digest(network)
 
 
 def test_a_clamped_std_reaches_its_bounds_and_a_constant_one_sees_nothing():
     spec = PolicySpec(**{**SIZES, "hidden": ()}, std_head="clamped", log_std_min=-1, log_std_max=2)
-    network = GaussianNetwork(spec)
+    network = PolicyNetwork(spec)
     with torch.no_grad():
         network.body[0].weight.zero_()
         network.body[0].bias.copy_(torch.tensor([0.0, 0.0, -9.0, 0.25]))
     assert network(torch.ones(3)).std.tolist() == pytest.approx([math.exp(-1), math.exp(0.25)])
     # Without a hidden layer no unit can be dead: five observations have five means.
     spec = PolicySpec(**{**SIZES, "hidden": ()}, std_head="constant", log_std_min=-1, log_std_max=2)
-    network = GaussianNetwork(spec)
+    network = PolicyNetwork(spec)
     with torch.no_grad():
         network.log_std.copy_(torch.tensor([3.0, -0.5]))
     mean, std = network(torch.randn(5, 3, generator=torch.Generator().manual_seed(0))).parts
@@ -90,20 +90,20 @@ def test_a_clamped_std_reaches_its_bounds_and_a_constant_one_sees_nothing():
 
 
 def test_rollouts_and_training_see_the_same_normalised_numbers():
-    network = GaussianNetwork(PolicySpec(**SIZES, std_head="constant", normalization=STATISTICS))
+    network = PolicyNetwork(PolicySpec(**SIZES, std_head="constant", normalization=STATISTICS))
     seen = np.random.default_rng(0).normal(scale=3, size=(90, 3)).astype(np.float32)
     single = network.normalized(torch.from_numpy(seen))
     double = network.double().normalized(torch.from_numpy(seen).double())
     assert single.dtype == torch.float32
     assert torch.equal(single.double(), double)
     assert double.abs().max() == 1.5
-    want = FrozenGaussian(network.float()).distribution(seen).mean
+    want = FrozenPolicy(network.float()).distribution(seen).mean
     with torch.no_grad():
         np.testing.assert_allclose(network(torch.from_numpy(seen)).mean, want, rtol=0, atol=1e-6)
 
 
 def test_what_is_left_of_a_budget_is_not_normalised():
-    network = GaussianNetwork(PolicySpec(**SIZES, normalization=STATISTICS))
+    network = PolicyNetwork(PolicySpec(**SIZES, normalization=STATISTICS))
     wide = widened(network, 2)
     seen = torch.tensor([[1.0, 2.0, 3.0, 40.0, -50.0]])
     assert wide.normalized(seen)[0, 3:].tolist() == [40.0, -50.0]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from sport_ray.policies import FrozenGaussian, GaussianNetwork, PolicySpec
+from sport_ray.policies import FrozenPolicy, PolicyNetwork, PolicySpec
 from sport_ray.policies.network import blank_network, widened
 
 SIZES = {"observation_size": 3, "action_size": 2}
@@ -23,7 +23,7 @@ def test_shapes_follow_the_specification(network):
 
 def test_the_std_stays_within_its_bounds_and_reaches_them():
     spec = PolicySpec(**SIZES, hidden=(), log_std_min=-3.0, log_std_max=1.0)
-    network = GaussianNetwork(spec)
+    network = PolicyNetwork(spec)
     with torch.no_grad():
         network.body[0].weight.zero_()
         network.body[0].bias.copy_(torch.tensor([0.5, -0.5, -1e9, 1e9]))
@@ -36,7 +36,7 @@ def test_the_std_stays_within_its_bounds_and_reaches_them():
 def test_the_widest_std_is_a_normal_float32(limit):
     bounds = sorted([limit, 0.0])
     spec = PolicySpec(**SIZES, hidden=(), log_std_min=bounds[0], log_std_max=bounds[1])
-    network = GaussianNetwork(spec)
+    network = PolicyNetwork(spec)
     with torch.no_grad():
         network.body[0].bias.fill_(math.copysign(1e9, limit))
     std = network(torch.zeros(3)).std
@@ -73,9 +73,9 @@ def test_a_specification_cannot_be_changed():
 
 
 def test_freezing_a_policy_leaves_the_global_generator_alone():
-    network = GaussianNetwork(PolicySpec(observation_size=3, action_size=1, hidden=(4,)))
+    network = PolicyNetwork(PolicySpec(observation_size=3, action_size=1, hidden=(4,)))
     before = torch.get_rng_state()
-    FrozenGaussian(network)
+    FrozenPolicy(network)
     blank_network(network.spec)
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -87,8 +87,8 @@ def test_a_widened_policy_ignores_what_was_added_until_it_learns(network, extra)
     assert wide.spec == network.spec.model_copy(update={"observation_size": size + extra})
     seen = torch.randn(64, size, generator=torch.Generator().manual_seed(0))
     added = 1e3 * torch.randn(64, extra, generator=torch.Generator().manual_seed(1))
-    want = FrozenGaussian(network).distribution(seen.numpy())
-    got = FrozenGaussian(wide).distribution(torch.cat([seen, added], dim=1).numpy())
+    want = FrozenPolicy(network).distribution(seen.numpy())
+    got = FrozenPolicy(wide).distribution(torch.cat([seen, added], dim=1).numpy())
     assert not got.differs(want).any()
     assert not any(p.data_ptr() == q.data_ptr() for p, q in zip_parameters(wide, network))
     wide(torch.cat([seen, added], dim=1)).mean.sum().backward()
@@ -100,7 +100,7 @@ def zip_parameters(first, second):
 
 
 def test_widening_leaves_the_network_and_the_global_generator_alone():
-    network = GaussianNetwork(PolicySpec(observation_size=3, action_size=1, hidden=(4,)))
+    network = PolicyNetwork(PolicySpec(observation_size=3, action_size=1, hidden=(4,)))
     before, weights = torch.get_rng_state(), network.body[0].weight.clone()
     wide = widened(network, 2)
     assert torch.equal(torch.get_rng_state(), before)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sport_ray.policies import FrozenGaussian, GaussianNetwork, Normalization, PolicySpec
+from sport_ray.policies import FrozenPolicy, Normalization, PolicyNetwork, PolicySpec
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.on_device import DeviceMapping, network_on
 
@@ -15,7 +15,7 @@ def test_a_pass_reads_nothing_that_stayed_on_the_host():
     """A number that has to be copied at each pass cannot be part of a CUDA graph."""
     normalization = Normalization(mean=(0.1, 0.2), scale=(2.0, 3.0), clip=1.0)
     spec = PolicySpec(observation_size=3, action_size=1, normalization=normalization)
-    policy = FrozenGaussian(GaussianNetwork(spec))
+    policy = FrozenPolicy(PolicyNetwork(spec))
     before, place = policy.fingerprint(), torch.device("meta")
     network = network_on(policy, place)
     held = [*network.parameters(), network._normalizer.mean, network._normalizer.scale]

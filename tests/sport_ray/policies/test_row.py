@@ -1,4 +1,4 @@
-"""One observation at a time against FrozenGaussian: the same bits for every architecture."""
+"""One observation at a time against FrozenPolicy: the same bits for every architecture."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sport_ray.policies import FrozenGaussian, GaussianNetwork, PolicySpec
+from sport_ray.policies import FrozenPolicy, PolicyNetwork, PolicySpec
 from sport_ray.policies.heads import ROW_ACTIVATIONS
 from sport_ray.policies.network import ACTIVATIONS
 from sport_ray.policies.row import RowPolicy
 
 
-def pair(seed: int = 0, scale: float = 1.0, **fields: Any) -> tuple[FrozenGaussian, RowPolicy]:
+def pair(seed: int = 0, scale: float = 1.0, **fields: Any) -> tuple[FrozenPolicy, RowPolicy]:
     spec = PolicySpec(observation_size=7, action_size=3, **fields)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        network = GaussianNetwork(spec)
+        network = PolicyNetwork(spec)
         with torch.no_grad():
             for weights in network.parameters():
                 weights *= scale
             if spec.std_head == "constant":
                 network.log_std.uniform_(-6.0, 3.0)
-    frozen = FrozenGaussian(network)
+    frozen = FrozenPolicy(network)
     return frozen, frozen._row
 
 
@@ -34,7 +34,7 @@ def seen(count: int, scale: float, seed: int = 0) -> np.ndarray:
     return scale * np.random.default_rng(seed).normal(size=(count, 7))
 
 
-def require_same(frozen: FrozenGaussian, row: RowPolicy, observations: np.ndarray) -> None:
+def require_same(frozen: FrozenPolicy, row: RowPolicy, observations: np.ndarray) -> None:
     mean, std = frozen.distribution(observations).arrays()  # more than FEW, so in blocks
     for index, observation in enumerate(observations):
         alone = frozen.distribution(observation[None])

@@ -19,8 +19,8 @@ from sport_ray import experiments
 from sport_ray.canonical import digest, write_json
 from sport_ray.errors import UserError
 from sport_ray.policies import (
-    FrozenGaussian,
-    GaussianNetwork,
+    FrozenPolicy,
+    PolicyNetwork,
     PolicySpec,
     load_policy,
     policy_digest,
@@ -34,15 +34,15 @@ BUNDLED = Path(experiments.__file__).parent / "bases" / "point_reach_avoid"
 
 
 @pytest.fixture
-def network() -> GaussianNetwork:
+def network() -> PolicyNetwork:
     """A small network, always the same."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return GaussianNetwork(SPEC)
+        return PolicyNetwork(SPEC)
 
 
 @pytest.fixture
-def folder(tmp_path: Path, network: GaussianNetwork) -> Path:
+def folder(tmp_path: Path, network: PolicyNetwork) -> Path:
     """A folder with a saved policy."""
     save_policy(tmp_path / "base", network, PROVENANCE)
     return tmp_path / "base"
@@ -56,8 +56,8 @@ def test_round_trip(folder, network):
     for name, value in network.state_dict().items():
         assert torch.equal(loaded.network.state_dict()[name], value)
     obs = np.random.default_rng(0).normal(size=(5, 3))
-    got = FrozenGaussian(loaded.network).distribution(obs)
-    assert not got.differs(FrozenGaussian(network).distribution(obs)).any()
+    got = FrozenPolicy(loaded.network).distribution(obs)
+    assert not got.differs(FrozenPolicy(network).distribution(obs)).any()
 
 
 def test_the_digest_is_of_the_policy_and_not_of_how_it_was_made(folder, network, tmp_path):
@@ -66,7 +66,7 @@ def test_the_digest_is_of_the_policy_and_not_of_how_it_was_made(folder, network,
     with torch.no_grad():
         network.body[0].bias[0] += 1e-7
     assert policy_digest(network) != other
-    wider = GaussianNetwork(SPEC.model_copy(update={"log_std_max": 1.0}))
+    wider = PolicyNetwork(SPEC.model_copy(update={"log_std_max": 1.0}))
     wider.load_state_dict(network.state_dict())
     assert policy_digest(wider) != policy_digest(network)
 

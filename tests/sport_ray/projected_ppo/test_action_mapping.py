@@ -11,7 +11,7 @@ import pytest
 from sport_ray.envs.spaces import as_action
 from sport_ray.envs.vector_stepping import training_seeds
 from sport_ray.errors import UserError
-from sport_ray.policies import ActionMapping, GaussianNetwork, PolicySpec
+from sport_ray.policies import ActionMapping, PolicyNetwork, PolicySpec
 from sport_ray.projected_ppo import ProjectedPPOConfig
 from sport_ray.projected_ppo.environment import TrainingEnvironment
 
@@ -47,5 +47,5 @@ def test_other_bounds_are_refused_and_the_config_passes_the_mapping_on():
     with pytest.raises(UserError, match="takes actions with low"):
         TrainingEnvironment(context(ActionMapping("clip", (-1.0,), (1.0,))))
     config = ProjectedPPOConfig().environment("Pendulum-v1")
-    config.training(base=GaussianNetwork(SPEC), alpha=1.5).validate()
+    config.training(base=PolicyNetwork(SPEC), alpha=1.5).validate()
     assert ActionMapping.from_json(config.env_config) == CLIP

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sport_ray.families import Gaussian
-from sport_ray.policies import FrozenGaussian
+from sport_ray.policies import FrozenPolicy
 from sport_ray.projected_ppo import ProjectedPPOConfig
 from sport_ray.rollouts import BaseBehaviour, ScenarioPlan, run_scenarios
 
@@ -134,7 +134,7 @@ def test_training_violations_are_counted(small_base, sampling):
         plan = ScenarioPlan(
             env_id=ENV, property="(!hazard) U goal", horizon=20, root_seed=0, purpose="base"
         )
-        table = run_scenarios(plan, BaseBehaviour(FrozenGaussian(small_base)), 0, 500)
+        table = run_scenarios(plan, BaseBehaviour(FrozenPolicy(small_base)), 0, 500)
         rate = float((table.violated_at >= 0).mean())
         spread = 5.0 * math.sqrt(rate * (1.0 - rate) / episodes) + 0.05
         assert abs(counts[-1] / episodes - rate) < 0.2 + spread

@@ -13,7 +13,7 @@ from ray.rllib.core.learner.training_data import TrainingData
 
 from sport_ray.constraints import constraint_from_json
 from sport_ray.families import Gaussian
-from sport_ray.policies import GaussianNetwork
+from sport_ray.policies import PolicyNetwork
 from sport_ray.projected_ppo import ProjectedPPOConfig
 from sport_ray.projected_ppo.fragment import Fragment
 from sport_ray.projected_ppo.module import POLICY_INPUTS
@@ -44,7 +44,7 @@ def record(request):
 @pytest.fixture
 def task(small_base):
     """A task policy some way off the base, so that every budget is spent."""
-    network = GaussianNetwork(small_base.spec)
+    network = PolicyNetwork(small_base.spec)
     network.load_state_dict({k: 2.0 * v for k, v in small_base.state_dict().items()})
     return network
 

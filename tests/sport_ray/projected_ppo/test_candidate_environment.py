@@ -7,7 +7,7 @@ import pytest
 from gymnasium.vector import VectorEnv
 from scipy import stats
 
-from sport_ray.policies import FrozenGaussian, PolicyFile, policy_digest
+from sport_ray.policies import FrozenPolicy, PolicyFile, policy_digest
 from sport_ray.projected_ppo.candidate_environment import CandidateVectorEnv
 from sport_ray.projected_ppo.environment import TrainingEnvironment
 from sport_ray.random_streams import stream
@@ -61,7 +61,7 @@ def test_what_is_played_is_the_candidate_that_was_chosen(make, small_base):
 
 def test_candidates_are_the_base_s_in_the_state_that_is_shown(make, small_base):
     """By the sampler's own function, from the stream of the seed and its use."""
-    env, sampler = make(), PolicySampler(FrozenGaussian(small_base))
+    env, sampler = make(), PolicySampler(FrozenPolicy(small_base))
     seen, _ = env.reset(seed=11)
     generator = stream(11, "candidates")
     for _ in range(8):
@@ -72,7 +72,7 @@ def test_candidates_are_the_base_s_in_the_state_that_is_shown(make, small_base):
 
 def test_any_fixed_index_plays_the_base_s_law(make, small_base):
     """The last candidate's share of the base's own distribution function is uniform."""
-    env, base = make(), FrozenGaussian(small_base)
+    env, base = make(), FrozenPolicy(small_base)
     seen, _ = env.reset(seed=1)
     shares = []
     for _ in range(300):

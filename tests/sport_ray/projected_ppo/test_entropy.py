@@ -12,7 +12,7 @@ from sport_ray.constraints import Unconstrained
 from sport_ray.errors import UserError
 from sport_ray.families import Gaussian
 from sport_ray.families.gaussian.squashed import reparameterised, squashed_entropy
-from sport_ray.policies import GaussianNetwork, PolicySpec
+from sport_ray.policies import PolicyNetwork, PolicySpec
 from sport_ray.projected_ppo import ProjectedPPOConfig
 from sport_ray.projected_ppo.entropy import FIRST_COEFFICIENT, EntropyTarget
 
@@ -48,7 +48,7 @@ def config(target: float, squash: str = "tanh", **more) -> ProjectedPPOConfig:
         .environment("sport_ray/PointReachAvoid-v0", env_config={"horizon": 40})
         .env_runners(num_env_runners=0, num_envs_per_env_runner=16)
         .training(
-            task=GaussianNetwork(spec),
+            task=PolicyNetwork(spec),
             constraint=Unconstrained(),
             warmup_env_steps=0,
             lr=3e-3,

@@ -15,7 +15,7 @@ from sport_ray.constraints import RatioConstraint, constraint_from_json
 from sport_ray.errors import UserError
 from sport_ray.experiments.stages.base import BUNDLED
 from sport_ray.families import Categorical
-from sport_ray.policies import FrozenGaussian, PolicyFile, policy_digest
+from sport_ray.policies import FrozenPolicy, PolicyFile, policy_digest
 from sport_ray.projected_ppo import IndexPPOConfig
 from sport_ray.projected_ppo.candidate_environment import CandidateVectorEnv
 from sport_ray.projected_ppo.environment import TrainingEnvironment
@@ -151,7 +151,7 @@ def test_the_selector_acts_as_the_module_did(build, small_base, record):
     algorithm, constraint = build(small_base, constraint=record), constraint_from_json(record)
     for _ in range(4):
         algorithm.train()
-    sampler = PolicySampler(FrozenGaussian(small_base))
+    sampler = PolicySampler(FrozenPolicy(small_base))
     behaviour = SelectionBehaviour(sampler, algorithm.selector(), constraint)
     env = TrainingEnvironment({**algorithm.config.env_config, "num_envs": 64})
     layer = env
@@ -188,7 +188,7 @@ def test_under_a_budget_every_path_keeps_to_it_and_the_limit_is_seen(build, smal
     selector = algorithm.selector()
     assert selector.score.network.spec.limit_scale == pytest.approx(2.3, abs=1e-5)
     behaviour = SelectionBehaviour(
-        PolicySampler(FrozenGaussian(small_base)), selector, constraint_from_json(BUDGET)
+        PolicySampler(FrozenPolicy(small_base)), selector, constraint_from_json(BUDGET)
     )
     table = run_scenarios(plan_of(20), behaviour, 0, 200)
     assert 0.0 < table.max_prefix_log_ratio.max() <= 2.3
@@ -247,7 +247,7 @@ def test_a_short_training_saves_steps(gradient):
         selector = algorithm.selector()
     finally:
         algorithm.stop()
-    sampler = PolicySampler(FrozenGaussian(base.network))
+    sampler = PolicySampler(FrozenPolicy(base.network))
     lengths = [
         run_scenarios(
             plan_of(21), SelectionBehaviour(sampler, selector, RatioConstraint(a)), 0, 1_500

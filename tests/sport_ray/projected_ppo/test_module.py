@@ -9,7 +9,7 @@ import torch
 from ray.rllib.core.columns import Columns
 
 from sport_ray.families import Gaussian
-from sport_ray.policies import FrozenGaussian, GaussianNetwork
+from sport_ray.policies import FrozenPolicy, PolicyNetwork
 from sport_ray.policies.store import network_to_bytes
 from sport_ray.projected_ppo.distribution import action_distribution
 from sport_ray.projected_ppo.module import POLICY_INPUTS, ProjectedPPOModule
@@ -18,10 +18,10 @@ ALPHA = 1.3
 
 
 @pytest.fixture(scope="module")
-def task(point_robot_spec) -> GaussianNetwork:
+def task(point_robot_spec) -> PolicyNetwork:
     with torch.random.fork_rng():
         torch.manual_seed(8)
-        return GaussianNetwork(point_robot_spec)
+        return PolicyNetwork(point_robot_spec)
 
 
 def make_module(base, task, *, alpha=ALPHA, gradient="paper", inference_only=False, seed=None):
@@ -52,7 +52,7 @@ def test_acting_returns_the_projected_policy(small_base, task, observations, way
     out = getattr(module, way)({Columns.OBS: observations})
     step = Gaussian.from_parameters(out[Columns.ACTION_DIST_INPUTS])
     base, drawn = (Gaussian.from_parameters(x) for x in out[POLICY_INPUTS].chunk(2, dim=-1))
-    assert not base.differs(FrozenGaussian(small_base).distribution(observations.numpy())).any()
+    assert not base.differs(FrozenPolicy(small_base).distribution(observations.numpy())).any()
     assert float(drawn.max_log_ratio(base).min()) > np.log(ALPHA)
     ratio = step.max_log_ratio(base)
     assert float(ratio.max()) <= np.log(ALPHA)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from sport_ray.policies import FrozenGaussian, GaussianNetwork, PolicySpec
+from sport_ray.policies import FrozenPolicy, PolicyNetwork, PolicySpec
 from sport_ray.rollouts import BaseBehaviour, ScenarioPlan
 
 WALK, LOTTERY = "sport_ray_tests/Walk-v0", "sport_ray_tests/Lottery-v0"
@@ -96,18 +96,18 @@ def registered() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def walk_base() -> FrozenGaussian:
+def walk_base() -> FrozenPolicy:
     """A policy for the two small environments."""
     with torch.random.fork_rng():
         torch.manual_seed(11)
         spec = PolicySpec(
             observation_size=2, action_size=1, hidden=(9,), log_std_min=-2.0, log_std_max=0.0
         )
-        return FrozenGaussian(GaussianNetwork(spec))
+        return FrozenPolicy(PolicyNetwork(spec))
 
 
 @pytest.fixture(scope="session")
-def walk_behaviour(walk_base: FrozenGaussian) -> BaseBehaviour:
+def walk_behaviour(walk_base: FrozenPolicy) -> BaseBehaviour:
     """That policy as a behaviour."""
     return BaseBehaviour(walk_base)
 
@@ -142,15 +142,15 @@ def robot_plan() -> ScenarioPlan:
 
 
 @pytest.fixture(scope="session")
-def robot_base(small_base: GaussianNetwork) -> FrozenGaussian:
+def robot_base(small_base: PolicyNetwork) -> FrozenPolicy:
     """The small base of the point robot, frozen."""
-    return FrozenGaussian(small_base)
+    return FrozenPolicy(small_base)
 
 
 @pytest.fixture(scope="session")
-def robot_task(small_base: GaussianNetwork) -> FrozenGaussian:
+def robot_task(small_base: PolicyNetwork) -> FrozenPolicy:
     """The same policy with other weights: a task policy some way off."""
     state = {name: value * 1.5 for name, value in small_base.state_dict().items()}
-    task = GaussianNetwork(small_base.spec)
+    task = PolicyNetwork(small_base.spec)
     task.load_state_dict(state)
-    return FrozenGaussian(task)
+    return FrozenPolicy(task)

@@ -10,7 +10,7 @@ import pytest
 from sport_ray.constraints import RatioConstraint, Unconstrained
 from sport_ray.errors import UserError
 from sport_ray.families import Gaussian
-from sport_ray.policies import FrozenGaussian, GaussianNetwork
+from sport_ray.policies import FrozenPolicy, PolicyNetwork
 from sport_ray.rollouts import BaseBehaviour, ProjectedBehaviour
 
 EMPTY = np.zeros((50, 0))
@@ -94,6 +94,6 @@ def test_nan_observations_are_refused(robot_base, robot_task, observations):
     "change", [{"squash": "none"}, {"action_size": 3}, {"observation_size": 9}]
 )
 def test_policies_that_cannot_be_compared_are_refused(robot_base, change):
-    other = FrozenGaussian(GaussianNetwork(robot_base.spec.model_copy(update=change)))
+    other = FrozenPolicy(PolicyNetwork(robot_base.spec.model_copy(update=change)))
     with pytest.raises(ValueError, match="differ in family, squashing, action or observation size"):
         ProjectedBehaviour(robot_base, other, RatioConstraint(1.5))

@@ -9,7 +9,7 @@ from scipy import stats
 
 from sport_ray.bounds import ratio_bound, scenario_bound
 from sport_ray.constraints import RatioConstraint
-from sport_ray.policies import FrozenGaussian, GaussianNetwork, PolicySpec
+from sport_ray.policies import FrozenPolicy, PolicyNetwork, PolicySpec
 from sport_ray.rollouts import BaseBehaviour, ProjectedBehaviour, ScenarioPlan, run_scenarios
 from tests.exact_mdp import (
     REACH_AVOID,
@@ -28,18 +28,18 @@ def registered() -> None:
     register_tabular()
 
 
-def actor(states: int, seed: int, lean: float = 0.0) -> FrozenGaussian:
+def actor(states: int, seed: int, lean: float = 0.0) -> FrozenPolicy:
     """A random policy on one-hot states; the lower ``lean``, the more it avoids the corridor."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         spec = PolicySpec(
             observation_size=states, action_size=1, hidden=(8,), squash="none", log_std_max=0.5
         )
-        network = GaussianNetwork(spec)
+        network = PolicyNetwork(spec)
         with torch.no_grad():
             network.body[-1].weight.mul_(4.0)
             network.body[-1].bias[0].add_(lean)
-        return FrozenGaussian(network)
+        return FrozenPolicy(network)
 
 
 def plan(root_seed: int = 1, **kwargs) -> ScenarioPlan:
@@ -53,7 +53,7 @@ def plan(root_seed: int = 1, **kwargs) -> ScenarioPlan:
     )
 
 
-def exact(policy: FrozenGaussian) -> float:
+def exact(policy: FrozenPolicy) -> float:
     """P(violation within T) of a policy on ``late_hazard()``, by dynamic programming."""
     mdp = late_hazard()
     mean, std = policy.distribution(np.eye(len(mdp.start))).arrays()

@@ -28,14 +28,14 @@ def walk_task(walk_base):
     """The walk's policy, leaning towards the hazard."""
     import torch
 
-    from sport_ray.policies import FrozenGaussian, GaussianNetwork
+    from sport_ray.policies import FrozenPolicy, PolicyNetwork
 
     with torch.random.fork_rng():
         torch.manual_seed(11)
-        network = GaussianNetwork(walk_base.spec)
+        network = PolicyNetwork(walk_base.spec)
         with torch.no_grad():
             network.body[-1].bias[0].sub_(0.6)
-        return FrozenGaussian(network)
+        return FrozenPolicy(network)
 
 
 @pytest.mark.parametrize("constraint", CONSTRAINTS, ids=lambda c: c.name)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from sport_ray.policies import FrozenGaussian, load_policy
+from sport_ray.policies import FrozenPolicy, load_policy
 from sport_ray.samplers import PolicySampler
 from sport_ray.samplers.trial import require_exchangeable
 
@@ -16,8 +16,8 @@ SHIPPED = Path(__file__).parents[3] / "experiments" / "bases" / "point_reach_avo
 
 
 @pytest.fixture(scope="module")
-def policy() -> FrozenGaussian:
-    return FrozenGaussian(load_policy(SHIPPED).network)
+def policy() -> FrozenPolicy:
+    return FrozenPolicy(load_policy(SHIPPED).network)
 
 
 def test_a_row_depends_on_its_own_observation_and_generator(policy):

@@ -11,7 +11,7 @@ from sport_ray.bounds import off_policy_bound
 from sport_ray.constraints import RatioConstraint, Unconstrained, constraint_from_json
 from sport_ray.errors import UserError
 from sport_ray.families import Categorical
-from sport_ray.policies import GaussianNetwork, PolicySpec
+from sport_ray.policies import PolicyNetwork, PolicySpec
 from sport_ray.rollouts import BaseBehaviour, run_scenarios
 from sport_ray.rollouts.behaviour import SamplerBehaviour
 from sport_ray.rollouts.shadow import watched_scenarios
@@ -230,7 +230,7 @@ def test_the_task_density_chooses_as_the_task_policy_would(walk_base):
     with torch.random.fork_rng():
         torch.manual_seed(3)
         spec = PolicySpec.model_validate({**walk_base.spec.model_dump(), "hidden": (5,)})
-        task = GaussianNetwork(spec)
+        task = PolicyNetwork(spec)
     one = SelectionBehaviour(
         PolicySampler(walk_base), Selector(2_000, TaskDensity(task)), RatioConstraint(1e6)
     )

@@ -11,7 +11,7 @@ import pytest
 
 from sport_ray.constraints import RatioConstraint
 from sport_ray.errors import UserError
-from sport_ray.policies import GaussianNetwork, PolicyFile, policy_digest
+from sport_ray.policies import PolicyFile, PolicyNetwork, policy_digest
 from sport_ray.rollouts import ProjectedBehaviour
 from sport_ray.samplers import SamplerFile, SamplerSpec
 from sport_ray.selection import (
@@ -26,8 +26,8 @@ from sport_ray.selection.scores.task_density import TaskDensity
 
 
 @pytest.fixture
-def network(walk_base) -> GaussianNetwork:
-    return GaussianNetwork(walk_base.spec)
+def network(walk_base) -> PolicyNetwork:
+    return PolicyNetwork(walk_base.spec)
 
 
 def test_what_is_read_is_what_was_written(tmp_path, forward, network):

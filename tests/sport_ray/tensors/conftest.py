@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sport_ray.policies import FrozenGaussian, GaussianNetwork, PolicySpec
+from sport_ray.policies import FrozenPolicy, PolicyNetwork, PolicySpec
 from sport_ray.rollouts import BaseBehaviour
 from tests.sport_ray.tensors import line
 
@@ -17,14 +17,14 @@ def registered() -> None:
 
 
 @pytest.fixture(scope="session")
-def line_base() -> GaussianNetwork:
+def line_base() -> PolicyNetwork:
     """A policy for it."""
     with torch.random.fork_rng():
         torch.manual_seed(3)
-        return GaussianNetwork(PolicySpec(observation_size=2, action_size=1, hidden=(8,)))
+        return PolicyNetwork(PolicySpec(observation_size=2, action_size=1, hidden=(8,)))
 
 
 @pytest.fixture(scope="session")
-def line_behaviour(line_base: GaussianNetwork) -> BaseBehaviour:
+def line_behaviour(line_base: PolicyNetwork) -> BaseBehaviour:
     """That policy as a behaviour."""
-    return BaseBehaviour(FrozenGaussian(line_base))
+    return BaseBehaviour(FrozenPolicy(line_base))

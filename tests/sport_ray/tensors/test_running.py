@@ -17,7 +17,7 @@ from sport_ray.constraints.mean_shift import MeanShiftBudget
 from sport_ray.constraints.pathwise import PathwiseBudget
 from sport_ray.envs.faults import EnvironmentFault
 from sport_ray.errors import UserError
-from sport_ray.policies import FrozenGaussian, GaussianNetwork
+from sport_ray.policies import FrozenPolicy, PolicyNetwork
 from sport_ray.policies.on_device import DevicePolicy, _Blocks
 from sport_ray.rollouts import (
     BaseBehaviour,
@@ -49,18 +49,18 @@ def require_equal(got: Outcomes, wanted: Outcomes) -> None:
 
 
 @pytest.fixture(scope="module")
-def base(small_base: GaussianNetwork) -> FrozenGaussian:
-    return FrozenGaussian(small_base)
+def base(small_base: PolicyNetwork) -> FrozenPolicy:
+    return FrozenPolicy(small_base)
 
 
 @pytest.fixture(scope="module")
-def task(small_base: GaussianNetwork) -> FrozenGaussian:
-    network = GaussianNetwork(small_base.spec)
+def task(small_base: PolicyNetwork) -> FrozenPolicy:
+    network = PolicyNetwork(small_base.spec)
     with torch.random.fork_rng():
         torch.manual_seed(11)
         moved = {n: v + 0.05 * torch.randn_like(v) for n, v in small_base.state_dict().items()}
     network.load_state_dict(moved)
-    return FrozenGaussian(network)
+    return FrozenPolicy(network)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sport_ray.errors import UserError
-from sport_ray.policies import FrozenGaussian
+from sport_ray.policies import FrozenPolicy
 from sport_ray.rollouts import BaseBehaviour, Outcomes, ScenarioPlan, Tally, run_scenarios
 from sport_ray.rollouts.environment import (
     GymnasiumScenarios,
@@ -35,7 +35,7 @@ def robots() -> None:
 
 @pytest.fixture(scope="module")
 def robot_behaviour(small_base) -> BaseBehaviour:
-    return BaseBehaviour(FrozenGaussian(small_base))
+    return BaseBehaviour(FrozenPolicy(small_base))
 
 
 def plan(env_id: str, **more: Any) -> ScenarioPlan:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from sport_ray.policies import GaussianNetwork, save_policy
+from sport_ray.policies import PolicyNetwork, save_policy
 from sport_ray.policies.network import PolicySpec
 from sport_ray.selection import Selector
 from sport_ray.selection.scores import TaskDensity
@@ -26,7 +26,7 @@ SMALL: dict[str, Any] = {"alphas": (1.0, 1.1), "horizons": (21,), "seeds": (0,)}
 @pytest.fixture
 def folder(make_results: Any, tmp_path: Path) -> Path:
     """All cells with one small policy."""
-    network = GaussianNetwork(PolicySpec(observation_size=3, action_size=2, hidden=(4,)))
+    network = PolicyNetwork(PolicySpec(observation_size=3, action_size=2, hidden=(4,)))
     digest = save_policy(tmp_path / "policy", network, {"made": "by a test"})
     made = make_results(change=lambda record: record | {"policy_digest": digest}, **SMALL)
     (made / "policies").mkdir()
@@ -70,7 +70,7 @@ def test_each_cell_has_its_policy_beside_its_record(folder: Path) -> None:
 
 def test_a_selector_is_sent_whole_or_not_at_all(make_results: Any, tmp_path: Path) -> None:
     """A way of choosing among samples is a task policy as any other."""
-    network = GaussianNetwork(PolicySpec(observation_size=3, action_size=2, hidden=(4,)))
+    network = PolicyNetwork(PolicySpec(observation_size=3, action_size=2, hidden=(4,)))
     digest = Selector(8, TaskDensity(network)).save(tmp_path / "policy", {})
     made = make_results(change=lambda record: record | {"policy_digest": digest}, **SMALL)
     place = made / "policies" / digest[:16]

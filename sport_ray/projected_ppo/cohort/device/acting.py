@@ -12,8 +12,8 @@ from sport_ray.constraints import Unconstrained
 from sport_ray.families.gaussian.device.formulas import usable
 from sport_ray.families.gaussian.device.projection import project_rows
 from sport_ray.families.gaussian.projection import project_kl
-from sport_ray.policies.frozen import FrozenGaussian, weights_fingerprint
-from sport_ray.policies.network import GaussianNetwork, PolicySpec
+from sport_ray.policies.frozen import FrozenPolicy, weights_fingerprint
+from sport_ray.policies.network import PolicyNetwork, PolicySpec
 from sport_ray.policies.on_device import network_on, normalizer_on
 from sport_ray.projected_ppo.cohort.cell import Cell
 from sport_ray.projected_ppo.cohort.passes import outputs
@@ -43,7 +43,7 @@ class Policies:
         self,
         cells: Sequence[Cell],
         copies: int,
-        base: GaussianNetwork | None,
+        base: PolicyNetwork | None,
         actors: Stack,
         device: torch.device,
     ) -> None:
@@ -63,7 +63,7 @@ class Policies:
         self._base = None
         if self.any_held:
             assert base is not None
-            self._base = network_on(FrozenGaussian(base), device)
+            self._base = network_on(FrozenPolicy(base), device)
 
     def base_fingerprint(self) -> str:
         """sha256 of the base's weights as they are on the device."""

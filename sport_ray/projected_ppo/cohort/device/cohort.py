@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from sport_ray.policies.network import GaussianNetwork
+from sport_ray.policies.network import PolicyNetwork
 from sport_ray.projected_ppo.cohort.cell import Cell
 from sport_ray.projected_ppo.cohort.device.acting import Policies
 from sport_ray.projected_ppo.cohort.device.batch import DISTANCES
@@ -48,7 +48,7 @@ class DeviceCohort:
         self,
         cells: Sequence[Cell],
         plan: Plan,
-        base: GaussianNetwork | None,
+        base: PolicyNetwork | None,
         device: torch.device | str,
     ) -> None:
         place = torch.device(device)
@@ -132,12 +132,12 @@ class DeviceCohort:
                 found[cell] = error
         return found
 
-    def policy(self, cell: int) -> GaussianNetwork:
+    def policy(self, cell: int) -> PolicyNetwork:
         """A copy of the task policy π_task of a cell as it is now, or was when the cell failed."""
         return policy_of(self.cells, self.actors, cell)
 
     def base_fingerprint(self) -> str:
-        """As ``FrozenGaussian.fingerprint``, of the weights on the device; "" without a base."""
+        """As ``FrozenPolicy.fingerprint``, of the weights on the device; "" without a base."""
         return self.policies.base_fingerprint()
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 from sport_ray.comparators.presa import Segments, make_segments
-from sport_ray.policies import GaussianNetwork, PolicySpec
+from sport_ray.policies import PolicyNetwork, PolicySpec
 from sport_ray.rollouts import ScenarioPlan
 
 UNSAFE_BEYOND = 1.5
@@ -34,7 +34,7 @@ def contextual_segments(count: int = 900, seed: int = 0) -> Segments:
     )
 
 
-def contextual_results(network: GaussianNetwork) -> tuple[float, float]:
+def contextual_results(network: PolicyNetwork) -> tuple[float, float]:
     """Mean of a·s, and the probability that a·s is unsafe, both exact, over the two contexts."""
     context = torch.tensor([[-1.0], [1.0]])
     with torch.no_grad():
@@ -50,14 +50,14 @@ def contextual() -> Segments:
 
 
 @pytest.fixture(scope="session")
-def contextual_base() -> GaussianNetwork:
+def contextual_base() -> PolicyNetwork:
     """An untrained policy for it."""
     with torch.random.fork_rng():
         torch.manual_seed(3)
         spec = PolicySpec(
             observation_size=1, action_size=1, hidden=(16,), activation="tanh", squash="none"
         )
-        return GaussianNetwork(spec)
+        return PolicyNetwork(spec)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from sport_ray.comparators.presa.episodes import collect
 from sport_ray.envs.observation import GOAL_LIDAR, HAZARD_LIDAR, LIDAR_BINS
 from sport_ray.envs.simulator import PointReachAvoidSimulator
 from sport_ray.errors import UserError
-from sport_ray.policies import ActionMapping, FrozenGaussian
+from sport_ray.policies import ActionMapping, FrozenPolicy
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 
 TANH = ActionMapping("tanh")
@@ -38,7 +38,7 @@ def test_bearing_and_distance_are_read_off_the_lidars():
         assert (np.abs(bearing) <= np.pi).all()
 
 
-def hazard_and_steps(robot_plan, base: FrozenGaussian, name: str) -> tuple[float, float]:
+def hazard_and_steps(robot_plan, base: FrozenPolicy, name: str) -> tuple[float, float]:
     """Share of episodes in the hazard, and their mean length, on the fixed layout."""
     kwargs = {"layout": "fixed", "end_on_violation": False}
     plan = robot_plan.model_copy(update={"env_kwargs": kwargs, "horizon": 40})
@@ -47,7 +47,7 @@ def hazard_and_steps(robot_plan, base: FrozenGaussian, name: str) -> tuple[float
 
 
 def test_they_are_fast_and_unsafe_fast_and_safe_slow_and_safe(robot_plan, small_base):
-    base = FrozenGaussian(small_base)  # untrained: not among them here
+    base = FrozenPolicy(small_base)  # untrained: not among them here
     straight, close, wide = (
         hazard_and_steps(robot_plan, base, name) for name in ("straight", "close", "wide")
     )
@@ -58,7 +58,7 @@ def test_they_are_fast_and_unsafe_fast_and_safe_slow_and_safe(robot_plan, small_
 
 
 def test_noisy_is_the_base_with_twice_its_std(small_base):
-    base = FrozenGaussian(small_base)
+    base = FrozenPolicy(small_base)
     observation = np.random.default_rng(0).normal(size=(5, 44))
     mean, std = base.distribution(observation).arrays()
     noisy_mean, noisy_std = make_behaviour("noisy", base)(observation).arrays()

@@ -10,7 +10,7 @@ import sport_ray
 from sport_ray.comparators.presa.behaviours import make_behaviour
 from sport_ray.comparators.presa.episodes import Episodes, collect
 from sport_ray.errors import UserError
-from sport_ray.policies import FrozenGaussian
+from sport_ray.policies import FrozenPolicy
 from sport_ray.properties import NEVER
 from sport_ray.rollouts import BaseBehaviour, ScenarioPlan, run_scenarios
 
@@ -19,7 +19,7 @@ assert sport_ray
 
 @pytest.fixture
 def episodes(robot_plan: ScenarioPlan, small_base) -> Episodes:
-    base = FrozenGaussian(small_base)
+    base = FrozenPolicy(small_base)
     return collect(robot_plan, base.spec, make_behaviour("close", base), 0, 40)
 
 
@@ -49,7 +49,7 @@ def test_a_replay_gives_the_same_observations_rewards_and_signals(robot_plan, ep
 
 def test_the_base_goes_as_in_run_scenarios(robot_plan, small_base):
     """The same plan, the same scenarios: lengths, rewards and verdicts agree."""
-    base = FrozenGaussian(small_base)
+    base = FrozenPolicy(small_base)
     got = collect(robot_plan, base.spec, make_behaviour("base", base), 3, 30)
     want = run_scenarios(robot_plan, BaseBehaviour(base), 3, 30, slots=7)
     np.testing.assert_array_equal(got.lengths, want.length)
@@ -67,7 +67,7 @@ def test_beyond_an_episodes_end_there_is_nothing(robot_plan, episodes):
 
 
 def test_violations_are_counted_once_per_episode(robot_plan, small_base):
-    base = FrozenGaussian(small_base)
+    base = FrozenPolicy(small_base)
     kwargs = {"layout": "fixed", "end_on_violation": False}
     plan = robot_plan.model_copy(update={"env_kwargs": kwargs})
     found = collect(plan, base.spec, make_behaviour("straight", base), 0, 20)
@@ -77,7 +77,7 @@ def test_violations_are_counted_once_per_episode(robot_plan, small_base):
 
 
 def test_how_they_are_split_changes_nothing(robot_plan, small_base):
-    base = FrozenGaussian(small_base)
+    base = FrozenPolicy(small_base)
     behaviour = make_behaviour("base", base)
     whole = collect(robot_plan, base.spec, behaviour, 0, 20)
     parts = [collect(robot_plan, base.spec, behaviour, *part) for part in ((0, 7), (7, 13))]
@@ -87,7 +87,7 @@ def test_how_they_are_split_changes_nothing(robot_plan, small_base):
 
 
 def test_a_missing_signal_is_one_line(robot_plan, small_base):
-    base = FrozenGaussian(small_base)
+    base = FrozenPolicy(small_base)
     plan = robot_plan.model_copy(update={"property": "(!hazard) U home"})
     with pytest.raises(UserError, match="needs the signal 'home'"):
         collect(plan, base.spec, make_behaviour("base", base), 0, 2)

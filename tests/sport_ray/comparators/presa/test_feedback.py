@@ -14,14 +14,14 @@ from sport_ray.comparators.presa.episodes import Episodes
 from sport_ray.comparators.presa.feedback import collect_episodes, wins
 from sport_ray.comparators.presa.windows import Windows, comparable_pairs, with_share
 from sport_ray.errors import UserError
-from sport_ray.policies import FrozenGaussian
+from sport_ray.policies import FrozenPolicy
 
 SETTINGS = FeedbackSettings(num_episodes=50, num_pairs=300, segment_length=6)
 
 
 @pytest.fixture(scope="module")
-def base(small_base) -> FrozenGaussian:
-    return FrozenGaussian(small_base)
+def base(small_base) -> FrozenPolicy:
+    return FrozenPolicy(small_base)
 
 
 def hand_made() -> Episodes:

@@ -14,7 +14,7 @@ from sport_ray.comparators.presa.losses import (
     safety_loss,
     segment_log_ratio,
 )
-from sport_ray.policies import GaussianNetwork, PolicySpec
+from sport_ray.policies import PolicyNetwork, PolicySpec
 
 
 def doubles(*values: float) -> torch.Tensor:
@@ -89,7 +89,7 @@ def test_gradients_with_respect_to_weights_are_finite_differences():
     """The whole objective through a network, in float64."""
     torch.manual_seed(5)
     spec = PolicySpec(observation_size=3, action_size=2, hidden=(5,), activation="tanh")
-    network = GaussianNetwork(spec).double()
+    network = PolicyNetwork(spec).double()
     observations = torch.randn(6, 4, 3, dtype=torch.float64)
     actions = torch.randn(6, 4, 2, dtype=torch.float64)
     reference = torch.randn(6, 4, dtype=torch.float64)

@@ -17,7 +17,7 @@ from sport_ray.comparators.presa import (
     train_policy,
 )
 from sport_ray.errors import UserError
-from sport_ray.policies import GaussianNetwork
+from sport_ray.policies import PolicyNetwork
 from sport_ray.policies.store import policy_digest
 from tests.sport_ray.comparators.presa.conftest import UNSAFE_BEYOND, contextual_results
 
@@ -36,12 +36,12 @@ QUICK = replace(SETTINGS, clone_steps=20, steps=20)
 
 
 @pytest.fixture(scope="module")
-def reference(contextual_base: GaussianNetwork, contextual: Segments) -> GaussianNetwork:
+def reference(contextual_base: PolicyNetwork, contextual: Segments) -> PolicyNetwork:
     return clone(contextual_base, contextual, SETTINGS, seed=0)
 
 
 @pytest.fixture(scope="module")
-def aligned(reference: GaussianNetwork, contextual: Segments):
+def aligned(reference: PolicyNetwork, contextual: Segments):
     return {
         name: align(reference, contextual, replace(SETTINGS, objective=name), seed=0)
         for name in ("presa", "preference_only", "behaviour_cloning")

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from sport_ray.comparators.scpo.subspace import OutputSubspace
-from sport_ray.policies import GaussianNetwork, PolicySpec
+from sport_ray.policies import PolicyNetwork, PolicySpec
 from sport_ray.policies.store import policy_digest
 
 
-def outputs(network: GaussianNetwork, observation: torch.Tensor) -> np.ndarray:
+def outputs(network: PolicyNetwork, observation: torch.Tensor) -> np.ndarray:
     with torch.no_grad():
         return network.body(observation).double().numpy()
 
@@ -51,7 +51,7 @@ def test_random_directions_follow_from_the_seed_and_leave_the_base_alone(small_b
 
 def test_a_constant_std_head():
     spec = PolicySpec(observation_size=3, action_size=2, hidden=(8,), std_head="constant")
-    base = GaussianNetwork(spec)
+    base = PolicyNetwork(spec)
     moved = OutputSubspace(base, 6, 0).network(np.array([0, 0, 0, 0, 0.5, -0.5]))
     assert (moved.log_std - base.log_std).tolist() == [0.5, -0.5]
 

@@ -84,7 +84,7 @@ def build() -> Iterator:
 @pytest.fixture
 def rollout(small_base):
     """A cohort's sampling by itself, without Ray."""
-    from sport_ray.policies.frozen import FrozenGaussian
+    from sport_ray.policies.frozen import FrozenPolicy
     from sport_ray.projected_ppo.acting import Actors
     from sport_ray.projected_ppo.cohort.environment import cohort_environment
     from sport_ray.projected_ppo.cohort.networks import actors_of
@@ -95,7 +95,7 @@ def rollout(small_base):
         spec = config.cohort[0].start.spec
         copies = config.num_envs_per_env_runner
         environment = make_environment(config.contexts(), copies)
-        base = FrozenGaussian(small_base)
+        base = FrozenPolicy(small_base)
         actors = Actors(spec, actors_of(config.cohort))
         return Rollout(config.cohort, base, actors, environment, copies, 0)
 

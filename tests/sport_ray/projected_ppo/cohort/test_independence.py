@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sport_ray.policies.frozen import FrozenGaussian
+from sport_ray.policies.frozen import FrozenPolicy
 from sport_ray.projected_ppo.acting import Actors
 from sport_ray.projected_ppo.cohort import ProjectedPPOCohortConfig
 from sport_ray.projected_ppo.cohort.environment import cohort_environment
@@ -27,7 +27,7 @@ class Trained:
         copies = config.num_envs_per_env_runner
         rollout = Rollout(
             cells,
-            FrozenGaussian(config.base),
+            FrozenPolicy(config.base),
             Actors(spec, self.learning.actors),
             cohort_environment(config.contexts(), copies),
             copies,
@@ -70,10 +70,10 @@ def test_bits_do_not_hang_on_companions(cell, gradient, copies):
 
 @pytest.mark.parametrize("activation", ["tanh", "silu"])
 def test_other_activations_too(cell, point_robot_spec, activation):
-    from sport_ray.policies import GaussianNetwork
+    from sport_ray.policies import PolicyNetwork
 
     spec = point_robot_spec.model_copy(update={"activation": activation, "hidden": (33, 17)})
-    base = GaussianNetwork(spec)
+    base = PolicyNetwork(spec)
     own = cell(7, "ratio", 1, base=base, minibatch_size=13)
     alone = Trained([own], 2).bits(0)
     for others in (1, 2, 4):

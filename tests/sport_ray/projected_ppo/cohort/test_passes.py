@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sport_ray.families.gaussian.head import GaussianHead
-from sport_ray.policies.network import ACTIVATIONS, GaussianNetwork, mlp
+from sport_ray.policies.network import ACTIVATIONS, PolicyNetwork, mlp
 from sport_ray.projected_ppo.acting import Actors, OneActor
 from sport_ray.projected_ppo.cohort.adam import Adam
 from sport_ray.projected_ppo.cohort.cell import Cell
@@ -52,7 +52,7 @@ def test_gradients_are_those_of_autograd(activation, count):
 def test_a_stack_gives_back_what_was_put(small_base):
     spec = small_base.spec
     stack = Stack(2, spec.layer_sizes, spec.head.parameters)
-    other = GaussianNetwork(spec)
+    other = PolicyNetwork(spec)
     stack.put(1, small_base.body)
     stack.take(1, other.body)
     for mine, its in zip(other.parameters(), small_base.parameters(), strict=True):
@@ -143,7 +143,7 @@ def test_adam_is_torchs_with_clipped_norms(clip):
 def test_acting_is_the_network(point_robot_spec, kind, activation):
     """In float32, and the same bits alone, among copies and among networks."""
     spec = point_robot_spec.model_copy(update={"std_head": kind, "activation": activation})
-    networks = [GaussianNetwork(spec) for _ in range(3)]
+    networks = [PolicyNetwork(spec) for _ in range(3)]
     stack = Stack(3, spec.layer_sizes, spec.head.parameters)
     for index, network in enumerate(networks):
         stack.put(index, network.body, network.of_the_head())
@@ -160,7 +160,7 @@ def test_acting_is_the_network(point_robot_spec, kind, activation):
 
 
 def test_an_actor_sees_that_its_network_changed(small_base):
-    network = GaussianNetwork(small_base.spec)
+    network = PolicyNetwork(small_base.spec)
     actor, rows = OneActor(network), torch.randn(2, 44)
     before = actor(rows).parameters.clone()
     network.load_state_dict(small_base.state_dict())

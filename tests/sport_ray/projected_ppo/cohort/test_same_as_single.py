@@ -168,7 +168,7 @@ def test_whole_batches_and_no_minibatches(build, cell):
 @pytest.mark.parametrize("head", ["clamped", "constant"])
 @pytest.mark.parametrize("activation", ["tanh", "silu", "elu", "leaky_relu", "sigmoid"])
 def test_every_architecture(build, cell, point_robot_spec, head, activation):
-    from sport_ray.policies import GaussianNetwork
+    from sport_ray.policies import PolicyNetwork
     from sport_ray.policies.observations import Normalization
 
     spec = point_robot_spec.model_copy(
@@ -178,7 +178,7 @@ def test_every_architecture(build, cell, point_robot_spec, head, activation):
             "normalization": Normalization(mean=(0.1,) * 40, scale=(2.0,) * 40, clip=3.0),
         }
     )
-    config = cell(6, "pathwise", base=GaussianNetwork(spec))
+    config = cell(6, "pathwise", base=PolicyNetwork(spec))
     cohort, single = build([config]), build(config)
     assert_same_steps(cohort.env_runner.sample().fragments[0], build(config).env_runner.sample()[0])
     cohort = build([config])

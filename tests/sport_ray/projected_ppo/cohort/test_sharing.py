@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sport_ray.errors import UserError
-from sport_ray.policies import GaussianNetwork
+from sport_ray.policies import PolicyNetwork
 from sport_ray.projected_ppo import IndexPPOConfig
 from sport_ray.projected_ppo.cohort import ProjectedPPOCohortConfig, cohort_key, why_alone
 
@@ -56,7 +56,7 @@ def test_cells_must_share_the_rest(cell, option):
 
 
 def test_another_base_is_another_cohort(cell, small_base):
-    other = GaussianNetwork(small_base.spec)
+    other = PolicyNetwork(small_base.spec)
     assert cohort_key(cell(base=other, task=small_base)) != cohort_key(cell())
     assert cohort_key(cell(task=other)) == cohort_key(cell())
 

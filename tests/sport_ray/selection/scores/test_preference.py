@@ -10,7 +10,7 @@ import torch
 
 from sport_ray.constraints import RatioConstraint, constraint_from_json
 from sport_ray.errors import UserError
-from sport_ray.policies import FrozenGaussian
+from sport_ray.policies import FrozenPolicy
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.observations import Normalization
 from sport_ray.samplers import PolicySampler
@@ -128,7 +128,7 @@ def test_weights_that_are_no_numbers_are_refused(bad):
 
 
 def test_it_is_used_around_a_base_of_its_sizes_only(small_base):
-    sampler = PolicySampler(FrozenGaussian(small_base))
+    sampler = PolicySampler(FrozenPolicy(small_base))
     with pytest.raises(UserError, match=r"trained for 3 observations and 2 actions") as caught:
         SelectionBehaviour(sampler, Selector(4, Preference(network())), RatioConstraint(1.2))
     assert "\n" not in str(caught.value)
@@ -138,7 +138,7 @@ def test_under_a_budget_it_sees_what_the_step_may_have(small_base):
     """Bound by a behaviour: mapping and limits reach the network."""
     made = network(observation_size=44, limit_scale=1.0)
     constraint = constraint_from_json({"name": "pathwise_all", "log_budget": 1.0})
-    sampler = PolicySampler(FrozenGaussian(small_base))
+    sampler = PolicySampler(FrozenPolicy(small_base))
     behaviour = SelectionBehaviour(sampler, Selector(8, Preference(made)), constraint)
     seen = np.random.default_rng(1).normal(size=(6, 44))
     draws = behaviour.draw(seen, [np.random.default_rng(i) for i in range(6)])

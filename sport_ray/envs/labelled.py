@@ -97,9 +97,7 @@ class Labelled(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def _label(self, observation: Any, info: dict[str, Any]) -> dict[str, Any]:
         given = {"obs": observation, "info": info, "env": self._given}
-        values = {
-            name: proposition(name, self._called(name, given)) for name in self.signals
-        }
+        values = {name: proposition(name, self._called(name, given)) for name in self.signals}
         values |= {name: _told(name, key, info) for name, key in self.from_info.items()}
         return {**info, "signals": {**info.get("signals", {}), **values}}
 

@@ -134,7 +134,7 @@ def test_every_stage_begins_with_it(asked, stage, tmp_path, monkeypatch):
     if stage == "tune":
         sections["tuning"] = {"alpha": 1.1, "horizon": 20, "parameters": {"lr": [1e-3, 1e-4]}}
     study = Study.from_dict(sections)
-    with pytest.raises(UserError, match="'obstcle'; .*did you mean 'obstacle'"):
+    with pytest.raises(UserError, match=r"'obstcle'; .*did you mean 'obstacle'"):
         getattr(study, stage)()
     assert calls() == ["made", "reset"]
     assert not Path("results").exists()
@@ -145,9 +145,9 @@ def test_every_stage_begins_with_it(asked, stage, tmp_path, monkeypatch):
     [
         (
             "(!hazrd) U goal",
-            "needs the signal 'hazrd'; .* provides goal, hazard: did you mean 'haz",
+            "signal 'hazrd'; .* provides goal, hazard: did you mean 'hazard'",
         ),
-        ("G !water", "needs the signal 'water'; .* provides goal, hazard: write one of them"),
+        ("G !water", "signal 'water'; .* provides goal, hazard: write one of them"),
     ],
 )
 def test_of_what_is_known_it_is_told_when_the_study_is_read(asked, prop, told):
@@ -155,6 +155,6 @@ def test_of_what_is_known_it_is_told_when_the_study_is_read(asked, prop, told):
     with pytest.raises(UserError, match=f"^study: .*{told}"):
         parse_study(robot, "study")
     importlib.import_module("t_prop")
-    with pytest.raises(UserError, match="^study: .*provides goal, obstacle"):
+    with pytest.raises(UserError, match=r"^study: .*provides goal, obstacle"):
         parse_study(asked("Declares", prop), "study")
     assert calls() == []

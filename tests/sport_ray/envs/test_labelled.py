@@ -242,7 +242,7 @@ def test_a_function_sees_the_observation_as_the_environment_made_it():
     signals = {"out": lambda seen: abs(seen["place"][0]) - 1.0}
     env = Labelled(Drift(as_dict=True), signals)
     seen, info = env.reset(seed=1)
-    assert info["signals"]["out"] == abs(float(seen["place"][0])) - 1.0
+    assert info["signals"]["out"] == abs(seen["place"][0]) - 1.0
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_numbers_that_are_flags_are_refused_still(drift, monkeypatch):
 
     tally = Tally()
     run_scenarios(drift("flag"), small(), 0, 40, tally=tally)
-    with pytest.raises(UserError, match="signal 'out' .* only ever was 0 or 1, as flags are"):
+    with pytest.raises(UserError, match=r"signal 'out' .* only ever was 0 or 1, as flags are"):
         tally.require_complete(40)
 
 
@@ -297,9 +297,7 @@ def test_what_goes_wrong_is_one_line_with_the_signal_s_name(drift, monkeypatch, 
 
 def test_a_key_that_reset_does_not_give_yet_is_told_with_those_that_it_does():
     env = Labelled(Drift(told="late"), from_info={"out": "cost"})
-    with pytest.raises(
-        UserError, match=r"info\['cost'\], .* info holds 'fuel', 'seconds': .*reset"
-    ):
+    with pytest.raises(UserError, match=r"info\['cost'\], .* holds 'fuel', 'seconds': .*reset"):
         env.reset(seed=1)
 
 
@@ -310,5 +308,5 @@ def test_a_cost_below_0_is_none(cost):
             seen, info = super()._seen()
             return seen, {**info, "cost": cost}
 
-    with pytest.raises(UserError, match="info\\['cost'\\], which is .*: a cost is 0 or more"):
+    with pytest.raises(UserError, match=r"info\['cost'\], which is .*: a cost is 0 or more"):
         Labelled(Costs(), from_info={"out": "cost"}).reset(seed=1)

@@ -13,8 +13,8 @@ from sport_ray.properties.propositions import require_given
     [
         (["obstcle"], ["obstacle", "goal"], "'obstcle'; it provides goal, obstacle: did you mean"),
         (["Goal"], ["goal"], "did you mean 'goal'?"),
-        (["obstcle", "gaol"], ["obstacle", "goal"], "signals 'obstcle', 'gaol'; .*'obstacle', 'goal'"),
-        (["water"], ["goal"], "'water'; it provides goal: write one of them, or give the environment"),
+        (["obstcle", "gaol"], ["obstacle", "goal"], "signals 'obstcle', 'gaol'; .*'obstacle', 'go"),
+        (["water"], ["goal"], "'water'; it provides goal: write one of them, or give the env"),
         (["water"], [], "'water'; it provides none: give the environment that signal"),
     ],
 )  # fmt: skip

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from sport_ray.compiled import njit
 from sport_ray.families.family import Array
 from sport_ray.families.gaussian.head import GaussianHead, StdHead
+from sport_ray.families.head import Singles
 
 KINDS = get_args(StdHead)
 _U = 2.0**-53
-Singles = NDArray[np.float32]
 
 
 class CompiledHead:
@@ -27,7 +27,7 @@ class CompiledHead:
     """
 
     def __init__(self, head: GaussianHead) -> None:
-        self._head = KINDS.index(head.kind), head.low, head.high, head.size
+        self._head = KINDS.index(head.kind), head.low, head.high, head.action_size
 
     def numbers(self, output: Singles, own: Singles) -> Singles:
         """Mean, then std (n, 2 D) of outputs (n, K); in float64, rounded."""

@@ -21,8 +21,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sport_ray.errors import UserError
-
 Array = NDArray[np.float64]
 Numbers = Tensor | NDArray[np.floating[Any]]
 FAMILIES: dict[str, type[Distribution]] = {}
@@ -92,6 +90,11 @@ class Distribution(ABC):
         return cls(*(parameters[..., start : start + size] for start in starts))
 
     @classmethod
+    def from_numbers(cls, numbers: Numbers) -> Self:
+        """The members that a policy's numbers (..., P) stand for: by default the parameters."""
+        return cls.from_parameters(numbers)
+
+    @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> Self:
         """The inverse of :meth:`fields`, from arrays or lists; float64.
 
@@ -117,6 +120,11 @@ class Distribution(ABC):
     def parameters(self) -> Tensor:
         """All numbers, (..., P), part after part."""
         return torch.cat(self.parts, dim=-1)
+
+    @property
+    def numbers(self) -> Tensor:
+        """What :meth:`from_numbers` makes the same batch of, (..., P)."""
+        return self.parameters
 
     def arrays(self) -> tuple[Array, ...]:
         """The parts in float64."""
@@ -282,14 +290,3 @@ def as_array(part: Numbers, dtype: type[np.floating[Any]]) -> NDArray[Any]:
     if isinstance(part, Tensor):
         part = part.detach().cpu().numpy()
     return part.astype(dtype, copy=False)
-
-
-def family_named(name: Any) -> type[Distribution]:
-    """The family of a name, the inverse of ``Distribution.name``.
-
-    Raises:
-        UserError: an unknown one.
-    """
-    if not isinstance(name, str) or name not in FAMILIES:
-        raise UserError(f"unknown family {name!r}; known: {', '.join(sorted(FAMILIES))}")
-    return FAMILIES[name]

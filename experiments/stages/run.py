@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,7 +104,8 @@ def run_study(context: Context) -> SweepSummary:
     """Every stage that is missing, up to the sweep, with one Ray for all."""
     require_search(context.study.tuning)
     require_tracking(context)
-    with ray_session(context.address, for_cells=True):
+    require_no_tuning_alone(context)
+    with ray_for_cells(context):
         with no_collection():
             from sport_ray.experiments.stages.steps import (
                 do_sweep,
@@ -116,6 +118,21 @@ def run_study(context: Context) -> SweepSummary:
         certificate = ensure_certificate(context, base)
         context = tuned(context, certificate, run=True)
         return _reported(context, do_sweep(context, base, certificate))
+
+
+def ray_for_cells(context: Context) -> AbstractContextManager[None]:
+    """Ray for every stage of a study, with workers that prepare for cells; nothing without Ray."""
+    return nullcontext() if context.alone else ray_session(context.address, for_cells=True)
+
+
+def require_no_tuning_alone(context: Context) -> None:
+    """Refuse to tune without Ray: trials are Tune's.
+
+    Raises:
+        UserError: a study with a section tuning, and --no-ray.
+    """
+    if context.alone and context.study.tuning is not None:
+        raise UserError("the study's section tuning runs trials on Ray: leave out --no-ray")
 
 
 def write_pages(context: Context) -> Path:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
 from ray import tune
 
 from sport_ray.certificates import Certificate
+from sport_ray.experiments.cluster.signals import terminating
 from sport_ray.experiments.results.alarm import alarm_in
+from sport_ray.experiments.results.disk import is_disk_full, no_room, require_space
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.cohort import Report, run_work
@@ -18,7 +20,7 @@ from sport_ray.experiments.sweep.packing import pack, told
 from sport_ray.experiments.sweep.plan import Plan
 from sport_ray.experiments.sweep.record_writer import write_failure
 from sport_ray.experiments.sweep.room import Room
-from sport_ray.experiments.sweep.trials import StudyTrial, TrialEvent, run_trials
+from sport_ray.experiments.sweep.trials import StudyTrial, TrialEvent, as_in_a_trial, run_trials
 from sport_ray.experiments.sweep.work import Work
 from sport_ray.samplers import read_base
 
@@ -39,12 +41,14 @@ class SweepEvent(NamedTuple):
     """What happened to jobs of a trial: "trained" says how far its training is, 0 to 1.
 
     work: what the trial does. jobs: those of it that have not been told as ended before.
+    scenarios: that have run in the trial's evaluations.
     """
 
     kind: Literal["started", "trained", "retried", "ended", "died"]
     work: Work
     jobs: tuple[Job, ...]
     trained: float = 0.0
+    scenarios: int = 0
 
     @property
     def cells(self) -> list[Cell]:
@@ -66,17 +70,19 @@ class CellTrial(StudyTrial):
     def take(self, config: dict[str, Any]) -> None:
         """Take what is to be done."""
         work = Work.model_validate(config["work"])
-        self._jobs = len(work.jobs)
+        self._jobs, self._ended, self._evaluating = len(work.jobs), 0, False
         self._reports = run_work(self.folder, work)
 
     def work(self) -> dict[str, Any]:
-        """Go on for a while, or until a job has ended."""
+        """Go on for a while, until a job has ended, or its first scenario has."""
         assert self._reports is not None
         end = time.monotonic() + REPORT_SECONDS
         for report in self._reports:
             if report.ended == self._jobs:
                 return {**report._asdict(), "done": True}
-            if report.ended or time.monotonic() > end:
+            begun = report.scenarios > 0 and not self._evaluating
+            if report.ended > self._ended or begun or time.monotonic() > end:
+                self._ended, self._evaluating = report.ended, report.scenarios > 0
                 return report._asdict()
         raise RuntimeError("the trial ended before its jobs had")
 
@@ -92,11 +98,13 @@ def run_sweep(
     plan: Plan,
     *listeners: Listener,
     tell: Callable[[str], None] | None = None,
+    alone: bool = False,
 ) -> SweepSummary:
-    """Run what is missing of the study's grid; needs Ray.
+    """Run what is missing of the study's grid; needs Ray, unless ``alone``.
 
     What is on disk already is kept and not repeated. A cell whose worker died for good is
-    recorded as failed, never dropped. tell: takes one line on what is trained in cohorts.
+    recorded as failed, never dropped. tell: takes one line on what is trained in cohorts. alone:
+    in this process, one trial after the other, with the same numbers.
 
     Raises:
         UserError: a cell that asks for more than any node has, or that no cohort can train.
@@ -109,7 +117,8 @@ def run_sweep(
     plan.write(folder)
     if missing:
         base = read_base(folder.base)
-        works = pack(folder.study, missing, base, Room.of(folder.study))
+        room = Room.here(folder.study) if alone else Room.of(folder.study)
+        works = pack(folder.study, missing, base, room)
         if tell is not None:
             tell(told(works))
         ended: dict[str, int] = {}
@@ -122,9 +131,39 @@ def run_sweep(
                 for listener in listeners:
                     listener(event)
 
-        space = {"work": tune.grid_search([work.model_dump(mode="json") for work in works])}
-        run_trials(folder, CellTrial, space, hear, name="tune", max_failures=2)
+        configs = [work.model_dump(mode="json") for work in works]
+        if alone:
+            run_here(folder, configs, hear)
+        else:
+            space = {"work": tune.grid_search(configs)}
+            run_trials(folder, CellTrial, space, hear, name="tune", max_failures=2)
     return summarise(folder, plan)
+
+
+def run_here(
+    folder: StudyFolder, configs: Sequence[dict[str, Any]], hear: Callable[[TrialEvent], None]
+) -> None:
+    """The trials one after the other in this process, told as Tune's are.
+
+    Raises:
+        DiskFull: no room in the result folder.
+        KeyboardInterrupt, Terminated: Ctrl-C and SIGTERM.
+    """
+    with as_in_a_trial(), terminating():
+        for number, config in enumerate(configs):
+            about = f"here-{number}", {"work": config}
+            hear(TrialEvent("started", *about, {}))
+            told: dict[str, Any] = {}
+            try:
+                for report in run_work(folder, Work.model_validate(config)):
+                    told = report._asdict()
+                    hear(TrialEvent("reported", *about, told))
+            except Exception as error:
+                require_space(*folder.places)
+                if is_disk_full(error):
+                    raise no_room(folder.root) from None
+                raise
+            hear(TrialEvent("ended", *about, told))
 
 
 def events_of(trial: TrialEvent, ended: dict[str, int]) -> list[SweepEvent]:
@@ -140,7 +179,8 @@ def events_of(trial: TrialEvent, ended: dict[str, int]) -> list[SweepEvent]:
         now = max(int(trial.result.get("ended", 0)), before)
         ended[trial.trial_id] = now
         trained = float(trial.result.get("trained", 0.0))
-        events = [SweepEvent("trained", work, rest, trained)] if rest else []
+        scenarios = int(trial.result.get("scenarios", 0))
+        events = [SweepEvent("trained", work, rest, trained, scenarios)] if rest else []
         return events + ([SweepEvent("ended", work, rest[: now - before])] if now > before else [])
     if trial.kind in ("ended", "died"):
         ended[trial.trial_id] = len(work.jobs)

@@ -18,7 +18,7 @@ from sport_ray.rollouts.pace import Pace
 from sport_ray.rollouts.streaming import stream_here
 from tests.slow_simulator import NAMED
 
-COUNT = 60
+COUNT = 30
 
 
 def same(found: Outcomes, wanted: Outcomes) -> None:
@@ -40,7 +40,17 @@ class Given(Pace):
         return min(self.sizes[(self.at - 1) % len(self.sizes)], left)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_WHOLE: dict[str, Outcomes] = {}
+
+
+def whole_table(plan: ScenarioPlan, behaviour: BaseBehaviour) -> Outcomes:
+    """All scenarios in one piece, run once for all examples."""
+    if not _WHOLE:
+        _WHOLE["table"] = run(plan, behaviour, 0, COUNT)
+    return _WHOLE["table"]
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     sizes=st.lists(st.integers(1, COUNT), min_size=1, max_size=8),
     chunk=st.one_of(st.none(), st.integers(1, COUNT)),
@@ -49,7 +59,7 @@ class Given(Pace):
 def test_the_table_does_not_depend_on_portions_chunks_or_copies(
     walk_plan, walk_behaviour, sizes, chunk, limit
 ):
-    whole = run(walk_plan, walk_behaviour, 0, COUNT)
+    whole = whole_table(walk_plan, walk_behaviour)
     plan = walk_plan.model_copy(update={"copies_per_process": limit})
     told: list[int] = []
     parts = list(

@@ -89,6 +89,7 @@ def tune_study(context: Context) -> Tuning:
 
 def sweep_study(context: Context) -> SweepSummary:
     """Train and evaluate the cells that are missing; needs a certificate, and says how it went."""
+    require_able_alone(context)
     require_tracking(context)
     from sport_ray.experiments.stages.certify import load_matching
     from sport_ray.experiments.stages.steps import do_sweep, ensure_base
@@ -104,7 +105,7 @@ def run_study(context: Context) -> SweepSummary:
     """Every stage that is missing, up to the sweep, with one Ray for all."""
     require_search(context.study.tuning)
     require_tracking(context)
-    require_no_tuning_alone(context)
+    require_able_alone(context)
     with ray_for_cells(context):
         with no_collection():
             from sport_ray.experiments.stages.steps import (
@@ -125,14 +126,21 @@ def ray_for_cells(context: Context) -> AbstractContextManager[None]:
     return nullcontext() if context.alone else ray_session(context.address, for_cells=True)
 
 
-def require_no_tuning_alone(context: Context) -> None:
-    """Refuse to tune without Ray: trials are Tune's.
+def require_able_alone(context: Context) -> None:
+    """Refuse without Ray what is Ray's: Tune's trials, and processes that collect experience.
 
     Raises:
-        UserError: a study with a section tuning, and --no-ray.
+        UserError: naming the section or key, and --no-ray.
     """
-    if context.alone and context.study.tuning is not None:
+    if not context.alone:
+        return
+    if context.study.tuning is not None:
         raise UserError("the study's section tuning runs trials on Ray: leave out --no-ray")
+    if runners := context.study.resources.env_runners_per_cell:
+        raise UserError(
+            f"resources.env_runners_per_cell = {runners} needs Ray: leave out --no-ray, or set it "
+            "to 0"
+        )
 
 
 def write_pages(context: Context) -> Path:

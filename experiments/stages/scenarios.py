@@ -87,7 +87,8 @@ def _portions(
 
 def _worth_workers(pace: Pace, left: int, workers: int, ray: RayWhenNeeded) -> bool:
     """Whether so many workers, once they are there, are done before this process alone."""
-    assert pace.rate is not None
+    if pace.rate is None or not pace.is_known:
+        return False
     start = IMPORT_SECONDS if ray.is_up else START_SECONDS
     here = left / pace.rate
     return here > start + here / workers

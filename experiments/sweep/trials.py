@@ -32,6 +32,7 @@ from sport_ray.policies.threads import one_thread
 from sport_ray.tracking.results.folder import ResultFolder
 
 DISK_FULL = "disk_full"
+_AUTO_INIT = "RAY_ENABLE_AUTO_CONNECT"
 
 Kind = Literal["started", "reported", "retried", "ended", "died"]
 
@@ -66,10 +67,18 @@ def _go_where_ray_was_started() -> None:
 
 @contextmanager
 def as_in_a_trial() -> Iterator[None]:
-    """One thread, and no compiler: what a trial's process has, so that numbers are the same."""
+    """One thread, and no compiler: what a trial's process has, so that numbers are the same.
+
+    Ray is not started by whoever calls it: it would be as large as the machine.
+    """
     without_compiler()
-    with one_thread():
-        yield
+    before = os.environ.get(_AUTO_INIT)
+    os.environ[_AUTO_INIT] = "0"
+    try:
+        with one_thread():
+            yield
+    finally:
+        os.environ.pop(_AUTO_INIT) if before is None else os.environ.update({_AUTO_INIT: before})
 
 
 class StudyTrial(tune.Trainable):

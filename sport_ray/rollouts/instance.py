@@ -64,4 +64,4 @@ def pace_of(plan: ScenarioPlan, workers: int) -> Pace:
     slots = usual_slots(plan.env_id, plan.horizon)
     # A step of all slots at once costs little more than one of few.
     first = slots if steps_together(plan.env_id) else 1
-    return Pace(workers, FILLINGS * slots, first)
+    return Pace(workers, FILLINGS * slots, first, least=first)

@@ -21,18 +21,28 @@ class Pace:
     less towards the end, so that no worker waits long for the last one.
 
     workers: that take portions side by side. most: scenarios in a portion, for memory's sake.
-    first: scenarios in a portion before anything is measured.
+    first: scenarios in a portion before anything is known. least: fewer cost no less.
     """
 
-    def __init__(self, workers: int, most: int, first: int = 1) -> None:
-        self.workers, self.most, self.first = workers, most, min(first, most)
+    def __init__(self, workers: int, most: int, first: int = 1, least: int = 1) -> None:
+        self.workers, self.most = workers, most
+        self.first, self.least = min(first, most), min(least, most)
         self._largest = 0
+        self._number = 0
         self._measured: deque[tuple[int, float]] = deque(maxlen=REMEMBERED)
 
     def add(self, count: int, seconds: float) -> None:
         """Take note of a portion that took so long on its worker, the environment being there."""
+        if self._number == 1:
+            self._measured.clear()  # the very first has what imports and compilers took
+        self._number += 1
         self._largest = max(self._largest, count)
         self._measured.append((count, seconds))
+
+    @property
+    def is_known(self) -> bool:
+        """Whether more than the very first portion was measured."""
+        return self._number > 1
 
     @property
     def rate(self) -> float | None:
@@ -45,8 +55,9 @@ class Pace:
     def size(self, left: int) -> int:
         """Scenarios of the next portion, where so many (≥ 1) are left."""
         rate = self.rate
-        if rate is None:
+        if rate is None or not self.is_known:
             return min(self.first, left)
         share = -(-left // (2 * self.workers))  # every worker has two more, at the least
         wanted = max(rate * LEAST_SECONDS, min(rate * SECONDS, share))
-        return max(1, min(int(wanted), GROWTH * self._largest, self.most, left))
+        wanted = min(max(int(wanted), self.least), GROWTH * self._largest, self.most, left)
+        return max(1, int(wanted))

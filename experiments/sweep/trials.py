@@ -32,7 +32,6 @@ from sport_ray.policies.threads import one_thread
 from sport_ray.tracking.results.folder import ResultFolder
 
 DISK_FULL = "disk_full"
-_AUTO_INIT = "RAY_ENABLE_AUTO_CONNECT"
 
 Kind = Literal["started", "reported", "retried", "ended", "died"]
 
@@ -71,14 +70,16 @@ def as_in_a_trial() -> Iterator[None]:
 
     Ray is not started by whoever calls it: it would be as large as the machine.
     """
+    from ray._private import auto_init_hook
+
     without_compiler()
-    before = os.environ.get(_AUTO_INIT)
-    os.environ[_AUTO_INIT] = "0"
+    before = auto_init_hook.enable_auto_connect
+    auto_init_hook.enable_auto_connect = False
     try:
         with one_thread():
             yield
     finally:
-        os.environ.pop(_AUTO_INIT) if before is None else os.environ.update({_AUTO_INIT: before})
+        auto_init_hook.enable_auto_connect = before
 
 
 class StudyTrial(tune.Trainable):

@@ -56,11 +56,8 @@ def test_without_ray_the_numbers_are_those_of_workers(small_study, write_study, 
     assert len(mine) >= 2
     assert {record["status"] for record in mine.values()} == {"finished"}
     assert mine == theirs
-    certificates = [
-        json.loads((tmp_path / name / "certificate.json").read_text())
-        for name in ("alone", "workers")
-    ]
-    assert certificates[0] == certificates[1]
+    texts = [(tmp_path / one / "certificate.json").read_text() for one in ("alone", "workers")]
+    assert texts[0] == texts[1]
 
 
 @pytest.mark.parametrize(

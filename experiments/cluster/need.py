@@ -10,6 +10,11 @@ from types import TracebackType
 from sport_ray.errors import UserError
 from sport_ray.experiments.cluster.session import ray_session, started_here
 
+START_SECONDS = 10.0
+"""What it takes until workers of a Ray that is yet to be started are at work, about."""
+IMPORT_SECONDS = 4.0
+"""The same where Ray is there."""
+
 
 class RayWhenNeeded:
     """A context manager like ``ray_session``, of which nothing happens before ``need``.
@@ -56,6 +61,14 @@ class RayWhenNeeded:
         if hasattr(os, "sched_getaffinity"):
             return len(os.sched_getaffinity(0))
         return os.cpu_count() or 1
+
+    def worth_workers(self, seconds: float, workers: int) -> bool:
+        """Whether so many workers, once they are there, are done before this process alone.
+
+        seconds: that this process needs.
+        """
+        start = IMPORT_SECONDS if self.is_up else START_SECONDS
+        return seconds > start + seconds / workers
 
     def need(self) -> None:
         """Have Ray from here on, until the block ends.

@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.results.ledger import Ledger
 from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.driver import SweepEvent
+from sport_ray.experiments.sweep.evaluation import scenarios_per_cell
 from sport_ray.experiments.sweep.plan import Plan
 
 TRAINED = 0.5
@@ -124,11 +124,6 @@ def counting(console: Console, what: str, total: int, done: int = 0) -> Iterator
         yield Counter(progress, what, total, done)
 
 
-def study_scenarios(study: Study) -> int:
-    """Scenarios that the evaluation of a projected cell runs."""
-    return study.evaluation.num_scenarios + study.evaluation.off_policy
-
-
 class SweepProgress:
     """Counts cells as jobs start and end; a listener of the sweep.
 
@@ -152,7 +147,7 @@ class SweepProgress:
         self._at_work: dict[str, tuple[int, float]] = {}  # cells of a trial, how far
         self._scenarios: dict[str, int] = {}  # by trial
         self._first_scenario: float | None = None
-        self._per_cell = max(study_scenarios(folder.study), 1)
+        self._per_cell = max(scenarios_per_cell(folder.study), 1)
         self.progress = _progress(
             console,
             "[cyan]{task.fields[running]} running",

@@ -122,8 +122,22 @@ def run_study(context: Context) -> SweepSummary:
 
 
 def ray_for_cells(context: Context) -> AbstractContextManager[None]:
-    """Ray for every stage of a study, with workers that prepare for cells; nothing without Ray."""
-    return nullcontext() if context.alone else ray_session(context.address, for_cells=True)
+    """Ray for every stage of a study, with workers that prepare for cells.
+
+    Nothing without Ray, nor where nothing is trained: stages start it then where it is worth it.
+    """
+    if context.alone or (not context.address and _only_evaluates(context.study)):
+        return nullcontext()
+    return ray_session(context.address, for_cells=True)
+
+
+def _only_evaluates(study: Study) -> bool:
+    """Whether no task policy of the study is trained."""
+    if study.task_policies is None:  # both methods train, and to look at them takes seconds
+        return False
+    from sport_ray.experiments.task_policies import SOURCES
+
+    return not any(SOURCES[name].trains for name in study.sources)
 
 
 def require_able_alone(context: Context) -> None:

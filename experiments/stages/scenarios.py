@@ -20,10 +20,6 @@ from sport_ray.rollouts.streaming import Part, in_chunks, portions_here
 from sport_ray.rollouts.transitions import Transitions, collect_transitions
 from sport_ray.rollouts.workers import collect_transitions_on_ray, portions_on_ray
 
-START_SECONDS = 10.0
-"""What it takes until workers of a Ray that is yet to be started run scenarios, about."""
-IMPORT_SECONDS = 4.0
-"""The same where Ray is there."""
 TRIAL_SECONDS = 3.0
 """For a first portion here: one that takes longer is given up, and run by a worker."""
 
@@ -89,9 +85,7 @@ def _worth_workers(pace: Pace, left: int, workers: int, ray: RayWhenNeeded) -> b
     """Whether so many workers, once they are there, are done before this process alone."""
     if pace.rate is None or not pace.is_known:
         return False
-    start = IMPORT_SECONDS if ray.is_up else START_SECONDS
-    here = left / pace.rate
-    return here > start + here / workers
+    return ray.worth_workers(left / pace.rate, workers)
 
 
 class _TooLong(Exception):

@@ -12,7 +12,6 @@ from rich.markup import escape
 from sport_ray.canonical import digest
 from sport_ray.certificates import AnytimeSampling, Certificate
 from sport_ray.experiments.cluster.need import RayWhenNeeded
-from sport_ray.experiments.cluster.session import started_here
 from sport_ray.experiments.cluster.signals import TERMINATED
 from sport_ray.experiments.config.redact import public_study
 from sport_ray.experiments.config.study import Study
@@ -38,6 +37,7 @@ from sport_ray.experiments.stages.transitions import keep_transitions, missing_t
 from sport_ray.experiments.stages.world import other_versions, require_world
 from sport_ray.experiments.sweep.cell import Job
 from sport_ray.experiments.sweep.driver import SweepSummary, run_sweep
+from sport_ray.experiments.sweep.here import may_begin_here
 from sport_ray.experiments.sweep.plan import Plan
 from sport_ray.rollouts import OutcomeTotals
 from sport_ray.samplers import BaseFile
@@ -260,9 +260,10 @@ def do_sweep(context: Context, base: BaseFile, certificate: Certificate) -> Swee
             _set_aside(context, missing, ledger)  # before anything reads records
             plan.write(folder)
             with ray_when_needed(context) as ray:
-                if not context.alone:
+                here = context.alone or may_begin_here(folder.study, missing, ray)
+                if not here:
                     ray.need()
-                _require_world(context, base, plan)
+                _require_world(context, base, plan, ray)
                 opened = SweepLogger(folder.root, context.study.tracking.uri)
                 opened.start(put_off=True)
                 logger = opened
@@ -275,7 +276,13 @@ def do_sweep(context: Context, base: BaseFile, certificate: Certificate) -> Swee
                         context.console.print(line, soft_wrap=True, highlight=False)
 
                     summary = run_sweep(
-                        folder, plan, history, progress, tell=tell, alone=context.alone
+                        folder,
+                        plan,
+                        history,
+                        progress,
+                        tell=tell,
+                        alone=context.alone,
+                        need=ray if here and not context.alone else None,
                     )
     except (KeyboardInterrupt, SystemExit) as error:  # Ray, too, turns SIGTERM into SystemExit
         _finish_log(logger, "KILLED", STOP_SECONDS)
@@ -299,7 +306,7 @@ def do_sweep(context: Context, base: BaseFile, certificate: Certificate) -> Swee
     return summary
 
 
-def _require_world(context: Context, base: BaseFile, plan: Plan) -> None:
+def _require_world(context: Context, base: BaseFile, plan: Plan, ray: RayWhenNeeded) -> None:
     """Certified scenarios come out again here, at each T; says so.
 
     On other machines in a worker; on this one in this process, while the workers still import.
@@ -311,7 +318,6 @@ def _require_world(context: Context, base: BaseFile, plan: Plan) -> None:
     if changed := other_versions(certificate):
         context.console.print(escape(plain(changed)), soft_wrap=True)
     horizons = set(plan.horizons)
-    on_ray = not (context.alone or started_here())
     what = "repeat certified scenarios"
     with counting(context.console, what, 0) as advance:
         told = require_world(
@@ -320,7 +326,7 @@ def _require_world(context: Context, base: BaseFile, plan: Plan) -> None:
             table,
             base,
             horizons,
-            on_ray=on_ray,
+            on_ray=ray.elsewhere,
             progress=advance.whole,
         )
     context.console.print(told, soft_wrap=True, highlight=False)

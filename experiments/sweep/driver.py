@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
 from ray import tune
 
 from sport_ray.certificates import Certificate
-from sport_ray.experiments.cluster.signals import terminating
+from sport_ray.experiments.cluster.need import RayWhenNeeded
 from sport_ray.experiments.results.alarm import alarm_in
-from sport_ray.experiments.results.disk import is_disk_full, no_room, require_space
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.cohort import Report, run_work
+from sport_ray.experiments.sweep.here import run_here
 from sport_ray.experiments.sweep.packing import pack, told
 from sport_ray.experiments.sweep.plan import Plan
 from sport_ray.experiments.sweep.record_writer import write_failure
 from sport_ray.experiments.sweep.room import Room
-from sport_ray.experiments.sweep.trials import StudyTrial, TrialEvent, as_in_a_trial, run_trials
+from sport_ray.experiments.sweep.trials import StudyTrial, TrialEvent, run_trials
 from sport_ray.experiments.sweep.work import Work
 from sport_ray.samplers import read_base
 
@@ -99,12 +99,14 @@ def run_sweep(
     *listeners: Listener,
     tell: Callable[[str], None] | None = None,
     alone: bool = False,
+    need: RayWhenNeeded | None = None,
 ) -> SweepSummary:
     """Run what is missing of the study's grid; needs Ray, unless ``alone``.
 
     What is on disk already is kept and not repeated. A cell whose worker died for good is
     recorded as failed, never dropped. tell: takes one line on what is trained in cohorts. alone:
-    in this process, one trial after the other, with the same numbers.
+    in this process, one trial after the other, with the same numbers. need: begin so, and start
+    Ray with this where its workers are sooner done.
 
     Raises:
         UserError: a cell that asks for more than any node has, or that no cohort can train.
@@ -117,7 +119,8 @@ def run_sweep(
     plan.write(folder)
     if missing:
         base = read_base(folder.base)
-        room = Room.here(folder.study) if alone else Room.of(folder.study)
+        here = alone or need is not None
+        room = Room.here(folder.study) if here else Room.of(folder.study)
         works = pack(folder.study, missing, base, room)
         if tell is not None:
             tell(told(works))
@@ -131,39 +134,15 @@ def run_sweep(
                 for listener in listeners:
                     listener(event)
 
-        configs = [work.model_dump(mode="json") for work in works]
-        if alone:
-            run_here(folder, configs, hear)
-        else:
-            space = {"work": tune.grid_search(configs)}
+        configs = [{"work": work.model_dump(mode="json")} for work in works]
+        if here:
+            configs = run_here(folder, configs, hear, need)
+        if configs:
+            if need is not None:
+                need.need()
+            space = {"work": tune.grid_search([config["work"] for config in configs])}
             run_trials(folder, CellTrial, space, hear, name="tune", max_failures=2)
     return summarise(folder, plan)
-
-
-def run_here(
-    folder: StudyFolder, configs: Sequence[dict[str, Any]], hear: Callable[[TrialEvent], None]
-) -> None:
-    """The trials one after the other in this process, told as Tune's are.
-
-    Raises:
-        DiskFull: no room in the result folder.
-        KeyboardInterrupt, Terminated: Ctrl-C and SIGTERM.
-    """
-    with as_in_a_trial(), terminating():
-        for number, config in enumerate(configs):
-            about = f"here-{number}", {"work": config}
-            hear(TrialEvent("started", *about, {}))
-            told: dict[str, Any] = {}
-            try:
-                for report in run_work(folder, Work.model_validate(config)):
-                    told = report._asdict()
-                    hear(TrialEvent("reported", *about, told))
-            except Exception as error:
-                require_space(*folder.places)
-                if is_disk_full(error):
-                    raise no_room(folder.root) from None
-                raise
-            hear(TrialEvent("ended", *about, told))
 
 
 def events_of(trial: TrialEvent, ended: dict[str, int]) -> list[SweepEvent]:

@@ -77,6 +77,11 @@ class Samples:
         write_atomic(path, buffer.getvalue())
 
 
+def scenarios_per_cell(study: Study) -> int:
+    """Scenarios that the evaluation of a projected cell runs."""
+    return study.evaluation.num_scenarios + study.evaluation.off_policy
+
+
 def evaluation_plan(study: Study, horizon: int, seed: int) -> ScenarioPlan:
     """Scenarios of a cell: fresh (their own purpose), the same for every α of one (T, seed)."""
     task = study.task(horizon, seed)

@@ -12,6 +12,7 @@ from sport_ray.experiments.cluster.session import ray_session
 from sport_ray.experiments.config.tuning import require_search
 from sport_ray.experiments.results.alarm import print_alarm
 from sport_ray.experiments.stages.context import Context, require_tracking
+from sport_ray.experiments.task_policies import SOURCES
 from sport_ray.tracking.console import say
 from sport_ray.tracking.mlflow.client import report_command
 
@@ -126,18 +127,10 @@ def ray_for_cells(context: Context) -> AbstractContextManager[None]:
 
     Nothing without Ray, nor where nothing is trained: stages start it then where it is worth it.
     """
-    if context.alone or (not context.address and _only_evaluates(context.study)):
+    trains = any(SOURCES[name].trains for name in context.study.sources)
+    if context.alone or not (trains or context.address):
         return nullcontext()
     return ray_session(context.address, for_cells=True)
-
-
-def _only_evaluates(study: Study) -> bool:
-    """Whether no task policy of the study is trained."""
-    if study.task_policies is None:  # both methods train, and to look at them takes seconds
-        return False
-    from sport_ray.experiments.task_policies import SOURCES
-
-    return not any(SOURCES[name].trains for name in study.sources)
 
 
 def require_able_alone(context: Context) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import gymnasium
@@ -102,8 +104,9 @@ class SafetyEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]], EzPickl
         """``repeat`` stock steps with one action, fewer where the task ends."""
         control = self._centre + self._half * np.asarray(action, dtype=np.float64)
         told, paid, met = dict.fromkeys(self._kinds, 0.0), 0.0, False
-        for _ in range(self.repeat):
-            observation, reward, cost, ended, _, info = self._builder.step(control)
+        for left in reversed(range(self.repeat)):
+            with self._unseen(left > 0):
+                observation, reward, cost, ended, _, info = self._builder.step(control)
             self._require_stable()
             for kind, value in self._builder.cost.items():
                 told[kind] += float(value)  # a kind that the start did not have is an error
@@ -112,6 +115,7 @@ class SafetyEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]], EzPickl
             if self.caution:
                 paid -= self.caution * (1.0 if cost > 0 else nearness(self._task, self.margin))
             if ended:
+                observation = self._task.obs()
                 break
         return observation, paid, bool(ended), False, self._info(told, met)
 
@@ -156,6 +160,25 @@ class SafetyEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]], EzPickl
         if hasattr(self._task, "goal"):
             signals["goal"] = met
         return {**told, "cost": told["cost_sum"], "goal_met": met, "signals": signals}
+
+    @contextmanager
+    def _unseen(self, unseen: bool) -> Iterator[None]:
+        """Leave out the observation (half of a step's time) of steps that nobody sees.
+
+        What it does to the simulation stays: one more pass of the dynamics, which starts the
+        solver of the next step where it would have started.
+        """
+        if not unseen:
+            yield
+            return
+        import mujoco
+
+        task = self._task
+        task.obs = lambda: mujoco.mj_forward(task.model, task.data)
+        try:
+            yield
+        finally:
+            del task.obs  # the class's own again
 
     def _require_stable(self) -> None:
         """MuJoCo warns, and starts anew from the first state: then no number is worth anything."""

@@ -94,7 +94,7 @@ class SafetyEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]], EzPickl
         observation = self._start(seed)
         self._close_renderer()  # it shows one model, and every start makes another
         # All kinds have an entry now; later 'buttons' has none while its timer runs.
-        told = {kind: 0.0 for kind in self._builder.cost}
+        told = dict.fromkeys(self._builder.cost, 0.0)
         self._kinds = tuple(told)
         return observation, self._info(told, bool(self._task.goal_achieved))
 
@@ -184,7 +184,11 @@ class SafetyEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]], EzPickl
         """MuJoCo warns, and starts anew from the first state: then no number is worth anything."""
         from mujoco import mjtWarning
 
-        for kind in (mjtWarning.mjWARN_BADQPOS, mjtWarning.mjWARN_BADQVEL, mjtWarning.mjWARN_BADQACC):
+        for kind in (
+            mjtWarning.mjWARN_BADQPOS,
+            mjtWarning.mjWARN_BADQVEL,
+            mjtWarning.mjWARN_BADQACC,
+        ):
             if self._task.data.warning[int(kind)].number:
                 raise RuntimeError(f"the simulation has become unstable (MuJoCo: {kind.name})")
 
@@ -204,12 +208,12 @@ def _make_builder(task: str) -> Any:
             f"task {task!r} is not known here: expected Safety + one of {', '.join(AGENTS)} + one "
             f"of {', '.join(TASKS)} + -v0"
         )
-    state = np.random.get_state()  # noqa: NPY002 - the stock constructor draws from it
+    state = np.random.get_state()
     try:
         with np.errstate(over="ignore"):  # gymnasium compares infinite bounds of float64
             builder = builder_class()(task, config={"agent_name": agent})
     finally:
-        np.random.set_state(state)  # noqa: NPY002
+        np.random.set_state(state)
     builder.task.num_steps = float("inf")
     return builder
 

@@ -68,8 +68,8 @@ def _load() -> Any:
             builder = importlib.import_module(f"{PACKAGE}.builder").Builder
         except ModuleNotFoundError as error:
             raise UserError(
-                f"safety-gymnasium needs {error.name}, which is not installed: pip install "
-                "mujoco imageio xmltodict (docs/safety-gymnasium.md)"
+                f"safety-gymnasium needs {error.name}, which is not installed: install sport-ray "
+                "with its extra safety-gymnasium (docs/safety-gymnasium.md)"
             ) from error
         _read_joints(importlib.import_module(f"{PACKAGE}.bases.base_agent"))
         _without_sky(importlib.import_module(f"{PACKAGE}.world"))

@@ -120,14 +120,16 @@ class SafetyEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]], EzPickl
         return observation, paid, bool(ended), False, self._info(told, met)
 
     def render(self) -> NDArray[np.uint8] | None:
-        """What the camera ``fixednear`` sees, (480, 640, 3); None without a ``render_mode``."""
+        """What the camera ``fixedfar`` sees, (480, 640, 3); None without a ``render_mode``."""
         if self.render_mode is None:
             return None
         import mujoco
 
         if self._renderer is None:
             self._renderer = mujoco.Renderer(self._task.model, height=480, width=640)
-        self._renderer.update_scene(self._task.data, camera="fixednear")
+        shown = mujoco.MjvOption()
+        shown.geomgroup[:] = 1  # hazards and goals are of groups that are hidden otherwise
+        self._renderer.update_scene(self._task.data, camera="fixedfar", scene_option=shown)
         picture: NDArray[np.uint8] = self._renderer.render()
         return picture
 

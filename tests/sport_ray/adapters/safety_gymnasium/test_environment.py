@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
+from ctypes.util import find_library
 
 import gymnasium
 import numpy as np
@@ -211,7 +213,7 @@ def test_there_is_no_time_limit_of_its_own():
 def test_caution_takes_off_what_its_formula_says():
     plain, cautious = (
         SafetyEnv(GOAL, caution=caution, margin=margin)
-        for caution, margin in ((0.0, 0.0), (2.0, 0.5))
+        for caution, margin in ((0.0, 0.0), (2.0, 0.3))
     )
     for env in (plain, cautious):
         env.reset(seed=0)
@@ -219,7 +221,7 @@ def test_caution_takes_off_what_its_formula_says():
     for _, action in zip(range(200), into_hazard(plain), strict=False):
         _, reward, _, _, info = plain.step(action)
         _, less, _, _, _ = cautious.step(action)
-        near = 1.0 if info["cost"] else min(max(0.0, 1 - clearance(plain._task) / 0.5), 1.0)
+        near = 1.0 if info["cost"] else min(max(0.0, 1 - clearance(plain._task) / 0.3), 1.0)
         assert less == pytest.approx(reward - 2.0 * near, abs=1e-12)
         costs.append(near)
     assert min(costs) == 0.0
@@ -244,6 +246,28 @@ def test_an_environment_is_pickled_by_its_arguments():
     env = pickle.loads(pickle.dumps(SafetyEnv(GOAL, repeat=3)))
     assert env.repeat == 3
     np.testing.assert_array_equal(env.reset(seed=4)[0], SafetyEnv(GOAL).reset(seed=4)[0])
+
+
+@pytest.mark.skipif(find_library("EGL") is None, reason="no EGL to draw without a screen")
+def test_a_picture_shows_where_things_are_in_each_episode():
+    script = f"""if True:
+        import numpy as np
+        from sport_ray.adapters.safety_gymnasium import SafetyEnv
+        env = SafetyEnv("{GOAL}", render_mode="rgb_array")
+        env.reset(seed=0)
+        first = env.render()
+        assert first.shape == (480, 640, 3) and first.dtype == np.uint8
+        green = (first[..., 1] > 150) & (first[..., 0] < 100) & (first[..., 2] < 100)
+        assert green.any()  # the goal
+        env.reset(seed=1)
+        assert not np.array_equal(env.render(), first)
+        env.close()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True,
+        env={**os.environ, "MUJOCO_GL": "egl"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_fresh_process_knows_the_named_id_and_gives_the_same_episode():
@@ -275,7 +299,7 @@ def test_all_ids_are_registered_and_others_are_refused_by_name():
         ({"repeat": 2.5}, "repeat is 2.5"),
         ({"caution": -1.0}, "caution is -1.0"),
         ({"margin": float("nan")}, "margin is nan"),
-        ({"render_mode": "human"}, "render_mode is 'human'"),
+        ({"render_mode": "depth"}, "render_mode is 'depth'"),
     ],
 )
 def test_arguments_out_of_range_are_told_in_one_line(arguments, problem):

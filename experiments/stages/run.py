@@ -11,6 +11,7 @@ from sport_ray.experiments.cluster.session import ray_session
 from sport_ray.experiments.config.tuning import require_search
 from sport_ray.experiments.results.alarm import print_alarm
 from sport_ray.experiments.stages.context import Context, require_tracking
+from sport_ray.experiments.stages.propositions import require_propositions
 from sport_ray.tracking.console import say
 from sport_ray.tracking.mlflow.client import report_command
 
@@ -34,6 +35,7 @@ def train_base(context: Context, out: Path | None = None, seed: int | None = Non
     target = out or context.folder.base
     if (target / "policy.json").exists():
         raise UserError(f"{target} already holds a policy: choose another folder with --out")
+    require_propositions(context.study)
     if out is None:
         context.folder.claim(context.source)
     study = context.source or context.file.name
@@ -60,6 +62,7 @@ def certify_base(context: Context) -> Certificate:
         make_certificate,
     )
 
+    require_propositions(context.study)
     base = ensure_base(context)
     certificate = make_certificate(context, base)
     ensure_transitions(context, base, certificate)
@@ -80,6 +83,7 @@ def tune_study(context: Context) -> Tuning:
     if context.study.tuning is None:
         where = context.source or f"study {context.study.name!r}"
         raise UserError(f"{where} has no section tuning: add one (docs/studies.md)")
+    require_propositions(context.study)
     certificate = load_matching(context.folder, ensure_base(context))
     found = do_tuning(context, certificate)
     with_winner(context, found)
@@ -88,6 +92,7 @@ def tune_study(context: Context) -> Tuning:
 
 def sweep_study(context: Context) -> SweepSummary:
     """Train and evaluate the cells that are missing; needs a certificate, and says how it went."""
+    require_propositions(context.study)
     require_tracking(context)
     from sport_ray.experiments.stages.certify import load_matching
     from sport_ray.experiments.stages.steps import do_sweep, ensure_base
@@ -102,6 +107,7 @@ def sweep_study(context: Context) -> SweepSummary:
 def run_study(context: Context) -> SweepSummary:
     """Every stage that is missing, up to the sweep, with one Ray for all."""
     require_search(context.study.tuning)
+    require_propositions(context.study)
     require_tracking(context)
     with ray_session(context.address, for_cells=True):
         with no_collection():

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sport_ray.errors import UserError
 from sport_ray.properties import parse_property
+from sport_ray.properties.propositions import require_given
 from sport_ray.rollouts.behaviour import Behaviour, Step
 from sport_ray.rollouts.environment import (
     make_scenario_environment,
@@ -65,12 +66,7 @@ class ScenarioPlan(BaseModel):
             UserError: a signal that the property needs and the environment lacks.
         """
         given, needed = environment.signal_names, parse_property(self.property).signal_names
-        missing = [name for name in needed if name not in given]
-        if missing:
-            raise UserError(
-                f"property {self.property!r} needs the signal {missing[0]!r}; "
-                f"{self.env_id} provides {', '.join(given)}"
-            )
+        require_given(self.property, needed, given, self.env_id)
         return [given.index(name) for name in needed]
 
     def require_observations(self, given: int, expected: int) -> None:

@@ -21,11 +21,12 @@ from sport_ray.experiments.task_policies.source import (
     SelectionSource,
     TaskPolicySource,
     require_alike,
-    require_gaussian,
+    require_density,
 )
 from sport_ray.policies import PolicyNetwork
 from sport_ray.samplers import BaseFile, read_base
 from sport_ray.selection import (
+    Selector,
     save_task_policy,
     task_behaviour,
     task_policy_digest,
@@ -100,6 +101,8 @@ def record_cells(
     except Exception as error:
         return fail(folder, certificate, cells, error)
     measured: dict[str, Any] = dict(trained.metrics)
+    drawn = None if isinstance(trained.policy, Selector) else trained.policy.spec.family.name
+    family = None if drawn == "gaussian" else drawn
     training = Training(
         policy_digest=trained_digest,
         train_env_steps=trained.env_steps,
@@ -111,7 +114,9 @@ def record_cells(
             samples = folder.samples(cell.id)
             behaviour = task_behaviour(base, trained.policy, cell.constraint, run_module=True)
             evaluation = evaluate_cell(folder.study, cell, certificate, behaviour, samples)
-            record = finished_record(folder, certificate, cell, training, evaluation, measured)
+            record = finished_record(
+                folder, certificate, cell, training, evaluation, measured, family
+            )
         except Exception as error:
             counts["failed"] += fail(folder, certificate, [cell], error)["failed"]
             continue
@@ -125,7 +130,7 @@ def train(folder: StudyFolder, job: Job, base: BaseFile, certificate: Certificat
 
     Raises:
         UserError, ArithmeticError: see the source's ``train`` or ``select``; a policy whose sizes
-            or action mapping are not the base's, or a source that needs a Gaussian base.
+            or action mapping are not the base's, or a source that needs a base's density.
     """
     study, source, cell = folder.study, SOURCES[job.kind](), job.cells[0]
     settings = source.settings_in(study, cell.hyperparameters)
@@ -133,7 +138,7 @@ def train(folder: StudyFolder, job: Job, base: BaseFile, certificate: Certificat
     if isinstance(source, SelectionSource):
         return source.select(task, settings, base, certificate, folder.transitions)
     assert isinstance(source, TaskPolicySource)
-    network = require_gaussian(base, job.kind)
+    network = require_density(base, job.kind)
 
     def make() -> Trained:
         made = source.train(task, settings, network, certificate)

@@ -39,6 +39,7 @@ from sport_ray.experiments.sweep.cell import Job
 from sport_ray.experiments.sweep.driver import SweepSummary, run_sweep
 from sport_ray.experiments.sweep.here import may_begin_here
 from sport_ray.experiments.sweep.plan import Plan
+from sport_ray.experiments.task_policies.source import family_of
 from sport_ray.rollouts import OutcomeTotals
 from sport_ray.samplers import BaseFile
 from sport_ray.text import plain
@@ -234,7 +235,7 @@ def do_sweep(context: Context, base: BaseFile, certificate: Certificate) -> Swee
         Interrupted: Ctrl-C or SIGTERM; what is finished is kept.
     """
     folder = context.folder
-    plan = Plan.of(folder.study, certificate)
+    plan = Plan.of(folder.study, certificate, family_of(base))
     for one in plan.out_of_reach:
         context.console.print(
             f"eps_max = {one.eps_max:g} is out of reach at T = {one.horizon} (the base itself is "

@@ -20,7 +20,7 @@ from sport_ray.experiments.sweep.packing import configuration_of, env_steps_of
 from sport_ray.experiments.sweep.work import Work
 from sport_ray.experiments.task_policies._cohort import CohortRun
 from sport_ray.experiments.task_policies._training import Trained
-from sport_ray.experiments.task_policies.source import require_gaussian
+from sport_ray.experiments.task_policies.source import require_density
 from sport_ray.projected_ppo import ProjectedPPOConfig
 from sport_ray.samplers import BaseFile, read_base
 
@@ -67,7 +67,7 @@ def _run_cohort(folder: StudyFolder, jobs: tuple[Job, ...]) -> Iterator[Report]:
         try:
             require_planned(cells, folder, certificate)
             base = base or read_base(folder.base)
-            network = require_gaussian(base, job.kind)
+            network = require_density(base, job.kind)
             configs[job] = configuration_of(folder.study, job, network)
         except Exception as error:
             outcomes[job] = error
@@ -106,7 +106,7 @@ def _record(
         return
     assert base is not None  # something was trained
     try:
-        require_trained_alike(trained, job, require_gaussian(base, job.kind))
+        require_trained_alike(trained, job, require_density(base, job.kind))
     except Exception as error:
         fail(folder, certificate, cells, error)
         return

@@ -21,12 +21,13 @@ from sport_ray.experiments.task_policies.source import (
     SelectionSource,
     TaskPolicySource,
     require_alike,
-    require_gaussian,
+    require_density,
 )
 from sport_ray.policies import PolicyNetwork
 from sport_ray.rollouts.streaming import ended_with
 from sport_ray.samplers import BaseFile, read_base
 from sport_ray.selection import (
+    Selector,
     save_task_policy,
     task_behaviour,
     task_policy_digest,
@@ -108,6 +109,8 @@ def record_cells(
     except Exception as error:
         return fail(folder, certificate, cells, error)
     measured: dict[str, Any] = dict(trained.metrics)
+    drawn = None if isinstance(trained.policy, Selector) else trained.policy.spec.family.name
+    family = None if drawn == "gaussian" else drawn
     training = Training(
         policy_digest=trained_digest,
         train_env_steps=trained.env_steps,
@@ -121,7 +124,9 @@ def record_cells(
             evaluation = yield from evaluating_cell(
                 folder.study, cell, certificate, behaviour, samples
             )
-            record = finished_record(folder, certificate, cell, training, evaluation, measured)
+            record = finished_record(
+                folder, certificate, cell, training, evaluation, measured, family
+            )
         except Exception as error:
             counts["failed"] += fail(folder, certificate, [cell], error)["failed"]
             continue
@@ -135,7 +140,7 @@ def train(folder: StudyFolder, job: Job, base: BaseFile, certificate: Certificat
 
     Raises:
         UserError, ArithmeticError: see the source's ``train`` or ``select``; a policy whose sizes
-            or action mapping are not the base's, or a source that needs a Gaussian base.
+            or action mapping are not the base's, or a source that needs a base's density.
     """
     study, source, cell = folder.study, SOURCES[job.kind](), job.cells[0]
     settings = source.settings_in(study, cell.hyperparameters)
@@ -143,7 +148,7 @@ def train(folder: StudyFolder, job: Job, base: BaseFile, certificate: Certificat
     if isinstance(source, SelectionSource):
         return source.select(task, settings, base, certificate, folder.transitions)
     assert isinstance(source, TaskPolicySource)
-    network = require_gaussian(base, job.kind)
+    network = require_density(base, job.kind)
 
     def make() -> Trained:
         made = source.train(task, settings, network, certificate)

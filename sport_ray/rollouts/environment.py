@@ -172,8 +172,13 @@ def usual_slots(env_id: str, horizon: int) -> int:
     one; of a gymnasium environment each slot is a copy. Traces of ``horizon`` steps are kept for
     each.
     """
-    most = 1024 if env_id == POINT_REACH_AVOID or _in_tensors(env_id) else 256
+    most = 1024 if steps_together(env_id) else 256
     return max(min(most, _TRACES // horizon), min(most, 256))
+
+
+def steps_together(env_id: str) -> bool:
+    """Whether one call steps all slots, so that hundreds cost little more than one."""
+    return env_id == POINT_REACH_AVOID or _in_tensors(env_id)
 
 
 def _in_tensors(env_id: str) -> bool:

@@ -53,9 +53,9 @@ def test_what_the_page_says_of_the_studies():
     for study in (circle, goal):
         assert study.property == "G !cost"
         assert study.environment.kwargs == {"repeat": 10}
-        assert study.sweep.eps_max == (0.1,)
-    assert circle.sweep.horizons == (50,)
-    assert goal.sweep.horizons == (30,)
+        assert list(study.sweep.eps_max) == [0.1]
+    assert list(circle.sweep.horizons) == [50]
+    assert list(goal.sweep.horizons) == [30]
     assert "SafetyPointCircle1-v0" in circle.environment.id
     assert "SafetyPointGoal1-v0" in goal.environment.id
 

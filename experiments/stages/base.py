@@ -346,7 +346,9 @@ def save_base(path: Path, study: Study, made: MadeBase, command: str) -> str:
     settings = study.base_training or BaseTrainingSection()
     provenance: dict[str, Any] = {
         "command": command,
-        "environment": study.environment.model_dump(mode="json", exclude={"copies"}),
+        "environment": study.environment.model_dump(
+            mode="json", exclude={"copies", "copies_per_process"}
+        ),
         "training": settings.model_dump(mode="json", exclude_none=True),
         "env_steps": made.trained.env_steps,
         "statistics": made.statistics.to_json(),

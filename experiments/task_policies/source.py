@@ -109,7 +109,7 @@ class Source(ABC):
 
     depends_on_base: whether its policy is another one where base or certificate are. If not, a
     study over several bases makes it once, and ``train`` may use of the base its architecture, and
-    of the certificate nothing.
+    of the certificate nothing. trains: whether making it may take longer than evaluating it.
 
     under_constraint: whether a policy is trained under a cell's constraint, and is only ever used
     projected onto it; otherwise one policy serves as it is and under every constraint. sections: of
@@ -125,6 +125,7 @@ class Source(ABC):
     settings: ClassVar[type[Section]]
     promise: ClassVar[str]
     depends_on_base: ClassVar[bool] = True
+    trains: ClassVar[bool] = True
     under_constraint: ClassVar[bool] = False
     sections: ClassVar[tuple[str, ...]] = ()
     sweep_method: ClassVar[str | None] = None

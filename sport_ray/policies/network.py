@@ -127,15 +127,6 @@ class PolicySpec(BaseModel):
         return sum((fan_in + 1) * fan_out for fan_in, fan_out in layers) + own
 
     @model_validator(mode="after")
-    def _small_enough(self) -> PolicySpec:
-        if self.num_parameters > MOST_PARAMETERS:
-            raise ValueError(
-                f"a network of {self.num_parameters} weights is beyond {MOST_PARAMETERS}: use "
-                "fewer or narrower hidden layers"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _bounds(self) -> PolicySpec:
         low, high = self.action_low, self.action_high
         if low is None or high is None:
@@ -167,6 +158,15 @@ class PolicySpec(BaseModel):
             raise ValueError(f"squash 'index' has {count:.0f} outcomes, more than {WIDEST}")
         if self.std_head != "bounded":
             raise ValueError(f"squash 'index' has no std: remove std_head {self.std_head!r}")
+
+    @model_validator(mode="after")
+    def _small_enough(self) -> PolicySpec:
+        if self.num_parameters > MOST_PARAMETERS:
+            raise ValueError(
+                f"a network of {self.num_parameters} weights is beyond {MOST_PARAMETERS}: use "
+                "fewer or narrower hidden layers"
+            )
+        return self
 
     @model_validator(mode="after")
     def _normalized(self) -> PolicySpec:

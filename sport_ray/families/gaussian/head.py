@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from sport_ray.families.gaussian.distribution import Gaussian
 from sport_ray.families.head import Compiled, Head, Rows
 
 StdHead = Literal["bounded", "clamped", "constant"]
+KINDS = get_args(StdHead)
 _U = 2.0**-53
 
 
@@ -71,7 +72,8 @@ class GaussianHead(Head):
         """The head of many rows in one compiled pass."""
         from sport_ray.families.gaussian.compiled_head import CompiledHead
 
-        return CompiledHead(self)
+        kind = KINDS.index(self.kind)
+        return CompiledHead(kind, self.low, self.high, self.action_size)
 
     def of_rows(self, own: dict[str, Array]) -> Rows:
         """The head on arrays: (outputs (..., K), error of each) → numbers (..., P), sure (...).

@@ -30,6 +30,8 @@ from sport_ray.experiments.config.base import (
 )
 from sport_ray.experiments.config.limits import SMALLEST_LEVEL
 from sport_ray.experiments.config.mistakes import did_you_mean, require_different, shown
+from sport_ray.plugins import CONSTRAINTS as PLUGINS
+from sport_ray.plugins import announced, is_plugin
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 from sport_ray.tracking.analysis.published import published_names
 
@@ -129,9 +131,10 @@ def require_constraint(name: str, which: str) -> type[Constraint]:
         if kind.promises():
             return kind
     except UserError as error:
-        if ":" in name:
+        if is_plugin(name) or name in announced(PLUGINS):
             raise ValueError(f"{which} cannot be used: {error}") from None
     possible = sorted(known for known, one in CONSTRAINTS.items() if one.promises())
+    possible += announced(PLUGINS)
     raise ValueError(f"{which} is unknown; {did_you_mean(name, possible, 0.6)}")
 
 
@@ -153,7 +156,8 @@ class SweepSection(Section):
     constraints: Annotated[list[str], Listed] = Field(
         default_factory=lambda: [RatioConstraint.name], min_length=1
     )
-    """Kinds by name; `module:name` imports the module that defines one, in every process."""
+    """Kinds by name: of one that ships, `module:name`, or that of an entry point of a package of
+    yours; modules are imported in every process."""
     hyperparameters: dict[str, Any] = Field(default_factory=dict)
     """Axes by name of a training parameter: a list, or a distribution with `samples`."""
     hyperparameter_seed: Seed = 0
@@ -169,11 +173,11 @@ class SweepSection(Section):
         """The combinations of training parameters; one empty combination without any."""
         return points(self.hyperparameters, self.hyperparameter_seed)
 
-    @model_validator(mode="after")
-    def _known_constraints(self) -> SweepSection:
-        for name in self.constraints:
-            require_constraint(name, f"constraints holds {shown(name)}, which")
-        return self
+    @field_validator("constraints")
+    @classmethod
+    def _known_constraints(cls, names: list[str]) -> list[str]:
+        """Each under the name that records have, a plug-in's with its module."""
+        return [require_constraint(name, f"holds {shown(name)}, which").name for name in names]
 
     @model_validator(mode="after")
     def _one_axis(self) -> SweepSection:

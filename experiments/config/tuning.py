@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from sport_ray.constraints import RatioConstraint
+from sport_ray.constraints import RatioConstraint, constraint_class
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.axes import checked_axes
 from sport_ray.experiments.config.base import Horizon, Number, Positive, Probability, Section, Seed
@@ -60,9 +60,14 @@ class TuningSection(Section):
     def _axes(cls, axes: dict[str, Any]) -> dict[str, Any]:
         return checked_axes(axes, sampled=False)
 
+    @field_validator("constraint")
+    @classmethod
+    def _known_constraint(cls, name: str) -> str:
+        return require_constraint(name, f"constraint {name!r}").name
+
     @model_validator(mode="after")
     def _one_constraint(self) -> TuningSection:
-        kind = require_constraint(self.constraint, f"constraint {self.constraint!r}")
+        kind = constraint_class(self.constraint)
         if (self.alpha is None) == (self.eps_max is None):
             raise ValueError("give alpha or eps_max, and not both")
         if self.alpha is not None and not kind.takes_alpha():

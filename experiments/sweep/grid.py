@@ -12,8 +12,7 @@ from sport_ray.experiments.config.axes import restricted
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.constraints import constraints_for
-from sport_ray.experiments.task_policies import SOURCES
-from sport_ray.experiments.task_policies.source import SelectionSource, Source
+from sport_ray.experiments.task_policies.source import SelectionSource, Source, source_class
 from sport_ray.families import family_named
 
 
@@ -29,7 +28,7 @@ def plan_jobs(study: Study, certificate: Certificate) -> list[Job]:
             for trained in (True, False)
         }
         for name in study.sources:
-            source = SOURCES[name]
+            source = source_class(name)
             known = source().parameters(study)
             # Choices see what is left of a budget, whoever learned them.
             sees = source.under_constraint or issubclass(source, SelectionSource)
@@ -53,7 +52,7 @@ def _jobs_at(
 
     Or one in all, whose policy is used as it is, and projected onto every constraint.
     """
-    trained = SOURCES[source].under_constraint
+    trained = source_class(source).under_constraint
 
     def cell(constraint: Constraint, eps_max: float | None) -> Cell:
         about = {"source": source, "constraint": constraint, "eps_max": eps_max, **axes}
@@ -68,7 +67,7 @@ def _jobs_at(
 def fits(constraint: Constraint, source: type[Source]) -> bool:
     """Whether the constraint's theorem holds for what the source's policies draw from."""
     try:
-        constraint.require_family(family_named(source.family))
+        constraint.require_family(family_named(source.family, run_module=True))
     except UserError:
         return False
     return True
@@ -81,11 +80,12 @@ def _require_used(study: Study, constraints: list[tuple[Constraint, float | None
         UserError: why the first source's policies cannot be held to it.
     """
     for constraint, _ in constraints:
-        if not any(fits(constraint, SOURCES[name]) for name in study.sources):
-            constraint.require_family(family_named(SOURCES[study.sources[0]].family))
+        if not any(fits(constraint, source_class(name)) for name in study.sources):
+            family = source_class(study.sources[0]).family
+            constraint.require_family(family_named(family, run_module=True))
 
 
 def _shortness(job: Job) -> tuple[bool, bool]:
     """Nobody knows how long a source without PPO takes; a shared run has the most cells."""
-    source = SOURCES[job.kind]
+    source = source_class(job.kind)
     return bool(source.sections), source.under_constraint

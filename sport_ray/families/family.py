@@ -22,16 +22,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sport_ray.errors import UserError
+from sport_ray.plugins import FAMILIES as PLUGINS
+from sport_ray.plugins import is_plugin, plugin, qualified, refused
 
 Array = NDArray[np.float64]
 Numbers = Tensor | NDArray[np.floating[Any]]
 FAMILIES: dict[str, type[Distribution]] = {}
+_PACKAGE = __name__.rpartition(".")[0]
 
 
 class Distribution(ABC):
     """A batch (...) of distributions over actions (..., D), members of one family.
 
-    Defining a subclass with a ``name`` registers the family.
+    Defining a subclass with a ``name`` registers the family. Outside this package the name gets
+    its module in front, ``my_package.my_module:name``.
 
     Args:
         parts: what the members are given by, one for each of ``part_names``, all of one shape
@@ -45,6 +49,7 @@ class Distribution(ABC):
         super().__init_subclass__(**kwargs)
         if "name" not in vars(cls):
             return
+        cls.name = qualified(cls, _PACKAGE)
         known = FAMILIES.get(cls.name, cls)
         if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(f"name {cls.name!r} is taken by the family {known.__qualname__}")
@@ -284,12 +289,23 @@ def as_array(part: Numbers, dtype: type[np.floating[Any]]) -> NDArray[Any]:
     return part.astype(dtype, copy=False)
 
 
-def family_named(name: Any) -> type[Distribution]:
+def family_named(name: Any, *, run_module: bool = False) -> type[Distribution]:
     """The family of a name, the inverse of ``Distribution.name``.
 
+    run_module: take the user's word, as for ``constraint_class``: import the module of
+        ``module:name``, or what a package announces under the name (entry points
+        ``sport_ray.families``).
+
     Raises:
-        UserError: an unknown one.
+        UserError: an unknown one, or a module that cannot be imported, or may not.
     """
+    if isinstance(name, str) and name not in FAMILIES:
+        if run_module:
+            found = plugin(PLUGINS, name, Distribution, FAMILIES)  # type: ignore[type-abstract]
+            if found is not None:
+                return found
+        elif is_plugin(name):
+            raise refused(PLUGINS, name)
     if not isinstance(name, str) or name not in FAMILIES:
         raise UserError(f"unknown family {name!r}; known: {', '.join(sorted(FAMILIES))}")
     return FAMILIES[name]

@@ -123,6 +123,11 @@ class AcceptSection(Section):
         low, high = self.steps
         if low > high:
             raise ValueError(f"steps = [{low:g}, {high:g}]: the first must not exceed the second")
+        if low > self.horizon:
+            raise ValueError(
+                f"steps = [{low:g}, {high:g}] are more than horizon = {self.horizon}: no scenario "
+                "satisfied within it takes so many"
+            )
         least = scenario_bound(self.num_scenarios, 0, self.beta)
         if least > self.epsilon:
             raise ValueError(

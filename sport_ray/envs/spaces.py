@@ -23,6 +23,29 @@ def as_action(action: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
         return np.array(action, dtype=dtype, copy=True)
 
 
+def indices_of(space: spaces.Space[Any] | None) -> tuple[list[int], list[int]] | None:
+    """First values and sizes of a space of indices, (K,) each; None of any other space.
+
+    >>> indices_of(spaces.Discrete(3, start=-1))
+    ([-1], [3])
+    >>> indices_of(spaces.MultiDiscrete([3, 2]))
+    ([0, 0], [3, 2])
+    """
+    if isinstance(space, spaces.Discrete):
+        return [int(space.start)], [int(space.n)]
+    if isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1:
+        return space.start.tolist(), space.nvec.tolist()
+    if isinstance(space, spaces.MultiBinary) and isinstance(space.n, int | np.integer):
+        return [0] * int(space.n), [2] * int(space.n)
+    return None
+
+
+def action_size_of(space: spaces.Space[Any]) -> int:
+    """D: how many numbers an action is, of a space that :func:`require_vectors` lets pass."""
+    found = indices_of(space)
+    return len(found[0]) if found is not None else int(np.prod(space.shape or ()))
+
+
 def as_observation(given: Any, space: spaces.Box) -> NDArray[Any]:
     """What an environment returned, as a fresh array of the space's shape and dtype.
 
@@ -59,15 +82,17 @@ def as_observation(given: Any, space: spaces.Box) -> NDArray[Any]:
 def require_vectors(
     env_id: str, observation: spaces.Space[Any] | None, action: spaces.Space[Any] | None
 ) -> None:
-    """Refuse spaces other than boxes of one dimension, and actions other than real numbers.
+    """Refuse observations other than vectors, actions other than real numbers or indices.
 
-    Policies draw real numbers. In a box of integers training would hand them on as they are,
-    evaluation cut off, and neither is what the environment's author meant.
+    In a box of integers training would hand real numbers on as they are, evaluation cut off, and
+    neither is what the environment's author meant.
 
     Raises:
         UserError: naming the space.
     """
     for name, space in (("observation_space", observation), ("action_space", action)):
+        if name == "action_space" and indices_of(space) is not None:
+            return
         if not isinstance(space, spaces.Box) or len(space.shape) != 1:
             raise UserError(
                 f"environment {env_id!r} has {name} {space}: expected a Box of one dimension"

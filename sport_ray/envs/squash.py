@@ -17,6 +17,8 @@ from gymnasium.vector import VectorActionWrapper, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
+from sport_ray.envs.spaces import action_size_of, indices_of
+
 Mapping = Callable[[ArrayLike], NDArray[np.float64]]
 
 
@@ -48,6 +50,6 @@ class MappedVectorActions(VectorActionWrapper):
 
 
 def _real(space: spaces.Space[Any]) -> spaces.Box:
-    if not isinstance(space, spaces.Box):
-        raise ValueError(f"env: expected actions in a Box, got {space}")
-    return spaces.Box(-np.inf, np.inf, space.shape, dtype=np.float32)
+    if not isinstance(space, spaces.Box) and indices_of(space) is None:
+        raise ValueError(f"env: expected actions in a Box or indices, got {space}")
+    return spaces.Box(-np.inf, np.inf, (action_size_of(space),), dtype=np.float32)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 from gymnasium.vector import VectorEnv, VectorWrapper
 from numpy.typing import NDArray
 
@@ -51,6 +52,8 @@ class VectorStepping(VectorWrapper):
         """One step of every copy."""
         self._steps += 1
         given = as_action(actions, np.dtype(self.env.single_action_space.dtype))
+        if isinstance(self.env.single_action_space, spaces.Discrete):
+            given = given.reshape(self.num_envs)
         with self._telling_what_failed():
             observation, reward, terminated, truncated, info = self.env.step(given)
         return self._seen(observation), reward, terminated, truncated, info

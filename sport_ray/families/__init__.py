@@ -12,16 +12,19 @@ True
 
 from __future__ import annotations
 
-from sport_ray.families.categorical import Categorical
-from sport_ray.families.family import FAMILIES, Distribution, Shifts, TwoSided, family_named
+from sport_ray.families.categorical import Categorical, Categoricals, categorical_over
+from sport_ray.families.family import FAMILIES, Distribution, Shifts, TwoSided
 from sport_ray.families.gaussian import Gaussian
+from sport_ray.families.named import family_named
 
 __all__ = [
     "FAMILIES",
     "Categorical",
+    "Categoricals",
     "Distribution",
     "Gaussian",
     "Shifts",
     "TwoSided",
+    "categorical_over",
     "family_named",
 ]

@@ -21,9 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sport_ray.errors import UserError
-from sport_ray.plugins import FAMILIES as PLUGINS
-from sport_ray.plugins import is_plugin, plugin, qualified, refused
+from sport_ray.plugins import qualified
 
 Array = NDArray[np.float64]
 Numbers = Tensor | NDArray[np.floating[Any]]
@@ -97,6 +95,11 @@ class Distribution(ABC):
         return cls(*(parameters[..., start : start + size] for start in starts))
 
     @classmethod
+    def from_numbers(cls, numbers: Numbers) -> Self:
+        """The members that a policy's numbers (..., P) stand for: by default the parameters."""
+        return cls.from_parameters(numbers)
+
+    @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> Self:
         """The inverse of :meth:`fields`, from arrays or lists; float64.
 
@@ -122,6 +125,11 @@ class Distribution(ABC):
     def parameters(self) -> Tensor:
         """All numbers, (..., P), part after part."""
         return torch.cat(self.parts, dim=-1)
+
+    @property
+    def numbers(self) -> Tensor:
+        """What :meth:`from_numbers` makes the same batch of, (..., P)."""
+        return self.parameters
 
     def arrays(self) -> tuple[Array, ...]:
         """The parts in float64."""
@@ -287,25 +295,3 @@ def as_array(part: Numbers, dtype: type[np.floating[Any]]) -> NDArray[Any]:
     if isinstance(part, Tensor):
         part = part.detach().cpu().numpy()
     return part.astype(dtype, copy=False)
-
-
-def family_named(name: Any, *, run_module: bool = False) -> type[Distribution]:
-    """The family of a name, the inverse of ``Distribution.name``.
-
-    run_module: take the user's word, as for ``constraint_class``: import the module of
-        ``module:name``, or what a package announces under the name (entry points
-        ``sport_ray.families``).
-
-    Raises:
-        UserError: an unknown one, or a module that cannot be imported, or may not.
-    """
-    if isinstance(name, str) and name not in FAMILIES:
-        if run_module:
-            found = plugin(PLUGINS, name, Distribution, FAMILIES)  # type: ignore[type-abstract]
-            if found is not None:
-                return found
-        elif is_plugin(name):
-            raise refused(PLUGINS, name)
-    if not isinstance(name, str) or name not in FAMILIES:
-        raise UserError(f"unknown family {name!r}; known: {', '.join(sorted(FAMILIES))}")
-    return FAMILIES[name]

@@ -1,4 +1,4 @@
-"""Policies: diagonal Gaussians before a common action mapping, trainable or frozen, on disk."""
+"""Policies: a family's law before a common action mapping, trainable or frozen, on disk."""
 
 from __future__ import annotations
 

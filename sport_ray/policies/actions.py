@@ -15,7 +15,7 @@ sampling. That is why it belongs to the policy, is covered by its digest, and is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -23,12 +23,12 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
 
-from sport_ray.envs.spaces import as_action, require_unit_actions
+from sport_ray.envs.spaces import as_action, indices_of, require_unit_actions
 from sport_ray.errors import UserError
 
 __all__ = ["ActionMapping", "as_action"]
 
-Squash = Literal["tanh", "none", "clip", "unit_clip"]
+Squash = Literal["tanh", "none", "clip", "unit_clip", "index"]
 Bounds = tuple[float, ...]
 
 
@@ -42,6 +42,7 @@ class ActionMapping:
     - ``clip``: min(max(a, l), h)
     - ``unit_clip``: min(max(l + (h − l)·(a + 1)/2, l), h)
     - ``none``: a itself (the environment sees to what is out of range)
+    - ``index``: l + a, of an index a = 0, 1, … (a Discrete space's ``start`` is l)
 
     >>> ActionMapping("tanh", (-2.0,), (2.0,))([[0.0], [50.0]]).ravel().tolist()
     [0.0, 2.0]
@@ -77,16 +78,33 @@ class ActionMapping:
         low, high = np.asarray(self.action_low), np.asarray(self.action_high)
         if self.squash == "clip":
             return np.clip(drawn, low, high)
+        if self.squash == "index":
+            shifted: NDArray[np.float64] = drawn + low
+            return shifted
         unit = np.tanh(drawn) if self.squash == "tanh" else drawn
         found: NDArray[np.float64] = np.clip(low + 0.5 * (unit + 1.0) * (high - low), low, high)
         return found
 
+    @classmethod
+    def of_indices(cls, first: Sequence[int], sizes: Sequence[int]) -> ActionMapping:
+        """Indices below ``sizes``, counted from ``first``."""
+        pairs = zip(first, sizes, strict=True)
+        last = tuple(float(one + size - 1) for one, size in pairs)
+        return cls("index", tuple(map(float, first)), last)
+
     def require_fits(self, env_id: str, space: spaces.Space[Any]) -> None:
-        """Refuse an environment whose actions have other bounds than this gives.
+        """Refuse an environment whose actions are others than this gives.
 
         Raises:
-            UserError: other bounds, with both.
+            UserError: other actions, with both.
         """
+        if (found := indices_of(space)) is not None or self.squash == "index":
+            if found is None or ActionMapping.of_indices(*found) != self:
+                raise UserError(
+                    f"environment {env_id!r} takes actions in {space}, the policy's are "
+                    f"{self._text()}: give the environment that the policy was trained in"
+                )
+            return
         if self.action_low is None or self.action_high is None:
             if self.squash == "tanh":
                 require_unit_actions(env_id, space)
@@ -101,3 +119,11 @@ class ActionMapping:
                     f"policy's are made for {name} = {mine.tolist()}: give the environment that "
                     "the policy was trained in"
                 )
+
+    def _text(self) -> str:
+        if self.squash != "index":
+            return "real numbers"
+        assert self.action_low is not None
+        assert self.action_high is not None
+        pairs = zip(self.action_low, self.action_high, strict=True)
+        return "whole numbers from " + ", ".join(f"{low:g} to {high:g}" for low, high in pairs)

@@ -77,5 +77,5 @@ class BlockPolicy(Sealed):
         with np.errstate(all="ignore"):  # what is not finite is refused by who asked
             numbers, sure = self._head(values, np.zeros_like(values))
         for index in np.flatnonzero(~sure.all(axis=1)):
-            numbers[index] = self._network.of_outputs(outputs[index]).parameters.numpy()
+            numbers[index] = self._network.of_outputs(outputs[index]).numbers.numpy()
         return numbers.reshape(-1, numbers.shape[-1])

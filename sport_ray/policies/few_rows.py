@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 
 from sport_ray.compiled import njit
-from sport_ray.families.gaussian.compiled_head import CompiledHead
 from sport_ray.policies.heads import fixed
 from sport_ray.policies.network import PolicyNetwork
 from sport_ray.policies.sealed import Sealed
@@ -43,7 +42,7 @@ class FewRows(Sealed):
         self._biases = fixed(np.concatenate([layer.bias.numpy() for layer in layers]))
         norms = [np.linalg.norm(layer.weight.numpy(), axis=1) for layer in layers]
         self._norms = fixed(np.concatenate(norms) * (1.0 + 1e-6))
-        self._head = CompiledHead(spec.head)
+        self._head = spec.head.compiled()
         own = [value.numpy() for value in network.of_the_head().values()]
         self._own = fixed(own or np.empty((0, 0)))
         for array in (self._flat, self._sizes):

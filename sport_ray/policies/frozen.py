@@ -69,7 +69,7 @@ class FrozenPolicy(Sealed):
             UserError: an observation that is not finite (in float32) or has another size, or one
                 for which a number of the distribution is not finite.
         """
-        expected, family = self.spec.observation_size, self.spec.family
+        expected, head = self.spec.observation_size, self.spec.head
         if observation.ndim != 2:
             raise UserError(
                 f"observations have shape {observation.shape}, expected (n, {expected})"
@@ -86,23 +86,26 @@ class FrozenPolicy(Sealed):
                 "the environment must return observations that are finite in float32"
             )
         if 0 < count <= FEW:
-            few = np.empty((count, family.num_parameters(self.spec.action_size)))
+            few = np.empty((count, head.size))
             try:
                 for row, one in enumerate(rounded):
                     few[row] = self._row.parameters(one) if count > 1 else self._once(one)
             except ArithmeticError:
                 pass  # the block says at which observation, and what came out
             else:
-                return family.from_parameters(few)
+                return head.law(few)
         numbers = self._numbers(rounded)
-        found = family.from_parameters(numbers.astype(np.float64))
-        valid = found.valid()
-        if not bool(valid.all()):
-            row = int(valid.int().argmin())
+        finite = np.isfinite(numbers).all(axis=1)
+        if not finite.all():
+            row = int(finite.argmin())
             raise UserError(
-                f"the policy's distribution is not finite at observation {row} ({found[row]}): the "
-                "observation is too large or the weights are damaged"
+                f"the policy's distribution is not finite at observation {row} "
+                f"({numbers[row].tolist()}): the observation is too large or the weights are "
+                "damaged"
             )
+        found = head.law(numbers.astype(np.float64))
+        if not bool(found.valid().all()):
+            raise UserError(f"the policy's numbers describe no {self.spec.family.name}")
         return found
 
     def _numbers(self, rounded: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""The actor: an MLP that gives the mean and the std of a diagonal Gaussian over actions."""
+"""The actor: an MLP whose outputs a head turns into a distribution over actions."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from pydantic import (
 )
 from torch import nn
 
-from sport_ray.families import Distribution, Gaussian
+from sport_ray.families import Distribution, Gaussian, categorical_over
+from sport_ray.families.categorical import CategoricalHead
 from sport_ray.families.gaussian.head import GaussianHead, StdHead
+from sport_ray.families.head import Head
 from sport_ray.policies.actions import ActionMapping, Squash
 from sport_ray.policies.limits import MOST_LAYERS, MOST_PARAMETERS, WIDEST
 from sport_ray.policies.observations import Normalization, Normalizer
@@ -35,6 +37,8 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 Activation = Literal["relu", "tanh", "elu", "silu", "leaky_relu", "sigmoid"]
 Width = Annotated[int, Field(ge=1, le=WIDEST)]
 Bound = Annotated[float, Field(allow_inf_nan=False)]
+_LARGEST = 2.0**24
+"""Of an index: float32 still counts to it."""
 LogStd = Annotated[float, Field(ge=-30.0, le=30.0)]
 """Nats; the std and its square then stay normal float32 numbers."""
 
@@ -42,9 +46,12 @@ LogStd = Annotated[float, Field(ge=-30.0, le=30.0)]
 class PolicySpec(BaseModel):
     """The architecture of a policy: all that is needed, beside the weights, to rebuild it.
 
-    The action is ``g(a)`` with ``a ~ N(mean(s), diag(std(s)²))`` and g the
-    :class:`~sport_ray.policies.actions.ActionMapping`; the density ratio of two policies with the
-    same g is at most that of their Gaussians.
+    The action is ``g(a)`` with g the :class:`~sport_ray.policies.actions.ActionMapping`, and the
+    density ratio of two policies with the same g is at most that of what they draw a from:
+
+    - ``a ~ N(mean(s), diag(std(s)²))``;
+    - squash "index": independent indices a_i < action_high_i − action_low_i + 1, of log weights
+      that are the network's outputs, so that action_low is the first action of each.
 
     ``std_head``: how log std comes about, within [log_std_min, log_std_max] (nats):
     "bounded", see :class:`GaussianHead`; "clamped", a linear output clamped; "constant", a
@@ -76,14 +83,31 @@ class PolicySpec(BaseModel):
         return fields
 
     @property
-    def head(self) -> GaussianHead:
+    def outcomes(self) -> tuple[int, ...] | None:
+        """How many values each index has; None where actions are real numbers."""
+        if self.squash != "index":
+            return None
+        assert self.action_low is not None
+        assert self.action_high is not None
+        pairs = zip(self.action_low, self.action_high, strict=True)
+        return tuple(int(high) - int(low) + 1 for low, high in pairs)
+
+    @property
+    def head(self) -> Head:
         """What the last layer's outputs mean."""
+        if (sizes := self.outcomes) is not None:
+            return CategoricalHead(sizes)
         return GaussianHead(self.std_head, self.log_std_min, self.log_std_max, self.action_size)
 
     @property
     def family(self) -> type[Distribution]:
         """What the policy draws from."""
-        return Gaussian
+        return Gaussian if (sizes := self.outcomes) is None else categorical_over(sizes)
+
+    @property
+    def law_size(self) -> int:
+        """The size by which the family counts: of an action, or of an index's outcomes."""
+        return self.action_size if (sizes := self.outcomes) is None else sum(sizes)
 
     @property
     def action_mapping(self) -> ActionMapping:
@@ -103,21 +127,12 @@ class PolicySpec(BaseModel):
         return sum((fan_in + 1) * fan_out for fan_in, fan_out in layers) + own
 
     @model_validator(mode="after")
-    def _small_enough(self) -> PolicySpec:
-        if self.num_parameters > MOST_PARAMETERS:
-            raise ValueError(
-                f"a network of {self.num_parameters} weights is beyond {MOST_PARAMETERS}: use "
-                "fewer or narrower hidden layers"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _bounds(self) -> PolicySpec:
         low, high = self.action_low, self.action_high
         if low is None or high is None:
             if low is not None or high is not None:
                 raise ValueError("action_low and action_high belong together: give both or none")
-            if self.squash in ("clip", "unit_clip"):
+            if self.squash in ("clip", "unit_clip", "index"):
                 raise ValueError(f"squash {self.squash!r} needs action_low and action_high")
             return self
         if self.squash == "none":
@@ -127,8 +142,30 @@ class PolicySpec(BaseModel):
                 f"action_low and action_high have {len(low)} and {len(high)} entries, the policy "
                 f"{self.action_size} actions"
             )
-        if not all(a < b for a, b in zip(low, high, strict=True)):
+        if self.squash == "index":
+            self._require_indices(low, high)
+        elif not all(a < b for a, b in zip(low, high, strict=True)):
             raise ValueError(f"action_low {low} must be below action_high {high}")
+        return self
+
+    def _require_indices(self, low: tuple[float, ...], high: tuple[float, ...]) -> None:
+        whole = all(value.is_integer() and abs(value) < _LARGEST for value in (*low, *high))
+        if not (whole and all(a <= b for a, b in zip(low, high, strict=True))):
+            raise ValueError(
+                f"squash 'index' needs whole numbers, action_low {low} up to action_high {high}"
+            )
+        if (count := sum(b - a + 1 for a, b in zip(low, high, strict=True))) > WIDEST:
+            raise ValueError(f"squash 'index' has {count:.0f} outcomes, more than {WIDEST}")
+        if self.std_head != "bounded":
+            raise ValueError(f"squash 'index' has no std: remove std_head {self.std_head!r}")
+
+    @model_validator(mode="after")
+    def _small_enough(self) -> PolicySpec:
+        if self.num_parameters > MOST_PARAMETERS:
+            raise ValueError(
+                f"a network of {self.num_parameters} weights is beyond {MOST_PARAMETERS}: use "
+                "fewer or narrower hidden layers"
+            )
         return self
 
     @model_validator(mode="after")
@@ -170,9 +207,9 @@ def blank_network(spec: PolicySpec) -> PolicyNetwork:
 
 
 class PolicyNetwork(nn.Module):
-    """Observation → the Gaussian over actions (..., D) before the action mapping.
+    """Observation → the distribution over actions (..., D) before the action mapping.
 
-    A body of linear layers and the spec's head (:class:`GaussianHead`).
+    A body of linear layers and the spec's head.
     """
 
     def __init__(self, spec: PolicySpec) -> None:
@@ -188,12 +225,12 @@ class PolicyNetwork(nn.Module):
         """What the first layer sees of observations (..., O)."""
         return observation if self._normalizer is None else self._normalizer(observation)
 
-    def forward(self, observation: torch.Tensor) -> Gaussian:
-        """The Gaussians at observations (..., O), in the dtype of the weights."""
+    def forward(self, observation: torch.Tensor) -> Distribution:
+        """The distributions at observations (..., O), in the dtype of the weights."""
         return self.of_outputs(self.body(self.normalized(observation)))
 
-    def of_outputs(self, output: torch.Tensor) -> Gaussian:
-        """The Gaussians that outputs (..., K) of the last layer stand for."""
+    def of_outputs(self, output: torch.Tensor) -> Distribution:
+        """The distributions that outputs (..., K) of the last layer stand for."""
         return self._head.of_block(output, self.of_the_head())
 
     def of_the_head(self) -> dict[str, torch.Tensor]:

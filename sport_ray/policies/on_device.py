@@ -41,10 +41,9 @@ class DevicePolicy:
         """
         if self._blocks is None:
             found = self.policy.distribution(observation.numpy())
-            return type(found)(*found.parts)
+            return found.to(torch.device("cpu"))
         numbers = self._blocks.numbers(observation)
-        family = self.policy.spec.family
-        chosen = family.from_parameters(numbers)
+        chosen = self.policy.spec.head.law(numbers)
         if not bool((chosen.valid() & torch.isfinite(observation.float()).all(-1)).all()):
             self.policy.distribution(observation.cpu().numpy())  # says which, and why
             raise ArithmeticError(f"the policy's numbers are not finite on {self.device} alone")

@@ -99,5 +99,5 @@ class RowPolicy(Sealed):
         rows[0] = torch.from_numpy(x)
         with torch.no_grad(), one_thread():
             found = self._network(rows)
-        numbers: NDArray[np.float32] = found.parameters[0].numpy().astype(np.float32)
+        numbers: NDArray[np.float32] = found.numbers[0].numpy().astype(np.float32)
         return numbers

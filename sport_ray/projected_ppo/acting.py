@@ -19,7 +19,6 @@ from torch import Tensor
 
 from sport_ray.compiled import njit
 from sport_ray.families import Distribution
-from sport_ray.families.gaussian.compiled_head import CompiledHead
 from sport_ray.policies.network import Activation, PolicyNetwork, PolicySpec
 from sport_ray.policies.observations import Normalizer
 from sport_ray.projected_ppo.stack import Stack
@@ -40,7 +39,7 @@ class Actors:
         self._flat = stack.flat.numpy()
         self._sizes = np.array(spec.layer_sizes)
         self._places = np.array(stack.places)
-        self._head = CompiledHead(spec.head)
+        self._head, self._law = spec.head.compiled(), spec.head.law
         self._own = [
             slice(start, start + stack.own[name]) for name, start in stack.own_places.items()
         ]
@@ -50,7 +49,7 @@ class Actors:
     def distribution(
         self, cells: NDArray[np.intp], observation: NDArray[np.float32]
     ) -> Distribution:
-        """The Gaussians of networks (A,) at observations (A, n, O): rows (A·n, …), float32 arrays.
+        """The laws of networks (A,) at observations (A, n, O): rows (A·n, …), as arrays.
 
         Summed in float32, the head in float64 and rounded.
         """
@@ -64,7 +63,7 @@ class Actors:
             found,
         )  # fmt: skip
         own = self._flat[cells, self._own[0]] if self._own else _NOTHING
-        return self.spec.family.from_parameters(self._head.numbers(found, own))
+        return self._law(self._head.numbers(found, own))
 
 
 class OneActor:
@@ -78,7 +77,7 @@ class OneActor:
         self._cell = np.zeros(1, dtype=np.intp)
 
     def __call__(self, observation: Tensor) -> Distribution:
-        """The Gaussians at observations (n, O), float32 tensors."""
+        """The laws at observations (n, O), as tensors."""
         weights = [(one.data_ptr(), one._version) for one in self._network.parameters()]
         if weights != self._seen:
             network = self._network
@@ -86,7 +85,7 @@ class OneActor:
             self._seen = weights
         rows = np.ascontiguousarray(observation.float().numpy())[None]
         found = self._actors.distribution(self._cell, rows)
-        return type(found)(*found.parts)
+        return found.to(torch.device("cpu"))
 
 
 @njit(nogil=True, error_model="numpy")

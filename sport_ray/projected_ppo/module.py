@@ -44,7 +44,7 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
         """Build the networks. The base is no submodule: no optimiser and no state sees it."""
         self.spec = PolicySpec.model_validate(self.model_config["spec"])
         self.family = self.spec.family
-        self.action_size = self.spec.action_size
+        self.action_size = self.spec.law_size
         self.constraint: Constraint = constraint_from_json(
             self.model_config["constraint"], run_module=True
         )

@@ -127,7 +127,7 @@ class AroundPolicy:
 
     def draw(self, observation: Array, generators: Generators) -> Draws:
         """The noise of an action."""
-        return Draws(self.base.spec.family.draw_rows(generators, self.base.spec.action_size))
+        return Draws(self.base.spec.family.draw_rows(generators, self.base.spec.law_size))
 
 
 class AroundSampler:

@@ -30,6 +30,6 @@ class PolicySampler(BaseSampler):
         """Actions (n, count, D): one pass through the network, noise row by row."""
         family = self.policy.spec.family
         laws = self.policy.distribution(observations)
-        noise = family.draw_each(generators, count, self.action_size)
+        noise = family.draw_each(generators, count, self.policy.spec.law_size)
         found: Array = laws[:, None].sample(noise)
         return found

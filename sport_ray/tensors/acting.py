@@ -68,7 +68,7 @@ class Acting:
     def noise_size(self) -> int:
         """Normal numbers that an action is drawn with."""
         spec = self.behaviour.base.spec
-        return spec.family.noise_size(spec.action_size)
+        return spec.family.noise_size(spec.law_size)
 
     def laws(self, observation: Tensor, state: Array) -> Laws:
         """The distributions at observations (m, O) float64 and states (m, S).

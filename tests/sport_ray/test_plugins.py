@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from sport_ray.families import FAMILIES, family_named
 from sport_ray.plugins import CONSTRAINTS as PLUGINS
 from sport_ray.plugins import announced, code_of, entry_point, plugin, require_code
 
+COUNT = itertools.count()
 MODULE = """
 from dataclasses import dataclass
 from sport_ray.constraints import RatioConstraint
@@ -42,9 +45,9 @@ def site(folder: Path, distribution: str, *lines: str, group: str = PLUGINS.entr
 
 
 @pytest.fixture
-def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The name of a module of a user's own, one for each test, that nothing has imported."""
-    name = f"own_{request.node.name.partition('[')[0]}"
+    name = f"own_bounds_{next(COUNT)}"
     (tmp_path / f"{name}_helper.py").write_text("NUMBER = 1\n")
     (tmp_path / f"{name}.py").write_text(MODULE.format(helper=f"{name}_helper"))
     monkeypatch.syspath_prepend(tmp_path)

@@ -22,8 +22,9 @@ from torch import Tensor
 
 from sport_ray.families.categorical.kernels import UNITS
 from sport_ray.families.categorical.law import IndexDistribution
+from sport_ray.families.categorical.on_grid import OnGrid
 from sport_ray.families.categorical.projection import log_ratio_range, on_grid, project
-from sport_ray.families.family import Array, Numbers, TwoSided, as_array
+from sport_ray.families.family import Array, Numbers
 from sport_ray.streams import uniform_rows
 
 _NEAR = 1e-5
@@ -40,7 +41,7 @@ def _uniform_row(size: int) -> Array:
     return row
 
 
-class Categorical(TwoSided):
+class Categorical(OnGrid):
     """Index j with probability p_j: probabilities (..., n) on the grid; actions (..., 1).
 
     An ``action_size`` is the number of outcomes n; an action is one number, the index.
@@ -52,11 +53,6 @@ class Categorical(TwoSided):
     """
 
     name: ClassVar[str] = "categorical"
-    part_names: ClassVar[tuple[str, ...]] = ("probabilities",)
-
-    def __init__(self, *parts: Numbers, log_weights: Numbers | None = None) -> None:
-        super().__init__(*parts)
-        self._log_weights: Any = log_weights
 
     @classmethod
     def uniform(cls, count: int, size: int) -> Self:
@@ -75,36 +71,9 @@ class Categorical(TwoSided):
         return cls(np.tile(_uniform_row(size), (count, 1)))
 
     @classmethod
-    def of_log_weights(cls, log_weights: Numbers) -> Self:
-        """p_j in proportion to e^{log weight_j}, (..., n); −inf for weight 0, not all.
-
-        Raises:
-            ValueError: NaN, +inf, or no weight above 0.
-        """
-        if isinstance(log_weights, Tensor):
-            log_weights = log_weights.double()
-        else:
-            log_weights = np.asarray(log_weights, dtype=np.float64)
-        return cls(on_grid(log_weights), log_weights=log_weights)
-
-    @property
-    def probabilities(self) -> Tensor:
-        """Of every outcome, (..., n)."""
-        return self.parts[0]
-
-    @property
-    def log_weights(self) -> Numbers:
-        """What it was made of, any normalisation; log p where it was made of p."""
-        if self._log_weights is not None:
-            held: Numbers = self._log_weights
-            return held
-        p = self._held[0]
-        if isinstance(p, Tensor):
-            some = p > 0.0
-            return torch.where(some, torch.where(some, p, 1.0).log(), -torch.inf)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            logs: Array = np.log(p)
-        return logs
+    def weights_on_grid(cls, log_weights: Numbers) -> Any:
+        """Softmax on the grid, (..., n)."""
+        return on_grid(log_weights)
 
     @classmethod
     def num_parameters(cls, action_size: int) -> int:
@@ -127,28 +96,6 @@ class Categorical(TwoSided):
     ) -> Array:
         """The same from each generator, (n, steps, 1)."""
         return uniform_rows(generators, steps)[..., None]
-
-    # A batch keeps its log weights, and float64: no other dtype holds the grid.
-
-    def _with(self, change: Any) -> Self:
-        weights = None if self._log_weights is None else change(self._log_weights)
-        return type(self)(*map(change, self._held), log_weights=weights)
-
-    def __getitem__(self, rows: Any) -> Self:
-        return self._with(lambda part: part[rows])
-
-    def to(self, *like: Any) -> Self:
-        """Tensors where the given one is; the dtype stays, as the grid needs it."""
-        devices = [getattr(x, "device", x) for x in like if not isinstance(x, torch.dtype)]
-        return self._with(lambda part: torch.as_tensor(part).to(*devices))
-
-    def rounded(self, dtype: type[np.floating[Any]]) -> Self:
-        """In arrays of float64, whatever is asked for: the grid needs it."""
-        return self._with(lambda part: as_array(part, np.float64))
-
-    def copy(self) -> Self:
-        """The same in memory of its own."""
-        return self._with(lambda x: x.clone() if isinstance(x, Tensor) else x.copy())
 
     def valid(self) -> Tensor:
         """Whether p_j ≥ 0, on the grid, Σ_j p_j = 1 exactly, (...)."""

@@ -5,29 +5,28 @@
 from __future__ import annotations
 
 import math
-from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.compiled import njit
 from sport_ray.families.family import Array
-from sport_ray.families.gaussian.head import GaussianHead, StdHead
+from sport_ray.families.head import Singles
 
-KINDS = get_args(StdHead)
 _U = 2.0**-53
-Singles = NDArray[np.float32]
 
 
 class CompiledHead:
-    """A :class:`GaussianHead` for rows of arrays; each row's numbers hang on nothing else.
+    """A ``GaussianHead`` for rows of arrays; each row's numbers hang on nothing else.
+
+    kind: 0 bounded, 1 clamped, 2 constant.
 
     What a head has of its own comes with each call: (m, D) for rows that m have equal shares of,
     (0, 0) where it has nothing.
     """
 
-    def __init__(self, head: GaussianHead) -> None:
-        self._head = KINDS.index(head.kind), head.low, head.high, head.size
+    def __init__(self, kind: int, low: float, high: float, action_size: int) -> None:
+        self._head = kind, low, high, action_size
 
     def numbers(self, output: Singles, own: Singles) -> Singles:
         """Mean, then std (n, 2 D) of outputs (n, K); in float64, rounded."""

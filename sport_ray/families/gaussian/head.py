@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sport_ray.families.family import Array
+from sport_ray.families.family import Array, Numbers
 from sport_ray.families.gaussian.distribution import Gaussian
+from sport_ray.families.head import Compiled, Head, Rows
 
 StdHead = Literal["bounded", "clamped", "constant"]
-Rows = Callable[[Array, Array], tuple[NDArray[np.float32], NDArray[np.bool_]]]
+KINDS = get_args(StdHead)
 _U = 2.0**-53
 
 
 @dataclass(frozen=True)
-class GaussianHead:
+class GaussianHead(Head):
     """How mean and log std (nats) come about of a layer's outputs.
 
     With bounds lo, hi and an output x of the layer
@@ -35,17 +35,22 @@ class GaussianHead:
     kind: StdHead
     low: float
     high: float
-    size: int
+    action_size: int
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        """Means and stds of all entries of an action."""
+        return 2 * self.action_size
 
     @property
     def outputs(self) -> int:
         """Of the last layer."""
-        return self.size if self.kind == "constant" else 2 * self.size
+        return self.action_size if self.kind == "constant" else self.size
 
     @property
     def parameters(self) -> dict[str, int]:
         """Sizes of the head's own parameters by name."""
-        return {"log_std": self.size} if self.kind == "constant" else {}
+        return {"log_std": self.action_size} if self.kind == "constant" else {}
 
     def of_block(self, output: Tensor, own: dict[str, Tensor]) -> Gaussian:
         """The Gaussians of outputs (..., K), with the head's parameters."""
@@ -59,13 +64,24 @@ class GaussianHead:
             log_std = self.low + 0.5 * (self.high - self.low) * (torch.tanh(raw) + 1.0)
         return Gaussian(mean, torch.exp(log_std))
 
+    def law(self, numbers: Numbers) -> Gaussian:
+        """The Gaussians of means, then stds (..., 2 D)."""
+        return Gaussian.from_parameters(numbers)
+
+    def compiled(self) -> Compiled:
+        """The head of many rows in one compiled pass."""
+        from sport_ray.families.gaussian.compiled_head import CompiledHead
+
+        kind = KINDS.index(self.kind)
+        return CompiledHead(kind, self.low, self.high, self.action_size)
+
     def of_rows(self, own: dict[str, Array]) -> Rows:
         """The head on arrays: (outputs (..., K), error of each) → numbers (..., P), sure (...).
 
         Mean, then std, in float32; sure where no number rounds otherwise within the errors, so
         that they are those of :meth:`of_block`, to the bit.
         """
-        low, high, size = self.low, self.high, self.size
+        low, high, size = self.low, self.high, self.action_size
         half = 0.5 * (high - low)
         rounding = 16.0 * _U * (2.0 + abs(low) + abs(high))
         constant = np.clip(own["log_std"], low, high) if self.kind == "constant" else None

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.compiled import njit
-from sport_ray.families.gaussian.compiled_head import KINDS
-from sport_ray.families.gaussian.head import GaussianHead
+from sport_ray.families.gaussian.head import KINDS, GaussianHead
 
 Singles = NDArray[np.float32]
 

@@ -66,9 +66,9 @@ class Rollout:
         self._base_inputs = spec.observation_size - constraints[0].num_features
         self._projection = Projection(constraints, copies)
         generators = [noise_generator(cell.seed, runner) for cell in cells]
-        self._noise = NoiseAhead(generators, spec.family, copies, spec.action_size)
+        self._noise = NoiseAhead(generators, spec.family, copies, spec.law_size)
         self._shape = (len(cells), copies)
-        width = spec.family.noise_size(spec.action_size)
+        width = spec.family.noise_size(spec.law_size)
         self._drawn = np.empty((*self._shape, width))
         self._alive = np.ones(len(cells), dtype=np.bool_)
         self._errors: Errors = {}  # since the last sample

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from sport_ray.constraints import Unconstrained
 from sport_ray.families import Distribution
+from sport_ray.families.gaussian.head import GaussianHead
 from sport_ray.policies.network import PolicySpec
 from sport_ray.policies.observations import Normalizer
 from sport_ray.projected_ppo.checks import checked
@@ -168,6 +169,7 @@ class Learning:
         passes = self._of_size(len(batch.observation))[0]
         output = passes.forward(weights, batch.observation)
         out, head = self._actor_grad, self.spec.head
+        assert isinstance(head, GaussianHead)
         mine, grad_own = (next(iter(one.own.values()), None) for one in (weights, out))
         rows = PolicyRows(batch.actions, batch.logp, batch.advantages)
         if through is not None or self.device.type != "cpu":

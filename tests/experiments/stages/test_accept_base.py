@@ -126,6 +126,7 @@ def test_no_other_scenarios_pick_a_base(shipped):
     ("changes", "line"),
     [
         ({"steps": [16, 14]}, r"steps = \[16, 14\]: the first must not exceed the second"),
+        ({"steps": [14, 16], "horizon": 12}, "steps = .14, 16. are more than horizon = 12"),
         ({"num_scenarios": 100}, r"epsilon = 0.05 cannot be shown by num_scenarios = 100"),
     ],
 )

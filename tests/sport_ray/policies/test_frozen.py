@@ -170,7 +170,7 @@ def test_a_mean_beyond_float32_is_refused_rather_than_infinite():
         network.body[0].weight.fill_(1e30)
     with (
         np.errstate(all="raise"),
-        pytest.raises(UserError, match=r"distribution is not finite at observation 1 .*mean"),
+        pytest.raises(UserError, match=r"distribution is not finite at observation 1 .*inf"),
     ):
         FrozenPolicy(network).distribution(np.array([[1.0], [1e30]]))
 

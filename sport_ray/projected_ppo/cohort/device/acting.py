@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from sport_ray.constraints import Unconstrained
+from sport_ray.families import Gaussian
 from sport_ray.families.gaussian.device.formulas import usable
 from sport_ray.families.gaussian.device.projection import project_rows
 from sport_ray.families.gaussian.projection import project_kl
@@ -79,6 +80,7 @@ class Policies:
         whole = self.actors.whole
         output = outputs(whole, self.spec.activation, seen)
         task = self.spec.head.of_block(output, whole.own)
+        assert isinstance(task, Gaussian)
         mean, std = (one.flatten(0, 1).contiguous() for one in (task.mean, task.std))
         if self._base is None:
             return Laws(mean, std, mean, std, mean, std)

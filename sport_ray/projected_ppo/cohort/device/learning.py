@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from sport_ray.families.gaussian.head import GaussianHead
 from sport_ray.projected_ppo.cohort.cell import Cell
 from sport_ray.projected_ppo.cohort.device import health as faults
 from sport_ray.projected_ppo.cohort.device.acting import Policies
@@ -140,6 +141,7 @@ class DeviceLearning:
     ) -> tuple[Tensor, Tensor, Tensor]:
         weights, out = self.actors.whole, self._actor_grad.whole
         passes, head = self._passes[0], self._spec.head
+        assert isinstance(head, GaussianHead)
         output, own = passes.forward(weights, observation), weights.own.get("log_std")
         settings = (head, output, own, rows, self._clip, self._entropy)
         if base and self._policies.any_held:

@@ -44,7 +44,7 @@ def paper_gradients(
 
     clip, coeff: (K, 1) float64. In float64 from the float32 numbers.
     """
-    size, count = head.size, output.shape[1]
+    size, count = head.action_size, output.shape[1]
     mean = output[..., :size].double()
     raw = output[..., size : 2 * size].double() if own is None else own.double().expand_as(mean)
     if head.kind == "bounded":
@@ -85,7 +85,7 @@ def projected_gradients(
     """
     leaf = output.detach().requires_grad_()
     leaf_own = None if own is None else own.detach().requires_grad_()
-    count, size = output.shape[1], head.size
+    count, size = output.shape[1], head.action_size
     with torch.enable_grad():
         task = head.of_block(leaf, {} if leaf_own is None else {"log_std": leaf_own})
         flat = Gaussian(task.mean.reshape(-1, size), task.std.reshape(-1, size))

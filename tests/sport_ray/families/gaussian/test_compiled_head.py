@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sport_ray.families.gaussian.compiled_head import KINDS, CompiledHead
-from sport_ray.families.gaussian.head import GaussianHead
+from sport_ray.families.gaussian.head import KINDS, GaussianHead
 
 
 def case(kind, dtype):
@@ -23,14 +22,14 @@ def test_numbers_are_those_of_a_block(kind):
     head, output, own = case(kind, np.float32)
     parts = dict(zip(head.parameters, torch.from_numpy(own), strict=True))
     expected = head.of_block(torch.from_numpy(output), parts).parameters
-    got = torch.from_numpy(CompiledHead(head).numbers(output, own))
+    got = torch.from_numpy(head.compiled().numbers(output, own))
     torch.testing.assert_close(got, expected, rtol=2e-6, atol=1e-7)
 
 
 def test_each_network_has_its_own_share_of_rows():
     head, output, _ = case("constant", np.float32)
     own = np.array([[0.0, 0.1, 0.2], [1.0, -1.0, 0.5]], dtype=np.float32)
-    found = CompiledHead(head).numbers(output, own)
+    found = head.compiled().numbers(output, own)
     np.testing.assert_allclose(found[:100, 3:], np.exp(own[[0] * 100]), rtol=1e-6)
     np.testing.assert_allclose(found[100:, 3:], np.exp(own[[1] * 100]), rtol=1e-6)
 
@@ -43,7 +42,7 @@ def test_sure_rows_are_those_of_the_head_on_arrays(kind, size):
     error = np.full_like(output, size)
     parts = dict(zip(head.parameters, own, strict=True))
     expected, sure = head.of_rows(parts)(output, 2.0 * (1.0 + 1e-6) * error)
-    got, also = CompiledHead(head).sure_numbers(output, error, own)
+    got, also = head.compiled().sure_numbers(output, error, own)
     both = sure & also
     assert np.array_equal(got[both], expected[both])
     # tanh and exp may differ in their last bits, which decides on a row in a million.

@@ -35,25 +35,26 @@ class TuningSection(Section):
     constraint: Annotated[str, One] = RatioConstraint.name
     """The one kind of constraint that is tuned under."""
     alpha: Annotated[AboveOne | None, One] = None
-    """Its density ratio per step; or `eps_max`."""
+    """Its density ratio per step; or `eps_max`. [ratio]"""
     eps_max: Annotated[Probability | None, One] = None
-    """The risk that the constraint is derived from; or `alpha`."""
+    """The risk that the constraint is derived from; or `alpha`. [probability]"""
     horizon: Annotated[Horizon | None, One] = None
-    """T, in steps; may be left out where the sweep has one."""
+    """T, in steps; may be left out where the sweep has one. [steps]"""
     parameters: Annotated[dict[str, Any], Field(min_length=1)]
     """What is searched, by name of a training parameter: a list, or a distribution."""
     trials: Positive = 20
-    """Choices of parameters that are tried."""
+    """Choices of parameters that are tried. [trials]"""
     search: Literal["random", "optuna"] = "random"
     """How they are found."""
     scheduler: Literal["none", "asha", "median"] = "none"
     """What stops trials early that fall behind."""
     num_scenarios: Positive = 1_000
-    """Scenarios that a trial is judged on, the same for all, of a purpose of their own."""
+    """Scenarios that a trial is judged on, the same for all, of a purpose of their own.
+    [scenarios]"""
     reports: Positive = 5
-    """How often a trial is judged where a scheduler may stop it; the last one counts."""
+    """How often a trial is judged where a scheduler may stop it; the last one counts. [reports]"""
     seed: Seed = 0
-    """Of scenarios, draws and the trials' training, which has none of the sweep's seeds."""
+    """Of scenarios, draws and the trials' training, which has none of the sweep's seeds. [1]"""
 
     @field_validator("parameters")
     @classmethod

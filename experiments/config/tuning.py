@@ -90,6 +90,6 @@ def require_search(tuning: TuningSection | None) -> None:
     asked = tuning is not None and tuning.search == "optuna"
     if asked and importlib.util.find_spec("optuna") is None:
         raise UserError(
-            "tuning.search = 'optuna', which is not installed: pip install 'sport-ray[tuning]', "
-            "or set it to random"
+            "tuning.search = 'optuna', which is not installed: pip install \"optuna>=4\", or set "
+            "it to random"
         )

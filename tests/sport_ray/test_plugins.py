@@ -162,7 +162,7 @@ def test_the_code_of_an_installed_one_is_its_version(tmp_path: Path) -> None:
     folder = tmp_path / "site-packages"
     site(folder, "own-bounds", "short = own_bounds:Mine")
     (folder / "own_bounds.py").write_text(MODULE.format(helper="math"))
-    (folder / "own_bounds-1.0.dist-info" / "RECORD").write_text("own_bounds.py,,\n")
+    (folder / "own-bounds-1.0.dist-info" / "RECORD").write_text("own_bounds.py,,\n")
     done = subprocess.run(
         [sys.executable, "-c", CODE.format(site=str(folder))], capture_output=True, text=True,
         env=os.environ, timeout=300,

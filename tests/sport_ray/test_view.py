@@ -83,7 +83,7 @@ def test_a_certificate_says_the_same_in_both_forms(own) -> None:
 def test_of_a_chosen_horizon_there_is_one_line() -> None:
     from sport_ray.certificates.choice import Choice
 
-    about = {name: None for name in Choice.model_fields}
+    about = dict.fromkeys(Choice.model_fields)
     assert "horizon" in about
     given = certificate().model_copy(update={"choice": Choice.model_construct(horizon=12)})
     view = given.view()

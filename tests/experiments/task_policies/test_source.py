@@ -99,7 +99,7 @@ def test_every_shipped_source_is_complete_and_is_called_the_same_in_reports():
 def test_a_name_belongs_to_one_source_and_a_source_says_what_it_is(toy):
     with pytest.raises(ValueError, match="'toy' is taken by the source"):
         type("Other", (TaskPolicySource,), {"name": "toy", "__module__": toy.__module__})
-    with pytest.raises(ValueError, match="source '.*:bare' has no title"):
+    with pytest.raises(ValueError, match=r"source '.*:bare' has no title"):
         type("Bare", (TaskPolicySource,), {"name": "bare"})
     assert not [name for name in SOURCES if "bare" in name]
 

@@ -290,7 +290,7 @@ class Study:
 
         The same as the report says first. Before a cell has finished it says that.
         """
-        from sport_ray.tracking.analysis.answer_view import answer_view
+        from sport_ray.tracking.report.answer_view import answer_view
         from sport_ray.tracking.results.records import read_results
 
         self._require_one_base()

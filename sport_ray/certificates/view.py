@@ -67,7 +67,7 @@ def certificate_view(certificate: Certificate) -> View:
             ("scenarios", f"{certificate.num_scenarios:,}, root seed {certificate.root_seed}"),
             ("base policy", certificate.base_digest),
             ("certificate", certificate.digest),
-            ("made with", versions),
+            *([("made with", versions)] if versions else []),
         ),
         assumptions=RESTS_ON,
     )

@@ -38,7 +38,7 @@ class Stranger:
 
 def site(folder: Path, distribution: str, *lines: str, group: str = PLUGINS.entry_points) -> None:
     """What an installation leaves beside its modules: a name, a version and entry points."""
-    info = folder / f"{distribution}-1.0.dist-info"
+    info = folder / f"{distribution.replace('-', '_')}-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines]) + "\n")
@@ -162,7 +162,7 @@ def test_the_code_of_an_installed_one_is_its_version(tmp_path: Path) -> None:
     folder = tmp_path / "site-packages"
     site(folder, "own-bounds", "short = own_bounds:Mine")
     (folder / "own_bounds.py").write_text(MODULE.format(helper="math"))
-    (folder / "own-bounds-1.0.dist-info" / "RECORD").write_text("own_bounds.py,,\n")
+    (folder / "own_bounds-1.0.dist-info" / "RECORD").write_text("own_bounds.py,,\n")
     done = subprocess.run(
         [sys.executable, "-c", CODE.format(site=str(folder))], capture_output=True, text=True,
         env=os.environ, timeout=300,

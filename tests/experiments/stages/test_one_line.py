@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[3]
 CODE = """
 import time
 from sport_ray.experiments.in_process import default_console
+console = default_console()  # before what asks for ipywidgets, as Study does
 from sport_ray.experiments.stages.progress import counting
-console = default_console()
 with counting(console, "certify: scenarios", 2000) as advance:
     for _ in range(20):
         advance(100)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sport_ray.tracking.analysis.answer import answer_study
 from sport_ray.tracking.analysis.speakers import Best
+from sport_ray.tracking.report.rows import without_repeats
 from sport_ray.tracking.results import labels
 from sport_ray.tracking.results.completeness import completeness_of
 from sport_ray.tracking.results.kinds import class_of
@@ -32,13 +35,12 @@ def answer_view(folder: Results) -> View:
     answer = answer_study(settings, folder.certificate, folder.base_at)
     sentences = (state.sentence, answer.sentence, answer.detail, *answer.notes)
     certificate = folder.certificate
-    facts: list[tuple[str, str]] = []
-    if answer.best:
-        kinds = dict.fromkeys(str(settings["constraint"][one.setting]) for one in answer.best)
-        facts += [("theorem", _theorem(kind)) for kind in kinds]
+    best = without_repeats(answer.best)
+    kinds = dict.fromkeys(str(settings["constraint"][one.setting]) for one in best)
+    facts = [("theorem", _theorem(kind)) for kind in kinds]
     if certificate is not None:
         facts += [
-            ("confidence", f"1 − β, β = {certificate['beta']:g}, for all T of the certificate"),
+            ("confidence", _confidence(certificate, kinds)),
             ("property", str(certificate["property"])),
             ("environment", str(certificate["env_id"])),
             ("certificate", str(certificate["digest"])),
@@ -46,9 +48,9 @@ def answer_view(folder: Results) -> View:
     return View(
         title,
         tuple(one for one in sentences if one),
-        table=_table(answer.best) if answer.best else None,
+        table=_table(best) if best else None,
         facts=tuple(facts),
-        assumptions=RESTS_ON if answer.best else (),
+        assumptions=RESTS_ON if best else (),
         warning=headline(folder.refutations),
     )
 
@@ -60,7 +62,15 @@ def _theorem(kind: str) -> str:
     return ": ".join(filter(None, (found.title, found.formula)))
 
 
-def _table(best: tuple[Best, ...]) -> Table:
+def _confidence(certificate: dict[str, Any], kinds: Iterable[str]) -> str:
+    """What the prior bounds hold with, and which of them hold together."""
+    which = "for all T at once" if certificate.get("choice") is None else "for the chosen T"
+    alone = [one.title for one in map(class_of, kinds) if one is not None and not one.simultaneous]
+    each = f"; each bound by itself of: {', '.join(alone)}" if alone else ""
+    return f"1 − β, β = {certificate['beta']:g}, {which} and all settings together{each}"
+
+
+def _table(best: Sequence[Best]) -> Table:
     measure = best[0].measure
     head = ("certified risk ≤", "setting", "T", "prior bound", measure.short, "base",
             f"{measure.gain} [95%]", f"shown {measure.better}")  # fmt: skip

@@ -12,7 +12,9 @@ from sport_ray.text import plain
 
 WIDTH = 100
 _TABLE = "border-collapse:collapse;margin:.4em 0"
-_CELL = "padding:.15em .8em .15em 0;text-align:right;border-bottom:1px solid rgba(128,128,128,.35)"
+_RULE = "border-bottom:1px solid rgba(128,128,128,.35)"
+_CELL = f"padding:.15em .8em .15em 0;text-align:right;white-space:nowrap;{_RULE}"
+_NAME = "padding:.15em .8em .15em 0;text-align:left;vertical-align:top;white-space:nowrap"
 _TEXT = "padding:.15em .8em .15em 0;text-align:left;vertical-align:top;overflow-wrap:anywhere"
 _SMALL = "margin:.4em 0;font-size:92%"
 _WARNING = "border-left:4px solid #c0392b;padding-left:.6em"
@@ -69,7 +71,7 @@ class View:
             parts.append(_html_table(self.table))
         if self.facts:
             rows = "".join(
-                f'<tr><th scope="row" style="{_TEXT}">{_html(name)}</th>'
+                f'<tr><th scope="row" style="{_NAME}">{_html(name)}</th>'
                 f'<td style="{_TEXT}">{_html(value)}</td></tr>'
                 for name, value in self.facts
             )

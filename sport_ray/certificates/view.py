@@ -33,6 +33,7 @@ def certificate_view(certificate: Certificate) -> View:
     rule, choice = certificate.sampling.rule, certificate.choice
     if choice is None:
         horizons = [one for one in SHOWN if one < certificate.max_horizon]
+        horizons = [one for one in horizons if certificate.eps_base(one) < 1.0]
         horizons.append(certificate.max_horizon)
         which = f"every T from 1 to {certificate.max_horizon} at once"
         shared = "β is shared among all T"

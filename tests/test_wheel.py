@@ -25,7 +25,8 @@ USER = """
 import experiments.mine, tracking.mine, tests.mine, utils, sport_ray, sport_ray.testing
 from sport_ray.experiments.config.study import load_study
 from sport_ray.tracking import load_results
-print(experiments.mine.NAME, tracking.mine.NAME, tests.mine.NAME, utils.NAME, sport_ray.__file__, sport_ray.Study.__module__)
+print(experiments.mine.NAME, tracking.mine.NAME, tests.mine.NAME, utils.NAME)
+print(sport_ray.__file__, sport_ray.Study.__module__)
 """
 UTILS = """
 import gymnasium

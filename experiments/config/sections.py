@@ -46,6 +46,9 @@ class Environment(Section):
     copies: Positive | None = None
     """How many of it can exist at a time, over all processes; by default as many as help.
     [copies]"""
+    copies_per_process: Positive | None = None
+    """How many of it one process can have, for one that is heavy in memory; as many as help.
+    [copies]"""
 
     @field_validator("kwargs")
     @classmethod

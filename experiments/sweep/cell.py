@@ -84,7 +84,7 @@ class Cell(BaseModel):
     def plugins(self) -> dict[str, dict[str, str]]:
         """The code of each plug-in that decides its numbers, by the plug-in's name."""
         source = source_class(self.source)
-        names = (source.name, source.family, self.constraint.name)
+        names = filter(None, (source.name, source.family, self.constraint.name))
         return {name: code for name in names if (code := code_of(name))}
 
     def identity(self, study: Study, certificate: Certificate) -> dict[str, Any]:

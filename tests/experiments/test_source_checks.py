@@ -23,7 +23,7 @@ class SizeSection(Section):
 
 
 class NoUnitSection(Section):
-    """A number of what?"""
+    """A number, of what it does not say."""
 
     size: float = 0.01
     """How far the weights are moved."""

@@ -53,7 +53,7 @@ class Upwards(Coin):
     """Comes up too often."""
 
     def sample(self, noise):
-        return np.where(noise < self.arrays()[0] + 0.02, 1.0, -1.0)
+        return np.where(noise < self.arrays()[0] + 0.05, 1.0, -1.0)
 
 
 class Half(Coin):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.base import Section
+from sport_ray.plugins import TASK_POLICIES, plugin, qualified
 
 if TYPE_CHECKING:  # torch takes seconds: a mistake in a study is told before
     from collections.abc import Mapping
@@ -34,6 +35,7 @@ if TYPE_CHECKING:  # torch takes seconds: a mistake in a study is told before
 
 SOURCES: dict[str, type[Source]] = {}
 """Every source by the name that a study gives it."""
+_PACKAGE = __name__.rpartition(".")[0]
 
 
 def require_alike(policy: PolicyNetwork, base: PolicyNetwork, what: str, budget: int = 0) -> None:
@@ -83,6 +85,21 @@ def family_of(base: BaseFile) -> str:
     return base.network.spec.family.name if isinstance(base, PolicyFile) else "gaussian"
 
 
+def source_class(name: str) -> type[Source]:
+    """The source that a study names, imported where it is a plug-in.
+
+    name: of one that ships, ``module:name``, or that of an entry point in the group
+        ``sport_ray.task_policies``.
+
+    Raises:
+        UserError: an unknown one, or a module that cannot be imported, or has no such source.
+    """
+    found = plugin(TASK_POLICIES, name, Source, SOURCES)  # type: ignore[type-abstract]
+    if found is None:
+        raise UserError(f"unknown task policy {name!r}; known: {', '.join(sorted(SOURCES))}")
+    return found
+
+
 class NoSettings(Section):
     """For a source whose settings are elsewhere in the study, or that has none."""
 
@@ -103,7 +120,8 @@ class StudySections(Protocol):
 class Source(ABC):
     """A way to make a task policy; subclasses are found by ``name``.
 
-    name: as written in a study. title: short, for tables and legends. settings: its section of a
+    name: as written in a study; outside this package it gets its module in front,
+    ``my_package.my_module:name``. title: short, for tables and legends. settings: its section of a
     study, whose defaults are enough to run it. promise: which promise the policy carries by itself,
     one clause; what projection adds is the constraint's business.
 
@@ -142,6 +160,7 @@ class Source(ABC):
             return
         if "train" in vars(cls) and not {"configuration", "why_alone"} & vars(cls).keys():
             cls.why_alone = Source.why_alone  # what it inherits is of another way of training
+        cls.name = qualified(cls, _PACKAGE)
         known = SOURCES.get(cls.name, cls)
         if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(f"name {cls.name!r} is taken by the source {known.__qualname__}")

@@ -46,9 +46,9 @@ def import_base_command(
 ) -> None:
     """Make a base policy of one trained elsewhere: the same distribution over actions.
 
-    Diagonal Gaussians of an MLP only: Stable-Baselines3's PPO, A2C and SAC, RLlib's PPO and SAC, or
-    an npz in the layout of docs/your-own-task.md. Nothing is unpickled, but for RLlib's checkpoints
-    with --trust.
+    Diagonal Gaussians and logits of an MLP: Stable-Baselines3's PPO, A2C and SAC, RLlib's PPO and
+    SAC, or an npz in the layout of docs/your-own-task.md. Nothing is unpickled, but for RLlib's
+    checkpoints with --trust.
     """
     given = Given(normalization, activation, env, raw_observations, clip_actions, trust)
     digest, network = import_base(kind, path, out, given)
@@ -56,9 +56,12 @@ def import_base_command(
     seen = "normalised" if spec.normalization else "as they are"
     if spec.normalization is None and kind is not Source.NPZ and not raw_observations:
         seen += " (if it was trained on normalised ones, give --normalization)"
+    law = f", std {spec.std_head}"
+    if (sizes := spec.outcomes) is not None:
+        law = f" ({' + '.join(map(str, sizes))} outcomes)"
     console.print(
         f"base policy {digest[:12]} written to {out}: {spec.observation_size} observations, "
-        f"{spec.action_size} actions by {spec.squash}, std {spec.std_head}, observations {seen}",
+        f"{spec.action_size} actions by {spec.squash}{law}, observations {seen}",
         soft_wrap=True,
         highlight=False,
     )

@@ -38,7 +38,7 @@ def import_base(kind: Source, path: Path, out: Path, given: Given) -> tuple[str,
 
     Raises:
         UserError: a folder that holds a policy, an option that is another kind's, a policy that is
-            no diagonal Gaussian of an MLP, or one whose observations or actions are not known.
+            neither a Gaussian nor logits of an MLP, or whose observations or actions are not known.
     """
     from sport_ray.adapters import read_npz
     from sport_ray.policies import save_policy
@@ -85,15 +85,11 @@ def _from_sb3(path: Path, given: Given, statistics: Normalization | None) -> Pol
 
     space: Any = None
     if given.env is not None:
-        import gymnasium
-
         from sport_ray.envs.making import make_environment
 
         made = make_environment(given.env, {}, horizon=1)
         space = made.action_space
         made.close()
-        if not isinstance(space, gymnasium.spaces.Box):
-            raise UserError(f"environment {given.env!r} has actions in {space}; expected a Box")
     return read_sb3(
         path,
         activation=given.activation,

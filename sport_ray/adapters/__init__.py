@@ -1,8 +1,9 @@
 """Bring your own base: policies of other libraries as this project's, the same distribution.
 
 Each adapter copies weights, std head, observation normalisation (frozen) and action mapping, and
-computes nothing: what is not a diagonal Gaussian before a fixed mapping of actions is refused with
-the reason. Nothing here unpickles a file; the foreign library is needed only for its live objects.
+computes nothing: what is neither a diagonal Gaussian before a fixed mapping of actions, nor logits
+of indices, is refused with the reason. Nothing here unpickles a file; the foreign library is needed
+only for its live objects.
 """
 
 from __future__ import annotations

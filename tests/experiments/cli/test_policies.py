@@ -53,7 +53,7 @@ def test_a_model_s_file_becomes_a_base(model, tmp_path):
     [
         (["sb3", "model.zip", "--normalization", "vn.pkl"], "is a pickle"),
         (["sb3", "model.zip", "--trust"], "--trust is for rllib"),
-        (["sb3", "model.zip", "--env", "CartPole-v1"], "has action_space Discrete"),
+        (["sb3", "model.zip", "--env", "CartPole-v1"], "not those of a policy with its actions"),
         (["sb3", "model.zip", "--env", "Nope-v0"], "'Nope-v0' cannot be made"),
         (["npz", "x.npz", "--activation", "relu"], "--activation is for sb3"),
         (["npz", "x.npz", "--normalization", "o.npz"], "holds its own obs_mean"),
@@ -68,6 +68,17 @@ def test_mistakes(model, tmp_path, monkeypatch, words, reason):
         call(*words, "--out", "out")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_policy_over_indices_becomes_a_base(tmp_path):
+    model = PPO("MlpPolicy", "CartPole-v1", device="cpu", seed=0, policy_kwargs={"net_arch": [4]})
+    model.save(tmp_path / "model")
+    said = call("sb3", tmp_path / "model.zip", "--out", tmp_path / "a")
+    assert "1 actions by index (2 outcomes)" in said
+    assert "std" not in said
+    call("sb3", tmp_path / "model.zip", "--out", tmp_path / "b", "--env", "CartPole-v1")
+    found = {load_policy(tmp_path / name).digest for name in "ab"}
+    assert found == {policy_digest(from_sb3(model))}
 
 
 def test_a_checkpoint_of_rllib_is_read_only_on_trust(tmp_path):

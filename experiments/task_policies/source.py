@@ -197,9 +197,13 @@ class Source(ABC):
 
 
 class TaskPolicySource(Source):
-    """A source of Gaussian task policies. ``train`` is all that it must have."""
+    """A source of Gaussian task policies. ``train`` is all that it must have.
+
+    needs_layers: whether it starts from the base's own layers, which an ONNX graph has not.
+    """
 
     family: ClassVar[str] = "gaussian"
+    needs_layers: ClassVar[bool] = True
 
     @abstractmethod
     def train(
@@ -252,8 +256,14 @@ class TaskPolicySource(Source):
         return  # nothing to refuse, unless a source knows of something
 
     def require(self, task: Task, settings: Section, base: BaseFile) -> None:
-        """Refuse a base without a density, and what ``check`` refuses."""
-        self.check(task, settings, require_gaussian(base, self.name))
+        """Refuse a base without a density, or without layers, and what ``check`` refuses."""
+        network = require_gaussian(base, self.name)
+        if self.needs_layers and network.spec.body == "graph":
+            raise UserError(
+                f"{self.name} starts from the base's own layers, and this base is an ONNX graph: "
+                "name projected_ppo, unconstrained, imported, or what chooses among its samples"
+            )
+        self.check(task, settings, network)
 
 
 class SelectionSource(Source):

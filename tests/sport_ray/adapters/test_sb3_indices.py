@@ -75,7 +75,7 @@ def log_probabilities(model: Any, seen: torch.Tensor, actions: np.ndarray) -> to
         law = policy._get_action_dist_from_latent(policy.mlp_extractor.forward_actor(seen))
         discrete = isinstance(model.action_space, spaces.Discrete)
         rows = [torch.from_numpy(one) if not discrete else torch.tensor(one[0]) for one in actions]
-        return torch.stack([law.log_prob(r.expand(len(seen), *r.shape).float()) for r in rows], -1)
+        return torch.stack([law.log_prob(r.expand(len(seen), *r.shape).to(seen)) for r in rows], -1)
 
 
 def test_every_action_has_the_probability_that_it_has_there(model, tmp_path):

@@ -151,6 +151,8 @@ def _require_known(source: str, node: Any) -> None:
             raise UserError(f"{source}: {node.op_type!r} has a sparse tensor")
         if attribute.name == "auto_pad" and attribute.s not in (b"", b"NOTSET"):
             raise UserError(f"{source}: {node.op_type!r} pads by itself: export explicit pads")
+        if attribute.name == "ceil_mode" and attribute.i:
+            raise UserError(f"{source}: {node.op_type!r} with ceil_mode is not supported")
         if attribute.name == "training_mode" and attribute.i:
             raise UserError(f"{source}: {node.op_type!r} is in training mode: export for inference")
     if node.op_type == "Dropout" and len(node.input) > 2 and node.input[2]:

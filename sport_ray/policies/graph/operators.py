@@ -12,7 +12,7 @@ OPSETS = (11, 26)
 
 ARITHMETIC = "Abs Add Ceil Clip Cos Div Erf Exp Floor Log Max Mean Min Mul Neg Pow Reciprocal Round"
 ARITHMETIC += " Sign Sin Sqrt Sub Sum"
-ACTIVATIONS = "Celu Elu Gelu HardSigmoid HardSwish LeakyRelu LogSoftmax Mish PRelu Relu Selu"
+ACTIVATIONS = "Elu Gelu HardSigmoid HardSwish LeakyRelu LogSoftmax Mish PRelu Relu Selu"
 ACTIVATIONS += " Sigmoid Softmax Softplus Softsign Swish Tanh ThresholdedRelu"
 LAYERS = "AveragePool BatchNormalization Conv Dropout Gemm GlobalAveragePool GlobalMaxPool"
 LAYERS += " LayerNormalization MatMul MaxPool"

@@ -136,6 +136,7 @@ def _through(graph: Any, operator: str, inputs: list[str], **attributes: Any) ->
     """The output of a new node."""
     onnx = require_onnx()
     taken = {name for node in graph.node for name in (*node.input, *node.output)}
+    taken |= {one.name for field in (graph.initializer, graph.input) for one in field}
     name = next(
         one for i in range(len(taken) + 1) if (one := f"sport_ray_{operator}_{i}") not in taken
     )

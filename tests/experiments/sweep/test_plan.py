@@ -37,7 +37,7 @@ def second_method(monkeypatch) -> None:
         ("quickstart", (30, 78, "c5bfd73da24008733b383a41e34d5f62")),
         ("paper", (110, 290, "0e40f32850a2225f11d6ebd235216d16")),
         ("comparators", (45, 135, "37c6d7fad72c7a42bd11165c2f019ef1")),
-        ("less_conservative", (115, 225, "7256f0e44446486f5e2ceb85a0426519")),
+        ("less_conservative", (75, 145, "8dd893f6733d1e513a48f2e24f9ebc09")),
         ("paper_bang_bang", (100, 190, "a366c62aeef24a6c2d34dbcad17cdfe3")),
         ("perturbed", (8, 8, "4b7292ecc57348dbd1731f31f66dccc5")),
         ("layouts", (24, 45, "f66ffefd672e7b5c14c4cc6c1bf9a369")),

@@ -226,9 +226,13 @@ class Source(ABC):
 
 
 class TaskPolicySource(Source):
-    """A source of policies of the base's own family. ``train`` is all that it must have."""
+    """A source of policies of the base's own family. ``train`` is all that it must have.
+
+    needs_layers: whether it starts from the base's own layers, which an ONNX graph has not.
+    """
 
     family: ClassVar[str | None] = None
+    needs_layers: ClassVar[bool] = True
 
     @abstractmethod
     def train(
@@ -281,8 +285,14 @@ class TaskPolicySource(Source):
         return  # nothing to refuse, unless a source knows of something
 
     def require(self, task: Task, settings: Section, base: BaseFile) -> None:
-        """Refuse a base without a density, and what ``check`` refuses."""
-        self.check(task, settings, require_density(base, self.name))
+        """Refuse a base without a density, or without layers, and what ``check`` refuses."""
+        network = require_density(base, self.name)
+        if self.needs_layers and network.spec.body == "graph":
+            raise UserError(
+                f"{self.name} starts from the base's own layers, and this base is an ONNX graph: "
+                "name projected_ppo, unconstrained, imported, or what chooses among its samples"
+            )
+        self.check(task, settings, network)
 
 
 class SelectionSource(Source):

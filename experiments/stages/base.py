@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from sport_ray.canonical import write_atomic
+from sport_ray.envs.flatten import flattening_of, require_same_observations
 from sport_ray.envs.making import make_environment
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.paths import exists, user_path
@@ -109,6 +110,7 @@ def _user_sampler(study: Study, entry: str) -> SamplerFile:
         arguments=study.base_arguments if entry == study.base else {},
         observation_size=observation,
         action_size=action,
+        flattening=flattening_of(_spaces(study)[0]),
     )
     asked = study.environment
     with closing(make_environment(asked.id, asked.kwargs, study.certificate.max_horizon)) as made:
@@ -155,9 +157,14 @@ def _check_fits(base: BaseFile, study: Study) -> None:
                 f"{sizes[1]} actions, {study.environment.id} has {environment_sizes(study)}: "
                 "choose another folder with --results"
             )
+        require_same_observations(
+            study.environment.id, base.spec.flattening, flattening_of(_spaces(study)[0])
+        )
         return
-    check_spaces(base.network, *environment_sizes(study), study.environment.id)
-    base.network.spec.action_mapping.require_fits(study.environment.id, _spaces(study)[1])
+    env_id, (observations, actions) = study.environment.id, _spaces(study)
+    require_same_observations(env_id, base.network.spec.flattening, flattening_of(observations))
+    check_spaces(base.network, *environment_sizes(study), env_id)
+    base.network.spec.action_mapping.require_fits(env_id, actions)
 
 
 def environment_sizes(study: Study) -> tuple[int, int]:
@@ -272,8 +279,14 @@ def _run(study: Study, settings: BaseTrainingSection | SACBaseTrainingSection) -
     metres, because the goal is not found by chance; another environment's is its own.
     """
     observations, actions = environment_sizes(study)
-    spec = PolicySpec(observation_size=observations, action_size=actions, hidden=settings.hidden)
-    spec.action_mapping.require_fits(study.environment.id, _spaces(study)[1])
+    seen, acted = _spaces(study)
+    spec = PolicySpec(
+        observation_size=observations,
+        action_size=actions,
+        hidden=settings.hidden,
+        flattening=flattening_of(seen),
+    )
+    spec.action_mapping.require_fits(study.environment.id, acted)
     task = study.task(settings.horizon, settings.seed)
     own = training_kwargs(task, reward="guided", ends=True, margin=settings.margin)
     env_kwargs, cut_after = {**own, **settings.kwargs}, training_cut(task)

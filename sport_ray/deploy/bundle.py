@@ -34,6 +34,7 @@ from sport_ray.deploy.bundle_files import (
 from sport_ray.deploy.observations import Bounds
 from sport_ray.deploy.promise import Selection, require_promise
 from sport_ray.deploy.world import require_near
+from sport_ray.envs.flatten import Flattening
 from sport_ray.errors import UserError
 from sport_ray.families import Categorical, Distribution
 from sport_ray.policies import FrozenPolicy
@@ -97,6 +98,11 @@ class Bundle:
         if isinstance(self.base, SamplerFile) or isinstance(self.task, Selector):
             return Categorical
         return self.base.spec.family
+
+    @property
+    def flattening(self) -> Flattening | None:
+        """How an observation that is no vector becomes one, before both policies."""
+        return self.base.spec.flattening
 
     @property
     def action_mapping(self) -> ActionMapping:
@@ -209,6 +215,10 @@ def _assemble(
     spaces = manifest["spaces"]
     if spaces["action"]["dtype"] not in _DTYPES:
         raise UserError("actions are floats: a rounding to others was not certified")
+    flattening = base.spec.flattening
+    named = None if flattening is None else flattening.model_dump(mode="json")
+    if spaces["observation"].get("flattening") != named:
+        raise UserError("the base policy was made for another observation space than is named")
     bounds = Bounds.of_json(spaces["observation"], base.spec.observation_size)
     task = None if damage is not None else _task(contents, manifest)
     dtype = _DTYPES[spaces["action"]["dtype"]]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sport_ray.envs.flatten import Flattening
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.rollouts.behaviour import (
     Array,
@@ -43,6 +44,11 @@ class Shadowed:
     def action_mapping(self) -> ActionMapping:
         """The watcher's."""
         return self.watcher.action_mapping
+
+    @property
+    def flattening(self) -> Flattening | None:
+        """The watcher's."""
+        return self.watcher.flattening
 
     def start(self, count: int) -> Array:
         """The watcher's state, and 0 nats."""

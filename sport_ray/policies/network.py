@@ -58,8 +58,8 @@ class PolicySpec(BaseModel):
     "bounded", see :class:`GaussianHead`; "clamped", a linear output clamped; "constant", a
     parameter per action that no observation moves, clamped. ``normalization``: of observations,
     fixed. ``flattening``: which space observations come from where they are no vectors, and how
-    they become such: the first entries of what the network sees. The fields after ``squash`` are left out of JSON at their defaults, so a policy file
-    from before they existed keeps its digest.
+    they become such: the first entries of what the network sees. The fields after ``squash`` are
+    left out of JSON at their defaults, so a policy file from before they existed keeps its digest.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

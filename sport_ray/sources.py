@@ -28,6 +28,8 @@ from sport_ray.errors import UserError
 OURS = "sport_ray"
 EXAMPLES = "sport_ray.experiments."
 """Environments of ours that are not part of the method: recorded like a user's own."""
+ADAPTED = "sport_ray.adapters.safety_gymnasium"
+"""Nor is what stands between other people's environments and the method."""
 PARTS = (
     "compiled.py", "envs", "families", "policies", "properties", "random_streams.py", "rollouts",
     "samplers", "tensors",
@@ -86,7 +88,8 @@ def _sources_of(roots: list[str], arguments: Mapping[str, Any]) -> Sources:
         whose = owner(module, file)
         if whose == "python":
             continue
-        if whose == OURS and not (module in roots and module.startswith(EXAMPLES)):
+        own_example = module in roots and module.startswith(EXAMPLES)
+        if whose == OURS and not own_example and not module.startswith(ADAPTED):
             continue
         if whose is not None and whose != OURS:
             names.add(whose)

@@ -33,7 +33,9 @@ def base_command(
     study = load_study(path)
     from sport_ray.experiments.stages.base import load_base
     from sport_ray.experiments.stages.base_statistics import described, statistics_of
+    from sport_ray.experiments.stages.propositions import require_propositions
 
+    require_propositions(study)
     console = PlainConsole()
     for name in bases or study.all_bases:
         asked = study.of_base(name) if name in (study.bases or []) else study

@@ -165,15 +165,41 @@ def new_key_command(
     Console().print(escape(f"private key {path}, public key {path}.pub"), soft_wrap=True)
 
 
+def _of_study(path: Path) -> Path:
+    """The certificate in the usual result folder of a study file, if it is for that study.
+
+    Raises:
+        UserError: a study that cannot be read; no certificate, or one for another study.
+    """
+    from sport_ray.certificates import load_certificate
+    from sport_ray.experiments.config.shipped import study_file
+    from sport_ray.experiments.config.study import load_study
+
+    study = load_study(study_file(path))
+    found = certificate_file(Path("results") / study.name)
+    loaded = load_certificate(found)
+    loaded.require_match(
+        base_digest=loaded.base_digest,
+        env_id=study.environment.id,
+        env_kwargs=study.environment.kwargs,
+        property_=study.property,
+    )
+    return found
+
+
 def plan_command(
-    certificate: CertificatePath,
+    certificate: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CERT|STUDY.yaml",
+            help="certificate.json, a folder that holds one, or a study that has one in results/.",
+        ),
+    ],
     eps_max: Annotated[
         list[float] | None,
         typer.Option("--eps-max", help="Acceptable risk; may be given more than once."),
     ] = None,
-    horizon: Annotated[
-        int | None, typer.Option("--horizon", min=1, help="Only this T instead of the best.")
-    ] = None,
+    horizon: Annotated[int | None, typer.Option("--horizon", min=1, help="Only this T.")] = None,
     alpha_mu: Annotated[
         float, typer.Option("--alpha-mu", min=1.0, help="Ratio of the initial laws, deployed/base.")
     ] = 1.0,
@@ -187,20 +213,25 @@ def plan_command(
 ) -> None:
     """How large may α be, and at which T, for a risk that is acceptable? Nothing is trained.
 
-    Prints the best (T, α) for each ε_max, and writes plan.csv (every T) and the figure of the
-    largest permitted log α against T. All T and all α hold together with the certificate's
-    confidence, so picking the best costs nothing.
+    Prints the best (T, α) for each ε_max where the property, once satisfied, stays satisfied, as
+    a goal that is reached. Of any other, such as G !hazard, a shorter T permits more and promises
+    less: no T is recommended, and the table says what each T costs. Writes plan.csv (every T) and
+    the figure of the largest permitted log α against T. All T and all α hold together with the
+    certificate's confidence, so picking costs nothing.
     """
     from sport_ray.certificates import load_certificate
-    from sport_ray.experiments.cli.permitted import plan_table
+    from sport_ray.experiments.cli.permitted import advice, plan_table
     from sport_ray.experiments.stages.permitted import plan_rows, write_plan
 
-    path = certificate_file(certificate)
+    is_study = certificate.suffix in (".yaml", ".yml")
+    path = _of_study(certificate) if is_study else certificate_file(certificate)
     loaded = load_certificate(path)
     world = {"alpha_mu": alpha_mu, "alpha_p": alpha_p}
     rows = plan_rows(loaded, eps_max, horizon, **world)
     console = Console()
     console.print(plan_table(loaded, rows))
+    if horizon is None and (told := advice(loaded)) is not None:
+        console.print(escape(plain(told)), soft_wrap=True, highlight=False)
     table, figure = write_plan(loaded, rows, out or path.parent, **world)
     drawn = "" if figure is None else f" and {figure}.png, .svg"
     console.print(escape(f"written: {table}{drawn}"), soft_wrap=True)

@@ -43,6 +43,8 @@ class Environment(Section):
     """Keyword arguments to make it with, T not among them; `layout` is the point robot's."""
     copies: Positive | None = None
     """How many of it can exist at a time, over all processes; by default as many as help."""
+    copies_per_process: Positive | None = None
+    """How many of it one process can have, for one that is heavy in memory; as many as help."""
 
     @field_validator("kwargs")
     @classmethod

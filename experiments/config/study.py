@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from sport_ray.constraints import Constraint, Unconstrained
+from sport_ray.envs.declared import declared_signals
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.axes import restricted, with_values
 from sport_ray.experiments.config.base import Engine, Keywords, Listed, Name, Section, plain
@@ -45,6 +46,7 @@ from sport_ray.experiments.config.tuning import TuningSection
 from sport_ray.experiments.task_policies import SOURCES
 from sport_ray.experiments.task_policies.task import Task
 from sport_ray.properties import parse_property
+from sport_ray.properties.propositions import require_given
 from sport_ray.samplers.entry import is_entry
 from sport_ray.tracking.mlflow.uris import absolute_uri, mask_text
 
@@ -206,8 +208,17 @@ class Study(Section):
             raise ValueError(
                 "sweep.horizons is given, and certificate.choose asks to choose it: remove one"
             )
+        longest = self.certificate.max_horizon
+        if asked and parse_property(self.property).kept_from(longest) != 1:
+            raise ValueError(
+                "certificate.choose picks T by its risk, and what satisfies "
+                f"{self.property!r} within T steps may violate it later: the shorter T, the less "
+                "is promised; say in sweep.horizons how long it must hold, and remove choose"
+            )
         if not asked and self.sweep.horizons is None:
-            raise ValueError("sweep.horizons is missing (or say in certificate.choose for what ε)")
+            or_choose = " (or say in certificate.choose for what ε)"
+            kept = parse_property(self.property).kept_from(longest) == 1
+            raise ValueError(f"sweep.horizons is missing{or_choose if kept else ''}")
         if self.bases is None and len(set(self.base_candidates)) < len(self.base_candidates):
             raise ValueError("certificate.choose.bases names a policy twice")
         return self
@@ -276,6 +287,18 @@ class Study(Section):
         parsed = parse_property(text)
         parsed.compile()  # one that is too large is refused now, not later
         return parsed.formula
+
+    @model_validator(mode="after")
+    def _propositions(self) -> Study:
+        """Where it is known already which there are; stages ask the environment before they begin.
+
+        Nothing that a file names is run to read it.
+        """
+        known = declared_signals(self.environment.id)
+        if known is not None:
+            needed = parse_property(self.property).signal_names
+            require_given(self.property, needed, known, self.environment.id)
+        return self
 
     def horizons(self, certificate: Certificate) -> list[int]:
         """The sweep's horizons: as written, or the one that was chosen before certifying."""

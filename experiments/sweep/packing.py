@@ -14,7 +14,7 @@ from sport_ray.experiments.sweep.cell import Job
 from sport_ray.experiments.sweep.room import Room
 from sport_ray.experiments.sweep.work import Work
 from sport_ray.experiments.task_policies import SOURCES, TaskPolicySource
-from sport_ray.experiments.task_policies.source import require_gaussian
+from sport_ray.experiments.task_policies.source import require_density
 from sport_ray.policies import PolicyNetwork
 from sport_ray.projected_ppo import ProjectedPPOConfig
 from sport_ray.projected_ppo.cohort import cohort_key, why_alone
@@ -64,7 +64,7 @@ def pack(study: Study, jobs: Sequence[Job], base: BaseFile, room: Room) -> list[
     alone = [Work(cohort=False, jobs=(job,)) for job in jobs if job.cells[0].engine != "cohort"]
     if not together:
         return alone
-    groups = _groups(study, together, require_gaussian(base, "a cohort"), room)
+    groups = _groups(study, together, require_density(base, "a cohort"), room)
     cohorts = sorted(cut(groups, room.slots), key=lambda one: -one[0])
     # Nobody knows how long a source takes that trains in its own way: those first.
     return [*alone, *(work for _, work in cohorts)]

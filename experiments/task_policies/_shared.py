@@ -41,7 +41,9 @@ def identity_of(
         "source": cell.source,
         "training": training,
         "hyperparameters": dict(cell.hyperparameters),
-        "environment": task.environment.model_dump(mode="json"),
+        "environment": task.environment.model_dump(
+            mode="json", exclude={"copies", "copies_per_process"}
+        ),
         "code": dict(certificate.code),
         "property": task.property,
         "horizon": task.horizon,

@@ -169,6 +169,12 @@ class PresaSource(TaskPolicySource):
             UserError: one line with the remedy.
         """
         assert isinstance(settings, PresaSection)
+        if base.spec.outcomes is not None:
+            raise UserError(
+                "task_policies.presa learns from segments of real actions, and the base's are "
+                "whole numbers: leave presa out (projected_ppo, unconstrained, scpo and imported "
+                "take such a base)"
+            )
         if settings.data is not None:
             segments = _load(settings.data, settings.data_digest)
             try:

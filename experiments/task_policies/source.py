@@ -1,9 +1,10 @@
 """The interfaces of task-policy sources: what makes a task policy from a base.
 
-A ``TaskPolicySource`` makes a Gaussian of the base's sizes and action mapping: it is evaluated as
-it is, and projected at deployment. A ``SelectionSource`` makes a way of choosing among the base's
-own samples, for any base. The certified bound belongs to what is deployed under the constraint,
-whoever made the policy; the source alone decides what it costs: steps, episodes, violations.
+A ``TaskPolicySource`` makes a policy of the base's family, sizes and action mapping: it is
+evaluated as it is, and projected at deployment. A ``SelectionSource`` makes a way of choosing
+among the base's own samples, for any base. The certified bound belongs to what is deployed under
+the constraint, whoever made the policy; the source alone decides what it costs: steps, episodes,
+violations.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ def require_alike(policy: PolicyNetwork, base: PolicyNetwork, what: str, budget:
         )
 
 
-def require_gaussian(base: BaseFile, what: str) -> PolicyNetwork:
-    """The network of a Gaussian base.
+def require_density(base: BaseFile, what: str) -> PolicyNetwork:
+    """The network of a base whose density is known.
 
     Raises:
         UserError: a base that can only be sampled.
@@ -75,9 +76,16 @@ def require_gaussian(base: BaseFile, what: str) -> PolicyNetwork:
     if isinstance(base, PolicyFile):
         return base.network
     raise UserError(
-        f"{what} needs a Gaussian base policy, and {base.spec.entry!r} can only be sampled: name "
-        "sources that choose among its samples (task_policies: [critic])"
+        f"{what} needs the base policy's density, and {base.spec.entry!r} can only be sampled: "
+        "name sources that choose among its samples (task_policies: [critic])"
     )
+
+
+def family_of(base: BaseFile) -> str:
+    """The name of what a base with a density draws from; of any other "gaussian", unused."""
+    from sport_ray.policies import PolicyFile
+
+    return base.network.spec.family.name if isinstance(base, PolicyFile) else "gaussian"
 
 
 class NoSettings(Section):
@@ -106,7 +114,7 @@ class Source(ABC):
 
     depends_on_base: whether its policy is another one where base or certificate are. If not, a
     study over several bases makes it once, and ``train`` may use of the base its architecture, and
-    of the certificate nothing.
+    of the certificate nothing. trains: whether making it may take longer than evaluating it.
 
     under_constraint: whether a policy is trained under a cell's constraint, and is only ever used
     projected onto it; otherwise one policy serves as it is and under every constraint. sections: of
@@ -122,14 +130,16 @@ class Source(ABC):
     settings: ClassVar[type[Section]]
     promise: ClassVar[str]
     depends_on_base: ClassVar[bool] = True
+    trains: ClassVar[bool] = True
     under_constraint: ClassVar[bool] = False
     sections: ClassVar[tuple[str, ...]] = ()
     sweep_method: ClassVar[str | None] = None
     why_alone: ClassVar[str | None] = "it does not train by one run of PPO"
     """Why its policies cannot be trained in a cohort, one clause; None where they can: the source
     then has ``configuration`` and ``env_steps``."""
-    family: ClassVar[str]
-    """What its policies draw from: constraints whose theorem needs another have no cells of it."""
+    family: ClassVar[str | None]
+    """What its policies draw from, None for what the base does: constraints whose theorem needs
+    another have no cells of it."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -202,9 +212,9 @@ class Source(ABC):
 
 
 class TaskPolicySource(Source):
-    """A source of Gaussian task policies. ``train`` is all that it must have."""
+    """A source of policies of the base's own family. ``train`` is all that it must have."""
 
-    family: ClassVar[str] = "gaussian"
+    family: ClassVar[str | None] = None
 
     @abstractmethod
     def train(
@@ -258,13 +268,13 @@ class TaskPolicySource(Source):
 
     def require(self, task: Task, settings: Section, base: BaseFile) -> None:
         """Refuse a base without a density, and what ``check`` refuses."""
-        self.check(task, settings, require_gaussian(base, self.name))
+        self.check(task, settings, require_density(base, self.name))
 
 
 class SelectionSource(Source):
     """A source of ways to choose among the base's samples. ``select`` is all that it must have."""
 
-    family: ClassVar[str] = "categorical"
+    family: ClassVar[str | None] = "categorical"
 
     @abstractmethod
     def select(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sport_ray.bounds import max_alpha, ratio_bound
 from sport_ray.certificates.certificate import Certificate
+from sport_ray.properties import parse_property
 
 LEVELS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _BELOW_ONE = math.nextafter(1.0, 0.0)
@@ -64,6 +65,21 @@ def permitted(
 
 
 def best(rows: list[Permitted]) -> Permitted | None:
-    """The row with the largest α, the shortest T among equals; None where nothing is permitted."""
+    """The row with the largest α, the shortest T among equals; None where nothing is permitted.
+
+    Of use among horizons that promise the same (``may_pick_from``).
+    """
     possible = [row for row in rows if row.alpha is not None]
     return max(possible, key=lambda row: (row.alpha or 0.0, -row.horizon), default=None)
+
+
+def may_pick_from(certificate: Certificate) -> int | None:
+    """The shortest T (steps) from which on T may be picked by the risk alone; None where none may.
+
+    From there on what is satisfied within T steps is satisfied for good, as in ``(!hazard) U
+    goal``. Of ``G !hazard`` a shorter T always permits a larger α, and promises less: there T is
+    a part of what is asked. A choice has picked T already.
+    """
+    if certificate.choice is not None:
+        return certificate.choice.horizon
+    return parse_property(certificate.property).kept_from(certificate.max_horizon)

@@ -28,6 +28,7 @@ from sport_ray.deploy.bundle_files import (
 from sport_ray.deploy.promise import Selection, promise_of
 from sport_ray.deploy.world import require_near
 from sport_ray.envs.making import make_environment
+from sport_ray.envs.spaces import indices_of
 from sport_ray.errors import UserError
 from sport_ray.samplers import SamplerFile, read_base
 from sport_ray.selection import Selector, load_task_policy
@@ -76,7 +77,8 @@ def write_bundle(out: Path, export: Export) -> str:
         selection = Selection.around(task.policy.num_candidates, base)
         about["num_candidates"] = task.policy.num_candidates
     ratios = export.alpha_mu, export.alpha_p
-    promise = promise_of(certificate, export.constraint, export.horizon, *ratios, selection)
+    family = None if isinstance(base, SamplerFile) else base.network.spec.family
+    promise = promise_of(certificate, export.constraint, export.horizon, *ratios, selection, family)
     require_near(certificate.env_id, certificate.env_kwargs, export.env_kwargs, *ratios)
     out.parent.mkdir(parents=True, exist_ok=True)
     kinds: dict[str, tuple[str, ...]] = {
@@ -150,6 +152,14 @@ def _spaces(certificate: Certificate, export: Export) -> dict[str, Any]:
     found = {}
     for name in ("observation", "action"):
         space = getattr(environment, f"{name}_space")
+        if name == "action" and (indices := indices_of(space)) is not None:
+            found[name] = {
+                "shape": list(space.shape),
+                "dtype": np.dtype(space.dtype).name,
+                "low": indices[0],
+                "high": [one + size - 1 for one, size in zip(*indices, strict=True)],
+            }
+            continue
         if not isinstance(space, gymnasium.spaces.Box):
             raise UserError(f"environment {env_id!r} has {name}s of the kind {space}: expected Box")
         found[name] = {

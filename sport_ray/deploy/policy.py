@@ -58,7 +58,7 @@ class DeployedPolicy:
         self._turn = Turn()
         if log is not None:
             log.write("open", schema=SCHEMA, bundle=bundle.digest, horizon=bundle.horizon,
-                      family=bundle.family.name,
+                      family=bundle.family.name, selection=bundle.selects,
                       constraint=bundle.manifest["constraint"], promise=bundle.promise,
                       on_breach=on_breach, outside=outside, damage=bundle.damage)  # fmt: skip
 
@@ -136,8 +136,10 @@ class DeployedPolicy:
                 stacklevel=2,
             )
 
-    def act(self, observation: Any) -> NDArray[Any]:
+    def act(self, observation: Any) -> NDArray[Any] | int:
         """The next action (D,), as the plain environment's ``step`` takes it; a fresh array.
+
+        An int for a Discrete space.
 
         Raises:
             BeyondPromise: more than T steps, another episode without ``reset``, an observation
@@ -162,7 +164,7 @@ class DeployedPolicy:
             self._turn.done()
             return action
 
-    def _act(self, observation: Any) -> NDArray[Any]:
+    def _act(self, observation: Any) -> NDArray[Any] | int:
         guard, bundle = self._guard, self._bundle
         try:
             seen = guard.observe(observation)
@@ -208,7 +210,7 @@ class DeployedPolicy:
         """What to sample from at an observation (O,), and whose it is.
 
         Where the task policy gives no step, the base's is taken *with the same draws*. Of a
-        Gaussian the noise has had no say by then. Of candidates, whether the score fails may
+        policy itself the noise has had no say by then. Of candidates, whether the score fails may
         depend on them; so others drawn in their place would favour some, beyond what the ratio
         bounds. A uniform index of the same ones has the ratio 1 whatever they are, and the number
         that it is drawn with has had no say either.

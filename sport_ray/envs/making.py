@@ -20,12 +20,21 @@ def environment_spec(env_id: str) -> EnvSpec:
 
     Raises:
         gymnasium.error.Error: an id that is not registered.
+        UserError: one that is not, and names no module that could.
         ImportError: a module that cannot be imported.
     """
     module, _, name = env_id.rpartition(":")
     if module:
         importlib.import_module(module)  # registers the id, as gymnasium.make would
-    return gymnasium.spec(name)
+    try:
+        return gymnasium.spec(name)
+    except (gymnasium.error.NameNotFound, gymnasium.error.NamespaceNotFound) as error:
+        if module:
+            raise
+        raise UserError(
+            f"{what_happened(error)} If a module of yours registers it, name that, too: "
+            f"{'module:' + name!r}"
+        ) from error
 
 
 def creator_of(spec: EnvSpec) -> Any:

@@ -38,6 +38,8 @@ class Distribution(ABC):
 
     name: ClassVar[str]
     part_names: ClassVar[tuple[str, ...]]
+    in_float32: ClassVar[bool] = True
+    """Whether a member rounded to float32 is one, too."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -201,6 +203,18 @@ class Distribution(ABC):
     @abstractmethod
     def torch_distribution(self) -> torch.distributions.Distribution:
         """The same law as torch has it: ``sample``, ``log_prob`` and ``entropy`` of RLlib."""
+
+    # What training learns through.
+
+    @property
+    def learned(self) -> Tensor:
+        """The numbers (..., L) that a loss is computed from, by default the parameters."""
+        return self.parameters
+
+    @classmethod
+    def learned_law(cls, learned: Tensor) -> torch.distributions.Distribution:
+        """The law of :attr:`learned` numbers as torch has it; differentiable in all of them."""
+        return cls.from_parameters(learned).torch_distribution()
 
     # Its distance from another member.
 

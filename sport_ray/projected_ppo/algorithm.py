@@ -190,6 +190,7 @@ class ProjectedPPOConfig(PPOConfig):
         if self.constraint is None:
             raise UserError("no constraint: call .training(base=..., alpha=...)")
         self.constraint.require_family(self._family())
+        self._require_exact()
         self._require_squashed()
         use_training_environment(self, self._context())
         if self.sampling == "arrays" and not self.in_evaluation:
@@ -210,6 +211,14 @@ class ProjectedPPOConfig(PPOConfig):
         if start is None or (self.base is None and not isinstance(self.constraint, Unconstrained)):
             raise UserError("no base policy: call .training(base=<network or folder>, alpha=...)")
         return start.spec.family
+
+    def _require_exact(self) -> None:
+        """Refuse RLlib's own sampling, whose columns are float32, where members are not."""
+        if self.sampling != "arrays" and not self._family().in_float32:
+            raise UserError(
+                f"sampling {self.sampling!r} rounds probabilities to float32: for the family "
+                f"{self._family().name!r} leave sampling='arrays'"
+            )
 
     def _require_squashed(self) -> None:
         """Refuse an entropy target without a tanh, or beside a weight of the entropy before it."""

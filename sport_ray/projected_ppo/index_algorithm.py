@@ -60,17 +60,11 @@ class IndexPPOConfig(ProjectedPPOConfig):
         return self
 
     def validate(self) -> None:
-        """Refuse what would void the certificate, and RLlib's own sampling.
+        """Refuse what would void the certificate.
 
         Raises:
-            UserError: also ``sampling="episodes"``, which rounds probabilities to float32, and a
-                number of candidates that no selector has.
+            UserError: also a number of candidates that no selector has.
         """
-        if self.sampling != "arrays":
-            raise UserError(
-                f"sampling {self.sampling!r} rounds probabilities to float32: over the index "
-                "leave sampling='arrays'"
-            )
         if not 2 <= self.num_candidates <= MOST_CANDIDATES:
             raise UserError(
                 f"candidates must lie in 2 … {MOST_CANDIDATES}, got {self.num_candidates}"

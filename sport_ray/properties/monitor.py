@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sport_ray.errors import UserError
 from sport_ray.properties.automaton import Automaton, patterns
 from sport_ray.properties.property import compiled, parse_property
+from sport_ray.properties.propositions import require_given
 
 
 class Monitors:
@@ -76,12 +76,7 @@ def automaton_over(
         UserError: a signal that the property needs and that is not given.
     """
     prop = parse_property(formula)
-    for name in prop.signal_names:
-        if name not in given:
-            raise UserError(
-                f"property {prop.formula!r} needs the signal {name!r}; {who} provides "
-                f"{', '.join(given) or 'none'}"
-            )
+    require_given(prop.formula, prop.signal_names, given, who)
     columns = {name: list(given).index(name) for name in prop.signal_names}
     return compiled(prop.formula).automaton, columns
 

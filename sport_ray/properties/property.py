@@ -14,6 +14,7 @@ from sport_ray.errors import UserError
 from sport_ray.properties.automaton import Automaton, build_automaton
 from sport_ray.properties.normal_form import NormalForm
 from sport_ray.properties.obligations import TooLarge
+from sport_ray.properties.over_time import is_never_mended, kept_from
 from sport_ray.properties.parser import parse
 from sport_ray.properties.robustness import robustness
 from sport_ray.properties.signals import checked_signals
@@ -105,6 +106,29 @@ class Property:
         avoid, reach = tree.args
         named = avoid.op == "!" and avoid.args[0].op == "name" and reach.op == "name"
         return reach.name if named else None
+
+    def kept_from(self, longest: int) -> int | None:
+        """The smallest T ≥ 1 (steps) from which "satisfied within T" is satisfied for good.
+
+        A T from there on may be picked by its risk alone: a longer one would promise no more.
+        None: of no T up to ``longest``, so that the shorter T is, the less is promised.
+
+        Raises:
+            UserError: the formula's automaton is too large.
+
+        >>> [parse_property(text).kept_from(100) for text in ("F goal", "G !fast", "G[0,5] !fast")]
+        [1, None, 5]
+        """
+        return kept_from(compiled(self.formula).automaton, longest)
+
+    @property
+    def is_never_mended(self) -> bool:
+        """Whether a violation within T steps is one for every longer T: risk cannot fall with T.
+
+        >>> parse_property("G !fast").is_never_mended, parse_property("F goal").is_never_mended
+        (True, False)
+        """
+        return is_never_mended(compiled(self.formula).automaton)
 
     def compile(self) -> None:
         """Build now what the first evaluation would build.

@@ -77,7 +77,7 @@ class GymnasiumScenarios:
         self.flattening = self.environments[0].flattening
         try:
             _, info = self.environments[0].reset(seed=0)
-            self.signal_names = tuple(sorted(_signals(self.environments[0], info)))
+            self.signal_names = tuple(sorted(told_signals(self.environments[0], info)))
         except BaseException:
             self.close()
             raise
@@ -88,7 +88,7 @@ class GymnasiumScenarios:
         return frozenset(name for name, is_one in self.environments[0].booleans.items() if is_one)
 
     def _row(self, environment: Stepping, info: Mapping[str, Any]) -> list[float]:
-        signals = _signals(environment, info)
+        signals = told_signals(environment, info)
         row = [signals.get(name, np.nan) for name in self.signal_names]
         for name, value in zip(self.signal_names, row, strict=True):
             if np.isnan(value):
@@ -140,7 +140,12 @@ class GymnasiumScenarios:
             environment.close()
 
 
-def _signals(environment: Stepping, info: Mapping[str, Any]) -> Mapping[str, float]:
+def told_signals(environment: Stepping, info: Mapping[str, Any]) -> Mapping[str, float]:
+    """What an environment says in ``info["signals"]``.
+
+    Raises:
+        EnvironmentFault: nothing.
+    """
     if "signals" not in info:
         raise environment.fault(
             'it gives no info["signals"]: it must name its propositions, each a Boolean or a '
@@ -170,8 +175,13 @@ def usual_slots(env_id: str, horizon: int) -> int:
     one; of a gymnasium environment each slot is a copy. Traces of ``horizon`` steps are kept for
     each.
     """
-    most = 1024 if env_id == POINT_REACH_AVOID or _in_tensors(env_id) else 256
+    most = 1024 if steps_together(env_id) else 256
     return max(min(most, _TRACES // horizon), min(most, 256))
+
+
+def steps_together(env_id: str) -> bool:
+    """Whether one call steps all slots, so that hundreds cost little more than one."""
+    return env_id == POINT_REACH_AVOID or _in_tensors(env_id)
 
 
 def _in_tensors(env_id: str) -> bool:

@@ -39,6 +39,11 @@ class TensorEnv(gymnasium.Env[NDArray[np.float64], NDArray[Any]]):
         self.action_space = self._slots.single_action_space
         self._started = False
 
+    @property
+    def signal_names(self) -> tuple[str, ...]:
+        """The propositions, as the tensor environment names them."""
+        return self._slots.environment.signal_names
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float64], dict[str, Any]]:

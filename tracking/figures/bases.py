@@ -64,6 +64,10 @@ def _draw_saved(bases: Bases, folder: Path) -> style.Drawn | None:
                           marker="D", markersize=5, linestyle="none", capsize=3,
                           label="the paper, ± reading")  # fmt: skip
         style.alpha_axis(axes, rows["alpha"].to_numpy(), unconstrained=False)
+    shown = known[["saved", "saved_published_low", "saved_published_high"]].to_numpy(dtype=float)
+    low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
+    margin = 0.2 * (high - low) + 0.1
+    panels[0].set_ylim(low - margin, high + margin)  # of few bases intervals are far wider
     panels[0].set_ylabel("steps saved against the base, actions")
     more = "base and seed" if len(bases.folders) >= MIN_SEEDS else "seed"
     axes = panels[0]
@@ -75,7 +79,7 @@ def _draw_saved(bases: Bases, folder: Path) -> style.Drawn | None:
         f"{_told(bases)} Thin: each base, mean over seeds. Thick: mean over bases with its "
         f"{_interval(bases)}. Shaded: 95% prediction interval for one further {more}. "
         "Diamonds: the paper's difference, in actions as in its own count, "
-        "with the error of reading two figures."
+        "with the error of reading two figures. Intervals that leave the picture are cut."
     )
     return style.save(figure, folder, SAVED, "Steps saved against α", caption)
 

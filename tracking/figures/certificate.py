@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 
+from sport_ray.properties import parse_property
 from sport_ray.tracking.figures import style
 from sport_ray.tracking.results.kinds import is_paper
 from sport_ray.tracking.results.labels import confidence_text
@@ -49,31 +50,38 @@ def draw_max_log_alpha(
     ]
     if not any(np.isfinite(curve).any() for _, curve in curves):
         return None
+    first = _may_pick_from(certificate)
     colours = (style.INK, style.SEQUENCE[1], style.SEQUENCE[4])
     if len(curves) > len(colours):
         colours = tuple(matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(curves))))
     for (level, curve), colour in zip(curves, colours, strict=False):
         if not np.isfinite(curve).any():
             continue
-        best = int(np.nanargmax(curve))
-        axes.plot(
-            horizon, curve, "-o", color=colour, markevery=[best],
-            label=f"{level:g}: α ≤ {_down(math.exp(curve[best]))} at T = {horizon[best]:.0f}",
-        )  # fmt: skip
+        best = _best(curve, horizon, first)
+        label, marked = f"{level:g}", []
+        if best is not None:
+            label += f": α ≤ {_down(math.exp(curve[best]))} at T = {horizon[best]:.0f}"
+            marked = [best]
+        axes.plot(horizon, curve, "-o", color=colour, markevery=marked, label=label)
     for used in sorted(settings["horizon"].unique()):
         axes.axvline(used, color=style.MUTED, linewidth=1, linestyle=(0, (1, 2)))
         axes.annotate(f"T = {used}", (used, 1), xycoords=axes.get_xaxis_transform(),
                       xytext=(0, 2), textcoords="offset points", ha="center", fontsize=8.5,
                       color=style.MUTED)  # fmt: skip
-    axes.legend(title="bound: largest α", loc="upper right", alignment="left")
-    first = horizon[curves[0][1] >= 0.01 * np.nanmax(curves[0][1])][0]
-    axes.set_xlim(max(first - 2, 1), horizon[-1])
+    title = "bound" if first is None else "bound: largest α"
+    axes.legend(title=title, loc="upper right", alignment="left")
+    seen = horizon[curves[0][1] >= 0.01 * np.nanmax(curves[0][1])][0]
+    axes.set_xlim(max(seen - 2, 1), horizon[-1])
     axes.set_ylim(0, 1.12 * np.nanmax(curves[0][1]) or 0.01)
     axes.set_xlabel("T, steps")
     axes.set_ylabel("largest permitted log α, nats per step")
+    trade = (
+        "a longer horizon promises more and permits less, so none is the best"
+        if first is None
+        else "a longer horizon lowers the base's own risk but is paid for at every step"
+    )
     caption = (
-        "(ln ε_max − ln ε_base(T)) / T: a longer horizon lowers the base's own risk but is paid "
-        f"for at every step. ε_base holds for all T together, confidence "
+        f"(ln ε_max − ln ε_base(T)) / T: {trade}. ε_base holds for all T together, confidence "
         f"{confidence_text(certificate['beta'])}. Dotted: the T of this study."
     )
     return style.save(figure, folder, "max_log_alpha", "How large may α be?", caption)
@@ -84,14 +92,15 @@ def draw_prior_bound(
 ) -> style.Drawn:
     """The prior bound against T for several alpha."""
     horizon, eps_base = _table(certificate)
+    first = _may_pick_from(certificate)
     figure, grid = style.new_figure(6.6, 4.3)
     axes = grid[0][0]
     for alpha, colour in zip(_alphas(settings), style.SEQUENCE, strict=False):
         log_bound = np.log(eps_base) + horizon * math.log(alpha)
         bound = np.exp(np.minimum(log_bound, math.log(50)))
         axes.plot(horizon, bound, color=colour, label=f"{alpha:g}")
-        low = int(np.argmin(log_bound))
-        if log_bound[low] < 0:
+        low = _best(-log_bound, horizon, first)
+        if low is not None and log_bound[low] < 0:
             axes.plot(horizon[low], bound[low], "o", color=colour, markersize=5)
     style.shade_vacuous(axes, 6, 2.2)
     axes.set_yscale("log")
@@ -100,12 +109,25 @@ def draw_prior_bound(
     axes.set_xlabel("T, steps")
     axes.set_ylabel("prior bound ε·αᵀ (log)")
     axes.legend(title="α", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    dots = "" if first is None else "; dots: the best T for each α"
     caption = (
-        "The bound that holds before any rollout of the task policy, from the certificate alone; "
-        "dots: the best T for each α. All T and all α hold together with confidence "
+        "The bound that holds before any rollout of the task policy, from the certificate alone"
+        f"{dots}. All T and all α hold together with confidence "
         f"{confidence_text(certificate['beta'])}."
     )
     return style.save(figure, folder, "prior_bound", "The prior bound over the horizon", caption)
+
+
+def _may_pick_from(certificate: dict[str, Any]) -> int | None:
+    """The shortest T that may be the best one; None of a property of which a short T asks less."""
+    asked = parse_property(certificate["property"])
+    return asked.kept_from(len(certificate["table"]["horizon"]))
+
+
+def _best(values: np.ndarray, horizon: np.ndarray, first: int | None) -> int | None:
+    """Where the largest value is from the horizon ``first`` on; None where there is none."""
+    possible = np.isfinite(values) & (horizon >= (math.inf if first is None else first))
+    return int(np.where(possible, values, -math.inf).argmax()) if possible.any() else None
 
 
 def _alphas(settings: pd.DataFrame) -> list[float]:

@@ -72,7 +72,7 @@ def collect(
         UserError: signals that the property needs and the environment lacks, or actions that do
             not fit.
     """
-    slots = min(_SLOTS, plan.copies or _SLOTS)
+    slots = plan.slots(count, _SLOTS)
     parts = []
     for start in range(first, first + count, slots):
         together = min(slots, first + count - start)

@@ -105,9 +105,17 @@ def test_a_damaged_base_and_one_of_another_shape(write_study, small_study, tmp_p
     shutil.rmtree(tmp_path / "mine")
     assert "'mine'" in one_line(called("certify", study, cwd=tmp_path))
     small_study["base"] = "point_reach_avoid"
-    small_study["environment"] = {"id": "Pendulum-v1", "kwargs": {}}
+    example = "sport_ray.experiments.examples.pendulum:sport_ray_examples/SafePendulum-v0"
+    small_study |= {"environment": {"id": example}, "property": "G !fast"}
     line = one_line(called("certify", write_study(small_study), cwd=tmp_path))
     assert "44 observations" in line
+    small_study["property"] = "G !fsat"
+    line = one_line(called("certify", write_study(small_study), cwd=tmp_path))
+    assert "needs the signal 'fsat'" in line
+    assert "provides fast, upright: did you mean 'fast'?" in line
+    small_study["environment"] = {"id": "Pendulum-v1", "kwargs": {}}
+    line = one_line(called("certify", write_study(small_study), cwd=tmp_path))
+    assert 'gives no info["signals"]' in line
     small_study["environment"] = {"id": "NoSuch-v0", "kwargs": {}}
     assert "NoSuch" in one_line(called("certify", write_study(small_study), cwd=tmp_path))
 

@@ -145,7 +145,20 @@ def sweep_with(**changes: object) -> dict:
             ["horizons is given"],
         ),
         (with_(certificate={"choose": {"eps_max": 1.5}}), ["certificate.choose.eps_max", "1.5"]),
-        (sweep_with(horizons=None), ["sweep.horizons is missing"]),
+        (sweep_with(horizons=None), ["sweep.horizons is missing (or say in certificate.choose"]),
+        (
+            {**with_(property="G !hazard"), "sweep": {"alphas": [1]}},
+            ["sweep.horizons is missing"],
+        ),
+        (
+            with_(
+                property="G !hazard",
+                certificate={"choose": {"eps_max": 0.1}},
+                sweep={"alphas": [1]},
+            ),
+            ["certificate.choose picks T by its risk", "'G !hazard'", "sweep.horizons"],
+        ),
+        (with_(property="(!hazrd) U goal"), ["signal 'hazrd'", "goal, hazard: did you mean 'haz"]),
         (
             with_(
                 certificate={"choose": {"eps_max": 0.1, "bases": ["point_reach_avoid"]}},

@@ -30,6 +30,11 @@ def test_an_id_that_nobody_registers_is_a_users_mistake(env_id):
         make_environment(env_id, {}, 5)
 
 
+def test_an_id_that_is_named_without_its_module_is_told_the_remedy():
+    with pytest.raises(UserError, match=r"If a module of yours .* 'module:mine/Nothing-v3'$"):
+        make_environment("mine/Nothing-v3", {}, 5)
+
+
 @pytest.mark.parametrize(
     ("low", "high", "fits"),
     [

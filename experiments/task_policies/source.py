@@ -55,6 +55,11 @@ def require_alike(policy: PolicyNetwork, base: PolicyNetwork, what: str, budget:
             f"{what} has {sizes[0]} observations and {sizes[1]} actions, the base {expected[0]} "
             f"and {expected[1]}: give a policy for the base's environment"
         )
+    if ours.flattening != theirs.flattening:
+        raise UserError(
+            f"{what} was made for another observation space than the base: give a policy for the "
+            "base's environment"
+        )
     if ours.action_mapping != theirs.action_mapping:
         raise UserError(
             f"{what} maps samples to actions otherwise than the base, so they have no density "

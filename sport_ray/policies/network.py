@@ -16,6 +16,7 @@ from pydantic import (
 )
 from torch import nn
 
+from sport_ray.envs.flatten import MOST_ENTRIES, Flattening
 from sport_ray.families import Distribution, Gaussian, categorical_over
 from sport_ray.families.categorical import CategoricalHead
 from sport_ray.families.gaussian.head import GaussianHead, StdHead
@@ -60,11 +61,14 @@ class PolicySpec(BaseModel):
     fixed. ``body``: "mlp", or "graph", an ONNX graph in place of layers, which cannot be trained
     (``sport_ray.policies.graph``). The fields after ``squash`` are left out of JSON at their
     defaults, so a policy file from before they existed keeps its digest.
+    fixed. ``flattening``: which space observations come from where they are no vectors, and how
+    they become such: the first entries of what the network sees. The fields after ``squash`` are
+    left out of JSON at their defaults, so a policy file from before they existed keeps its digest.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    observation_size: Width
+    observation_size: Annotated[int, Field(ge=1, le=MOST_ENTRIES)]
     action_size: Width
     hidden: Annotated[tuple[Width, ...], Field(max_length=MOST_LAYERS)] = (256, 256)
     activation: Activation = "relu"
@@ -75,12 +79,14 @@ class PolicySpec(BaseModel):
     action_low: tuple[Bound, ...] | None = None
     action_high: tuple[Bound, ...] | None = None
     normalization: Normalization | None = None
-    body: Literal["mlp", "graph"] = "mlp"
+        later = ("std_head", "action_low", "action_high", "normalization", "body", "flattening")
+        for name in later:
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields: dict[str, Any] = handler(self)
-        for name in ("std_head", "action_low", "action_high", "normalization", "body"):
+        later = ("std_head", "action_low", "action_high", "normalization", "body", "flattening")
+        for name in later:
             if name in fields and fields[name] == type(self).model_fields[name].default:
                 del fields[name]
         return fields
@@ -182,6 +188,15 @@ class PolicySpec(BaseModel):
         if self.normalization and len(self.normalization.mean) > self.observation_size:
             raise ValueError(
                 f"normalization has {len(self.normalization.mean)} entries, observations have "
+                f"{self.observation_size}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _flattened(self) -> PolicySpec:
+        if self.flattening and self.flattening.size > self.observation_size:
+            raise ValueError(
+                f"flattening gives {self.flattening.size} entries, observations have "
                 f"{self.observation_size}"
             )
         return self

@@ -18,6 +18,7 @@ from sport_ray.constraints import (
     Unconstrained,
     constraint_from_json,
 )
+from sport_ray.envs.flatten import Flattening
 from sport_ray.errors import UserError
 from sport_ray.families import Distribution, Gaussian
 from sport_ray.policies.actions import ActionMapping
@@ -239,11 +240,18 @@ class ProjectedPPOConfig(PPOConfig):
         assert start is not None
         return start.spec.action_mapping
 
+    def _seen(self) -> Flattening | None:
+        """How the environment's observations become vectors."""
+        start = self.task or self.base
+        assert start is not None
+        return start.spec.flattening
+
     def _context(self) -> dict[str, Any]:
         """What training environments are told beyond the task's own arguments."""
         assert self.constraint is not None
         return {
             **self._mapping().to_json(),
+            "flattening": None if (seen := self._seen()) is None else seen.model_dump(mode="json"),
             "constraint": self.constraint.to_json(),
             "cut_after": self.cut_after,
             "ends_when_violated": self.ends_when_violated,

@@ -59,9 +59,7 @@ class PolicySpec(BaseModel):
     "bounded", see :class:`GaussianHead`; "clamped", a linear output clamped; "constant", a
     parameter per action that no observation moves, clamped. ``normalization``: of observations,
     fixed. ``body``: "mlp", or "graph", an ONNX graph in place of layers, which cannot be trained
-    (``sport_ray.policies.graph``). The fields after ``squash`` are left out of JSON at their
-    defaults, so a policy file from before they existed keeps its digest.
-    fixed. ``flattening``: which space observations come from where they are no vectors, and how
+    (``sport_ray.policies.graph``). ``flattening``: which space observations come from where they are no vectors, and how
     they become such: the first entries of what the network sees. The fields after ``squash`` are
     left out of JSON at their defaults, so a policy file from before they existed keeps its digest.
     """
@@ -79,8 +77,8 @@ class PolicySpec(BaseModel):
     action_low: tuple[Bound, ...] | None = None
     action_high: tuple[Bound, ...] | None = None
     normalization: Normalization | None = None
-        later = ("std_head", "action_low", "action_high", "normalization", "body", "flattening")
-        for name in later:
+    body: Literal["mlp", "graph"] = "mlp"
+    flattening: Flattening | None = None
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def test_a_model_s_file_becomes_a_base(model, tmp_path):
     [
         (["sb3", "model.zip", "--normalization", "vn.pkl"], "is a pickle"),
         (["sb3", "model.zip", "--trust"], "--trust is for rllib"),
-        (["sb3", "model.zip", "--env", "CartPole-v1"], "has action_space Discrete"),
+        (["sb3", "model.zip", "--env", "CartPole-v1"], "actions in Discrete"),
         (["sb3", "model.zip", "--env", "Nope-v0"], "'Nope-v0' cannot be made"),
         (["npz", "x.npz", "--activation", "relu"], "--activation is for sb3"),
         (["npz", "x.npz", "--normalization", "o.npz"], "holds its own obs_mean"),

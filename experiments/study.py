@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # Ray and torch take seconds: each method loads what it needs
     from sport_ray.experiments.stages.context import Context
     from sport_ray.experiments.sweep.driver import SweepSummary
     from sport_ray.experiments.tuning.record import Tuning
+    from sport_ray.view import View
 
 PathLike = str | Path
 
@@ -38,6 +39,7 @@ class Study:
 
     settings: the checked sections; results: the result folder, default results/<name>.
     address: join this Ray cluster instead of starting Ray, or using one that runs in this process.
+    alone: this process certifies, trains and evaluates, one thing after the other, without Ray.
     console: where progress goes; ``rich.console.Console(quiet=True)`` for nowhere.
 
     Raises:
@@ -53,11 +55,14 @@ class Study:
         *,
         source: PathLike | None = None,
         address: str | None = None,
+        alone: bool = False,
         console: Console | None = None,
     ) -> None:
+        if alone and address is not None:
+            raise UserError("address joins a Ray cluster, alone uses none: give one of them")
         self.settings = settings
         self.source = None if source is None else Path(source).absolute()
-        self.address = address
+        self.address, self.alone = address, alone
         self.console = console or default_console()
         self.results_dir = user_path(results or Path("results") / settings.name).absolute()
         # As it is now: the file may change while a notebook is open.
@@ -79,6 +84,7 @@ class Study:
                 self.results_dir / name,
                 source=self.source,
                 address=self.address,
+                alone=self.alone,
                 console=self.console,
             )
             one._text = text_of_base(self._text, base)
@@ -92,6 +98,7 @@ class Study:
         results: PathLike | None = None,
         *,
         address: str | None = None,
+        alone: bool = False,
         console: Console | None = None,
     ) -> Study:
         """The study of a YAML file, of a name that ships, or of a result folder.
@@ -106,7 +113,10 @@ class Study:
 
         source = study_file(path)
         if not source.is_dir():
-            return cls(load_study(source), results, source=source, address=address, console=console)
+            settings = load_study(source)
+            return cls(
+                settings, results, source=source, address=address, alone=alone, console=console
+            )
         results = source if results is None else results
         file = source / "study.yaml"
         if not file.is_file():
@@ -115,7 +125,7 @@ class Study:
         if settings.tracking.uri is not None:  # a relative one starts from where the study was
             tracking = settings.tracking.model_copy(update={"uri": tracking_uri(source)})
             settings = settings.model_copy(update={"tracking": tracking})
-        return cls(settings, results, source=file, address=address, console=console)
+        return cls(settings, results, source=file, address=address, alone=alone, console=console)
 
     @classmethod
     def from_dict(
@@ -124,6 +134,7 @@ class Study:
         results: PathLike | None = None,
         *,
         address: str | None = None,
+        alone: bool = False,
         console: Console | None = None,
     ) -> Study:
         """A study from its sections as a mapping, with the keys of a study file.
@@ -136,7 +147,8 @@ class Study:
         """
         from sport_ray.experiments.config.study import parse_study
 
-        return cls(parse_study(sections, "study"), results, address=address, console=console)
+        settings = parse_study(sections, "study")
+        return cls(settings, results, address=address, alone=alone, console=console)
 
     def __repr__(self) -> str:
         return f"<Study {self.settings.name!r}, results in {self.results_dir}>"
@@ -284,6 +296,17 @@ class Study:
 
         return pareto_table(aggregate(self.results()))
 
+    def answer(self) -> View:
+        """What certified risk buys, with the promises behind it; as text, and HTML in a notebook.
+
+        The same as the report says first. Before a cell has finished it says that.
+        """
+        from sport_ray.tracking.report.answer_view import answer_view
+        from sport_ray.tracking.results.records import read_results
+
+        self._require_one_base()
+        return answer_view(read_results(self.results_dir, may_be_empty=True))
+
     def report(self, track: bool = False, out: PathLike | None = None) -> Path:
         """Write report.html, the tables and ``figures/`` beside it; the page.
 
@@ -337,6 +360,9 @@ class Study:
 
         if one:
             self._require_one_base()
+        folder = self._folder()
         return at_work(
-            Context(self.settings, self.source, self._folder(), self.console, self.address)
+            Context(
+                self.settings, self.source, folder, self.console, self.address, alone=self.alone
+            )
         )

@@ -165,8 +165,37 @@ def new_key_command(
     Console().print(escape(f"private key {path}, public key {path}.pub"), soft_wrap=True)
 
 
+def _of_study(path: Path) -> Path:
+    """The certificate in the usual result folder of a study file, if it is for that study.
+
+    Raises:
+        UserError: a study that cannot be read; no certificate, or one for another study.
+    """
+    from sport_ray.certificates import load_certificate
+    from sport_ray.experiments.config.shipped import study_file
+    from sport_ray.experiments.config.study import load_study
+
+    study = load_study(study_file(path))
+    folder = Path("results") / study.name
+    found = certificate_file(folder) if folder.is_dir() else folder / "certificate.json"
+    loaded = load_certificate(found)
+    loaded.require_match(
+        base_digest=loaded.base_digest,
+        env_id=study.environment.id,
+        env_kwargs=study.environment.kwargs,
+        property_=study.property,
+    )
+    return found
+
+
 def plan_command(
-    certificate: CertificatePath,
+    certificate: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CERT|STUDY.yaml",
+            help="certificate.json, a folder that holds one, or a study that has one in results/.",
+        ),
+    ],
     eps_max: Annotated[
         list[float] | None,
         typer.Option("--eps-max", help="Acceptable risk; may be given more than once."),
@@ -195,7 +224,8 @@ def plan_command(
     from sport_ray.experiments.cli.permitted import advice, plan_table
     from sport_ray.experiments.stages.permitted import plan_rows, write_plan
 
-    path = certificate_file(certificate)
+    is_study = certificate.suffix in (".yaml", ".yml")
+    path = _of_study(certificate) if is_study else certificate_file(certificate)
     loaded = load_certificate(path)
     world = {"alpha_mu": alpha_mu, "alpha_p": alpha_p}
     rows = plan_rows(loaded, eps_max, horizon, **world)

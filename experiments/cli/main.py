@@ -22,6 +22,7 @@ from sport_ray.experiments.cli.certificates import (
 from sport_ray.experiments.cli.deployment import audit_command, export_command
 from sport_ray.experiments.cli.options import (
     Address,
+    NoRay,
     Results,
     Study,
     StudyOrResults,
@@ -68,7 +69,11 @@ app = typer.Typer(
 
 
 def _context(
-    command: str, study_path: Path, results: Path | None, address: str | None = None
+    command: str,
+    study_path: Path,
+    results: Path | None,
+    address: str | None = None,
+    alone: bool = False,
 ) -> Context:
     """What the stages work on; called before they, and Ray with them, are imported."""
     from sport_ray.experiments.config.shipped import study_file
@@ -78,12 +83,15 @@ def _context(
     again: tuple[str, ...] = ("sport-ray", command, str(study_path))
     again += ("--results", str(results)) if results else ()
     again += ("--address", address) if address else ()
+    again += ("--no-ray",) if alone else ()
+    if alone and address:
+        raise UserError("--address joins a Ray cluster and --no-ray uses none: give one of them")
     study_path = study_file(study_path)
     study = load_study(study_path)
     from sport_ray.experiments.stages.context import Context
 
     folder = StudyFolder(results or Path("results") / study.name, study)
-    return Context(study, study_path, folder, PlainConsole(), address, again)
+    return Context(study, study_path, folder, PlainConsole(), address, again, alone)
 
 
 @app.command("train-base")
@@ -113,14 +121,16 @@ def train_base_command(
 
 
 @app.command()
-def certify(study_path: Study, results: Results = None, address: Address = None) -> None:
+def certify(
+    study_path: Study, results: Results = None, address: Address = None, no_ray: NoRay = False
+) -> None:
     """Certify the base policy: N independent complete scenarios, ε_base(T) for every T.
 
     Writes certificate.json into the result folder, with everything the bound depends on and a
     digest over itself. Always runs, and replaces what is there; the same settings give the same
-    numbers.
+    numbers. Ray is started only where its workers are sooner done than this process.
     """
-    context = _context("certify", study_path, results, address)
+    context = _context("certify", study_path, results, address, no_ray)
     from sport_ray.experiments.stages.bases import each
     from sport_ray.experiments.stages.run import certify_base
 
@@ -144,7 +154,9 @@ def tune(study_path: Study, results: Results = None, address: Address = None) ->
 
 
 @app.command()
-def sweep(study_path: Study, results: Results = None, address: Address = None) -> None:
+def sweep(
+    study_path: Study, results: Results = None, address: Address = None, no_ray: NoRay = False
+) -> None:
     """Train and evaluate the study's cells: α × T × seeds × methods, on Ray Tune.
 
     Needs a certificate (see certify) for exactly this base, environment and property. Cells that
@@ -152,7 +164,7 @@ def sweep(study_path: Study, results: Results = None, address: Address = None) -
     stops within seconds; watch from another terminal with `sport-ray status`. Exit status 3: the
     cells are there, and one of them refutes what was promised of it; so of `report` and `run`.
     """
-    context = _context("sweep", study_path, results, address)
+    context = _context("sweep", study_path, results, address, no_ray)
     from sport_ray.experiments.results.alarm import end_with
     from sport_ray.experiments.stages.bases import each, together
     from sport_ray.experiments.stages.run import sweep_study
@@ -221,14 +233,16 @@ def report(
 
 
 @app.command()
-def run(study_path: Study, results: Results = None, address: Address = None) -> None:
+def run(
+    study_path: Study, results: Results = None, address: Address = None, no_ray: NoRay = False
+) -> None:
     """Do every stage of a study that is missing, then print the Pareto front.
 
     train-base (if the study's base does not exist and the study says how to train it), certify,
     tune (if the study has the section), sweep, report. Run it again to resume: nothing that is
     finished is repeated.
     """
-    context = _context("run", study_path, results, address)
+    context = _context("run", study_path, results, address, no_ray)
     from sport_ray.experiments.cli.report import print_bases, print_report
     from sport_ray.experiments.results.alarm import end_with, print_alarm
     from sport_ray.experiments.stages.bases import each, run_whole, together

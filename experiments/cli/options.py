@@ -24,6 +24,10 @@ Results = Annotated[
 Address = Annotated[
     str | None, typer.Option("--address", help="Join this Ray cluster instead of starting Ray.")
 ]
+NoRay = Annotated[
+    bool,
+    typer.Option("--no-ray", help="This process does all, one thing after the other, without Ray."),
+]
 Trust = Annotated[
     list[str] | None,
     typer.Option(

@@ -10,6 +10,8 @@ import random
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
 
 _AGENTS = (
     "dashboard_agent_listen_port",
@@ -21,9 +23,9 @@ _PORTS = range(20_000, 32_000)
 
 
 @contextmanager
-def local_start() -> Iterator[None]:
-    """A Ray that is started in the block starts so."""
-    with _on_loopback(), _without_watchers(), _ports_ahead():
+def local_start(nodes: list[Any]) -> Iterator[None]:
+    """A Ray that is started in the block starts so; nodes: takes its node once there is one."""
+    with _on_loopback(), _without_watchers(), _ports_ahead(), _ports_written(nodes):
         yield
 
 
@@ -89,6 +91,42 @@ def _ports_ahead() -> Iterator[None]:
         yield
     finally:
         RayParams.__init__ = before
+
+
+@contextmanager
+def _ports_written(nodes: list[Any]) -> Iterator[None]:
+    """Where the agents listen is written down before the raylet starts, and not by the agents.
+
+    The raylet waits 15 s for those files, whatever it was told, and then ends itself. On a busy
+    machine an agent imports for longer before it writes them.
+    """
+    from ray._private.node import Node
+
+    names: Any = import_module("ray._raylet")  # compiled
+
+    before = Node.start_head_processes
+    ports = {
+        "dashboard_agent_listen_port": "DASHBOARD_AGENT_LISTEN_PORT_NAME",
+        "metrics_agent_port": "METRICS_AGENT_PORT_NAME",
+        "metrics_export_port": "METRICS_EXPORT_PORT_NAME",
+        "runtime_env_agent_port": "RUNTIME_ENV_AGENT_PORT_NAME",
+    }
+
+    def written(node: Any, *given: Any, **options: Any) -> None:
+        nodes.append(node)
+        with contextlib.suppress(AttributeError, OSError):  # then Ray waits, as it always did
+            for port, name in ports.items():
+                number = getattr(node._ray_params, port)
+                names.persist_port(
+                    node.get_session_dir_path(), node.node_id, getattr(names, name), number
+                )
+        before(node, *given, **options)
+
+    Node.start_head_processes = written
+    try:
+        yield
+    finally:
+        Node.start_head_processes = before
 
 
 def _free_ports(count: int) -> list[int]:

@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sport_ray.errors import UserError
 from sport_ray.experiments.cluster.imports import (
@@ -24,6 +25,7 @@ from sport_ray.experiments.cluster.imports import (
     workers_prepare,
 )
 from sport_ray.experiments.cluster.local_start import local_start
+from sport_ray.experiments.cluster.patience import started_with_patience
 
 QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -140,7 +142,8 @@ def ray_session(
     (Ray's own default where ``RAY_AUTH_MODE`` is unset): whoever may join can run code.
 
     Raises:
-        UserError: a cluster address that does not answer.
+        UserError: a cluster address that does not answer; a Ray that does not come up here, tried
+            twice.
     """
     address = address or os.environ.get("RAY_ADDRESS") or None  # set by `ray job submit`
     for name, value in QUIET.items():
@@ -156,24 +159,10 @@ def ray_session(
     if ray.is_initialized():
         yield
         return
-    options = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
-    try:
-        keep_token_private()
-        if address is None:
-            # "local": without it Ray joins whatever cluster runs on this machine.
-            preparing = workers_prepare() if for_cells else contextlib.nullcontext()
-            with local_start(), preparing, importing(BESIDE_RAY):
-                ray.init(
-                    address="local",
-                    num_cpus=num_cpus,
-                    object_store_memory=256 * 1024**2,
-                    **options,
-                )
-        else:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"Ray at {address or 'this machine'} does not start: {reason}") from None
+    if address is None:
+        _start_here(num_cpus, for_cells=for_cells)
+    else:
+        _join(address)
     _started.append(address is None)
     try:
         yield
@@ -181,3 +170,34 @@ def ray_session(
         _started.clear()
         with _no_collection_elsewhere():
             ray.shutdown()
+
+
+def _start_here(num_cpus: int | None, *, for_cells: bool) -> None:
+    import ray
+
+    def start(nodes: list[Any]) -> None:
+        keep_token_private()
+        preparing = workers_prepare() if for_cells else contextlib.nullcontext()
+        with local_start(nodes), preparing, importing(BESIDE_RAY):
+            # "local": without it Ray joins whatever cluster runs on this machine.
+            ray.init(
+                address="local",
+                num_cpus=num_cpus,
+                object_store_memory=256 * 1024**2,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+
+    started_with_patience(start)
+
+
+def _join(address: str) -> None:
+    import ray
+
+    try:
+        keep_token_private()
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(f"Ray at {address} does not start: {reason}") from None

@@ -36,6 +36,23 @@ def raise_if_asked() -> None:
 
 
 @contextmanager
+def terminating() -> Iterator[None]:
+    """SIGTERM raises in the block, as Ctrl-C does, so that what is held is let go of."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: Any) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
 def stopping_between_steps() -> Iterator[None]:
     """Ctrl-C and SIGTERM end the sweep at Tune's next step, in tenths of a second.
 

@@ -1,4 +1,4 @@
-"""How many copies of an environment training may make, where their number is limited."""
+"""How many copies of an environment training may make, in all and in one process."""
 
 from __future__ import annotations
 
@@ -20,8 +20,14 @@ def require_copies(
     Raises:
         UserError: naming both numbers.
     """
-    limit = environment.copies
     runners = max(resources.env_runners_per_cell, 1)
+    one = environment.copies_per_process
+    if one is not None and section.num_envs > one:
+        raise UserError(
+            f"{name}.num_envs = {section.num_envs} is more than environment.copies_per_process = "
+            f"{one}: lower num_envs to {one}"
+        )
+    limit = environment.copies
     if limit is None or section.num_envs * runners <= limit:
         return
     many = f"{name}.num_envs = {section.num_envs}"

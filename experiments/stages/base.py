@@ -14,7 +14,9 @@ import numpy as np
 import torch
 
 from sport_ray.canonical import write_atomic
+from sport_ray.envs.flatten import flattening_of, require_same_observations
 from sport_ray.envs.making import make_environment
+from sport_ray.envs.spaces import action_size_of, indices_of
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.paths import exists, user_path
 from sport_ray.experiments.config.study import Study
@@ -38,6 +40,7 @@ from sport_ray.experiments.task_policies._training import (
     training_kwargs,
 )
 from sport_ray.policies import PolicyFile, PolicyNetwork, PolicySpec, policy_digest
+from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.store import MANIFEST, WEIGHTS
 from sport_ray.properties import parse_property
 from sport_ray.rollouts import base_behaviour
@@ -109,6 +112,7 @@ def _user_sampler(study: Study, entry: str) -> SamplerFile:
         arguments=study.base_arguments if entry == study.base else {},
         observation_size=observation,
         action_size=action,
+        flattening=flattening_of(_spaces(study)[0]),
     )
     asked = study.environment
     with closing(make_environment(asked.id, asked.kwargs, study.certificate.max_horizon)) as made:
@@ -155,9 +159,14 @@ def _check_fits(base: BaseFile, study: Study) -> None:
                 f"{sizes[1]} actions, {study.environment.id} has {environment_sizes(study)}: "
                 "choose another folder with --results"
             )
+        require_same_observations(
+            study.environment.id, base.spec.flattening, flattening_of(_spaces(study)[0])
+        )
         return
-    check_spaces(base.network, *environment_sizes(study), study.environment.id)
-    base.network.spec.action_mapping.require_fits(study.environment.id, _spaces(study)[1])
+    env_id, (observations, actions) = study.environment.id, _spaces(study)
+    require_same_observations(env_id, base.network.spec.flattening, flattening_of(observations))
+    check_spaces(base.network, *environment_sizes(study), env_id)
+    base.network.spec.action_mapping.require_fits(env_id, actions)
 
 
 def environment_sizes(study: Study) -> tuple[int, int]:
@@ -166,8 +175,8 @@ def environment_sizes(study: Study) -> tuple[int, int]:
     Raises:
         UserError: an environment that cannot be made, or whose spaces are not vectors.
     """
-    observation, action = (int(np.prod(space.shape or ())) for space in _spaces(study))
-    return observation, action
+    observation, action = _spaces(study)
+    return int(np.prod(observation.shape or ())), action_size_of(action)
 
 
 def _spaces(study: Study) -> tuple[gym.spaces.Space[Any], gym.spaces.Space[Any]]:
@@ -271,9 +280,7 @@ def _run(study: Study, settings: BaseTrainingSection | SACBaseTrainingSection) -
     The point robot's reward is +1 at the goal, −0.25 on violation, and a tenth of the progress in
     metres, because the goal is not found by chance; another environment's is its own.
     """
-    observations, actions = environment_sizes(study)
-    spec = PolicySpec(observation_size=observations, action_size=actions, hidden=settings.hidden)
-    spec.action_mapping.require_fits(study.environment.id, _spaces(study)[1])
+    spec = _first_spec(study, settings)
     task = study.task(settings.horizon, settings.seed)
     own = training_kwargs(task, reward="guided", ends=True, margin=settings.margin)
     env_kwargs, cut_after = {**own, **settings.kwargs}, training_cut(task)
@@ -301,6 +308,32 @@ def _run(study: Study, settings: BaseTrainingSection | SACBaseTrainingSection) -
     return TrainingRun(config)
 
 
+def _first_spec(study: Study, settings: BaseTrainingSection | SACBaseTrainingSection) -> PolicySpec:
+    """A tanh-squashed Gaussian; of whole numbers a categorical over each.
+
+    Raises:
+        UserError: actions that neither gives, or that the algorithm cannot learn.
+    """
+    observations, actions = environment_sizes(study)
+    env_id, (seen, space) = study.environment.id, _spaces(study)
+    sizes = {
+        "observation_size": observations,
+        "action_size": actions,
+        "hidden": settings.hidden,
+        "flattening": flattening_of(seen),
+    }
+    if (found := indices_of(space)) is None:
+        spec = PolicySpec(**sizes)
+        spec.action_mapping.require_fits(env_id, space)
+        return spec
+    if isinstance(settings, SACBaseTrainingSection):
+        raise UserError(
+            f"base_training.algorithm = sac squashes real actions, and {env_id} takes {space}: "
+            "remove algorithm, so that PPO trains the base"
+        )
+    return PolicySpec(**sizes, **ActionMapping.of_indices(*found).to_json())
+
+
 def _require_rule(study: Study, rule: AcceptSection) -> None:
     """Refuse a rule that no policy of the study can meet.
 
@@ -325,7 +358,9 @@ def save_base(path: Path, study: Study, made: MadeBase, command: str) -> str:
     settings = study.base_training or BaseTrainingSection()
     provenance: dict[str, Any] = {
         "command": command,
-        "environment": study.environment.model_dump(mode="json", exclude={"copies"}),
+        "environment": study.environment.model_dump(
+            mode="json", exclude={"copies", "copies_per_process"}
+        ),
         "training": settings.model_dump(mode="json", exclude_none=True),
         "env_steps": made.trained.env_steps,
         "statistics": made.statistics.to_json(),

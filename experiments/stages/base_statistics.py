@@ -8,6 +8,7 @@ from sport_ray.properties import parse_property
 from sport_ray.rollouts import base_behaviour
 from sport_ray.rollouts.base_statistics import (
     NEAR_BOUND,
+    NEARLY_SURE,
     BaseStatistics,
     Widths,
     run_for_statistics,
@@ -59,7 +60,12 @@ def described(found: BaseStatistics) -> list[str]:
         )
     if found.std is not None:
         lines.append(f"std before the action mapping: {_widths(found.std)}")
-    if found.entropy is not None:
+    if found.sure is not None:
+        lines.append(
+            f"one action has more than {NEARLY_SURE:.0%} in {found.sure:.1%} of its steps; "
+            f"entropy of the action: {found.entropy:.2f} nats"
+        )
+    elif found.entropy is not None:
         lines.append(f"entropy of the squashed action: {found.entropy:.2f} nats")
     lines += [
         f"warning: {why}; a policy within a ratio of it has little to gain "

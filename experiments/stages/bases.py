@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from sport_ray.errors import UserError
-from sport_ray.experiments.cluster.session import ray_session
 from sport_ray.experiments.config.study_file import dump_study, study_values
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.stages.context import Context, require_tracking
 from sport_ray.experiments.stages.propositions import require_propositions
-from sport_ray.experiments.stages.run import run_study, write_pages
+from sport_ray.experiments.stages.run import ray_for_cells, run_study, write_pages
 from sport_ray.tracking.console import say
 from sport_ray.tracking.results.bases import base_folders
 
@@ -68,7 +67,7 @@ def for_each_base(
     parts = contexts_of(context, text)
     require_propositions(context.study)
     require_tracking(context)
-    with ray_session(context.address, for_cells=True):
+    with ray_for_cells(context):
         _require_bases(parts)
         context.folder.claim(context.source)
         context.folder.write_study(context.source)

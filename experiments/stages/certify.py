@@ -15,6 +15,7 @@ from sport_ray.certificates import (
 from sport_ray.certificates.independence import require_no_memory
 from sport_ray.certificates.recount import require_counted
 from sport_ray.errors import UserError
+from sport_ray.experiments.cluster.need import RayWhenNeeded
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.stages.choose import load_choice
 from sport_ray.experiments.stages.gpu_worker import runner_of
@@ -45,11 +46,15 @@ def certify(
     base: BaseFile,
     progress: Callable[[int], None] | None = None,
     look: Look | None = None,
+    need: RayWhenNeeded | None = None,
+    again: Callable[[int, int], None] | None = None,
 ) -> Certificate:
-    """Run the scenarios and write ``certificate.json`` and the outcome table; needs Ray.
+    """Run the scenarios and write ``certificate.json`` and the outcome table.
 
     Scenarios are counted and written as they come, in order of their index, so memory does not
-    grow with their number. ``look`` sees the totals after each portion.
+    grow with their number. ``look`` sees the totals after each portion. need: what starts Ray,
+    where the scenarios are worth it. again: told how many episodes of how many were repeated, in
+    the search for memory.
     """
     plan = base_plan(folder, "certify")
     choice = load_choice(folder, base_plan(folder, "choose"))
@@ -66,7 +71,7 @@ def certify(
     behaviour = base_behaviour(base, run_module=True)
     totals, tally = OutcomeTotals(plan.horizon), Tally()
     chunk = sampling.check_every if isinstance(sampling, AnytimeSampling) else None
-    with closing(runner_of(folder.study, plan, behaviour)) as runner:
+    with closing(runner_of(folder.study, plan, behaviour, need)) as runner:
         stream = runner.stream(plan, behaviour, sampling.planned, chunk=chunk, progress=progress)
         with OutcomeWriter(folder.outcomes) as writer, closing(stream):
             for outcomes, counted in stream:
@@ -80,7 +85,7 @@ def certify(
                     each = settings.beta / plan.horizon
                     if sampling.verdict(totals.num_scenarios, violations, each) != "go on":
                         break
-        require_no_memory(plan, behaviour, folder.outcomes, runner)
+        require_no_memory(plan, behaviour, folder.outcomes, runner, again)
     sources = unchanged_since(before, environment_sources(plan.env_id, plan.env_kwargs))
     certificate = build_certificate(
         plan,

@@ -10,9 +10,11 @@ from sport_ray.canonical import write_json
 from sport_ray.certificates import Candidate, Choice
 from sport_ray.certificates.choice import choose_horizon
 from sport_ray.errors import UserError
+from sport_ray.experiments.cluster.need import RayWhenNeeded
 from sport_ray.experiments.results.folder import StudyFolder, read_model
+from sport_ray.experiments.stages.scenarios import stream_scenarios
 from sport_ray.rollouts import ScenarioPlan, Tally, base_behaviour
-from sport_ray.rollouts.workers import counting, stream_scenarios_on_ray
+from sport_ray.rollouts.streaming import counting
 from sport_ray.samplers import BaseFile
 
 
@@ -21,8 +23,9 @@ def choose(
     plan: ScenarioPlan,
     candidates: dict[str, BaseFile],
     progress: Callable[[int], None] | None = None,
+    need: RayWhenNeeded | None = None,
 ) -> Choice:
-    """Try each candidate base on scenarios of the purpose 'choose' and keep the best; needs Ray.
+    """Try each candidate base on scenarios of the purpose 'choose' and keep the best.
 
     Best: the (base, T) that permits the largest α at ε_max, with the scenario bound at β of each
     candidate's own table. Writes ``choice.json``.
@@ -38,7 +41,9 @@ def choose(
     tried: list[Candidate] = []
     for name, base in candidates.items():
         behaviour = base_behaviour(base, run_module=True)
-        stream = stream_scenarios_on_ray(plan, behaviour, asked.num_scenarios, progress=progress)
+        stream = stream_scenarios(
+            plan, behaviour, asked.num_scenarios, progress=progress, need=need
+        )
         tally = Tally()
         horizon, log_alpha = choose_horizon(
             counting(stream, tally), plan.horizon, settings.beta, asked.eps_max

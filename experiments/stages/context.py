@@ -23,6 +23,7 @@ class Context(NamedTuple):
 
     source: None for a study that was made in Python; base policies are then relative to the
     working directory. again: the command as it was typed, which resumes what was interrupted.
+    alone: this process does all, without Ray.
     """
 
     study: Study
@@ -31,6 +32,7 @@ class Context(NamedTuple):
     console: Console
     address: str | None = None
     again: tuple[str, ...] | None = None
+    alone: bool = False
 
     @property
     def file(self) -> Path:

@@ -93,7 +93,7 @@ def export_of(root: Path, cell_id: str, trust: Collection[str] = ()) -> Any:
         env_kwargs=study.environment.kwargs,
         property_=study.property,
     )
-    cell = _cell(study, certificate, cell_id, trained.provenance)
+    cell = _cell(study, certificate, cell_id, trained.provenance, base)
     require_certified(study, certificate, root, cell.horizon)
     world = perturbation(study)._asdict()
     constraint = {"constraint": cell.constraint.name, **cell.constraint.recorded()}
@@ -158,15 +158,22 @@ def require_certified(study: Study, certificate: Certificate, root: Path, horizo
     require_world(study, certificate, table, read_base(root / "base"), [horizon])
 
 
-def _cell(study: Study, certificate: Certificate, cell_id: str, provenance: dict[str, Any]) -> Cell:
+def _cell(
+    study: Study,
+    certificate: Certificate,
+    cell_id: str,
+    provenance: dict[str, Any],
+    base: BaseFile,
+) -> Cell:
     """The cell with this id: planned by the study now, or when its policy was trained."""
     from pydantic import ValidationError
 
     from sport_ray.constraints import constraint_from_json
     from sport_ray.experiments.sweep.cell import Cell
     from sport_ray.experiments.sweep.plan import Plan
+    from sport_ray.experiments.task_policies.source import family_of
 
-    if found := Plan.of(study, certificate).cells.get(cell_id):
+    if found := Plan.of(study, certificate, family_of(base)).cells.get(cell_id):
         return found
     for one in provenance.get("job", {}).get("cells", []):
         try:

@@ -11,6 +11,7 @@ import torch
 
 from sport_ray.certificates.independence import AgainHere
 from sport_ray.errors import UserError
+from sport_ray.experiments.cluster.need import RayWhenNeeded
 from sport_ray.experiments.cluster.resources import require_resources, wait_for_room
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.stages.scenarios import stream_scenarios
@@ -41,10 +42,13 @@ def on_gpu(study: Study, plan: ScenarioPlan, behaviour: Behaviour) -> bool:
     return asked.wait_for_nodes_seconds > 0.0 or "GPU" in ray.cluster_resources()
 
 
-class OnRay(AgainHere):
-    """Scenarios on the CPUs of Ray's workers."""
+class OnCpus(AgainHere):
+    """Scenarios on CPUs: of this process, and of Ray's workers where that is sooner."""
 
     versions: dict[str, str] = {}  # noqa: RUF012  # nothing to tell
+
+    def __init__(self, need: RayWhenNeeded | None = None) -> None:
+        self._need = need
 
     def stream(
         self,
@@ -56,7 +60,9 @@ class OnRay(AgainHere):
         progress: Callable[[int], None] | None = None,
     ) -> Stream:
         """See ``stream_scenarios``."""
-        return stream_scenarios(plan, behaviour, count, chunk=chunk, progress=progress)
+        return stream_scenarios(
+            plan, behaviour, count, chunk=chunk, progress=progress, need=self._need
+        )
 
     def close(self) -> None:
         """Nothing is held."""
@@ -161,13 +167,21 @@ def _told(reference: ray.ObjectRef) -> Any:
         raise error.cause from error
 
 
-def runner_of(study: Study, plan: ScenarioPlan, behaviour: Behaviour) -> OnRay | OnGpu:
+def runner_of(
+    study: Study, plan: ScenarioPlan, behaviour: Behaviour, need: RayWhenNeeded | None = None
+) -> OnCpus | OnGpu:
     """Where the study's scenarios run.
+
+    need: what starts Ray, where that is left to the scenarios.
 
     Raises:
         UserError: as :class:`OnGpu`.
     """
-    return _on_gpu(study) if on_gpu(study, plan, behaviour) else OnRay()
+    if need is not None and study.resources.gpus_per_cell and not need.never:
+        need.need()
+    if need is not None and need.never:
+        return OnCpus(need)
+    return _on_gpu(study) if on_gpu(study, plan, behaviour) else OnCpus(need)
 
 
 def _on_gpu(study: Study) -> OnGpu:

@@ -8,35 +8,81 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.results.ledger import Ledger
+from sport_ray.experiments.stages.one_line import OneLine
 from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.driver import SweepEvent
+from sport_ray.experiments.sweep.evaluation import scenarios_per_cell
 from sport_ray.experiments.sweep.plan import Plan
+from sport_ray.tracking.console import NotebookConsole
 
 TRAINED = 0.5
 """How much of a cell is done once it is trained: a guess, for the bar and the time left alone."""
 
 
+def rate_of(task: Task) -> float | None:
+    """Units a second, from the first one on; None before."""
+    done = task.completed - task.fields.get("before", 0)
+    if done <= 0 or not task.elapsed:
+        return None
+    return task.speed or done / task.elapsed
+
+
+def rate_text(rate: float) -> str:
+    """The number of units a second, or the seconds that one takes.
+
+    >>> rate_text(1234.5), rate_text(2.0), rate_text(0.5)
+    ('1,234/s', '2.0/s', '2.0 s each')
+    """
+    if rate < 1.0:
+        return f"{1.0 / rate:,.1f} s each"
+    return f"{rate:,.1f}/s" if rate < 100.0 else f"{rate:,.0f}/s"
+
+
+class Rate(ProgressColumn):
+    """How fast it goes, as soon as there is one unit."""
+
+    def render(self, task: Task) -> Text:
+        """Such as '1.2/s'."""
+        rate = rate_of(task)
+        return Text("" if rate is None else rate_text(rate))
+
+
+class TimeLeft(ProgressColumn):
+    """The time left at that rate: rich's own column needs two signs of progress, ours one."""
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        """Such as '02:15'."""
+        if task.finished:
+            return Text("00:00")
+        rate = rate_of(task)
+        if rate is None or task.total is None:
+            return Text("--:--")
+        minutes, seconds = divmod(int((task.total - task.completed) / rate), 60)
+        hours, minutes = divmod(minutes, 60)
+        return Text(f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}")
+
+
 def _progress(
-    console: Console, *columns: str, counted: str = "{task.completed:.0f}/{task.total:.0f}"
+    console: Console,
+    *columns: str | ProgressColumn,
+    counted: str = "{task.completed:.0f}/{task.total:.0f}",
 ) -> Progress:
-    return Progress(
+    kind = OneLine if isinstance(console, NotebookConsole) else Progress
+    return kind(
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
         TextColumn(counted),
-        *(TextColumn(column) for column in columns),
+        *(TextColumn(column) if isinstance(column, str) else column for column in columns),
         TimeElapsedColumn(),
         TextColumn("left"),
-        TimeRemainingColumn(compact=True),
+        TimeLeft(),
         console=console,
         refresh_per_second=2,
         speed_estimate_period=600,
@@ -48,7 +94,7 @@ class Counter:
 
     def __init__(self, progress: Progress, what: str, total: int, done: int = 0) -> None:
         self._progress = progress
-        self._task = progress.add_task(what, total=total, completed=done)
+        self._task = progress.add_task(what, total=total, completed=done, before=done)
 
     def __call__(self, more: int) -> None:
         """Advance."""
@@ -58,18 +104,34 @@ class Counter:
         """Show other words beside the bar."""
         self._progress.update(self._task, description=what)
 
+    def whole(self, done: int, total: int) -> None:
+        """So many of so many are done."""
+        self._progress.update(self._task, completed=done, total=total)
+
+    def beside(self, what: str) -> Callable[[int, int], None]:
+        """A bar below this one, which appears once it is told how many of how many are done."""
+        below: list[Counter] = []
+
+        def told(done: int, total: int) -> None:
+            if not below:
+                below.append(Counter(self._progress, what, total))
+            below[0].whole(done, total)
+
+        return told
+
 
 @contextmanager
 def counting(console: Console, what: str, total: int, done: int = 0) -> Iterator[Counter]:
     """A bar on the console for the length of the block."""
-    with _progress(console) as progress:
+    with _progress(console, Rate()) as progress:
         yield Counter(progress, what, total, done)
 
 
 class SweepProgress:
     """Counts cells as jobs start and end; a listener of the sweep.
 
-    The bar and the time left go by what is trained as well, from a cohort's first seconds on.
+    The bar and the time left go by what is trained and by the scenarios of evaluations as well,
+    from the first seconds of each on.
     """
 
     def __init__(
@@ -85,11 +147,15 @@ class SweepProgress:
         total = len(plan.cells)
         self.done = total - sum(len(job.cells) for job in missing)
         self.failed = 0
-        self._at_work: dict[str, tuple[int, float]] = {}  # cells of a trial, how far trained
+        self._at_work: dict[str, tuple[int, float]] = {}  # cells of a trial, how far
+        self._scenarios: dict[str, int] = {}  # by trial
+        self._first_scenario: float | None = None
+        self._per_cell = max(scenarios_per_cell(folder.study), 1)
         self.progress = _progress(
             console,
             "[cyan]{task.fields[running]} running",
             "[red]{task.fields[failed]} failed",
+            "{task.fields[evaluated]}",
             counted="{task.fields[done]}/{task.total:.0f}",
         )
         self.task = self.progress.add_task("cells", total=total, **self._shown())
@@ -107,13 +173,33 @@ class SweepProgress:
         return sum(cells for cells, _ in self._at_work.values())
 
     def _shown(self) -> dict[str, Any]:
-        begun = TRAINED * sum(cells * trained for cells, trained in self._at_work.values())
+        begun = sum(cells * part for cells, part in self._at_work.values())
         return {
+            "evaluated": self._evaluated(),
             "completed": self.done + begun,
             "done": self.done,
             "running": self.running,
             "failed": self.failed,
         }
+
+    def _evaluated(self) -> str:
+        """Such as '37 scenarios, 1.2/s': what evaluations have run, since the first of them."""
+        count = sum(self._scenarios.values())
+        if not count:
+            return ""
+        if self._first_scenario is None:
+            self._first_scenario = time.monotonic()
+            return f"{count} scenarios"
+        seconds = time.monotonic() - self._first_scenario
+        return f"{count:,} scenarios" + (f", {rate_text(count / seconds)}" if seconds > 1.0 else "")
+
+    def _part(self, event: SweepEvent) -> float:
+        """How much of each of a trial's cells is done, 0 to 1, its training and its evaluation."""
+        left = len(event.cells)
+        ended = sum(len(job.cells) for job in event.work.jobs) - left
+        evaluated = event.scenarios / self._per_cell - ended
+        evaluated = min(max(evaluated, 0.0) / max(left, 1), 1.0)
+        return TRAINED * event.trained + (1.0 - TRAINED) * evaluated
 
     def __call__(self, event: SweepEvent) -> None:
         """Take an event; finished cells are handed on with their records."""
@@ -121,9 +207,11 @@ class SweepProgress:
         if event.kind == "started":
             self._at_work[name] = (cells, 0.0)
         elif event.kind == "trained":
-            self._at_work[name] = (cells, event.trained)
+            self._at_work[name] = (cells, self._part(event))
+            self._scenarios[name] = event.scenarios
         elif event.kind == "retried":
             self._at_work.pop(name, None)
+            self._scenarios.pop(name, None)
         else:
             before, trained = self._at_work.pop(name, (cells, 0.0))
             if before > cells:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from sport_ray.experiments.config.tuning import require_search
 from sport_ray.experiments.results.alarm import print_alarm
 from sport_ray.experiments.stages.context import Context, require_tracking
 from sport_ray.experiments.stages.propositions import require_propositions
+from sport_ray.experiments.task_policies import SOURCES
 from sport_ray.tracking.console import say
 from sport_ray.tracking.mlflow.client import report_command
 
@@ -93,6 +95,7 @@ def tune_study(context: Context) -> Tuning:
 def sweep_study(context: Context) -> SweepSummary:
     """Train and evaluate the cells that are missing; needs a certificate, and says how it went."""
     require_propositions(context.study)
+    require_able_alone(context)
     require_tracking(context)
     from sport_ray.experiments.stages.certify import load_matching
     from sport_ray.experiments.stages.steps import do_sweep, ensure_base
@@ -109,7 +112,8 @@ def run_study(context: Context) -> SweepSummary:
     require_search(context.study.tuning)
     require_propositions(context.study)
     require_tracking(context)
-    with ray_session(context.address, for_cells=True):
+    require_able_alone(context)
+    with ray_for_cells(context):
         with no_collection():
             from sport_ray.experiments.stages.steps import (
                 do_sweep,
@@ -122,6 +126,34 @@ def run_study(context: Context) -> SweepSummary:
         certificate = ensure_certificate(context, base)
         context = tuned(context, certificate, run=True)
         return _reported(context, do_sweep(context, base, certificate))
+
+
+def ray_for_cells(context: Context) -> AbstractContextManager[None]:
+    """Ray for every stage of a study, with workers that prepare for cells.
+
+    Nothing without Ray, nor where nothing is trained: stages start it then where it is worth it.
+    """
+    trains = any(SOURCES[name].trains for name in context.study.sources)
+    if context.alone or not (trains or context.address):
+        return nullcontext()
+    return ray_session(context.address, for_cells=True)
+
+
+def require_able_alone(context: Context) -> None:
+    """Refuse without Ray what is Ray's: Tune's trials, and processes that collect experience.
+
+    Raises:
+        UserError: naming the section or key, and --no-ray.
+    """
+    if not context.alone:
+        return
+    if context.study.tuning is not None:
+        raise UserError("the study's section tuning runs trials on Ray: leave out --no-ray")
+    if runners := context.study.resources.env_runners_per_cell:
+        raise UserError(
+            f"resources.env_runners_per_cell = {runners} needs Ray: leave out --no-ray, or set it "
+            "to 0"
+        )
 
 
 def write_pages(context: Context) -> Path:

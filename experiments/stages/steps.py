@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from sport_ray.canonical import digest
 from sport_ray.certificates import AnytimeSampling, Certificate
-from sport_ray.experiments.cluster.session import ray_session, started_here
+from sport_ray.experiments.cluster.need import RayWhenNeeded
 from sport_ray.experiments.cluster.signals import TERMINATED
 from sport_ray.experiments.config.redact import public_study
 from sport_ray.experiments.config.study import Study
@@ -37,7 +37,9 @@ from sport_ray.experiments.stages.transitions import keep_transitions, missing_t
 from sport_ray.experiments.stages.world import other_versions, require_world
 from sport_ray.experiments.sweep.cell import Job
 from sport_ray.experiments.sweep.driver import SweepSummary, run_sweep
+from sport_ray.experiments.sweep.here import may_begin_here
 from sport_ray.experiments.sweep.plan import Plan
+from sport_ray.experiments.task_policies.source import family_of
 from sport_ray.rollouts import OutcomeTotals
 from sport_ray.samplers import BaseFile
 from sport_ray.text import plain
@@ -49,13 +51,19 @@ STOP_SECONDS = 4.0
 """After Ctrl-C: how long MLflow may take, so that the whole command ends within ten."""
 
 
+def ray_when_needed(context: Context) -> RayWhenNeeded:
+    """What starts Ray for a stage, or joins the cluster, or refuses to."""
+    return RayWhenNeeded(context.address, never=context.alone)
+
+
 def make_base(context: Context, out: Path, command: str) -> str:
     """Train a base policy and write it to ``out``; its digest."""
     settings = context.study.base_training or BaseTrainingSection()
     with (
-        ray_session(context.address),
+        ray_when_needed(context) as ray,
         counting(context.console, "train base: env steps", settings.env_steps) as advance,
     ):
+        ray.need()
         seen = 0
 
         def progress(sampled: int, _: dict[str, Any]) -> None:
@@ -102,10 +110,10 @@ def ensure_choice(context: Context) -> str:
         folder.claim(context.source)
         total = asked.num_scenarios * len(candidates)
         with (
-            ray_session(context.address),
+            ray_when_needed(context) as ray,
             counting(context.console, "choose: scenarios", total) as advance,
         ):
-            choose(folder, base_plan(folder, "choose"), candidates, advance)
+            choose(folder, base_plan(folder, "choose"), candidates, advance, ray)
     choice = load_choice(folder, base_plan(folder, "choose"))
     assert choice is not None
     for candidate in choice.candidates:
@@ -125,10 +133,12 @@ def make_certificate(context: Context, base: BaseFile) -> Certificate:
     sampling = study.certificate.sampling
     context.folder.write_study(context.source)
     with (
-        ray_session(context.address),
+        ray_when_needed(context) as ray,
         counting(context.console, "certify: scenarios", sampling.planned) as advance,
     ):
-        certificate = certify(context.folder, base, advance, _valid_now(study, advance))
+        look = _valid_now(study, advance)
+        repeated = advance.beside("repeat, to find memory: episodes")
+        certificate = certify(context.folder, base, advance, look, ray, repeated)
     if isinstance(sampling, AnytimeSampling):
         context.console.print(_stopped(certificate, sampling), soft_wrap=True)
     for horizon in study.horizons(certificate):
@@ -191,8 +201,11 @@ def ensure_certificate(context: Context, base: BaseFile) -> Certificate:
 def ensure_transitions(context: Context, base: BaseFile, certificate: Certificate) -> None:
     """Keep the certificate's transitions, where the study asks for them and they are not there."""
     if missing := missing_transitions(context.folder, certificate):
-        with ray_session(context.address):
-            keep_transitions(context.folder, base, certificate)
+        with (
+            ray_when_needed(context) as ray,
+            counting(context.console, "keep transitions: scenarios", missing) as advance,
+        ):
+            keep_transitions(context.folder, base, certificate, advance, ray)
         context.console.print(f"kept the transitions of {missing} of the certificate's scenarios")
 
 
@@ -204,6 +217,7 @@ def interrupted(
     if context.again is None:
         again += ("--results", str(context.folder.root))
         again += ("--address", context.address) if context.address else ()
+        again += ("--no-ray",) if context.alone else ()
     asked = isinstance(error, KeyboardInterrupt)
     return Interrupted(
         f"{'interrupted' if asked else 'asked to end'}; {kept}. Resume with: {shlex.join(again)}",
@@ -221,7 +235,7 @@ def do_sweep(context: Context, base: BaseFile, certificate: Certificate) -> Swee
         Interrupted: Ctrl-C or SIGTERM; what is finished is kept.
     """
     folder = context.folder
-    plan = Plan.of(folder.study, certificate)
+    plan = Plan.of(folder.study, certificate, family_of(base))
     for one in plan.out_of_reach:
         context.console.print(
             f"eps_max = {one.eps_max:g} is out of reach at T = {one.horizon} (the base itself is "
@@ -241,13 +255,19 @@ def do_sweep(context: Context, base: BaseFile, certificate: Certificate) -> Swee
     logger: SweepLogger | None = None  # once it is open
     try:
         folder.hold()
-        with sweep_ledger(folder.ledger, len(plan.cells), study) as ledger:
+        plugins = {
+            name: code for cell in plan.cells.values() for name, code in cell.plugins.items()
+        }
+        with sweep_ledger(folder.ledger, len(plan.cells), study, plugins) as ledger:
             require_space(*folder.places)
             folder.write_study(context.source)
             _set_aside(context, missing, ledger)  # before anything reads records
             plan.write(folder)
-            with ray_session(context.address):
-                _require_world(context, base, plan)
+            with ray_when_needed(context) as ray:
+                here = context.alone or may_begin_here(folder.study, missing, ray)
+                if not here:
+                    ray.need()
+                _require_world(context, base, plan, ray)
                 opened = SweepLogger(folder.root, context.study.tracking.uri)
                 opened.start(put_off=True)
                 logger = opened
@@ -259,7 +279,15 @@ def do_sweep(context: Context, base: BaseFile, certificate: Certificate) -> Swee
                     def tell(line: str) -> None:
                         context.console.print(line, soft_wrap=True, highlight=False)
 
-                    summary = run_sweep(folder, plan, history, progress, tell=tell)
+                    summary = run_sweep(
+                        folder,
+                        plan,
+                        history,
+                        progress,
+                        tell=tell,
+                        alone=context.alone,
+                        need=ray if here and not context.alone else None,
+                    )
     except (KeyboardInterrupt, SystemExit) as error:  # Ray, too, turns SIGTERM into SystemExit
         _finish_log(logger, "KILLED", STOP_SECONDS)
         raise interrupted(context, "sweep", "what is finished is kept", error) from None
@@ -282,7 +310,7 @@ def do_sweep(context: Context, base: BaseFile, certificate: Certificate) -> Swee
     return summary
 
 
-def _require_world(context: Context, base: BaseFile, plan: Plan) -> None:
+def _require_world(context: Context, base: BaseFile, plan: Plan, ray: RayWhenNeeded) -> None:
     """Certified scenarios come out again here, at each T; says so.
 
     On other machines in a worker; on this one in this process, while the workers still import.
@@ -294,9 +322,17 @@ def _require_world(context: Context, base: BaseFile, plan: Plan) -> None:
     if changed := other_versions(certificate):
         context.console.print(escape(plain(changed)), soft_wrap=True)
     horizons = set(plan.horizons)
-    told = require_world(
-        context.study, certificate, table, base, horizons, on_ray=not started_here()
-    )
+    what = "repeat certified scenarios"
+    with counting(context.console, what, 0) as advance:
+        told = require_world(
+            context.study,
+            certificate,
+            table,
+            base,
+            horizons,
+            on_ray=ray.elsewhere,
+            progress=advance.whole,
+        )
     context.console.print(told, soft_wrap=True, highlight=False)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sport_ray.certificates import Certificate
+from sport_ray.experiments.cluster.need import RayWhenNeeded
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.stages.certify import base_plan
 from sport_ray.experiments.stages.scenarios import transitions_of
@@ -17,12 +20,19 @@ def missing_transitions(folder: StudyFolder, certificate: Certificate) -> int:
     return 0 if folder.transitions.is_file() else wanted
 
 
-def keep_transitions(folder: StudyFolder, base: BaseFile, certificate: Certificate) -> None:
+def keep_transitions(
+    folder: StudyFolder,
+    base: BaseFile,
+    certificate: Certificate,
+    progress: Callable[[int], None] | None = None,
+    need: RayWhenNeeded | None = None,
+) -> None:
     """Run the certificate's first scenarios again from their seeds, and keep every step.
 
-    No further scenarios: what comes out is what was counted. Needs Ray.
+    No further scenarios: what comes out is what was counted.
     """
     wanted = min(folder.study.certificate.transitions, certificate.num_scenarios)
     behaviour = base_behaviour(base, run_module=True)
-    found = transitions_of(base_plan(folder, "certify"), behaviour, wanted)
+    plan = base_plan(folder, "certify")
+    found = transitions_of(plan, behaviour, wanted, progress=progress, need=need)
     save_transitions(folder.transitions, found, certificate.digest)

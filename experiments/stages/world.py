@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -79,10 +79,12 @@ def require_world(
     horizons: Iterable[int],
     *,
     on_ray: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> str:
     """Run twenty certified scenarios again at T_max and each T, as cells are evaluated.
 
-    on_ray: in a worker, as cells run, instead of this process. Returns what was found, in words.
+    on_ray: in a worker, as cells run, instead of this process. progress: told after each scenario
+    how many of how many have run. Returns what was found, in words.
 
     Raises:
         UserError: a scenario that comes out otherwise.
@@ -102,14 +104,25 @@ def require_world(
 
     def here(plan: ScenarioPlan, scenarios: list[int]) -> Iterable[Outcomes]:
         with one_thread():  # as in a worker
-            return list(run_in_turn(plan, behaviour, scenarios))
+            yield from run_in_turn(plan, behaviour, scenarios)
 
     def there(plan: ScenarioPlan, scenarios: list[int]) -> Iterable[Outcomes]:
         return run_in_turn_on_ray(plan, behaviour, scenarios)
 
     name = certificate.versions.get(DEVICE)
     if name is None:
-        return require_same_world(sample(table), plans, there if on_ray else here)
+        rows, run = sample(table), there if on_ray else here
+        total, done = rows.num_scenarios * len(plans), 0
+
+        def counted(plan: ScenarioPlan, scenarios: list[int]) -> Iterator[Outcomes]:
+            nonlocal done
+            for row in run(plan, scenarios):
+                done += 1
+                if progress is not None:
+                    progress(done, total)
+                yield row
+
+        return require_same_world(rows, plans, counted)
     if not on_ray:
         device = device_named(name)
 

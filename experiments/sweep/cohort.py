@@ -14,13 +14,13 @@ from sport_ray.experiments.sweep.job import (
     record_cells,
     require_planned,
     require_trained_alike,
-    run_job,
+    running_job,
 )
 from sport_ray.experiments.sweep.packing import configuration_of, env_steps_of
 from sport_ray.experiments.sweep.work import Work
 from sport_ray.experiments.task_policies._cohort import CohortRun
 from sport_ray.experiments.task_policies._training import Trained
-from sport_ray.experiments.task_policies.source import require_gaussian
+from sport_ray.experiments.task_policies.source import require_density
 from sport_ray.projected_ppo import ProjectedPPOConfig
 from sport_ray.samplers import BaseFile, read_base
 
@@ -28,11 +28,12 @@ from sport_ray.samplers import BaseFile, read_base
 class Report(NamedTuple):
     """How far a trial is: the share of its training, 0 to 1, and how many jobs have their records.
 
-    They end in their order: ``ended`` are the first.
+    They end in their order: ``ended`` are the first. scenarios: that have run in evaluations.
     """
 
     trained: float
     ended: int
+    scenarios: int = 0
 
 
 def run_work(folder: StudyFolder, work: Work) -> Iterator[Report]:
@@ -46,8 +47,11 @@ def run_work(folder: StudyFolder, work: Work) -> Iterator[Report]:
     """
     if not work.cohort:
         [job] = work.jobs
-        run_job(folder, job)
-        yield Report(1.0, 1)
+        scenarios = 0
+        for more in running_job(folder, job):
+            scenarios += more
+            yield Report(1.0, 0, scenarios)
+        yield Report(1.0, 1, scenarios)
         return
     yield from _run_cohort(folder, work.jobs)
 
@@ -63,7 +67,7 @@ def _run_cohort(folder: StudyFolder, jobs: tuple[Job, ...]) -> Iterator[Report]:
         try:
             require_planned(cells, folder, certificate)
             base = base or read_base(folder.base)
-            network = require_gaussian(base, job.kind)
+            network = require_density(base, job.kind)
             configs[job] = configuration_of(folder.study, job, network)
         except Exception as error:
             outcomes[job] = error
@@ -73,10 +77,13 @@ def _run_cohort(folder: StudyFolder, jobs: tuple[Job, ...]) -> Iterator[Report]:
         for steps in training:
             yield Report(min(steps / total, 1.0), 0)
         outcomes |= dict(zip(configs, training.found, strict=True))
+    scenarios = 0
     for ended, job in enumerate(jobs, start=1):
         if job in missing:
-            _record(folder, certificate, base, job, missing[job], outcomes[job])
-        yield Report(1.0, ended)
+            for more in _record(folder, certificate, base, job, missing[job], outcomes[job]):
+                scenarios += more
+                yield Report(1.0, ended - 1, scenarios)
+        yield Report(1.0, ended, scenarios)
 
 
 def _missing(folder: StudyFolder, job: Job) -> list[Cell]:
@@ -92,18 +99,18 @@ def _record(
     job: Job,
     cells: list[Cell],
     trained: Trained | Exception,
-) -> None:
-    """Evaluate and record a job's cells, or why they failed."""
+) -> Generator[int, None, None]:
+    """Evaluate and record a job's cells, or why they failed; yields as ``record_cells``."""
     if isinstance(trained, Exception):
         fail(folder, certificate, cells, trained)
         return
     assert base is not None  # something was trained
     try:
-        require_trained_alike(trained, job, require_gaussian(base, job.kind))
+        require_trained_alike(trained, job, require_density(base, job.kind))
     except Exception as error:
         fail(folder, certificate, cells, error)
         return
-    record_cells(folder, certificate, base, job, cells, trained)
+    yield from record_cells(folder, certificate, base, job, cells, trained)
 
 
 class Training:

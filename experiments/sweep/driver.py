@@ -10,10 +10,12 @@ from typing import Any, Literal, NamedTuple
 from ray import tune
 
 from sport_ray.certificates import Certificate
+from sport_ray.experiments.cluster.need import RayWhenNeeded
 from sport_ray.experiments.results.alarm import alarm_in
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.cohort import Report, run_work
+from sport_ray.experiments.sweep.here import run_here
 from sport_ray.experiments.sweep.packing import pack, told
 from sport_ray.experiments.sweep.plan import Plan
 from sport_ray.experiments.sweep.record_writer import write_failure
@@ -39,12 +41,14 @@ class SweepEvent(NamedTuple):
     """What happened to jobs of a trial: "trained" says how far its training is, 0 to 1.
 
     work: what the trial does. jobs: those of it that have not been told as ended before.
+    scenarios: that have run in the trial's evaluations.
     """
 
     kind: Literal["started", "trained", "retried", "ended", "died"]
     work: Work
     jobs: tuple[Job, ...]
     trained: float = 0.0
+    scenarios: int = 0
 
     @property
     def cells(self) -> list[Cell]:
@@ -66,17 +70,19 @@ class CellTrial(StudyTrial):
     def take(self, config: dict[str, Any]) -> None:
         """Take what is to be done."""
         work = Work.model_validate(config["work"])
-        self._jobs = len(work.jobs)
+        self._jobs, self._ended, self._evaluating = len(work.jobs), 0, False
         self._reports = run_work(self.folder, work)
 
     def work(self) -> dict[str, Any]:
-        """Go on for a while, or until a job has ended."""
+        """Go on for a while, until a job has ended, or its first scenario has."""
         assert self._reports is not None
         end = time.monotonic() + REPORT_SECONDS
         for report in self._reports:
             if report.ended == self._jobs:
                 return {**report._asdict(), "done": True}
-            if report.ended or time.monotonic() > end:
+            begun = report.scenarios > 0 and not self._evaluating
+            if report.ended > self._ended or begun or time.monotonic() > end:
+                self._ended, self._evaluating = report.ended, report.scenarios > 0
                 return report._asdict()
         raise RuntimeError("the trial ended before its jobs had")
 
@@ -92,11 +98,15 @@ def run_sweep(
     plan: Plan,
     *listeners: Listener,
     tell: Callable[[str], None] | None = None,
+    alone: bool = False,
+    need: RayWhenNeeded | None = None,
 ) -> SweepSummary:
-    """Run what is missing of the study's grid; needs Ray.
+    """Run what is missing of the study's grid; needs Ray, unless ``alone``.
 
     What is on disk already is kept and not repeated. A cell whose worker died for good is
-    recorded as failed, never dropped. tell: takes one line on what is trained in cohorts.
+    recorded as failed, never dropped. tell: takes one line on what is trained in cohorts. alone:
+    in this process, one trial after the other, with the same numbers. need: begin so, and start
+    Ray with this where its workers are sooner done.
 
     Raises:
         UserError: a cell that asks for more than any node has, or that no cohort can train.
@@ -109,7 +119,9 @@ def run_sweep(
     plan.write(folder)
     if missing:
         base = read_base(folder.base)
-        works = pack(folder.study, missing, base, Room.of(folder.study))
+        here = alone or need is not None
+        room = Room.here(folder.study) if here else Room.of(folder.study)
+        works = pack(folder.study, missing, base, room)
         if tell is not None:
             tell(told(works))
         ended: dict[str, int] = {}
@@ -122,8 +134,14 @@ def run_sweep(
                 for listener in listeners:
                     listener(event)
 
-        space = {"work": tune.grid_search([work.model_dump(mode="json") for work in works])}
-        run_trials(folder, CellTrial, space, hear, name="tune", max_failures=2)
+        configs = [{"work": work.model_dump(mode="json")} for work in works]
+        if here:
+            configs = run_here(folder, configs, hear, need)
+        if configs:
+            if need is not None:
+                need.need()
+            space = {"work": tune.grid_search([config["work"] for config in configs])}
+            run_trials(folder, CellTrial, space, hear, name="tune", max_failures=2)
     return summarise(folder, plan)
 
 
@@ -140,7 +158,8 @@ def events_of(trial: TrialEvent, ended: dict[str, int]) -> list[SweepEvent]:
         now = max(int(trial.result.get("ended", 0)), before)
         ended[trial.trial_id] = now
         trained = float(trial.result.get("trained", 0.0))
-        events = [SweepEvent("trained", work, rest, trained)] if rest else []
+        scenarios = int(trial.result.get("scenarios", 0))
+        events = [SweepEvent("trained", work, rest, trained, scenarios)] if rest else []
         return events + ([SweepEvent("ended", work, rest[: now - before])] if now > before else [])
     if trial.kind in ("ended", "died"):
         ended[trial.trial_id] = len(work.jobs)

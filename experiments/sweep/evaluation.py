@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from sport_ray.rollouts import Behaviour, Outcomes, ScenarioPlan, Tally
 from sport_ray.rollouts.behaviour import Step
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 from sport_ray.rollouts.scenarios import run_chosen
-from sport_ray.rollouts.shadow import watched_scenarios
+from sport_ray.rollouts.shadow import watching
+from sport_ray.rollouts.streaming import ended_with
 from sport_ray.tracking.results.record import Evaluation
 
 SAMPLED_SCENARIOS = 40
@@ -75,6 +77,11 @@ class Samples:
         write_atomic(path, buffer.getvalue())
 
 
+def scenarios_per_cell(study: Study) -> int:
+    """Scenarios that the evaluation of a projected cell runs."""
+    return study.evaluation.num_scenarios + study.evaluation.off_policy
+
+
 def evaluation_plan(study: Study, horizon: int, seed: int) -> ScenarioPlan:
     """Scenarios of a cell: fresh (their own purpose), the same for every α of one (T, seed)."""
     task = study.task(horizon, seed)
@@ -89,7 +96,18 @@ def evaluate_cell(
     behaviour: Behaviour,
     samples_path: Path,
 ) -> Evaluation:
-    """Run a cell's scenarios and compute its numbers.
+    """As :func:`evaluating_cell`, to its end."""
+    return ended_with(evaluating_cell(study, cell, certificate, behaviour, samples_path))
+
+
+def evaluating_cell(
+    study: Study,
+    cell: Cell,
+    certificate: Certificate,
+    behaviour: Behaviour,
+    samples_path: Path,
+) -> Generator[int, None, Evaluation]:
+    """Run a cell's scenarios and compute its numbers; yields how many more have run.
 
     behaviour: of the cell's policy, as it is deployed.
     """
@@ -98,7 +116,9 @@ def evaluate_cell(
     samples = Samples(cell.horizon)
     count = study.evaluation.num_scenarios
     tally = Tally()
-    outcomes = cell_scenarios(study, plan, behaviour, count, samples, SAMPLED_SCENARIOS, tally)
+    outcomes = yield from cell_scenarios(
+        study, plan, behaviour, count, samples, SAMPLED_SCENARIOS, tally
+    )
     tally.require_complete(count)
     free = task_steps(plan, behaviour, outcomes)
     samples.save(samples_path, scene(plan), free)
@@ -110,7 +130,7 @@ def evaluate_cell(
     total = float(outcomes.length.sum())
     world = perturbation(study)
     prior = promised(certificate, cell.constraint, cell.horizon, **world._asdict())
-    off_policy, sample_size, refusal = off_policy_numbers(study, cell, plan, behaviour)
+    off_policy, sample_size, refusal = yield from off_policy_numbers(study, cell, plan, behaviour)
     return Evaluation(
         alpha_mu=world.alpha_mu,
         alpha_p=world.alpha_p,
@@ -191,8 +211,10 @@ def may_have_ended_by_violation(plan: ScenarioPlan, outcomes: Outcomes) -> NDArr
 
 def off_policy_numbers(
     study: Study, cell: Cell, plan: ScenarioPlan, behaviour: Behaviour
-) -> tuple[float | None, float | None, str | None]:
+) -> Generator[int, None, tuple[float | None, float | None, str | None]]:
     """A bound on the cell's policy, its effective sample size, and why there is no bound.
+
+    Yields how many more of its scenarios have run.
 
     From fresh scenarios of the base alone, with a purpose of their own: neither the policy nor its
     constraint was chosen on them. In the world of the certificate; a perturbed one multiplies the
@@ -204,7 +226,7 @@ def off_policy_numbers(
     watched = plan.model_copy(
         update={"purpose": "off_policy", "env_kwargs": study.environment.kwargs}
     )
-    outcomes, ratios = watched_scenarios(watched, behaviour, count)
+    outcomes, ratios = yield from watching(watched, behaviour, count)
     limit = cell.constraint.path_log_ratio_limit(cell.horizon)
     found = off_policy_bound(
         ratios,

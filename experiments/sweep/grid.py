@@ -12,15 +12,15 @@ from sport_ray.experiments.config.axes import restricted
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.constraints import constraints_for
-from sport_ray.experiments.task_policies import SOURCES
-from sport_ray.experiments.task_policies.source import SelectionSource, Source
+from sport_ray.experiments.task_policies.source import SelectionSource, Source, source_class
 from sport_ray.families import family_named
 
 
-def plan_jobs(study: Study, certificate: Certificate) -> list[Job]:
+def plan_jobs(study: Study, certificate: Certificate, family: str = "gaussian") -> list[Job]:
     """All jobs of a study, longest first so that no worker idles at the end.
 
-    Parameters that a source's policy does not depend on make no further runs of it.
+    Parameters that a source's policy does not depend on make no further runs of it. family: what
+    the base draws from, by name.
     """
     jobs: list[Job] = []
     for horizon in study.horizons(certificate):
@@ -29,16 +29,16 @@ def plan_jobs(study: Study, certificate: Certificate) -> list[Job]:
             for trained in (True, False)
         }
         for name in study.sources:
-            source = SOURCES[name]
+            source = source_class(name)
             known = source().parameters(study)
             # Choices see what is left of a budget, whoever learned them.
             sees = source.under_constraint or issubclass(source, SelectionSource)
-            fitting = [one for one in constraints[sees] if fits(one[0], source)]
+            fitting = [one for one in constraints[sees] if fits(one[0], source, family)]
             points = dict.fromkeys(restricted(point, known) for point in study.sweep.points)
             for point, seed in itertools.product(points, study.sweep.seeds):
                 axes = {"horizon": horizon, "seed": seed, "hyperparameters": point}
                 jobs += _jobs_at(study, certificate, name, fitting, axes)
-        _require_used(study, constraints[True])
+        _require_used(study, constraints[True], family)
     return sorted(jobs, key=_shortness)
 
 
@@ -53,7 +53,7 @@ def _jobs_at(
 
     Or one in all, whose policy is used as it is, and projected onto every constraint.
     """
-    trained = SOURCES[source].under_constraint
+    trained = source_class(source).under_constraint
 
     def cell(constraint: Constraint, eps_max: float | None) -> Cell:
         about = {"source": source, "constraint": constraint, "eps_max": eps_max, **axes}
@@ -65,27 +65,34 @@ def _jobs_at(
     return [Job(kind=source, cells=(cell(Unconstrained(), None), *projected))]
 
 
-def fits(constraint: Constraint, source: type[Source]) -> bool:
-    """Whether the constraint's theorem holds for what the source's policies draw from."""
+def fits(constraint: Constraint, source: type[Source], family: str = "gaussian") -> bool:
+    """Whether the constraint's theorem holds for what the source's policies draw from.
+
+    family: what the base draws from.
+    """
     try:
-        constraint.require_family(family_named(source.family))
+        constraint.require_family(family_named(source.family or family, run_module=True))
     except UserError:
         return False
     return True
 
 
-def _require_used(study: Study, constraints: list[tuple[Constraint, float | None]]) -> None:
+def _require_used(
+    study: Study, constraints: list[tuple[Constraint, float | None]], family: str
+) -> None:
     """Refuse a constraint that fits none of the study's sources.
 
     Raises:
         UserError: why the first source's policies cannot be held to it.
     """
     for constraint, _ in constraints:
-        if not any(fits(constraint, SOURCES[name]) for name in study.sources):
-            constraint.require_family(family_named(SOURCES[study.sources[0]].family))
+        sources = [source_class(name) for name in study.sources]
+        if not any(fits(constraint, one, family) for one in sources):
+            named = sources[0].family or family
+            constraint.require_family(family_named(named, run_module=True))
 
 
 def _shortness(job: Job) -> tuple[bool, bool]:
     """Nobody knows how long a source without PPO takes; a shared run has the most cells."""
-    source = SOURCES[job.kind]
+    source = source_class(job.kind)
     return bool(source.sections), source.under_constraint

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
 from ray.exceptions import RayError, RayTaskError
@@ -12,20 +12,22 @@ from sport_ray.errors import UserError
 from sport_ray.experiments.results.disk import is_disk_full
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.sweep.cell import Cell, Job
-from sport_ray.experiments.sweep.evaluation import evaluate_cell
+from sport_ray.experiments.sweep.evaluation import evaluating_cell
 from sport_ray.experiments.sweep.record_writer import finished_record, write_failure, write_record
-from sport_ray.experiments.task_policies import SOURCES
 from sport_ray.experiments.task_policies._shared import identity_of, made_once
 from sport_ray.experiments.task_policies._training import Trained
 from sport_ray.experiments.task_policies.source import (
     SelectionSource,
     TaskPolicySource,
     require_alike,
-    require_gaussian,
+    require_density,
+    source_class,
 )
 from sport_ray.policies import PolicyNetwork
+from sport_ray.rollouts.streaming import ended_with
 from sport_ray.samplers import BaseFile, read_base
 from sport_ray.selection import (
+    Selector,
     save_task_policy,
     task_behaviour,
     task_policy_digest,
@@ -42,7 +44,14 @@ TRAINING_METRICS = (
 
 
 def run_job(folder: StudyFolder, job: Job) -> dict[str, int]:
+    """As :func:`running_job`, to its end."""
+    return ended_with(running_job(folder, job))
+
+
+def running_job(folder: StudyFolder, job: Job) -> Generator[int, None, dict[str, int]]:
     """Compute the job's cells that are not finished yet; returns {"finished": n, "failed": n}.
+
+    Yields how many more scenarios have run, from the first of the evaluation on.
 
     A failure is recorded for every cell it touches, with its reason, and not raised: a sweep
     goes on and its table shows what failed. Running a job again repeats only what is missing.
@@ -64,7 +73,7 @@ def run_job(folder: StudyFolder, job: Job) -> dict[str, int]:
         trained = train(folder, job, base, certificate)
     except Exception as error:
         return fail(folder, certificate, missing, error)
-    return record_cells(folder, certificate, base, job, missing, trained)
+    return (yield from record_cells(folder, certificate, base, job, missing, trained))
 
 
 def fail(
@@ -89,10 +98,10 @@ def record_cells(
     job: Job,
     cells: Sequence[Cell],
     trained: Trained,
-) -> dict[str, int]:
+) -> Generator[int, None, dict[str, int]]:
     """Keep a job's policy, then evaluate and record cells of it; counts and errors as ``run_job``.
 
-    A cell that fails fails alone.
+    A cell that fails fails alone. Yields how many more scenarios have run.
     """
     counts = {"finished": 0, "failed": 0}
     try:
@@ -100,6 +109,8 @@ def record_cells(
     except Exception as error:
         return fail(folder, certificate, cells, error)
     measured: dict[str, Any] = dict(trained.metrics)
+    drawn = None if isinstance(trained.policy, Selector) else trained.policy.spec.family.name
+    family = None if drawn == "gaussian" else drawn
     training = Training(
         policy_digest=trained_digest,
         train_env_steps=trained.env_steps,
@@ -110,8 +121,12 @@ def record_cells(
         try:
             samples = folder.samples(cell.id)
             behaviour = task_behaviour(base, trained.policy, cell.constraint, run_module=True)
-            evaluation = evaluate_cell(folder.study, cell, certificate, behaviour, samples)
-            record = finished_record(folder, certificate, cell, training, evaluation, measured)
+            evaluation = yield from evaluating_cell(
+                folder.study, cell, certificate, behaviour, samples
+            )
+            record = finished_record(
+                folder, certificate, cell, training, evaluation, measured, family
+            )
         except Exception as error:
             counts["failed"] += fail(folder, certificate, [cell], error)["failed"]
             continue
@@ -125,15 +140,15 @@ def train(folder: StudyFolder, job: Job, base: BaseFile, certificate: Certificat
 
     Raises:
         UserError, ArithmeticError: see the source's ``train`` or ``select``; a policy whose sizes
-            or action mapping are not the base's, or a source that needs a Gaussian base.
+            or action mapping are not the base's, or a source that needs a base's density.
     """
-    study, source, cell = folder.study, SOURCES[job.kind](), job.cells[0]
+    study, source, cell = folder.study, source_class(job.kind)(), job.cells[0]
     settings = source.settings_in(study, cell.hyperparameters)
     task = study.task(cell.horizon, cell.seed, cell.constraint)
     if isinstance(source, SelectionSource):
         return source.select(task, settings, base, certificate, folder.transitions)
     assert isinstance(source, TaskPolicySource)
-    network = require_gaussian(base, job.kind)
+    network = require_density(base, job.kind)
 
     def make() -> Trained:
         made = source.train(task, settings, network, certificate)
@@ -169,10 +184,12 @@ def require_planned(cells: Iterable[Cell], folder: StudyFolder, certificate: Cer
         UserError: naming the first.
     """
     for cell in cells:
+        source_class(cell.source)  # a worker has not imported a plug-in's module yet
         if not cell.is_of(folder.study, certificate):
+            code = ", or the code of {} is another one here".format(" and ".join(cell.plugins))
             raise UserError(
                 f"cell {cell.id} is not of the certificate in {folder.certificate}: it was "
-                "replaced while the sweep ran; run the study again"
+                f"replaced while the sweep ran{code if cell.plugins else ''}; run the study again"
             )
 
 

@@ -28,14 +28,14 @@ class Plan:
     out_of_reach: tuple[OutOfReach, ...]
 
     @classmethod
-    def of(cls, study: Study, certificate: Certificate) -> Plan:
-        """Resolve a study.
+    def of(cls, study: Study, certificate: Certificate, family: str = "gaussian") -> Plan:
+        """Resolve a study; family: what its base draws from, by name.
 
         Raises:
             UserError: see ``constraints_for``.
         """
         beyond = tuple(out_of_reach(study, certificate))
-        return cls(study, certificate, tuple(plan_jobs(study, certificate)), beyond)
+        return cls(study, certificate, tuple(plan_jobs(study, certificate, family)), beyond)
 
     @cached_property
     def cells(self) -> dict[str, Cell]:

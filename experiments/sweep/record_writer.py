@@ -28,9 +28,13 @@ def finished_record(
     training: Training,
     evaluation: Evaluation,
     measured: dict[str, Any],
+    family: str | None = None,
 ) -> Record:
-    """The record of a finished cell; measured: what else its source found in training."""
-    about = _header(folder, certificate, cell)
+    """The record of a finished cell; measured: what else its source found in training.
+
+    family: of what is drawn, None for a Gaussian or a choice among candidates.
+    """
+    about = _header(folder, certificate, cell, family)
     return Record(about, FINISHED, training, evaluation, {**_own_numbers(about, cell), **measured})
 
 
@@ -55,7 +59,9 @@ def write_failure(
     write_json(path, record.to_json())
 
 
-def _header(folder: StudyFolder, certificate: Certificate, cell: Cell) -> Header:
+def _header(
+    folder: StudyFolder, certificate: Certificate, cell: Cell, family: str | None = None
+) -> Header:
     """What a record says of its cell, as of now."""
     constraint = cell.constraint
     return Header(
@@ -72,6 +78,7 @@ def _header(folder: StudyFolder, certificate: Certificate, cell: Cell) -> Header
         seed=cell.seed,
         hyperparameters=cell.hyperparameters_text,
         eps_max=cell.eps_max,
+        family=family,
         engine=cell.engine,
         base_digest=certificate.base_digest,
         certificate_digest=certificate.digest,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import NamedTuple
 
 import ray
@@ -25,12 +26,16 @@ MIB = 2**20
 
 
 class Room(NamedTuple):
-    """slots: trials that run side by side. memory: bytes that one of them may take."""
+    """slots: trials that run side by side. memory: bytes that one of them may take.
+
+    copies, copies_per_process: as in the study's section environment.
+    """
 
     slots: int
     memory: float
     gpu: bool = False
     copies: int | None = None
+    copies_per_process: int | None = None
 
     @classmethod
     def of(cls, study: Study) -> Room:
@@ -44,15 +49,24 @@ class Room(NamedTuple):
             slots = min(slots, has.get("GPU", 0.0) / gpus)
         slots = max(int(min(slots, concurrent_trials(study.environment) or slots)), 1)
         memory = SHARE_OF_MEMORY * has.get("memory", math.inf) / slots
-        return cls(slots, memory, bool(gpus), study.environment.copies)
+        limits = study.environment.copies, study.environment.copies_per_process
+        return cls(slots, memory, bool(gpus), *limits)
+
+    @classmethod
+    def here(cls, study: Study) -> Room:
+        """What one process of this machine gives, without Ray."""
+        memory = SHARE_OF_MEMORY * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        limits = study.environment.copies, study.environment.copies_per_process
+        return cls(1, memory, bool(study.resources.gpus_per_cell), *limits)
 
     def cells(self, config: ProjectedPPOConfig) -> int:
         """How many cells like this one a cohort may have, at least one."""
         most = MOST_ON_GPU if self.together(config) else MOST_ON_CPU
         most = int(min(most, self.memory // cell_bytes(config)))
-        if self.copies is not None:
-            own = config.num_envs_per_env_runner * max(config.num_env_runners, 1)
-            most = min(most, self.copies // own)
+        own = config.num_envs_per_env_runner * max(config.num_env_runners, 1)
+        for limit in (self.copies, self.copies_per_process):
+            if limit is not None:
+                most = min(most, limit // own)
         return max(most, 1)
 
     def together(self, config: ProjectedPPOConfig) -> bool:

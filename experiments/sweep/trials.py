@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -27,6 +28,7 @@ from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.results.disk import DiskFull, is_disk_full, no_room, require_space
 from sport_ray.experiments.results.failures import reason_in
 from sport_ray.experiments.results.folder import StudyFolder
+from sport_ray.policies.threads import one_thread
 from sport_ray.tracking.results.folder import ResultFolder
 
 DISK_FULL = "disk_full"
@@ -60,6 +62,24 @@ def _go_where_ray_was_started() -> None:
     before = os.environ.get("TUNE_ORIG_WORKING_DIR")
     if before and Path(before).is_dir():
         os.chdir(before)
+
+
+@contextmanager
+def as_in_a_trial() -> Iterator[None]:
+    """One thread, and no compiler: what a trial's process has, so that numbers are the same.
+
+    Ray is not started by whoever calls it: it would be as large as the machine.
+    """
+    from ray._private import auto_init_hook
+
+    without_compiler()
+    before = auto_init_hook.enable_auto_connect
+    auto_init_hook.enable_auto_connect = False
+    try:
+        with one_thread():
+            yield
+    finally:
+        auto_init_hook.enable_auto_connect = before
 
 
 class StudyTrial(tune.Trainable):

@@ -36,6 +36,8 @@ class ImportedSource(TaskPolicySource):
     title = "Imported"
     settings = ImportedSection
     promise = "none before it is evaluated"
+    needs_layers = False
+    trains = False
 
     def settle(self, settings: Section, study_folder: Path) -> Section:
         """The settings with the folder's full path and the policy's digest.

@@ -51,6 +51,7 @@ class Task:
             purpose=purpose,
             environment_horizon=self.max_horizon,
             copies=self.environment.copies,
+            copies_per_process=self.environment.copies_per_process,
         )
 
     def plan_through_violations(self, purpose: Purpose, root_seed: int) -> ScenarioPlan:

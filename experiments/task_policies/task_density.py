@@ -20,7 +20,7 @@ from sport_ray.experiments.task_policies.ppo import UnconstrainedSource
 from sport_ray.experiments.task_policies.source import (
     SelectionSource,
     StudySections,
-    require_gaussian,
+    require_density,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class TaskDensitySection(Section):
     """How many candidates; the policy is trained as `unconstrained_training` says."""
 
     candidates: Candidates = 64
-    """M, actions of the base among which one is chosen at every step."""
+    """M, actions of the base among which one is chosen at every step. [actions]"""
 
 
 class _Settings(Section):
@@ -70,7 +70,7 @@ class TaskDensitySource(SelectionSource):
 
     def require(self, task: Task, settings: Section, base: BaseFile) -> None:
         """Refuse a base without a density."""
-        require_gaussian(base, self.name)
+        require_density(base, self.name)
 
     def select(
         self,
@@ -89,7 +89,7 @@ class TaskDensitySource(SelectionSource):
         from sport_ray.selection.scores.task_density import TaskDensity
 
         assert isinstance(settings, _Settings)
-        trained = train_task_policy(task, settings.training, require_gaussian(base, self.name))
+        trained = train_task_policy(task, settings.training, require_density(base, self.name))
         assert isinstance(trained.policy, PolicyNetwork)
         selector = Selector(settings.candidates, TaskDensity(trained.policy))
         return trained._replace(policy=selector)

@@ -15,7 +15,7 @@ from sport_ray.experiments.sweep.evaluation import through_violations
 from sport_ray.experiments.sweep.trials import StudyTrial
 from sport_ray.experiments.task_policies._training import TrainingRun, task_config
 from sport_ray.experiments.task_policies.ppo import ProjectedPPOSource
-from sport_ray.experiments.task_policies.source import require_gaussian
+from sport_ray.experiments.task_policies.source import require_density
 from sport_ray.experiments.task_policies.task import counts_steps
 from sport_ray.experiments.tuning.task import TuningTask, tuning_task
 from sport_ray.policies import FrozenPolicy, PolicyNetwork
@@ -82,7 +82,7 @@ class TuningTrial(StudyTrial):
         """Take parameters; training begins with the first portion."""
         study = self.folder.study
         task = tuning_task(study, load_certificate(self.folder.certificate))
-        base = require_gaussian(read_base(self.folder.base), "tuning")
+        base = require_density(read_base(self.folder.base), "tuning")
         self._judgements = judgements(study, task, base, point_of(study, config))
 
     def work(self) -> dict[str, Any]:

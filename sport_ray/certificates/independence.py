@@ -6,7 +6,7 @@ instances live through a few episodes each, and a deployed one lives through tho
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Protocol
@@ -67,14 +67,19 @@ class AgainHere:
 
 
 def require_no_memory(
-    plan: ScenarioPlan, behaviour: Behaviour, table: Path, again: Again | None = None
+    plan: ScenarioPlan,
+    behaviour: Behaviour,
+    table: Path,
+    again: Again | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Repeat scenarios of a table on an instance that has lived long: they must be the same rows.
 
     One instance lives through LIVED episodes (of the table; where that has fewer, of other seeds
     first), then through at most 20 chosen ones, forwards and backwards. All of the table's are
     compared to the bit. Then NEIGHBOURS others run side by side. At most 160 episodes in all,
-    whatever the number of scenarios. again: default in this process.
+    whatever the number of scenarios. again: default in this process. progress: told after each
+    episode how many of how many have run.
 
     Raises:
         UserError: other rows; the table is of no use.
@@ -86,13 +91,17 @@ def require_no_memory(
     was = read_rows(table, order)
     again = again or AgainHere()
     strangers = range(LIVED - len(lives))
+    first = max(count - NEIGHBOURS, 0)
+    total = len(strangers) + len(order) + count - first
+    told = progress or (lambda done, of: None)
     rows = again.in_turn([(stranger, strangers), (plan, order)], behaviour)
     for age, row in enumerate(rows):
+        told(age + 1, total)
         if age >= len(strangers):
             where = f"on an instance that had lived through {age} other episodes"
             _compare(plan, row, was, where)
-    first = max(count - NEIGHBOURS, 0)
     beside = again.beside(plan, behaviour, first, count - first, SLOTS)
+    told(total, total)
     was = read_rows(table, range(first, count))
     for at in range(beside.num_scenarios):
         _compare(plan, beside.rows(slice(at, at + 1)), was, f"beside up to {SLOTS - 1} others")

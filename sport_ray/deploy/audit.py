@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,6 +29,7 @@ from sport_ray.deploy.bundle import Bundle
 from sport_ray.deploy.replay import Replay
 from sport_ray.errors import UserError
 from sport_ray.families import Categorical, Distribution, family_named
+from sport_ray.families.categorical.on_grid import OnGrid
 from sport_ray.text import plain
 
 Array = NDArray[np.float64]
@@ -77,6 +78,14 @@ def _near(mine: float | None, its: float | None) -> bool:
     if mine is None or its is None:
         return mine is its
     return math.isfinite(mine) and abs(mine - its) <= ROUNDING * (1.0 + abs(mine))
+
+
+def _require_indices(drawn: Array, sizes: Sequence[int]) -> None:
+    """Refuse what is not one index (1, K) below each of these sizes."""
+    found = drawn[0].tolist()
+    within = (x in range(n) for x, n in zip(found, sizes, strict=False))
+    if len(found) != len(sizes) or not all(within):
+        raise Wrong(f"it draws {found}, no index of {', '.join(map(str, sizes))} outcomes")
 
 
 class _Reader:
@@ -149,10 +158,11 @@ class _Reader:
             manifest = self.bundle.manifest
             # Of a selector that was damaged when the policy was loaded, the base acts as itself.
             damaged = line.damage is not None
-            family = replace(self.bundle, task=None).family if damaged else self.bundle.family
+            plays = replace(self.bundle, task=None) if damaged else self.bundle
             same = (
                 line.bundle == self.bundle.digest
-                and family is self.family
+                and plays.family is self.family
+                and plays.selects == line.selection
                 and all(
                     getattr(line, name) == manifest[name]
                     for name in ("horizon", "constraint", "promise")
@@ -204,8 +214,10 @@ class _Reader:
         self._require_next(line)
         self.stage = "bounds"
         drawn = np.array([line.drawn], dtype=np.float64)
-        size = drawn.shape[1]
+        if (line.candidates is not None) != self.head.selection:
+            raise Wrong("it has candidates, of which no policy of its log chooses, or lacks them")
         if line.candidates is None:
+            size = self._law_size(line, drawn)
             base = self._member(line.base or {}, size)
         else:
             size, base = line.candidates, self._uniform(line.candidates, drawn)
@@ -234,13 +246,20 @@ class _Reader:
     def _uniform(self, count: int, drawn: Array) -> Distribution:
         """The base of a choice among candidates, of which one was drawn."""
         if self.family is not Categorical:
-            raise Wrong("it has candidates, of which no policy of its log chooses")
-        if drawn.shape != (1, 1) or drawn[0, 0] not in range(count):
-            raise Wrong(f"it draws {drawn[0].tolist()}, no index of {count} candidates")
+            raise Wrong(f"a choice among candidates draws from no {self.family.name}")
+        _require_indices(drawn, (count,))
         return Categorical.uniform(1, count)
 
+    def _law_size(self, line: StepLine, drawn: Array) -> int:
+        """By which the family counts: of an action, or of an index's outcomes as the base has."""
+        if not issubclass(self.family, OnGrid):
+            return drawn.shape[1]
+        size = len((line.base or {}).get("probabilities", ()))
+        _require_indices(drawn, getattr(self.family, "sizes", (size,)))
+        return size
+
     def _member(self, fields: Mapping[str, Any], action_size: int) -> Distribution:
-        """One member of the log's family over actions (D,), as a batch of one."""
+        """One member of the log's family, as a batch of one."""
         try:
             member = self.family.from_fields(fields)
         except ValueError as error:

@@ -27,12 +27,13 @@ class Line(BaseModel):
 
 
 class OpenLine(Line):
-    """What was loaded, and how."""
+    """What was loaded, and how; selection: each action is one of several drawn from the base."""
 
     schema_name: str = Field(alias="schema", pattern=f"^{SCHEMA}$")
     bundle: str
     horizon: Count
     family: str
+    selection: bool
     constraint: dict[str, Any]
     promise: dict[str, Any]
     on_breach: Literal["raise", "base"]

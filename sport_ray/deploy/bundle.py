@@ -23,6 +23,7 @@ from sport_ray.certificates.store import certificate_from_bytes
 from sport_ray.constraints import Constraint, constraint_from_json
 from sport_ray.deploy.bundle_files import (
     CERTIFICATE,
+    CODE,
     MANIFEST,
     SAMPLER_FILES,
     SELECTOR_FILES,
@@ -34,8 +35,10 @@ from sport_ray.deploy.bundle_files import (
 from sport_ray.deploy.observations import Bounds
 from sport_ray.deploy.promise import Selection, require_promise
 from sport_ray.deploy.world import require_near
+from sport_ray.envs.flatten import Flattening
 from sport_ray.errors import UserError
 from sport_ray.families import Categorical, Distribution
+from sport_ray.plugins import require_code
 from sport_ray.policies import FrozenPolicy
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.store import policy_from_bytes
@@ -57,6 +60,10 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "float64": np.dtype(np.float64),
 }
 _LARGEST = {dtype: float(np.finfo(dtype).max) for dtype in _DTYPES.values()}
+_WHOLE = {
+    name: np.dtype(name)
+    for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+}
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,8 @@ class Bundle:
     dtype: np.dtype[Any]
     damage: str | None = None
     trusted: frozenset[str] = frozenset()
+    one_number: bool = False
+    """Whether the environment takes a number and no array, as a Discrete space does."""
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -97,6 +106,16 @@ class Bundle:
         if isinstance(self.base, SamplerFile) or isinstance(self.task, Selector):
             return Categorical
         return self.base.spec.family
+
+    @property
+    def flattening(self) -> Flattening | None:
+        """How an observation that is no vector becomes one, before both policies."""
+        return self.base.spec.flattening
+
+    @property
+    def selects(self) -> bool:
+        """Whether each action is one of several that are drawn from the base."""
+        return isinstance(self.base, SamplerFile) or isinstance(self.task, Selector)
 
     @property
     def action_mapping(self) -> ActionMapping:
@@ -144,13 +163,18 @@ class Bundle:
         choice = SelectionBehaviour(sampler, self.task, self.constraint)
         return SamplerBehaviour(sampler), choice
 
-    def action(self, drawn: NDArray[np.float64]) -> NDArray[Any]:
+    def action(self, drawn: NDArray[np.float64]) -> NDArray[Any] | int:
         """What ``step`` is given for a sample (D,): a fresh array of the action space's dtype.
+
+        An int where the environment takes one number.
 
         Raises:
             ArithmeticError: an action that has no finite number there.
         """
-        action, largest = self.action_mapping(drawn), _LARGEST[self.dtype]
+        action = self.action_mapping(drawn)
+        if self.dtype.kind != "f":  # indices, as the manifest's bounds are the policy's own
+            return int(action[0]) if self.one_number else action.astype(self.dtype)
+        largest = _LARGEST[self.dtype]
         if not all(abs(x) <= largest for x in action.tolist()):
             raise ArithmeticError(f"the action is not finite in {self.dtype}")
         return np.array(action, dtype=self.dtype)
@@ -198,7 +222,9 @@ def _assemble(
     if type(horizon) is not int:
         raise UserError(f"horizon {horizon!r} is not a number of steps")
     constraint = constraint_of(manifest, trusted)
-    require_promise(promise, certificate, constraint, horizon, selection_of(manifest, base))
+    selection = selection_of(manifest, base)
+    family = None if isinstance(base, SamplerFile) else base.spec.family
+    require_promise(promise, certificate, constraint, horizon, selection, family)
     ratios = promise["alpha_mu"], promise["alpha_p"]
     require_near(certificate.env_id, certificate.env_kwargs, world["env_kwargs"], *ratios)
     if world["max_episode_steps"] != certificate.max_horizon:
@@ -207,32 +233,58 @@ def _assemble(
             f"was made for {certificate.max_horizon}"
         )
     spaces = manifest["spaces"]
-    if spaces["action"]["dtype"] not in _DTYPES:
-        raise UserError("actions are floats: a rounding to others was not certified")
+    flattening = base.spec.flattening
+    named = None if flattening is None else flattening.model_dump(mode="json")
+    if spaces["observation"].get("flattening") != named:
+        raise UserError("the base policy was made for another observation space than is named")
+    mapping = ActionMapping("none") if isinstance(base, SamplerFile) else base.spec.action_mapping
+    dtype = _dtype_of(spaces["action"], mapping)
     bounds = Bounds.of_json(spaces["observation"], base.spec.observation_size)
     task = None if damage is not None else _task(contents, manifest)
-    dtype = _DTYPES[spaces["action"]["dtype"]]
-    bundle = Bundle(manifest, base, task, constraint, horizon, bounds, dtype, damage, trusted)
+    one_number = dtype.kind != "f" and spaces["action"]["shape"] == []
+    bundle = Bundle(
+        manifest, base, task, constraint, horizon, bounds, dtype, damage, trusted, one_number
+    )
     bundle.require_fit()
     return bundle
+
+
+def _dtype_of(space: dict[str, Any], mapping: ActionMapping) -> np.dtype[Any]:
+    """Of the actions that a manifest states: floats, or of indices whole numbers.
+
+    Raises:
+        UserError: others than the policy gives.
+    """
+    if mapping.squash != "index":
+        if space["dtype"] not in _DTYPES:
+            raise UserError("actions are floats: a rounding to others was not certified")
+        return _DTYPES[space["dtype"]]
+    ends = [list(end) for end in (mapping.action_low or (), mapping.action_high or ())]
+    shapes = [[len(ends[0])], *([[]] if len(ends[0]) == 1 else [])]
+    stated = [space["low"], space["high"]]
+    if space["dtype"] not in _WHOLE or space["shape"] not in shapes or stated != ends:
+        raise UserError("the actions that the manifest states are not the policy's indices")
+    return _WHOLE[space["dtype"]]
 
 
 def constraint_of(manifest: dict[str, Any], trusted: Collection[str]) -> Constraint:
     """The constraint that a manifest names; trusted: modules that may be imported for it.
 
     Raises:
-        UserError: an unknown one, or whose module is neither imported nor trusted.
+        UserError: an unknown one, or whose module is neither imported nor trusted, or has changed.
     """
     about = manifest["constraint"]
     module = str(about["name"]).partition(":")[0]
-    return constraint_from_json(about, run_module=module in trusted)
+    found = constraint_from_json(about, run_module=module in trusted)
+    require_code(found.name, manifest.get(CODE, {}))
+    return found
 
 
 def selection_of(manifest: dict[str, Any], base: object) -> Selection | None:
-    """How the task policy chooses among candidates; None where it is a Gaussian.
+    """How the task policy chooses among candidates; None where it is a policy itself.
 
     Raises:
-        ValueError: no number of candidates, or one for a Gaussian.
+        ValueError: no number of candidates, or one for a policy that draws none.
     """
     count = manifest["task"].get("num_candidates")
     if kind_of("task", manifest["files"]) is not SELECTOR_FILES:

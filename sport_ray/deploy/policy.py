@@ -22,6 +22,7 @@ from sport_ray.deploy.step import Played, StepRecord, draw
 from sport_ray.errors import UserError
 from sport_ray.rollouts.behaviour import Draws, Step
 from sport_ray.text import plain
+from sport_ray.view import View
 
 Array = NDArray[np.float64]
 CUT = "a call was cut short"
@@ -45,7 +46,7 @@ class DeployedPolicy:
         outside: OnOutside = "refuse",
     ) -> None:  # fmt: skip
         self._bundle = bundle
-        self._guard = Guard(bundle.horizon, bundle.bounds, on_breach, outside)
+        self._guard = Guard(bundle.horizon, bundle.bounds, on_breach, outside, bundle.flattening)
         self._last: StepRecord | None = None
         self._log = log
         self._base, self._task = bundle.behaviours()
@@ -58,7 +59,7 @@ class DeployedPolicy:
         self._turn = Turn()
         if log is not None:
             log.write("open", schema=SCHEMA, bundle=bundle.digest, horizon=bundle.horizon,
-                      family=bundle.family.name,
+                      family=bundle.family.name, selection=bundle.selects,
                       constraint=bundle.manifest["constraint"], promise=bundle.promise,
                       on_breach=on_breach, outside=outside, damage=bundle.damage)  # fmt: skip
 
@@ -71,6 +72,15 @@ class DeployedPolicy:
     def promise(self) -> dict[str, Any]:
         """What is promised of one episode: bound, β, theorem, and for which world; a copy."""
         return self._bundle.promise
+
+    def view(self) -> View:
+        """What is promised and what it rests on, as text and HTML."""
+        from sport_ray.deploy.view import promise_view
+
+        return promise_view(self._bundle)
+
+    def _repr_html_(self) -> str:
+        return self.view().html()
 
     @property
     def left(self) -> float:
@@ -136,8 +146,10 @@ class DeployedPolicy:
                 stacklevel=2,
             )
 
-    def act(self, observation: Any) -> NDArray[Any]:
+    def act(self, observation: Any) -> NDArray[Any] | int:
         """The next action (D,), as the plain environment's ``step`` takes it; a fresh array.
+
+        An int for a Discrete space.
 
         Raises:
             BeyondPromise: more than T steps, another episode without ``reset``, an observation
@@ -162,7 +174,7 @@ class DeployedPolicy:
             self._turn.done()
             return action
 
-    def _act(self, observation: Any) -> NDArray[Any]:
+    def _act(self, observation: Any) -> NDArray[Any] | int:
         guard, bundle = self._guard, self._bundle
         try:
             seen = guard.observe(observation)
@@ -208,7 +220,7 @@ class DeployedPolicy:
         """What to sample from at an observation (O,), and whose it is.
 
         Where the task policy gives no step, the base's is taken *with the same draws*. Of a
-        Gaussian the noise has had no say by then. Of candidates, whether the score fails may
+        policy itself the noise has had no say by then. Of candidates, whether the score fails may
         depend on them; so others drawn in their place would favour some, beyond what the ratio
         bounds. A uniform index of the same ones has the ratio 1 whatever they are, and the number
         that it is drawn with has had no say either.

@@ -11,7 +11,7 @@ from sport_ray.certificates import Certificate
 from sport_ray.certificates.promise import promised
 from sport_ray.constraints import Constraint
 from sport_ray.errors import UserError
-from sport_ray.families import Categorical
+from sport_ray.families import Categorical, Distribution
 from sport_ray.samplers import SamplerFile
 
 ROUNDING = 1e-9
@@ -40,15 +40,19 @@ def promise_of(
     alpha_mu: float,
     alpha_p: float,
     selection: Selection | None = None,
+    family: type[Distribution] | None = None,
 ) -> dict[str, Any]:
     """The bound on one episode's violation probability, what it rests on, and both in words.
 
+    family: what the policy draws from; without a selection, and where it is known.
+
     Raises:
-        UserError: nothing is promised (for a choice among candidates), or the certificate does
-            not cover the horizon.
+        UserError: nothing is promised (for what is drawn), or the certificate does not cover the
+            horizon.
     """
-    if selection is not None:
-        constraint.require_family(Categorical)
+    drawn = Categorical if selection is not None else family
+    if drawn is not None:
+        constraint.require_family(drawn)
     bound = promised(certificate, constraint, horizon, alpha_mu, alpha_p)
     if bound is None:
         raise UserError(
@@ -103,6 +107,7 @@ def require_promise(
     constraint: Constraint,
     horizon: int,
     selection: Selection | None = None,
+    family: type[Distribution] | None = None,
 ) -> float:
     """Refuse a promise that is not what follows from certificate, constraint, T and world.
 
@@ -112,7 +117,7 @@ def require_promise(
         UserError: says which numbers do not fit.
     """
     ratios = stated["alpha_mu"], stated["alpha_p"]
-    found = promise_of(certificate, constraint, horizon, *ratios, selection)
+    found = promise_of(certificate, constraint, horizon, *ratios, selection, family)
     if any(stated[name] != found[name] for name in ("eps_base", "beta")):
         raise UserError("the promise states another ε_base or β than the certificate")
     bound = require_real("bound", stated["bound"])

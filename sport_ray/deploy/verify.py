@@ -154,8 +154,12 @@ def _promise(
     folder: Path, certificate: Certificate, manifest: dict[str, Any], trust: Collection[str]
 ) -> str:
     constraint, horizon = constraint_of(manifest, trust), manifest["horizon"]
-    selection = selection_of(manifest, read_base(folder / "base"))
-    bound = require_promise(manifest["promise"], certificate, constraint, horizon, selection)
+    base = read_base(folder / "base")
+    selection = selection_of(manifest, base)
+    family = None if isinstance(base, SamplerFile) else base.network.spec.family
+    bound = require_promise(
+        manifest["promise"], certificate, constraint, horizon, selection, family
+    )
     return f"{bound:.6g} within {horizon} steps: from certificate, {constraint.name} and world"
 
 

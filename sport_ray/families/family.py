@@ -21,15 +21,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sport_ray.plugins import qualified
+
 Array = NDArray[np.float64]
 Numbers = Tensor | NDArray[np.floating[Any]]
 FAMILIES: dict[str, type[Distribution]] = {}
+_PACKAGE = __name__.rpartition(".")[0]
 
 
 class Distribution(ABC):
     """A batch (...) of distributions over actions (..., D), members of one family.
 
-    Defining a subclass with a ``name`` registers the family.
+    Defining a subclass with a ``name`` registers the family. Outside this package the name gets
+    its module in front, ``my_package.my_module:name``.
 
     Args:
         parts: what the members are given by, one for each of ``part_names``, all of one shape
@@ -38,11 +42,14 @@ class Distribution(ABC):
 
     name: ClassVar[str]
     part_names: ClassVar[tuple[str, ...]]
+    in_float32: ClassVar[bool] = True
+    """Whether a member rounded to float32 is one, too."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "name" not in vars(cls):
             return
+        cls.name = qualified(cls, _PACKAGE)
         known = FAMILIES.get(cls.name, cls)
         if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(f"name {cls.name!r} is taken by the family {known.__qualname__}")
@@ -201,6 +208,18 @@ class Distribution(ABC):
     @abstractmethod
     def torch_distribution(self) -> torch.distributions.Distribution:
         """The same law as torch has it: ``sample``, ``log_prob`` and ``entropy`` of RLlib."""
+
+    # What training learns through.
+
+    @property
+    def learned(self) -> Tensor:
+        """The numbers (..., L) that a loss is computed from, by default the parameters."""
+        return self.parameters
+
+    @classmethod
+    def learned_law(cls, learned: Tensor) -> torch.distributions.Distribution:
+        """The law of :attr:`learned` numbers as torch has it; differentiable in all of them."""
+        return cls.from_parameters(learned).torch_distribution()
 
     # Its distance from another member.
 

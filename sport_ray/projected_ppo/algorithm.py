@@ -18,6 +18,7 @@ from sport_ray.constraints import (
     Unconstrained,
     constraint_from_json,
 )
+from sport_ray.envs.flatten import Flattening
 from sport_ray.errors import UserError
 from sport_ray.families import Distribution, Gaussian
 from sport_ray.policies.actions import ActionMapping
@@ -189,6 +190,7 @@ class ProjectedPPOConfig(PPOConfig):
         if self.constraint is None:
             raise UserError("no constraint: call .training(base=..., alpha=...)")
         self.constraint.require_family(self._family())
+        self._require_exact()
         self._require_squashed()
         use_training_environment(self, self._context())
         if self.sampling == "arrays" and not self.in_evaluation:
@@ -210,6 +212,14 @@ class ProjectedPPOConfig(PPOConfig):
             raise UserError("no base policy: call .training(base=<network or folder>, alpha=...)")
         return start.spec.family
 
+    def _require_exact(self) -> None:
+        """Refuse RLlib's own sampling, whose columns are float32, where members are not."""
+        if self.sampling != "arrays" and not self._family().in_float32:
+            raise UserError(
+                f"sampling {self.sampling!r} rounds probabilities to float32: for the family "
+                f"{self._family().name!r} leave sampling='arrays'"
+            )
+
     def _require_squashed(self) -> None:
         """Refuse an entropy target without a tanh, or beside a weight of the entropy before it."""
         if self.entropy_target is None:
@@ -230,11 +240,18 @@ class ProjectedPPOConfig(PPOConfig):
         assert start is not None
         return start.spec.action_mapping
 
+    def _seen(self) -> Flattening | None:
+        """How the environment's observations become vectors."""
+        start = self.task or self.base
+        assert start is not None
+        return start.spec.flattening
+
     def _context(self) -> dict[str, Any]:
         """What training environments are told beyond the task's own arguments."""
         assert self.constraint is not None
         return {
             **self._mapping().to_json(),
+            "flattening": None if (seen := self._seen()) is None else seen.model_dump(mode="json"),
             "constraint": self.constraint.to_json(),
             "cut_after": self.cut_after,
             "ends_when_violated": self.ends_when_violated,
@@ -300,6 +317,7 @@ class ProjectedPPOConfig(PPOConfig):
             model_config={
                 "spec": start.spec.model_dump(mode="json"),
                 "task_weights": network_to_bytes(start),
+                "base_spec": None if self.base is None else self.base.spec.model_dump(mode="json"),
                 "base_weights": None if self.base is None else network_to_bytes(self.base),
                 "constraint": self.constraint.to_json(),
                 "gradient": self.gradient,

@@ -39,6 +39,19 @@ class ActionDistribution(TorchDistribution):
         return self
 
 
+class LearnedActions(ActionDistribution):
+    """The same over the numbers that a loss is computed from (``Distribution.learned``)."""
+
+    def _get_torch_distribution(self, learned: Tensor) -> torch.distributions.Distribution:
+        return self.family.learned_law(learned)
+
+
+@cache
+def learned_actions(family: type[Distribution]) -> type[LearnedActions]:
+    """The class that RLlib makes what it learns through with, for a family."""
+    return type(f"Learned{family.__name__}", (LearnedActions,), {"family": family})
+
+
 @cache
 def action_distribution(family: type[Distribution]) -> type[ActionDistribution]:
     """The class that RLlib makes its distributions with, for a family."""

@@ -8,6 +8,7 @@ from ray.rllib.algorithms.algorithm_config import NotProvided
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from safetensors.torch import save
 
+from sport_ray.envs.flatten import Flattening
 from sport_ray.errors import UserError
 from sport_ray.families import Categorical, Distribution
 from sport_ray.policies import PolicyFile
@@ -59,17 +60,11 @@ class IndexPPOConfig(ProjectedPPOConfig):
         return self
 
     def validate(self) -> None:
-        """Refuse what would void the certificate, and RLlib's own sampling.
+        """Refuse what would void the certificate.
 
         Raises:
-            UserError: also ``sampling="episodes"``, which rounds probabilities to float32, and a
-                number of candidates that no selector has.
+            UserError: also a number of candidates that no selector has.
         """
-        if self.sampling != "arrays":
-            raise UserError(
-                f"sampling {self.sampling!r} rounds probabilities to float32: over the index "
-                "leave sampling='arrays'"
-            )
         if not 2 <= self.num_candidates <= MOST_CANDIDATES:
             raise UserError(
                 f"candidates must lie in 2 … {MOST_CANDIDATES}, got {self.num_candidates}"
@@ -87,6 +82,9 @@ class IndexPPOConfig(ProjectedPPOConfig):
 
     def _mapping(self) -> ActionMapping:
         return self._sampler().action_mapping
+
+    def _seen(self) -> Flattening | None:
+        return self._sampler().flattening
 
     def _context(self) -> dict[str, Any]:
         choice = {"base": self.base_file, "count": self.num_candidates}

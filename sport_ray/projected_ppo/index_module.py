@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 from ray.rllib.core.columns import Columns
-from ray.rllib.core.distribution.torch.torch_distribution import TorchDistribution
 from safetensors.torch import load
 from torch import Tensor
 
 from sport_ray.constraints import Constraint, Unconstrained, constraint_from_json
 from sport_ray.families import Categorical
-from sport_ray.families.categorical.law import IndexDistribution
 from sport_ray.projected_ppo.module import POLICY_INPUTS, ProjectedPPOModule
 from sport_ray.projected_ppo.streams import critic_network
 from sport_ray.selection.scores.preference import (
@@ -21,30 +19,6 @@ from sport_ray.selection.scores.preference import (
     PreferenceSpec,
     blank_preference,
 )
-
-
-class LearnedIndex(TorchDistribution):
-    """What the loss takes likelihoods of: log probabilities (..., M), not on the family's grid.
-
-    There a weight below 2^-52 is 0, which nothing could be learned from.
-    """
-
-    def _get_torch_distribution(self, log_probs: Tensor) -> torch.distributions.Distribution:
-        return IndexDistribution(log_probs.exp(), log_probs)
-
-    @classmethod
-    def required_input_dim(cls, space: Any, **kwargs: object) -> int:
-        """M, of indices 0 … M − 1."""
-        return int(space.high[0]) + 1
-
-    @classmethod
-    def from_logits(cls, logits: Tensor, **kwargs: object) -> LearnedIndex:
-        """From log probabilities (..., M)."""
-        return cls(logits)
-
-    def to_deterministic(self) -> LearnedIndex:
-        """Itself: as for every law that is projected."""
-        return self
 
 
 class IndexModule(ProjectedPPOModule):
@@ -80,10 +54,6 @@ class IndexModule(ProjectedPPOModule):
         self.draw_from(np.random.default_rng())
         self.base = None
 
-    def get_train_action_dist_cls(self) -> type[LearnedIndex]:
-        """Over log probabilities."""
-        return LearnedIndex
-
     def log_weights(self, observation: Tensor) -> Tensor:
         """The actor's at observations (n, ...), (n, M) float64; differentiable."""
         shape = (*observation.shape[:-1], self.num_candidates, self.preference.action_size)
@@ -107,17 +77,13 @@ class IndexModule(ProjectedPPOModule):
         """The uniform law and the task's, of log weights (..., M)."""
         return self._uniform(inputs), Categorical.of_log_weights(inputs)
 
-    def learned(self, parameters: Tensor) -> torch.distributions.Distribution:
-        """What the loss takes likelihoods of, of ``_forward_train``'s log probabilities."""
-        return IndexDistribution(parameters.exp(), parameters)
-
     def _forward_train(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         weights = self.log_weights(batch[Columns.OBS])
         task = Categorical.of_log_weights(weights)
         if self.through_projection and self.constrained:
             limits = self.limits(batch[Columns.OBS])
             task = self.constraint.project(self._uniform(weights), task, limits)  # type: ignore[assignment]
-        return {Columns.ACTION_DIST_INPUTS: task.log_probs()}
+        return {Columns.ACTION_DIST_INPUTS: task.learned}
 
     def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> Tensor:
         """The critic's values (n,) of the states, whatever the candidates."""

@@ -18,11 +18,18 @@ from sport_ray.policies.frozen import FrozenPolicy
 from sport_ray.policies.network import PolicyNetwork, PolicySpec
 from sport_ray.policies.store import network_from_bytes
 from sport_ray.projected_ppo.acting import OneActor
-from sport_ray.projected_ppo.distribution import ActionDistribution, action_distribution
+from sport_ray.projected_ppo.distribution import (
+    ActionDistribution,
+    LearnedActions,
+    action_distribution,
+    learned_actions,
+)
 from sport_ray.projected_ppo.streams import critic_network, first_weights
 
 POLICY_INPUTS = "policy_inputs"
-"""Column (n, 2P) beside each action: the base's parameters and the task's, as projected."""
+"""Column (n, 2P) beside each action: the base's numbers and the task's, as they were projected.
+
+``Distribution.numbers``: parameters of a Gaussian, log weights of a categorical, as float64."""
 
 
 class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
@@ -65,6 +72,8 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
         self.base: FrozenPolicy | None = None
         if self.constrained:
             spec = self.spec.model_copy(update={"observation_size": self.base_inputs})
+            if (own := self.model_config.get("base_spec")) is not None:
+                spec = PolicySpec.model_validate(own)
             self.base = FrozenPolicy(network_from_bytes(spec, self.model_config["base_weights"]))
 
     def get_non_inference_attributes(self) -> list[str]:
@@ -76,7 +85,10 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
         return action_distribution(self.family)
 
     get_inference_action_dist_cls = get_exploration_action_dist_cls
-    get_train_action_dist_cls = get_exploration_action_dist_cls
+
+    def get_train_action_dist_cls(self) -> type[LearnedActions]:
+        """The family's own, over what a loss is computed from."""
+        return learned_actions(self.family)
 
     def _forward(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         # RLlib's fallback for all three passes: sampling from it would be unprojected.
@@ -135,21 +147,21 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
         step = self.constraint.project(base, task, self.limits(observation))
         return {
             Columns.ACTION_DIST_INPUTS: step.parameters,
-            POLICY_INPUTS: torch.cat([base.parameters, task.parameters], dim=-1),
+            POLICY_INPUTS: torch.cat([base.numbers, task.numbers], dim=-1),
         }
 
     def drawn_from(self, parameters: Tensor) -> torch.distributions.Distribution:
         """The law of actions, for parameters (..., P): for log densities."""
         return self.family.from_parameters(parameters).torch_distribution()
 
-    def learned(self, parameters: Tensor) -> torch.distributions.Distribution:
+    def learned(self, given: Tensor) -> torch.distributions.Distribution:
         """What the loss takes likelihoods of, of what ``_forward_train`` gives."""
-        return self.drawn_from(parameters)
+        return self.family.learned_law(given)
 
     def came_from(self, inputs: Tensor) -> tuple[Distribution, Distribution]:
         """The base's and the task's distributions of a column POLICY_INPUTS (..., 2P)."""
         base, task = inputs.chunk(2, dim=-1)
-        return self.family.from_parameters(base), self.family.from_parameters(task)
+        return self.family.from_numbers(base), self.family.from_numbers(task)
 
     def limits(self, observation: Tensor) -> Tensor | float:
         """How far a step may go at observations (n, O): a number, or (n,) under a budget."""
@@ -160,7 +172,7 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
         if self.through_projection and self.constrained:
             base, _ = self.came_from(batch[POLICY_INPUTS])
             step = self.constraint.project(base, step, self.limits(batch[Columns.OBS]))
-        return {Columns.ACTION_DIST_INPUTS: step.parameters}
+        return {Columns.ACTION_DIST_INPUTS: step.learned}
 
     def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> Tensor:
         """The critic's values (n,) at the batch's observations."""

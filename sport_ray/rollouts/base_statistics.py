@@ -10,13 +10,14 @@ import math
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from sport_ray.families import Gaussian
+from sport_ray.families.categorical.on_grid import OnGrid
 from sport_ray.families.gaussian.squashed import squashed_entropy
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.rollouts.behaviour import Behaviour, Step
@@ -30,6 +31,8 @@ NEAR_BOUND = 0.99
 MOST_AT_BOUNDS = 0.5
 """More than this share of an action near its bounds: the usual action cannot go further, and what
 goes the other way is rare, so a limited ratio moves little (docs/your-own-base.md)."""
+NEARLY_SURE = 0.99
+"""Of an action's probability: beyond it all others together are had in one step of a hundred."""
 LEAST_GAIN = 0.05
 """Of the mean time: less than this is between it and the fastest tenth, so that a ratio of ten
 over a whole episode saves less."""
@@ -95,7 +98,8 @@ class BaseStatistics:
     reach, or where no scenario satisfies the property. total_return: of whole episodes.
     at_bounds: share of actions beyond ±0.99 of their bounds, per dimension; None without bounds.
     at_any_bound: in some dimension. std: None for a base that can only be sampled.
-    entropy: of the squashed action in [−1, 1]^D, nats per step; None but for a tanh.
+    entropy: of the squashed action in [−1, 1]^D, or of a categorical's, nats per step; None of any
+    other. sure: share of steps in which one action of a categorical has more than 99%; else None.
     """
 
     num_scenarios: int
@@ -107,6 +111,7 @@ class BaseStatistics:
     at_any_bound: float | None
     std: Widths | None
     entropy: float | None
+    sure: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The fields, as JSON has them."""
@@ -120,6 +125,11 @@ class BaseStatistics:
                 f"{max(self.at_bounds):.0%} of its drawn actions lie beyond ±{NEAR_BOUND} of their "
                 "bounds: it is nearly bang-bang"
             )
+        if self.sure is not None and self.sure > MOST_AT_BOUNDS:
+            found.append(
+                f"in {self.sure:.0%} of its steps one action has more than {NEARLY_SURE:.0%}: it "
+                "is nearly deterministic"
+            )
         if self.times is not None:
             gain = self.times.spread.mean - self.times.fastest_tenth
             if gain < LEAST_GAIN * self.times.spread.mean:
@@ -128,6 +138,18 @@ class BaseStatistics:
                     f"{self.times.spread.mean:.3g} steps: its episodes are nearly all alike"
                 )
         return found
+
+
+class Laws(NamedTuple):
+    """Of categoricals, (m,): entropy, nats, and the likeliest action's probability."""
+
+    entropy: Array
+    likeliest: Array
+
+    @classmethod
+    def of(cls, law: OnGrid) -> Laws:
+        """Of a batch (m,)."""
+        return cls(law.torch_distribution().entropy().detach().numpy(), law.likeliest())
 
 
 def scaled_to_bounds(actions: Array, low: Array, high: Array) -> Array | None:
@@ -147,6 +169,7 @@ def base_statistics(
     std: Array | None,
     mapping: ActionMapping,
     bounds: tuple[Array, Array],
+    laws: Laws | None = None,
 ) -> BaseStatistics:
     """Statistics of scenarios, from arrays alone.
 
@@ -156,6 +179,7 @@ def base_statistics(
         drawn: actions before the mapping, (m, D), of complete scenarios.
         std: of the Gaussians that they were drawn from, (m, D), or None.
         mapping: what the environment is given of an action. bounds: the environment's, (D,) each.
+        laws: of categoricals that they were drawn from, or None.
     """
     scaled = scaled_to_bounds(mapping(drawn), *bounds)
     beyond = None if scaled is None else np.abs(scaled) > NEAR_BOUND
@@ -165,6 +189,8 @@ def base_statistics(
     if std is not None and mapping.squash == "tanh":
         law = Gaussian(*map(torch.from_numpy, (drawn, std)))  # its mean is not looked at
         entropy = float(squashed_entropy(law, torch.from_numpy(drawn)).mean())
+    elif laws is not None:
+        entropy = float(laws.entropy.mean())
     return BaseStatistics(
         num_scenarios=outcomes.num_scenarios,
         num_actions=len(drawn),
@@ -175,12 +201,13 @@ def base_statistics(
         at_any_bound=None if beyond is None else float(beyond.any(axis=1).mean()),
         std=None if std is None else Widths.of(std),
         entropy=entropy,
+        sure=None if laws is None else float((laws.likeliest > NEARLY_SURE).mean()),
     )
 
 
 @dataclass
 class ActionRecord:
-    """Keeps the drawn actions, and the stds they were drawn with, of scenarios below ``until``.
+    """Keeps the drawn actions, and what they were drawn with, of scenarios below ``until``.
 
     ``observe`` and ``record`` are an observer and a recorder of ``run_scenarios``.
     """
@@ -188,14 +215,19 @@ class ActionRecord:
     until: int
     drawn: list[Array] = field(default_factory=list)
     std: list[Array] = field(default_factory=list)
+    laws: list[Laws] = field(default_factory=list)
 
     def observe(
         self, scenario: NDArray[np.int64], step: NDArray[np.int64], laws: Step | None, _: Any
     ) -> None:
         """Before a step."""
         kept = scenario < self.until
-        if laws is not None and isinstance(laws.chosen, Gaussian) and kept.any():
+        if laws is None or not kept.any():
+            return
+        if isinstance(laws.chosen, Gaussian):
             self.std.append(np.array(laws.chosen.std.numpy()[kept]))
+        elif isinstance(laws.chosen, OnGrid) and laws.candidates is None:
+            self.laws.append(Laws.of(laws.chosen[kept]))
 
     def record(
         self,
@@ -247,5 +279,6 @@ def run_for_statistics(
         std=np.concatenate(kept.std) if kept.std else None,
         mapping=behaviour.action_mapping,
         bounds=(low, high),
+        laws=Laws(*map(np.concatenate, zip(*kept.laws, strict=True))) if kept.laws else None,
     )
     return found, outcomes

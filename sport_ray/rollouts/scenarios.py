@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from sport_ray.envs.flatten import require_same_observations
 from sport_ray.errors import UserError
 from sport_ray.properties import parse_property
 from sport_ray.properties.propositions import require_given
@@ -31,7 +32,8 @@ class ScenarioPlan(BaseModel):
     A scenario is cut after ``horizon`` steps. The environment is made for ``environment_horizon``
     steps (None: for as many) and never learns of the cut: a policy that is judged at T meets the
     world that its base was certified in at T_max. ``copies`` limits how many of the environment
-    exist at a time; nothing depends on it, so it is in no dump.
+    exist at a time over all processes, ``copies_per_process`` how many in one; nothing depends on
+    them, so they are in no dump.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +46,7 @@ class ScenarioPlan(BaseModel):
     purpose: Purpose
     environment_horizon: int | None = Field(default=None, ge=1)
     copies: int | None = Field(default=None, ge=1, exclude=True)
+    copies_per_process: int | None = Field(default=None, ge=1, exclude=True)
 
     @model_validator(mode="after")
     def _cut_within_the_environment(self) -> ScenarioPlan:
@@ -53,6 +56,14 @@ class ScenarioPlan(BaseModel):
                 f"{self.horizon}"
             )
         return self
+
+    def slots(self, count: int, most: int | None = None) -> int:
+        """How many of so many scenarios run side by side in one process.
+
+        most: default :func:`usual_slots`.
+        """
+        usual = usual_slots(self.env_id, self.horizon) if most is None else most
+        return min(usual, count, self.copies or usual, self.copies_per_process or usual)
 
     def environment(self, num_slots: int) -> ScenarioEnvironment:
         """The environment with the limit that is planned, in slots."""
@@ -175,11 +186,9 @@ def run_chosen(
         raise ValueError("scenarios must be given by at least one number, none below 0")
     if np.unique(scenarios).size < scenarios.size:
         raise ValueError("scenarios hold a number twice: each counts once")
-    if slots is None:
-        slots = usual_slots(plan.env_id, plan.horizon)
-    if slots < 1:
+    if slots is not None and slots < 1:
         raise ValueError(f"slots must be at least 1, got {slots}")
-    slots = min(slots, len(scenarios), plan.copies or slots)
+    slots = plan.slots(len(scenarios), slots)
     given = scenarios, slots, observer, on_end, recorder, tally
     if environment is not None:
         return _run(plan, behaviour, environment, *given)
@@ -201,6 +210,7 @@ def _run(
     columns = plan.signal_columns(environment)
     mapping = behaviour.action_mapping
     mapping.require_fits(plan.env_id, environment.action_space)
+    require_same_observations(plan.env_id, behaviour.flattening, environment.flattening)
 
     scenario = np.full(slots, -1, dtype=np.int64)
     step = np.zeros(slots, dtype=np.int64)

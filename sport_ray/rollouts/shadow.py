@@ -6,9 +6,13 @@ the policy itself never acts.
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import closing
+
 import numpy as np
 from numpy.typing import NDArray
 
+from sport_ray.envs.flatten import Flattening
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.rollouts.behaviour import (
     Array,
@@ -20,7 +24,8 @@ from sport_ray.rollouts.behaviour import (
     base_step,
 )
 from sport_ray.rollouts.outcomes import Outcomes
-from sport_ray.rollouts.scenarios import ScenarioPlan, run_scenarios
+from sport_ray.rollouts.scenarios import ScenarioPlan
+from sport_ray.rollouts.streaming import ended_with, portions_here
 from sport_ray.rollouts.tally import Tally
 
 
@@ -43,6 +48,11 @@ class Shadowed:
     def action_mapping(self) -> ActionMapping:
         """The watcher's."""
         return self.watcher.action_mapping
+
+    @property
+    def flattening(self) -> Flattening | None:
+        """The watcher's."""
+        return self.watcher.flattening
 
     def start(self, count: int) -> Array:
         """The watcher's state, and 0 nats."""
@@ -75,6 +85,25 @@ class Shadowed:
         return found
 
 
+def watching(
+    plan: ScenarioPlan, watcher: Behaviour, count: int
+) -> Generator[int, None, tuple[Outcomes, NDArray[np.float64]]]:
+    """As :func:`watched_scenarios`; yields how many more have run, every few seconds."""
+    ratios = np.full(count, np.nan)
+
+    def ended(index: NDArray[np.int64], state: Array) -> None:
+        ratios[index] = state[:, -1]
+
+    tally, found = Tally(), []
+    with closing(portions_here(plan, Shadowed(watcher), count, on_end=ended)) as parts:
+        for outcomes, counted in parts:
+            found.append(outcomes)
+            tally.add(counted)
+            yield outcomes.num_scenarios
+    tally.require_complete(count)
+    return Outcomes.concatenate(found), ratios
+
+
 def watched_scenarios(
     plan: ScenarioPlan, watcher: Behaviour, count: int
 ) -> tuple[Outcomes, NDArray[np.float64]]:
@@ -86,12 +115,4 @@ def watched_scenarios(
     Raises:
         what ``run_scenarios`` raises, and ``Tally.require_complete`` of the whole set.
     """
-    ratios = np.full(count, np.nan)
-
-    def ended(index: NDArray[np.int64], state: Array) -> None:
-        ratios[index] = state[:, -1]
-
-    tally = Tally()
-    outcomes = run_scenarios(plan, Shadowed(watcher), 0, count, on_end=ended, tally=tally)
-    tally.require_complete(count)
-    return outcomes, ratios
+    return ended_with(watching(plan, watcher, count))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -61,16 +62,16 @@ class Transitions:
 
 
 def collect_transitions(
-    plan: ScenarioPlan, behaviour: Behaviour, first: int, count: int
+    plan: ScenarioPlan, behaviour: Behaviour, first: int, count: int, **options: Any
 ) -> tuple[Transitions, Outcomes]:
-    """Run scenarios and keep every step of them.
+    """Run scenarios and keep every step of them; options: as ``run_scenarios``.
 
     Raises:
         what ``run_scenarios`` raises.
     """
     kept: list[tuple[NDArray[np.int64], NDArray[np.int64], Array, Array, Array]] = []
     outcomes = run_scenarios(
-        plan, behaviour, first, count, recorder=lambda *batch: kept.append(batch)
+        plan, behaviour, first, count, recorder=lambda *batch: kept.append(batch), **options
     )
     scenario, step, observation, action, reward = (
         np.concatenate([batch[part] for batch in kept]) for part in range(5)

@@ -1,148 +1,215 @@
-"""Scenarios on Ray workers: the same table as in one process, sooner, never all of it at once."""
+"""Ray workers that each keep an environment and take portions of scenarios from one list."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+import contextlib
+from collections import deque
+from collections.abc import Generator
+from typing import Any, NamedTuple
 
 import ray
 import torch
+from ray.exceptions import RayError, RayTaskError
 
+from sport_ray.errors import UserError
 from sport_ray.rollouts.behaviour import Behaviour
-from sport_ray.rollouts.environment import usual_slots
+from sport_ray.rollouts.instance import Instance, pace_of
 from sport_ray.rollouts.outcomes import Outcomes
+from sport_ray.rollouts.pace import Pace
 from sport_ray.rollouts.repeat import run_in_turn
-from sport_ray.rollouts.scenarios import ScenarioPlan, run_scenarios
-from sport_ray.rollouts.tally import Tally
-from sport_ray.rollouts.transitions import Transitions, collect_transitions
+from sport_ray.rollouts.scenarios import ScenarioPlan
+from sport_ray.rollouts.streaming import RunPortion, cut_at_chunks, timed
 
-LEAST_CHUNK = 1_000
-"""Scenarios in a task, unless there are fewer: a task costs some milliseconds."""
-FILLINGS = 4
-"""How often a task fills the slots at most: while its last episodes end, most slots are idle."""
 AHEAD = 4
-"""Chunks per CPU that may be under way or waiting for their turn: what bounds the memory."""
+"""Portions per worker that may wait for their turn: what bounds the memory."""
+LOST = 3
+"""How often a portion is run again whose worker died."""
+CLOSING_SECONDS = 5.0
+"""How long workers may take to close their environments; then their processes are ended."""
 
 
-def usual_chunk(plan: ScenarioPlan, count: int, cpus: int) -> int:
-    """Scenarios in a task: AHEAD tasks for each CPU, within the limits above."""
-    most = FILLINGS * usual_slots(plan.env_id, plan.horizon)
-    return max(LEAST_CHUNK, min(most, -(-count // (AHEAD * cpus))))
+class Done(NamedTuple):
+    """A portion's outcome, in the order of scenarios; seconds: that it took on its worker."""
+
+    found: Any
+    first: int
+    count: int
+    seconds: float
 
 
-def _cpus() -> int:
+class _Task(NamedTuple):
+    """What a worker is at; count 0: it is starting."""
+
+    worker: Any
+    first: int
+    count: int
+
+
+def cpus_there() -> int:
+    """CPUs of all nodes that Ray has now."""
     return max(int(ray.cluster_resources().get("CPU", 1)), 1)
 
 
-def _run_chunk(
-    plan: ScenarioPlan, behaviour: Behaviour, first: int, count: int
-) -> tuple[Outcomes, Tally]:
-    torch.set_num_threads(1)
-    tally = Tally()
-    return run_scenarios(plan, behaviour, first, count, tally=tally), tally
+def workers_for(plan: ScenarioPlan, count: int, cpus: int) -> int:
+    """How many workers share so many scenarios: one a CPU, as far as there is work and copies."""
+    pace = pace_of(plan, cpus)
+    return max(1, min(cpus, -(-count // pace.first), plan.copies or cpus))
 
 
-def _collect_chunk(plan: ScenarioPlan, behaviour: Behaviour, first: int, count: int) -> Transitions:
-    torch.set_num_threads(1)
-    return collect_transitions(plan, behaviour, first, count)[0]
+class _Worker:
+    """What runs in the actor: one environment, made once and closed by ``close``."""
+
+    def __init__(self, plan: ScenarioPlan, behaviour: Behaviour, run: RunPortion) -> None:
+        torch.set_num_threads(1)
+        self._instance = Instance(plan)
+        self._behaviour, self._run = behaviour, run
+
+    def ready(self) -> None:
+        """Returns once the process is there."""
+
+    def run(self, first: int, count: int) -> tuple[Any, float]:
+        def portion(start: int, size: int) -> Any:
+            return self._run(self._instance, self._behaviour, start, size)
+
+        return timed(portion, self._instance, first, count)
+
+    def close(self) -> None:
+        self._instance.close()
 
 
-def collect_transitions_on_ray(plan: ScenarioPlan, behaviour: Behaviour, count: int) -> Transitions:
-    """Every step of scenarios 0 … count − 1, run as Ray tasks.
+class Crew:
+    """Workers for scenarios ``first`` … ``count − 1`` of a plan; ``done`` yields the portions.
 
-    Raises:
-        what ``run_scenarios`` raises in a worker.
+    Each is given its next portion when it has ended one, as large as the pace of all says. A
+    portion whose worker dies is run again, from the same seeds, by another. Where copies of the
+    environment are limited over all processes, workers share them.
+
+    run: what is run of a portion, a function that workers can import. chunk: portions end where
+    one of its multiples is.
     """
-    chunk = usual_chunk(plan, count, _cpus())
-    task = ray.remote(_collect_chunk)
-    shared = ray.put(behaviour)
-    parts = [
-        task.remote(plan, shared, first, min(chunk, count - first))
-        for first in range(0, count, chunk)
-    ]
-    try:
-        return Transitions.concatenate(ray.get(parts))
-    except ray.exceptions.RayTaskError as error:
-        raise error.cause from error
 
+    def __init__(
+        self,
+        plan: ScenarioPlan,
+        behaviour: Behaviour,
+        run: RunPortion,
+        first: int,
+        count: int,
+        chunk: int | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self._size = workers_for(plan, count - first, cpus_there())
+        self._pace = pace or pace_of(plan, self._size)
+        self._pace.workers = self._size
+        each = None if plan.copies is None else plan.copies // self._size
+        self._given = plan.model_copy(update={"copies": each}), ray.put(behaviour), run
+        self._next, self._count, self._chunk = first, count, chunk
+        self._again: deque[tuple[int, int]] = deque()
+        self._lost: dict[int, int] = {}
+        self._workers: list[Any] = []
+        self._ready: list[Any] = []
+        self._idle: deque[Any] = deque()
+        self._tasks: dict[ray.ObjectRef, _Task] = {}
 
-def stream_scenarios_on_ray(
-    plan: ScenarioPlan,
-    behaviour: Behaviour,
-    count: int,
-    *,
-    chunk: int | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> Generator[tuple[Outcomes, Tally], None, None]:
-    """Scenarios 0 … count − 1 as Ray tasks of ``chunk`` each, yielded in the order of their index.
+    def done(self) -> Generator[Done, None, None]:
+        """Portions in the order of their scenarios, as they come; workers end with it.
 
-    chunk: default :func:`usual_chunk`; the table does not depend on it.
+        Raises:
+            UserError: a worker that dies again and again.
+            what ``run`` raises.
+        """
+        waiting: dict[int, Done] = {}
+        turn = self._next
+        try:
+            for _ in range(self._size):
+                self._start_worker()
+            while turn < self._count:
+                self._hand_out(len(waiting))
+                for one in self._come():
+                    waiting[one.first] = one
+                while turn in waiting:
+                    one = waiting.pop(turn)
+                    turn += one.count
+                    yield one
+        finally:
+            self.close()
 
-    In order, not as they finish: whoever stops early has then seen a set that no episode's length
-    had a part in choosing. A task whose worker dies is run again by Ray from the same seeds, so a
-    lost worker changes neither the table nor its completeness. ``progress`` is told how many more
-    have finished. A consumer that stops early cancels what is under way.
+    def _start_worker(self) -> None:
+        worker = ray.remote(_Worker).options(num_cpus=1, max_restarts=0).remote(*self._given)
+        self._workers.append(worker)
+        self._tasks[worker.ready.remote()] = _Task(worker, 0, 0)
 
-    Raises:
-        ValueError: ``count`` or ``chunk`` below 1.
-        what ``run_scenarios`` raises in a worker.
-    """
-    for name, value in (("count", count), ("chunk", chunk)):
-        if value is not None and value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
-    return _stream(plan, behaviour, count, chunk, progress)
+    def _hand_out(self, waiting: int) -> None:
+        """A portion to each idle worker, unless too many wait for a slow one."""
+        while self._idle and waiting < AHEAD * self._size and (portion := self._portion()):
+            worker = self._idle.popleft()
+            self._tasks[worker.run.remote(*portion)] = _Task(worker, *portion)
 
+    def _portion(self) -> tuple[int, int] | None:
+        if self._again:
+            return self._again.popleft()
+        if self._next >= self._count:
+            return None
+        first = self._next
+        size = cut_at_chunks(first, self._pace.size(self._count - first), self._chunk)
+        self._next += size
+        return first, size
 
-def _stream(
-    plan: ScenarioPlan,
-    behaviour: Behaviour,
-    count: int,
-    chunk: int | None,
-    progress: Callable[[int], None] | None,
-) -> Generator[tuple[Outcomes, Tally], None, None]:
-    task = ray.remote(_run_chunk)
-    shared = ray.put(behaviour)
-    cpus = _cpus()
-    chunk = chunk or usual_chunk(plan, count, cpus)
-    # Where copies of the environment are limited, one process has them all.
-    window = AHEAD * cpus if plan.copies is None else 1
-    firsts = iter(range(0, count, chunk))
-    pending: dict[ray.ObjectRef, int] = {}
-    waiting: dict[int, tuple[Outcomes, Tally]] = {}
-    turn = 0
-
-    def submit() -> None:
-        # Counts those that wait for their turn, too: one slow chunk must not let them pile up.
-        while len(pending) + len(waiting) < window and (first := next(firsts, None)) is not None:
-            pending[task.remote(plan, shared, first, min(chunk, count - first))] = first
-
-    try:
-        submit()
-        while pending:
-            ready, _ = ray.wait(list(pending), num_returns=1)
-            first = pending.pop(ready[0])
+    def _come(self) -> list[Done]:
+        """What has ended meanwhile, at least one thing."""
+        ended, _ = ray.wait(list(self._tasks), num_returns=1)
+        found = []
+        for reference in ended:
+            task = self._tasks.pop(reference)
             try:
-                waiting[first] = ray.get(ready[0])
-            except ray.exceptions.RayTaskError as error:
+                result = ray.get(reference)
+            except RayTaskError as error:
                 # The cause itself: the message of Ray's own class is a traceback of many lines.
                 raise error.cause from error
-            if progress is not None:
-                progress(waiting[first][0].num_scenarios)
-            while turn in waiting:
-                yield waiting.pop(turn)
-                turn += chunk
-            submit()
-    finally:
-        for reference in pending:
-            ray.cancel(reference)
+            except RayError as error:
+                self._replace(task, error)
+                continue
+            if task.count:
+                self._pace.add(task.count, result[1])
+                found.append(Done(result[0], task.first, task.count, result[1]))
+            else:
+                self._ready.append(task.worker)
+            self._idle.append(task.worker)
+        return found
 
+    def _replace(self, task: _Task, error: RayError) -> None:
+        """Another worker instead of one that died, and its portion again."""
+        name = task.first if task.count else -1
+        self._lost[name] = self._lost.get(name, 0) + 1
+        if self._lost[name] > LOST:
+            what = f"scenarios {task.first} to {task.first + task.count - 1}"
+            what = what if task.count else "its start"
+            reason = " ".join(str(error).partition("\n")[0].split())
+            raise UserError(
+                f"a worker died {self._lost[name]} times in {what} of {self._given[0].env_id}: "
+                f"{reason}"
+            ) from None
+        self._workers.remove(task.worker)
+        if task.worker in self._ready:
+            self._ready.remove(task.worker)
+        if task.count:
+            self._again.append((task.first, task.count))
+        self._start_worker()
 
-def counting(
-    stream: Iterable[tuple[Outcomes, Tally]], tally: Tally
-) -> Generator[Outcomes, None, None]:
-    """The outcomes of a stream, whose tallies are added to ``tally`` as they come."""
-    for outcomes, counted in stream:
-        tally.add(counted)
-        yield outcomes
+    def close(self) -> None:
+        """Close the workers' environments, then end the workers; one still at work is ended."""
+        workers, self._workers = self._workers, []
+        try:
+            with contextlib.suppress(RayError):
+                closing = [worker.close.remote() for worker in self._ready]
+                if closing:
+                    ray.wait(closing, num_returns=len(closing), timeout=CLOSING_SECONDS)
+        finally:
+            for worker in workers:
+                with contextlib.suppress(RayError, ValueError):
+                    ray.kill(worker)
+            self._ready, self._tasks = [], {}
+            self._idle.clear()
 
 
 def _run_in_turn(plan: ScenarioPlan, behaviour: Behaviour, scenarios: list[int]) -> list[Outcomes]:
@@ -164,16 +231,3 @@ def run_in_turn_on_ray(
     except ray.exceptions.RayTaskError as error:
         raise error.cause from error
     return rows
-
-
-def run_scenarios_on_ray(
-    plan: ScenarioPlan,
-    behaviour: Behaviour,
-    count: int,
-    *,
-    chunk: int | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> Outcomes:
-    """The whole table of scenarios 0 … count − 1; see :func:`stream_scenarios_on_ray`."""
-    parts = stream_scenarios_on_ray(plan, behaviour, count, chunk=chunk, progress=progress)
-    return Outcomes.concatenate([outcomes for outcomes, _ in parts])

@@ -134,12 +134,14 @@ def _holds_for(kind: type[Constraint], row: Mapping[str, Any]) -> bool:
 
     Of a source that is not known here, only if it covers Gaussians and choices alike.
     """
-    if row["source"] in TITLES and row["source"] not in SELECTIONS:
+    stated = row.get("family")
+    stated = stated if isinstance(stated, str) and stated else None  # of a table it may be NaN
+    if stated is None and row["source"] in TITLES and row["source"] not in SELECTIONS:
         return True  # Gaussians: no kind leaves them out
-    from sport_ray.families import Categorical, Gaussian  # torch takes seconds
+    from sport_ray.families import Categorical, Gaussian, family_named  # torch takes seconds
 
     try:
-        for family in (Categorical, Gaussian):
+        for family in (Categorical, Gaussian) if stated is None else (family_named(stated),):
             kind.from_record(row).require_family(family)
     except UserError:
         return False

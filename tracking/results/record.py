@@ -72,6 +72,7 @@ class Header:
     seed: int = column("training seed")
     hyperparameters: str | None = column("training parameters that are an axis of the sweep")
     eps_max: float | None = probability("risk that the constraint was derived from, if any")
+    family: str | None = later("what its policy draws from; empty: a Gaussian, or a choice")
     engine: str | None = later("cohort, or single (a run of its own); empty: not one run of PPO")
     base_digest: str = column("sha256 of the base policy")
     certificate_digest: str = column("sha256 of the base certificate")

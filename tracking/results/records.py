@@ -85,7 +85,7 @@ class Results:
     def samples(self, cell_id: str) -> dict[str, np.ndarray] | None:
         """The recorded policies of a cell, or None where none were kept.
 
-        `POLICY_ARRAYS` of a Gaussian, or `CHOICE_ARRAYS` of a choice among candidates; with
+        `POLICY_ARRAYS` of a Gaussian, or `CHOICE_ARRAYS` of a categorical or a choice; with
         `SAMPLE_ARRAYS`, the trajectories, where the environment has poses and one layout.
 
         Raises UserError naming the file if it is damaged.

@@ -122,6 +122,11 @@ class Categorical(OnGrid):
             return torch.as_tensor(self.log_weights)
         return torch.log_softmax(torch.as_tensor(self._log_weights), dim=-1)
 
+    def likeliest(self) -> Array:
+        """Max_j p_j."""
+        found: Array = self.arrays()[0].max(axis=-1)
+        return found
+
     def log_prob(self, action: Tensor) -> Tensor:
         """Log p_j, nats; of the log weights where it is made of such."""
         return IndexDistribution(self.probabilities, self.log_probs()).log_prob(action)
@@ -129,6 +134,11 @@ class Categorical(OnGrid):
     def torch_distribution(self) -> torch.distributions.Distribution:
         """Indices (..., 1), drawn as :meth:`sample` draws them."""
         return IndexDistribution(self.probabilities, self.log_probs())
+
+    @classmethod
+    def learned_law(cls, learned: Tensor) -> torch.distributions.Distribution:
+        """Of log p (..., n), which need not be on the grid."""
+        return IndexDistribution(learned.exp(), learned)
 
     def log_ratio(self, base: Categorical, action: Array) -> Array:
         """Log p_j / q_j, nats; −inf where p_j = 0, 0 where both are one number.

@@ -16,6 +16,7 @@ class OnGrid(TwoSided):
     """Laws given by probabilities (..., P) in multiples of 2^-52, float64 whatever is asked for."""
 
     part_names: ClassVar[tuple[str, ...]] = ("probabilities",)
+    in_float32: ClassVar[bool] = False
 
     def __init__(self, *parts: Numbers, log_weights: Numbers | None = None) -> None:
         super().__init__(*parts)
@@ -67,6 +68,19 @@ class OnGrid(TwoSided):
         with np.errstate(divide="ignore", invalid="ignore"):
             logs: Array = np.log(p)
         return logs
+
+    @abstractmethod
+    def log_probs(self) -> Tensor:
+        """Log p (..., P), nats; of the log weights where it is made of such; differentiable."""
+
+    @abstractmethod
+    def likeliest(self) -> Array:
+        """The probability of the likeliest action, (...)."""
+
+    @property
+    def learned(self) -> Tensor:
+        """Log p (..., P): on the grid a weight below 2^-52 is 0, and nothing is learned from it."""
+        return self.log_probs()
 
     # A batch keeps its log weights, and float64: no other dtype holds the grid.
 

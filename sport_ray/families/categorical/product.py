@@ -104,6 +104,10 @@ class Categoricals(OnGrid):
         """Log p_ij (..., Σ n_i), nats; differentiable."""
         return torch.cat([one.log_probs() for one in self.factors], -1)
 
+    def likeliest(self) -> Array:
+        """Π_i max_j p_ij."""
+        return functools.reduce(np.multiply, [one.likeliest() for one in self.factors])
+
     def log_prob(self, action: Tensor) -> Tensor:
         """Σ_i log p_i, nats."""
         found: Tensor = self._law().log_prob(action)
@@ -112,6 +116,11 @@ class Categoricals(OnGrid):
     def torch_distribution(self) -> torch.distributions.Distribution:
         """Indices (..., K), drawn as :meth:`sample` draws them."""
         return self._law()
+
+    @classmethod
+    def learned_law(cls, learned: Tensor) -> torch.distributions.Distribution:
+        """Of log p_ij (..., Σ n_i), which need not be on the grid."""
+        return product_of_log_probs(learned, cls.sizes)
 
     def _law(self) -> ProductDistribution:
         return ProductDistribution([one.torch_distribution() for one in self.factors])

@@ -92,3 +92,21 @@ def test_a_horizon_that_is_asked_for_is_one_line(tmp_path):
     [line] = [one for one in text.splitlines() if one.startswith("│")]
     assert [one.strip() for one in line.split("│")[1:4]] == ["0.1", "40", "78"]
     assert "No T is recommended" not in text
+
+
+def test_a_study_file_means_the_certificate_in_its_results(write_study, small_study, tmp_path):
+    path = write_study(small_study)
+    missing = called("plan", path, cwd=tmp_path)
+    assert missing.returncode == 2
+    assert "results/small/certificate.json does not exist" in missing.stderr
+    folder = tmp_path / "results" / "small"
+    folder.mkdir(parents=True)
+    save_certificate(folder / "certificate.json", with_risk("(!hazard) U goal", FALLING))
+    assert called("plan", path, cwd=tmp_path).returncode == 0
+    assert (folder / "plan.csv").is_file()
+    other = called("plan", write_study({**small_study, "property": "F goal"}), cwd=tmp_path)
+    assert (other.returncode, len(other.stderr.splitlines())) == (2, 1)
+    assert "property" in other.stderr
+    unknown = called("plan", write_study({**small_study, "property": "F gaol"}), cwd=tmp_path)
+    assert "needs the signal 'gaol'" in unknown.stderr
+    assert "did you mean 'goal'?" in unknown.stderr

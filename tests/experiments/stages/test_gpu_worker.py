@@ -16,7 +16,7 @@ from sport_ray.errors import UserError
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.stages.base import BUNDLED
-from sport_ray.experiments.stages.gpu_worker import OnGpu, OnRay, gpu_again, runner_of
+from sport_ray.experiments.stages.gpu_worker import OnCpus, OnGpu, gpu_again, runner_of
 from sport_ray.experiments.stages.world import other_versions, require_world
 from sport_ray.rollouts import BaseBehaviour, OutcomeTotals, run_scenarios
 from sport_ray.samplers import read_base
@@ -81,10 +81,10 @@ def test_a_stream_that_is_left_early_leaves_a_worker(folder: StudyFolder) -> Non
 def test_only_what_has_a_form_on_tensors_goes_there(folder: StudyFolder, small_study) -> None:
     plan = stage.base_plan(folder, "certify")
     behaviour = stage.base_behaviour(read_base(BASE))
-    assert isinstance(runner_of(folder.study, plan, behaviour), OnRay)
+    assert isinstance(runner_of(folder.study, plan, behaviour), OnCpus)
     study = Study.model_validate(small_study | {"resources": {"gpus_per_cell": 1.0}})
     other = plan.model_copy(update={"env_id": "Pendulum-v1"})
-    assert isinstance(runner_of(study, other, behaviour), OnRay)
+    assert isinstance(runner_of(study, other, behaviour), OnCpus)
 
 
 @pytest.mark.usefixtures("local_ray")
@@ -93,6 +93,6 @@ def test_a_gpu_that_ray_has_not_is_told_at_once(folder: StudyFolder, small_study
     behaviour = stage.base_behaviour(read_base(BASE))
     study = Study.model_validate(small_study | {"resources": {"gpus_per_cell": 1.0}})
     # Scenarios run on the CPUs then; the rows of a GPU cannot.
-    assert isinstance(runner_of(study, plan, behaviour), OnRay)
+    assert isinstance(runner_of(study, plan, behaviour), OnCpus)
     with pytest.raises(UserError, match="asks for 1 GPU on one node, no node has one"):
         gpu_again(study, "Some GPU")

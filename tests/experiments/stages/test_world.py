@@ -82,7 +82,7 @@ def world(tmp_path, monkeypatch):
 def certified(world, monkeypatch):
     """Certifies 150 scenarios of a policy that stays near 0, in this process."""
 
-    def local_stream(plan, behaviour, count, *, chunk=None, progress=None):
+    def local_stream(plan, behaviour, count, *, chunk=None, progress=None, need=None):
         chunk = chunk or 100
         for first in range(0, count, chunk):
             tally = Tally()

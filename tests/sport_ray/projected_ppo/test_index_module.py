@@ -10,7 +10,8 @@ from ray.rllib.core.columns import Columns
 from safetensors.torch import save
 
 from sport_ray.families import Categorical
-from sport_ray.projected_ppo.index_module import IndexModule, LearnedIndex
+from sport_ray.projected_ppo.distribution import learned_actions
+from sport_ray.projected_ppo.index_module import IndexModule
 from sport_ray.projected_ppo.module import POLICY_INPUTS
 from sport_ray.selection.scores.preference import PreferenceNetwork, PreferenceSpec
 
@@ -115,7 +116,7 @@ def derivative(module, seen, index):
     module.log_weights = remembered
     out = module.forward_train({Columns.OBS: seen})
     del module.log_weights
-    dist = LearnedIndex.from_logits(out[Columns.ACTION_DIST_INPUTS])
+    dist = learned_actions(Categorical).from_logits(out[Columns.ACTION_DIST_INPUTS])
     logp = dist.logp(index)
     logp.sum().backward()
     return logp.detach(), kept[0].grad, kept[0].detach()
@@ -176,7 +177,9 @@ def test_the_network_learns_by_either(gradient):
 
 
 def test_a_weight_too_small_for_the_grid_still_has_a_likelihood_to_learn_from():
-    law = LearnedIndex.from_logits(torch.log_softmax(torch.tensor([[0.0, -100.0]]).double(), -1))
+    law = learned_actions(Categorical).from_logits(
+        torch.log_softmax(torch.tensor([[0.0, -100.0]]).double(), -1)
+    )
     assert law.logp(torch.tensor([[1.0]])).item() == pytest.approx(-100.0)
     assert torch.isfinite(law.entropy()).all()
 

@@ -11,8 +11,16 @@ import pytest
 
 from sport_ray.constraints import RatioConstraint
 from sport_ray.errors import UserError
-from sport_ray.rollouts import BaseBehaviour, Outcomes, ProjectedBehaviour, run_scenarios
-from sport_ray.rollouts.workers import run_scenarios_on_ray
+from sport_ray.policies import FrozenPolicy, PolicyNetwork, PolicySpec
+from sport_ray.rollouts import (
+    BaseBehaviour,
+    Outcomes,
+    ProjectedBehaviour,
+    ScenarioPlan,
+    run_scenarios,
+)
+from sport_ray.rollouts.on_ray import run_scenarios_on_ray
+from tests.slow_simulator import NAMED
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("local_ray")]
 
@@ -33,8 +41,56 @@ def test_the_table_is_that_of_one_process(robot_plan, robot_base, robot_task, ch
     outcomes = run_scenarios_on_ray(robot_plan, behaviour, COUNT, chunk=chunk, progress=told.append)
     assert_same(outcomes, run_scenarios(robot_plan, behaviour, 0, COUNT))
     assert sum(told) == COUNT
-    assert max(told) == chunk
+    assert max(told) == chunk  # the robot's first portion may have a thousand
     assert len(told) == -(-COUNT // chunk)
+
+
+@pytest.mark.parametrize(("copies", "each", "processes"), [(None, 3, 2), (5, None, 2), (1, 4, 1)])
+def test_both_cores_share_a_slow_simulator_and_its_copies(tmp_path, copies, each, processes):
+    """Progress comes by the scenario at first; no process has more copies than it may."""
+    plan = ScenarioPlan(
+        env_id=NAMED,
+        env_kwargs={"seconds": 0.02, "book": str(tmp_path)},
+        property="G !hazard",
+        horizon=17,
+        root_seed=0,
+        purpose="certify",
+        copies=copies,
+        copies_per_process=each,
+    )
+    spec = PolicySpec(observation_size=2, action_size=1, hidden=(8,))
+    behaviour = BaseBehaviour(FrozenPolicy(PolicyNetwork(spec)))
+    told: list[int] = []
+    outcomes = run_scenarios_on_ray(plan, behaviour, COUNT, progress=told.append)
+    books = [book.read_text().splitlines() for book in tmp_path.iterdir()]
+    quiet = plan.model_copy(update={"env_kwargs": {"seconds": 0.0}})
+    assert_same(outcomes, run_scenarios(quiet, behaviour, 0, COUNT))
+    assert told[0] == 1
+    assert sum(told) == COUNT
+    assert len(books) == processes
+    most = min(each or COUNT, (copies or COUNT) // processes)
+    for lines in books:
+        there = largest = 0
+        for what in (line.split()[1] for line in lines):
+            there += 1 if what == "made" else -1
+            largest = max(largest, there)
+        assert there == 0  # closed, also in workers that are ended
+        assert 1 <= largest <= most
+
+
+def test_a_worker_that_always_dies_is_one_line(robot_plan, robot_base):
+    class Deadly(BaseBehaviour):
+        """Ends its process whenever it acts."""
+
+        def step(self, observation, state, draws=None, taken=None):
+            os.kill(os.getpid(), signal.SIGKILL)
+            raise AssertionError
+
+    with pytest.raises(
+        UserError, match=r"died 4 times in scenarios 0 to 9 of sport_ray/"
+    ) as caught:
+        run_scenarios_on_ray(robot_plan, Deadly(robot_base), 10)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_killed_worker_changes_nothing(robot_plan, robot_base, tmp_path):

@@ -1,0 +1,76 @@
+"""A sweep without Ray: the same cells with the same numbers, and what is finished is kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sport_ray.errors import UserError
+from sport_ray.experiments.config.study import Study
+from sport_ray.experiments.stages.context import Context
+from sport_ray.experiments.stages.run import require_able_alone
+
+RUN = """
+import sys
+from sport_ray.experiments.cli.main import app
+app(["run", *sys.argv[1:]], standalone_mode=False)
+import ray
+print("ray is up:", ray.is_initialized(), "ray was there:", bool(ray._private.worker._global_node))
+"""
+TIMES = {"train_seconds", "eval_seconds", "finished_at"}
+
+
+def run(study: Path, results: Path, *options: str) -> str:
+    """``sport-ray run`` in a process of its own; what it printed."""
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    command = [sys.executable, "-c", RUN, str(study), "--results", str(results), *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=850, env=env)
+    assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
+    return done.stdout
+
+
+def records(results: Path) -> dict[str, dict[str, Any]]:
+    """By cell, without what a clock says."""
+    found = {}
+    for path in sorted(results.glob("cells/*/record.json")):
+        record = json.loads(path.read_text())
+        found[path.parent.name] = {k: v for k, v in record.items() if k not in TIMES}
+    return found
+
+
+@pytest.mark.slow
+def test_without_ray_the_numbers_are_those_of_workers(small_study, write_study, tmp_path):
+    small_study["sweep"]["alphas"] = [1.5]
+    study = write_study(small_study)
+    said = run(study, tmp_path / "alone", "--no-ray")
+    assert "ray is up: False ray was there: False" in said
+    run(study, tmp_path / "workers")
+    mine, theirs = records(tmp_path / "alone"), records(tmp_path / "workers")
+    assert len(mine) >= 2
+    assert {record["status"] for record in mine.values()} == {"finished"}
+    assert mine == theirs
+    texts = [(tmp_path / one / "certificate.json").read_text() for one in ("alone", "workers")]
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"resources": {"env_runners_per_cell": 2}}, "env_runners_per_cell = 2 needs Ray"),
+        ({"tuning": {"parameters": {"lr": [1e-3]}, "alpha": 1.5, "trials": 1}}, "section tuning"),
+    ],
+)
+def test_what_needs_ray_says_so_at_once(small_study, change, message):
+    study = Study.model_validate(yaml.safe_load(yaml.safe_dump({**small_study, **change})))
+    context = Context(study, None, None, None, alone=True)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=message) as caught:
+        require_able_alone(context)
+    assert "--no-ray" in str(caught.value)
+    require_able_alone(context._replace(alone=False))

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from sport_ray.canonical import write_atomic
+from sport_ray.envs.flatten import flattening_of, require_same_observations
 from sport_ray.envs.making import make_environment
 from sport_ray.envs.spaces import action_size_of, indices_of
 from sport_ray.errors import UserError
@@ -111,6 +112,7 @@ def _user_sampler(study: Study, entry: str) -> SamplerFile:
         arguments=study.base_arguments if entry == study.base else {},
         observation_size=observation,
         action_size=action,
+        flattening=flattening_of(_spaces(study)[0]),
     )
     asked = study.environment
     with closing(make_environment(asked.id, asked.kwargs, study.certificate.max_horizon)) as made:
@@ -157,9 +159,14 @@ def _check_fits(base: BaseFile, study: Study) -> None:
                 f"{sizes[1]} actions, {study.environment.id} has {environment_sizes(study)}: "
                 "choose another folder with --results"
             )
+        require_same_observations(
+            study.environment.id, base.spec.flattening, flattening_of(_spaces(study)[0])
+        )
         return
-    check_spaces(base.network, *environment_sizes(study), study.environment.id)
-    base.network.spec.action_mapping.require_fits(study.environment.id, _spaces(study)[1])
+    env_id, (observations, actions) = study.environment.id, _spaces(study)
+    require_same_observations(env_id, base.network.spec.flattening, flattening_of(observations))
+    check_spaces(base.network, *environment_sizes(study), env_id)
+    base.network.spec.action_mapping.require_fits(env_id, actions)
 
 
 def environment_sizes(study: Study) -> tuple[int, int]:
@@ -308,8 +315,13 @@ def _first_spec(study: Study, settings: BaseTrainingSection | SACBaseTrainingSec
         UserError: actions that neither gives, or that the algorithm cannot learn.
     """
     observations, actions = environment_sizes(study)
-    env_id, space = study.environment.id, _spaces(study)[1]
-    sizes = {"observation_size": observations, "action_size": actions, "hidden": settings.hidden}
+    env_id, (seen, space) = study.environment.id, _spaces(study)
+    sizes = {
+        "observation_size": observations,
+        "action_size": actions,
+        "hidden": settings.hidden,
+        "flattening": flattening_of(seen),
+    }
     if (found := indices_of(space)) is None:
         spec = PolicySpec(**sizes)
         spec.action_mapping.require_fits(env_id, space)

@@ -55,6 +55,11 @@ def require_alike(policy: PolicyNetwork, base: PolicyNetwork, what: str, budget:
             f"{what} has {sizes[0]} observations and {sizes[1]} actions, the base {expected[0]} "
             f"and {expected[1]}: give a policy for the base's environment"
         )
+    if ours.flattening != theirs.flattening:
+        raise UserError(
+            f"{what} was made for another observation space than the base: give a policy for the "
+            "base's environment"
+        )
     if ours.action_mapping != theirs.action_mapping:
         raise UserError(
             f"{what} maps samples to actions otherwise than the base, so they have no density "
@@ -226,9 +231,13 @@ class Source(ABC):
 
 
 class TaskPolicySource(Source):
-    """A source of policies of the base's own family. ``train`` is all that it must have."""
+    """A source of policies of the base's own family. ``train`` is all that it must have.
+
+    needs_layers: whether it starts from the base's own layers, which an ONNX graph has not.
+    """
 
     family: ClassVar[str | None] = None
+    needs_layers: ClassVar[bool] = True
 
     @abstractmethod
     def train(
@@ -281,8 +290,14 @@ class TaskPolicySource(Source):
         return  # nothing to refuse, unless a source knows of something
 
     def require(self, task: Task, settings: Section, base: BaseFile) -> None:
-        """Refuse a base without a density, and what ``check`` refuses."""
-        self.check(task, settings, require_density(base, self.name))
+        """Refuse a base without a density, or without layers, and what ``check`` refuses."""
+        network = require_density(base, self.name)
+        if self.needs_layers and network.spec.body == "graph":
+            raise UserError(
+                f"{self.name} starts from the base's own layers, and this base is an ONNX graph: "
+                "name projected_ppo, unconstrained, imported, or what chooses among its samples"
+            )
+        self.check(task, settings, network)
 
 
 class SelectionSource(Source):

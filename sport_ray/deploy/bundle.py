@@ -35,6 +35,7 @@ from sport_ray.deploy.bundle_files import (
 from sport_ray.deploy.observations import Bounds
 from sport_ray.deploy.promise import Selection, require_promise
 from sport_ray.deploy.world import require_near
+from sport_ray.envs.flatten import Flattening
 from sport_ray.errors import UserError
 from sport_ray.families import Categorical, Distribution
 from sport_ray.plugins import require_code
@@ -105,6 +106,11 @@ class Bundle:
         if isinstance(self.base, SamplerFile) or isinstance(self.task, Selector):
             return Categorical
         return self.base.spec.family
+
+    @property
+    def flattening(self) -> Flattening | None:
+        """How an observation that is no vector becomes one, before both policies."""
+        return self.base.spec.flattening
 
     @property
     def selects(self) -> bool:
@@ -227,6 +233,10 @@ def _assemble(
             f"was made for {certificate.max_horizon}"
         )
     spaces = manifest["spaces"]
+    flattening = base.spec.flattening
+    named = None if flattening is None else flattening.model_dump(mode="json")
+    if spaces["observation"].get("flattening") != named:
+        raise UserError("the base policy was made for another observation space than is named")
     mapping = ActionMapping("none") if isinstance(base, SamplerFile) else base.spec.action_mapping
     dtype = _dtype_of(spaces["action"], mapping)
     bounds = Bounds.of_json(spaces["observation"], base.spec.observation_size)

@@ -177,5 +177,7 @@ def _spaces(certificate: Certificate, export: Export) -> dict[str, Any]:
             "low": [float(x) if abs(x) < float("inf") else None for x in space.low.ravel()],
             "high": [float(x) if abs(x) < float("inf") else None for x in space.high.ravel()],
         }
+    if (flattening := environment.flattening) is not None:
+        found["observation"]["flattening"] = flattening.model_dump(mode="json")
     environment.close()
     return found

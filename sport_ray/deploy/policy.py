@@ -46,7 +46,7 @@ class DeployedPolicy:
         outside: OnOutside = "refuse",
     ) -> None:  # fmt: skip
         self._bundle = bundle
-        self._guard = Guard(bundle.horizon, bundle.bounds, on_breach, outside)
+        self._guard = Guard(bundle.horizon, bundle.bounds, on_breach, outside, bundle.flattening)
         self._last: StepRecord | None = None
         self._log = log
         self._base, self._task = bundle.behaviours()

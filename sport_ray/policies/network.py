@@ -16,11 +16,13 @@ from pydantic import (
 )
 from torch import nn
 
+from sport_ray.envs.flatten import MOST_ENTRIES, Flattening
 from sport_ray.families import Distribution, Gaussian, categorical_over
 from sport_ray.families.categorical import CategoricalHead
 from sport_ray.families.gaussian.head import GaussianHead, StdHead
 from sport_ray.families.head import Head
 from sport_ray.policies.actions import ActionMapping, Squash
+from sport_ray.policies.graph.body import GraphBody
 from sport_ray.policies.limits import MOST_LAYERS, MOST_PARAMETERS, WIDEST
 from sport_ray.policies.observations import Normalization, Normalizer
 
@@ -56,13 +58,15 @@ class PolicySpec(BaseModel):
     ``std_head``: how log std comes about, within [log_std_min, log_std_max] (nats):
     "bounded", see :class:`GaussianHead`; "clamped", a linear output clamped; "constant", a
     parameter per action that no observation moves, clamped. ``normalization``: of observations,
-    fixed. The fields after ``squash`` are left out of JSON at their defaults, so a policy file
-    from before they existed keeps its digest.
+    fixed. ``body``: "mlp", or "graph", an ONNX graph in place of layers, which cannot be trained
+    (``sport_ray.policies.graph``). ``flattening``: which space observations come from where they are no vectors, and how
+    they become such: the first entries of what the network sees. The fields after ``squash`` are
+    left out of JSON at their defaults, so a policy file from before they existed keeps its digest.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    observation_size: Width
+    observation_size: Annotated[int, Field(ge=1, le=MOST_ENTRIES)]
     action_size: Width
     hidden: Annotated[tuple[Width, ...], Field(max_length=MOST_LAYERS)] = (256, 256)
     activation: Activation = "relu"
@@ -73,11 +77,14 @@ class PolicySpec(BaseModel):
     action_low: tuple[Bound, ...] | None = None
     action_high: tuple[Bound, ...] | None = None
     normalization: Normalization | None = None
+    body: Literal["mlp", "graph"] = "mlp"
+    flattening: Flattening | None = None
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields: dict[str, Any] = handler(self)
-        for name in ("std_head", "action_low", "action_high", "normalization"):
+        later = ("std_head", "action_low", "action_high", "normalization", "body", "flattening")
+        for name in later:
             if name in fields and fields[name] == type(self).model_fields[name].default:
                 del fields[name]
         return fields
@@ -122,7 +129,7 @@ class PolicySpec(BaseModel):
     @property
     def num_parameters(self) -> int:
         """How many weights a network of this architecture has."""
-        layers = itertools.pairwise(self.layer_sizes)
+        layers = () if self.body == "graph" else itertools.pairwise(self.layer_sizes)
         own = sum(self.head.parameters.values())
         return sum((fan_in + 1) * fan_out for fan_in, fan_out in layers) + own
 
@@ -160,6 +167,12 @@ class PolicySpec(BaseModel):
             raise ValueError(f"squash 'index' has no std: remove std_head {self.std_head!r}")
 
     @model_validator(mode="after")
+    def _no_layers_beside_a_graph(self) -> PolicySpec:
+        if self.body == "graph" and self.hidden:
+            raise ValueError("a graph has no hidden layers beside it: hidden must be empty")
+        return self
+
+    @model_validator(mode="after")
     def _small_enough(self) -> PolicySpec:
         if self.num_parameters > MOST_PARAMETERS:
             raise ValueError(
@@ -173,6 +186,15 @@ class PolicySpec(BaseModel):
         if self.normalization and len(self.normalization.mean) > self.observation_size:
             raise ValueError(
                 f"normalization has {len(self.normalization.mean)} entries, observations have "
+                f"{self.observation_size}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _flattened(self) -> PolicySpec:
+        if self.flattening and self.flattening.size > self.observation_size:
+            raise ValueError(
+                f"flattening gives {self.flattening.size} entries, observations have "
                 f"{self.observation_size}"
             )
         return self
@@ -209,13 +231,13 @@ def blank_network(spec: PolicySpec) -> PolicyNetwork:
 class PolicyNetwork(nn.Module):
     """Observation → the distribution over actions (..., D) before the action mapping.
 
-    A body of linear layers and the spec's head.
+    A body of linear layers, or an ONNX graph, and the spec's head.
     """
 
     def __init__(self, spec: PolicySpec) -> None:
         super().__init__()
         self.spec = spec
-        self.body = mlp(spec.layer_sizes, spec.activation)
+        self.body = GraphBody() if spec.body == "graph" else mlp(spec.layer_sizes, spec.activation)
         self._head = spec.head
         for name, size in self._head.parameters.items():
             self.register_parameter(name, nn.Parameter(torch.zeros(size)))

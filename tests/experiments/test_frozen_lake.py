@@ -130,7 +130,7 @@ def held_against_the_truth(root: Path, budgets: bool = True) -> pd.DataFrame:
     certificate = load_certificate(root / "certificate.json")
     for horizon, chance in exact.base.items():
         # With β of 1e-4 or less a failure here is a fault, or a reason to look.
-        assert chance <= certificate.eps_base(horizon), horizon
+        assert chance <= certificate.eps_base(horizon) * (1.0 + 1e-9), horizon
     cells = pd.read_csv(root / "cells.csv", dtype={"cell_id": str})
     assert (cells["status"] == "finished").all()
     cells = cells[cells["cell_id"].isin(list(exact.cells))].copy()
@@ -192,7 +192,7 @@ def test_the_lake_s_base_is_described_by_its_entropy(small, write_study):
     assert 0.0 < found.entropy < math.log(4)
     assert 0.0 <= found.sure < 1.0
     assert any("one action has more than 99%" in line for line in described(found))
-    sure = table_policy(100.0 * weights, (4,))
+    sure = table_policy(100.0 * np.eye(4)[weights.argmax(1)], (4,))
     told = statistics_of(study, PolicyFile(sure, policy_digest(sure), {}))
     assert told.sure > 0.99
     assert any("nearly deterministic" in line for line in told.warnings())

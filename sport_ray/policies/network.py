@@ -59,9 +59,10 @@ class PolicySpec(BaseModel):
     "bounded", see :class:`GaussianHead`; "clamped", a linear output clamped; "constant", a
     parameter per action that no observation moves, clamped. ``normalization``: of observations,
     fixed. ``body``: "mlp", or "graph", an ONNX graph in place of layers, which cannot be trained
-    (``sport_ray.policies.graph``). ``flattening``: which space observations come from where they are no vectors, and how
-    they become such: the first entries of what the network sees. The fields after ``squash`` are
-    left out of JSON at their defaults, so a policy file from before they existed keeps its digest.
+    (``sport_ray.policies.graph``). ``flattening``: which space observations come from where they
+    are no vectors, and how they become such: the first entries of what the network sees. The fields
+    after ``squash`` are left out of JSON at their defaults, so a policy file from before they
+    existed keeps its digest.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

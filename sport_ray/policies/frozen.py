@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sport_ray.errors import UserError
 from sport_ray.families import Distribution
 from sport_ray.policies.blocks import BLOCK, BlockPolicy
+from sport_ray.policies.convolution import ImageRows
 from sport_ray.policies.few_rows import MOST, FewRows
 from sport_ray.policies.network import PolicyNetwork, blank_network
 from sport_ray.policies.row import RowPolicy
@@ -50,6 +51,8 @@ class FrozenPolicy(Sealed):
         self._blocks = BlockPolicy(self._network).seal()
         self._few = FewRows(self._network).seal()
         self._row = RowPolicy(self._network).seal()
+        convolution = self._network.convolution
+        self._images = None if convolution is None else ImageRows(convolution).seal()
         self._last: list[tuple[bytes, NDArray[np.float64]] | None] = [None]
         self.seal()
 
@@ -89,7 +92,7 @@ class FrozenPolicy(Sealed):
             few = np.empty((count, head.size))
             try:
                 for row, one in enumerate(rounded):
-                    few[row] = self._row.parameters(one) if count > 1 else self._once(one)
+                    few[row] = self._alone(one) if count > 1 else self._once(one)
             except ArithmeticError:
                 pass  # the block says at which observation, and what came out
             else:
@@ -110,6 +113,11 @@ class FrozenPolicy(Sealed):
 
     def _numbers(self, rounded: NDArray[np.float32]) -> NDArray[np.float32]:
         """In blocks; the rows of a last block that would be nearly empty by themselves."""
+        if self._images is not None:
+            return self._of_layers(self._images(rounded))
+        return self._of_layers(rounded)
+
+    def _of_layers(self, rounded: NDArray[np.floating]) -> NDArray[np.float32]:
         count = len(rounded)
         rest = count % BLOCK
         if not (self._few.serves and 0 < rest <= MOST):
@@ -121,6 +129,12 @@ class FrozenPolicy(Sealed):
             return few
         return np.concatenate([self._blocks.parameters(rounded[: count - rest]), few])
 
+    def _alone(self, observation: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The numbers (P,) of one row."""
+        if self._images is None:
+            return self._row.parameters(observation)
+        return self._row.parameters(self._images(observation[None])[0])
+
     def _once(self, observation: NDArray[np.float32]) -> NDArray[np.float64]:
         """The numbers (P,) of one row; the last observation's are kept.
 
@@ -128,5 +142,5 @@ class FrozenPolicy(Sealed):
         """
         key, kept = observation.tobytes(), self._last[0]
         if kept is None or kept[0] != key:
-            kept = self._last[0] = (key, self._row.parameters(observation))
+            kept = self._last[0] = (key, self._alone(observation))
         return kept[1]

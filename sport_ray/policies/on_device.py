@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sport_ray.errors import UserError
 from sport_ray.families import Distribution
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.frozen import FrozenPolicy
@@ -31,6 +32,8 @@ class DevicePolicy:
     def __init__(self, policy: FrozenPolicy, device: torch.device) -> None:
         self.policy = policy
         self.device = device
+        if device.type != "cpu" and policy.spec.convolution is not None:
+            raise UserError(f"policies that see images cannot run on {device}: take the cpu")
         self._blocks = None if device.type == "cpu" else _Blocks(policy, device)
 
     def distribution(self, observation: Tensor) -> Distribution:

@@ -8,7 +8,7 @@ these float32 numbers on the grid (:func:`laws_of`).
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from sport_ray.policies import FrozenPolicy, PolicyNetwork, PolicySpec
 from sport_ray.policies.actions import ActionMapping
-from tests.exact_mdp import GOAL, HAZARD, Array, TabularMdp, random_mdp
+from sport_ray.rollouts.behaviour import Behaviour
+from tests.exact_mdp import GOAL, HAZARD, Array, TabularMdp, TrajectoryLaws, random_mdp
 
 INDEXED = "sport_ray_tests/Indexed-v0"
 
@@ -116,3 +117,115 @@ def joint(law: Any) -> Array:
 def as_mdp(mdp: TabularMdp, base: PolicyNetwork) -> TabularMdp:
     """The same problem under that base policy."""
     return mdp._replace(base=joint(laws_of(base, len(mdp.start))))
+
+
+class ExactLaw(NamedTuple):
+    """What a policy does within T steps, by going through all that can happen.
+
+    violation: its probability of a violation. visited: how many pairs (state, budget) there are at
+    the last step. spent: the largest realised log ratio of any prefix, nats.
+    """
+
+    violation: float
+    visited: int
+    spent: float
+
+
+def exact_law(
+    behaviour: Behaviour, mdp: TabularMdp, horizon: int, seen: Array | None = None
+) -> ExactLaw:
+    """The policy as rollouts play it: steps, charges and budgets are the behaviour's own numbers.
+
+    Pairs (state, budget) that are equal to the bit are one; the chance of each is exact up to
+    float64. Of each, the largest realised log ratio that leads there is kept. seen: what is
+    observed in each state, (S, O); by default one-hot states.
+    """
+    seen = np.eye(len(mdp.start)) if seen is None else seen
+    mass: dict[tuple[int, bytes], float] = {}
+    peaks: dict[tuple[int, bytes], float] = {}
+    empty = behaviour.start(1)
+    for state in np.flatnonzero(mdp.start).tolist():
+        mass[state, empty[0].tobytes()] = float(mdp.start[state])
+    peaks = dict.fromkeys(mass, 0.0)
+    violated = sum(mass.pop((HAZARD, key), 0.0) for key in {b for _, b in mass})
+    furthest, size = 0.0, empty.shape[1]
+    for now in range(horizon):
+        rows = [key for key in mass if key[0] != GOAL]
+        if not rows:
+            break
+        states = np.array([state for state, _ in rows])
+        left = np.array([np.frombuffer(b) for _, b in rows]).reshape(len(rows), size)
+        step = behaviour.step(seen[states], left, None, np.full(len(rows), now))
+        chances = joint(step.chosen)
+        after: dict[tuple[int, bytes], float] = {}
+        far: dict[tuple[int, bytes], float] = {}
+        for number in range(chances.shape[1]):
+            drawable = np.flatnonzero(chances[:, number] > 0.0)
+            action = np.tile(_index(step.chosen, number), (len(drawable), 1))
+            some = step.rows(drawable)
+            budget = behaviour.spend(left[drawable], some, action)
+            ratio = some.chosen.log_ratio(some.base, action)
+            for row, key_left, moved in zip(drawable.tolist(), budget, ratio.tolist(), strict=True):
+                chance = mass[rows[row]] * chances[row, number]
+                peak = peaks[rows[row]] + moved
+                furthest = max(furthest, peak)
+                successors = mdp.step[states[row], number]
+                for successor in np.flatnonzero(successors).tolist():
+                    if successor == HAZARD:
+                        violated += chance * successors[successor]
+                    elif successor != GOAL:
+                        key = successor, key_left.tobytes()
+                        after[key] = after.get(key, 0.0) + chance * successors[successor]
+                        far[key] = max(far.get(key, -math.inf), peak)
+        mass, peaks = after, far
+    violated += sum(chance for (state, _), chance in mass.items() if state != GOAL)
+    return ExactLaw(violated, len(mass), furthest)
+
+
+def _index(law: Any, number: int) -> Array:
+    sizes = [one.arrays()[0].shape[-1] for one in getattr(law, "factors", (law,))]
+    return np.array(np.unravel_index(number, sizes), dtype=np.float64)
+
+
+def all_paths(behaviour: Behaviour, mdp: TabularMdp, horizon: int) -> TrajectoryLaws:
+    """Every trajectory up to where the property is decided, a row each: nothing is merged.
+
+    Their number grows as (S·A)^T.
+    """
+    start = np.flatnonzero(mdp.start)
+    states, p = start, mdp.start[start]
+    q, left = p.copy(), behaviour.start(len(start))
+    sums, peaks = np.zeros(len(start)), np.zeros(len(start))
+    over: list[tuple[Array, ...]] = []
+
+    def settle(now: int, done: NDArray[np.bool_]) -> None:
+        nonlocal states, p, q, left, sums, peaks
+        times = np.full(int(done.sum()), now)
+        over.append((p[done], q[done], states[done] != GOAL, times, peaks[done]))
+        rest = ~done
+        states, p, q, left = states[rest], p[rest], q[rest], left[rest]
+        sums, peaks = sums[rest], peaks[rest]
+
+    for now in range(horizon):
+        settle(now, states <= HAZARD)
+        step = behaviour.step(np.eye(len(mdp.start))[states], left, None, np.full(len(states), now))
+        chosen, base = joint(step.chosen), joint(step.base)
+        parts = []
+        for number in range(chosen.shape[1]):
+            action = np.tile(_index(step.chosen, number), (len(states), 1))
+            ratio = step.chosen.log_ratio(step.base, action)
+            there = np.flatnonzero(chosen[:, number] > 0.0)
+            budget = left.copy()  # where the policy never goes nothing is spent
+            budget[there] = behaviour.spend(left[there], step.rows(there), action[there])
+            for successor in range(len(mdp.start)):
+                chance = mdp.step[states, number, successor]
+                rows = np.flatnonzero(chance * base[:, number] > 0.0)
+                told = sums[rows] + ratio[rows]
+                parts.append((
+                    np.full(len(rows), successor), p[rows] * base[rows, number] * chance[rows],
+                    q[rows] * chosen[rows, number] * chance[rows], budget[rows], told,
+                    np.maximum(peaks[rows], told),
+                ))  # fmt: skip
+        states, p, q, left, sums, peaks = map(np.concatenate, zip(*parts, strict=True))
+    settle(horizon, np.ones(len(states), dtype=bool))
+    return TrajectoryLaws(*map(np.concatenate, zip(*over, strict=True)))

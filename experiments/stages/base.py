@@ -358,9 +358,9 @@ def _convolution(
         )
     if asked is None and (part := _image_within(space, "observation")) is not None:
         raise UserError(
-            f"{env_id} has an image among other parts of its observation, {part}, which no body here "
-            "sees as one: give the image alone, or features of it, or set base_training.convolution: "
-            "[] to take its pixels as plain numbers"
+            f"{env_id} has an image among other parts of its observation, {part}, which no body "
+            "here sees as one: give the image alone, or features of it, or set "
+            "base_training.convolution: [] to take its pixels as plain numbers"
         )
     if asked == () or not image:
         return None

@@ -26,10 +26,10 @@ class ProjectedPPOSelectionSection(Section):
     """How many candidates; the choice is trained as `training` says."""
 
     candidates: Candidates = 64
-    """M, actions of the base among which one is chosen at every step."""
+    """M, actions of the base among which one is chosen at every step. [actions]"""
     warm_start: NonNegative = 0.0
     """Log weights begin at this times the return that a regression on the certificate's transitions
-    predicts, nats per standard deviation of it; 0: they begin equal."""
+    predicts, nats per standard deviation of it; 0: they begin equal. [nats/std]"""
 
 
 class _Settings(Section):

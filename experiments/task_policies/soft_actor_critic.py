@@ -26,7 +26,7 @@ class SoftActorCriticSection(SACSection):
     """Its settings as a source of task policies."""
 
     horizon: Horizon = 100
-    """Steps of an episode of training."""
+    """Steps of an episode of training. [steps]"""
     kwargs: Arguments = Field(default_factory=dict)
     """Environment arguments beyond the study's own, in its training only."""
     train_on_after_violation: bool = True

@@ -23,6 +23,7 @@ from sport_ray.certificates.store import certificate_from_bytes
 from sport_ray.constraints import Constraint, constraint_from_json
 from sport_ray.deploy.bundle_files import (
     CERTIFICATE,
+    CODE,
     MANIFEST,
     SAMPLER_FILES,
     SELECTOR_FILES,
@@ -37,6 +38,7 @@ from sport_ray.deploy.world import require_near
 from sport_ray.envs.flatten import Flattening
 from sport_ray.errors import UserError
 from sport_ray.families import Categorical, Distribution
+from sport_ray.plugins import require_code
 from sport_ray.policies import FrozenPolicy
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.store import policy_from_bytes
@@ -269,11 +271,13 @@ def constraint_of(manifest: dict[str, Any], trusted: Collection[str]) -> Constra
     """The constraint that a manifest names; trusted: modules that may be imported for it.
 
     Raises:
-        UserError: an unknown one, or whose module is neither imported nor trusted.
+        UserError: an unknown one, or whose module is neither imported nor trusted, or has changed.
     """
     about = manifest["constraint"]
     module = str(about["name"]).partition(":")[0]
-    return constraint_from_json(about, run_module=module in trusted)
+    found = constraint_from_json(about, run_module=module in trusted)
+    require_code(found.name, manifest.get(CODE, {}))
+    return found
 
 
 def selection_of(manifest: dict[str, Any], base: object) -> Selection | None:

@@ -19,6 +19,7 @@ from sport_ray.constraints import Constraint
 from sport_ray.deploy.bundle import read_bundle
 from sport_ray.deploy.bundle_files import (
     CERTIFICATE,
+    CODE,
     MANIFEST,
     POLICY_FILES,
     SAMPLER_FILES,
@@ -30,6 +31,7 @@ from sport_ray.deploy.world import require_near
 from sport_ray.envs.making import make_environment
 from sport_ray.envs.spaces import indices_of
 from sport_ray.errors import UserError
+from sport_ray.plugins import code_of
 from sport_ray.samplers import SamplerFile, read_base
 from sport_ray.selection import Selector, load_task_policy
 from sport_ray.versions import versions
@@ -131,6 +133,7 @@ def _described(export: Export, certificate: Certificate) -> dict[str, Any]:
         "schema": SCHEMA,
         "horizon": export.horizon,
         "constraint": export.constraint.to_json(),
+        **_code_of(export.constraint),
         "property": certificate.property,
         "certificate": {"digest": certificate.digest},
         "spaces": _spaces(certificate, export),
@@ -143,6 +146,12 @@ def _described(export: Export, certificate: Certificate) -> dict[str, Any]:
         "evidence": export.evidence,
         "versions": versions(),
     }
+
+
+def _code_of(constraint: Constraint) -> dict[str, Any]:
+    """The code of a constraint that does not ship, which its promise rests on."""
+    code = code_of(constraint.name)
+    return {CODE: code} if code else {}
 
 
 def _spaces(certificate: Certificate, export: Export) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from sport_ray.families.gaussian.head import GaussianHead, StdHead
 from sport_ray.families.head import Head
 from sport_ray.policies.actions import ActionMapping, Squash
 from sport_ray.policies.convolution import Convolution, ImageBody
+from sport_ray.policies.graph.body import GraphBody
 from sport_ray.policies.limits import MOST_LAYERS, MOST_PARAMETERS, WIDEST
 from sport_ray.policies.observations import Normalization, Normalizer
 
@@ -48,6 +49,7 @@ _LEFT_OUT = (
     "action_low",
     "action_high",
     "normalization",
+    "body",
     "flattening",
     "convolution",
 )
@@ -68,10 +70,12 @@ class PolicySpec(BaseModel):
     ``std_head``: how log std comes about, within [log_std_min, log_std_max] (nats):
     "bounded", see :class:`GaussianHead`; "clamped", a linear output clamped; "constant", a
     parameter per action that no observation moves, clamped. ``normalization``: of observations,
-    fixed. ``flattening``: which space observations come from where they are no vectors, and how
-    they become such: the first entries of what the network sees. ``convolution``: what an image
-    goes through before the linear layers. The fields after ``squash`` are left out of JSON at their
-    defaults, so a policy file from before they existed keeps its digest.
+    fixed. ``body``: "mlp", or "graph", an ONNX graph in place of layers, which cannot be trained
+    (``sport_ray.policies.graph``). ``flattening``: which space observations come from where they
+    are no vectors, and how they become such: the first entries of what the network sees.
+    ``convolution``: what an image goes through before the linear layers. The fields after
+    ``squash`` are left out of JSON at their defaults, so a policy file from before they existed
+    keeps its digest.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,6 +91,7 @@ class PolicySpec(BaseModel):
     action_low: tuple[Bound, ...] | None = None
     action_high: tuple[Bound, ...] | None = None
     normalization: Normalization | None = None
+    body: Literal["mlp", "graph"] = "mlp"
     flattening: Flattening | None = None
     convolution: Convolution | None = None
 
@@ -155,7 +160,7 @@ class PolicySpec(BaseModel):
     @property
     def num_parameters(self) -> int:
         """How many weights a network of this architecture has."""
-        layers = itertools.pairwise(self.layer_sizes)
+        layers = () if self.body == "graph" else itertools.pairwise(self.layer_sizes)
         own = sum(self.head.parameters.values())
         if self.convolution is not None:
             own += self.convolution.num_parameters(self.image_shape)
@@ -195,6 +200,12 @@ class PolicySpec(BaseModel):
             raise ValueError(f"squash 'index' has no std: remove std_head {self.std_head!r}")
 
     @model_validator(mode="after")
+    def _no_layers_beside_a_graph(self) -> PolicySpec:
+        if self.body == "graph" and self.hidden:
+            raise ValueError("a graph has no hidden layers beside it: hidden must be empty")
+        return self
+
+    @model_validator(mode="after")
     def _small_enough(self) -> PolicySpec:
         if self.num_parameters > MOST_PARAMETERS:
             raise ValueError(
@@ -225,6 +236,8 @@ class PolicySpec(BaseModel):
     def _image(self) -> PolicySpec:
         if self.convolution and self.normalization:
             raise ValueError("convolution divides by its divisor: remove normalization")
+        if self.convolution and self.body == "graph":
+            raise ValueError("a graph has its own convolutions: remove convolution")
         return self
 
     @model_validator(mode="after")
@@ -266,14 +279,15 @@ def blank_network(spec: PolicySpec) -> PolicyNetwork:
 class PolicyNetwork(nn.Module):
     """Observation → the distribution over actions (..., D) before the action mapping.
 
-    A body of linear layers and the spec's head; of an image its convolution before them.
+    A body of linear layers (of an image its convolution before them) or an ONNX graph, and the
+    spec's head.
     """
 
     def __init__(self, spec: PolicySpec) -> None:
         super().__init__()
         self.spec = spec
         self.convolution = image_body(spec)
-        self.body = mlp(spec.layer_sizes, spec.activation)
+        self.body = GraphBody() if spec.body == "graph" else mlp(spec.layer_sizes, spec.activation)
         self._head = spec.head
         for name, size in self._head.parameters.items():
             self.register_parameter(name, nn.Parameter(torch.zeros(size)))

@@ -80,7 +80,13 @@ class DeviceMapping:
 
 
 def network_on(policy: FrozenPolicy, device: torch.device) -> PolicyNetwork:
-    """A copy of its float64 network; a pass copies nothing to the device, so it can be captured."""
+    """A copy of its float64 network; a pass copies nothing to the device, so it can be captured.
+
+    Raises:
+        UserError: a policy that is an ONNX graph.
+    """
+    if policy.spec.body == "graph":
+        raise UserError(f"a policy that is an ONNX graph runs on a CPU only, not on {device}")
     found = copy.deepcopy(policy.network).to(device)
     found._normalizer = normalizer_on(policy.spec, device)
     return found

@@ -317,6 +317,7 @@ class ProjectedPPOConfig(PPOConfig):
             model_config={
                 "spec": start.spec.model_dump(mode="json"),
                 "task_weights": network_to_bytes(start),
+                "base_spec": None if self.base is None else self.base.spec.model_dump(mode="json"),
                 "base_weights": None if self.base is None else network_to_bytes(self.base),
                 "constraint": self.constraint.to_json(),
                 "gradient": self.gradient,

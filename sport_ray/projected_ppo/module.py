@@ -71,6 +71,8 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
         self.base: FrozenPolicy | None = None
         if self.constrained:
             spec = self.spec.model_copy(update={"observation_size": self.base_inputs})
+            if (own := self.model_config.get("base_spec")) is not None:
+                spec = PolicySpec.model_validate(own)
             self.base = FrozenPolicy(network_from_bytes(spec, self.model_config["base_weights"]))
 
     def get_non_inference_attributes(self) -> list[str]:

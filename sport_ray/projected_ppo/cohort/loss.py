@@ -1,4 +1,4 @@
-"""PPO's loss of a Gaussian policy's rows, and its gradient with respect to the last layer."""
+"""PPO's loss of a policy's rows, and its gradient with respect to the last layer."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from sport_ray.families import Distribution
 from sport_ray.families.gaussian.head import GaussianHead
 from sport_ray.families.gaussian.surrogate import surrogate_gradient
+from sport_ray.families.head import Head
 from sport_ray.projected_ppo.cohort.cell import Cell
 
 
@@ -50,13 +51,13 @@ def paper_gradient(
 
 
 def autograd_gradient(
-    head: GaussianHead, output: Tensor, own: Tensor | None, rows: PolicyRows, cell: Cell,
+    head: Head, output: Tensor, own: Tensor | None, rows: PolicyRows, cell: Cell,
     grad: Tensor, grad_own: Tensor | None, through: tuple[Tensor, Tensor | float] | None,
 ) -> PolicyLoss:  # fmt: skip
-    """As :func:`paper_gradient` by autograd, on any device.
+    """As :func:`paper_gradient` by autograd, of any family, on any device.
 
-    through: the base's parameters (n, P) and the limits of rows; then π is the projection of the
-        head's Gaussian onto the cell's constraint.
+    through: the base's numbers (n, P) and the limits of rows; then π is the projection of the
+        head's law onto the cell's constraint.
     """
     with torch.inference_mode(False), torch.enable_grad():
         leaf = output.detach().clone().requires_grad_()
@@ -66,9 +67,9 @@ def autograd_gradient(
         task = head.of_block(leaf, dict(zip(head.parameters, parts, strict=True)))
         law: Distribution = task
         if through is not None:
-            base, limits = type(task).from_parameters(through[0]), through[1]
+            base, limits = type(task).from_numbers(through[0]), through[1]
             law = cell.constraint.project(base, task, limits)
-        now = law.torch_distribution()
+        now = law.learned_law(law.learned)
         ratio = torch.exp(now.log_prob(rows.actions) - rows.logp)
         low, high = 1.0 - cell.clip_param, 1.0 + cell.clip_param
         kept = torch.min(rows.advantages * ratio, rows.advantages * ratio.clamp(low, high))

@@ -144,18 +144,19 @@ class Rollout:
             base = self._based(cells, flat, task)
             step = self._projection.project(cells, base, task, self._projection.limits(cells, flat))
         noise = self._drawn[cells].reshape(len(flat), -1)
-        action = step.sample(noise).astype(np.float32)
+        # As the single algorithm has them: in the dtype of the parameters.
+        action = step.sample(noise).astype(np.float32 if step.in_float32 else np.float64)
         given: NDArray[np.floating] = action
         if self._projection.charges:
             assert base is not None
             exact = action.astype(np.float64)
             cost = self._projection.cost(cells, step, base, exact)
             given = np.concatenate([exact, cost[:, None]], axis=1)
-        inputs = None if base is None else _numbers(base, task)
+        inputs = None if base is None else _joined(base.numbers, task.numbers)
         shape = (len(cells), copies, -1)
         return _Acted(
             action.reshape(shape),
-            _numbers(step).reshape(shape),
+            _joined(*step.parts).reshape(shape),
             None if inputs is None else inputs.reshape(shape),
             given.reshape(shape),
         )
@@ -166,11 +167,11 @@ class Rollout:
         needed = np.repeat(self._constrained[cells], self._shape[1])
         if needed.all():
             return self.base.distribution(flat[:, : self._base_inputs]).rounded(np.float32)
-        whole = task.parameters.numpy().copy()
+        whole = task.numbers.numpy().copy()
         if needed.any():
             found = self.base.distribution(flat[needed, : self._base_inputs])
-            whole[needed] = found.rounded(np.float32).parameters.numpy()
-        return type(task).from_parameters(whole)
+            whole[needed] = found.rounded(np.float32).numbers.numpy()
+        return type(task).from_numbers(whole)
 
     def _see(self, cells: Cells, observation: NDArray[np.floating]) -> None:
         count, copies = observation.shape[:2]
@@ -236,9 +237,8 @@ class Rollout:
                 self._errors[cell] = error
 
 
-def _numbers(*parts: Distribution) -> NDArray[np.float32]:
-    arrays = [part.numpy() for one in parts for part in one.parts]
-    found: NDArray[np.float32] = np.concatenate(arrays, axis=-1)
+def _joined(*parts: torch.Tensor) -> NDArray[np.floating]:
+    found: NDArray[np.floating] = np.concatenate([part.numpy() for part in parts], axis=-1)
     return found
 
 
@@ -246,9 +246,9 @@ def _numbers(*parts: Distribution) -> NDArray[np.float32]:
 class _Acted:
     """Of cells (A, n, …): actions, the projected parameters, base and task, what is given."""
 
-    action: NDArray[np.float32]
-    parameters: NDArray[np.float32]
-    inputs: NDArray[np.float32] | None
+    action: NDArray[np.floating]
+    parameters: NDArray[np.floating]
+    inputs: NDArray[np.floating] | None
     for_environment: NDArray[np.floating]
 
     @classmethod

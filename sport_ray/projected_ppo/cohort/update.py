@@ -35,7 +35,7 @@ from sport_ray.projected_ppo.stack import Stack, Weights
 from sport_ray.projected_ppo.streams import minibatch_generator
 
 Through = tuple[Tensor, Tensor | float]
-"""The base's parameters (n, P) and the limits of rows, for the gradient through the projection."""
+"""The base's numbers (n, P) and the limits of rows, for the gradient through the projection."""
 
 
 class Schedule(NamedTuple):
@@ -131,7 +131,7 @@ class Learning:
     def _came_from(self, inputs: Tensor) -> tuple[Distribution, Distribution]:
         """The base's and the task's distributions of a column POLICY_INPUTS (..., 2P)."""
         base, task = inputs.chunk(2, dim=-1)
-        return self.spec.family.from_parameters(base), self.spec.family.from_parameters(task)
+        return self.spec.family.from_numbers(base), self.spec.family.from_numbers(task)
 
     def _values(self, critic: Weights, observation: Tensor) -> Tensor:
         rows = self._normalized(observation).to(self.device)
@@ -169,13 +169,13 @@ class Learning:
         passes = self._of_size(len(batch.observation))[0]
         output = passes.forward(weights, batch.observation)
         out, head = self._actor_grad, self.spec.head
-        assert isinstance(head, GaussianHead)
         mine, grad_own = (next(iter(one.own.values()), None) for one in (weights, out))
         rows = PolicyRows(batch.actions, batch.logp, batch.advantages)
-        if through is not None or self.device.type != "cpu":
-            loss = autograd_gradient(head, output, mine, rows, own, passes.grad, grad_own, through)
-        else:
+        closed = through is None and self.device.type == "cpu"
+        if closed and isinstance(head, GaussianHead):
             loss = paper_gradient(head, output, mine, rows, own, passes.grad, grad_own)
+        else:
+            loss = autograd_gradient(head, output, mine, rows, own, passes.grad, grad_own, through)
         if wanted:
             passes.backward(weights, out)
         return loss

@@ -47,3 +47,21 @@ def test_the_two_sources_by_ppo_have_the_cells_of_the_two_methods(small_study):
         for study in (before, after)
     ]  # fmt: skip
     assert ids[0] == ids[1]
+
+
+def test_constraints_are_matched_with_what_the_base_draws_from(small_study):
+    """A bound for Gaussians is refused around a categorical base, and a floor around a Gaussian."""
+
+    def cells(family: str, *constraints: str) -> dict[str, str]:
+        sweep = {**small_study["sweep"], "constraints": list(constraints)}
+        study = Study.model_validate({**small_study, "sweep": sweep})
+        jobs = plan_jobs(study, certificate(), family)
+        return {cell.id: cell.constraint.name for job in jobs for cell in job.cells}
+
+    for family in ("categorical", "categorical[3,2]"):
+        assert "two_point" in cells(family, "two_point", "ratio").values()
+        with pytest.raises(UserError, match="'gauss_renyi' has a bound for Gaussians alone"):
+            cells(family, "gauss_renyi", "ratio")
+        assert cells(family, "ratio") == cells("gaussian", "ratio")
+    with pytest.raises(UserError, match="'two_point' keeps a floor"):
+        cells("gaussian", "two_point", "ratio")

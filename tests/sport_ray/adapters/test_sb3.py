@@ -356,12 +356,11 @@ class OwnExtractor(__import__("stable_baselines3").common.torch_layers.FlattenEx
 
 
 REFUSED: dict[str, tuple[Any, str, Any, dict[str, Any], str]] = {
-    "discrete": (PPO, "MlpPolicy", Box(actions=spaces.Discrete(3)), {}, "discrete|Discrete"),
     "gSDE, PPO": (PPO, "MlpPolicy", Box(), {"use_sde": True}, "gSDE"),
     "gSDE, SAC": (SAC, "MlpPolicy", Box(), {"use_sde": True, "buffer_size": 10}, "gSDE"),
-    "deterministic": (TD3, "MlpPolicy", Box(), {"buffer_size": 10}, "TD3|expected MlpPolicy"),
+    "deterministic": (TD3, "MlpPolicy", Box(), {"buffer_size": 10}, "deterministic actor"),
     "values": (
-        DQN, "MlpPolicy", Box(actions=spaces.Discrete(3)), {"buffer_size": 10}, "Box|MlpPolicy"
+        DQN, "MlpPolicy", Box(actions=spaces.Discrete(3)), {"buffer_size": 10}, "DQN has no density"
     ),
     "dictionary": (PPO, "MultiInputPolicy", Box(dictionary()), {}, "Dict|dict"),
     "matrix": (PPO, "MlpPolicy", Box(spaces.Box(-1, 1, (2, 2))), {}, "one dimension"),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sport_ray.constraints import Constraint, RatioConstraint, Unconstrained
+from sport_ray.families import Gaussian
 from sport_ray.projected_ppo.minibatches import num_minibatches
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ def why_not_together(config: ProjectedPPOConfig, constraints: Iterable[Constrain
     from sport_ray.projected_ppo.cohort.sharing import _task
     from sport_ray.tensors.registry import tensor_factory
 
+    if (family := config._family()) is not Gaussian:
+        return f"the family {family.name!r} has no form on a device yet"
     for constraint in constraints:
         if not is_stateless(constraint):
             return f"the constraint {constraint.name!r} has no form on a device yet"

@@ -234,6 +234,9 @@ def _numbers(source: str, space: dict[str, Any], name: str) -> tuple[float, ...]
 def _activation(source: str, arguments: dict[str, Any], default: str) -> str | None:
     """The activation's name, or None where the text does not tell."""
     unknown = sorted(set(arguments) - HARMLESS - {":type:", ":serialized:"})
+    extractor = arguments.get("features_extractor_kwargs")
+    if isinstance(extractor, dict) and extractor.keys() <= {"features_dim", "normalized_image"}:
+        unknown.remove("features_extractor_kwargs")  # NatureCNN's: sizes, and a check that it makes
     if unknown:
         raise UserError(
             f"{source}: the policy was made with {unknown[0]!r}, which may change its network; "

@@ -33,6 +33,8 @@ IN_PLACE: dict[str, Callable[[Tensor], Tensor]] = {
 class BlockPolicy(Sealed):
     """``network(block).parameters`` of block after block, to the bit, without the modules.
 
+    Of a policy with a convolution, what comes after it: its observations are the features.
+
     network: float64, of float32 numbers; its weights must not change.
     """
 

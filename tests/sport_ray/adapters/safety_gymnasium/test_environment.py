@@ -195,7 +195,8 @@ def test_starts_that_cost_are_drawn_again(monkeypatch):
     np.testing.assert_array_equal(seen, env.reset(seed=11)[0])
 
 
-def test_an_unstable_simulation_is_no_episode():
+def test_an_unstable_simulation_is_no_episode(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # MuJoCo writes MUJOCO_LOG.TXT where it runs
     env = make_environment(f"{NAMED}{GOAL}", {}, 5)
     env.reset(seed=0)
     env.unwrapped._task.data.qvel[:] = 1e12

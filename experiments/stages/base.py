@@ -318,7 +318,7 @@ def _first_spec(study: Study, settings: BaseTrainingSection | SACBaseTrainingSec
     """
     observations, actions = environment_sizes(study)
     env_id, (seen, space) = study.environment.id, _spaces(study)
-    sizes = {
+    sizes: dict[str, Any] = {
         "observation_size": observations,
         "action_size": actions,
         "hidden": settings.hidden,
@@ -389,9 +389,9 @@ def _image_within(space: AnySpace | None, at: str) -> str | None:
     else:
         return None
     for where, part in parts:
-        image = isinstance(part, BoxSpace) and len(part.shape) == 3
-        if image and Convolution.usual(part.shape, part.dtype) is not None:
-            return f"{where}: {part}"
+        if isinstance(part, BoxSpace) and len(part.shape) == 3:
+            if Convolution.usual(part.shape, part.dtype) is not None:
+                return f"{where}: {part}"
         if (found := _image_within(part, where)) is not None:
             return found
     return None

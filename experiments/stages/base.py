@@ -389,9 +389,9 @@ def _image_within(space: AnySpace | None, at: str) -> str | None:
     else:
         return None
     for where, part in parts:
-        if isinstance(part, BoxSpace) and len(part.shape) == 3:
-            if Convolution.usual(part.shape, part.dtype) is not None:
-                return f"{where}: {part}"
+        large = isinstance(part, BoxSpace) and len(part.shape) == 3 and _usual(part) is not None
+        if large:
+            return f"{where}: {part}"
         if (found := _image_within(part, where)) is not None:
             return found
     return None
@@ -431,3 +431,8 @@ def save_base(path: Path, study: Study, made: MadeBase, command: str) -> str:
     if made.checkpoints is not None:
         provenance["checkpoints"] = [asdict(one) for one in made.checkpoints]
     return save_task_policy(path, made.trained.policy, provenance)
+
+
+def _usual(space: BoxSpace) -> Convolution | None:
+    """The convolution for an image of that kind; None where it is no image or too small."""
+    return Convolution.usual(space.shape, space.dtype)

@@ -35,9 +35,10 @@ def family_named(name: Any, *, run_module: bool = False) -> type[Distribution]:
         if min(sizes) >= 1 and sum(sizes) <= _MOST:
             return categorical_over(sizes)
         if run_module:
-            own = plugin(PLUGINS, name, Distribution, FAMILIES)  # type: ignore[type-abstract]
+            own = plugin(PLUGINS, name, Distribution, FAMILIES)
             if own is not None:
                 return own
         elif is_plugin(name):
             raise refused(PLUGINS, name)
-    raise UserError(f"unknown family {name!r}; known: {', '.join(sorted(FAMILIES))}")
+    known = sorted(one for one in FAMILIES if "[" not in one)  # products are as many as were met
+    raise UserError(f"unknown family {name!r}; known: {', '.join(known)}")

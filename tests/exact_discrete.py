@@ -54,6 +54,8 @@ class IndexedEnv(gymnasium.Env[NDArray[np.float64], Any]):
 
     def step(self, action: Any) -> tuple[NDArray[np.float64], float, bool, bool, dict[str, Any]]:
         assert self.action_space.contains(action), action
+        # As gymnasium's own toys need it, which look an action up in a dict.
+        assert len(self.sizes) > 1 or isinstance(action, int | np.integer), type(action)
         given = np.atleast_1d(action) - self.first
         joint = int(np.ravel_multi_index(tuple(given), self.sizes))
         drawn = int((self.np_random.random() > self._cumulative[self.state, joint]).sum())

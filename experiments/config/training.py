@@ -26,6 +26,10 @@ from sport_ray.experiments.config.base import (
 from sport_ray.policies.limits import MOST_LAYERS, WIDEST
 
 Width = Annotated[int, Whole, Field(ge=1, le=WIDEST)]
+Pixels = Annotated[int, Whole, Field(ge=1, le=4096)]
+
+
+Layer = Annotated[tuple[Pixels, Pixels, Pixels], Field(strict=False)]
 
 
 class PPOSection(Section):
@@ -179,6 +183,10 @@ class BaseSection(Section):
     """Of base training. [1]"""
     hidden: Annotated[tuple[Width, ...], Field(strict=False, max_length=MOST_LAYERS)] = (256, 256)
     """Widths of the policy's hidden layers. [neurons]"""
+    convolution: Annotated[tuple[Layer, ...], Field(strict=False, max_length=10)] | None = None
+    """Layers before them where observations are images (a Box of three dimensions), each a list of
+    filters, kernel and stride; without it NatureCNN's from 36 pixels on, two small ones from 8, and
+    `[]` for none. [pixels]"""
     kwargs: Arguments = Field(default_factory=dict)
     """Environment arguments beyond the study's own, in base training only."""
     accept: AcceptSection | None = None

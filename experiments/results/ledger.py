@@ -145,8 +145,10 @@ def sweep_ledger(
     """
     ledger = Ledger(path)
     try:
-        about = {"plugins": dict(plugins)} if plugins else {}
-        ledger.append("sweep started", **process_identity(), planned=planned, study=study, **about)
+        about: dict[str, Any] = {**process_identity(), "planned": planned, "study": study}
+        if plugins:
+            about["plugins"] = dict(plugins)
+        ledger.append("sweep started", **about)
         try:
             yield ledger
         except KeyboardInterrupt:

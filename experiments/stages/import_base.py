@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sport_ray.errors import UserError
-from sport_ray.experiments.stages.import_onnx import GivenOnnx, action_space, from_onnx
+from sport_ray.experiments.stages.import_onnx import (
+    GivenOnnx,
+    action_space,
+    from_onnx,
+    observation_space,
+)
 from sport_ray.tracking.console import PlainConsole
 
 if TYPE_CHECKING:  # torch takes seconds, which --help should not
@@ -107,6 +112,7 @@ def _from_sb3(path: Path, given: Given, statistics: Normalization | None) -> Pol
         normalization=statistics,
         raw_observations=given.raw_observations,
         action_space=None if given.env is None else action_space(given.env),
+        observation_space=None if given.env is None else observation_space(given.env),
     )
 
 

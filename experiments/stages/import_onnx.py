@@ -35,6 +35,16 @@ def action_space(env: str) -> Any:
     return space
 
 
+def observation_space(env: str) -> Any:
+    """The space of an environment's observations, before anything is flattened."""
+    from sport_ray.envs.making import make_environment
+
+    made = make_environment(env, {}, horizon=1)
+    space = made.env.observation_space
+    made.close()
+    return space
+
+
 def from_onnx(
     path: Path, own: GivenOnnx, env: str | None, statistics: Normalization | None
 ) -> tuple[PolicyNetwork, str]:

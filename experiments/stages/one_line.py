@@ -29,7 +29,8 @@ class OneLine(Progress):
         from IPython.display import display
 
         if self._handle is None:
-            self._handle = display(self._shown(), raw=True, display_id=True)
+            shown: Any = display  # IPython has no types
+            self._handle = shown(self._shown(), raw=True, display_id=True)
             self._last = time.monotonic()
 
     def stop(self) -> None:

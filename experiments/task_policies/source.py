@@ -99,7 +99,7 @@ def source_class(name: str) -> type[Source]:
     Raises:
         UserError: an unknown one, or a module that cannot be imported, or has no such source.
     """
-    found = plugin(TASK_POLICIES, name, Source, SOURCES)  # type: ignore[type-abstract]
+    found = plugin(TASK_POLICIES, name, Source, SOURCES)
     if found is None:
         raise UserError(f"unknown task policy {name!r}; known: {', '.join(sorted(SOURCES))}")
     return found

@@ -247,7 +247,8 @@ class _Follow:
         weight, before = x.linear
         if before.any() or bias.dtype != np.float32 or self._shapes[node.output[0]] != x.shape:
             raise NoChain("a second bias")
-        return replace(x, linear=(weight, _row(bias, len(weight))))
+        found: Chain = replace(x, linear=(weight, _row(bias, len(weight))))
+        return found
 
     def _mul(self, node: Any, given: list[Any]) -> Chain:
         """x·σ(x), which is SiLU."""

@@ -11,9 +11,11 @@ from gymnasium import spaces
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from sport_ray.envs.flatten import Flattening
 from sport_ray.envs.spaces import indices_of
 from sport_ray.errors import UserError
 from sport_ray.policies.actions import ActionMapping
+from sport_ray.policies.convolution import Convolution
 from sport_ray.policies.network import ACTIVATIONS, PolicyNetwork, PolicySpec, blank_network
 from sport_ray.policies.observations import Normalization
 
@@ -33,7 +35,8 @@ class Actor:
     ``last``: the layer of the mean, or with squash "index" of the log weights (logits) of all
     outcomes. ``log_std`` is a parameter (D,) or a linear layer of the last hidden layer; it is
     clamped to ``log_std_range`` (nats) where there is one; indices have none. ``std_head``: how a
-    layer gets there, see ``GaussianHead``.
+    layer gets there, see ``GaussianHead``. ``filters``: (F, C, k, k) and (F,) of the convolution's
+    layers, of a policy that sees images.
     """
 
     hidden: tuple[Linear, ...]
@@ -46,6 +49,9 @@ class Actor:
     action_high: Bounds | None = None
     normalization: Normalization | None = None
     std_head: Literal["clamped", "bounded"] = "clamped"
+    flattening: Flattening | None = None
+    convolution: Convolution | None = None
+    filters: tuple[Linear, ...] = ()
 
     def network(self, source: str) -> PolicyNetwork:
         """The policy; ``source`` says in errors what it was made from.
@@ -66,6 +72,10 @@ class Actor:
                 "with --activation"
             )
         state = {}
+        for index, (weight, bias) in enumerate(self.filters):
+            for what, value in (("weight", weight), ("bias", bias)):
+                _require_float32(source, f"convolution {index}", value)
+                state[f"convolution.{2 * index}.{what}"] = value
         for index, (weight, bias) in enumerate(self.hidden):
             state[f"body.{2 * index}.weight"], state[f"body.{2 * index}.bias"] = weight, bias
         (weight, bias), size = self.last, self.last[0].shape[0]
@@ -90,7 +100,11 @@ class Actor:
                 f"{source}: the last layer has {size} outputs, the actions {sum(outcomes)} outcomes"
             )
         network = blank_network(spec)
-        network.load_state_dict({name: value.detach().cpu() for name, value in state.items()})
+        try:
+            network.load_state_dict({name: value.detach().cpu() for name, value in state.items()})
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:300]
+            raise UserError(f"{source}: its weights have other shapes: {reason}") from None
         return network
 
     def _spec(self, source: str, observation_size: int) -> PolicySpec:
@@ -101,6 +115,8 @@ class Actor:
             )
         indices = self.log_std is None
         try:
+            if self.convolution is not None and self.flattening is not None:
+                observation_size = self.flattening.size
             return PolicySpec(
                 observation_size=observation_size,
                 action_size=len(self.action_low or ()) if indices else self.last[0].shape[0],
@@ -110,6 +126,8 @@ class Actor:
                 action_low=self.action_low,
                 action_high=self.action_high,
                 normalization=self.normalization,
+                flattening=self.flattening,
+                convolution=self.convolution,
                 **self._std_fields(source),
             )
         except ValidationError as error:

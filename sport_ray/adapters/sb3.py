@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sport_ray.adapters.parts import Indices, actions_of, sequential_layers
+from sport_ray.adapters.parts import Indices, action_values, sequential_layers
+from sport_ray.adapters.sb3_observations import seen_of
 from sport_ray.adapters.sb3_weights import GSDE, WITHOUT_POLICY, actor_from_weights
 from sport_ray.errors import UserError
 from sport_ray.policies.network import PolicyNetwork
@@ -12,7 +13,11 @@ from sport_ray.policies.observations import Normalization
 
 
 def from_sb3(
-    model: Any, vecnormalize: Any = None, *, raw_observations: bool = False
+    model: Any,
+    vecnormalize: Any = None,
+    *,
+    raw_observations: bool = False,
+    observation_space: Any = None,
 ) -> PolicyNetwork:
     """The same distribution over actions as the model's, as a :class:`PolicyNetwork`.
 
@@ -21,11 +26,14 @@ def from_sb3(
     float32 both round each operation, in orders of their own.
 
     Args:
-        model: of ``PPO``, ``A2C`` or ``SAC``, with ``MlpPolicy``; actions in a ``Box``, or (of PPO
-            and A2C) ``Discrete``, ``MultiDiscrete`` or ``MultiBinary``.
+        model: of ``PPO``, ``A2C`` or ``SAC``, with ``MlpPolicy``, or of PPO and A2C ``CnnPolicy``
+            and ``MultiInputPolicy`` without images; actions in a ``Box``, or (of PPO and A2C)
+            ``Discrete``, ``MultiDiscrete`` or ``MultiBinary``.
         vecnormalize: the ``VecNormalize`` that the model's observations go through.
         raw_observations: the policy saw them as they are, though it was trained behind a
             ``VecNormalize`` (``norm_obs=False``) that is no longer there.
+        observation_space: the environment's; by default the model's, before ``VecTransposeImage``
+            where its environment is there.
 
     Raises:
         UserError: anything but a Gaussian or logits of an MLP, with the reason; a model whose
@@ -38,8 +46,17 @@ def from_sb3(
         MultiCategoricalDistribution,
         SquashedDiagGaussianDistribution,
     )
-    from stable_baselines3.common.policies import ActorCriticPolicy
-    from stable_baselines3.common.torch_layers import FlattenExtractor, MlpExtractor
+    from stable_baselines3.common.policies import (
+        ActorCriticCnnPolicy,
+        ActorCriticPolicy,
+        MultiInputActorCriticPolicy,
+    )
+    from stable_baselines3.common.torch_layers import (
+        CombinedExtractor,
+        FlattenExtractor,
+        MlpExtractor,
+        NatureCNN,
+    )
     from stable_baselines3.sac.policies import Actor as SACActor
     from stable_baselines3.sac.policies import SACPolicy
 
@@ -50,7 +67,7 @@ def from_sb3(
     reason = WITHOUT_POLICY.get(type(policy).__module__)
     if reason is not None:
         raise UserError(f"{source}: {reason}")
-    actions = actions_of(source, model.observation_space, model.action_space)
+    actions = action_values(source, model.action_space)
     if getattr(model, "use_sde", False):
         raise UserError(f"{source}: {GSDE}")
     if type(policy) is SACPolicy:
@@ -59,7 +76,7 @@ def from_sb3(
             raise UserError(f"{source}: the actor is a class of your own, {type(actor).__name__}")
         modules, extractor = list(actor.latent_pi), actor.features_extractor
         noise, expected = type(actor.action_dist), (SquashedDiagGaussianDistribution,)
-    elif type(policy) is ActorCriticPolicy:
+    elif type(policy) in (ActorCriticPolicy, ActorCriticCnnPolicy, MultiInputActorCriticPolicy):
         if type(policy.mlp_extractor) is not MlpExtractor:
             name = type(policy.mlp_extractor).__name__
             raise UserError(f"{source}: the network is a class of your own, {name}")
@@ -72,25 +89,41 @@ def from_sb3(
         )
     else:
         raise UserError(
-            f"{source}: expected MlpPolicy of PPO, A2C or SAC: no CNN, no dictionaries, no LSTM, "
-            "no policy class of your own"
+            f"{source}: expected MlpPolicy of PPO, A2C or SAC, or CnnPolicy or MultiInputPolicy of "
+            "PPO or A2C: no LSTM, no policy class of your own"
         )
-    if type(extractor) is not FlattenExtractor:
+    if type(extractor) not in (FlattenExtractor, NatureCNN, CombinedExtractor):
         raise UserError(
-            f"{source}: features come from {type(extractor).__name__}; expected FlattenExtractor"
+            f"{source}: features come from {type(extractor).__name__}; expected FlattenExtractor, "
+            "NatureCNN or CombinedExtractor"
         )
     if noise not in expected:
         raise UserError(f"{source}: actions are drawn from {noise.__name__}")
     _, activation = sequential_layers(source, modules)
     if len(modules) % 2:
         raise UserError(f"{source}: the last hidden layer has no activation")
+    weights = policy.state_dict()
+    space = _raw_space(model) if observation_space is None else observation_space
     return actor_from_weights(
         source,
-        policy.state_dict(),
+        weights,
         activation,
         actions,
         _normalization(source, model, vecnormalize, raw_observations),
+        seen_of(source, space, weights, divided=policy.normalize_images),
     ).network(source)
+
+
+def _raw_space(model: Any) -> Any:
+    """The model's observations as its environment gives them."""
+    from stable_baselines3.common.vec_env import VecTransposeImage
+
+    layer = model.get_env()
+    while layer is not None:
+        if type(layer) is VecTransposeImage:
+            return layer.venv.observation_space
+        layer = getattr(layer, "venv", None)
+    return model.observation_space
 
 
 def _normalization(

@@ -21,6 +21,7 @@ import torch
 from gymnasium import spaces
 
 from sport_ray.adapters.parts import Actions, action_values, require_float_actions
+from sport_ray.adapters.sb3_observations import CNN, seen_of, space_of_text
 from sport_ray.adapters.sb3_weights import GSDE, WITHOUT_POLICY, actor_from_weights
 from sport_ray.errors import UserError
 from sport_ray.policies.network import ACTIVATIONS, PolicyNetwork
@@ -48,6 +49,7 @@ def read_sb3(
     normalization: Normalization | None = None,
     raw_observations: bool = False,
     action_space: Any = None,
+    observation_space: Any = None,
 ) -> PolicyNetwork:
     """The actor of a model saved by ``model.save``; PPO, A2C or SAC is seen from its weights.
 
@@ -59,6 +61,7 @@ def read_sb3(
         raw_observations: the policy saw them as they are, whatever the file says (``VecNormalize``
             with ``norm_obs=False``).
         action_space: the environment's; by default as the file's text has it.
+        observation_space: likewise; of images and dictionaries it is needed.
 
     Raises:
         UserError: a file that cannot be read, or a policy that cannot be a base, with the reason.
@@ -72,11 +75,22 @@ def read_sb3(
         raise UserError(f"{source}: {WITHOUT_POLICY[module]}")
     if module not in POLICIES:
         raise UserError(
-            f"{source}: the policy class is from {module}, expected MlpPolicy of PPO, A2C or SAC: "
-            "no LSTM, no class of your own (sport_ray.adapters.from_sb3 takes a live model)"
+            f"{source}: the policy class is from {module}, expected MlpPolicy of PPO, A2C or SAC, "
+            "CnnPolicy or MultiInputPolicy of PPO or A2C: no LSTM, no class of your own "
+            "(sport_ray.adapters.from_sb3 takes a live model)"
         )
-    _require_box(source, _account(data, "observation_space"), "observations")
-    found = _activation(source, data.get("policy_kwargs") or {}, POLICIES[module])
+    arguments = data.get("policy_kwargs") or {}
+    space = _account(data, "observation_space")
+    if observation_space is None:
+        if any(CNN.match(name) for name in weights):
+            raise UserError(
+                f"{source}: the file does not tell whether the environment's images have their "
+                "channels first or last: name it with --env"
+            )
+        observation_space = space_of_text(source, space, _kind(space))
+    divided = arguments.get("normalize_images", True) is not False
+    seen = seen_of(source, observation_space, weights, divided=divided)
+    found = _activation(source, arguments, POLICIES[module])
     if found is not None and activation not in (None, found):
         raise UserError(f"{source}: its activation is {found}, not {activation}")
     actions = (
@@ -86,7 +100,7 @@ def read_sb3(
     )
     if normalization is None and not raw_observations:
         _require_raw(source, data, weights)
-    actor = actor_from_weights(source, weights, found or activation, actions, normalization)
+    actor = actor_from_weights(source, weights, found or activation, actions, normalization, seen)
     return actor.network(source)
 
 
@@ -220,6 +234,9 @@ def _numbers(source: str, space: dict[str, Any], name: str) -> tuple[float, ...]
 def _activation(source: str, arguments: dict[str, Any], default: str) -> str | None:
     """The activation's name, or None where the text does not tell."""
     unknown = sorted(set(arguments) - HARMLESS - {":type:", ":serialized:"})
+    extractor = arguments.get("features_extractor_kwargs")
+    if isinstance(extractor, dict) and extractor.keys() <= {"features_dim", "normalized_image"}:
+        unknown.remove("features_extractor_kwargs")  # NatureCNN's: sizes, and a check that it makes
     if unknown:
         raise UserError(
             f"{source}: the policy was made with {unknown[0]!r}, which may change its network; "

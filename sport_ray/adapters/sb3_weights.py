@@ -16,6 +16,7 @@ from sport_ray.adapters.parts import (
     index_mapping,
     logits_of_bits,
 )
+from sport_ray.adapters.sb3_observations import VECTORS, Seen
 from sport_ray.errors import UserError
 from sport_ray.policies.observations import Normalization
 
@@ -23,6 +24,9 @@ SAC_LOG_STD = (-20.0, 2.0)
 """stable_baselines3.sac.policies.LOG_STD_MIN and LOG_STD_MAX."""
 
 IGNORED = ("mlp_extractor.value_net.", "value_net.", "critic.", "critic_target.")
+
+EXTRACTORS = re.compile(r"(?:pi_|vf_)?features_extractor\.(?:cnn\.[024]|linear\.0)\.")
+"""One NatureCNN under its three names, or the critic's."""
 
 GSDE = "gSDE (use_sde=True): its noise is shared between steps, so train without it"
 NO_POLICY = (
@@ -42,7 +46,10 @@ WITHOUT_POLICY = {
 REFUSED: tuple[tuple[str, str], ...] = (
     (r"^actor\.log_std$", GSDE),
     (r"lstm", "a recurrent policy (LSTM): its action depends on more than the observation"),
-    (r"features_extractor\.", "a features extractor with weights (CNN, dictionary observations)"),
+    (
+        r"features_extractor\.(?!cnn\.|linear\.)",
+        "a features extractor with weights that is not NatureCNN",
+    ),
     (r"(^|\.)(q_net|quantile_net)", NO_POLICY),
     (r"^actor\.mu\.\d", NO_DENSITY),
     (r"^mlp_extractor\.shared_net\.", "layers shared with the critic, of an older version"),
@@ -55,12 +62,14 @@ def actor_from_weights(
     activation: str | None,
     actions: Actions,
     normalization: Normalization | None,
+    seen: Seen = VECTORS,
 ) -> Actor:
     """The actor of a policy's ``state_dict``.
 
     PPO, A2C: N(mean(s), diag(exp(log_std)²)) with a parameter ``log_std``; the action is clipped to
     the box outside the distribution. Of indices the last layer's outputs are logits, all indices'
-    side by side, or one for each bit. SAC: log std clamped to [−20, 2] nats; tanh, then rescaled.
+    side by side, or one for each bit. seen: what comes before the layers; NatureCNN's last layer is
+    the first of the hidden ones. SAC: log std clamped to [−20, 2] nats; tanh, then rescaled.
 
     Raises:
         UserError: anything else, with the reason.
@@ -89,6 +98,21 @@ def actor_from_weights(
         return weights[f"{name}.weight"], weights[f"{name}.bias"]
 
     hidden = tuple(linear(name) for name in _hidden_layers(source, weights, prefix))
+    filters: tuple[Linear, ...] = ()
+    if seen.convolution is not None:
+        if sac:
+            raise UserError(f"{source}: images seen by SAC; expected CnnPolicy of PPO or A2C")
+        if hidden and activation != "relu":
+            raise UserError(
+                f"{source}: layers of {activation or 'an activation that is not known'} after "
+                "NatureCNN's, which are of relu: train with policy_kwargs=dict(net_arch=[]) (the "
+                "default) or activation_fn=torch.nn.ReLU"
+            )
+        own = "pi_features_extractor" if "pi_features_extractor.cnn.0.weight" in weights else (
+            "features_extractor"
+        )  # fmt: skip
+        filters = tuple(linear(f"{own}.cnn.{index}") for index in (0, 2, 4))
+        hidden, activation = (linear(f"{own}.linear.0"), *hidden), "relu"
     last = linear(head)
     log_std: Tensor | Linear | None = None
     if sac:
@@ -97,7 +121,7 @@ def actor_from_weights(
         log_std = weights["log_std"]
         used.add("log_std")
     for name in sorted(set(weights) - used):
-        if not name.startswith(IGNORED):
+        if not name.startswith(IGNORED) and not (filters and EXTRACTORS.match(name)):
             raise UserError(f"{source}: the weight {name!r} is not of MlpPolicy")
     return Actor(
         hidden=hidden,
@@ -106,6 +130,9 @@ def actor_from_weights(
         log_std=log_std,
         log_std_range=SAC_LOG_STD if sac else None,
         normalization=normalization,
+        flattening=seen.flattening,
+        convolution=seen.convolution,
+        filters=filters,
         **(
             index_mapping(actions)
             if isinstance(actions, Indices)

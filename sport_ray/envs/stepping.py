@@ -84,8 +84,8 @@ class Stepping(gymnasium.Wrapper[Observation, Any, Observation, Any]):
         """One step."""
         self._steps += 1
         given = as_action(action, self._action_dtype)
-        if isinstance(self.env.action_space, spaces.Discrete) and given.shape == (1,):
-            given = given[0]  # a policy's index, as the number that the environment takes
+        if isinstance(self.env.action_space, spaces.Discrete) and given.size == 1:
+            given = given.reshape(())[()]  # an index is a number to the environment, no array
         if given.shape != self.env.action_space.shape:
             raise self.fault(
                 f"it takes actions of shape {self.env.action_space.shape}, the policy gives "

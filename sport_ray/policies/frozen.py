@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from sport_ray.errors import UserError
 from sport_ray.families import Distribution
 from sport_ray.policies.blocks import BLOCK, BlockPolicy
+from sport_ray.policies.convolution import ImageRows
 from sport_ray.policies.few_rows import MOST, FewRows
 from sport_ray.policies.graph.policy import GraphPolicy
 from sport_ray.policies.network import PolicyNetwork, blank_network
@@ -54,6 +56,8 @@ class FrozenPolicy(Sealed):
             self._blocks = BlockPolicy(self._network).seal()
             self._few = FewRows(self._network).seal()
             self._row = RowPolicy(self._network).seal()
+        convolution = self._network.convolution
+        self._images = None if convolution is None else ImageRows(convolution).seal()
         self._last: list[tuple[bytes, NDArray[np.float64]] | None] = [None]
         self.seal()
 
@@ -93,7 +97,7 @@ class FrozenPolicy(Sealed):
             few = np.empty((count, head.size))
             try:
                 for row, one in enumerate(rounded):
-                    few[row] = self._row.parameters(one) if count > 1 else self._once(one)
+                    few[row] = self._alone(one) if count > 1 else self._once(one)
             except ArithmeticError:
                 pass  # the block says at which observation, and what came out
             else:
@@ -113,6 +117,10 @@ class FrozenPolicy(Sealed):
         return found
 
     def _numbers(self, rounded: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Of the layers, whose inputs are an image's features where it has a convolution."""
+        return self._of_layers(rounded if self._images is None else self._images(rounded))
+
+    def _of_layers(self, rounded: NDArray[Any]) -> NDArray[np.float32]:
         """In blocks; the rows of a last block that would be nearly empty by themselves."""
         count = len(rounded)
         rest = count % BLOCK
@@ -125,6 +133,12 @@ class FrozenPolicy(Sealed):
             return few
         return np.concatenate([self._blocks.parameters(rounded[: count - rest]), few])
 
+    def _alone(self, observation: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The numbers (P,) of one row."""
+        if self._images is None:
+            return self._row.parameters(observation)
+        return self._row.parameters(self._images(observation[None])[0])
+
     def _once(self, observation: NDArray[np.float32]) -> NDArray[np.float64]:
         """The numbers (P,) of one row; the last observation's are kept.
 
@@ -132,5 +146,5 @@ class FrozenPolicy(Sealed):
         """
         key, kept = observation.tobytes(), self._last[0]
         if kept is None or kept[0] != key:
-            kept = self._last[0] = (key, self._row.parameters(observation))
+            kept = self._last[0] = (key, self._alone(observation))
         return kept[1]

@@ -32,6 +32,8 @@ class DevicePolicy:
     def __init__(self, policy: FrozenPolicy, device: torch.device) -> None:
         self.policy = policy
         self.device = device
+        if device.type != "cpu" and policy.spec.convolution is not None:
+            raise UserError(f"policies that see images cannot run on {device}: take the cpu")
         self._blocks = None if device.type == "cpu" else _Blocks(policy, device)
 
     def distribution(self, observation: Tensor) -> Distribution:

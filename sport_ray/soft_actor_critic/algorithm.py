@@ -112,6 +112,8 @@ class SoftActorCriticConfig(SACConfig):
         """
         if self.spec is None:
             raise UserError("no policy: call .training(spec=...)")
+        if self.spec.convolution is not None:
+            raise UserError("soft actor-critic has no critic for images: train by PPO")
         if self.spec.squash != "tanh":
             raise UserError(
                 f"soft actor-critic holds the entropy of a tanh-squashed action, and squash is "

@@ -77,7 +77,7 @@ class Lake(NamedTuple):
             seen[number] = np.eye(len(letters))[cell]
         return cls(TabularMdp(start, step, np.full((size, 4), 0.25)), seen)
 
-    def soft_table(self, gamma: float = 0.9, temperature: float = 0.06) -> np.ndarray:
+    def soft_table(self, gamma: float = 0.8, temperature: float = 0.03) -> np.ndarray:
         """Log weights (cells, 4) of a base that is good and wide: soft Q values."""
         rewards = np.zeros(len(self.mdp.start))
         rewards[GOAL], rewards[HAZARD] = 1.0, -1.0
@@ -130,7 +130,7 @@ def held_against_the_truth(root: Path, budgets: bool = True) -> pd.DataFrame:
     certificate = load_certificate(root / "certificate.json")
     for horizon, chance in exact.base.items():
         # With β of 1e-4 or less a failure here is a fault, or a reason to look.
-        assert chance <= certificate.eps_base(horizon), horizon
+        assert chance <= certificate.eps_base(horizon) * (1.0 + 1e-9), horizon
     cells = pd.read_csv(root / "cells.csv", dtype={"cell_id": str})
     assert (cells["status"] == "finished").all()
     cells = cells[cells["cell_id"].isin(list(exact.cells))].copy()
@@ -156,7 +156,7 @@ def held_against_the_truth(root: Path, budgets: bool = True) -> pd.DataFrame:
 def small(tmp_path) -> dict[str, Any]:
     """The shipped study on a lake of nine cells, around a base that is given."""
     study = yaml.safe_load(STUDY.read_text())
-    kwargs = {"success_rate": 0.9, "desc": list(SMALL)}
+    kwargs = {"success_rate": 0.95, "desc": list(SMALL)}  # the base violates with chance 0.107
     weights = Lake.of(**kwargs).soft_table()
     save_policy(tmp_path / "given", table_policy(weights, (4,)), {})
     train = {"env_steps": 768, "train_batch_size": 256, "minibatch_size": 64, "num_envs": 8}
@@ -192,7 +192,7 @@ def test_the_lake_s_base_is_described_by_its_entropy(small, write_study):
     assert 0.0 < found.entropy < math.log(4)
     assert 0.0 <= found.sure < 1.0
     assert any("one action has more than 99%" in line for line in described(found))
-    sure = table_policy(100.0 * weights, (4,))
+    sure = table_policy(100.0 * np.eye(4)[weights.argmax(1)], (4,))
     told = statistics_of(study, PolicyFile(sure, policy_digest(sure), {}))
     assert told.sure > 0.99
     assert any("nearly deterministic" in line for line in told.warnings())
@@ -225,7 +225,7 @@ def test_ppo_trains_a_base_of_whole_numbers(small, local_ray):
 @pytest.mark.long
 @pytest.mark.slow
 def test_no_bound_of_the_whole_study_is_below_the_truth(small, write_study, tmp_path):
-    done = sport_ray("run", write_study(small), cwd=tmp_path)
+    done = sport_ray("run", write_study(small), "--no-ray", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "7 of 7 cells finished" in done.stdout
     root = tmp_path / "results" / "small_lake"

@@ -50,15 +50,15 @@ class Fine(TaskPolicySource):
         return policy
 
 
-def variant(title: str, **changes: object) -> type[TaskPolicySource]:
+def variant(called: str, **changes: object) -> type[TaskPolicySource]:
     """A source like the fine one, with a mistake."""
     about = {
-        "name": title,
-        "title": title,
+        "name": called,
+        "title": called,
         "__module__": __name__,
         "__doc__": "One with a mistake.",
     }
-    return type(title, (Fine,), about | changes)
+    return type(called, (Fine,), about | changes)
 
 
 def train_at_random(self, task, settings, base, certificate):

@@ -32,8 +32,7 @@ def require_onnx() -> Any:
         import onnx.shape_inference
     except ImportError as error:
         raise UserError(
-            f"a policy that is an ONNX graph needs the package onnx ({error}): install sport-ray "
-            "with the extra 'onnx'"
+            f"an ONNX graph needs the package onnx ({error}): pip install 'onnx>=1.20,<2'"
         ) from None
     return onnx
 

@@ -77,8 +77,8 @@ def autograd_gradient(
         loss = (-kept - cell.entropy_coeff * entropy).mean()
         leaves = [leaf] if leaf_own is None else [leaf, leaf_own]
         found = torch.autograd.grad(loss, leaves)
-        grad.copy_(found[0])
-        if grad_own is not None:
-            grad_own.copy_(found[1])
+    grad.copy_(found[0])  # where inference mode is on, its own tensors
+    if grad_own is not None:
+        grad_own.copy_(found[1])
     outside = ((ratio - 1.0).abs() > cell.clip_param).float()
     return PolicyLoss(*(one.detach().mean().item() for one in (-kept, entropy, outside)))

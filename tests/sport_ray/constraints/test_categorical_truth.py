@@ -279,5 +279,5 @@ def test_the_laws_in_the_test_bed_are_the_frozen_policies():
     law = laws_of(table_policy(weights, (3, 2)), STATES)
     exact = np.exp(weights[:, :3].astype(float))
     exact /= exact.sum(1, keepdims=True)
-    np.testing.assert_allclose(law.factors[0].arrays()[0], exact, rtol=1e-12)
+    np.testing.assert_allclose(law.factors[0].arrays()[0], exact, rtol=0, atol=2.0**-52)
     assert joint(law).sum(1) == pytest.approx(np.ones(STATES))

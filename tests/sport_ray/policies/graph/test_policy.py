@@ -173,5 +173,5 @@ def test_it_stays_on_the_cpu():
 def test_without_onnx_it_is_told(monkeypatch, tmp_path):
     save_policy(tmp_path, policy(), {})
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
-    with pytest.raises(UserError, match="extra 'onnx'"):
+    with pytest.raises(UserError, match="pip install 'onnx"):
         load_policy(tmp_path)

@@ -21,14 +21,14 @@ STATES = 5
 SIZES = [(4,), (3, 2)]
 KINDS = {
     "plain": [
-        {"name": "ratio", "alpha": 1.3},
-        {"name": "two_point", "alpha": 1.4, "kappa": 0.8},
+        {"name": "ratio", "alpha": 1.6},
+        {"name": "two_point", "alpha": 2.0, "kappa": 0.5},
         {"name": "unconstrained"},
-        {"name": "violation_time", "alpha": 1.2},
+        {"name": "violation_time", "alpha": 2.0},
     ],
     "budgets": [
-        {"name": "pathwise_all", "log_budget": 0.8},
-        {"name": "pathwise", "log_budget": 1.5, "steps_left": [6.0, 4.0]},
+        {"name": "pathwise_all", "log_budget": 1.6},
+        {"name": "pathwise", "log_budget": 3.0, "steps_left": [6.0, 4.0]},
     ],
 }
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("local_ray")]
@@ -47,7 +47,7 @@ def indexed(cell):
 
     def make(sizes, kinds, **training):
         spec = index_spec(STATES, sizes, hidden=(16,))
-        base, task = seeded(spec, 2.0), seeded(spec, 5.0)
+        base, task = seeded(spec, 1.0), seeded(spec, 1.5)
         kwargs = {"horizon": 6, "sizes": list(sizes), "states": STATES}
         given = {"base": base, "task": task, "copies": 3, "env": INDEXED, "kwargs": kwargs}
         return [cell(seed, kind, **given, **training) for seed, kind in enumerate(kinds)]

@@ -59,14 +59,11 @@ site: $(INSTALLED) ## the documentation as a site, in build/docs; a warning is a
 docs: site ## that site, opened in a browser
 	$(BIN)/python -m webbrowser -t "file://$(CURDIR)/build/docs/index.html"
 
-# Where the results lie that README's and docs/results.md's pictures are of.
-QUICKSTART ?= results/quickstart
+# Where the results lie that docs/images is of; other pictures come with `sport-ray publish`.
 SELECTION ?= results/selection
 
-pictures: $(INSTALLED) ## docs/images from finished studies (QUICKSTART=…, SELECTION=…)
-	$(BIN)/sport-ray report $(QUICKSTART)
+pictures: $(INSTALLED) ## docs/images from a finished study (SELECTION=…)
 	$(BIN)/sport-ray report $(SELECTION)
-	cp $(QUICKSTART)/figures/risk.png docs/images/
 	cp $(SELECTION)/figures/speedup.png docs/images/selection.png
 
 bench: $(INSTALLED) ## speed of the environment, of rollouts and of training

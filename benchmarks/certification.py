@@ -35,8 +35,8 @@ from sport_ray.rollouts import (
     ScenarioPlan,
     run_scenarios,
 )
+from sport_ray.rollouts.on_ray import stream_scenarios_on_ray
 from sport_ray.rollouts.table_file import OutcomeWriter
-from sport_ray.rollouts.workers import stream_scenarios_on_ray
 
 PLAN = ScenarioPlan(
     env_id="sport_ray/PointReachAvoid-v0",

@@ -81,7 +81,7 @@ def against_cvxpy(console: Console, rounds: int) -> None:
         for dims in (2, 10):
             cvxpy_solver(dims)
     except ImportError as error:
-        console.print(f"CVXPY/Clarabel left out ({error}): pip install 'sport-ray[benchmark]'")
+        console.print(f'CVXPY/Clarabel left out ({error}): pip install "cvxpy>=1.6"')
         return
     table = Table(title=f"One projection, batch 4096, one thread, medians of {rounds} rounds")
     for name in ("D", "ours [µs]", "CVXPY [µs]", "factor",

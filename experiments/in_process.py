@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from sport_ray.tracking.console import PlainConsole
+from sport_ray.tracking.console import NotebookConsole, PlainConsole
 
 if TYPE_CHECKING:
     from sport_ray.experiments.stages.context import Context
@@ -29,18 +29,15 @@ def in_notebook() -> bool:
 def default_console() -> Console:
     """Where progress is shown unless the caller says otherwise.
 
-    In a notebook rich draws live bars through ipywidgets. Where that is not installed it would
-    warn instead: then a bar is a line of plain text that is written over, which notebooks show as
-    a terminal does.
+    In a notebook a bar is one line that is written over, also once the notebook is saved.
     """
-    if in_notebook() and find_spec("ipywidgets") is None:
-        # Ray and tqdm ask for it, too, as soon as they are imported.
+    if not in_notebook():
+        return PlainConsole()
+    if find_spec("ipywidgets") is None:
+        # Ray and tqdm ask for it as soon as they are imported.
         logging.getLogger("ray.widgets").setLevel(logging.ERROR)
         warnings.filterwarnings("ignore", message="IProgress not found")
-        return PlainConsole(
-            force_jupyter=False, force_terminal=True, color_system=None, width=WIDTH
-        )
-    return PlainConsole()
+    return NotebookConsole(width=WIDTH)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # Ray and torch take seconds: each method loads what it needs
     from sport_ray.experiments.stages.context import Context
     from sport_ray.experiments.sweep.driver import SweepSummary
     from sport_ray.experiments.tuning.record import Tuning
+    from sport_ray.view import View
 
 PathLike = str | Path
 
@@ -294,6 +295,17 @@ class Study:
         from sport_ray.tracking.results.statistics import aggregate
 
         return pareto_table(aggregate(self.results()))
+
+    def answer(self) -> View:
+        """What certified risk buys, with the promises behind it; as text, and HTML in a notebook.
+
+        The same as the report says first. Before a cell has finished it says that.
+        """
+        from sport_ray.tracking.report.answer_view import answer_view
+        from sport_ray.tracking.results.records import read_results
+
+        self._require_one_base()
+        return answer_view(read_results(self.results_dir, may_be_empty=True))
 
     def report(self, track: bool = False, out: PathLike | None = None) -> Path:
         """Write report.html, the tables and ``figures/`` beside it; the page.

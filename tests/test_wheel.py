@@ -22,10 +22,39 @@ SHIPPED = (
     "sport_ray/py.typed",
 )
 USER = """
-import experiments.mine, tracking.mine, sport_ray
+import experiments.mine, tracking.mine, tests.mine, utils, sport_ray, sport_ray.testing
 from sport_ray.experiments.config.study import load_study
 from sport_ray.tracking import load_results
-print(experiments.mine.NAME, tracking.mine.NAME, sport_ray.__file__, sport_ray.Study.__module__)
+print(experiments.mine.NAME, tracking.mine.NAME, tests.mine.NAME, utils.NAME)
+print(sport_ray.__file__, sport_ray.Study.__module__)
+"""
+UTILS = """
+import gymnasium
+from tests.mine import NAME as WHOSE  # theirs, in every worker too
+
+NAME = "my utils"
+assert WHOSE == "my tests"
+gymnasium.register(
+    "mine/Robot-v0", entry_point="sport_ray.envs.point_reach_avoid:PointReachAvoidEnv"
+)
+"""
+STUDY = """
+from sport_ray import Study
+
+sections = {
+    "name": "beside",
+    "environment": {"id": "utils:mine/Robot-v0", "kwargs": {"layout": "fixed"}},
+    "certificate": {"num_scenarios": 200, "beta": 1e-3, "max_horizon": 25},
+    "sweep": {"alphas": [1.05], "horizons": [25], "seeds": [0], "methods": ["projected_ppo"]},
+    "training": {"env_steps": 256, "warmup_env_steps": 64, "train_batch_size": 128,
+                 "minibatch_size": 64, "num_envs": 4},
+    "evaluation": {"num_scenarios": 50, "beta": 1e-3},
+}
+study = Study.from_dict(sections)
+study.run()
+table = study.results()
+assert list(table["status"]) == ["finished"], table["reason"]
+print(list(table.columns))
 """
 
 pytestmark = pytest.mark.slow
@@ -67,7 +96,8 @@ def test_it_claims_one_name_and_holds_what_ships(wheel: Path) -> None:
 def test_a_users_own_folders_of_these_names_are_theirs(
     installed: Path, tmp_path: Path, packages: bool
 ) -> None:
-    for name in ("experiments", "tracking"):
+    (tmp_path / "utils.py").write_text(UTILS)
+    for name in ("experiments", "tracking", "tests"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "mine.py").write_text(f"NAME = 'my {name}'")
         if packages:
@@ -77,15 +107,35 @@ def test_a_users_own_folders_of_these_names_are_theirs(
     def run(*command: object) -> str:
         done = subprocess.run(
             [sys.executable, *map(str, command)], cwd=tmp_path, env=env, capture_output=True,
-            text=True, timeout=120,
+            text=True, timeout=500,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     told = run("-c", USER)
-    assert told.startswith("my experiments my tracking")
+    assert told.startswith("my experiments my tracking my tests my utils")
     assert str(installed) in told
     assert "sport_ray.experiments.study" in told
     assert "certify" in run("-m", "sport_ray.experiments.cli.main", "--help")
+    assert "cell_id" in run("-c", STUDY)
     shipped = installed / "sport_ray/experiments/bases/point_reach_avoid/certificate.json"
     assert "holds" in run("-m", "sport_ray.experiments.cli.main", "verify", shipped)
+
+
+def test_it_is_installed_from_a_repository_too(tmp_path: Path) -> None:
+    """As docs/install.md has it; links in the repository are files in what is installed."""
+    repository = tmp_path / "sport-ray"
+    for name in ("sport_ray", "experiments", "tracking"):
+        shutil.copytree(ROOT / name, repository / name, symlinks=True)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, repository)
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x", "-C", repository]
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "all"]):
+        subprocess.run([*git, *command], check=True, capture_output=True, timeout=120)
+    target = tmp_path / "site"
+    command = [sys.executable, "-m", "pip", "install", "--no-deps", "--quiet", "--target", target]
+    named = f"sport-ray[mujoco] @ git+file://{repository}"
+    subprocess.run([*command, named], check=True, capture_output=True, timeout=500)
+    assert all((target / name).is_file() for name in SHIPPED)
+    assert not (target / "sport_ray" / "experiments").is_symlink()
+    assert {one.name.partition("-")[0] for one in target.iterdir()} == {"sport_ray"}

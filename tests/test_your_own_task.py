@@ -113,8 +113,25 @@ def test_the_cart_of_the_page_with_normalised_observations(tmp_path):
     assert "40 scenarios run again" in " ".join(again.split())
 
 
+@pytest.mark.slow
+def test_the_lander_of_the_page_whose_actions_are_indices(tmp_path):
+    pytest.importorskip("Box2D")
+    write_files(tmp_path)
+    said = run(commands("PYTHONPATH", "lander"), tmp_path)
+    assert "1 actions by index (4 outcomes)" in said
+    results = tmp_path / "results" / "lander"
+    base = load_policy(results / "base").network.spec
+    assert base.outcomes == (4,)
+    assert base.family.name == "categorical"
+    cells = pd.read_csv(results / "cells.csv")
+    assert (cells["status"] == "finished").all()
+    assert set(cells["constraint"]) >= {"ratio", "pathwise"}
+    bounded = cells[cells["alpha"].notna()]
+    assert (bounded["max_log_ratio"] <= bounded["log_alpha"]).all()
+
+
 def test_every_command_of_the_page_is_run_by_a_test():
-    run_by_tests = commands("PYTHONPATH", "pendulum", "CELL", "act.py") + commands("cart")
+    run_by_tests = commands("PYTHONPATH", "pendulum", "CELL", "act.py") + commands("cart", "lander")
     for language, text in blocks():
         assert language != "bash" or text in run_by_tests
         assert language in ("bash", "yaml", "python")

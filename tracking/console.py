@@ -24,6 +24,17 @@ class PlainConsole(Console):
         return super().render_str(plain_lines(text), **options)
 
 
+class NotebookConsole(PlainConsole):
+    """A console whose lines are a cell's plain output, and whose progress is one line of it.
+
+    Not rich's own output there: its bars need ipywidgets, which a saved notebook does not hold.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        about = {"force_jupyter": False, "force_terminal": False, "color_system": None}
+        super().__init__(**{**about, **options})
+
+
 def say(console: Console, text: str, style: str = "") -> None:
     """One line of text on any console, neither cut nor broken."""
     console.print(Text(plain(text), style=style), soft_wrap=True)

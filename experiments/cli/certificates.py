@@ -176,7 +176,8 @@ def _of_study(path: Path) -> Path:
     from sport_ray.experiments.config.study import load_study
 
     study = load_study(study_file(path))
-    found = certificate_file(Path("results") / study.name)
+    folder = Path("results") / study.name
+    found = certificate_file(folder) if folder.is_dir() else folder / "certificate.json"
     loaded = load_certificate(found)
     loaded.require_match(
         base_digest=loaded.base_digest,

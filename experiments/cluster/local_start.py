@@ -10,6 +10,7 @@ import random
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 _AGENTS = (
@@ -99,8 +100,9 @@ def _ports_written(nodes: list[Any]) -> Iterator[None]:
     The raylet waits 15 s for those files, whatever it was told, and then ends itself. On a busy
     machine an agent imports for longer before it writes them.
     """
-    import ray._raylet as names
     from ray._private.node import Node
+
+    names: Any = import_module("ray._raylet")  # compiled
 
     before = Node.start_head_processes
     ports = {

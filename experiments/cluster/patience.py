@@ -16,11 +16,13 @@ logger = logging.getLogger(__name__)
 
 PATIENCE = 240
 """Seconds that each part of Ray's start may take at the second try; at the first Ray's own 30."""
-_WAITS = {
+_ALWAYS = {"RAY_worker_register_timeout_seconds": 3_600}
+"""At both tries: ``ray.init`` waits for the first workers, and for ever where one came later than
+Ray's 60 s, by which time the raylet has given it up (seen in Ray 2.60)."""
+_WAITS = _ALWAYS | {
     "RAY_gcs_server_port_wait_time_s": PATIENCE,
     "RAY_gcs_rpc_server_connect_timeout_s": PATIENCE,
     "RAY_py_gcs_connect_timeout_s": PATIENCE,
-    "RAY_worker_register_timeout_seconds": PATIENCE,
     "RAY_raylet_client_connect_timeout_milliseconds": 1_000 * PATIENCE,
     "RAY_agent_register_timeout_ms": 1_000 * PATIENCE,
 }
@@ -39,7 +41,7 @@ def started_with_patience(start: Callable[[list[Any]], None]) -> None:
     began = time.monotonic()
     nodes: list[Any] = []
     try:
-        with _waiting_for_raylet(nodes, 0.0):
+        with _variables(_ALWAYS), _waiting_for_raylet(nodes, 0.0):
             start(nodes)
         return
     except Exception as error:
@@ -49,7 +51,7 @@ def started_with_patience(start: Callable[[list[Any]], None]) -> None:
         logger.warning("%s; trying again, up to %d s", _first_line(error), PATIENCE)
     nodes = []
     try:
-        with _patient(), _waiting_for_raylet(nodes, PATIENCE):
+        with _variables(_WAITS), _waiting_for_raylet(nodes, PATIENCE):
             start(nodes)
     except Exception as error:
         _end(nodes)
@@ -107,9 +109,9 @@ def _end(nodes: list[Any]) -> None:
 
 
 @contextmanager
-def _patient() -> Iterator[None]:
-    """Processes that Ray starts meanwhile wait longer for one another."""
-    own = {name: str(value) for name, value in _WAITS.items() if name not in os.environ}
+def _variables(values: dict[str, int]) -> Iterator[None]:
+    """Processes that Ray starts meanwhile are told so, unless the user told them."""
+    own = {name: str(value) for name, value in values.items() if name not in os.environ}
     os.environ.update(own)
     try:
         yield

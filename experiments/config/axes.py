@@ -25,7 +25,14 @@ from sport_ray.experiments.config.training import PPOSection, TrainingSection
 Value = bool | float | int | str
 Point = tuple[tuple[str, Value], ...]
 """Values by name, sorted by name; empty where nothing is varied."""
-KINDS = ("uniform", "loguniform", "randint", "lograndint")
+KINDS = {
+    "uniform": "Lowest and highest value; drawn with equal density between them.",
+    "loguniform": "The same with the density of the logarithm.",
+    "randint": "Whole numbers from the first up to, and without, the second, each as likely.",
+    "lograndint": "The same, as likely as their share of the logarithm.",
+}
+"""Distributions, and what the two numbers of each are."""
+SAMPLES = "How many different values are drawn; in a sweep, where it is required."
 MOST_POINTS = 10_000
 """Combinations of training parameters in a study."""
 DIGITS = 4

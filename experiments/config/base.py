@@ -146,7 +146,8 @@ METHODS: tuple[Method, ...] = ("projected_ppo", "projected_at_deployment")
 class Section(BaseModel):
     """A section of a study: nothing unknown, nothing changed later, no value taken for another.
 
-    What each key means stands under it, for whoever reads the class and for docs/studies.md.
+    What each key means stands under it, for whoever reads the class and for docs/studies.md. That
+    of a number ends with its unit in brackets, such as [steps]; [1] for a pure number.
     """
 
     model_config = ConfigDict(

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import NoneType, UnionType
@@ -14,6 +15,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from sport_ray.experiments import task_policies
+from sport_ray.experiments.config.axes import KINDS, SAMPLES
 from sport_ray.experiments.config.base import Section
 from sport_ray.experiments.config.mistakes import sections_of
 from sport_ray.experiments.config.study import Study
@@ -32,17 +34,23 @@ TECHNICAL = 100_000
 """Upper limits from here on keep mistakes out, and say nothing about the key."""
 SMALLEST = 1e-9
 """Nor do lower ones below this."""
+HEAD = ("key", "type", "unit", "default", "meaning")
+Row = tuple[str, str, str, str, str]
+"""As HEAD says."""
+AXES = ("sweep.hyperparameters", "tuning.parameters")
+"""Keys below which stand names of training parameters."""
+_UNIT = re.compile(r"\s*\[([^\[\]]+)\]$")
 
 
 def keys_table() -> str:
     """Every key of a study as Markdown."""
-    return markdown_table(("key", "type", "default", "meaning"), rows(Study))
+    return markdown_table(HEAD, [*rows(Study), *SHORT])
 
 
 def rows(
     section: type[Section], path: str = "", told: dict[type[Section], str] | None = None
-) -> Iterator[tuple[str, str, str, str]]:
-    """(key, type, default, meaning) of a section's keys and, below each, of its own.
+) -> Iterator[Row]:
+    """A section's keys and, below each, its own.
 
     told: sections that were listed, by class, with their paths: each is listed once.
     """
@@ -51,20 +59,20 @@ def rows(
 
 def _rows_of(
     section: type[Section], names: Iterable[str], path: str, told: dict[type[Section], str]
-) -> Iterator[tuple[str, str, str, str]]:
+) -> Iterator[Row]:
     """The rows of some of a section's keys."""
     for name in names:
         field = section.model_fields[name]
         key = f"{path}{name}"
         found = _sections(field.annotation)
-        meaning = meaning_of(section, name)
+        meaning, unit = meaning_of(section, name), unit_of(section, name)
         if not found:
             default = _default(section, field)
-            yield f"`{key}`", words(field.annotation, field.metadata), default, meaning
+            yield f"`{key}`", words(field.annotation, field.metadata), unit, default, meaning
             if name == "task_policies":
-                for source, kind in SOURCES.items():
-                    if kind.__module__.startswith(task_policies.__name__):
-                        yield from rows(kind.settings, f"{key}.{source}.", told)
+                yield from _sources(key, told)
+            if key in AXES:
+                yield from _axes(key)
             continue
         inner, *alternatives = found
         known = next((one for one in told if _holds(one, inner)), None)
@@ -72,7 +80,7 @@ def _rows_of(
         if known is not None:
             meaning += f" Keys as in `{told[known]}`" + (", but for:" if others else ".")
         needed = "required" if field.is_required() else "absent" if field.default is None else ""
-        yield f"`{key}`", "section", needed, meaning
+        yield f"`{key}`", "section", "", needed, meaning
         if known is None:
             told[inner] = key
             yield from rows(inner, f"{key}.", told)
@@ -84,17 +92,42 @@ def _rows_of(
 
 def _differences(
     first: type[Section], other: type[Section], path: str, told: dict[type[Section], str]
-) -> Iterator[tuple[str, str, str, str]]:
+) -> Iterator[Row]:
     """Rows of the keys that another section in the same place has, or has with another default."""
     names = [name for name in _otherwise(first, other) if name != "algorithm"]
     algorithm = other.model_fields["algorithm"].default
-    for key, kind, default, meaning in _rows_of(other, names, f"{path}.", told):
-        yield (
-            key,
-            kind,
-            default,
-            f"With `algorithm: {algorithm}`: {meaning[0].lower()}{meaning[1:]}",
-        )
+    for key, kind, unit, default, meaning in _rows_of(other, names, f"{path}.", told):
+        said = f"With `algorithm: {algorithm}`: {meaning[0].lower()}{meaning[1:]}"
+        yield key, kind, unit, default, said
+
+
+def _sources(key: str, told: dict[type[Section], str]) -> Iterator[Row]:
+    """The sources that ship, each with its settings."""
+    for name, source in SOURCES.items():
+        if source.__module__.startswith(task_policies.__name__):
+            about = (source.__doc__ or "").strip().partition("\n\n")[0]
+            where = f" Settings: section `{source.sections[0]}`." if source.sections else ""
+            yield f"`{key}.{name}`", "section", "", "absent", " ".join(about.split()) + where
+            yield from rows(source.settings, f"{key}.{name}.", told)
+
+
+def _axes(key: str) -> Iterator[Row]:
+    """What may stand under a training parameter that is varied."""
+    unit, one = "the key's", f"{key}.KEY"
+    listed = "These values of the section's key `KEY`, such as `lr`; or a distribution:"
+    yield f"`{one}`", "list of values", unit, "", listed
+    for kind, meaning in KINDS.items():
+        numbers = "two whole numbers" if "randint" in kind else "two numbers"
+        yield f"`{one}.{kind}`", numbers, unit, "", meaning
+    if key == AXES[0]:
+        yield f"`{one}.samples`", "whole number ≥ 1", "draws", "", SAMPLES
+
+
+SHORT: tuple[Row, ...] = (
+    ("`task_policy`", "text", "", "", "Short for `task_policies` with one name and its defaults."),
+    ("`x-…`", "anything", "", "", "Any name that begins so: a place for YAML's anchors, not read."),
+)
+"""Keys that the sections do not have: a study is read without them."""
 
 
 def _holds(listed: type[Section], section: type[Section]) -> bool:
@@ -118,6 +151,17 @@ def _sections(annotation: Any) -> list[type[Section]]:
 
 
 def meaning_of(section: type[Section], name: str) -> str:
+    """What stands under a key, without its unit."""
+    return _UNIT.sub("", _said(section, name))
+
+
+def unit_of(section: type[Section], name: str) -> str:
+    """The unit of a key, "1" for pure numbers; empty for what is no number, or says none."""
+    found = _UNIT.search(_said(section, name))
+    return found[1] if found else ""
+
+
+def _said(section: type[Section], name: str) -> str:
     """What stands under a key in its class, or in that of which it takes the key."""
     found = (
         kind.model_fields[name].description

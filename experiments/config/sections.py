@@ -30,6 +30,8 @@ from sport_ray.experiments.config.base import (
 )
 from sport_ray.experiments.config.limits import SMALLEST_LEVEL
 from sport_ray.experiments.config.mistakes import did_you_mean, require_different, shown
+from sport_ray.plugins import CONSTRAINTS as PLUGINS
+from sport_ray.plugins import announced, is_plugin
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 from sport_ray.tracking.analysis.published import published_names
 
@@ -42,9 +44,11 @@ class Environment(Section):
     kwargs: Arguments = Field(default_factory=lambda given: _default_kwargs(given.get("id")))
     """Keyword arguments to make it with, T not among them; `layout` is the point robot's."""
     copies: Positive | None = None
-    """How many of it can exist at a time, over all processes; by default as many as help."""
+    """How many of it can exist at a time, over all processes; by default as many as help.
+    [copies]"""
     copies_per_process: Positive | None = None
-    """How many of it one process can have, for one that is heavy in memory; as many as help."""
+    """How many of it one process can have, for one that is heavy in memory; as many as help.
+    [copies]"""
 
     @field_validator("kwargs")
     @classmethod
@@ -62,20 +66,21 @@ class StopSection(Section):
     """Stop certifying once ε_base(horizon) ≤ target, or once that is hopeless (anytime-valid)."""
 
     horizon: Horizon
-    """T, in steps, whose bound decides."""
+    """T, in steps, whose bound decides. [steps]"""
     target: Probability
-    """ε_base(T) that is good enough."""
+    """ε_base(T) that is good enough. [probability]"""
     check_every: Positive = 1_000
-    """Scenarios between two looks."""
+    """Scenarios between two looks. [scenarios]"""
 
 
 class ChooseSection(Section):
     """Choose T for ε_max, and the base where several are named, on scenarios of their own."""
 
     eps_max: Annotated[float, Number, Field(ge=SMALLEST_LEVEL, le=1.0)]
-    """Risk at which α is to be largest; 1 is the paper's level: the largest α of any use."""
+    """Risk at which α is to be largest; 1 is the paper's level: the largest α of any use.
+    [probability]"""
     num_scenarios: Positive = 10_000
-    """Scenarios of each candidate."""
+    """Scenarios of each candidate. [scenarios]"""
     bases: Annotated[list[Name], Listed] = Field(default_factory=list)
     """Base policies to choose from beside `base`, named as that is."""
 
@@ -84,15 +89,15 @@ class CertificateSection(Section):
     """How the base is certified: N scenarios, confidence 1 − β, every T up to max_horizon."""
 
     num_scenarios: Positive = 10_000
-    """N, complete scenarios of the base; with `stop` the most that are run."""
+    """N, complete scenarios of the base; with `stop` the most that are run. [scenarios]"""
     beta: Probability = 1e-7
-    """Probability that any bound of the certificate fails."""
+    """Probability that any bound of the certificate fails. [probability]"""
     max_horizon: Horizon = 100
-    """The longest T that is certified, in steps."""
+    """The longest T that is certified, in steps. [steps]"""
     root_seed: Seed = 0
-    """What the seeds of all scenarios are drawn from."""
+    """What the seeds of all scenarios are drawn from. [1]"""
     transitions: Natural = 0
-    """How many of them keep their transitions, for critics to learn from."""
+    """How many of them keep their transitions, for critics to learn from. [scenarios]"""
     stop: StopSection | None = None
     """Stop before N scenarios, once the bound is good enough or that is hopeless."""
     choose: ChooseSection | None = None
@@ -131,9 +136,10 @@ def require_constraint(name: str, which: str) -> type[Constraint]:
         if kind.promises():
             return kind
     except UserError as error:
-        if ":" in name:
+        if is_plugin(name) or name in announced(PLUGINS):
             raise ValueError(f"{which} cannot be used: {error}") from None
     possible = sorted(known for known, one in CONSTRAINTS.items() if one.promises())
+    possible += announced(PLUGINS)
     raise ValueError(f"{which} is unknown; {did_you_mean(name, possible, 0.6)}")
 
 
@@ -141,13 +147,14 @@ class SweepSection(Section):
     """The grid: constraints (α given, or derived from ε_max) × T × parameters × seeds × methods."""
 
     alphas: Annotated[list[Alpha], Listed] | None = None
-    """Density ratios per step, for every kind of constraint that has one."""
+    """Density ratios per step, for every kind of constraint that has one. [ratio]"""
     eps_max: Annotated[list[Probability], Listed] | None = None
-    """Acceptable risks, from which every kind of constraint is derived; or beside `alphas`."""
+    """Acceptable risks, from which every kind of constraint is derived; or beside `alphas`.
+    [probability]"""
     horizons: Annotated[list[Horizon], Listed, Field(min_length=1)] | None = None
-    """T, in steps; left out where `certificate.choose` finds it."""
+    """T, in steps; left out where `certificate.choose` finds it. [steps]"""
     seeds: Annotated[list[Seed], Listed] = Field(default_factory=lambda: [0, 1, 2], min_length=1)
-    """Of training; intervals are over them."""
+    """Of training; intervals are over them. [1]"""
     methods: Annotated[list[Method], Listed] = Field(
         default_factory=lambda: list(METHODS), min_length=1
     )
@@ -155,11 +162,12 @@ class SweepSection(Section):
     constraints: Annotated[list[str], Listed] = Field(
         default_factory=lambda: [RatioConstraint.name], min_length=1
     )
-    """Kinds by name; `module:name` imports the module that defines one, in every process."""
+    """Kinds by name: of one that ships, `module:name`, or that of an entry point of a package of
+    yours; modules are imported in every process."""
     hyperparameters: dict[str, Any] = Field(default_factory=dict)
     """Axes by name of a training parameter: a list, or a distribution with `samples`."""
     hyperparameter_seed: Seed = 0
-    """What draws from distributions follow from."""
+    """What draws from distributions follow from. [1]"""
 
     @field_validator("hyperparameters")
     @classmethod
@@ -171,11 +179,11 @@ class SweepSection(Section):
         """The combinations of training parameters; one empty combination without any."""
         return points(self.hyperparameters, self.hyperparameter_seed)
 
-    @model_validator(mode="after")
-    def _known_constraints(self) -> SweepSection:
-        for name in self.constraints:
-            require_constraint(name, f"constraints holds {shown(name)}, which")
-        return self
+    @field_validator("constraints")
+    @classmethod
+    def _known_constraints(cls, names: list[str]) -> list[str]:
+        """Each under the name that records have, a plug-in's with its module."""
+        return [require_constraint(name, f"holds {shown(name)}, which").name for name in names]
 
     @model_validator(mode="after")
     def _one_axis(self) -> SweepSection:
@@ -190,13 +198,14 @@ class EvaluationSection(Section):
     """Fresh scenarios of every cell's policy; β of the posterior bound."""
 
     num_scenarios: Positive = 2_000
-    """Fresh scenarios of every cell's policy."""
+    """Fresh scenarios of every cell's policy. [scenarios]"""
     beta: Probability = 1e-7
-    """Probability that a policy's posterior bound fails."""
+    """Probability that a policy's posterior bound fails. [probability]"""
     root_seed: Seed = 1
-    """What the seeds of all scenarios are drawn from."""
+    """What the seeds of all scenarios are drawn from. [1]"""
     off_policy: Natural = 0
-    """Scenarios of the base for a bound on each policy without running it; 0 for none."""
+    """Scenarios of the base for a bound on each policy without running it; 0 for none.
+    [scenarios]"""
 
 
 class GaussianLaw(Section):
@@ -205,9 +214,9 @@ class GaussianLaw(Section):
     mean: Annotated[
         list[Annotated[float, Number, Field(allow_inf_nan=False)]], Listed, Field(min_length=1)
     ]
-    """Its mean, one number per dimension."""
+    """Its mean, one number per dimension. [of the quantity]"""
     std: Annotated[list[NonNegative], Listed]
-    """Its standard deviations; one of 0 is a fixed value."""
+    """Its standard deviations; one of 0 is a fixed value. [of the quantity]"""
 
     @model_validator(mode="after")
     def _same_size(self) -> GaussianLaw:
@@ -240,9 +249,9 @@ class DeploymentSection(Section):
     kwargs: Arguments = Field(default_factory=dict)
     """Environment arguments that differ there."""
     alpha_mu: Alpha | None = None
-    """Largest density ratio of the initial laws, where no laws give it."""
+    """Largest density ratio of the initial laws, where no laws give it. [ratio]"""
     alpha_p: Alpha | None = None
-    """Largest density ratio of the dynamics per step, where no laws give it."""
+    """Largest density ratio of the dynamics per step, where no laws give it. [ratio]"""
     initial_state: LawChange | None = None
     """Gaussian laws of the initial state, from which α_μ follows."""
     process_noise: LawChange | None = None
@@ -253,13 +262,13 @@ class ResourcesSection(Section):
     """What one cell asks for, or a whole cohort of cells."""
 
     cpus_per_cell: Positive = 1
-    """CPUs of a cell's, or a cohort's, own process."""
+    """CPUs of a cell's, or a cohort's, own process. [CPUs]"""
     env_runners_per_cell: Natural = 0
-    """Processes, with a CPU each, that collect experience; 0: the cell's own does."""
+    """Processes, with a CPU each, that collect experience; 0: the cell's own does. [processes]"""
     gpus_per_cell: NonNegative = 0.0
-    """GPU of a cell's, or a cohort's, learner, one or a share of it."""
+    """GPU of a cell's, or a cohort's, learner, one or a share of it. [GPUs]"""
     wait_for_nodes_seconds: NonNegative = 0.0
-    """How long a sweep waits for a node that can hold a cell, where a cluster grows."""
+    """How long a sweep waits for a node that can hold a cell, where a cluster grows. [s]"""
 
     @field_validator("gpus_per_cell")
     @classmethod

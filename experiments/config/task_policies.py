@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from sport_ray.errors import UserError
 from sport_ray.experiments.config.base import Section
 from sport_ray.experiments.config.mistakes import did_you_mean, explained, require_different, shown
 from sport_ray.experiments.task_policies import SOURCES
-from sport_ray.experiments.task_policies.source import NoSettings
+from sport_ray.experiments.task_policies.source import NoSettings, Source
+from sport_ray.plugins import TASK_POLICIES, announced, plugin
 
 if TYPE_CHECKING:
     from sport_ray.experiments.task_policies.task import Task
@@ -34,7 +36,13 @@ def checked_sources(given: Any) -> dict[str, Section]:
             f"{shown(given)}: give a list of names, or a mapping from names to settings; known: "
             f"{known}"
         )
-    return {name: _checked(name, settings) for name, settings in given.items()}
+    found: dict[str, Section] = {}
+    for name, settings in given.items():
+        source = _source(name)
+        if source.name in found:
+            raise ValueError(f"holds {shown(source.name)} twice")
+        found[source.name] = _checked(source, settings)
+    return found
 
 
 def _as_name(entry: Any) -> str:
@@ -43,11 +51,19 @@ def _as_name(entry: Any) -> str:
     return entry
 
 
-def _checked(name: Any, given: Any) -> Section:
-    source = SOURCES.get(name) if isinstance(name, str) else None
-    if source is None:
-        remedy = did_you_mean(str(name), sorted(SOURCES), 0.6)
-        raise ValueError(f"holds {shown(name)}, which is unknown; {remedy}")
+def _source(name: Any) -> type[Source]:
+    """The source of a name in the study, a plug-in's too; under its own name from here on."""
+    try:
+        if isinstance(name, str) and (found := plugin(TASK_POLICIES, name, Source, SOURCES)):
+            return found
+    except UserError as error:
+        raise ValueError(str(error)) from None
+    remedy = did_you_mean(str(name), sorted([*SOURCES, *announced(TASK_POLICIES)]), 0.6)
+    raise ValueError(f"holds {shown(name)}, which is unknown; {remedy}")
+
+
+def _checked(source: type[Source], given: Any) -> Section:
+    name = source.name
     if isinstance(given, source.settings):
         return given
     if given is not None and not isinstance(given, Mapping):

@@ -26,35 +26,39 @@ from sport_ray.experiments.config.base import (
 from sport_ray.policies.limits import MOST_LAYERS, WIDEST
 
 Width = Annotated[int, Whole, Field(ge=1, le=WIDEST)]
+Pixels = Annotated[int, Whole, Field(ge=1, le=4096)]
+
+
+Layer = Annotated[tuple[Pixels, Pixels, Pixels], Field(strict=False)]
 
 
 class PPOSection(Section):
     """PPO's parameters; the defaults are the paper's (arXiv 2504.06386)."""
 
     env_steps: Steps = 30_000
-    """Environment steps of a training run."""
+    """Environment steps of a training run. [env steps]"""
     lr: Rate = 5e-5
-    """Learning rate of the policy."""
+    """Learning rate of the policy. [1]"""
     critic_lr: Rate = 3e-4
-    """Learning rate of the value function."""
+    """Learning rate of the value function. [1]"""
     train_batch_size: Positive = 128
-    """Environment steps between two updates."""
+    """Environment steps between two updates. [env steps]"""
     minibatch_size: Positive = 32
-    """Steps in one gradient."""
+    """Steps in one gradient. [env steps]"""
     num_epochs: Positive = 4
-    """Passes over each batch."""
+    """Passes over each batch. [passes]"""
     num_envs: Positive = 1
-    """Copies of the environment that are stepped side by side."""
+    """Copies of the environment that are stepped side by side. [copies]"""
     gamma: Annotated[float, Number, Field(gt=0.0, le=1.0)] = 0.99
-    """Discount per step."""
+    """Discount per step. [1]"""
     gae_lambda: Share = 0.95
-    """λ of the generalised advantage estimate."""
+    """λ of the generalised advantage estimate. [1]"""
     clip: Rate = 0.2
-    """How far PPO's likelihood ratio may leave 1."""
+    """How far PPO's likelihood ratio may leave 1. [1]"""
     entropy_coeff: NonNegative = 0.0
-    """Weight of the policy's entropy, nats."""
+    """Weight of the policy's entropy, nats. [1/nat]"""
     grad_clip: Rate = 0.5
-    """Largest norm of a gradient."""
+    """Largest norm of a gradient. [1]"""
 
     @model_validator(mode="after")
     def _minibatch(self) -> PPOSection:
@@ -70,7 +74,7 @@ class TrainingSection(PPOSection):
     """How task policies are trained under the constraint."""
 
     warmup_env_steps: Natural = 2_500
-    """First steps, in which only the value function learns."""
+    """First steps, in which only the value function learns. [env steps]"""
     gradient: Literal["paper", "through_projection"] = "paper"
     """Of the task policy's own density, as in the paper, or of the projected one's."""
     train_on_after_violation: bool = False
@@ -105,18 +109,19 @@ class AcceptSection(Section):
     """
 
     horizon: Horizon
-    """T of the rule, steps."""
+    """T of the rule, steps. [steps]"""
     epsilon: Probability
-    """The scenario bound of the violation probability within `horizon` must be at most this."""
+    """The scenario bound of the violation probability within `horizon` must be at most this.
+    [probability]"""
     steps: Annotated[tuple[Rate, Rate], Field(strict=False)]
     """Between these the mean time to satisfaction must lie, over scenarios satisfied within
-    `horizon`, steps."""
+    `horizon`, steps. [steps]"""
     num_scenarios: Positive = 10_000
-    """Scenarios of a checkpoint."""
+    """Scenarios of a checkpoint. [scenarios]"""
     every: Steps = 2_500
-    """Environment steps of training between two checkpoints."""
+    """Environment steps of training between two checkpoints. [env steps]"""
     beta: Probability = 1e-7
-    """Confidence of the bound is 1 − β, of each checkpoint by itself."""
+    """Confidence of the bound is 1 − β, of each checkpoint by itself. [probability]"""
 
     @model_validator(mode="after")
     def _attainable(self) -> AcceptSection:
@@ -141,43 +146,47 @@ class SACSection(Section):
     """Soft actor-critic's parameters (Haarnoja et al., arXiv 1812.05905)."""
 
     env_steps: Steps = 100_000
-    """Environment steps of a training run."""
+    """Environment steps of a training run. [env steps]"""
     lr: Rate = 3e-4
-    """Learning rate of the policy."""
+    """Learning rate of the policy. [1]"""
     critic_lr: Rate = 1e-3
-    """Learning rate of both critics."""
+    """Learning rate of both critics. [1]"""
     temperature_lr: Rate = 1e-3
-    """Learning rate of the logarithm of the entropy's weight."""
+    """Learning rate of the logarithm of the entropy's weight. [1]"""
     entropy_target: Annotated[float, Number, Field(allow_inf_nan=False)] | None = None
     """Entropy of the squashed action that its weight is adapted to, nats; by default minus the
-    number of actions."""
+    number of actions. [nats]"""
     entropy_weight: Rate = 0.01
-    """Of the entropy, in units of reward per nat, before it is adapted."""
+    """Of the entropy, in units of reward per nat, before it is adapted. [reward/nat]"""
     warmup_env_steps: Natural = 1_500
-    """First steps, whose actions are uniform and in which nothing learns."""
+    """First steps, whose actions are uniform and in which nothing learns. [env steps]"""
     batch_size: Positive = 128
-    """Transitions in one gradient."""
+    """Transitions in one gradient. [transitions]"""
     updates_per_env_step: Rate = 0.5
-    """Gradients of every network per environment step."""
+    """Gradients of every network per environment step. [gradient steps/env step]"""
     num_envs: Positive = 8
-    """Copies of the environment that are stepped side by side."""
+    """Copies of the environment that are stepped side by side. [copies]"""
     gamma: Annotated[float, Number, Field(gt=0.0, le=1.0)] = 0.99
-    """Discount per step."""
+    """Discount per step. [1]"""
     tau: Annotated[float, Number, Field(gt=0.0, le=1.0)] = 0.005
-    """How far the target critics follow their critics at each gradient, as a share."""
+    """How far the target critics follow their critics at each gradient, as a share. [1]"""
 
 
 class BaseSection(Section):
     """What every way of making a base policy is told."""
 
     horizon: Horizon = 100
-    """Steps of an episode of base training."""
+    """Steps of an episode of base training. [steps]"""
     margin: Annotated[float, Number, Field(ge=0.0, lt=10.0)] = 0.05
-    """How far the point robot's reward keeps it off the hazard, metres."""
+    """How far the point robot's reward keeps it off the hazard, metres. [m]"""
     seed: Seed = 0
-    """Of base training."""
+    """Of base training. [1]"""
     hidden: Annotated[tuple[Width, ...], Field(strict=False, max_length=MOST_LAYERS)] = (256, 256)
-    """Widths of the policy's hidden layers."""
+    """Widths of the policy's hidden layers. [neurons]"""
+    convolution: Annotated[tuple[Layer, ...], Field(strict=False, max_length=10)] | None = None
+    """Layers before them where observations are images (a Box of three dimensions), each a list of
+    filters, kernel and stride; without it NatureCNN's from 36 pixels on, two small ones from 8, and
+    `[]` for none. [pixels]"""
     kwargs: Arguments = Field(default_factory=dict)
     """Environment arguments beyond the study's own, in base training only."""
     accept: AcceptSection | None = None
@@ -203,9 +212,9 @@ class BaseTrainingSection(PPOSection, BaseSection):
     entropy_coeff: NonNegative = 0.03
     entropy_target: Annotated[float, Number, Field(allow_inf_nan=False)] | None = None
     """Of the squashed action, nats, held by a coefficient that adapts; instead of `entropy_coeff`,
-    which weighs the entropy before tanh and permits a bang-bang policy."""
+    which weighs the entropy before tanh and permits a bang-bang policy. [nats]"""
     entropy_lr: Rate = 3e-3
-    """Learning rate of the logarithm of that coefficient."""
+    """Learning rate of the logarithm of that coefficient. [1]"""
 
     @model_validator(mode="before")
     @classmethod
@@ -231,7 +240,7 @@ class SACBaseTrainingSection(SACSection, BaseSection):
     algorithm: Literal["sac"] = "sac"
     """As above."""
     entropy_target: Annotated[float, Number, Field(allow_inf_nan=False)] = 0.0
-    """Entropy of the squashed action that its weight is adapted to, nats."""
+    """Entropy of the squashed action that its weight is adapted to, nats. [nats]"""
 
 
 def _algorithm(given: Any) -> str:

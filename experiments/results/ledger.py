@@ -14,7 +14,7 @@ import contextlib
 import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -134,15 +134,21 @@ class Ledger:
 
 
 @contextlib.contextmanager
-def sweep_ledger(path: Path, planned: int, study: str) -> Iterator[Ledger]:
+def sweep_ledger(
+    path: Path, planned: int, study: str, plugins: Mapping[str, Any] | None = None
+) -> Iterator[Ledger]:
     """The ledger for the length of a sweep, with a line for its start and one for its end.
 
-    planned: number of cells; study: the study's digest. Outcomes: finished, failed (an error, with
-    its reason), interrupted (Ctrl-C), killed (asked to end). After SIGKILL there is none.
+    planned: number of cells; study: the study's digest; plugins: the code of each. Outcomes:
+    finished, failed (an error, with its reason), interrupted (Ctrl-C), killed (asked to end).
+    After SIGKILL there is none.
     """
     ledger = Ledger(path)
     try:
-        ledger.append("sweep started", **process_identity(), planned=planned, study=study)
+        about: dict[str, Any] = {**process_identity(), "planned": planned, "study": study}
+        if plugins:
+            about["plugins"] = dict(plugins)
+        ledger.append("sweep started", **about)
         try:
             yield ledger
         except KeyboardInterrupt:

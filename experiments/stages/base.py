@@ -14,6 +14,8 @@ import numpy as np
 import torch
 
 from sport_ray.canonical import write_atomic
+from sport_ray.envs.described_spaces import AnySpace, BoxSpace, DictSpace, TupleSpace
+from sport_ray.envs.flatten import Flattening, flattening_of, require_same_observations
 from sport_ray.envs.making import make_environment
 from sport_ray.envs.spaces import action_size_of, indices_of
 from sport_ray.errors import UserError
@@ -40,6 +42,7 @@ from sport_ray.experiments.task_policies._training import (
 )
 from sport_ray.policies import PolicyFile, PolicyNetwork, PolicySpec, policy_digest
 from sport_ray.policies.actions import ActionMapping
+from sport_ray.policies.convolution import Convolution
 from sport_ray.policies.store import MANIFEST, WEIGHTS
 from sport_ray.properties import parse_property
 from sport_ray.rollouts import base_behaviour
@@ -111,6 +114,7 @@ def _user_sampler(study: Study, entry: str) -> SamplerFile:
         arguments=study.base_arguments if entry == study.base else {},
         observation_size=observation,
         action_size=action,
+        flattening=flattening_of(_spaces(study)[0]),
     )
     asked = study.environment
     with closing(make_environment(asked.id, asked.kwargs, study.certificate.max_horizon)) as made:
@@ -157,9 +161,14 @@ def _check_fits(base: BaseFile, study: Study) -> None:
                 f"{sizes[1]} actions, {study.environment.id} has {environment_sizes(study)}: "
                 "choose another folder with --results"
             )
+        require_same_observations(
+            study.environment.id, base.spec.flattening, flattening_of(_spaces(study)[0])
+        )
         return
-    check_spaces(base.network, *environment_sizes(study), study.environment.id)
-    base.network.spec.action_mapping.require_fits(study.environment.id, _spaces(study)[1])
+    env_id, (observations, actions) = study.environment.id, _spaces(study)
+    require_same_observations(env_id, base.network.spec.flattening, flattening_of(observations))
+    check_spaces(base.network, *environment_sizes(study), env_id)
+    base.network.spec.action_mapping.require_fits(env_id, actions)
 
 
 def environment_sizes(study: Study) -> tuple[int, int]:
@@ -308,8 +317,14 @@ def _first_spec(study: Study, settings: BaseTrainingSection | SACBaseTrainingSec
         UserError: actions that neither gives, or that the algorithm cannot learn.
     """
     observations, actions = environment_sizes(study)
-    env_id, space = study.environment.id, _spaces(study)[1]
-    sizes = {"observation_size": observations, "action_size": actions, "hidden": settings.hidden}
+    env_id, (seen, space) = study.environment.id, _spaces(study)
+    sizes: dict[str, Any] = {
+        "observation_size": observations,
+        "action_size": actions,
+        "hidden": settings.hidden,
+        "flattening": flattening_of(seen),
+        "convolution": _convolution(study, settings, flattening_of(seen)),
+    }
     if (found := indices_of(space)) is None:
         spec = PolicySpec(**sizes)
         spec.action_mapping.require_fits(env_id, space)
@@ -320,6 +335,66 @@ def _first_spec(study: Study, settings: BaseTrainingSection | SACBaseTrainingSec
             "remove algorithm, so that PPO trains the base"
         )
     return PolicySpec(**sizes, **ActionMapping.of_indices(*found).to_json())
+
+
+def _convolution(
+    study: Study,
+    settings: BaseTrainingSection | SACBaseTrainingSection,
+    flattening: Flattening | None,
+) -> Convolution | None:
+    """What images go through before the linear layers, of a base that is to be trained.
+
+    Raises:
+        UserError: layers for observations that are no images, or that are larger than those; images
+            for soft actor-critic, or among the parts of a Dict.
+    """
+    asked, env_id = settings.convolution, study.environment.id
+    space = None if flattening is None else flattening.space
+    image = isinstance(space, BoxSpace) and len(space.shape) == 3
+    if asked and not image:
+        raise UserError(
+            f"base_training.convolution is for images, and {env_id} gives "
+            f"{'vectors' if space is None else space}: remove it"
+        )
+    if asked is None and (part := _image_within(space, "observation")) is not None:
+        raise UserError(
+            f"{env_id} has an image among other parts of its observation, {part}, which no body "
+            "here sees as one: give the image alone, or features of it, or set "
+            "base_training.convolution: [] to take its pixels as plain numbers"
+        )
+    if asked == () or not image:
+        return None
+    assert isinstance(space, BoxSpace)
+    found = Convolution.usual(space.shape, space.dtype, asked)
+    if found is None:
+        return None
+    try:
+        found.features(space.shape)
+    except ValueError as error:
+        raise UserError(f"base_training.convolution: {error}") from None
+    if isinstance(settings, SACBaseTrainingSection):
+        raise UserError(
+            f"base_training.algorithm = sac has no critic for images, and {env_id} gives {space}: "
+            "remove algorithm, so that PPO trains the base, or set convolution: []"
+        )
+    return found
+
+
+def _image_within(space: AnySpace | None, at: str) -> str | None:
+    """The first image among the parts of a Dict or Tuple, in words."""
+    if isinstance(space, DictSpace):
+        parts = [(f"{at}[{key!r}]", part) for key, part in space.spaces]
+    elif isinstance(space, TupleSpace):
+        parts = [(f"{at}[{index}]", part) for index, part in enumerate(space.spaces)]
+    else:
+        return None
+    for where, part in parts:
+        large = isinstance(part, BoxSpace) and len(part.shape) == 3 and _usual(part) is not None
+        if large:
+            return f"{where}: {part}"
+        if (found := _image_within(part, where)) is not None:
+            return found
+    return None
 
 
 def _require_rule(study: Study, rule: AcceptSection) -> None:
@@ -356,3 +431,8 @@ def save_base(path: Path, study: Study, made: MadeBase, command: str) -> str:
     if made.checkpoints is not None:
         provenance["checkpoints"] = [asdict(one) for one in made.checkpoints]
     return save_task_policy(path, made.trained.policy, provenance)
+
+
+def _usual(space: BoxSpace) -> Convolution | None:
+    """The convolution for an image of that kind; None where it is no image or too small."""
+    return Convolution.usual(space.shape, space.dtype)

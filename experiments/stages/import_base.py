@@ -8,6 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sport_ray.errors import UserError
+from sport_ray.experiments.stages.import_onnx import (
+    GivenOnnx,
+    action_space,
+    from_onnx,
+    observation_space,
+)
 from sport_ray.tracking.console import PlainConsole
 
 if TYPE_CHECKING:  # torch takes seconds, which --help should not
@@ -20,6 +26,7 @@ class Source(StrEnum):
     SB3 = "sb3"
     RLLIB = "rllib"
     NPZ = "npz"
+    ONNX = "onnx"
 
 
 class Given(NamedTuple):
@@ -31,14 +38,23 @@ class Given(NamedTuple):
     raw_observations: bool = False
     clip_actions: bool = False
     trust: bool = False
+    onnx: GivenOnnx = GivenOnnx()
 
 
-def import_base(kind: Source, path: Path, out: Path, given: Given) -> tuple[str, PolicyNetwork]:
-    """Write the policy as a base policy into a new folder; its digest, and the network.
+class Imported(NamedTuple):
+    """A base policy that was written; agreement: with what ran the file, where that was tried."""
+
+    digest: str
+    network: PolicyNetwork
+    agreement: str | None = None
+
+
+def import_base(kind: Source, path: Path, out: Path, given: Given) -> Imported:
+    """Write the policy as a base policy into a new folder.
 
     Raises:
         UserError: a folder that holds a policy, an option that is another kind's, a policy that is
-            no diagonal Gaussian of an MLP, or one whose observations or actions are not known.
+            neither a Gaussian nor logits of an MLP, or whose observations or actions are not known.
     """
     from sport_ray.adapters import read_npz
     from sport_ray.policies import save_policy
@@ -46,16 +62,23 @@ def import_base(kind: Source, path: Path, out: Path, given: Given) -> tuple[str,
 
     if (out / MANIFEST).exists():
         raise UserError(f"{out} already holds a policy: choose another folder with --out")
-    _only(kind, Source.SB3, activation=given.activation, env=given.env)
+    _only(kind, Source.SB3, activation=given.activation)
+    _only(kind, Source.ONNX, **given.onnx._asdict())
+    if given.env is not None and kind not in (Source.SB3, Source.ONNX):
+        raise UserError(f"--env is for sb3 and onnx; remove it for {kind.value}")
     _only(kind, Source.RLLIB, clip_actions=given.clip_actions, trust=given.trust)
     statistics = _statistics(kind, given.normalization, given.raw_observations)
+    agreement = None
     if kind is Source.SB3:
         network = _from_sb3(path, given, statistics)
+    elif kind is Source.ONNX:
+        network, agreement = from_onnx(path, given.onnx, given.env, statistics)
     elif kind is Source.NPZ:
         network = read_npz(path)
     else:
         network = _from_rllib(path, given, statistics)
-    return save_policy(out, network, _provenance(kind, path)), network
+    digest = save_policy(out, network, _provenance(kind, path, agreement))
+    return Imported(digest, network, agreement)
 
 
 def _only(kind: Source, wanted: Source, **options: object) -> None:
@@ -83,23 +106,13 @@ def _statistics(kind: Source, path: Path | None, raw_observations: bool) -> Norm
 def _from_sb3(path: Path, given: Given, statistics: Normalization | None) -> PolicyNetwork:
     from sport_ray.adapters import read_sb3
 
-    space: Any = None
-    if given.env is not None:
-        import gymnasium
-
-        from sport_ray.envs.making import make_environment
-
-        made = make_environment(given.env, {}, horizon=1)
-        space = made.action_space
-        made.close()
-        if not isinstance(space, gymnasium.spaces.Box):
-            raise UserError(f"environment {given.env!r} has actions in {space}; expected a Box")
     return read_sb3(
         path,
         activation=given.activation,
         normalization=statistics,
         raw_observations=given.raw_observations,
-        action_space=space,
+        action_space=None if given.env is None else action_space(given.env),
+        observation_space=None if given.env is None else observation_space(given.env),
     )
 
 
@@ -146,9 +159,11 @@ def _require_raw(module: Path) -> None:
             )
 
 
-def _provenance(kind: Source, path: Path) -> dict[str, str]:
+def _provenance(kind: Source, path: Path, agreement: str | None) -> dict[str, str]:
     """How it was made; the file's digest, not where it lay."""
     found = {"command": f"sport-ray import-base {kind.value} {path.name}"}
     if path.is_file():
         found["source_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    if agreement is not None:
+        found["agreement"] = agreement
     return found

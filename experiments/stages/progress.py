@@ -13,10 +13,12 @@ from rich.text import Text
 
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.results.ledger import Ledger
+from sport_ray.experiments.stages.one_line import OneLine
 from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.driver import SweepEvent
 from sport_ray.experiments.sweep.evaluation import scenarios_per_cell
 from sport_ray.experiments.sweep.plan import Plan
+from sport_ray.tracking.console import NotebookConsole
 
 TRAINED = 0.5
 """How much of a cell is done once it is trained: a guess, for the bar and the time left alone."""
@@ -72,7 +74,8 @@ def _progress(
     *columns: str | ProgressColumn,
     counted: str = "{task.completed:.0f}/{task.total:.0f}",
 ) -> Progress:
-    return Progress(
+    kind = OneLine if isinstance(console, NotebookConsole) else Progress
+    return kind(
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
         TextColumn(counted),

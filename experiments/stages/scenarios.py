@@ -13,12 +13,12 @@ from typing import Any
 from sport_ray.experiments.cluster.need import RayWhenNeeded
 from sport_ray.policies.threads import one_thread
 from sport_ray.rollouts import Behaviour, ScenarioPlan
-from sport_ray.rollouts.crew import workers_for
 from sport_ray.rollouts.instance import pace_of
+from sport_ray.rollouts.on_ray import collect_transitions_on_ray, portions_on_ray
 from sport_ray.rollouts.pace import Pace
 from sport_ray.rollouts.streaming import Part, in_chunks, portions_here
 from sport_ray.rollouts.transitions import Transitions, collect_transitions
-from sport_ray.rollouts.workers import collect_transitions_on_ray, portions_on_ray
+from sport_ray.rollouts.workers import workers_for
 
 TRIAL_SECONDS = 3.0
 """For a first portion here: one that takes longer is given up, and run by a worker."""

@@ -255,7 +255,10 @@ def do_sweep(context: Context, base: BaseFile, certificate: Certificate) -> Swee
     logger: SweepLogger | None = None  # once it is open
     try:
         folder.hold()
-        with sweep_ledger(folder.ledger, len(plan.cells), study) as ledger:
+        plugins = {
+            name: code for cell in plan.cells.values() for name, code in cell.plugins.items()
+        }
+        with sweep_ledger(folder.ledger, len(plan.cells), study, plugins) as ledger:
             require_space(*folder.places)
             folder.write_study(context.source)
             _set_aside(context, missing, ledger)  # before anything reads records

@@ -13,6 +13,8 @@ from sport_ray.experiments.config.axes import Point, point_text
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.engine import UsedEngine, engine_of
 from sport_ray.experiments.task_policies import SOURCES
+from sport_ray.experiments.task_policies.source import source_class
+from sport_ray.plugins import code_of
 
 METHOD_VERSION = 4
 """Raised whenever the same parameters would give other numbers: old cells are then not reused."""
@@ -78,6 +80,13 @@ class Cell(BaseModel):
         """The parameters as records have them, such as 'gamma=0.9, lr=0.0001'; None without."""
         return point_text(self.hyperparameters) or None
 
+    @property
+    def plugins(self) -> dict[str, dict[str, str]]:
+        """The code of each plug-in that decides its numbers, by the plug-in's name."""
+        source = source_class(self.source)
+        names = filter(None, (source.name, source.family, self.constraint.name))
+        return {name: code for name in names if (code := code_of(name))}
+
     def identity(self, study: Study, certificate: Certificate) -> dict[str, Any]:
         """Everything that the cell's numbers depend on, and nothing about where it runs.
 
@@ -87,8 +96,10 @@ class Cell(BaseModel):
         A cohort's numbers agree with a single run's to float32 rounding, not to the bit.
         """
         engine = {"engine": "cohort"} if self.engine == "cohort" else {}
+        plugins = {"plugins": self.plugins} if self.plugins else {}
         return {
             **engine,
+            **plugins,
             "method_version": METHOD_VERSION,
             "source": self.source,
             "constraint": self.constraint.to_json(),
@@ -101,7 +112,7 @@ class Cell(BaseModel):
             "env_runners": study.resources.env_runners_per_cell,
             "hyperparameters": dict(self.hyperparameters),
             "gpu": bool(study.resources.gpus_per_cell),  # which share of one: only where it runs
-            "training": SOURCES[self.source]().cell_identity(study, self.hyperparameters),
+            "training": source_class(self.source)().cell_identity(study, self.hyperparameters),
         }
 
 

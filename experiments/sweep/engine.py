@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from sport_ray.experiments.config.study import Study
-from sport_ray.experiments.task_policies import SOURCES
+from sport_ray.experiments.task_policies.source import source_class
 
 UsedEngine = Literal["cohort", "single"]
 
@@ -17,6 +17,6 @@ def engine_of(study: Study, source: str) -> UsedEngine | None:
     there are, which of them are missing, or how large the machine is. A cell that has no company is
     a cohort of one, whose numbers are those that it would have in any other.
     """
-    if SOURCES[source].why_alone is not None:
+    if source_class(source).why_alone is not None:
         return None
     return "single" if study.engine == "single" else "cohort"

@@ -12,8 +12,7 @@ from sport_ray.experiments.config.axes import restricted
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.constraints import constraints_for
-from sport_ray.experiments.task_policies import SOURCES
-from sport_ray.experiments.task_policies.source import SelectionSource, Source
+from sport_ray.experiments.task_policies.source import SelectionSource, Source, source_class
 from sport_ray.families import family_named
 
 
@@ -30,7 +29,7 @@ def plan_jobs(study: Study, certificate: Certificate, family: str = "gaussian") 
             for trained in (True, False)
         }
         for name in study.sources:
-            source = SOURCES[name]
+            source = source_class(name)
             known = source().parameters(study)
             # Choices see what is left of a budget, whoever learned them.
             sees = source.under_constraint or issubclass(source, SelectionSource)
@@ -54,7 +53,7 @@ def _jobs_at(
 
     Or one in all, whose policy is used as it is, and projected onto every constraint.
     """
-    trained = SOURCES[source].under_constraint
+    trained = source_class(source).under_constraint
 
     def cell(constraint: Constraint, eps_max: float | None) -> Cell:
         about = {"source": source, "constraint": constraint, "eps_max": eps_max, **axes}
@@ -72,7 +71,7 @@ def fits(constraint: Constraint, source: type[Source], family: str = "gaussian")
     family: what the base draws from.
     """
     try:
-        constraint.require_family(family_named(source.family or family))
+        constraint.require_family(family_named(source.family or family, run_module=True))
     except UserError:
         return False
     return True
@@ -87,12 +86,13 @@ def _require_used(
         UserError: why the first source's policies cannot be held to it.
     """
     for constraint, _ in constraints:
-        sources = [SOURCES[name] for name in study.sources]
+        sources = [source_class(name) for name in study.sources]
         if not any(fits(constraint, one, family) for one in sources):
-            constraint.require_family(family_named(sources[0].family or family))
+            named = sources[0].family or family
+            constraint.require_family(family_named(named, run_module=True))
 
 
 def _shortness(job: Job) -> tuple[bool, bool]:
     """Nobody knows how long a source without PPO takes; a shared run has the most cells."""
-    source = SOURCES[job.kind]
+    source = source_class(job.kind)
     return bool(source.sections), source.under_constraint

@@ -14,7 +14,6 @@ from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.evaluation import evaluating_cell
 from sport_ray.experiments.sweep.record_writer import finished_record, write_failure, write_record
-from sport_ray.experiments.task_policies import SOURCES
 from sport_ray.experiments.task_policies._shared import identity_of, made_once
 from sport_ray.experiments.task_policies._training import Trained
 from sport_ray.experiments.task_policies.source import (
@@ -22,6 +21,7 @@ from sport_ray.experiments.task_policies.source import (
     TaskPolicySource,
     require_alike,
     require_density,
+    source_class,
 )
 from sport_ray.policies import PolicyNetwork
 from sport_ray.rollouts.streaming import ended_with
@@ -142,7 +142,7 @@ def train(folder: StudyFolder, job: Job, base: BaseFile, certificate: Certificat
         UserError, ArithmeticError: see the source's ``train`` or ``select``; a policy whose sizes
             or action mapping are not the base's, or a source that needs a base's density.
     """
-    study, source, cell = folder.study, SOURCES[job.kind](), job.cells[0]
+    study, source, cell = folder.study, source_class(job.kind)(), job.cells[0]
     settings = source.settings_in(study, cell.hyperparameters)
     task = study.task(cell.horizon, cell.seed, cell.constraint)
     if isinstance(source, SelectionSource):
@@ -184,10 +184,12 @@ def require_planned(cells: Iterable[Cell], folder: StudyFolder, certificate: Cer
         UserError: naming the first.
     """
     for cell in cells:
+        source_class(cell.source)  # a worker has not imported a plug-in's module yet
         if not cell.is_of(folder.study, certificate):
+            code = ", or the code of {} is another one here".format(" and ".join(cell.plugins))
             raise UserError(
                 f"cell {cell.id} is not of the certificate in {folder.certificate}: it was "
-                "replaced while the sweep ran; run the study again"
+                f"replaced while the sweep ran{code if cell.plugins else ''}; run the study again"
             )
 
 

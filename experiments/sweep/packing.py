@@ -13,8 +13,8 @@ from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.cell import Job
 from sport_ray.experiments.sweep.room import Room
 from sport_ray.experiments.sweep.work import Work
-from sport_ray.experiments.task_policies import SOURCES, TaskPolicySource
-from sport_ray.experiments.task_policies.source import require_density
+from sport_ray.experiments.task_policies import TaskPolicySource
+from sport_ray.experiments.task_policies.source import require_density, source_class
 from sport_ray.policies import PolicyNetwork
 from sport_ray.projected_ppo import ProjectedPPOConfig
 from sport_ray.projected_ppo.cohort import cohort_key, why_alone
@@ -41,7 +41,7 @@ def configuration_of(study: Study, job: Job, base: PolicyNetwork) -> ProjectedPP
     Raises:
         UserError: see ``TaskPolicySource.configuration``.
     """
-    source, cell = SOURCES[job.kind](), job.cells[0]
+    source, cell = source_class(job.kind)(), job.cells[0]
     assert isinstance(source, TaskPolicySource)
     task = study.task(cell.horizon, cell.seed, cell.constraint)
     return source.configuration(task, source.settings_in(study, cell.hyperparameters), base)
@@ -49,7 +49,7 @@ def configuration_of(study: Study, job: Job, base: PolicyNetwork) -> ProjectedPP
 
 def env_steps_of(study: Study, job: Job) -> int:
     """How long it is trained, environment steps."""
-    source = SOURCES[job.kind]()
+    source = source_class(job.kind)()
     assert isinstance(source, TaskPolicySource)
     return source.env_steps(source.settings_in(study, job.cells[0].hyperparameters))
 
@@ -124,7 +124,8 @@ def told(works: Sequence[Work]) -> str:
         runs = sum(len(work.jobs) for work in cohorts)
         parts.append(f"{_many(runs, 'training run')} in {_many(len(cohorts), 'cohort')} of {size}")
     for kind, count in alone.items():
-        parts.append(f"{count} of {kind} alone ({SOURCES[kind].why_alone or 'engine: single'})")
+        reason = source_class(kind).why_alone or "engine: single"
+        parts.append(f"{count} of {kind} alone ({reason})")
     return "; ".join(parts)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sport_ray.canonical import digest
 from sport_ray.errors import UserError
+from sport_ray.plugins import code_of
 from sport_ray.selection import load_task_policy, save_task_policy
 from sport_ray.tracking.results.bases import shared_policies
 
@@ -36,7 +37,9 @@ def identity_of(
     """
     from sport_ray.experiments.sweep.cell import METHOD_VERSION
 
+    code = code_of(cell.source)
     return {
+        **({"plugins": {cell.source: code}} if code else {}),
         "method_version": METHOD_VERSION,
         "source": cell.source,
         "training": training,

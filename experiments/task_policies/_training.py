@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 Configured = TypeVar("Configured", ProjectedPPOConfig, SoftActorCriticConfig)
 Progress = Callable[[int, dict[str, Any]], None]
+HIDDEN = (64, 64)
+"""Layers of a task policy whose base has none of its own."""
 ROBOTS_OWN = "(!hazard) U goal"
 """The property, in canonical form, of which the point robot's simulator knows itself."""
 
@@ -236,13 +238,23 @@ def task_config(task: Task, settings: TaskTraining, base: PolicyNetwork) -> Proj
         settings.ppo,
         env_kwargs=training_kwargs(task, reward="task", ends=ends),
         base=base,
-        start=base,
+        start=first_policy(base, task.seed),
         warmup_env_steps=settings.warmup_env_steps,
         gradient=settings.gradient,
         cut_after=training_cut(task),
         ends_when_violated=ended_by(task, ends),
     ).learners(num_gpus_per_learner=task.resources.gpus_per_cell)
     return found
+
+
+def first_policy(base: PolicyNetwork, seed: int) -> PolicyNetwork:
+    """Where training begins: at the base, or at a fresh MLP with its head where it is a graph."""
+    if base.spec.body != "graph":
+        return base
+    spec = base.spec.model_copy(update={"body": "mlp", "hidden": HIDDEN, "activation": "tanh"})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return PolicyNetwork(spec).float()
 
 
 def training_kwargs(task: Task, reward: str, *, ends: bool, margin: float = 0.0) -> dict[str, Any]:

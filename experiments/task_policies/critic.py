@@ -26,25 +26,25 @@ class CriticSection(Section):
     """How the critic is built and learned; the defaults are those measured on the point robot."""
 
     candidates: Candidates = 64
-    """M, actions of the base among which one is chosen at every step."""
+    """M, actions of the base among which one is chosen at every step. [actions]"""
     embedding: Widths = (256, 256)
-    """Widths of the layers that see the observation alone, once for all candidates."""
+    """Widths of the layers that see the observation alone, once for all candidates. [neurons]"""
     hidden: Widths = (128, 64)
-    """Widths of the layers that every candidate passes."""
+    """Widths of the layers that every candidate passes. [neurons]"""
     outcome_updates: Positive = 1_000
-    """Gradient steps on what followed in the scenarios."""
+    """Gradient steps on what followed in the scenarios. [gradient steps]"""
     bootstrap_updates: Positive = 8_000
-    """Gradient steps on the critic's own law at the next state."""
+    """Gradient steps on the critic's own law at the next state. [gradient steps]"""
     batch_size: Positive = 512
-    """Transitions of a gradient step."""
+    """Transitions of a gradient step. [transitions]"""
     lr: Rate = 1e-3
-    """Learning rate at the start of each stage."""
+    """Learning rate at the start of each stage. [1]"""
     draws: Positive = 8
-    """Actions of the base at every next state, over which the critic is averaged."""
+    """Actions of the base at every next state, over which the critic is averaged. [actions]"""
     rule: Literal["auto", "greedy", "quantile"] = "auto"
     """How candidates are ranked: by the mean, by the best share of episodes, or what suits."""
     sharpness: Annotated[float, Field(gt=0.0, le=1000.0)] = 1.5
-    """Power of the weights of the quantile rule."""
+    """Power of the weights of the quantile rule. [1]"""
 
 
 class CriticSource(SelectionSource):

@@ -36,6 +36,7 @@ class ImportedSource(TaskPolicySource):
     title = "Imported"
     settings = ImportedSection
     promise = "none before it is evaluated"
+    needs_layers = False
     trains = False
 
     def settle(self, settings: Section, study_folder: Path) -> Section:

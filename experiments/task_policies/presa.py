@@ -56,54 +56,54 @@ class PresaSection(Section):
     """Its digest, another one is refused; filled in when the study is read."""
 
     num_episodes: Positive = _FEEDBACK.num_episodes
-    """Synthetic episodes, shared equally among the behaviours."""
+    """Synthetic episodes, shared equally among the behaviours. [episodes]"""
     num_pairs: Positive = _FEEDBACK.num_pairs
-    """Preferences between two segments."""
+    """Preferences between two segments. [preferences]"""
     segment_length: Positive = _FEEDBACK.segment_length
-    """Steps of a segment."""
+    """Steps of a segment. [steps]"""
     unsafe_share: Probability | None = _FEEDBACK.unsafe_share
-    """Share of unsafe segments in the data; by default what was collected."""
+    """Share of unsafe segments in the data; by default what was collected. [1]"""
     preference_noise: NonNegative = _FEEDBACK.preference_noise
-    """How noisy preferences are, in units of reward; 0 for no mistakes."""
+    """How noisy preferences are, in units of reward; 0 for no mistakes. [reward]"""
     behaviours: Annotated[tuple[str, ...] | None, Field(strict=False)] = _FEEDBACK.behaviours
     """Who collects the episodes, by name; by default those of the environment."""
     root_seed: Seed = 2
-    """Of the synthetic episodes, mixed with the cell's seed."""
+    """Of the synthetic episodes, mixed with the cell's seed. [1]"""
 
     clone_steps: Natural = _ALIGN.clone_steps
-    """Gradient steps of the behaviour clone."""
+    """Gradient steps of the behaviour clone. [gradient steps]"""
     steps: Natural = _ALIGN.steps
-    """Gradient steps after it."""
+    """Gradient steps after it. [gradient steps]"""
     lr: Rate = _ALIGN.lr
-    """Adam's step size."""
+    """Adam's step size. [1]"""
     batch_pairs: Positive = _ALIGN.batch_pairs
-    """Preferences per step."""
+    """Preferences per step. [preferences]"""
     batch_segments: Annotated[int, Whole, Field(ge=2, le=LARGEST_COUNT)] = _ALIGN.batch_segments
-    """Labelled segments per step, half of each label."""
+    """Labelled segments per step, half of each label. [segments]"""
     grad_clip: Rate = _ALIGN.grad_clip
-    """Largest norm of a gradient."""
+    """Largest norm of a gradient. [1]"""
     gamma: Discount = _ALIGN.gamma
-    """Discount per step within a segment."""
+    """Discount per step within a segment. [1]"""
     temperature: Rate = _ALIGN.temperature
-    """Scale of a segment's score, 1/nat."""
+    """Scale of a segment's score, 1/nat. [1/nat]"""
     bias: Share = _ALIGN.bias
-    """Weight of the other segment in the preference loss."""
+    """Weight of the other segment in the preference loss. [1]"""
     scale: Rate = _ALIGN.scale
-    """Steepness of the safety loss, 1/nat."""
+    """Steepness of the safety loss, 1/nat. [1/nat]"""
     margin: NonNegative = _ALIGN.margin
-    """How far a segment's mean log ratio is to be from 0, nats per step."""
+    """How far a segment's mean log ratio is to be from 0, nats per step. [nats/step]"""
     safe_weight: Share = _ALIGN.safe_weight
-    """Weight of safe segments in the safety loss."""
+    """Weight of safe segments in the safety loss. [1]"""
     safety_target: Rate = _ALIGN.safety_target
-    """δ, which the safety loss is to stay below, nats."""
+    """δ, which the safety loss is to stay below, nats. [nats]"""
     multiplier_start: NonNegative = _ALIGN.multiplier_start
-    """The safety constraint's multiplier at the beginning."""
+    """The safety constraint's multiplier at the beginning. [1]"""
     multiplier_rate: NonNegative = _ALIGN.multiplier_rate
-    """Its step size."""
+    """Its step size. [1/nat]"""
     multiplier_max: NonNegative = _ALIGN.multiplier_max
-    """Its cap."""
+    """Its cap. [1]"""
     cloning_weight: NonNegative = _ALIGN.cloning_weight
-    """Weight of −log π on safe segments, nats per step, which keeps the policy on the data."""
+    """Weight of −log π on safe segments, nats per step, which keeps the policy on the data. [1]"""
 
     @property
     def alignment(self) -> AlignmentSettings:

@@ -26,10 +26,10 @@ class ProjectedPPOSelectionSection(Section):
     """How many candidates; the choice is trained as `training` says."""
 
     candidates: Candidates = 64
-    """M, actions of the base among which one is chosen at every step."""
+    """M, actions of the base among which one is chosen at every step. [actions]"""
     warm_start: NonNegative = 0.0
     """Log weights begin at this times the return that a regression on the certificate's transitions
-    predicts, nats per standard deviation of it; 0: they begin equal."""
+    predicts, nats per standard deviation of it; 0: they begin equal. [nats/std]"""
 
 
 class _Settings(Section):
@@ -52,6 +52,7 @@ class ProjectedPPOSelectionSource(SelectionSource):
     settings: ClassVar[type[Section]] = ProjectedPPOSelectionSection
     promise = "its constraint's prior bound, as it is only ever used projected"
     under_constraint = True
+    needs_ray = True
 
     def settings_in(self, study: StudySections, point: Point) -> Section:
         """Its own, and those of ``training`` with the point's values."""

@@ -35,29 +35,29 @@ class ScpoSection(Section):
     """SCPO's settings."""
 
     iterations: Positive = 20
-    """Steps, each tested."""
+    """Steps, each tested. [policy steps]"""
     dimension: Annotated[int, Whole, Field(ge=1, le=64)] = 8
-    """Parameters of the policy that are moved."""
+    """Parameters of the policy that are moved. [parameters]"""
     max_violation: Probability | None = None
-    """The limit on P(violation); by default 3 times ε_base(T), at least 0.03."""
+    """The limit on P(violation); by default 3 times ε_base(T), at least 0.03. [probability]"""
     beta: Probability = 1e-7
-    """Probability that any statement of the run fails."""
+    """Probability that any statement of the run fails. [probability]"""
     num_scenarios: Positive = 3_000
-    """Fresh episodes of every test."""
+    """Fresh episodes of every test. [episodes]"""
     probe_scenarios: Positive = 300
-    """Episodes of every perturbation, with the same random numbers."""
+    """Episodes of every perturbation, with the same random numbers. [episodes]"""
     step_size: Rate = 0.1
-    """Step along the estimated gradient, before it is cut to the safe region."""
+    """Step along the estimated gradient, before it is cut to the safe region. [1]"""
     trust_radius: Rate = 0.3
-    """Longest step, in the subspace's own units."""
+    """Longest step, in the subspace's own units. [subspace units]"""
     probe_radius: Rate = 0.15
-    """Length of a perturbation, in the same units."""
+    """Length of a perturbation, in the same units. [subspace units]"""
     error_factor: Rate = 1.0
-    """Standard errors that the gradient's error is taken to be."""
+    """Standard errors that the gradient's error is taken to be. [standard errors]"""
     smoothness: Rate | None = None
-    """L of the violation probability; by default from second differences."""
+    """L of the violation probability; by default from second differences. [1/unit²]"""
     smoothness_margin: Alpha = 1.0
-    """What an estimated L is multiplied with."""
+    """What an estimated L is multiplied with. [1]"""
 
     @model_validator(mode="after")
     def _enough(self) -> ScpoSection:

@@ -26,7 +26,7 @@ class SoftActorCriticSection(SACSection):
     """Its settings as a source of task policies."""
 
     horizon: Horizon = 100
-    """Steps of an episode of training."""
+    """Steps of an episode of training. [steps]"""
     kwargs: Arguments = Field(default_factory=dict)
     """Environment arguments beyond the study's own, in its training only."""
     train_on_after_violation: bool = True
@@ -44,6 +44,7 @@ class SoftActorCriticSource(TaskPolicySource):
     promise: ClassVar[str] = "none before it is evaluated"
     why_alone: ClassVar[str | None] = "it does not train by PPO"
     depends_on_base: ClassVar[bool] = False
+    needs_ray: ClassVar[bool] = True
 
     def check(self, task: Task, settings: Section, base: PolicyNetwork) -> None:
         """Refuse a base that tanh does not squash: the policy's actions are mapped as the base's.

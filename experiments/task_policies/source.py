@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.base import Section
+from sport_ray.plugins import TASK_POLICIES, plugin, qualified
 
 if TYPE_CHECKING:  # torch takes seconds: a mistake in a study is told before
     from collections.abc import Mapping
@@ -34,6 +35,7 @@ if TYPE_CHECKING:  # torch takes seconds: a mistake in a study is told before
 
 SOURCES: dict[str, type[Source]] = {}
 """Every source by the name that a study gives it."""
+_PACKAGE = __name__.rpartition(".")[0]
 
 
 def require_alike(policy: PolicyNetwork, base: PolicyNetwork, what: str, budget: int = 0) -> None:
@@ -52,6 +54,11 @@ def require_alike(policy: PolicyNetwork, base: PolicyNetwork, what: str, budget:
         raise UserError(
             f"{what} has {sizes[0]} observations and {sizes[1]} actions, the base {expected[0]} "
             f"and {expected[1]}: give a policy for the base's environment"
+        )
+    if ours.flattening != theirs.flattening:
+        raise UserError(
+            f"{what} was made for another observation space than the base: give a policy for the "
+            "base's environment"
         )
     if ours.action_mapping != theirs.action_mapping:
         raise UserError(
@@ -83,6 +90,21 @@ def family_of(base: BaseFile) -> str:
     return base.network.spec.family.name if isinstance(base, PolicyFile) else "gaussian"
 
 
+def source_class(name: str) -> type[Source]:
+    """The source that a study names, imported where it is a plug-in.
+
+    name: of one that ships, ``module:name``, or that of an entry point in the group
+        ``sport_ray.task_policies``.
+
+    Raises:
+        UserError: an unknown one, or a module that cannot be imported, or has no such source.
+    """
+    found = plugin(TASK_POLICIES, name, Source, SOURCES)
+    if found is None:
+        raise UserError(f"unknown task policy {name!r}; known: {', '.join(sorted(SOURCES))}")
+    return found
+
+
 class NoSettings(Section):
     """For a source whose settings are elsewhere in the study, or that has none."""
 
@@ -103,13 +125,15 @@ class StudySections(Protocol):
 class Source(ABC):
     """A way to make a task policy; subclasses are found by ``name``.
 
-    name: as written in a study. title: short, for tables and legends. settings: its section of a
+    name: as written in a study; outside this package it gets its module in front,
+    ``my_package.my_module:name``. title: short, for tables and legends. settings: its section of a
     study, whose defaults are enough to run it. promise: which promise the policy carries by itself,
     one clause; what projection adds is the constraint's business.
 
     depends_on_base: whether its policy is another one where base or certificate are. If not, a
     study over several bases makes it once, and ``train`` may use of the base its architecture, and
     of the certificate nothing. trains: whether making it may take longer than evaluating it.
+    needs_ray: whether it is made by RLlib, which does not work without.
 
     under_constraint: whether a policy is trained under a cell's constraint, and is only ever used
     projected onto it; otherwise one policy serves as it is and under every constraint. sections: of
@@ -126,6 +150,7 @@ class Source(ABC):
     promise: ClassVar[str]
     depends_on_base: ClassVar[bool] = True
     trains: ClassVar[bool] = True
+    needs_ray: ClassVar[bool] = False
     under_constraint: ClassVar[bool] = False
     sections: ClassVar[tuple[str, ...]] = ()
     sweep_method: ClassVar[str | None] = None
@@ -142,6 +167,7 @@ class Source(ABC):
             return
         if "train" in vars(cls) and not {"configuration", "why_alone"} & vars(cls).keys():
             cls.why_alone = Source.why_alone  # what it inherits is of another way of training
+        cls.name = qualified(cls, _PACKAGE)
         known = SOURCES.get(cls.name, cls)
         if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(f"name {cls.name!r} is taken by the source {known.__qualname__}")
@@ -207,9 +233,13 @@ class Source(ABC):
 
 
 class TaskPolicySource(Source):
-    """A source of policies of the base's own family. ``train`` is all that it must have."""
+    """A source of policies of the base's own family. ``train`` is all that it must have.
+
+    needs_layers: whether it starts from the base's own layers, which an ONNX graph has not.
+    """
 
     family: ClassVar[str | None] = None
+    needs_layers: ClassVar[bool] = True
 
     @abstractmethod
     def train(
@@ -262,8 +292,14 @@ class TaskPolicySource(Source):
         return  # nothing to refuse, unless a source knows of something
 
     def require(self, task: Task, settings: Section, base: BaseFile) -> None:
-        """Refuse a base without a density, and what ``check`` refuses."""
-        self.check(task, settings, require_density(base, self.name))
+        """Refuse a base without a density, or without layers, and what ``check`` refuses."""
+        network = require_density(base, self.name)
+        if self.needs_layers and network.spec.body == "graph":
+            raise UserError(
+                f"{self.name} starts from the base's own layers, and this base is an ONNX graph: "
+                "name projected_ppo, unconstrained, imported, or what chooses among its samples"
+            )
+        self.check(task, settings, network)
 
 
 class SelectionSource(Source):

@@ -34,7 +34,7 @@ class TaskDensitySection(Section):
     """How many candidates; the policy is trained as `unconstrained_training` says."""
 
     candidates: Candidates = 64
-    """M, actions of the base among which one is chosen at every step."""
+    """M, actions of the base among which one is chosen at every step. [actions]"""
 
 
 class _Settings(Section):

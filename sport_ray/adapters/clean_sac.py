@@ -56,7 +56,7 @@ def read_clean_sac(source: str, arrays: Arrays) -> PolicyNetwork:
     return Actor(
         hidden=tuple(_linear(source, arrays, f"net.{number}") for number in numbers),
         activation=_activation(source, arrays["activation"]),
-        mean=_linear(source, arrays, "mu_layer"),
+        last=_linear(source, arrays, "mu_layer"),
         log_std=_linear(source, arrays, "log_std_layer"),
         log_std_range=LOG_STD_RANGE,
         std_head="bounded",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -11,7 +11,11 @@ from gymnasium import spaces
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from sport_ray.envs.flatten import Flattening
+from sport_ray.envs.spaces import indices_of
 from sport_ray.errors import UserError
+from sport_ray.policies.actions import ActionMapping
+from sport_ray.policies.convolution import Convolution
 from sport_ray.policies.network import ACTIVATIONS, PolicyNetwork, PolicySpec, blank_network
 from sport_ray.policies.observations import Normalization
 
@@ -28,21 +32,26 @@ Bounds = tuple[float, ...]
 class Actor:
     """What there is of a policy: hidden layers, each with the activation after it, and heads.
 
-    ``log_std`` is a parameter (D,) or a linear layer of the last hidden layer; it is clamped to
-    ``log_std_range`` (nats) where there is one. ``std_head``: how a layer gets there, see
-    ``GaussianHead``.
+    ``last``: the layer of the mean, or with squash "index" of the log weights (logits) of all
+    outcomes. ``log_std`` is a parameter (D,) or a linear layer of the last hidden layer; it is
+    clamped to ``log_std_range`` (nats) where there is one; indices have none. ``std_head``: how a
+    layer gets there, see ``GaussianHead``. ``filters``: (F, C, k, k) and (F,) of the convolution's
+    layers, of a policy that sees images.
     """
 
     hidden: tuple[Linear, ...]
     activation: str | None
-    mean: Linear
-    log_std: Tensor | Linear
+    last: Linear
     squash: str
+    log_std: Tensor | Linear | None = None
     log_std_range: tuple[float, float] | None = None
     action_low: Bounds | None = None
     action_high: Bounds | None = None
     normalization: Normalization | None = None
     std_head: Literal["clamped", "bounded"] = "clamped"
+    flattening: Flattening | None = None
+    convolution: Convolution | None = None
+    filters: tuple[Linear, ...] = ()
 
     def network(self, source: str) -> PolicyNetwork:
         """The policy; ``source`` says in errors what it was made from.
@@ -51,7 +60,7 @@ class Actor:
             UserError: layers that do not fit each other, weights that are not finite float32
                 numbers, or a log std outside ±30 nats.
         """
-        layers = [*self.hidden, self.mean]
+        layers = [*self.hidden, self.last]
         for index, (weight, bias) in enumerate(layers):
             _require_linear(source, index, weight, bias)
         for (above, _), (below, _) in zip(layers[1:], layers, strict=False):
@@ -62,61 +71,84 @@ class Actor:
                 f"{source}: the activation is not known: name one of {', '.join(ACTIVATIONS)} "
                 "with --activation"
             )
-        size = self.mean[0].shape[0]
         state = {}
+        for index, (weight, bias) in enumerate(self.filters):
+            for what, value in (("weight", weight), ("bias", bias)):
+                _require_float32(source, f"convolution {index}", value)
+                state[f"convolution.{2 * index}.{what}"] = value
         for index, (weight, bias) in enumerate(self.hidden):
             state[f"body.{2 * index}.weight"], state[f"body.{2 * index}.bias"] = weight, bias
-        last = f"body.{2 * len(self.hidden)}"
+        (weight, bias), size = self.last, self.last[0].shape[0]
         if isinstance(self.log_std, Tensor):
             _require_float32(source, "log_std", self.log_std)
             if self.log_std.shape != (size,):
                 raise UserError(
                     f"{source}: log_std has shape {tuple(self.log_std.shape)}, expected ({size},)"
                 )
-            state[f"{last}.weight"], state[f"{last}.bias"] = self.mean
             state["log_std"] = self.log_std
-        else:
+        elif self.log_std is not None:
             _require_linear(source, len(self.hidden), *self.log_std)
-            if self.log_std[0].shape != self.mean[0].shape:
+            if self.log_std[0].shape != weight.shape:
                 raise UserError(f"{source}: the heads of mean and log std differ in shape")
-            state[f"{last}.weight"] = torch.cat([self.mean[0], self.log_std[0]])
-            state[f"{last}.bias"] = torch.cat([self.mean[1], self.log_std[1]])
-        network = blank_network(self._spec(source, layers[0][0].shape[1], size))
-        network.load_state_dict({name: value.detach().cpu() for name, value in state.items()})
+            weight = torch.cat([weight, self.log_std[0]])
+            bias = torch.cat([bias, self.log_std[1]])
+        last = f"body.{2 * len(self.hidden)}"
+        state[f"{last}.weight"], state[f"{last}.bias"] = weight, bias
+        spec = self._spec(source, layers[0][0].shape[1])
+        if (outcomes := spec.outcomes) is not None and sum(outcomes) != size:
+            raise UserError(
+                f"{source}: the last layer has {size} outputs, the actions {sum(outcomes)} outcomes"
+            )
+        network = blank_network(spec)
+        try:
+            network.load_state_dict({name: value.detach().cpu() for name, value in state.items()})
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:300]
+            raise UserError(f"{source}: its weights have other shapes: {reason}") from None
         return network
 
-    def _spec(self, source: str, observation_size: int, action_size: int) -> PolicySpec:
-        constant = isinstance(self.log_std, Tensor)
+    def _spec(self, source: str, observation_size: int) -> PolicySpec:
+        if self.normalization and len(self.normalization.mean) != observation_size:
+            raise UserError(
+                f"{source}: the normalisation has {len(self.normalization.mean)} entries, "
+                f"observations have {observation_size}"
+            )
+        indices = self.log_std is None
+        try:
+            if self.convolution is not None and self.flattening is not None:
+                observation_size = self.flattening.size
+            return PolicySpec(
+                observation_size=observation_size,
+                action_size=len(self.action_low or ()) if indices else self.last[0].shape[0],
+                hidden=tuple(weight.shape[0] for weight, _ in self.hidden),
+                activation=self.activation or "tanh",  # type: ignore[arg-type]
+                squash=self.squash,  # type: ignore[arg-type]
+                action_low=self.action_low,
+                action_high=self.action_high,
+                normalization=self.normalization,
+                flattening=self.flattening,
+                convolution=self.convolution,
+                **self._std_fields(source),
+            )
+        except ValidationError as error:
+            problem = error.errors()[0]
+            where = ".".join(str(part) for part in problem["loc"]) or "policy"
+            raise UserError(f"{source}: {where}: {problem['msg']}") from None
+
+    def _std_fields(self, source: str) -> dict[str, Any]:
+        """How log std comes about; nothing of indices, which have none."""
+        if self.log_std is None:
+            return {}
         low, high = self.log_std_range or (-LARGEST_LOG_STD, LARGEST_LOG_STD)
+        constant = isinstance(self.log_std, Tensor)
         if constant and self.log_std_range is None:
             largest = float(self.log_std.abs().max())  # type: ignore[union-attr]
             if largest > LARGEST_LOG_STD:
                 raise UserError(
                     f"{source}: a log std of ±{largest:g} nats is beyond ±{LARGEST_LOG_STD:g}"
                 )
-        if self.normalization and len(self.normalization.mean) != observation_size:
-            raise UserError(
-                f"{source}: the normalisation has {len(self.normalization.mean)} entries, "
-                f"observations have {observation_size}"
-            )
-        try:
-            return PolicySpec(
-                observation_size=observation_size,
-                action_size=action_size,
-                hidden=tuple(weight.shape[0] for weight, _ in self.hidden),
-                activation=self.activation or "tanh",  # type: ignore[arg-type]
-                log_std_min=low,
-                log_std_max=high,
-                squash=self.squash,  # type: ignore[arg-type]
-                std_head="constant" if constant else self.std_head,
-                action_low=self.action_low,
-                action_high=self.action_high,
-                normalization=self.normalization,
-            )
-        except ValidationError as error:
-            problem = error.errors()[0]
-            where = ".".join(str(part) for part in problem["loc"]) or "policy"
-            raise UserError(f"{source}: {where}: {problem['msg']}") from None
+        head = "constant" if constant else self.std_head
+        return {"log_std_min": low, "log_std_max": high, "std_head": head}
 
 
 def sequential_layers(source: str, modules: list[nn.Module]) -> tuple[list[Linear], str | None]:
@@ -154,16 +186,55 @@ def _activation_name(source: str, module: nn.Module) -> str:
     )
 
 
-def action_bounds(source: str, observations: Any, actions: Any) -> tuple[Bounds, Bounds]:
-    """Low and high of a model's action space, each (D,), as float64 numbers.
+class Indices(NamedTuple):
+    """Actions that are indices below ``sizes``; ``bits``: of two values, with one output each."""
+
+    sizes: tuple[int, ...]
+    bits: bool = False
+
+
+Actions = tuple[Bounds, Bounds] | Indices
+"""Low and high of a box, each (D,), as float64 numbers; or how many values each index has."""
+
+
+def actions_of(source: str, observations: Any, actions: Any) -> Actions:
+    """The actions of a model, by its spaces.
 
     Raises:
-        UserError: spaces other than boxes of one dimension, or actions that are not floats.
+        UserError: observations other than a box of one dimension, actions other than such a box of
+            floats, or indices from 0.
     """
-    for what, space in (("observations", observations), ("actions", actions)):
-        if not isinstance(space, spaces.Box) or len(space.shape) != 1:
-            raise UserError(f"{source}: {what} in {space}; expected a Box of one dimension")
-    return float_bounds(source, actions)
+    require_vector(source, "observations", observations)
+    return action_values(source, actions)
+
+
+def action_values(source: str, space: Any) -> Actions:
+    """The actions in a space.
+
+    Raises:
+        UserError: other than a box of floats of one dimension, or indices from 0.
+    """
+    if (found := indices_of(space)) is not None:
+        first, sizes = found
+        if any(first):
+            raise UserError(
+                f"{source}: actions in {space}, which start at {first}: its policy draws indices "
+                "from 0, and the library hands them on as they are; give the space start = 0"
+            )
+        return Indices(tuple(sizes), isinstance(space, spaces.MultiBinary))
+    require_vector(source, "actions", space)
+    return float_bounds(source, space)
+
+
+def require_vector(source: str, what: str, space: Any) -> None:
+    """Refuse a space that is no box of one dimension.
+
+    Raises:
+        UserError: naming it.
+    """
+    if not isinstance(space, spaces.Box) or len(space.shape) != 1:
+        more = " or Discrete, MultiDiscrete, MultiBinary" if what == "actions" else ""
+        raise UserError(f"{source}: {what} in {space}; expected a Box of one dimension{more}")
 
 
 def float_bounds(source: str, box: Any) -> tuple[Bounds, Bounds]:
@@ -192,6 +263,19 @@ def box_mapping(source: str, kind: str, low: Bounds, high: Bounds) -> dict[str, 
         f"{source}: the action space has infinite bounds ({list(low)} to {list(high)}): give all "
         "entries finite ones"
     )
+
+
+def index_mapping(indices: Indices) -> dict[str, Any]:
+    """``squash`` and bounds of indices from 0."""
+    mapping = ActionMapping.of_indices([0] * len(indices.sizes), indices.sizes)
+    return mapping.to_json()
+
+
+def logits_of_bits(layer: Linear) -> Linear:
+    """Log weights (0, l) of each bit for one output l: softmax(0, l) = (1 − σ(l), σ(l))."""
+    weight, bias = layer
+    rows = torch.stack([torch.zeros_like(weight), weight], 1).reshape(-1, *weight.shape[1:])
+    return rows, torch.stack([torch.zeros_like(bias), bias], 1).reshape(-1)
 
 
 def require_float_actions(source: str, dtype: Any) -> None:

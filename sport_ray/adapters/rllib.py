@@ -10,7 +10,15 @@ from typing import Any, Literal
 
 from torch import nn
 
-from sport_ray.adapters.parts import Actor, action_bounds, box_mapping, sequential_layers
+from sport_ray.adapters.parts import (
+    Actor,
+    Indices,
+    Linear,
+    actions_of,
+    box_mapping,
+    index_mapping,
+    sequential_layers,
+)
 from sport_ray.errors import UserError
 from sport_ray.policies.network import PolicyNetwork
 from sport_ray.policies.observations import Normalization
@@ -27,7 +35,8 @@ def from_rllib(
     """The same distribution over actions as the module's, as a :class:`PolicyNetwork`.
 
     PPO: a diagonal Gaussian, log std from the network or (``free_log_std``) a parameter, clamped to
-    ± ``log_std_clip_param``. SAC: log std clamped to RLlib's [−5, 2] nats, then tanh.
+    ± ``log_std_clip_param``; Discrete and MultiDiscrete actions: logits. SAC: log std clamped to
+    RLlib's [−5, 2] nats, then tanh.
 
     Args:
         module: a ``DefaultPPOTorchRLModule`` or ``DefaultSACTorchRLModule``.
@@ -38,7 +47,7 @@ def from_rllib(
             std + 10⁻⁶, clip = its ``clip_by_value`` (10 by default), frozen.
 
     Raises:
-        UserError: anything but a diagonal Gaussian of an MLP, with the reason.
+        UserError: anything but a Gaussian or logits of an MLP, with the reason.
     """
     from ray.rllib.core.distribution.torch.torch_distribution import (
         TorchDiagGaussian,
@@ -47,7 +56,7 @@ def from_rllib(
     from ray.rllib.utils.numpy import MAX_LOG_NN_OUTPUT, MIN_LOG_NN_OUTPUT
 
     source = f"RLlib {type(module).__name__}"
-    low, high = action_bounds(source, module.observation_space, module.action_space)
+    space = actions_of(source, module.observation_space, module.action_space)
     if actions not in ("normalize", "clip"):
         raise UserError(f"{source}: actions {actions!r} is unknown: choose 'normalize' or 'clip'")
     encoder, head = _encoder(source, module), module.pi
@@ -57,6 +66,8 @@ def from_rllib(
     layers, activation = sequential_layers(source, modules)
     if len(modules) % 2 == 0:
         raise UserError(f"{source}: {modules[-1]} follows the last layer; expected nothing")
+    if isinstance(space, Indices):
+        return _of_indices(source, module, layers, activation, space, normalization)
     limit = float(head.log_std_clip_param_const) if head.clip_log_std else None
     distribution = module.get_exploration_action_dist_cls()
     log_std_range: tuple[float, float] | None = None
@@ -74,7 +85,7 @@ def from_rllib(
     else:
         raise UserError(
             f"{source}: the action distribution is {distribution.__name__}; only a diagonal "
-            "Gaussian can be a base (no discrete actions, no mixtures)"
+            "Gaussian can be a base of real actions (no mixtures)"
         )
     if type(head).__name__ == "TorchFreeLogStdMLPHead":
         mean, log_std = layers[-1], head.log_std
@@ -85,11 +96,40 @@ def from_rllib(
     return Actor(
         hidden=tuple(layers[:-1]),
         activation=activation,
-        mean=mean,
+        last=mean,
         log_std=log_std,
         log_std_range=log_std_range,
         normalization=normalization,
-        **box_mapping(source, kind, low, high),
+        **box_mapping(source, kind, *space),
+    ).network(source)
+
+
+def _of_indices(
+    source: str,
+    module: Any,
+    layers: list[Linear],
+    activation: str | None,
+    indices: Indices,
+    normalization: Normalization | None,
+) -> PolicyNetwork:
+    """Discrete or MultiDiscrete actions: the outputs are logits, side by side."""
+    from ray.rllib.core.distribution.torch.torch_distribution import (
+        TorchCategorical,
+        TorchMultiCategorical,
+    )
+
+    found = module.get_exploration_action_dist_cls()
+    # MultiDiscrete's is a partial class, which knows the sizes.
+    if not any(kind in (TorchCategorical, TorchMultiCategorical) for kind in found.__mro__):
+        raise UserError(
+            f"{source}: the action distribution is {found.__name__}; expected logits of indices"
+        )
+    return Actor(
+        hidden=tuple(layers[:-1]),
+        activation=activation,
+        last=layers[-1],
+        normalization=normalization,
+        **index_mapping(indices),
     ).network(source)
 
 

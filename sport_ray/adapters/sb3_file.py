@@ -18,9 +18,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from gymnasium import spaces
 
-from sport_ray.adapters.parts import float_bounds, require_float_actions
-from sport_ray.adapters.sb3_weights import GSDE, actor_from_weights
+from sport_ray.adapters.parts import Actions, action_values, require_float_actions
+from sport_ray.adapters.sb3_observations import CNN, seen_of, space_of_text
+from sport_ray.adapters.sb3_weights import GSDE, WITHOUT_POLICY, actor_from_weights
 from sport_ray.errors import UserError
 from sport_ray.policies.network import ACTIVATIONS, PolicyNetwork
 from sport_ray.policies.observations import Normalization
@@ -47,6 +49,7 @@ def read_sb3(
     normalization: Normalization | None = None,
     raw_observations: bool = False,
     action_space: Any = None,
+    observation_space: Any = None,
 ) -> PolicyNetwork:
     """The actor of a model saved by ``model.save``; PPO, A2C or SAC is seen from its weights.
 
@@ -57,7 +60,8 @@ def read_sb3(
             one (``_last_original_obs``).
         raw_observations: the policy saw them as they are, whatever the file says (``VecNormalize``
             with ``norm_obs=False``).
-        action_space: a ``Box`` with the bounds of actions; by default as the file's text has them.
+        action_space: the environment's; by default as the file's text has it.
+        observation_space: likewise; of images and dictionaries it is needed.
 
     Raises:
         UserError: a file that cannot be read, or a policy that cannot be a base, with the reason.
@@ -67,25 +71,36 @@ def read_sb3(
     if data.get("use_sde"):
         raise UserError(f"{source}: {GSDE}")
     module = _account(data, "policy_class").get("__module__")
+    if module in WITHOUT_POLICY:
+        raise UserError(f"{source}: {WITHOUT_POLICY[module]}")
     if module not in POLICIES:
         raise UserError(
-            f"{source}: the policy class is from {module}, expected MlpPolicy of PPO, A2C or SAC: "
-            "no LSTM, no class of your own (sport_ray.adapters.from_sb3 takes a live model)"
+            f"{source}: the policy class is from {module}, expected MlpPolicy of PPO, A2C or SAC, "
+            "CnnPolicy or MultiInputPolicy of PPO or A2C: no LSTM, no class of your own "
+            "(sport_ray.adapters.from_sb3 takes a live model)"
         )
-    _require_box(source, _account(data, "observation_space"), "observations")
-    found = _activation(source, data.get("policy_kwargs") or {}, POLICIES[module])
+    arguments = data.get("policy_kwargs") or {}
+    space = _account(data, "observation_space")
+    if observation_space is None:
+        if any(CNN.match(name) for name in weights):
+            raise UserError(
+                f"{source}: the file does not tell whether the environment's images have their "
+                "channels first or last: name it with --env"
+            )
+        observation_space = space_of_text(source, space, _kind(space))
+    divided = arguments.get("normalize_images", True) is not False
+    seen = seen_of(source, observation_space, weights, divided=divided)
+    found = _activation(source, arguments, POLICIES[module])
     if found is not None and activation not in (None, found):
         raise UserError(f"{source}: its activation is {found}, not {activation}")
-    space = _account(data, "action_space")
-    if action_space is None:
-        _require_box(source, space, "actions")
-        require_float_actions(source, space.get("dtype"))
-        low, high = (_numbers(source, space, name) for name in ("low", "high"))
-    else:
-        low, high = float_bounds(source, action_space)
+    actions = (
+        _actions(source, _account(data, "action_space"))
+        if action_space is None
+        else action_values(source, action_space)
+    )
     if normalization is None and not raw_observations:
         _require_raw(source, data, weights)
-    actor = actor_from_weights(source, weights, found or activation, low, high, normalization)
+    actor = actor_from_weights(source, weights, found or activation, actions, normalization, seen)
     return actor.network(source)
 
 
@@ -142,17 +157,56 @@ def _account(data: dict[str, Any], name: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _require_box(source: str, space: dict[str, Any], what: str) -> None:
+def _kind(space: dict[str, Any]) -> str:
+    """A space's module by the text of its type: box, discrete and so on."""
     kind = re.fullmatch(
         r"<class '(?:gym|gymnasium)\.spaces\.(\w+)\.\w+'>", str(space.get(":type:"))
     )
-    name = kind[1] if kind else str(space.get(":type:"))
-    if name != "box":
+    return kind[1] if kind else str(space.get(":type:"))
+
+
+def _require_box(source: str, space: dict[str, Any], what: str) -> None:
+    if (name := _kind(space)) != "box":
         raise UserError(f"{source}: {what} in a space {name!r}; expected a Box of one dimension")
     if not re.fullmatch(r"[\[(]\d+,?[\])]", str(space.get("_shape"))):
         raise UserError(
             f"{source}: {what} of shape {space.get('_shape')}; expected a Box of one dimension"
         )
+
+
+def _actions(source: str, space: dict[str, Any]) -> Actions:
+    if (made := _index_space(source, space)) is not None:
+        return action_values(source, made)
+    _require_box(source, space, "actions")
+    require_float_actions(source, space.get("dtype"))
+    return _numbers(source, space, "low"), _numbers(source, space, "high")
+
+
+def _index_space(source: str, space: dict[str, Any]) -> spaces.Space[Any] | None:
+    """A space of indices from its text; None of any other."""
+    kind = _kind(space)
+    if kind not in ("discrete", "multi_discrete", "multi_binary"):
+        return None
+    try:
+        if kind == "discrete":
+            return spaces.Discrete(int(space["n"]), start=int(space.get("start", 0)))
+        if kind == "multi_binary":
+            return spaces.MultiBinary(int(space["n"]))
+        sizes, start = (_whole(space.get(name)) for name in ("nvec", "start"))
+        return spaces.MultiDiscrete(sizes, start=start or None)
+    except (AssertionError, KeyError, TypeError, ValueError, OverflowError):
+        raise UserError(
+            f"{source}: the action space {kind!r} cannot be read from its text: name the "
+            "environment with --env"
+        ) from None
+
+
+def _whole(text: object) -> list[int]:
+    """Whole numbers as numpy prints a vector of them: ``[3 2]``."""
+    found = re.fullmatch(r"\[([\d\s]*)\]", "[]" if text is None else str(text))
+    if found is None:
+        raise ValueError(text)
+    return [int(one) for one in found[1].split()]
 
 
 def _numbers(source: str, space: dict[str, Any], name: str) -> tuple[float, ...]:
@@ -180,6 +234,9 @@ def _numbers(source: str, space: dict[str, Any], name: str) -> tuple[float, ...]
 def _activation(source: str, arguments: dict[str, Any], default: str) -> str | None:
     """The activation's name, or None where the text does not tell."""
     unknown = sorted(set(arguments) - HARMLESS - {":type:", ":serialized:"})
+    extractor = arguments.get("features_extractor_kwargs")
+    if isinstance(extractor, dict) and extractor.keys() <= {"features_dim", "normalized_image"}:
+        unknown.remove("features_extractor_kwargs")  # NatureCNN's: sizes, and a check that it makes
     if unknown:
         raise UserError(
             f"{source}: the policy was made with {unknown[0]!r}, which may change its network; "

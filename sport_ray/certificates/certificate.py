@@ -14,6 +14,7 @@ from sport_ray.certificates.parts import BoundTable, Counts, Frozen, OutcomeTabl
 from sport_ray.certificates.sampling import Sampling
 from sport_ray.constraints.evidence import Evidence
 from sport_ray.errors import UserError
+from sport_ray.view import View
 
 Schema = Literal["sport-ray/certificate/2"]
 
@@ -87,6 +88,15 @@ class Certificate(Frozen):
     def digest(self) -> str:
         """sha256 over everything above."""
         return digest(self.body())
+
+    def view(self) -> View:
+        """What it says, as text and HTML: claim, theorem, confidence and assumptions."""
+        from sport_ray.certificates.view import certificate_view
+
+        return certificate_view(self)
+
+    def _repr_html_(self) -> str:
+        return self.view().html()
 
     def eps_base(self, horizon: int) -> float:
         """Bound on the violation probability within T steps; fails with probability at most β.

@@ -9,7 +9,6 @@ Constraints are frozen and go to JSON by name.
 
 from __future__ import annotations
 
-import importlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping
@@ -21,6 +20,8 @@ from numpy.typing import NDArray
 
 from sport_ray.constraints.evidence import Evidence
 from sport_ray.errors import UserError
+from sport_ray.plugins import CONSTRAINTS as PLUGINS
+from sport_ray.plugins import is_plugin, plugin, qualified, refused
 
 if TYPE_CHECKING:  # torch takes seconds, which reading a table of results should not
     from torch import Tensor
@@ -81,8 +82,7 @@ class Constraint(ABC):
         cls.formula = own.get("formula", "")
         cls.order = own.get("order", LAST)
         cls.simultaneous = own.get("simultaneous", False)
-        if cls.__module__.rpartition(".")[0] != _PACKAGE and cls.__module__ != "__main__":
-            cls.name = f"{cls.__module__}:{cls.name}"
+        cls.name = qualified(cls, _PACKAGE)
         known = CONSTRAINTS.get(cls.name, cls)
         if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(f"name {cls.name!r} is taken by the constraint {known.__qualname__}")
@@ -261,23 +261,20 @@ class Constraint(ABC):
 def constraint_class(name: object, *, run_module: bool = False) -> type[Constraint]:
     """The class of that name.
 
-    run_module: import the module of ``module:name``. Only for names that the user wrote, in a
-        study: a name in a file of somebody else would run their choice of module.
+    run_module: take the user's word: import the module of ``module:name``, or what an installed
+        package announces under the name (entry points ``sport_ray.constraints``). Only for names
+        that the user wrote, in a study: a name in a file of somebody else would run their choice.
 
     Raises:
         UserError: an unknown name, or a module that cannot be imported, or may not.
     """
-    if isinstance(name, str) and name not in CONSTRAINTS and ":" in name:
-        module = name.partition(":")[0]
-        if not run_module:
-            raise UserError(
-                f"constraint {name!r} is defined in the module {module!r}, which is not imported "
-                "because a file names it: read it, and import it first if you trust it"
-            )
-        try:
-            importlib.import_module(module)
-        except Exception as error:  # the user's own code
-            raise UserError(f"constraint {name!r}: cannot import {module!r}: {error}") from error
+    if isinstance(name, str) and name not in CONSTRAINTS:
+        if run_module:
+            found = plugin(PLUGINS, name, Constraint, CONSTRAINTS)  # type: ignore[type-abstract]
+            if found is not None:
+                return found
+        elif is_plugin(name):
+            raise refused(PLUGINS, name)
     if not isinstance(name, str) or name not in CONSTRAINTS:
         raise UserError(f"unknown constraint {name!r}; known: {', '.join(sorted(CONSTRAINTS))}")
     return CONSTRAINTS[name]

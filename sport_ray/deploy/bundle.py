@@ -23,6 +23,7 @@ from sport_ray.certificates.store import certificate_from_bytes
 from sport_ray.constraints import Constraint, constraint_from_json
 from sport_ray.deploy.bundle_files import (
     CERTIFICATE,
+    CODE,
     MANIFEST,
     SAMPLER_FILES,
     SELECTOR_FILES,
@@ -34,8 +35,10 @@ from sport_ray.deploy.bundle_files import (
 from sport_ray.deploy.observations import Bounds
 from sport_ray.deploy.promise import Selection, require_promise
 from sport_ray.deploy.world import require_near
+from sport_ray.envs.flatten import Flattening
 from sport_ray.errors import UserError
 from sport_ray.families import Categorical, Distribution
+from sport_ray.plugins import require_code
 from sport_ray.policies import FrozenPolicy
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.store import policy_from_bytes
@@ -103,6 +106,11 @@ class Bundle:
         if isinstance(self.base, SamplerFile) or isinstance(self.task, Selector):
             return Categorical
         return self.base.spec.family
+
+    @property
+    def flattening(self) -> Flattening | None:
+        """How an observation that is no vector becomes one, before both policies."""
+        return self.base.spec.flattening
 
     @property
     def selects(self) -> bool:
@@ -225,6 +233,10 @@ def _assemble(
             f"was made for {certificate.max_horizon}"
         )
     spaces = manifest["spaces"]
+    flattening = base.spec.flattening
+    named = None if flattening is None else flattening.model_dump(mode="json")
+    if spaces["observation"].get("flattening") != named:
+        raise UserError("the base policy was made for another observation space than is named")
     mapping = ActionMapping("none") if isinstance(base, SamplerFile) else base.spec.action_mapping
     dtype = _dtype_of(spaces["action"], mapping)
     bounds = Bounds.of_json(spaces["observation"], base.spec.observation_size)
@@ -259,11 +271,13 @@ def constraint_of(manifest: dict[str, Any], trusted: Collection[str]) -> Constra
     """The constraint that a manifest names; trusted: modules that may be imported for it.
 
     Raises:
-        UserError: an unknown one, or whose module is neither imported nor trusted.
+        UserError: an unknown one, or whose module is neither imported nor trusted, or has changed.
     """
     about = manifest["constraint"]
     module = str(about["name"]).partition(":")[0]
-    return constraint_from_json(about, run_module=module in trusted)
+    found = constraint_from_json(about, run_module=module in trusted)
+    require_code(found.name, manifest.get(CODE, {}))
+    return found
 
 
 def selection_of(manifest: dict[str, Any], base: object) -> Selection | None:

@@ -16,6 +16,8 @@ from sport_ray.untrusted_files import TooLarge, read_bytes
 SCHEMA = "sport-ray/bundle/3"
 MANIFEST = "manifest.json"
 CERTIFICATE = "certificate.json"
+CODE = "constraint_code"
+"""In the manifest: what the code of a constraint of the user's was."""
 POLICY_FILES = ("policy.json", "policy.safetensors")
 SAMPLER_FILES = ("sampler.json",)
 SELECTOR_FILES = ("selector.json", "selector.safetensors")

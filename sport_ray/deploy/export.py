@@ -19,6 +19,7 @@ from sport_ray.constraints import Constraint
 from sport_ray.deploy.bundle import read_bundle
 from sport_ray.deploy.bundle_files import (
     CERTIFICATE,
+    CODE,
     MANIFEST,
     POLICY_FILES,
     SAMPLER_FILES,
@@ -30,6 +31,7 @@ from sport_ray.deploy.world import require_near
 from sport_ray.envs.making import make_environment
 from sport_ray.envs.spaces import indices_of
 from sport_ray.errors import UserError
+from sport_ray.plugins import code_of
 from sport_ray.samplers import SamplerFile, read_base
 from sport_ray.selection import Selector, load_task_policy
 from sport_ray.versions import versions
@@ -131,6 +133,7 @@ def _described(export: Export, certificate: Certificate) -> dict[str, Any]:
         "schema": SCHEMA,
         "horizon": export.horizon,
         "constraint": export.constraint.to_json(),
+        **_code_of(export.constraint),
         "property": certificate.property,
         "certificate": {"digest": certificate.digest},
         "spaces": _spaces(certificate, export),
@@ -145,11 +148,17 @@ def _described(export: Export, certificate: Certificate) -> dict[str, Any]:
     }
 
 
+def _code_of(constraint: Constraint) -> dict[str, Any]:
+    """The code of a constraint that does not ship, which its promise rests on."""
+    code = code_of(constraint.name)
+    return {CODE: code} if code else {}
+
+
 def _spaces(certificate: Certificate, export: Export) -> dict[str, Any]:
     """Shapes, types and bounds of what goes in and out, of the environment as it was certified."""
     env_id = certificate.env_id
     environment = make_environment(env_id, export.env_kwargs, certificate.max_horizon)
-    found = {}
+    found: dict[str, Any] = {}
     for name in ("observation", "action"):
         space = getattr(environment, f"{name}_space")
         if name == "action" and (indices := indices_of(space)) is not None:
@@ -168,5 +177,7 @@ def _spaces(certificate: Certificate, export: Export) -> dict[str, Any]:
             "low": [float(x) if abs(x) < float("inf") else None for x in space.low.ravel()],
             "high": [float(x) if abs(x) < float("inf") else None for x in space.high.ravel()],
         }
+    if (flattening := environment.flattening) is not None:
+        found["observation"]["flattening"] = flattening.model_dump(mode="json")
     environment.close()
     return found

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.deploy.observations import Bounds, NoObservation, Observer
+from sport_ray.envs.flatten import Flattening
 
 Array = NDArray[np.float64]
 OnBreach = Literal["raise", "base"]
@@ -37,10 +38,16 @@ class Guard:
         NaN) is refused in both: no policy can act on it. A breach lasts until the next reset.
     outside: what an observation outside of the observation space is: "refuse": none; "base": a
         breach, and the base policy acts on it and for the rest of the episode, up to T.
+    flattening: how an observation that is no vector (a dict, an index, an image) becomes one.
     """
 
     def __init__(
-        self, horizon: int, bounds: Bounds, on_breach: OnBreach, outside: OnOutside = "refuse"
+        self,
+        horizon: int,
+        bounds: Bounds,
+        on_breach: OnBreach,
+        outside: OnOutside = "refuse",
+        flattening: Flattening | None = None,
     ) -> None:
         if on_breach not in ("raise", "base"):
             raise ValueError(f"on_breach must be 'raise' or 'base', got {on_breach!r}")
@@ -53,7 +60,7 @@ class Guard:
         self.breach: str | None = None
         self.running = False
         self.started = False
-        self._observer = Observer(bounds)
+        self._observer = Observer(bounds, flattening)
         self._base_acts = False  # although a breach would raise
 
     def start(self) -> None:

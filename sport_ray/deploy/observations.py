@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sport_ray.envs.flatten import Flattening
 from sport_ray.text import plain
 
 Array = NDArray[np.float64]
@@ -55,10 +56,14 @@ class NoObservation(ValueError):
 
 
 class Observer:
-    """Checks an observation, and gives the float32 numbers that a policy sees."""
+    """Checks an observation, and gives the float32 numbers that a policy sees.
 
-    def __init__(self, bounds: Bounds) -> None:
+    flattening: how an observation that is no vector becomes one, as in the certified environment.
+    """
+
+    def __init__(self, bounds: Bounds, flattening: Flattening | None = None) -> None:
         self.bounds = bounds
+        self.flattening = flattening
         self.shape = bounds.low.shape
         # The infinite ends as the largest number, so that one comparison finds all there is.
         self._low = np.maximum(bounds.low, -_LARGEST)
@@ -70,7 +75,7 @@ class Observer:
         Raises:
             NoObservation: no array of numbers, of another shape, or not finite in float32.
         """
-        given = _numbers(observation)
+        given = self._vector(observation)
         if given.shape != self.shape:
             raise NoObservation(f"the observation has shape {given.shape}, expected {self.shape}")
         given = given.copy()  # whatever another thread writes into it now
@@ -79,16 +84,33 @@ class Observer:
         with np.errstate(all="ignore"):  # an end may be met once both are rounded
             seen = given.astype(np.float32)
         if not np.isfinite(seen).all():
-            raise NoObservation("the observation has an entry that is not finite in float32")
+            raise NoObservation(f"the observation{self._entry(seen)} is not finite in float32")
         return seen.astype(np.float64), self._outside(seen)
+
+    def _vector(self, observation: Any) -> NDArray[Any]:
+        if self.flattening is None:
+            return _numbers(observation)
+        try:
+            return self.flattening(observation, _numbers)
+        except NoObservation:
+            raise
+        except Exception as error:  # a dict may be of any class, which raises what it likes
+            raise NoObservation(plain(error)[:500] or type(error).__name__) from None
+
+    def _entry(self, seen: NDArray[np.float32]) -> str:
+        """Which entry is not finite, where the observation has parts."""
+        if self.flattening is None:
+            return " has an entry that"
+        return self.flattening.entry(int(np.argmin(np.isfinite(seen))))
 
     def _outside(self, seen: NDArray[np.float32]) -> str | None:
         wrong = (seen < self.bounds.low) | (seen > self.bounds.high)
         if not wrong.any():
             return None
         i = int(wrong.argmax())
+        at = f"'s entry {i}" if self.flattening is None else self.flattening.entry(i)
         return (
-            f"the observation's entry {i} is {seen[i]:.9g}, outside of the observation space "
+            f"the observation{at} is {seen[i]:.9g}, outside of the observation space "
             f"({self.bounds.low[i]:.9g} … {self.bounds.high[i]:.9g})"
         )
 

@@ -22,6 +22,7 @@ from sport_ray.deploy.step import Played, StepRecord, draw
 from sport_ray.errors import UserError
 from sport_ray.rollouts.behaviour import Draws, Step
 from sport_ray.text import plain
+from sport_ray.view import View
 
 Array = NDArray[np.float64]
 CUT = "a call was cut short"
@@ -45,7 +46,7 @@ class DeployedPolicy:
         outside: OnOutside = "refuse",
     ) -> None:  # fmt: skip
         self._bundle = bundle
-        self._guard = Guard(bundle.horizon, bundle.bounds, on_breach, outside)
+        self._guard = Guard(bundle.horizon, bundle.bounds, on_breach, outside, bundle.flattening)
         self._last: StepRecord | None = None
         self._log = log
         self._base, self._task = bundle.behaviours()
@@ -71,6 +72,15 @@ class DeployedPolicy:
     def promise(self) -> dict[str, Any]:
         """What is promised of one episode: bound, β, theorem, and for which world; a copy."""
         return self._bundle.promise
+
+    def view(self) -> View:
+        """What is promised and what it rests on, as text and HTML."""
+        from sport_ray.deploy.view import promise_view
+
+        return promise_view(self._bundle)
+
+    def _repr_html_(self) -> str:
+        return self.view().html()
 
     @property
     def left(self) -> float:

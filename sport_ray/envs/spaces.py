@@ -41,7 +41,7 @@ def indices_of(space: spaces.Space[Any] | None) -> tuple[list[int], list[int]] |
 
 
 def action_size_of(space: spaces.Space[Any]) -> int:
-    """D: how many numbers an action is, of a space that :func:`require_vectors` lets pass."""
+    """D: how many numbers an action is, of a space that :func:`require_numbers` lets pass."""
     found = indices_of(space)
     return len(found[0]) if found is not None else int(np.prod(space.shape or ()))
 
@@ -55,34 +55,33 @@ def as_observation(given: Any, space: spaces.Box) -> NDArray[Any]:
     Raises:
         UserError: another shape, no numbers, or values that the space's dtype cannot hold.
     """
+    return read_array(given, space.shape, np.dtype(space.dtype), "the observation")
+
+
+def read_array(given: Any, shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> NDArray[Any]:
+    """The same of any array that an observation has; ``name`` is what messages call it."""
     try:
         array = np.asarray(given)
     except Exception:  # ragged lists, or whatever its class does when it is asked
-        raise UserError(f"the observation is {described(given)}: expected an array") from None
+        raise UserError(f"{name} is {described(given)}: expected an array") from None
     if array.dtype.kind not in "biuf":
-        raise UserError(
-            f"the observation is {described(given)} (dtype {array.dtype}): expected numbers"
-        )
+        raise UserError(f"{name} is {described(given)} (dtype {array.dtype}): expected numbers")
     if np.ma.is_masked(given):
-        raise UserError("the observation has masked entries: expected numbers")
-    if array.shape != space.shape:
-        raise UserError(
-            f"the observation has shape {array.shape}, its observation_space {space.shape}"
-        )
+        raise UserError(f"{name} has masked entries: expected numbers")
+    if array.shape != shape:
+        raise UserError(f"{name} has shape {array.shape}, its observation_space {shape}")
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is inf and is refused
-        kept: NDArray[Any] = np.array(array, dtype=space.dtype, copy=True)
+        kept: NDArray[Any] = np.array(array, dtype=dtype, copy=True)
     if kept.dtype.kind != "f" and not np.array_equal(kept, array):
         raise UserError(
-            f"the observation has dtype {array.dtype} and values that its observation_space of "
-            f"dtype {space.dtype} cannot hold: give the space the dtype of the observations"
+            f"{name} has dtype {array.dtype} and values that its observation_space of "
+            f"dtype {dtype} cannot hold: give the space the dtype of the observations"
         )
     return kept
 
 
-def require_vectors(
-    env_id: str, observation: spaces.Space[Any] | None, action: spaces.Space[Any] | None
-) -> None:
-    """Refuse observations other than vectors, actions other than real numbers or indices.
+def require_numbers(env_id: str, action: spaces.Space[Any] | None) -> None:
+    """Refuse actions other than vectors of real numbers or indices.
 
     In a box of integers training would hand real numbers on as they are, evaluation cut off, and
     neither is what the environment's author meant.
@@ -90,14 +89,13 @@ def require_vectors(
     Raises:
         UserError: naming the space.
     """
-    for name, space in (("observation_space", observation), ("action_space", action)):
-        if name == "action_space" and indices_of(space) is not None:
-            return
-        if not isinstance(space, spaces.Box) or len(space.shape) != 1:
-            raise UserError(
-                f"environment {env_id!r} has {name} {space}: expected a Box of one dimension"
-            )
-    assert action is not None
+    if indices_of(action) is not None:
+        return
+    if not isinstance(action, spaces.Box) or len(action.shape) != 1:
+        raise UserError(
+            f"environment {env_id!r} has action_space {action}: expected a Box of one dimension, "
+            "Discrete, MultiDiscrete or MultiBinary"
+        )
     kind = np.dtype(action.dtype)
     if kind.kind != "f":
         raise UserError(

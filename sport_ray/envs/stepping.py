@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from sport_ray.envs.bridges import bridged
 from sport_ray.envs.faults import EnvironmentFault, is_ours_to_heed, what_happened
-from sport_ray.envs.spaces import as_action, as_observation, require_vectors
+from sport_ray.envs.flatten import Flattening
+from sport_ray.envs.spaces import as_action, as_observation, require_numbers
 from sport_ray.envs.values import described, flag, number, proposition, robustness_of
 from sport_ray.errors import UserError
 
@@ -32,7 +33,8 @@ class Stepping(gymnasium.Wrapper[Observation, Any, Observation, Any]):
     """An environment whose author may have had other habits than ours.
 
     In: the action as a fresh array of the action space's dtype; ``options`` only to those who take
-    them. Out: observations as fresh arrays of the observation space's shape and dtype; the reward
+    them. Out: observations as fresh vectors of the observation space's dtype, flattened where they
+    are none (``observation_space`` is then a :class:`~sport_ray.envs.flatten.FlatBox`); the reward
     a finite float; ends as bool; ``info["signals"]`` as floats (True is +1, False −1), and
     ``info["cost"]`` a float where it is a number.
 
@@ -43,7 +45,7 @@ class Stepping(gymnasium.Wrapper[Observation, Any, Observation, Any]):
     Raises:
         EnvironmentFault: at reset and step, what the environment raised (kept as ``__cause__``) or
             returned that is none of the above.
-        UserError: spaces that are not vectors of real numbers.
+        UserError: spaces that no policy here can see or act in.
     """
 
     def __init__(
@@ -54,10 +56,13 @@ class Stepping(gymnasium.Wrapper[Observation, Any, Observation, Any]):
         copy: int | None = None,
         booleans: dict[str, bool] | None = None,
     ) -> None:
-        require_vectors(
-            env_id, getattr(env, "observation_space", None), getattr(env, "action_space", None)
-        )
+        flattening = Flattening.needed(env_id, getattr(env, "observation_space", None))
+        require_numbers(env_id, getattr(env, "action_space", None))
         super().__init__(bridged(env))
+        self.flattening = flattening
+        """How observations that are no vectors become such; None where they are."""
+        if flattening is not None:
+            self.observation_space = flattening.box(env.observation_space)
         self.env_id = env_id
         self.booleans = {} if booleans is None else booleans
         self.place: str | None = None
@@ -140,13 +145,17 @@ class Stepping(gymnasium.Wrapper[Observation, Any, Observation, Any]):
         return f" ({only(self._copy)})"
 
     def _seen(self, observation: Any) -> Observation:
-        seen = as_observation(observation, self.env.observation_space)  # type: ignore[arg-type]
+        if self.flattening is None:
+            seen = as_observation(observation, self.env.observation_space)  # type: ignore[arg-type]
+        else:
+            seen = self.flattening(observation)
         with np.errstate(over="ignore"):
             finite = np.isfinite(seen.astype(np.float32))  # what policies take
         if not finite.all():
             entry = int(np.argmin(finite))
+            at = f"entry {entry}" if self.flattening is None else self.flattening.entry(entry)
             raise UserError(
-                f"the observation is {seen[entry]:g} at entry {entry}: it must be finite in float32"
+                f"the observation is {seen[entry]:g} at {at}: it must be finite in float32"
             )
         return seen
 

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import VectorEnv, VectorWrapper
+from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from sport_ray.envs.faults import EnvironmentFault, what_happened
-from sport_ray.envs.spaces import as_action, require_vectors
+from sport_ray.envs.flatten import FlatBox, Flattening
+from sport_ray.envs.spaces import as_action, require_numbers
 from sport_ray.errors import UserError
 from sport_ray.random_streams import seed_sequence
 
@@ -23,18 +25,26 @@ from sport_ray.random_streams import seed_sequence
 class VectorStepping(VectorWrapper):
     """Actions as a fresh array of the space's dtype, observations in a fresh one, seeds apart.
 
+    Observations that are no vectors are flattened, as :class:`Stepping` does.
+
     ``reset(seed=s)`` gives each copy a seed of its own, spawned from s: neither another copy's, nor
     that of another run's, nor s itself, which the sampler and the learner draw from.
 
     Raises:
-        EnvironmentFault: what the environment raised, or an observation of another shape.
-        UserError: spaces that are not vectors of real numbers.
+        EnvironmentFault: what the environment raised, or an observation that is not in the space.
+        UserError: spaces that no policy here can see or act in.
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any], env_id: str) -> None:
         super().__init__(env)
-        require_vectors(env_id, env.single_observation_space, env.single_action_space)
+        require_numbers(env_id, env.single_action_space)
         self.env_id = env_id
+        seen = env.single_observation_space
+        self.flattening = None if isinstance(seen, FlatBox) else Flattening.needed(env_id, seen)
+        """How observations of its copies become vectors; None where they are (by now)."""
+        if self.flattening is not None:
+            self.single_observation_space = self.flattening.box(seen)
+            self.observation_space = batch_space(self.single_observation_space, env.num_envs)
         self._steps = 0
 
     def reset(
@@ -68,6 +78,11 @@ class VectorStepping(VectorWrapper):
             raise self._fault(what_happened(error)) from error
 
     def _seen(self, observation: Any) -> NDArray[Any]:
+        if self.flattening is not None:
+            try:
+                return self.flattening(observation, count=self.num_envs)
+            except UserError as error:
+                raise self._fault(str(error)) from None
         space = self.env.single_observation_space
         seen = np.array(observation, dtype=space.dtype, copy=True)
         if seen.shape != (self.num_envs, *(space.shape or ())):

@@ -21,15 +21,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sport_ray.plugins import qualified
+
 Array = NDArray[np.float64]
 Numbers = Tensor | NDArray[np.floating[Any]]
 FAMILIES: dict[str, type[Distribution]] = {}
+_PACKAGE = __name__.rpartition(".")[0]
 
 
 class Distribution(ABC):
     """A batch (...) of distributions over actions (..., D), members of one family.
 
-    Defining a subclass with a ``name`` registers the family.
+    Defining a subclass with a ``name`` registers the family. Outside this package the name gets
+    its module in front, ``my_package.my_module:name``.
 
     Args:
         parts: what the members are given by, one for each of ``part_names``, all of one shape
@@ -45,6 +49,7 @@ class Distribution(ABC):
         super().__init_subclass__(**kwargs)
         if "name" not in vars(cls):
             return
+        cls.name = qualified(cls, _PACKAGE)
         known = FAMILIES.get(cls.name, cls)
         if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(f"name {cls.name!r} is taken by the family {known.__qualname__}")

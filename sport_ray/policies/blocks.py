@@ -33,6 +33,8 @@ IN_PLACE: dict[str, Callable[[Tensor], Tensor]] = {
 class BlockPolicy(Sealed):
     """``network(block).parameters`` of block after block, to the bit, without the modules.
 
+    Of a policy with a convolution, what comes after it: its observations are the features.
+
     network: float64, of float32 numbers; its weights must not change.
     """
 
@@ -41,7 +43,7 @@ class BlockPolicy(Sealed):
         self._network = network
         self._layers = [
             (module.weight.t(), module.bias)
-            for module in network.body
+            for module in network.layers
             if isinstance(module, torch.nn.Linear)
         ]
         self._activate = IN_PLACE[spec.activation]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 from sport_ray.errors import UserError
 from sport_ray.families import Distribution
 from sport_ray.policies.blocks import BLOCK, BlockPolicy
+from sport_ray.policies.convolution import ImageRows
 from sport_ray.policies.few_rows import MOST, FewRows
+from sport_ray.policies.graph.policy import GraphPolicy
 from sport_ray.policies.network import PolicyNetwork, blank_network
 from sport_ray.policies.row import RowPolicy
 from sport_ray.policies.sealed import Sealed
@@ -43,13 +46,18 @@ class FrozenPolicy(Sealed):
         self._network = blank_network(network.spec).double()
         # The policy is its float32 weights, whatever type holds them: that is what files keep.
         state = {
-            name: value.detach().float().double() for name, value in network.state_dict().items()
+            name: value.detach().float().double() if value.is_floating_point() else value
+            for name, value in network.state_dict().items()
         }
         self._network.load_state_dict(state)
         self._network.requires_grad_(False)
-        self._blocks = BlockPolicy(self._network).seal()
-        self._few = FewRows(self._network).seal()
-        self._row = RowPolicy(self._network).seal()
+        self._graph = GraphPolicy(self._network).seal() if self.spec.body == "graph" else None
+        if self._graph is None:
+            self._blocks = BlockPolicy(self._network).seal()
+            self._few = FewRows(self._network).seal()
+            self._row = RowPolicy(self._network).seal()
+        convolution = self._network.convolution
+        self._images = None if convolution is None else ImageRows(convolution).seal()
         self._last: list[tuple[bytes, NDArray[np.float64]] | None] = [None]
         self.seal()
 
@@ -85,16 +93,16 @@ class FrozenPolicy(Sealed):
                 f"observation {row} is {observation[row, column]} at entry {column}: "
                 "the environment must return observations that are finite in float32"
             )
-        if 0 < count <= FEW:
+        if self._graph is None and 0 < count <= FEW:
             few = np.empty((count, head.size))
             try:
                 for row, one in enumerate(rounded):
-                    few[row] = self._row.parameters(one) if count > 1 else self._once(one)
+                    few[row] = self._alone(one) if count > 1 else self._once(one)
             except ArithmeticError:
                 pass  # the block says at which observation, and what came out
             else:
                 return head.law(few)
-        numbers = self._numbers(rounded)
+        numbers = self._numbers(rounded) if self._graph is None else self._graph.numbers(rounded)
         finite = np.isfinite(numbers).all(axis=1)
         if not finite.all():
             row = int(finite.argmin())
@@ -109,6 +117,10 @@ class FrozenPolicy(Sealed):
         return found
 
     def _numbers(self, rounded: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Of the layers, whose inputs are an image's features where it has a convolution."""
+        return self._of_layers(rounded if self._images is None else self._images(rounded))
+
+    def _of_layers(self, rounded: NDArray[Any]) -> NDArray[np.float32]:
         """In blocks; the rows of a last block that would be nearly empty by themselves."""
         count = len(rounded)
         rest = count % BLOCK
@@ -121,6 +133,12 @@ class FrozenPolicy(Sealed):
             return few
         return np.concatenate([self._blocks.parameters(rounded[: count - rest]), few])
 
+    def _alone(self, observation: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The numbers (P,) of one row."""
+        if self._images is None:
+            return self._row.parameters(observation)
+        return self._row.parameters(self._images(observation[None])[0])
+
     def _once(self, observation: NDArray[np.float32]) -> NDArray[np.float64]:
         """The numbers (P,) of one row; the last observation's are kept.
 
@@ -128,5 +146,5 @@ class FrozenPolicy(Sealed):
         """
         key, kept = observation.tobytes(), self._last[0]
         if kept is None or kept[0] != key:
-            kept = self._last[0] = (key, self._row.parameters(observation))
+            kept = self._last[0] = (key, self._alone(observation))
         return kept[1]

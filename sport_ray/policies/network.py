@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Annotated, Any, Literal
 
 import torch
@@ -16,11 +17,15 @@ from pydantic import (
 )
 from torch import nn
 
+from sport_ray.envs.described_spaces import BoxSpace
+from sport_ray.envs.flatten import MOST_ENTRIES, Flattening
 from sport_ray.families import Distribution, Gaussian, categorical_over
 from sport_ray.families.categorical import CategoricalHead
 from sport_ray.families.gaussian.head import GaussianHead, StdHead
 from sport_ray.families.head import Head
 from sport_ray.policies.actions import ActionMapping, Squash
+from sport_ray.policies.convolution import Convolution, ImageBody
+from sport_ray.policies.graph.body import GraphBody
 from sport_ray.policies.limits import MOST_LAYERS, MOST_PARAMETERS, WIDEST
 from sport_ray.policies.observations import Normalization, Normalizer
 
@@ -39,6 +44,15 @@ Width = Annotated[int, Field(ge=1, le=WIDEST)]
 Bound = Annotated[float, Field(allow_inf_nan=False)]
 _LARGEST = 2.0**24
 """Of an index: float32 still counts to it."""
+_LEFT_OUT = (
+    "std_head",
+    "action_low",
+    "action_high",
+    "normalization",
+    "body",
+    "flattening",
+    "convolution",
+)
 LogStd = Annotated[float, Field(ge=-30.0, le=30.0)]
 """Nats; the std and its square then stay normal float32 numbers."""
 
@@ -56,13 +70,17 @@ class PolicySpec(BaseModel):
     ``std_head``: how log std comes about, within [log_std_min, log_std_max] (nats):
     "bounded", see :class:`GaussianHead`; "clamped", a linear output clamped; "constant", a
     parameter per action that no observation moves, clamped. ``normalization``: of observations,
-    fixed. The fields after ``squash`` are left out of JSON at their defaults, so a policy file
-    from before they existed keeps its digest.
+    fixed. ``body``: "mlp", or "graph", an ONNX graph in place of layers, which cannot be trained
+    (``sport_ray.policies.graph``). ``flattening``: which space observations come from where they
+    are no vectors, and how they become such: the first entries of what the network sees.
+    ``convolution``: what an image goes through before the linear layers. The fields after
+    ``squash`` are left out of JSON at their defaults, so a policy file from before they existed
+    keeps its digest.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    observation_size: Width
+    observation_size: Annotated[int, Field(ge=1, le=MOST_ENTRIES)]
     action_size: Width
     hidden: Annotated[tuple[Width, ...], Field(max_length=MOST_LAYERS)] = (256, 256)
     activation: Activation = "relu"
@@ -73,11 +91,14 @@ class PolicySpec(BaseModel):
     action_low: tuple[Bound, ...] | None = None
     action_high: tuple[Bound, ...] | None = None
     normalization: Normalization | None = None
+    body: Literal["mlp", "graph"] = "mlp"
+    flattening: Flattening | None = None
+    convolution: Convolution | None = None
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields: dict[str, Any] = handler(self)
-        for name in ("std_head", "action_low", "action_high", "normalization"):
+        for name in _LEFT_OUT:
             if name in fields and fields[name] == type(self).model_fields[name].default:
                 del fields[name]
         return fields
@@ -117,13 +138,32 @@ class PolicySpec(BaseModel):
     @property
     def layer_sizes(self) -> tuple[int, ...]:
         """Inputs and outputs of the linear layers."""
-        return (self.observation_size, *self.hidden, self.head.outputs)
+        inputs = self.observation_size
+        if self.convolution is not None:
+            shape = self.image_shape
+            inputs += self.convolution.features(shape) - math.prod(shape)
+        return (inputs, *self.hidden, self.head.outputs)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Of an image as the environment gives it.
+
+        Raises:
+            ValueError: observations that are none.
+        """
+        space = None if self.flattening is None else self.flattening.space
+        if not isinstance(space, BoxSpace) or len(space.shape) != 3:
+            raise ValueError("convolution needs a flattening of a Box of three dimensions")
+        height, width, depth = space.shape
+        return height, width, depth
 
     @property
     def num_parameters(self) -> int:
         """How many weights a network of this architecture has."""
-        layers = itertools.pairwise(self.layer_sizes)
+        layers = () if self.body == "graph" else itertools.pairwise(self.layer_sizes)
         own = sum(self.head.parameters.values())
+        if self.convolution is not None:
+            own += self.convolution.num_parameters(self.image_shape)
         return sum((fan_in + 1) * fan_out for fan_in, fan_out in layers) + own
 
     @model_validator(mode="after")
@@ -160,6 +200,12 @@ class PolicySpec(BaseModel):
             raise ValueError(f"squash 'index' has no std: remove std_head {self.std_head!r}")
 
     @model_validator(mode="after")
+    def _no_layers_beside_a_graph(self) -> PolicySpec:
+        if self.body == "graph" and self.hidden:
+            raise ValueError("a graph has no hidden layers beside it: hidden must be empty")
+        return self
+
+    @model_validator(mode="after")
     def _small_enough(self) -> PolicySpec:
         if self.num_parameters > MOST_PARAMETERS:
             raise ValueError(
@@ -178,12 +224,36 @@ class PolicySpec(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _flattened(self) -> PolicySpec:
+        if self.flattening and self.flattening.size > self.observation_size:
+            raise ValueError(
+                f"flattening gives {self.flattening.size} entries, observations have "
+                f"{self.observation_size}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _image(self) -> PolicySpec:
+        if self.convolution and self.normalization:
+            raise ValueError("convolution divides by its divisor: remove normalization")
+        if self.convolution and self.body == "graph":
+            raise ValueError("a graph has its own convolutions: remove convolution")
+        return self
+
+    @model_validator(mode="after")
     def _ordered(self) -> PolicySpec:
         if not self.log_std_min < self.log_std_max:
             raise ValueError(
                 f"log_std_min ({self.log_std_min}) must be below log_std_max ({self.log_std_max})"
             )
         return self
+
+
+def image_body(spec: PolicySpec) -> ImageBody | None:
+    """The convolution of a policy that sees images, with new weights; None of any other."""
+    if spec.convolution is None:
+        return None
+    return ImageBody(spec.convolution, spec.image_shape, ACTIVATIONS[spec.activation])
 
 
 def mlp(sizes: tuple[int, ...], activation: str) -> nn.Sequential:
@@ -209,25 +279,40 @@ def blank_network(spec: PolicySpec) -> PolicyNetwork:
 class PolicyNetwork(nn.Module):
     """Observation → the distribution over actions (..., D) before the action mapping.
 
-    A body of linear layers and the spec's head.
+    A body of linear layers (of an image its convolution before them) or an ONNX graph, and the
+    spec's head.
     """
 
     def __init__(self, spec: PolicySpec) -> None:
         super().__init__()
         self.spec = spec
-        self.body = mlp(spec.layer_sizes, spec.activation)
+        self.convolution = image_body(spec)
+        self.body = GraphBody() if spec.body == "graph" else mlp(spec.layer_sizes, spec.activation)
         self._head = spec.head
         for name, size in self._head.parameters.items():
             self.register_parameter(name, nn.Parameter(torch.zeros(size)))
         self._normalizer = None if spec.normalization is None else Normalizer(spec.normalization)
 
+    @property
+    def layers(self) -> nn.Sequential:
+        """The linear layers and what is between them, of a policy that is no graph."""
+        assert isinstance(self.body, nn.Sequential)
+        return self.body
+
+    def features(self, observation: torch.Tensor) -> torch.Tensor:
+        """What the first linear layer sees of observations (..., O)."""
+        if self.convolution is None:
+            return self.normalized(observation)
+        found: torch.Tensor = self.convolution(observation)
+        return found
+
     def normalized(self, observation: torch.Tensor) -> torch.Tensor:
-        """What the first layer sees of observations (..., O)."""
+        """Observations (..., O) by the spec's normalisation."""
         return observation if self._normalizer is None else self._normalizer(observation)
 
     def forward(self, observation: torch.Tensor) -> Distribution:
         """The distributions at observations (..., O), in the dtype of the weights."""
-        return self.of_outputs(self.body(self.normalized(observation)))
+        return self.of_outputs(self.body(self.features(observation)))
 
     def of_outputs(self, output: torch.Tensor) -> Distribution:
         """The distributions that outputs (..., K) of the last layer stand for."""
@@ -246,7 +331,7 @@ def widened(network: PolicyNetwork, extra: int) -> PolicyNetwork:
     size = network.spec.observation_size + extra
     wide = blank_network(network.spec.model_copy(update={"observation_size": size}))
     state = dict(network.state_dict())
-    first = next(name for name in state if name.endswith("weight"))
+    first = next(name for name in state if name.startswith("body.") and name.endswith("weight"))
     column = state[first].new_zeros(len(state[first]), extra)
     state[first] = torch.cat([state[first], column], dim=1)
     wide.load_state_dict(state)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sport_ray.errors import UserError
 from sport_ray.families import Distribution
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.frozen import FrozenPolicy
@@ -31,6 +32,8 @@ class DevicePolicy:
     def __init__(self, policy: FrozenPolicy, device: torch.device) -> None:
         self.policy = policy
         self.device = device
+        if device.type != "cpu" and policy.spec.convolution is not None:
+            raise UserError(f"policies that see images cannot run on {device}: take the cpu")
         self._blocks = None if device.type == "cpu" else _Blocks(policy, device)
 
     def distribution(self, observation: Tensor) -> Distribution:
@@ -77,7 +80,13 @@ class DeviceMapping:
 
 
 def network_on(policy: FrozenPolicy, device: torch.device) -> PolicyNetwork:
-    """A copy of its float64 network; a pass copies nothing to the device, so it can be captured."""
+    """A copy of its float64 network; a pass copies nothing to the device, so it can be captured.
+
+    Raises:
+        UserError: a policy that is an ONNX graph.
+    """
+    if policy.spec.body == "graph":
+        raise UserError(f"a policy that is an ONNX graph runs on a CPU only, not on {device}")
     found = copy.deepcopy(policy.network).to(device)
     found._normalizer = normalizer_on(policy.spec, device)
     return found

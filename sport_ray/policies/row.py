@@ -27,14 +27,15 @@ _U = 2.0**-53
 
 
 class RowPolicy(Sealed):
-    """A policy with fixed weights, one observation at a time.
+    """A policy with fixed weights, one observation at a time (of an image its features).
 
     network: float64, of float32 numbers; it computes the blocks.
     """
 
     def __init__(self, network: PolicyNetwork) -> None:
         spec = network.spec
-        self.observation_size, self.action_size = spec.observation_size, spec.action_size
+        self._inputs, self.action_size = spec.layer_sizes[0], spec.action_size
+        self._rounds = spec.convolution is None
         self._network = network
         self._normalize = Normalize(spec.normalization)
         own = {name: fixed(value.numpy()) for name, value in network.of_the_head().items()}
@@ -42,7 +43,7 @@ class RowPolicy(Sealed):
         self._relu = spec.activation == "relu"
         self._activate, self._steepest = ROW_ACTIVATIONS[spec.activation]
         self._layers = []
-        for module in network.body:
+        for module in network.layers:
             if not isinstance(module, torch.nn.Linear):
                 continue
             matrix, bias = fixed(module.weight.numpy()), fixed(module.bias.numpy())
@@ -67,7 +68,9 @@ class RowPolicy(Sealed):
             ArithmeticError: one that is not finite.
         """
         with np.errstate(all="ignore"):
-            seen = observation.astype(np.float32, copy=False).astype(np.float64)
+            seen = np.asarray(observation, dtype=np.float64)
+            if self._rounds:  # the features of an image are float64
+                seen = observation.astype(np.float32, copy=False).astype(np.float64)
             both = self._row(self._normalize(seen))
             if both is None:
                 both = self._block(seen)
@@ -95,9 +98,10 @@ class RowPolicy(Sealed):
     def _block(self, x: Array) -> NDArray[np.float32]:
         """The numbers as FrozenPolicy computes them."""
         self._count[0] += 1
-        rows = torch.zeros((BLOCK, self.observation_size), dtype=torch.float64)
+        rows = torch.zeros((BLOCK, self._inputs), dtype=torch.float64)
         rows[0] = torch.from_numpy(x)
+        network = self._network
         with torch.no_grad(), one_thread():
-            found = self._network(rows)
+            found = network.of_outputs(network.body(network.normalized(rows)))
         numbers: NDArray[np.float32] = found.numbers[0].numpy().astype(np.float32)
         return numbers

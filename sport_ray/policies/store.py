@@ -1,4 +1,7 @@
-"""Policies on disk: safetensors beside JSON, bound together by sha256 digests; no pickle."""
+"""Policies on disk: safetensors beside JSON, bound together by sha256 digests; no pickle.
+
+A policy that is an ONNX graph holds that file's bytes as the tensor ``body.graph``.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from safetensors.torch import load, save
 
 from sport_ray.canonical import digest, write_atomic, write_json
 from sport_ray.errors import UserError
+from sport_ray.policies.graph.body import NAME as GRAPH
+from sport_ray.policies.graph.body import GraphBody
 from sport_ray.policies.limits import MOST_PARAMETERS
 from sport_ray.policies.network import PolicyNetwork, PolicySpec
 from sport_ray.untrusted_files import read_bytes
@@ -48,10 +53,16 @@ def network_from_bytes(spec: PolicySpec, data: bytes) -> PolicyNetwork:
     network = PolicyNetwork(spec).float()  # whatever torch's default is: a cast is another policy
     weights = load(data)
     for name, value in weights.items():
-        if value.dtype != torch.float32:  # a silent cast would make another policy
+        if value.dtype != torch.float32 and not _is_graph(spec, name):
+            # A silent cast would make another policy.
             raise RuntimeError(f"{name} is {value.dtype}, expected torch.float32")
     network.load_state_dict(weights)
     return network
+
+
+def _is_graph(spec: PolicySpec, name: str) -> bool:
+    """Whether these are not weights but the bytes of an ONNX file."""
+    return spec.body == "graph" and name == f"body.{GRAPH}"
 
 
 def save_policy(folder: Path, network: PolicyNetwork, provenance: dict[str, Any]) -> str:
@@ -65,6 +76,8 @@ def save_policy(folder: Path, network: PolicyNetwork, provenance: dict[str, Any]
     """
     folder = Path(folder)
     for name, value in network.state_dict().items():
+        if _is_graph(network.spec, name):
+            continue
         if value.dtype != torch.float32 or not torch.isfinite(value).all():
             raise ValueError(f"weights {name!r} are not finite float32 numbers")
     identity = _identity(network)
@@ -152,6 +165,24 @@ def policy_from_bytes(data: bytes, weights: bytes, folder: Path) -> PolicyFile:
         raise UserError(f"policy file {weights_path} has another shape: {reason}") from None
     if not all(torch.isfinite(value).all() for value in network.state_dict().values()):
         raise UserError(f"policy file {weights_path} holds weights that are not finite")
+    if isinstance(network.body, GraphBody):
+        _require_graph(network, network.body, weights_path)
     if policy_digest(network) != claimed:
         raise UserError(f"policy file {weights_path} was not read as it is: its digest differs")
     return PolicyFile(network, claimed, provenance)
+
+
+def _require_graph(network: PolicyNetwork, body: GraphBody, path: Path) -> None:
+    """Refuse a graph that is not understood, or that does not fit the head.
+
+    Raises:
+        UserError: says why.
+    """
+    rows, spec = body.rows(f"policy file {path}"), network.spec
+    found = (rows.observation_size, sum(rows.sizes))
+    expected = (spec.observation_size, spec.head.outputs)
+    if found != expected:
+        raise UserError(
+            f"policy file {path} holds a graph of {found[0]} inputs and {found[1]} outputs, "
+            f"expected {expected[0]} and {expected[1]}"
+        )

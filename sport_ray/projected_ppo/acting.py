@@ -81,9 +81,13 @@ class OneActor:
         weights = [(one.data_ptr(), one._version) for one in self._network.parameters()]
         if weights != self._seen:
             network = self._network
-            self._actors.stack.put(0, network.body, network.of_the_head())
+            self._actors.stack.put(0, network.layers, network.of_the_head())
             self._seen = weights
-        rows = np.ascontiguousarray(observation.float().numpy())[None]
+        seen = observation.float()
+        if self._network.convolution is not None:
+            with torch.no_grad():
+                seen = self._network.features(seen)
+        rows = np.ascontiguousarray(seen.numpy())[None]
         found = self._actors.distribution(self._cell, rows)
         return found.to(torch.device("cpu"))
 

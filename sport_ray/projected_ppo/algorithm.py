@@ -18,6 +18,7 @@ from sport_ray.constraints import (
     Unconstrained,
     constraint_from_json,
 )
+from sport_ray.envs.flatten import Flattening
 from sport_ray.errors import UserError
 from sport_ray.families import Distribution, Gaussian
 from sport_ray.policies.actions import ActionMapping
@@ -239,11 +240,18 @@ class ProjectedPPOConfig(PPOConfig):
         assert start is not None
         return start.spec.action_mapping
 
+    def _seen(self) -> Flattening | None:
+        """How the environment's observations become vectors."""
+        start = self.task or self.base
+        assert start is not None
+        return start.spec.flattening
+
     def _context(self) -> dict[str, Any]:
         """What training environments are told beyond the task's own arguments."""
         assert self.constraint is not None
         return {
             **self._mapping().to_json(),
+            "flattening": None if (seen := self._seen()) is None else seen.model_dump(mode="json"),
             "constraint": self.constraint.to_json(),
             "cut_after": self.cut_after,
             "ends_when_violated": self.ends_when_violated,
@@ -309,6 +317,7 @@ class ProjectedPPOConfig(PPOConfig):
             model_config={
                 "spec": start.spec.model_dump(mode="json"),
                 "task_weights": network_to_bytes(start),
+                "base_spec": None if self.base is None else self.base.spec.model_dump(mode="json"),
                 "base_weights": None if self.base is None else network_to_bytes(self.base),
                 "constraint": self.constraint.to_json(),
                 "gradient": self.gradient,

@@ -13,6 +13,7 @@ from gymnasium.wrappers import TimeLimit
 
 from sport_ray.constraints import constraint_from_json
 from sport_ray.envs.faults import telling_what_failed
+from sport_ray.envs.flatten import Flattening, flattening_of, require_same_observations
 from sport_ray.envs.making import (
     made_with,
     make_copies,
@@ -107,7 +108,8 @@ class TrainingEnvironment:
 
     A class because RLlib takes either that or a name in Tune's registry. The context holds
     ``env_id`` (a gymnasium id), ``kwargs`` (its arguments), the action mapping (``squash`` and,
-    where there are bounds, ``action_low`` and ``action_high``), ``cut_after`` (steps after which
+    where there are bounds, ``action_low`` and ``action_high``), ``flattening`` (the policy's, None
+    for vectors; not given: whatever the environment's is), ``cut_after`` (steps after which
     an episode is cut without the environment's knowledge; None for never), ``ends_when_violated``
     (the formula of a property: an episode ends with the step that makes its violation final; None
     for never), where an action is to be the index of a candidate ``candidates`` (``base``, a
@@ -123,9 +125,11 @@ class TrainingEnvironment:
         if "num_envs" not in context:
             single = _ended(made_with(env_id, context["kwargs"]), context)
             mapping.require_fits(env_id, single.action_space)
+            _require_seen(context, single.observation_space)
             return single if mapping.squash == "none" else MappedActions(single, mapping)
         vector: AnyVectorEnv = VectorStepping(_vector(context), env_id)
         mapping.require_fits(env_id, vector.single_action_space)
+        _require_seen(context, vector.single_observation_space)
         if mapping.squash != "none":
             vector = MappedVectorActions(vector, mapping)
         if (choice := context.get("candidates")) is not None:
@@ -135,6 +139,15 @@ class TrainingEnvironment:
         given = context.get("constraint", {"name": "unconstrained"})
         constraint = constraint_from_json(given, run_module=True)
         return BudgetVectorEnv(counted, constraint) if constraint.state_size else counted
+
+
+def _require_seen(context: Mapping[str, Any], space: gym.spaces.Space[Any]) -> None:
+    """Refuse observations that the policy was not made for, where the context has it."""
+    if "flattening" not in context:
+        return
+    given = context["flattening"]
+    mine = None if given is None else Flattening.model_validate(given)
+    require_same_observations(context["env_id"], mine, flattening_of(space))
 
 
 def _vector(context: Mapping[str, Any]) -> AnyVectorEnv:

@@ -8,6 +8,7 @@ from ray.rllib.algorithms.algorithm_config import NotProvided
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from safetensors.torch import save
 
+from sport_ray.envs.flatten import Flattening
 from sport_ray.errors import UserError
 from sport_ray.families import Categorical, Distribution
 from sport_ray.policies import PolicyFile
@@ -81,6 +82,9 @@ class IndexPPOConfig(ProjectedPPOConfig):
 
     def _mapping(self) -> ActionMapping:
         return self._sampler().action_mapping
+
+    def _seen(self) -> Flattening | None:
+        return self._sampler().flattening
 
     def _context(self) -> dict[str, Any]:
         choice = {"base": self.base_file, "count": self.num_candidates}

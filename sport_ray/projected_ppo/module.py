@@ -24,7 +24,7 @@ from sport_ray.projected_ppo.distribution import (
     action_distribution,
     learned_actions,
 )
-from sport_ray.projected_ppo.streams import critic_network, first_weights
+from sport_ray.projected_ppo.streams import critic_of, first_weights
 
 POLICY_INPUTS = "policy_inputs"
 """Column (n, 2P) beside each action: the base's numbers and the task's, as they were projected.
@@ -66,12 +66,13 @@ class ProjectedPPOModule(TorchRLModule, InferenceOnlyAPI, ValueFunctionAPI):
         else:
             self.actor = network_from_bytes(self.spec, task_weights)
         self._acting = OneActor(self.actor)
-        sizes = (self.spec.observation_size, *self.spec.hidden, 1)
-        self.critic = critic_network(sizes, self.spec.activation, seed)
+        self.critic = critic_of(self.spec, seed)
         self.draw_from(np.random.default_rng())
         self.base: FrozenPolicy | None = None
         if self.constrained:
             spec = self.spec.model_copy(update={"observation_size": self.base_inputs})
+            if (own := self.model_config.get("base_spec")) is not None:
+                spec = PolicySpec.model_validate(own)
             self.base = FrozenPolicy(network_from_bytes(spec, self.model_config["base_weights"]))
 
     def get_non_inference_attributes(self) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from sport_ray.policies.network import mlp
+from sport_ray.policies.network import PolicySpec, image_body, mlp
 from sport_ray.random_streams import seed_sequence, stream
 
 
@@ -38,6 +38,15 @@ def critic_network(sizes: tuple[int, ...], activation: str, seed: int | None) ->
     """A critic with first weights of torch's own law, from the stream "critic" of a seed."""
     with first_weights(seed, "critic"):
         return mlp(sizes, activation).float()  # whatever torch's default dtype is
+
+
+def critic_of(spec: PolicySpec, seed: int | None) -> nn.Sequential:
+    """A critic with the hidden layers of a policy, and a convolution of its own for images."""
+    sizes = (spec.layer_sizes[0], *spec.hidden, 1)
+    with first_weights(seed, "critic"):
+        images = image_body(spec)
+        linear = mlp(sizes, spec.activation)
+        return (linear if images is None else nn.Sequential(images, linear)).float()
 
 
 @contextmanager

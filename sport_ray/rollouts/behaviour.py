@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from sport_ray.constraints import Constraint
+from sport_ray.envs.flatten import Flattening
 from sport_ray.families import Categorical, Distribution
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.frozen import FrozenPolicy
@@ -78,6 +79,9 @@ class Behaviour(Protocol):
     @property
     def action_mapping(self) -> ActionMapping: ...
 
+    @property
+    def flattening(self) -> Flattening | None: ...
+
     def start(self, count: int) -> Array:
         """State of ``count`` episodes before their first step, (count, S); S may be 0."""
         ...
@@ -125,6 +129,11 @@ class AroundPolicy:
         """What turns a sample into the environment's action."""
         return self.base.spec.action_mapping
 
+    @property
+    def flattening(self) -> Flattening | None:
+        """How the environment's observations become vectors."""
+        return self.base.spec.flattening
+
     def draw(self, observation: Array, generators: Generators) -> Draws:
         """The noise of an action."""
         return Draws(self.base.spec.family.draw_rows(generators, self.base.spec.law_size))
@@ -144,6 +153,11 @@ class AroundSampler:
     def action_mapping(self) -> ActionMapping:
         """What turns a sample into the environment's action."""
         return self.sampler.action_mapping
+
+    @property
+    def flattening(self) -> Flattening | None:
+        """How the environment's observations become vectors."""
+        return self.sampler.flattening
 
 
 class Stateless:
@@ -256,6 +270,8 @@ class ProjectedBehaviour(AroundPolicy, UnderConstraint):
                 "base and task policy differ in family, squashing, action or observation size"
             )
         constraint.require_family(base.spec.family)
+        if base.spec.flattening != task.spec.flattening:
+            raise ValueError("base and task policy were made for different observation spaces")
         seen = task.spec.observation_size - base.spec.observation_size
         if seen not in (0, constraint.num_features):
             raise ValueError(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.envs.faults import telling_what_failed
+from sport_ray.envs.flatten import Flattening
 from sport_ray.envs.making import horizon_arguments, make_copies
 from sport_ray.envs.stepping import Stepping
 from sport_ray.rollouts.slots import ScenarioEnvironment, Slots, Transition
@@ -32,6 +33,7 @@ class PointReachAvoidScenarios:
             self.simulator = PointReachAvoidSimulator(num_slots, **kwargs)
         self.signal_names: tuple[str, ...] = self.simulator.signal_names
         self.action_space: gymnasium.spaces.Space[Any] = action_space()
+        self.flattening: Flattening | None = None
         self.boolean_signals: frozenset[str] = frozenset()  # metres
 
     def reset(
@@ -59,8 +61,8 @@ class PointReachAvoidScenarios:
 class GymnasiumScenarios:
     """Any gymnasium environment that puts its signals in ``info["signals"]``: one per slot.
 
-    It must be reproducible from ``reset(seed=)``; observations and actions are one-dimensional
-    boxes. What it does otherwise than gymnasium asks is :class:`Stepping`'s affair.
+    It must be reproducible from ``reset(seed=)``. Observations that are no vectors, and what it
+    does otherwise than gymnasium asks, are :class:`Stepping`'s affair.
 
     Raises:
         UserError: an environment that cannot be made or does not keep to this.
@@ -72,6 +74,7 @@ class GymnasiumScenarios:
         arguments = {**kwargs, **horizon_arguments(env_id, horizon)}
         self.environments = make_copies(env_id, arguments, num_slots)
         self.action_space: gymnasium.spaces.Space[Any] = self.environments[0].action_space
+        self.flattening = self.environments[0].flattening
         try:
             _, info = self.environments[0].reset(seed=0)
             self.signal_names = tuple(sorted(told_signals(self.environments[0], info)))
@@ -145,8 +148,8 @@ def told_signals(environment: Stepping, info: Mapping[str, Any]) -> Mapping[str,
     """
     if "signals" not in info:
         raise environment.fault(
-            'it gives no info["signals"]: it must name its propositions, each a Boolean or a '
-            "number that is positive where it holds"
+            'it gives no info["signals"], a Boolean or a number that is positive where it holds '
+            "for each proposition: give it them, or wrap it in sport_ray.Labelled"
         )
     signals: Mapping[str, float] = info["signals"]
     return signals

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from sport_ray.envs.flatten import require_same_observations
 from sport_ray.errors import UserError
 from sport_ray.properties import parse_property
 from sport_ray.properties.propositions import require_given
@@ -209,6 +210,7 @@ def _run(
     columns = plan.signal_columns(environment)
     mapping = behaviour.action_mapping
     mapping.require_fits(plan.env_id, environment.action_space)
+    require_same_observations(plan.env_id, behaviour.flattening, environment.flattening)
 
     scenario = np.full(slots, -1, dtype=np.int64)
     step = np.zeros(slots, dtype=np.int64)

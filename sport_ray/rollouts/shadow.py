@@ -12,6 +12,7 @@ from contextlib import closing
 import numpy as np
 from numpy.typing import NDArray
 
+from sport_ray.envs.flatten import Flattening
 from sport_ray.policies.actions import ActionMapping
 from sport_ray.rollouts.behaviour import (
     Array,
@@ -47,6 +48,11 @@ class Shadowed:
     def action_mapping(self) -> ActionMapping:
         """The watcher's."""
         return self.watcher.action_mapping
+
+    @property
+    def flattening(self) -> Flattening | None:
+        """The watcher's."""
+        return self.watcher.flattening
 
     def start(self, count: int) -> Array:
         """The watcher's state, and 0 nats."""

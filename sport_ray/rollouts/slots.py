@@ -9,6 +9,8 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from sport_ray.envs.flatten import Flattening
+
 Slots = NDArray[np.int64]
 
 
@@ -27,6 +29,8 @@ class ScenarioEnvironment(Protocol):
 
     signal_names: tuple[str, ...]
     action_space: gymnasium.spaces.Space[Any]
+    flattening: Flattening | None
+    """How observations that were no vectors became such."""
 
     @property
     def boolean_signals(self) -> frozenset[str]:

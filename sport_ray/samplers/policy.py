@@ -18,6 +18,7 @@ class PolicySampler(BaseSampler):
         self.observation_size = policy.spec.observation_size
         self.action_size = policy.spec.action_size
         self.action_mapping = policy.spec.action_mapping
+        self.flattening = policy.spec.flattening
 
     def sample(self, observation: Array, count: int, generator: np.random.Generator) -> Array:
         """Actions (count, D) at an observation (O,)."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from sport_ray.envs.flatten import Flattening
 from sport_ray.policies.actions import ActionMapping
 
 Array = NDArray[np.float64]
@@ -24,6 +25,8 @@ class BaseSampler(ABC):
     action_size: int
     action_mapping: ActionMapping
     """What turns a sample into the environment's action."""
+    flattening: Flattening | None = None
+    """How the environment's observations became vectors; None where they are."""
 
     @abstractmethod
     def sample(self, observation: Array, count: int, generator: np.random.Generator) -> Array:

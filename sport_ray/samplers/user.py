@@ -5,8 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
+from sport_ray.envs.flatten import Flattening
 from sport_ray.envs.values import described
 from sport_ray.errors import UserError
 from sport_ray.policies.actions import ActionMapping
@@ -20,7 +28,8 @@ class SamplerSpec(BaseModel):
     """All that is needed to find a user's sampler again.
 
     entry: ``module:name``. arguments: keyword arguments of the class, or of every call of the
-    function. code: sha256 of the user's modules and data files, by name.
+    function. code: sha256 of the user's modules and data files, by name. flattening: how the
+    environment's observations become the vectors that it is given; None where they are vectors.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,6 +39,23 @@ class SamplerSpec(BaseModel):
     observation_size: int = Field(ge=1)
     action_size: int = Field(ge=1)
     code: dict[str, str] = Field(default_factory=dict)
+    flattening: Flattening | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = handler(self)
+        if fields.get("flattening", 0) is None:  # the digests of files without it stay theirs
+            del fields["flattening"]
+        return fields
+
+    @model_validator(mode="after")
+    def _flattened(self) -> SamplerSpec:
+        if self.flattening and self.flattening.size != self.observation_size:
+            raise ValueError(
+                f"flattening gives {self.flattening.size} entries, observations have "
+                f"{self.observation_size}"
+            )
+        return self
 
     @property
     def module(self) -> str:
@@ -56,6 +82,7 @@ class UserSampler(BaseSampler):
         self.spec = spec
         self.observation_size, self.action_size = spec.observation_size, spec.action_size
         self.action_mapping = ActionMapping("none")
+        self.flattening = spec.flattening
         if not run_module and not is_trusted(spec.module):
             raise UserError(
                 f"base sampler {spec.entry!r} is code in the module {spec.module!r}, which is not "

@@ -112,13 +112,17 @@ class SoftActorCriticConfig(SACConfig):
         """
         if self.spec is None:
             raise UserError("no policy: call .training(spec=...)")
+        if self.spec.convolution is not None:
+            raise UserError("soft actor-critic has no critic for images: train by PPO")
         if self.spec.squash != "tanh":
             raise UserError(
                 f"soft actor-critic holds the entropy of a tanh-squashed action, and squash is "
                 f"{self.spec.squash!r}: squash by tanh, or train by PPO"
             )
+        seen = self.spec.flattening
         context = {
             **self.spec.action_mapping.to_json(),
+            "flattening": None if seen is None else seen.model_dump(mode="json"),
             "cut_after": self.cut_after,
             "ends_when_violated": self.ends_when_violated,
         }

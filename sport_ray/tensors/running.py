@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sport_ray.envs.flatten import require_same_observations
 from sport_ray.errors import UserError
 from sport_ray.rollouts.behaviour import Array, Behaviour
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
@@ -170,6 +171,7 @@ class TensorRunner:
         try:
             plan.signal_columns(self._environment)
             behaviour.action_mapping.require_fits(plan.env_id, self._environment.action_space)
+            require_same_observations(plan.env_id, behaviour.flattening, None)
             self._acting = Acting(behaviour, device)
         except BaseException:
             self.close()

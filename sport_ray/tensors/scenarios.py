@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sport_ray.envs.faults import EnvironmentFault, is_ours_to_heed, what_happened
+from sport_ray.envs.flatten import Flattening
 from sport_ray.envs.spaces import as_action
 from sport_ray.errors import UserError
 from sport_ray.rollouts.slots import Slots, Transition
@@ -46,6 +47,7 @@ class TensorScenarios:
         self.environment = make_tensor_environment(env_id, kwargs, horizon, num_slots)
         self.signal_names = self.environment.signal_names
         self.action_space: gymnasium.spaces.Space[Any] = self.environment.action_space
+        self.flattening: Flattening | None = None  # observations are vectors
         self.boolean_signals: frozenset[str] = frozenset()
         self._scenarios: list[int | None] = [None] * num_slots
         self._steps = np.zeros(num_slots, dtype=np.int64)

@@ -57,6 +57,17 @@ def stream(cell: Any) -> str:
     return "".join(out.text for out in cell.outputs if out.output_type == "stream")
 
 
+def progress(cell: Any) -> int:
+    """How many bars a cell shows, each one output of one line that ended at its end."""
+    found = [out.data["text/plain"] for out in cell.outputs if out.output_type == "display_data"]
+    bars = [text for text in found if " left " in text]
+    for bar in bars:
+        assert "\n" not in bar
+        done, total = next(part for part in bar.split() if "/" in part).split("/")
+        assert done == total
+    return len(bars)
+
+
 @pytest.mark.slow
 def test_the_example_runs_from_top_to_bottom(jupyter):
     notebook = nbformat.read(NOTEBOOK, as_version=4)
@@ -79,9 +90,16 @@ def test_the_example_runs_from_top_to_bottom(jupyter):
     assert "3 of 3 cells finished" in stream(cells["sweep"])
     kinds = [set(out.data) for out in cells["figure"].outputs if "data" in out]
     assert any("image/png" in kind for kind in kinds)
+    shown = "".join(out.data["text/html"] for out in cells["certificate"].outputs)
+    assert "With confidence 1 − 1e-05: P(one episode of the base policy violates" in shown
+    [answer] = cells["answer"].outputs
+    assert "constant ratio: ε_base · α^T" in answer.data["text/html"]
+    for name, bars in (("certify", 1), ("sweep", 1)):
+        assert progress(cells[name]) == bars
     for cell in notebook.cells:
         for out in cell.get("outputs", []):
             assert out.get("name") != "stderr", out.text
+            assert not {"\x1b", "\r"} & set(out.get("text", ""))  # nothing is written over
 
 
 @pytest.fixture

@@ -119,8 +119,8 @@ class SafetyEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]], EzPickl
                 break
         return observation, paid, bool(ended), False, self._info(told, met)
 
-    def render(self) -> NDArray[np.uint8] | None:
-        """What the camera ``fixedfar`` sees, (480, 640, 3); None without a ``render_mode``."""
+    def render(self) -> Any:
+        """What the camera ``fixedfar`` sees, uint8 (480, 640, 3); None where nothing is drawn."""
         if self.render_mode is None:
             return None
         import mujoco
@@ -130,8 +130,7 @@ class SafetyEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]], EzPickl
         shown = mujoco.MjvOption()
         shown.geomgroup[:] = 1  # hazards and goals are of groups that are hidden otherwise
         self._renderer.update_scene(self._task.data, camera="fixedfar", scene_option=shown)
-        picture: NDArray[np.uint8] = self._renderer.render()
-        return picture
+        return self._renderer.render()
 
     def close(self) -> None:
         """Let go of the renderer."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.comparators.presa.behaviours import Acting
+from sport_ray.envs.flatten import require_same_observations
 from sport_ray.policies.network import PolicySpec
 from sport_ray.properties import NEVER, parse_property
 from sport_ray.rollouts.scenarios import ScenarioPlan
@@ -91,6 +92,7 @@ def _lockstep(
     """As many slots as scenarios, all stepped together until the last one ends."""
     columns = plan.signal_columns(environment)
     spec.action_mapping.require_fits(plan.env_id, environment.action_space)
+    require_same_observations(plan.env_id, spec.flattening, environment.flattening)
     generators = [
         scenario_generators(plan.root_seed, plan.purpose, first + i) for i in range(count)
     ]

@@ -63,6 +63,9 @@ def why_alone(config: ProjectedPPOConfig) -> str | None:
         return "it trains over the index, which a cohort cannot yet"
     if type(config) is not ProjectedPPOConfig:
         return f"a {type(config).__name__} trains something else than one policy"
+    start = config.task or config.base
+    if start is not None and start.spec.convolution is not None:
+        return "its policy sees images, which a cohort cannot yet"
     known = {*PER_CELL, *SHARED, *_ELSEWHERE, *_DERIVED}
     usual = _defaults()
     for name, value in vars(config).items():

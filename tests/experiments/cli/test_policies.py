@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def test_a_model_s_file_becomes_a_base(model, tmp_path):
     [
         (["sb3", "model.zip", "--normalization", "vn.pkl"], "is a pickle"),
         (["sb3", "model.zip", "--trust"], "--trust is for rllib"),
-        (["sb3", "model.zip", "--env", "CartPole-v1"], "has action_space Discrete"),
+        (["sb3", "model.zip", "--env", "CartPole-v1"], "not those of a policy with its actions"),
         (["sb3", "model.zip", "--env", "Nope-v0"], "'Nope-v0' cannot be made"),
         (["npz", "x.npz", "--activation", "relu"], "--activation is for sb3"),
         (["npz", "x.npz", "--normalization", "o.npz"], "holds its own obs_mean"),
@@ -68,6 +69,17 @@ def test_mistakes(model, tmp_path, monkeypatch, words, reason):
         call(*words, "--out", "out")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_policy_over_indices_becomes_a_base(tmp_path):
+    model = PPO("MlpPolicy", "CartPole-v1", device="cpu", seed=0, policy_kwargs={"net_arch": [4]})
+    model.save(tmp_path / "model")
+    said = call("sb3", tmp_path / "model.zip", "--out", tmp_path / "a")
+    assert "1 actions by index (2 outcomes)" in said
+    assert "std" not in said
+    call("sb3", tmp_path / "model.zip", "--out", tmp_path / "b", "--env", "CartPole-v1")
+    found = {load_policy(tmp_path / name).digest for name in "ab"}
+    assert found == {policy_digest(from_sb3(model))}
 
 
 def test_a_checkpoint_of_rllib_is_read_only_on_trust(tmp_path):
@@ -123,3 +135,63 @@ def test_contradicting_words_on_observations_are_refused(tmp_path):
     both = ("--raw-observations", "--normalization", "x.npz", "--out", tmp_path / "b")
     assert "contradict each other" in refused("sb3", "x.zip", *both)
     assert "says itself" in refused("npz", "x.npz", "--raw-observations", "--out", tmp_path / "b")
+
+
+@pytest.fixture
+def onnx_file(tmp_path: Path) -> Path:
+    """A Gaussian and its logits, one linear layer each."""
+    pytest.importorskip("onnx")
+    from onnx import helper, save
+
+    from tests.sport_ray.policies.graph.onnx_models import constant, model_of, normal
+
+    names = ("mean", "log_std", "logits")
+    constants = [constant(f"w_{name}", normal(3, 1 + 4 * (name == "logits"))) for name in names]
+    nodes = [helper.make_node("MatMul", ["observation", f"w_{one}"], [one]) for one in names]
+    save(model_of(nodes, list(names), constants, shape=("n", 3)), tmp_path / "policy.onnx")
+    return tmp_path / "policy.onnx"
+
+
+def test_an_onnx_file_becomes_a_base(onnx_file, tmp_path):
+    bounds = ("--action-low=-2", "--action-high=2")
+    said = call("onnx", onnx_file, "--family", "gaussian", "--squash", "clip", *bounds, "--mean",
+                "mean", "--out", tmp_path / "a")  # fmt: skip
+    assert "1 actions by clip, std clamped" in said
+    assert "layers [3, 2]" in said
+    assert "on 256 random observations: means" in said
+    call("onnx", onnx_file, "--family", "gaussian", "--squash", "clip", "--env", "Pendulum-v1",
+         "--mean", "mean", "--log-std", "log_std", "--out", tmp_path / "b")  # fmt: skip
+    found = load_policy(tmp_path / "a")
+    assert found.digest == load_policy(tmp_path / "b").digest
+    assert "largest difference" in found.provenance["agreement"]
+    said = call("onnx", onnx_file, "--family", "categorical", "--sizes", "3,2", "--out",
+                tmp_path / "c")  # fmt: skip
+    assert "2 actions by index (3 + 2 outcomes)" in said
+    assert "log probabilities" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ([], "--family gaussian or --family categorical"),
+        (["--family", "gaussian"], "--squash tanh"),
+        (["--family", "gaussian", "--squash", "clip", "--mean", "mean"], "needs action_low"),
+        (["--family", "gaussian", "--squash", "clip", "--action-low", "a"], "expected numbers"),
+        (["--family", "gaussian", "--squash", "none", "--sizes", "3"], "--sizes is for categor"),
+        (["--family", "gaussian", "--squash", "none", "--mean", "m"], "which is the mean"),
+        (["--family", "categorical", "--squash", "none"], "--squash is for real actions"),
+        (["--family", "categorical", "--sizes", "3,x"], "positive whole numbers"),
+        (["--family", "categorical", "--sizes", "3,1"], "5 logits, the actions 4 outcomes"),
+        (["--family", "categorical", "--env", "Pendulum-v1"], "expected indices"),
+        (["--family", "categorical", "--env", "CartPole-v1"], "5 logits, the actions 2 outcomes"),
+        (["--family", "categorical", "--activation", "relu"], "--activation is for sb3"),
+    ],
+)
+def test_mistakes_with_onnx_files(onnx_file, tmp_path, words, reason):
+    said = refused("onnx", onnx_file, *words, "--out", tmp_path / "out")
+    assert re.search(reason, said), said
+    assert not (tmp_path / "out").exists()
+
+
+def test_options_of_onnx_are_refused_for_others(tmp_path):
+    assert "--family is for onnx" in refused("npz", "x.npz", "--family", "gaussian", "--out", "o")

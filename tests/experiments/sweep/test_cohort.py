@@ -96,9 +96,12 @@ def test_cells_are_recorded_one_by_one_and_are_the_same_in_any_company(make):
     assert sorted(len(work.jobs) for work in works) == [2, 6]
     for work in works:
         reports = run(together, work)
-        assert reports[0] == (0.0, 0)
+        assert reports[0] == (0.0, 0, 0)
         assert [one.trained for one in reports] == sorted(one.trained for one in reports)
-        assert [one.ended for one in reports if one.ended] == [*range(1, len(work.jobs) + 1)]
+        jobs = len(work.jobs)
+        assert list(dict.fromkeys(one.ended for one in reports)) == [*range(jobs + 1)]
+        assert [one.scenarios for one in reports] == sorted(one.scenarios for one in reports)
+        assert reports[-1].scenarios == jobs * study.evaluation.num_scenarios
         assert any(0.0 < one.trained < 1.0 for one in reports)
     apart, _ = make("apart", study)
     for job in plan.jobs:
@@ -118,7 +121,7 @@ def test_a_policy_that_serves_many_cells_is_trained_once(make):
     study = study_of(sweep=MANY | {"methods": ["projected_at_deployment"]})
     folder, plan = make("free", study)
     [work] = pack(study, plan.jobs, SHIPPED, ONE)
-    assert run(folder, work)[-1] == (1.0, 2)
+    assert run(folder, work)[-1] == (1.0, 2, 2 * 5 * study.evaluation.num_scenarios)
     frame = load_results(folder.root)
     assert set(frame["status"]) == {"finished"}
     assert len(frame) == 2 * 5
@@ -134,7 +137,7 @@ def test_what_has_a_record_is_not_repeated(make):
             break  # as if the process had died here
     first = {p: p.stat().st_mtime_ns for p in folder.root.glob("cells/*/record.json")}
     assert len(first) == 2
-    assert run(folder, work)[-1] == (1.0, 6)
+    assert run(folder, work)[-1] == (1.0, 6, 4 * study.evaluation.num_scenarios)
     assert {p: p.stat().st_mtime_ns for p in first} == first
     whole, _ = make("whole", study)
     run(whole, work)

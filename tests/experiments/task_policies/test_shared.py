@@ -43,6 +43,7 @@ def seeds() -> Iterator[list[int]]:
     class FreshSource(TaskPolicySource):
         """Weights drawn from the task's seed, whatever the base's are."""
 
+        __module__ = "sport_ray.experiments.task_policies.fresh"  # as if it shipped
         name = "fresh"
         title = "Fresh"
         settings = FreshSection
@@ -180,4 +181,4 @@ def test_what_trains_around_a_base_depends_on_it(attributes: dict[str, Any]) -> 
     }
     with pytest.raises(ValueError, match="has depends_on_base = True"):
         type("Contradiction", (TaskPolicySource,), about)
-    assert "contradiction" not in SOURCES
+    assert not [name for name in SOURCES if "contradiction" in name]

@@ -117,7 +117,7 @@ def test_what_is_tuned_is_no_axis_and_t_is_named(small_study):
 def test_optuna_that_is_missing_is_one_line(tuning_study, monkeypatch):
     require_search(tuning_study().tuning)
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(UserError, match=r"pip install 'sport-ray\[tuning\]'"):
+    with pytest.raises(UserError, match=r'pip install "optuna>=4", or set it to random'):
         require_search(tuning_study(search="optuna").tuning)
 
 

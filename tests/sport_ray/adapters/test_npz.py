@@ -87,6 +87,62 @@ def test_a_linear_policy_needs_no_activation(tmp_path):
     assert read_npz(tmp_path / "p.npz").spec.hidden == ()
 
 
+def indices(**changes: Any) -> dict[str, Any]:
+    """A complete policy over two indices."""
+    hidden = {n: v for n, v in arrays().items() if n in ("activation", "weight_0", "bias_0")}
+    rng = np.random.default_rng(4)
+    full = {
+        **hidden,
+        "format": "sport-ray/mlp-categorical/1",
+        "sizes": np.array([3, 2]),
+        "first": np.array([-1, 0]),
+        "logits_weight": rng.normal(size=(5, HIDDEN)).astype(np.float32),
+        "logits_bias": rng.normal(size=5).astype(np.float32),
+    }
+    return {name: value for name, value in {**full, **changes}.items() if value is not None}
+
+
+@pytest.mark.parametrize("first", [None, np.array([-1, 0])])
+def test_a_policy_over_indices_is_what_numpy_computes(tmp_path, first):
+    given = indices(first=first)
+    np.savez(tmp_path / "policy.npz", **given)
+    save_policy(tmp_path / "base", read_npz(tmp_path / "policy.npz"), {})
+    network = load_policy(tmp_path / "base").network.double()
+    seen = np.random.default_rng(1).normal(scale=3, size=(40, OBS)).astype(np.float32)
+    exact = {n: v.astype(np.float64) for n, v in given.items() if v.__class__ is np.ndarray}
+    h = np.tanh(seen @ exact["weight_0"].T + exact["bias_0"])
+    logits = h @ exact["logits_weight"].T + exact["logits_bias"]
+    with torch.no_grad():
+        law = network(torch.from_numpy(seen).double())
+    for action in np.ndindex(3, 2):
+        parts = zip((logits[:, :3], logits[:, 3:]), action, strict=True)
+        want = sum(part[:, i] - np.log(np.exp(part).sum(1)) for part, i in parts)
+        got = law.log_prob(torch.tensor(action).expand(40, 2))
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
+    start = [0, 0] if first is None else first.tolist()
+    assert network.spec.action_mapping([[2, 1]]).tolist() == [[2 + start[0], 1 + start[1]]]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"sizes": None}, "sizes must be a vector of whole numbers"),
+        ({"sizes": np.array([3.0, 2.0])}, "sizes must be a vector of whole numbers"),
+        ({"sizes": np.array([4, 2])}, "5 outputs, the actions 6 outcomes"),
+        ({"sizes": np.array([5, 0])}, "sizes must be positive"),
+        ({"first": np.array([0])}, "first as many"),
+        ({"logits_bias": None}, "'logits_bias' is missing"),
+        ({"squash": "index"}, "unknown array 'squash'"),
+        ({"log_std": np.zeros(2, np.float32)}, "unknown array 'log_std'"),
+    ],
+)
+def test_mistakes_in_a_policy_over_indices(tmp_path, change, reason):
+    np.savez(tmp_path / "policy.npz", **indices(**change))
+    with pytest.raises(UserError, match=reason) as caught:
+        read_npz(tmp_path / "policy.npz")
+    assert "\n" not in str(caught.value)
+
+
 MISTAKES = {
     "no format": ({"format": None}, "format"),
     "other format": ({"format": "mlp/2"}, "format"),
@@ -107,6 +163,7 @@ MISTAKES = {
     "std range": ({**HEAD, "log_std_min": 1.0}, "log_std_min"),
     "half a range": ({**HEAD, "log_std_max": None}, "belong together"),
     "squash": ({"squash": "sigmoid"}, "squash is 'sigmoid'"),
+    "an index": ({"squash": "index"}, "squash is 'index'"),
     "no bounds": ({"action_low": None, "action_high": None}, "needs action_low"),
     "half bounds": ({"action_low": None}, "belong together"),
     "bounds": ({"action_low": np.array([1.0, 1.0])}, "below"),

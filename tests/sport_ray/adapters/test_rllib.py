@@ -96,6 +96,28 @@ def test_the_density_is_rllib_s(module):
     assert digest == policy_digest(from_rllib(module.float()))
 
 
+@pytest.mark.parametrize(
+    ("kind", "space", "config"),
+    [
+        (DefaultPPOTorchRLModule, spaces.Discrete(4), {}),
+        (DefaultPPOTorchRLModule, spaces.MultiDiscrete([3, 2]), {"vf_share_layers": False}),
+        (DefaultSACTorchRLModule, spaces.Discrete(4), {"twin_q": True}),
+    ],
+)
+def test_indices_have_the_probabilities_that_they_have_there(kind, space, config):
+    seen = torch.randn(200, OBS, generator=torch.Generator().manual_seed(0)).double() * 3
+    module = make(kind, space, **{"fcnet_activation": "relu", **config})
+    network = from_rllib(module)
+    network.spec.action_mapping.require_fits("its environment", space)
+    module.double()
+    action = torch.from_numpy(np.stack([space.sample() for _ in range(200)]))
+    with torch.no_grad():
+        inputs = module.forward_exploration({Columns.OBS: seen})[Columns.ACTION_DIST_INPUTS]
+        theirs = module.get_exploration_action_dist_cls().from_logits(inputs).logp(action)
+        ours = network.double()(seen).log_prob(action.reshape(200, -1))
+    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-11)
+
+
 def test_actions_reach_the_environment_as_there():
     drawn = np.random.default_rng(0).normal(scale=2.0, size=(50, 2))
     ppo = make(DefaultPPOTorchRLModule)
@@ -131,7 +153,8 @@ def test_the_mean_std_filter_is_frozen_in():
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"space": spaces.Discrete(3)}, "Discrete"),
+        ({"space": spaces.Discrete(3, start=1)}, "indices from 0"),
+        ({"space": spaces.Tuple([spaces.Discrete(3)])}, "MultiDiscrete"),
         ({"use_lstm": True}, "LSTM"),
         ({"fcnet_use_layernorm": True}, "LayerNorm"),
         ({"head_fcnet_hiddens": [5]}, "different activations"),

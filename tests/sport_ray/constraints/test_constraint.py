@@ -128,7 +128,7 @@ def test_every_process_finds_a_constraint_by_its_module(tmp_path):
 
 
 def test_a_module_that_is_not_there_is_named():
-    with pytest.raises(UserError, match="'nowhere:mine': cannot import 'nowhere': No module named"):
+    with pytest.raises(UserError, match="'nowhere:mine': cannot import 'nowhere': ModuleNotFound"):
         constraint_from_json({"name": "nowhere:mine", "alpha": 2.0}, run_module=True)
 
 

@@ -63,4 +63,6 @@ def test_nan_reaches_the_environment_and_is_refused():
 
 def test_other_action_spaces_are_refused():
     with pytest.raises(ValueError, match="env: expected actions in a Box"):
-        MappedActions(gymnasium.make("CartPole-v1"), TANH)
+        env = gymnasium.make("CartPole-v1")
+        env.action_space = gymnasium.spaces.Text(3)
+        MappedActions(env, TANH)

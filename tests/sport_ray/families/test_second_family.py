@@ -1,7 +1,7 @@
 """A family that is no Gaussian goes the whole way: constraints, promises and rollouts.
 
-A coin decides between −1 and +1. It is known nowhere but here: what asks a policy for a mean or a
-std would fail on it.
+A coin decides between −1 and +1 (``tests/coins.py``): what asks a policy for a mean or a std would
+fail on it.
 """
 
 from __future__ import annotations
@@ -18,74 +18,15 @@ from sport_ray.constraints.gauss_renyi import GaussRenyiConstraint
 from sport_ray.constraints.mean_shift import MeanShiftBudget
 from sport_ray.constraints.pathwise import PathwiseBudget
 from sport_ray.errors import UserError
-from sport_ray.families import Distribution, family_named
+from sport_ray.families import family_named
 from sport_ray.policies import PolicySpec
 from sport_ray.rollouts import BaseBehaviour, ProjectedBehaviour, ScenarioPlan, run_scenarios
+from sport_ray.testing import Members, family_checks
+from tests.coins import Coin, coins
 from tests.exact_mdp import REACH_AVOID, TABULAR, late_hazard, register_tabular
 
 HORIZON, COUNT = 12, 3_000
 MDP = late_hazard()
-
-
-class Coin(Distribution):
-    """+1 with probability ``up`` (..., 1), else −1."""
-
-    name = "coin"
-    part_names = ("up",)
-
-    @classmethod
-    def num_parameters(cls, action_size):
-        return action_size
-
-    @classmethod
-    def noise_size(cls, action_size):
-        return action_size
-
-    @classmethod
-    def draw_noise(cls, generator, steps, action_size):
-        return generator.random((steps, action_size))
-
-    def valid(self):
-        return super().valid() & ((self.parts[0] >= 0.0) & (self.parts[0] <= 1.0)).all(-1)
-
-    def agrees(self, other, base):
-        return ((self.parts[0] - other.parts[0]).abs() <= 1e-6).all(-1)
-
-    def sample(self, noise):
-        return np.where(noise < self.arrays()[0], 1.0, -1.0)
-
-    def log_prob(self, action):
-        (up,) = self.parts
-        return torch.log(torch.where(action > 0, up, 1.0 - up)).sum(-1)
-
-    def torch_distribution(self):
-        return torch.distributions.Independent(torch.distributions.Bernoulli(self.parts[0]), 1)
-
-    def log_ratio(self, base, action):
-        drawn = torch.from_numpy(action)
-        return (self.to(torch.float64).log_prob(drawn) - base.log_prob(drawn)).numpy()
-
-    def log_ratio_above(self, base, action):
-        ratio = self.log_ratio(base, action)
-        return np.where(self.differs(base).numpy(), ratio + 1e-12 * (1.0 + np.abs(ratio)), 0.0)
-
-    def max_log_ratio(self, base):
-        up, known = self.parts[0].double(), base.parts[0].double()
-        return torch.log(torch.maximum(up / known, (1.0 - up) / (1.0 - known))).sum(-1)
-
-    def kl(self, other):
-        up, its = self.parts[0].double(), other.parts[0].double()
-        return (torch.xlogy(up, up / its) + torch.xlogy(1 - up, (1 - up) / (1 - its))).sum(-1)
-
-    def projected(self, base, limit):
-        most = torch.as_tensor(limit, dtype=torch.float64)
-        known, alpha = base.parts[0].double(), torch.exp(most)[..., None]
-        up = self.parts[0].double().clamp(1.0 - alpha * (1.0 - known), alpha * known)
-        found = Coin(up.to(self.parts[0]))
-        while (outside := found.max_log_ratio(base) > most).any():  # rounded outwards
-            inwards = torch.nextafter(found.parts[0], base.parts[0])
-            found = Coin(torch.where(outside[..., None], inwards, found.parts[0]))
-        return found
 
 
 class CoinSpec(PolicySpec):
@@ -182,13 +123,17 @@ def test_no_path_exceeds_its_budget(base, task, rule):
 
 @pytest.mark.parametrize("constraint", [MeanShiftBudget(1.0), GaussRenyiConstraint(1.1)])
 def test_a_theorem_about_gaussians_is_refused(base, task, constraint):
-    with pytest.raises(UserError, match=f"constraint '{constraint.name}' .* 'coin'.*: choose"):
+    with pytest.raises(UserError, match=f"constraint '{constraint.name}' .*:coin'.*: choose"):
         ProjectedBehaviour(base, task, constraint)
 
 
 def test_it_is_known_by_its_name():
-    assert family_named("coin") is Coin
-    with pytest.raises(
-        UserError, match="unknown family 'dice'; known: categorical, coin, gaussian"
-    ):
+    assert family_named("tests.coins:coin") is Coin
+    with pytest.raises(UserError, match="unknown family 'dice'; known: categorical, gaussian"):
         family_named("dice")
+
+
+@pytest.mark.parametrize("check", family_checks(), ids=lambda check: check.__name__)
+@pytest.mark.parametrize("size", [1, 3])
+def test_it_passes_the_checks_of_a_family(check, size):
+    check(Members(coins(size), size))

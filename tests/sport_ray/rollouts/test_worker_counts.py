@@ -9,7 +9,7 @@ import ray
 
 from sport_ray.constraints import RatioConstraint
 from sport_ray.rollouts import OutcomeTotals, ProjectedBehaviour, Tally, run_scenarios
-from sport_ray.rollouts.workers import stream_scenarios_on_ray
+from sport_ray.rollouts.on_ray import stream_scenarios_on_ray
 
 COUNT = 300
 

@@ -19,7 +19,7 @@ from sport_ray.rollouts import (
     ScenarioPlan,
     run_scenarios,
 )
-from sport_ray.rollouts.workers import run_scenarios_on_ray
+from sport_ray.rollouts.on_ray import run_scenarios_on_ray
 from tests.slow_simulator import NAMED
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("local_ray")]

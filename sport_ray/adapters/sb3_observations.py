@@ -1,0 +1,123 @@
+"""What a policy of Stable-Baselines3 sees: its preprocessing, written as this project's.
+
+Before the network it makes indices one-hot and puts the parts of a Dict side by side, in the order
+of its keys: what :class:`~sport_ray.envs.flatten.Flattening` does, too. Images of bytes it divides
+by 255, and turns (H, W, C) into (C, H, W) (``preprocess_obs``, ``VecTransposeImage``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from gymnasium import spaces
+from torch import Tensor
+
+from sport_ray.envs.flatten import Flattening
+from sport_ray.errors import UserError
+from sport_ray.policies.convolution import NATURE, Convolution
+
+CNN = re.compile(r"(?:pi_)?features_extractor\.cnn\.")
+"""The names of NatureCNN's filters."""
+PARTS = re.compile(r"features_extractor\.extractors\.")
+NO_PARTS = (
+    "images among the parts of a Dict (MultiInputPolicy): no body here sees them; train on the "
+    "image alone (CnnPolicy) or on features of it"
+)
+
+
+class Seen(NamedTuple):
+    """How observations become what the linear layers see."""
+
+    flattening: Flattening | None = None
+    convolution: Convolution | None = None
+
+
+VECTORS = Seen()
+"""Vectors, as they are."""
+
+
+def seen_of(source: str, space: Any, weights: Mapping[str, Tensor], *, divided: bool) -> Seen:
+    """What a model sees of the environment's observations in a space.
+
+    space: as the environment gives them: images not yet transposed. divided: whether it divides
+    images of bytes by 255 (``normalize_images``).
+
+    Raises:
+        UserError: what it makes of them is not known here, with the reason.
+    """
+    if any(PARTS.search(name) for name in weights):
+        raise UserError(f"{source}: {NO_PARTS}")
+    cnn = any(CNN.match(name) for name in weights)
+    box = space if isinstance(space, spaces.Box) else None
+    if cnn:
+        return _image(source, box, weights, divided)
+    if divided and _has_image(space):
+        raise UserError(
+            f"{source}: an MLP of images in {space}, divided by 255: train it with CnnPolicy, or "
+            "with policy_kwargs=dict(normalize_images=False)"
+        )
+    try:
+        return Seen(Flattening.needed(source, space))
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from None
+
+
+def _image(
+    source: str, box: spaces.Box | None, weights: Mapping[str, Tensor], divided: bool
+) -> Seen:
+    if box is None or len(box.shape) != 3:
+        raise UserError(f"{source}: NatureCNN of observations in {box}: name the environment")
+    found = Convolution.usual(box.shape, np.dtype(box.dtype).name, NATURE)
+    assert found is not None
+    channels = next(w for name, w in weights.items() if CNN.match(name) and w.ndim == 4).shape[1]
+    if found.image(box.shape)[0] != channels:
+        raise UserError(
+            f"{source}: its first layer takes {channels} channels, images in {box.shape} have "
+            f"{found.image(box.shape)[0]}: name the environment that it was trained in with --env "
+            "(with its wrappers: stacked frames are channels)"
+        )
+    if not divided:
+        found = found.model_copy(update={"divisor": 1.0})
+    return Seen(Flattening.needed(source, box), found)
+
+
+def _has_image(space: Any) -> bool:
+    """Whether Stable-Baselines3 takes a part of it for an image of bytes."""
+    if isinstance(space, spaces.Dict):
+        return any(map(_has_image, space.spaces.values()))
+    return isinstance(space, spaces.Box) and len(space.shape) == 3 and space.dtype == np.uint8
+
+
+def space_of_text(source: str, space: Mapping[str, Any], kind: str) -> spaces.Space[Any]:
+    """The observation space from a file's text; bounds do not matter.
+
+    Raises:
+        UserError: one whose text does not tell: asks for the environment.
+    """
+    try:
+        if kind == "box":
+            shape = re.fullmatch(r"[\[(]([\d,\s]*)[\])]", str(space.get("_shape")))
+            if shape is None:
+                raise ValueError(space.get("_shape"))
+            sides = tuple(int(one) for one in shape[1].split(",") if one.strip())
+            dtype = np.dtype(str(space.get("dtype")))
+            ends = (0, 255) if dtype == np.uint8 else (-1, 1)
+            return spaces.Box(*ends, sides, dtype.type)
+        if kind == "discrete":
+            return spaces.Discrete(int(space["n"]), start=int(space.get("start", 0)))
+        if kind == "multi_binary":
+            return spaces.MultiBinary(int(space["n"]))
+        if kind == "multi_discrete":
+            found = re.fullmatch(r"\[([\d\s]*)\]", str(space.get("nvec")))
+            if found is None:
+                raise ValueError(space.get("nvec"))
+            return spaces.MultiDiscrete([int(one) for one in found[1].split()])
+    except (AssertionError, KeyError, TypeError, ValueError, OverflowError):
+        pass
+    raise UserError(
+        f"{source}: observations in a space {kind!r} whose text does not tell all of it: name the "
+        "environment with --env"
+    )

@@ -1,0 +1,88 @@
+"""docs/safety-gymnasium.md: the numbers it prints, and PointGoal1 from base to audit, in small."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from sport_ray.experiments.config.shipped import study_file
+from sport_ray.experiments.config.study import load_study
+
+PAGE = Path(__file__).parents[1] / "docs" / "safety-gymnasium.md"
+STUDIES = ("safety_circle", "safety_point_goal")
+SMALL = {"env_steps": 512, "train_batch_size": 256, "minibatch_size": 64, "num_envs": 4,
+         "num_epochs": 1}  # fmt: skip
+
+
+def blocks() -> list[tuple[str, str]]:
+    """(language, text) of each block of the page."""
+    return re.findall(r"^```(\w*)\n(.*?)^```", PAGE.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def block(beginning: str) -> str:
+    (text,) = (text for _, text in blocks() if text.startswith(beginning))
+    return text
+
+
+def run(script: str, folder: Path) -> str:
+    """Run a shell script as a user would, in a folder."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-e"], input=script, cwd=folder, capture_output=True, text=True, timeout=800,
+        env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_table_of_a_thousand_steps_is_what_its_code_prints(tmp_path):
+    (tmp_path / "thousand.py").write_text(block("# thousand.py"))
+    assert run("python thousand.py", tmp_path) == block("largest alpha")
+
+
+def test_what_the_page_says_of_the_studies():
+    circle, goal = (load_study(study_file(name)) for name in STUDIES)
+    for study in (circle, goal):
+        assert study.property == "G !cost"
+        assert study.environment.kwargs == {"repeat": 10}
+        assert list(study.sweep.eps_max) == [0.1]
+    assert list(circle.sweep.horizons) == [50]
+    assert list(goal.sweep.horizons) == [30]
+    assert "SafetyPointCircle1-v0" in circle.environment.id
+    assert "SafetyPointGoal1-v0" in goal.environment.id
+
+
+@pytest.mark.slow
+def test_point_goal_from_its_base_to_an_audited_deployment(tmp_path):
+    missing = importlib.util.find_spec("safety_gymnasium") is None
+    if missing and "CI" not in os.environ:
+        pytest.skip("safety-gymnasium not installed (docs/safety-gymnasium.md)")
+    study = yaml.safe_load(study_file("safety_point_goal").read_text())
+    study["base_training"] |= {**SMALL, "horizon": 5, "hidden": [16]}
+    study["certificate"] |= {
+        "num_scenarios": 100, "beta": 1e-3, "max_horizon": 5, "transitions": 50,
+    }  # fmt: skip
+    study["sweep"] |= {"eps_max": [0.5], "constraints": ["ratio", "pathwise"], "horizons": [5]}
+    study["task_policies"] = {"projected_ppo": {}}
+    study["training"] |= {**SMALL, "warmup_env_steps": 256}
+    study["evaluation"] |= {"num_scenarios": 30, "beta": 1e-3}
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(study))
+    (tmp_path / "act.py").write_text(block("# act.py"))
+    run("sport-ray run small.yaml", tmp_path)
+    cells = pd.read_csv(tmp_path / "results" / "safety_point_goal" / "cells.csv")
+    assert len(cells) == 3  # α = 1, and two constraints at the risk
+    assert (cells["status"] == "finished").all()
+    assert (cells["prior_bound"] <= 0.5).all()
+    said = run(block("CELL=") + block("python act.py"), tmp_path)
+    assert "promised: any cost with probability at most" in said
+    assert said.count("cost 0") <= 3
+    (log,) = tmp_path.glob("audit.jsonl")
+    assert log.stat().st_size > 0

@@ -77,7 +77,10 @@ def plugin(
 
 def _attribute(module: types.ModuleType, path: str) -> Any:
     """What a dotted name in a module means, None where nothing does."""
-    return functools.reduce(lambda thing, part: getattr(thing, part, None), path.split("."), module)
+    found: Any = module
+    for part in path.split("."):
+        found = getattr(found, part, None)
+    return found
 
 
 def entry_point(group: Group, name: str) -> str | None:

@@ -95,8 +95,8 @@ def import_base_command(
     if spec.normalization is None and kind is not Source.NPZ and not raw_observations:
         seen += " (if it was trained on normalised ones, give --normalization)"
     law = f", std {spec.std_head}"
-    if (sizes := spec.outcomes) is not None:
-        law = f" ({' + '.join(map(str, sizes))} outcomes)"
+    if (outcomes := spec.outcomes) is not None:
+        law = f" ({' + '.join(map(str, outcomes))} outcomes)"
     console.print(
         f"base policy {made.digest[:12]} written to {out}: {spec.observation_size} observations, "
         f"{spec.action_size} actions by {spec.squash}{law}, observations {seen}",

@@ -54,7 +54,7 @@ def _as_name(entry: Any) -> str:
 def _source(name: Any) -> type[Source]:
     """The source of a name in the study, a plug-in's too; under its own name from here on."""
     try:
-        if isinstance(name, str) and (found := plugin(TASK_POLICIES, name, Source, SOURCES)):  # type: ignore[type-abstract]
+        if isinstance(name, str) and (found := plugin(TASK_POLICIES, name, Source, SOURCES)):
             return found
     except UserError as error:
         raise ValueError(str(error)) from None

@@ -318,7 +318,7 @@ def _first_spec(study: Study, settings: BaseTrainingSection | SACBaseTrainingSec
     """
     observations, actions = environment_sizes(study)
     env_id, (seen, space) = study.environment.id, _spaces(study)
-    sizes = {
+    sizes: dict[str, Any] = {
         "observation_size": observations,
         "action_size": actions,
         "hidden": settings.hidden,
@@ -389,8 +389,8 @@ def _image_within(space: AnySpace | None, at: str) -> str | None:
     else:
         return None
     for where, part in parts:
-        image = isinstance(part, BoxSpace) and len(part.shape) == 3
-        if image and Convolution.usual(part.shape, part.dtype) is not None:
+        large = isinstance(part, BoxSpace) and len(part.shape) == 3 and _usual(part) is not None
+        if large:
             return f"{where}: {part}"
         if (found := _image_within(part, where)) is not None:
             return found
@@ -431,3 +431,8 @@ def save_base(path: Path, study: Study, made: MadeBase, command: str) -> str:
     if made.checkpoints is not None:
         provenance["checkpoints"] = [asdict(one) for one in made.checkpoints]
     return save_task_policy(path, made.trained.policy, provenance)
+
+
+def _usual(space: BoxSpace) -> Convolution | None:
+    """The convolution for an image of that kind; None where it is no image or too small."""
+    return Convolution.usual(space.shape, space.dtype)

@@ -140,10 +140,10 @@ def ray_for_cells(context: Context) -> AbstractContextManager[None]:
 
 
 def require_able_alone(context: Context) -> None:
-    """Refuse without Ray what is Ray's: Tune's trials, and processes that collect experience.
+    """Refuse without Ray what is Ray's: training by RLlib, Tune's trials, processes for experience.
 
     Raises:
-        UserError: naming the section or key, and --no-ray.
+        UserError: naming the source, section or key, and --no-ray.
     """
     if not context.alone:
         return
@@ -154,6 +154,11 @@ def require_able_alone(context: Context) -> None:
             f"resources.env_runners_per_cell = {runners} needs Ray: leave out --no-ray, or set it "
             "to 0"
         )
+    for name in context.study.sources:
+        if SOURCES[name].needs_ray:
+            raise UserError(
+                f"task policies of {name} are trained by RLlib, which needs Ray: leave out --no-ray"
+            )
 
 
 def write_pages(context: Context) -> Path:

@@ -36,7 +36,7 @@ class Report(NamedTuple):
     scenarios: int = 0
 
 
-def run_work(folder: StudyFolder, work: Work) -> Iterator[Report]:
+def run_work(folder: StudyFolder, work: Work) -> Generator[Report, None, None]:
     """Compute what the jobs lack, and say how far it is from time to time.
 
     A failure is recorded for the cells that it touches and not raised. Running it again repeats

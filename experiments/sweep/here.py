@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
+from ray.exceptions import RayError
+
+from sport_ray.errors import UserError
 from sport_ray.experiments.cluster.need import RayWhenNeeded
 from sport_ray.experiments.cluster.signals import terminating
 from sport_ray.experiments.config.copies import concurrent_trials
@@ -47,6 +50,7 @@ def run_here(
     in its first seconds, and its finished cells are kept.
 
     Raises:
+        UserError: a source that needs Ray and did not say so.
         DiskFull: no room in the result folder.
         KeyboardInterrupt, Terminated: Ctrl-C and SIGTERM.
     """
@@ -56,6 +60,9 @@ def run_here(
             try:
                 if not _run_one(folder, left, hear, clock):
                     return left
+            except RayError:
+                kind = left[0]["work"]["jobs"][0]["kind"]
+                raise UserError(f"task policies of {kind} need Ray: leave out --no-ray") from None
             except Exception as error:
                 require_space(*folder.places)
                 if is_disk_full(error):

@@ -32,6 +32,7 @@ class PPOSource(TaskPolicySource):
 
     settings: ClassVar[type[Section]] = NoSettings
     why_alone = None
+    needs_ray = True
     needs_layers = False
 
     def own_section(self, study: StudySections) -> PPOSection | None:

@@ -52,6 +52,7 @@ class ProjectedPPOSelectionSource(SelectionSource):
     settings: ClassVar[type[Section]] = ProjectedPPOSelectionSection
     promise = "its constraint's prior bound, as it is only ever used projected"
     under_constraint = True
+    needs_ray = True
 
     def settings_in(self, study: StudySections, point: Point) -> Section:
         """Its own, and those of ``training`` with the point's values."""

@@ -44,6 +44,7 @@ class SoftActorCriticSource(TaskPolicySource):
     promise: ClassVar[str] = "none before it is evaluated"
     why_alone: ClassVar[str | None] = "it does not train by PPO"
     depends_on_base: ClassVar[bool] = False
+    needs_ray: ClassVar[bool] = True
 
     def check(self, task: Task, settings: Section, base: PolicyNetwork) -> None:
         """Refuse a base that tanh does not squash: the policy's actions are mapped as the base's.

@@ -99,7 +99,7 @@ def source_class(name: str) -> type[Source]:
     Raises:
         UserError: an unknown one, or a module that cannot be imported, or has no such source.
     """
-    found = plugin(TASK_POLICIES, name, Source, SOURCES)  # type: ignore[type-abstract]
+    found = plugin(TASK_POLICIES, name, Source, SOURCES)
     if found is None:
         raise UserError(f"unknown task policy {name!r}; known: {', '.join(sorted(SOURCES))}")
     return found
@@ -133,6 +133,7 @@ class Source(ABC):
     depends_on_base: whether its policy is another one where base or certificate are. If not, a
     study over several bases makes it once, and ``train`` may use of the base its architecture, and
     of the certificate nothing. trains: whether making it may take longer than evaluating it.
+    needs_ray: whether it is made by RLlib, which does not work without.
 
     under_constraint: whether a policy is trained under a cell's constraint, and is only ever used
     projected onto it; otherwise one policy serves as it is and under every constraint. sections: of
@@ -149,6 +150,7 @@ class Source(ABC):
     promise: ClassVar[str]
     depends_on_base: ClassVar[bool] = True
     trains: ClassVar[bool] = True
+    needs_ray: ClassVar[bool] = False
     under_constraint: ClassVar[bool] = False
     sections: ClassVar[tuple[str, ...]] = ()
     sweep_method: ClassVar[str | None] = None

@@ -242,12 +242,18 @@ class _Follow:
 
     def _add(self, node: Any, given: list[Any]) -> Chain:
         x, bias = given if isinstance(given[0], Chain) else given[::-1]
-        if not isinstance(bias, np.ndarray) or x.linear is None or x.limits is not None:
+        if (
+            not isinstance(x, Chain)
+            or not isinstance(bias, np.ndarray)
+            or x.linear is None
+            or x.limits is not None
+        ):
             raise NoChain("Add of two values")
         weight, before = x.linear
         if before.any() or bias.dtype != np.float32 or self._shapes[node.output[0]] != x.shape:
             raise NoChain("a second bias")
-        return replace(x, linear=(weight, _row(bias, len(weight))))
+        found: Chain = replace(x, linear=(weight, _row(bias, len(weight))))
+        return found
 
     def _mul(self, node: Any, given: list[Any]) -> Chain:
         """x·σ(x), which is SiLU."""

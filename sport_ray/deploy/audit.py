@@ -253,7 +253,7 @@ class _Reader:
     def _law_size(self, line: StepLine, drawn: Array) -> int:
         """By which the family counts: of an action, or of an index's outcomes as the base has."""
         if not issubclass(self.family, OnGrid):
-            return drawn.shape[1]
+            return int(drawn.shape[1])
         size = len((line.base or {}).get("probabilities", ()))
         _require_indices(drawn, getattr(self.family, "sizes", (size,)))
         return size

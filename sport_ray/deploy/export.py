@@ -158,7 +158,7 @@ def _spaces(certificate: Certificate, export: Export) -> dict[str, Any]:
     """Shapes, types and bounds of what goes in and out, of the environment as it was certified."""
     env_id = certificate.env_id
     environment = make_environment(env_id, export.env_kwargs, certificate.max_horizon)
-    found = {}
+    found: dict[str, Any] = {}
     for name in ("observation", "action"):
         space = getattr(environment, f"{name}_space")
         if name == "action" and (indices := indices_of(space)) is not None:

@@ -76,7 +76,7 @@ class Flattening(BaseModel):
         return self.space.entry(index)
 
     @classmethod
-    def needed(cls, env_id: str, space: spaces.Space[Any]) -> Flattening | None:
+    def needed(cls, env_id: str, space: spaces.Space[Any] | None) -> Flattening | None:
         """The flattening for an environment's observations; None for a box of one dimension.
 
         Raises:

@@ -40,4 +40,5 @@ def family_named(name: Any, *, run_module: bool = False) -> type[Distribution]:
                 return own
         elif is_plugin(name):
             raise refused(PLUGINS, name)
-    raise UserError(f"unknown family {name!r}; known: {', '.join(sorted(FAMILIES))}")
+    known = sorted(one for one in FAMILIES if "[" not in one)  # products are as many as were met
+    raise UserError(f"unknown family {name!r}; known: {', '.join(known)}")

@@ -43,7 +43,7 @@ class BlockPolicy(Sealed):
         self._network = network
         self._layers = [
             (module.weight.t(), module.bias)
-            for module in network.body
+            for module in network.layers
             if isinstance(module, torch.nn.Linear)
         ]
         self._activate = IN_PLACE[spec.activation]

@@ -117,7 +117,7 @@ class ImageBody(nn.Sequential):
     def forward(self, observation: Tensor) -> Tensor:
         """The features, and the entries that are none of the image's."""
         rows = observation.reshape(-1, observation.shape[-1])
-        found = super().forward(self.images(rows)).flatten(1)
+        found: Tensor = super().forward(self.images(rows)).flatten(1)  # type: ignore[no-untyped-call]
         both = torch.cat([found, rows[:, self._pixels :]], dim=1)
         return both.reshape(*observation.shape[:-1], both.shape[1])
 

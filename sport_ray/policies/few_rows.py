@@ -32,7 +32,7 @@ class FewRows(Sealed):
     """
 
     def __init__(self, network: PolicyNetwork) -> None:
-        spec, layers = network.spec, [m for m in network.body if isinstance(m, torch.nn.Linear)]
+        spec, layers = network.spec, [m for m in network.layers if isinstance(m, torch.nn.Linear)]
         self.serves = spec.activation == "relu"
         """Whether it can compute this policy's rows at all."""
         self._network = network

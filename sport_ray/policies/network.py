@@ -293,6 +293,12 @@ class PolicyNetwork(nn.Module):
             self.register_parameter(name, nn.Parameter(torch.zeros(size)))
         self._normalizer = None if spec.normalization is None else Normalizer(spec.normalization)
 
+    @property
+    def layers(self) -> nn.Sequential:
+        """The linear layers and what is between them, of a policy that is no graph."""
+        assert isinstance(self.body, nn.Sequential)
+        return self.body
+
     def features(self, observation: torch.Tensor) -> torch.Tensor:
         """What the first linear layer sees of observations (..., O)."""
         if self.convolution is None:

@@ -43,7 +43,7 @@ class RowPolicy(Sealed):
         self._relu = spec.activation == "relu"
         self._activate, self._steepest = ROW_ACTIVATIONS[spec.activation]
         self._layers = []
-        for module in network.body:
+        for module in network.layers:
             if not isinstance(module, torch.nn.Linear):
                 continue
             matrix, bias = fixed(module.weight.numpy()), fixed(module.bias.numpy())

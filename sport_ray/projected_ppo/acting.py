@@ -81,7 +81,7 @@ class OneActor:
         weights = [(one.data_ptr(), one._version) for one in self._network.parameters()]
         if weights != self._seen:
             network = self._network
-            self._actors.stack.put(0, network.body, network.of_the_head())
+            self._actors.stack.put(0, network.layers, network.of_the_head())
             self._seen = weights
         seen = observation.float()
         if self._network.convolution is not None:

@@ -148,8 +148,8 @@ def told_signals(environment: Stepping, info: Mapping[str, Any]) -> Mapping[str,
     """
     if "signals" not in info:
         raise environment.fault(
-            'it gives no info["signals"]: it must name its propositions, each a Boolean or a '
-            "number that is positive where it holds"
+            'it gives no info["signals"], a Boolean or a number that is positive where it holds '
+            "for each proposition: give it them, or wrap it in sport_ray.Labelled"
         )
     signals: Mapping[str, float] = info["signals"]
     return signals

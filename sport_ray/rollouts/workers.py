@@ -33,7 +33,7 @@ class Done(NamedTuple):
 
     found: Any
     first: int
-    count: int
+    count: int  # type: ignore[assignment]  # of a tuple it is a method, which nobody needs here
     seconds: float
 
 
@@ -42,7 +42,7 @@ class _Task(NamedTuple):
 
     worker: Any
     first: int
-    count: int
+    count: int  # type: ignore[assignment]  # of a tuple it is a method, which nobody needs here
 
 
 def cpus_there() -> int:

@@ -27,11 +27,11 @@ class OutputSubspace:
     def __init__(self, network: PolicyNetwork, dimension: int, seed: int) -> None:
         self.dimension = require_integer("dimension", dimension, 1)
         self._network = network
-        last = network.body[-1]
+        last = network.layers[-1]
         assert isinstance(last, nn.Linear)
         self._weight = last.weight.detach().double().numpy()
         self._bias = last.bias.detach().double().numpy()
-        self._last = f"body.{len(network.body) - 1}"
+        self._last = f"body.{len(network.layers) - 1}"
         self._log_std = getattr(network, "log_std", None)
         self._directions = self._make(np.random.default_rng([seed, dimension]))
 

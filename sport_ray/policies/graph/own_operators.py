@@ -18,13 +18,13 @@ def own_operators() -> list[type]:
     """Classes for ONNX's reference evaluator, by the operators' names."""
     from onnx.reference.op_run import OpRun
 
-    class MatMul(OpRun):  # type: ignore[misc]
+    class MatMul(OpRun):
         op_domain = ""
 
         def _run(self, a: Any, b: Any) -> tuple[Any]:
             return (_product(a, b),)
 
-    class Gemm(OpRun):  # type: ignore[misc]
+    class Gemm(OpRun):
         op_domain = ""
 
         def _run(
@@ -37,19 +37,19 @@ def own_operators() -> list[type]:
                 return (found,)
             return (found + (c if beta == 1.0 else beta * c),)
 
-    class Erf(OpRun):  # type: ignore[misc]
+    class Erf(OpRun):
         op_domain = ""
 
         def _run(self, x: Any) -> tuple[Any]:
             return (torch.erf(_tensor(x)).numpy(),)
 
-    class Gelu(OpRun):  # type: ignore[misc]
+    class Gelu(OpRun):
         op_domain = ""
 
         def _run(self, x: Any, approximate: Any = "none") -> tuple[Any]:
             return (functional.gelu(_tensor(x), approximate=str(approximate)).numpy(),)
 
-    class MaxPool(OpRun):  # type: ignore[misc]
+    class MaxPool(OpRun):
         op_domain = ""
 
         def _run(
@@ -59,7 +59,7 @@ def own_operators() -> list[type]:
         ) -> tuple[Any]:  # fmt: skip
             return (_largest(x, kernel_shape, dilations, pads, strides),)
 
-    class Conv(OpRun):  # type: ignore[misc]
+    class Conv(OpRun):
         op_domain = ""
 
         def _run(

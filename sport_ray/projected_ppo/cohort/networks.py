@@ -17,7 +17,7 @@ def actors_of(cells: Sequence[Cell], device: torch.device | str = "cpu") -> Stac
     spec = cells[0].start.spec
     actors = Stack(len(cells), spec.layer_sizes, spec.head.parameters, device)
     for index, cell in enumerate(cells):
-        actors.put(index, cell.start.body, cell.start.of_the_head())
+        actors.put(index, cell.start.layers, cell.start.of_the_head())
     return actors
 
 
@@ -34,5 +34,5 @@ def critics_of(cells: Sequence[Cell], device: torch.device | str = "cpu") -> Sta
 def policy_of(cells: Sequence[Cell], actors: Stack, cell: int) -> PolicyNetwork:
     """A copy of a cell's task policy π_task as it is now."""
     network = blank_network(cells[cell].start.spec)
-    actors.take(cell, network.body, network.of_the_head())
+    actors.take(cell, network.layers, network.of_the_head())
     return network

@@ -145,8 +145,10 @@ class Rollout:
             step = self._projection.project(cells, base, task, self._projection.limits(cells, flat))
         noise = self._drawn[cells].reshape(len(flat), -1)
         # As the single algorithm has them: in the dtype of the parameters.
-        action = step.sample(noise).astype(np.float32 if step.in_float32 else np.float64)
-        given: NDArray[np.floating] = action
+        action: NDArray[np.floating] = step.sample(noise)
+        if step.in_float32:
+            action = action.astype(np.float32)
+        given = action
         if self._projection.charges:
             assert base is not None
             exact = action.astype(np.float64)

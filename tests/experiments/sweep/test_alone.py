@@ -14,23 +14,28 @@ import yaml
 
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.study import Study
+from sport_ray.experiments.stages.base import BUNDLED
 from sport_ray.experiments.stages.context import Context
 from sport_ray.experiments.stages.run import require_able_alone
 
 RUN = """
-import sys
+import contextlib, sys
 from sport_ray.experiments.cli.main import app
-app(["run", *sys.argv[1:]], standalone_mode=False)
+from sport_ray.experiments.cluster.session import ray_session
+workers, *arguments = sys.argv[1:]
+with ray_session(num_cpus=2) if workers == "ray" else contextlib.nullcontext():
+    app(["run", *arguments], standalone_mode=False)
 import ray
-print("ray is up:", ray.is_initialized(), "ray was there:", bool(ray._private.worker._global_node))
+node = ray._private.worker._global_node
+print("ray was there:", node is not None or workers == "ray")
 """
 TIMES = {"train_seconds", "eval_seconds", "finished_at"}
 
 
-def run(study: Path, results: Path, *options: str) -> str:
+def run(how: str, study: Path, results: Path, *options: str) -> str:
     """``sport-ray run`` in a process of its own; what it printed."""
     env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
-    command = [sys.executable, "-c", RUN, str(study), "--results", str(results), *options]
+    command = [sys.executable, "-c", RUN, how, str(study), "--results", str(results), *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=850, env=env)
     assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
     return done.stdout
@@ -47,22 +52,25 @@ def records(results: Path) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.slow
 def test_without_ray_the_numbers_are_those_of_workers(small_study, write_study, tmp_path):
-    small_study["sweep"]["alphas"] = [1.5]
+    """One policy under three constraints: forced, as it comes, and on Tune's workers."""
+    small_study["sweep"] = {"alphas": [1.1, 1.5], "horizons": [25], "seeds": [0]}
+    small_study["task_policies"] = {"imported": {"path": str(BUNDLED / "point_reach_avoid")}}
     study = write_study(small_study)
-    said = run(study, tmp_path / "alone", "--no-ray")
-    assert "ray is up: False ray was there: False" in said
-    run(study, tmp_path / "workers")
-    mine, theirs = records(tmp_path / "alone"), records(tmp_path / "workers")
-    assert len(mine) >= 2
-    assert {record["status"] for record in mine.values()} == {"finished"}
-    assert mine == theirs
-    texts = [(tmp_path / one / "certificate.json").read_text() for one in ("alone", "workers")]
-    assert texts[0] == texts[1]
+    for name, options in (("alone", ["--no-ray"]), ("itself", [])):
+        assert "ray was there: False" in run("none", study, tmp_path / name, *options)
+    run("ray", study, tmp_path / "workers")
+    found = [records(tmp_path / name) for name in ("alone", "itself", "workers")]
+    assert len(found[0]) == 3
+    assert {record["status"] for record in found[0].values()} == {"finished"}
+    assert found[0] == found[1] == found[2]
+    names = ("alone", "itself", "workers")
+    assert len({(tmp_path / name / "certificate.json").read_text() for name in names}) == 1
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({}, r"task policies of \w+ are trained by RLlib"),
         ({"resources": {"env_runners_per_cell": 2}}, "env_runners_per_cell = 2 needs Ray"),
         ({"tuning": {"parameters": {"lr": [1e-3]}, "alpha": 1.5, "trials": 1}}, "section tuning"),
     ],

@@ -68,7 +68,11 @@ def test_a_few_iterations_train_and_keep_the_space(local_ray):
     config = ProjectedPPOConfig().environment(NESTED).debugging(seed=3)
     config.env_runners(num_envs_per_env_runner=4)
     config.training(
-        base=PolicyNetwork(SPEC), alpha=1.5, train_batch_size_per_learner=64, minibatch_size=32
+        base=PolicyNetwork(SPEC),
+        alpha=1.5,
+        train_batch_size_per_learner=64,
+        minibatch_size=32,
+        warmup_env_steps=0,
     )
     algorithm = config.build_algo()
     try:

@@ -225,7 +225,7 @@ def test_ppo_trains_a_base_of_whole_numbers(small, local_ray):
 @pytest.mark.long
 @pytest.mark.slow
 def test_no_bound_of_the_whole_study_is_below_the_truth(small, write_study, tmp_path):
-    done = sport_ray("run", write_study(small), "--no-ray", cwd=tmp_path)
+    done = sport_ray("run", write_study(small), cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "7 of 7 cells finished" in done.stdout
     root = tmp_path / "results" / "small_lake"

@@ -15,27 +15,27 @@ import torch
 
 pytest.importorskip("onnx")
 
-from onnx import helper  # noqa: E402
-from ray.rllib.core.columns import Columns  # noqa: E402
+from onnx import helper
+from ray.rllib.core.columns import Columns
 
-from sport_ray.constraints import RatioConstraint  # noqa: E402
-from sport_ray.errors import UserError  # noqa: E402
-from sport_ray.experiments.task_policies._training import first_policy  # noqa: E402
-from sport_ray.experiments.task_policies.ppo import ProjectedPPOSource  # noqa: E402
-from sport_ray.experiments.task_policies.scpo import SCPOSource  # noqa: E402
-from sport_ray.families import Gaussian  # noqa: E402
-from sport_ray.policies import (  # noqa: E402
+from sport_ray.constraints import RatioConstraint
+from sport_ray.errors import UserError
+from sport_ray.experiments.task_policies._training import first_policy
+from sport_ray.experiments.task_policies.ppo import ProjectedPPOSource
+from sport_ray.experiments.task_policies.scpo import ScpoSource
+from sport_ray.families import Gaussian
+from sport_ray.policies import (
     FrozenPolicy,
     PolicyFile,
     PolicyNetwork,
     PolicySpec,
     policy_digest,
 )
-from sport_ray.policies.graph.body import body_of  # noqa: E402
-from sport_ray.projected_ppo import ProjectedPPOConfig  # noqa: E402
-from sport_ray.projected_ppo.module import POLICY_INPUTS, ProjectedPPOModule  # noqa: E402
-from sport_ray.rollouts.behaviour import BaseBehaviour, ProjectedBehaviour  # noqa: E402
-from tests.sport_ray.policies.graph.onnx_models import (  # noqa: E402
+from sport_ray.policies.graph.body import body_of
+from sport_ray.projected_ppo import ProjectedPPOConfig
+from sport_ray.projected_ppo.module import POLICY_INPUTS, ProjectedPPOModule
+from sport_ray.rollouts.behaviour import BaseBehaviour, ProjectedBehaviour
+from tests.sport_ray.policies.graph.onnx_models import (
     OBS,
     constant,
     model_of,
@@ -109,6 +109,6 @@ def test_sources_that_need_the_base_s_layers_say_so(base):
     file = PolicyFile(base, policy_digest(base), {})
     nothing: Any = types.SimpleNamespace()
     with pytest.raises(UserError, match="starts from the base's own layers") as caught:
-        SCPOSource().require(nothing, SCPOSource.settings(), file)
+        ScpoSource().require(nothing, ScpoSource.settings(), file)
     assert "\n" not in str(caught.value)
     ProjectedPPOSource().require(nothing, ProjectedPPOSource.settings(), file)

@@ -35,7 +35,7 @@ def family_named(name: Any, *, run_module: bool = False) -> type[Distribution]:
         if min(sizes) >= 1 and sum(sizes) <= _MOST:
             return categorical_over(sizes)
         if run_module:
-            own = plugin(PLUGINS, name, Distribution, FAMILIES)
+            own = plugin(PLUGINS, name, Distribution, FAMILIES)  # type: ignore[type-abstract]
             if own is not None:
                 return own
         elif is_plugin(name):

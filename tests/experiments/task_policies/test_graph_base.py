@@ -22,7 +22,7 @@ from sport_ray.constraints import RatioConstraint
 from sport_ray.errors import UserError
 from sport_ray.experiments.task_policies._training import first_policy
 from sport_ray.experiments.task_policies.ppo import ProjectedPPOSource
-from sport_ray.experiments.task_policies.scpo import SCPOSource
+from sport_ray.experiments.task_policies.scpo import ScpoSource
 from sport_ray.families import Gaussian
 from sport_ray.policies import (
     FrozenPolicy,
@@ -109,6 +109,6 @@ def test_sources_that_need_the_base_s_layers_say_so(base):
     file = PolicyFile(base, policy_digest(base), {})
     nothing: Any = types.SimpleNamespace()
     with pytest.raises(UserError, match="starts from the base's own layers") as caught:
-        SCPOSource().require(nothing, SCPOSource.settings(), file)
+        ScpoSource().require(nothing, ScpoSource.settings(), file)
     assert "\n" not in str(caught.value)
     ProjectedPPOSource().require(nothing, ProjectedPPOSource.settings(), file)

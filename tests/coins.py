@@ -42,7 +42,7 @@ class Coin(Distribution):
         return torch.log(torch.where(action > 0, up, 1.0 - up)).sum(-1)
 
     def torch_distribution(self):
-        return torch.distributions.Independent(torch.distributions.Bernoulli(self.parts[0]), 1)
+        return Tosses(self)
 
     def log_ratio(self, base, action):
         drawn = torch.from_numpy(action)
@@ -65,12 +65,30 @@ class Coin(Distribution):
     def projected(self, base, limit):
         most = torch.as_tensor(limit, dtype=torch.float64)
         known, alpha = base.parts[0].double(), torch.exp(most)[..., None]
-        up = self.parts[0].double().clamp(1.0 - alpha * (1.0 - known), alpha * known)
+        least = torch.minimum(known, 1.0 - alpha * (1.0 - known))  # 1 − (1 − p) is not always p
+        up = self.parts[0].double().clamp(least, alpha * known)
+        up = torch.where(most[..., None] == 0.0, known, up)
         found = type(self)(up.to(self.parts[0]))
         while (outside := found.max_log_ratio(base) > most).any():  # rounded outwards
             inwards = torch.nextafter(found.parts[0], base.parts[0])
             found = type(self)(torch.where(outside[..., None], inwards, found.parts[0]))
         return found
+
+
+class Tosses(torch.distributions.Distribution):
+    """The law of coins as torch has distributions."""
+
+    def __init__(self, coin: Coin) -> None:
+        self.coin = coin
+        up = coin.parts[0]
+        super().__init__(up.shape[:-1], up.shape[-1:], validate_args=False)
+
+    def sample(self, sample_shape=()):
+        up = self.coin.parts[0]
+        return torch.where(torch.rand(*sample_shape, *up.shape) < up, 1.0, -1.0).to(up)
+
+    def log_prob(self, value):
+        return self.coin.log_prob(value)
 
 
 def coins(size: int) -> Callable[[np.random.Generator, int], Coin]:

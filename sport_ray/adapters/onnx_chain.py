@@ -242,7 +242,12 @@ class _Follow:
 
     def _add(self, node: Any, given: list[Any]) -> Chain:
         x, bias = given if isinstance(given[0], Chain) else given[::-1]
-        if not isinstance(bias, np.ndarray) or x.linear is None or x.limits is not None:
+        if (
+            not isinstance(x, Chain)
+            or not isinstance(bias, np.ndarray)
+            or x.linear is None
+            or x.limits is not None
+        ):
             raise NoChain("Add of two values")
         weight, before = x.linear
         if before.any() or bias.dtype != np.float32 or self._shapes[node.output[0]] != x.shape:

@@ -23,6 +23,7 @@ from sport_ray.experiments.task_policies.presa import PresaSection, PresaSource
 from sport_ray.experiments.task_policies.task import mixed_seed
 from sport_ray.policies import FrozenPolicy, PolicyNetwork
 from sport_ray.policies.store import policy_digest
+from tests.exact_discrete import table_policy
 
 SMALL: dict[str, Any] = {
     "num_episodes": 30,
@@ -200,3 +201,9 @@ def test_feedback_that_cannot_be_had_is_refused_before_anything_runs(
 ):
     with pytest.raises(UserError, match=message):
         PresaSource().check(study.task(25, 0), PresaSection(**change), small_base)
+
+
+def test_a_base_of_whole_numbers_is_refused_before_anything_runs(study):
+    base = table_policy(np.zeros((5, 3)), (3,))
+    with pytest.raises(UserError, match="presa learns from segments of real actions"):
+        PresaSource().check(study.task(25, 0), PresaSection(**SMALL), base)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from sport_ray.constraints import CONSTRAINTS, Constraint, RatioConstraint
+from sport_ray.constraints import Constraint, RatioConstraint
 from sport_ray.constraints.gauss_renyi import GaussRenyiConstraint
 from sport_ray.constraints.mean_shift import MeanShiftBudget
 from sport_ray.constraints.pathwise import PathwiseBudget, PathwiseBudgetAll
@@ -140,34 +140,31 @@ def test_the_base_that_is_moved_is_found() -> None:
         checks.the_base_may_always_act(ConstraintCase(Aside(1.25)))
 
 
+@dataclass(frozen=True)
+class Named(TooFar):
+    """The same, found by its name."""
+
+    name: ClassVar[str] = "too_far"
+
+
+@dataclass(frozen=True)
+class Raises(RatioConstraint):
+    """Not finished."""
+
+    name: ClassVar[str] = "raises"
+
+    def limits(self, state):
+        raise RuntimeError("no limits yet\nat all")
+
+
 def test_all_of_them_name_the_one_that_failed() -> None:
-    @dataclass(frozen=True)
-    class Named(TooFar):
-        """Found by its name."""
-
-        name: ClassVar[str] = "too_far"
-
-    try:
-        with pytest.raises(CheckFailed, match=r"a target is met: for ε_max = 0.\d+ it derives"):
-            check_constraint(Named(1.25))
-    finally:
-        del CONSTRAINTS[Named.name]
+    with pytest.raises(CheckFailed, match=r"a target is met: for ε_max = 0.\d+ it derives"):
+        check_constraint(Named(1.25))
     with pytest.raises(CheckFailed, match="it is found by its name: 'ratio' does not name"):
         check_constraint(TooFar(1.25))
 
 
 def test_what_raises_is_told_in_one_line() -> None:
-    class Raises(RatioConstraint):
-        """Not finished."""
-
-        name: ClassVar[str] = "raises"
-
-        def limits(self, state):
-            raise RuntimeError("no limits yet\nat all")
-
-    try:
-        with pytest.raises(CheckFailed, match="it raised RuntimeError: no limits yet at") as error:
-            check_constraint(Raises(1.25))
-    finally:
-        del CONSTRAINTS[Raises.name]
+    with pytest.raises(CheckFailed, match="it raised RuntimeError: no limits yet at all") as error:
+        check_constraint(Raises(1.25))
     assert "\n" not in str(error.value)

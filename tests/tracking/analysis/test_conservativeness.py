@@ -129,3 +129,12 @@ def test_a_bound_for_gaussians_alone_is_claimed_of_no_choice(make_sources) -> No
     assert known.loc["scpo", "gauss_renyi"].notna().all()
     assert known.loc[["critic", "of_mine"], "gauss_renyi"].isna().all()
     assert known["violation_time"].notna().all()
+
+
+def test_bounds_for_gaussians_are_not_computed_of_categorical_policies(make_results) -> None:
+    def whole_numbers(record):
+        return reached(record) | {"family": "categorical[3,2]"}
+
+    found = other_kinds(ladder_of(make_results(change=whole_numbers)))
+    assert "gauss_renyi" not in found
+    assert "violation_time" in found

@@ -64,7 +64,29 @@ def from_onnx(
     mapping = _mapping(own, env)
     family: Any = own.family
     found = read_onnx(path, family, mapping, wanted=wanted, normalization=statistics)
-    return found.network, agreement(str(path), found).text()
+    said = agreement(str(path), found).text()
+    return found.network if env is None else _seeing(found.network, env), said
+
+
+def _seeing(network: PolicyNetwork, env: str) -> PolicyNetwork:
+    """The policy for the environment's raw observations, where they are no vectors.
+
+    Raises:
+        UserError: vectors of another size than the file takes.
+    """
+    from sport_ray.envs.flatten import Flattening
+
+    flattening = Flattening.needed(env, observation_space(env))
+    if flattening is None:
+        return network
+    if flattening.size != network.spec.observation_size:
+        raise UserError(
+            f"environment {env!r} has observations of {flattening.size} entries once flattened "
+            f"({flattening.space}), the file takes {network.spec.observation_size}: export the "
+            "network of flattened observations"
+        )
+    network.spec = network.spec.model_copy(update={"flattening": flattening})
+    return network
 
 
 def _mapping(own: GivenOnnx, env: str | None) -> ActionMapping | None:

@@ -139,5 +139,5 @@ def test_all_of_them_name_the_one_that_failed() -> None:
     def draw(generator, count):
         return Negative(coins(1)(generator, count).parts[0])
 
-    with pytest.raises(CheckFailed, match="it is found by its name: .* does not name Negative"):
+    with pytest.raises(CheckFailed, match=r"it is found by its name: .* does not name Negative"):
         check_family(Members(draw, 1))

@@ -83,6 +83,5 @@ def test_point_goal_from_its_base_to_an_audited_deployment(tmp_path):
     assert (cells["prior_bound"] <= 0.5).all()
     said = run(block("CELL=") + block("python act.py"), tmp_path)
     assert "promised: any cost with probability at most" in said
-    assert said.count("cost 0") <= 3
-    (log,) = tmp_path.glob("audit.jsonl")
-    assert log.stat().st_size > 0
+    assert re.findall(r"^episode (\d): cost", said, flags=re.MULTILINE) == ["0", "1", "2"]
+    assert (tmp_path / "audit.jsonl").stat().st_size > 0  # and the audit of it ended with 0

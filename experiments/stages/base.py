@@ -136,10 +136,16 @@ def require_choosable(study: Study, base: BaseFile) -> None:
     the study's sources choose among.
 
     Raises:
-        UserError: see ``require_exchangeable``.
+        UserError: a recurrent base, or see ``require_exchangeable``.
     """
     sections = (study.task_policies or {}).values()
     counts: set[int] = {one.candidates for one in sections if hasattr(one, "candidates")}
+    if counts and isinstance(base, PolicyFile) and base.network.spec.memory_size:
+        raise UserError(
+            "the base policy is recurrent, and a choice among its samples needs its law at one "
+            "observation: give a task policy without memory (task_policies: imported), or write "
+            "the policy as a sampler whose memory is in the observation"
+        )
     if not isinstance(base, SamplerFile) or not counts:
         return
     plan = study.task(study.certificate.max_horizon, 0).plan("certify", study.certificate.root_seed)

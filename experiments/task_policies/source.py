@@ -299,6 +299,11 @@ class TaskPolicySource(Source):
                 f"{self.name} starts from the base's own layers, and this base is an ONNX graph: "
                 "name projected_ppo, unconstrained, imported, or what chooses among its samples"
             )
+        if self.trains and network.spec.recurrence is not None:
+            raise UserError(
+                f"{self.name} trains around a law of one observation, and this base is recurrent: "
+                "give a task policy without memory from elsewhere (task_policies: imported)"
+            )
         self.check(task, settings, network)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.convolution import Convolution
 from sport_ray.policies.network import ACTIVATIONS, PolicyNetwork, PolicySpec, blank_network
 from sport_ray.policies.observations import Normalization
+from sport_ray.policies.recurrence import Recurrence
 
 LARGEST_LOG_STD = 30.0
 """Nats; a std within e^±30 and its square are normal float32 numbers."""
@@ -36,7 +38,8 @@ class Actor:
     outcomes. ``log_std`` is a parameter (D,) or a linear layer of the last hidden layer; it is
     clamped to ``log_std_range`` (nats) where there is one; indices have none. ``std_head``: how a
     layer gets there, see ``GaussianHead``. ``filters``: (F, C, k, k) and (F,) of the convolution's
-    layers, of a policy that sees images.
+    layers, of a policy that sees images. ``memory``: weights of the LSTM before the hidden layers
+    by torch's names, of ``recurrence``.
     """
 
     hidden: tuple[Linear, ...]
@@ -52,6 +55,8 @@ class Actor:
     flattening: Flattening | None = None
     convolution: Convolution | None = None
     filters: tuple[Linear, ...] = ()
+    recurrence: Recurrence | None = None
+    memory: Mapping[str, Tensor] = field(default_factory=dict)
 
     def network(self, source: str) -> PolicyNetwork:
         """The policy; ``source`` says in errors what it was made from.
@@ -76,6 +81,9 @@ class Actor:
             for what, value in (("weight", weight), ("bias", bias)):
                 _require_float32(source, f"convolution {index}", value)
                 state[f"convolution.{2 * index}.{what}"] = value
+        for name, value in self.memory.items():
+            _require_float32(source, name, value)
+            state[f"memory.{name}"] = value
         for index, (weight, bias) in enumerate(self.hidden):
             state[f"body.{2 * index}.weight"], state[f"body.{2 * index}.bias"] = weight, bias
         (weight, bias), size = self.last, self.last[0].shape[0]
@@ -94,7 +102,10 @@ class Actor:
             bias = torch.cat([bias, self.log_std[1]])
         last = f"body.{2 * len(self.hidden)}"
         state[f"{last}.weight"], state[f"{last}.bias"] = weight, bias
-        spec = self._spec(source, layers[0][0].shape[1])
+        inputs = layers[0][0].shape[1]
+        if self.recurrence is not None:
+            inputs = self.memory["weight_ih_l0"].shape[1]
+        spec = self._spec(source, inputs)
         if (outcomes := spec.outcomes) is not None and sum(outcomes) != size:
             raise UserError(
                 f"{source}: the last layer has {size} outputs, the actions {sum(outcomes)} outcomes"
@@ -128,6 +139,7 @@ class Actor:
                 normalization=self.normalization,
                 flattening=self.flattening,
                 convolution=self.convolution,
+                recurrence=self.recurrence,
                 **self._std_fields(source),
             )
         except ValidationError as error:

@@ -27,7 +27,8 @@ def from_sb3(
 
     Args:
         model: of ``PPO``, ``A2C`` or ``SAC``, with ``MlpPolicy``, or of PPO and A2C ``CnnPolicy``
-            and ``MultiInputPolicy`` without images; actions in a ``Box``, or (of PPO and A2C)
+            and ``MultiInputPolicy`` without images, or SB3-contrib's ``RecurrentPPO`` with
+            ``MlpLstmPolicy``; actions in a ``Box``, or (of PPO and A2C)
             ``Discrete``, ``MultiDiscrete`` or ``MultiBinary``.
         vecnormalize: the ``VecNormalize`` that the model's observations go through.
         raw_observations: the policy saw them as they are, though it was trained behind a
@@ -76,7 +77,9 @@ def from_sb3(
             raise UserError(f"{source}: the actor is a class of your own, {type(actor).__name__}")
         modules, extractor = list(actor.latent_pi), actor.features_extractor
         noise, expected = type(actor.action_dist), (SquashedDiagGaussianDistribution,)
-    elif type(policy) in (ActorCriticPolicy, ActorCriticCnnPolicy, MultiInputActorCriticPolicy):
+    elif _is_recurrent(policy) or type(policy) in (
+        ActorCriticPolicy, ActorCriticCnnPolicy, MultiInputActorCriticPolicy,
+    ):  # fmt: skip
         if type(policy.mlp_extractor) is not MlpExtractor:
             name = type(policy.mlp_extractor).__name__
             raise UserError(f"{source}: the network is a class of your own, {name}")
@@ -89,8 +92,8 @@ def from_sb3(
         )
     else:
         raise UserError(
-            f"{source}: expected MlpPolicy of PPO, A2C or SAC, or CnnPolicy or MultiInputPolicy of "
-            "PPO or A2C: no LSTM, no policy class of your own"
+            f"{source}: expected MlpPolicy of PPO, A2C or SAC, CnnPolicy or MultiInputPolicy of "
+            "PPO or A2C, or MlpLstmPolicy of RecurrentPPO: no policy class of your own"
         )
     if type(extractor) not in (FlattenExtractor, NatureCNN, CombinedExtractor):
         raise UserError(
@@ -112,6 +115,14 @@ def from_sb3(
         _normalization(source, model, vecnormalize, raw_observations),
         seen_of(source, space, weights, divided=policy.normalize_images),
     ).network(source)
+
+
+def _is_recurrent(policy: Any) -> bool:
+    """Whether it is RecurrentPPO's own, whose weights tell all: an LSTM without extras."""
+    kind = type(policy)
+    known = ("RecurrentActorCriticPolicy", "RecurrentMultiInputActorCriticPolicy")
+    own = kind.__module__ == "sb3_contrib.common.recurrent.policies" and kind.__name__ in known
+    return own and not policy.lstm_kwargs
 
 
 def _raw_space(model: Any) -> Any:

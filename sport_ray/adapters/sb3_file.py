@@ -31,13 +31,15 @@ from sport_ray.untrusted_files import UNREADABLE, read_member, require_small
 POLICIES = {
     "stable_baselines3.common.policies": "tanh",  # PPO, A2C: the activation by default
     "stable_baselines3.sac.policies": "relu",
+    "sb3_contrib.common.recurrent.policies": "tanh",  # RecurrentPPO
 }
 LARGEST_DATA = 2**26
 """Bytes of a model's JSON; what it holds of buffers makes it megabytes."""
 HARMLESS = {
     "net_arch", "activation_fn", "log_std_init", "ortho_init", "optimizer_class",
     "optimizer_kwargs", "share_features_extractor", "n_critics", "normalize_images",
-    "clip_mean", "use_sde", "use_expln", "full_std",
+    "clip_mean", "use_sde", "use_expln", "full_std", "lstm_hidden_size", "n_lstm_layers",
+    "shared_lstm", "enable_critic_lstm",
 }  # fmt: skip
 """Policy arguments that change nothing beside weights and activation (gSDE's: without gSDE)."""
 
@@ -76,8 +78,8 @@ def read_sb3(
     if module not in POLICIES:
         raise UserError(
             f"{source}: the policy class is from {module}, expected MlpPolicy of PPO, A2C or SAC, "
-            "CnnPolicy or MultiInputPolicy of PPO or A2C: no LSTM, no class of your own "
-            "(sport_ray.adapters.from_sb3 takes a live model)"
+            "CnnPolicy or MultiInputPolicy of PPO or A2C, or MlpLstmPolicy of RecurrentPPO: no "
+            "class of your own (sport_ray.adapters.from_sb3 takes a live model)"
         )
     arguments = data.get("policy_kwargs") or {}
     space = _account(data, "observation_space")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from pydantic import ValidationError
 from torch import Tensor
 
 from sport_ray.adapters.parts import (
@@ -19,11 +20,14 @@ from sport_ray.adapters.parts import (
 from sport_ray.adapters.sb3_observations import VECTORS, Seen
 from sport_ray.errors import UserError
 from sport_ray.policies.observations import Normalization
+from sport_ray.policies.recurrence import Recurrence
 
 SAC_LOG_STD = (-20.0, 2.0)
 """stable_baselines3.sac.policies.LOG_STD_MIN and LOG_STD_MAX."""
 
-IGNORED = ("mlp_extractor.value_net.", "value_net.", "critic.", "critic_target.")
+LSTM = re.compile(r"lstm_actor\.((?:weight|bias)_(?:ih|hh)_l(\d+))$")
+"""Of RecurrentPPO's actor: torch's name of a weight, and its layer."""
+IGNORED = ("mlp_extractor.value_net.", "value_net.", "critic.", "critic_target.", "lstm_critic.")
 
 EXTRACTORS = re.compile(r"(?:pi_|vf_)?features_extractor\.(?:cnn\.[024]|linear\.0)\.")
 """One NatureCNN under its three names, or the critic's."""
@@ -45,7 +49,7 @@ WITHOUT_POLICY = {
 """What cannot be a base, by the module of the policy's class."""
 REFUSED: tuple[tuple[str, str], ...] = (
     (r"^actor\.log_std$", GSDE),
-    (r"lstm", "a recurrent policy (LSTM): its action depends on more than the observation"),
+    (r"lstm_actor\..*_reverse|lstm_actor\.weight_hr", "an LSTM of both directions, or projected"),
     (
         r"features_extractor\.(?!cnn\.|linear\.)",
         "a features extractor with weights that is not NatureCNN",
@@ -113,6 +117,8 @@ def actor_from_weights(
         )  # fmt: skip
         filters = tuple(linear(f"{own}.cnn.{index}") for index in (0, 2, 4))
         hidden, activation = (linear(f"{own}.linear.0"), *hidden), "relu"
+    memory = {found[1]: weights[name] for name in weights if (found := LSTM.match(name))}
+    used |= {f"lstm_actor.{name}" for name in memory}
     last = linear(head)
     log_std: Tensor | Linear | None = None
     if sac:
@@ -133,12 +139,31 @@ def actor_from_weights(
         flattening=seen.flattening,
         convolution=seen.convolution,
         filters=filters,
+        memory=memory,
+        recurrence=_recurrence(source, memory) if memory else None,
         **(
             index_mapping(actions)
             if isinstance(actions, Indices)
             else box_mapping(source, "tanh" if sac else "clip", *actions)
         ),
     )
+
+
+def _recurrence(source: str, memory: Mapping[str, Tensor]) -> Recurrence:
+    """The sizes of an LSTM by its weights.
+
+    Raises:
+        UserError: weights that are missing.
+    """
+    layers = len(memory) // 4
+    parts = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    names = {f"{part}_l{layer}" for layer in range(layers) for part in parts}
+    if names != set(memory):
+        raise UserError(f"{source}: its LSTM has the weights {', '.join(sorted(memory))}")
+    try:
+        return Recurrence(size=memory["weight_hh_l0"].shape[1], layers=layers)
+    except (ValidationError, IndexError):
+        raise UserError(f"{source}: its LSTM has sizes that cannot be used") from None
 
 
 def _hidden_layers(source: str, weights: Mapping[str, Tensor], prefix: str) -> list[str]:

@@ -113,6 +113,15 @@ class Bundle:
         return self.base.spec.flattening
 
     @property
+    def memory_size(self) -> int:
+        """M: the numbers that a recurrent base keeps during an episode."""
+        return 0 if isinstance(self.base, SamplerFile) else self.base.spec.memory_size
+
+    def first_memory(self) -> NDArray[np.float64]:
+        """What it remembers before an episode, (1, M)."""
+        return np.zeros((1, self.memory_size))
+
+    @property
     def selects(self) -> bool:
         """Whether each action is one of several that are drawn from the base."""
         return isinstance(self.base, SamplerFile) or isinstance(self.task, Selector)

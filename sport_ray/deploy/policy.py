@@ -51,6 +51,7 @@ class DeployedPolicy:
         self._log = log
         self._base, self._task = bundle.behaviours()
         self._state = bundle.constraint.start(1)
+        self._memory: Array | None = bundle.first_memory()
         self._words: tuple[int, ...] = ()
         self._used: set[int] = set()
         self._stream = 0
@@ -134,6 +135,7 @@ class DeployedPolicy:
                 self._log.write("reset", episode=self._log.episode + 1, seed=list(words))
             self._words, self._stream, self._random = words, 0, stream(words, 0)
             self._state, self._last = self._bundle.constraint.start(1), None
+            self._memory = self._bundle.first_memory()
             self._guard.start()
             again = seed is not None and hash(words) in self._used
             if seed is not None:
@@ -179,6 +181,8 @@ class DeployedPolicy:
         try:
             seen = guard.observe(observation)
             may_task = guard.admit()
+            if self._memory is None:
+                raise guard.refuse("what the base remembers is not known after that: call reset()")
             draws = self._draw(seen)
             played, step = self._distributions(seen, may_task, draws)
         except BeyondPromise as error:
@@ -198,6 +202,7 @@ class DeployedPolicy:
             breach = {} if guard.breach is None else {"breach": guard.breach}
             self._log.write("step", episode=self._log.episode, **line, **breach)
         self._state, self._last = np.array([record.state]), record
+        self._memory = self._memory if step.memory is None else step.memory
         guard.steps += 1
         return action
 
@@ -231,13 +236,18 @@ class DeployedPolicy:
         if may_task and self._task is not None:
             try:
                 taken = np.array([self._guard.steps])
-                return "task", self._task.step(seen[None], self._state, draws, taken)
+                return "task", self._task.step(seen[None], self._episode(), draws, taken)
             except (ArithmeticError, ValueError):
                 pass  # it cannot be shown to be within: the base policy's step
         try:
-            return "base", self._base.step(seen[None], self._state, draws)
+            return "base", self._base.step(seen[None], self._episode(), draws)
         except ValueError as error:
             raise self._refuse_drawn(error) from None
+
+    def _episode(self) -> Array:
+        """What the episode carries, (1, S + M): the budget, and what a base remembers."""
+        assert self._memory is not None
+        return np.concatenate([self._state, self._memory], axis=1)
 
     def _refuse_drawn(self, error: ValueError) -> BeyondPromise:
         """Refuse a step for which something was drawn: that is never used again."""
@@ -289,6 +299,8 @@ class DeployedPolicy:
         cut, guard = self._turn.begin(frame), self._guard
         if cut and (guard.running or guard.breach is not None):  # else there was nothing to breach
             guard.refuse(f"{CUT}, and gave no action")
+            if self._bundle.memory_size:
+                self._memory = None  # its line may be there, and what it remembered not
             self._owed = CUT
             self._next_stream()
             if self._log is not None:

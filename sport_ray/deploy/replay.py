@@ -33,10 +33,12 @@ class Replay:
         self._base, task = (replace(bundle, task=None) if damaged else bundle).behaviours()
         self._task = task
         self._damaged = task is None
+        self._first = bundle.first_memory()
+        self._memory = self._first
 
     def reset(self, words: Sequence[int]) -> None:
         """The generator of an episode."""
-        self._words = tuple(words)
+        self._words, self._memory = tuple(words), self._first
         self.go_on(0)
 
     def go_on(self, number: int) -> None:
@@ -66,7 +68,10 @@ class Replay:
         outside = (observation < low) | (observation > high)
         if outside.any() and line.breach is None:
             return "its observation is outside of the observation space and it does not say so"
-        own = self._base.step(observation[None], state, draws).chosen
+        state = np.concatenate([state, self._memory], axis=1)
+        base_step = self._base.step(observation[None], state, draws)
+        own, after = base_step.chosen, base_step.memory
+        self._memory = self._memory if after is None else after
         if not own.agrees(base, own).all():
             return "its base policy is not the bundle's"
         if line.played == "base" and (self._damaged or line.breach is not None):

@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from sport_ray.errors import UserError
@@ -15,6 +16,7 @@ from sport_ray.policies.convolution import ImageRows
 from sport_ray.policies.few_rows import MOST, FewRows
 from sport_ray.policies.graph.policy import GraphPolicy
 from sport_ray.policies.network import PolicyNetwork, blank_network
+from sport_ray.policies.recurrence import MemoryRows
 from sport_ray.policies.row import RowPolicy
 from sport_ray.policies.sealed import Sealed
 
@@ -30,6 +32,23 @@ def weights_fingerprint(network: PolicyNetwork) -> str:
         hasher.update(name.encode())
         hasher.update(value.cpu().numpy().tobytes())
     return hasher.hexdigest()
+
+
+def after_memory(network: PolicyNetwork) -> PolicyNetwork:
+    """The linear layers and the head of a policy that remembers, by themselves, in float64."""
+    spec = network.spec
+    own = spec.model_copy(
+        update={
+            "observation_size": spec.layer_sizes[0],
+            "normalization": None,
+            "flattening": None,
+            "recurrence": None,
+        }
+    )
+    found = blank_network(own).double()
+    state = network.state_dict()
+    found.load_state_dict({name: state[name] for name in found.state_dict()})
+    return found.requires_grad_(False)
 
 
 class FrozenPolicy(Sealed):
@@ -53,11 +72,16 @@ class FrozenPolicy(Sealed):
         self._network.requires_grad_(False)
         self._graph = GraphPolicy(self._network).seal() if self.spec.body == "graph" else None
         if self._graph is None:
-            self._blocks = BlockPolicy(self._network).seal()
-            self._few = FewRows(self._network).seal()
-            self._row = RowPolicy(self._network).seal()
+            layers, own = self._network, self.spec.convolution is None
+            if self.spec.recurrence is not None:
+                layers, own = after_memory(self._network), False
+            self._blocks = BlockPolicy(layers).seal()
+            self._few = FewRows(layers).seal()
+            self._row = RowPolicy(layers, rounds=own).seal()
         convolution = self._network.convolution
         self._images = None if convolution is None else ImageRows(convolution).seal()
+        memory = self._network.memory
+        self._memory = None if memory is None else MemoryRows(memory).seal()
         self._last: list[tuple[bytes, NDArray[np.float64]] | None] = [None]
         self.seal()
 
@@ -75,24 +99,16 @@ class FrozenPolicy(Sealed):
 
         Raises:
             UserError: an observation that is not finite (in float32) or has another size, or one
-                for which a number of the distribution is not finite.
+                for which a number of the distribution is not finite; a policy that remembers.
         """
-        expected, head = self.spec.observation_size, self.spec.head
-        if observation.ndim != 2:
+        if self._memory is not None:
             raise UserError(
-                f"observations have shape {observation.shape}, expected (n, {expected})"
+                "the base policy is recurrent, and was asked for a law of one observation alone: "
+                "it can act and be projected onto, and nothing trains around it or chooses among "
+                "its samples"
             )
-        count, size = observation.shape
-        if size != expected:
-            raise UserError(f"observations have {size} entries, the policy expects {expected}")
-        with np.errstate(over="ignore"):  # what overflows is inf and is refused
-            rounded = observation.astype(np.float32)
-        if not np.isfinite(rounded).all():
-            row, column = np.argwhere(~np.isfinite(rounded))[0]
-            raise UserError(
-                f"observation {row} is {observation[row, column]} at entry {column}: "
-                "the environment must return observations that are finite in float32"
-            )
+        rounded, head = self._rounded(observation), self.spec.head
+        count = len(rounded)
         if self._graph is None and 0 < count <= FEW:
             few = np.empty((count, head.size))
             try:
@@ -103,6 +119,46 @@ class FrozenPolicy(Sealed):
             else:
                 return head.law(few)
         numbers = self._numbers(rounded) if self._graph is None else self._graph.numbers(rounded)
+        return self._law(numbers)
+
+    def recall(
+        self, observation: NDArray[np.floating], memory: NDArray[np.float64]
+    ) -> tuple[Distribution, NDArray[np.float64]]:
+        """What it draws from at observations (n, O) after states (n, M), and the next states.
+
+        States are float64, zeros before an episode's first observation; (n, 0) of a policy that
+        remembers nothing.
+
+        Raises:
+            UserError: as ``distribution``.
+        """
+        if self._memory is None:
+            return self.distribution(observation), memory
+        rounded = self._rounded(observation)
+        seen = self._network.normalized(torch.from_numpy(rounded.astype(np.float64)))
+        found = self._memory(seen, memory)
+        return self._law(self._of_layers(found.features)), found.memory
+
+    def _rounded(self, observation: NDArray[np.floating]) -> NDArray[np.float32]:
+        expected = self.spec.observation_size
+        if observation.ndim != 2:
+            raise UserError(
+                f"observations have shape {observation.shape}, expected (n, {expected})"
+            )
+        size = observation.shape[1]
+        if size != expected:
+            raise UserError(f"observations have {size} entries, the policy expects {expected}")
+        with np.errstate(over="ignore"):  # what overflows is inf and is refused
+            rounded = observation.astype(np.float32)
+        if not np.isfinite(rounded).all():
+            row, column = np.argwhere(~np.isfinite(rounded))[0]
+            raise UserError(
+                f"observation {row} is {observation[row, column]} at entry {column}: "
+                "the environment must return observations that are finite in float32"
+            )
+        return rounded
+
+    def _law(self, numbers: NDArray[np.float32]) -> Distribution:
         finite = np.isfinite(numbers).all(axis=1)
         if not finite.all():
             row = int(finite.argmin())
@@ -111,7 +167,7 @@ class FrozenPolicy(Sealed):
                 f"({numbers[row].tolist()}): the observation is too large or the weights are "
                 "damaged"
             )
-        found = head.law(numbers.astype(np.float64))
+        found = self.spec.head.law(numbers.astype(np.float64))
         if not bool(found.valid().all()):
             raise UserError(f"the policy's numbers describe no {self.spec.family.name}")
         return found

@@ -19,6 +19,7 @@ from torch import nn
 
 from sport_ray.envs.described_spaces import BoxSpace
 from sport_ray.envs.flatten import MOST_ENTRIES, Flattening
+from sport_ray.errors import UserError
 from sport_ray.families import Distribution, Gaussian, categorical_over
 from sport_ray.families.categorical import CategoricalHead
 from sport_ray.families.gaussian.head import GaussianHead, StdHead
@@ -28,6 +29,7 @@ from sport_ray.policies.convolution import Convolution, ImageBody
 from sport_ray.policies.graph.body import GraphBody
 from sport_ray.policies.limits import MOST_LAYERS, MOST_PARAMETERS, WIDEST
 from sport_ray.policies.observations import Normalization, Normalizer
+from sport_ray.policies.recurrence import Memory, Recurrence
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -52,6 +54,7 @@ _LEFT_OUT = (
     "body",
     "flattening",
     "convolution",
+    "recurrence",
 )
 LogStd = Annotated[float, Field(ge=-30.0, le=30.0)]
 """Nats; the std and its square then stay normal float32 numbers."""
@@ -73,7 +76,8 @@ class PolicySpec(BaseModel):
     fixed. ``body``: "mlp", or "graph", an ONNX graph in place of layers, which cannot be trained
     (``sport_ray.policies.graph``). ``flattening``: which space observations come from where they
     are no vectors, and how they become such: the first entries of what the network sees.
-    ``convolution``: what an image goes through before the linear layers. The fields after
+    ``convolution``: what an image goes through before the linear layers. ``recurrence``: an LSTM
+    before them, so that the law depends on what was seen before. The fields after
     ``squash`` are left out of JSON at their defaults, so a policy file from before they existed
     keeps its digest.
     """
@@ -94,6 +98,7 @@ class PolicySpec(BaseModel):
     body: Literal["mlp", "graph"] = "mlp"
     flattening: Flattening | None = None
     convolution: Convolution | None = None
+    recurrence: Recurrence | None = None
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -142,7 +147,14 @@ class PolicySpec(BaseModel):
         if self.convolution is not None:
             shape = self.image_shape
             inputs += self.convolution.features(shape) - math.prod(shape)
+        if self.recurrence is not None:
+            inputs = self.recurrence.size
         return (inputs, *self.hidden, self.head.outputs)
+
+    @property
+    def memory_size(self) -> int:
+        """M: how many numbers the policy keeps from one step of an episode to the next."""
+        return 0 if self.recurrence is None else self.recurrence.memory_size
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -164,6 +176,8 @@ class PolicySpec(BaseModel):
         own = sum(self.head.parameters.values())
         if self.convolution is not None:
             own += self.convolution.num_parameters(self.image_shape)
+        if self.recurrence is not None:
+            own += self.recurrence.num_parameters(self.observation_size)
         return sum((fan_in + 1) * fan_out for fan_in, fan_out in layers) + own
 
     @model_validator(mode="after")
@@ -238,6 +252,8 @@ class PolicySpec(BaseModel):
             raise ValueError("convolution divides by its divisor: remove normalization")
         if self.convolution and self.body == "graph":
             raise ValueError("a graph has its own convolutions: remove convolution")
+        if self.recurrence and (self.convolution or self.body == "graph"):
+            raise ValueError("recurrence goes with layers alone: remove convolution, or body graph")
         return self
 
     @model_validator(mode="after")
@@ -287,6 +303,8 @@ class PolicyNetwork(nn.Module):
         super().__init__()
         self.spec = spec
         self.convolution = image_body(spec)
+        recurrence, inputs = spec.recurrence, spec.observation_size
+        self.memory = None if recurrence is None else Memory(recurrence, inputs)
         self.body = GraphBody() if spec.body == "graph" else mlp(spec.layer_sizes, spec.activation)
         self._head = spec.head
         for name, size in self._head.parameters.items():
@@ -300,7 +318,16 @@ class PolicyNetwork(nn.Module):
         return self.body
 
     def features(self, observation: torch.Tensor) -> torch.Tensor:
-        """What the first linear layer sees of observations (..., O)."""
+        """What the first linear layer sees of observations (..., O).
+
+        Raises:
+            UserError: a policy that remembers: it needs more than an observation.
+        """
+        if self.memory is not None:
+            raise UserError(
+                "the policy is recurrent: its law depends on what it saw before in the episode, so "
+                "it can act and be projected onto in scenarios and deployment alone"
+            )
         if self.convolution is None:
             return self.normalized(observation)
         found: torch.Tensor = self.convolution(observation)
@@ -328,6 +355,8 @@ def widened(network: PolicyNetwork, extra: int) -> PolicyNetwork:
 
     What they are multiplied with is 0, so training may begin to use them.
     """
+    if network.memory is not None:
+        raise UserError("a recurrent policy cannot see a budget: give a task policy without memory")
     size = network.spec.observation_size + extra
     wide = blank_network(network.spec.model_copy(update={"observation_size": size}))
     state = dict(network.state_dict())

@@ -32,8 +32,9 @@ class DevicePolicy:
     def __init__(self, policy: FrozenPolicy, device: torch.device) -> None:
         self.policy = policy
         self.device = device
-        if device.type != "cpu" and policy.spec.convolution is not None:
-            raise UserError(f"policies that see images cannot run on {device}: take the cpu")
+        for kind, why in (("convolution", "see images"), ("recurrence", "remember")):
+            if device.type != "cpu" and getattr(policy.spec, kind) is not None:
+                raise UserError(f"policies that {why} cannot run on {device}: take the cpu")
         self._blocks = None if device.type == "cpu" else _Blocks(policy, device)
 
     def distribution(self, observation: Tensor) -> Distribution:

@@ -27,15 +27,16 @@ _U = 2.0**-53
 
 
 class RowPolicy(Sealed):
-    """A policy with fixed weights, one observation at a time (of an image its features).
+    """A policy with fixed weights, one observation at a time.
 
-    network: float64, of float32 numbers; it computes the blocks.
+    network: float64, of float32 numbers; it computes the blocks. rounds: observations to float32
+    first; not where they are the outputs of other layers (of an image's, of a memory's).
     """
 
-    def __init__(self, network: PolicyNetwork) -> None:
+    def __init__(self, network: PolicyNetwork, *, rounds: bool = True) -> None:
         spec = network.spec
         self._inputs, self.action_size = spec.layer_sizes[0], spec.action_size
-        self._rounds = spec.convolution is None
+        self._rounds = rounds
         self._network = network
         self._normalize = Normalize(spec.normalization)
         own = {name: fixed(value.numpy()) for name, value in network.of_the_head().items()}
@@ -69,7 +70,7 @@ class RowPolicy(Sealed):
         """
         with np.errstate(all="ignore"):
             seen = np.asarray(observation, dtype=np.float64)
-            if self._rounds:  # the features of an image are float64
+            if self._rounds:  # what comes of other layers is float64
                 seen = observation.astype(np.float32, copy=False).astype(np.float64)
             both = self._row(self._normalize(seen))
             if both is None:

@@ -262,6 +262,12 @@ class ProjectedPPOConfig(PPOConfig):
         start = self.task or self.base
         assert start is not None
         assert self.constraint is not None
+        for one in (self.task, self.base):
+            if one is not None and one.memory is not None:
+                raise UserError(
+                    "Projected PPO trains no recurrent policy, and around none: give a task policy "
+                    "without memory from elsewhere (task_policies: {imported: …})"
+                )
         known = (
             start.spec.observation_size if self.base is None else self.base.spec.observation_size
         )

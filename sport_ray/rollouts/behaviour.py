@@ -46,6 +46,7 @@ class Step(NamedTuple):
     max_log_ratio: Array  # (n,) of ``chosen`` over ``base``, nats
     projected: NDArray[np.bool_]  # (n,) whether ``chosen`` differs from the task policy's
     candidates: Array | None = None
+    memory: Array | None = None  # (n, M) what a recurrent base keeps after this observation
 
     @property
     def is_base(self) -> bool:
@@ -57,7 +58,8 @@ class Step(NamedTuple):
         candidates = None if self.candidates is None else self.candidates[chosen]
         laws = self.chosen[chosen], self.base[chosen], self.task[chosen]
         numbers = self.limits[chosen], self.max_log_ratio[chosen], self.projected[chosen]
-        return Step(*laws, *numbers, candidates)
+        memory = None if self.memory is None else self.memory[chosen]
+        return Step(*laws, *numbers, candidates, memory)
 
     def played(self, drawn: Array) -> Array:
         """The actions (n, D), before the action mapping, that what was drawn stands for."""
@@ -108,16 +110,36 @@ class Behaviour(Protocol):
         ...
 
 
-def base_step(base: Distribution, candidates: Array | None = None) -> Step:
+def base_step(
+    base: Distribution, candidates: Array | None = None, memory: Array | None = None
+) -> Step:
     """A step in which the base is played as it is: nothing is allowed, nothing is projected."""
     none = np.zeros(len(base))
-    return Step(base, base, base, none, none, np.zeros(len(base), dtype=bool), candidates)
+    return Step(base, base, base, none, none, np.zeros(len(base), dtype=bool), candidates, memory)
 
 
 class AroundPolicy:
-    """What behaviours around a Gaussian base share: sizes, action mapping, noise."""
+    """What behaviours around a base with a density share: sizes, action mapping, noise, memory.
+
+    What a recurrent base remembers, (n, M), are the last numbers of an episode's state, after a
+    budget's: both are functions of what happened so far.
+    """
 
     base: FrozenPolicy
+
+    @property
+    def memory_size(self) -> int:
+        """M; 0 of a base that remembers nothing."""
+        return self.base.spec.memory_size
+
+    def split(self, state: Array) -> tuple[Array, Array]:
+        """The budget's part (n, S) of states, and the memory's (n, M)."""
+        end = state.shape[1] - self.memory_size
+        return state[:, :end], state[:, end:]
+
+    def joined(self, budget: Array, memory: Array | None) -> Array:
+        """The inverse."""
+        return budget if memory is None else np.concatenate([budget, memory], axis=1)
 
     @property
     def observation_size(self) -> int:
@@ -208,7 +230,7 @@ class UnderConstraint:
         return log_ratio
 
 
-class BaseBehaviour(AroundPolicy, Stateless):
+class BaseBehaviour(AroundPolicy):
     """The base policy itself: what a base certificate is about."""
 
     def __init__(self, base: FrozenPolicy) -> None:
@@ -222,7 +244,18 @@ class BaseBehaviour(AroundPolicy, Stateless):
         taken: Steps | None = None,
     ) -> Step:
         """The base policy's distributions at observations (n, O)."""
-        return base_step(self.base.distribution(observation))
+        if not self.memory_size:
+            return base_step(self.base.distribution(observation))
+        found, memory = self.base.recall(observation, self.split(state)[1])
+        return base_step(found, memory=memory)
+
+    def start(self, count: int) -> Array:
+        """An empty memory."""
+        return np.zeros((count, self.memory_size))
+
+    def spend(self, state: Array, step: Step, drawn: Array) -> Array:
+        """What is remembered then."""
+        return self.joined(self.split(state)[0], step.memory)
 
 
 class SamplerBehaviour(AroundSampler, Stateless):
@@ -270,6 +303,8 @@ class ProjectedBehaviour(AroundPolicy, UnderConstraint):
                 "base and task policy differ in family, squashing, action or observation size"
             )
         constraint.require_family(base.spec.family)
+        if task.spec.memory_size:
+            raise ValueError("the task policy is recurrent: only a base policy may remember")
         if base.spec.flattening != task.spec.flattening:
             raise ValueError("base and task policy were made for different observation spaces")
         seen = task.spec.observation_size - base.spec.observation_size
@@ -284,6 +319,19 @@ class ProjectedBehaviour(AroundPolicy, UnderConstraint):
         self.constraint = constraint
         self.sees_budget = seen > 0
 
+    def start(self, count: int) -> Array:
+        """A whole budget and an empty memory for each episode."""
+        memory = np.zeros((count, self.memory_size)) if self.memory_size else None
+        return self.joined(super().start(count), memory)
+
+    def spend(self, state: Array, step: Step, drawn: Array) -> Array:
+        """Charge what was drawn, and remember.
+
+        Raises:
+            ArithmeticError: more than there was (must never happen).
+        """
+        return self.joined(super().spend(self.split(state)[0], step, drawn), step.memory)
+
     def step(
         self,
         observation: Array,
@@ -296,7 +344,8 @@ class ProjectedBehaviour(AroundPolicy, UnderConstraint):
         Raises:
             ArithmeticError: a distribution outside the constraint's limit (must never happen).
         """
-        base = self.base.distribution(observation)
+        state, before = self.split(state)
+        base, memory = self.base.recall(observation, before)
         seen = observation
         if self.sees_budget:
             seen = np.concatenate([observation, self.constraint.features(state)], axis=1)
@@ -309,7 +358,8 @@ class ProjectedBehaviour(AroundPolicy, UnderConstraint):
         chosen = found.rounded(np.float64)
         log_ratio = self.checked(chosen, base, limits)
         projected = chosen.differs(task).numpy()
-        return Step(chosen, base, task, limits, log_ratio, projected)
+        after = memory if self.memory_size else None
+        return Step(chosen, base, task, limits, log_ratio, projected, memory=after)
 
 
 def base_behaviour(base: BaseFile, *, run_module: bool = False) -> Behaviour:

@@ -71,13 +71,15 @@ class Shadowed:
     ) -> Step:
         """The base policy's distributions; the watcher's are kept until the actions are drawn."""
         self._seen = self.watcher.step(observation, state[:, :-1], draws, taken)
-        return base_step(self._seen.base, self._seen.candidates)
+        return base_step(self._seen.base, self._seen.candidates, self._seen.memory)
 
     def spend(self, state: Array, step: Step, drawn: Array) -> Array:
         """The watcher pays for the base's action as if it were its own, and adds its log ratio."""
         assert self._seen is not None
         found = state.copy()
         found[:, -1] += self._seen.chosen.log_ratio(self._seen.base, drawn)
+        if step.memory is not None:  # the base goes on acting everywhere
+            found[:, -1 - step.memory.shape[1] : -1] = step.memory
         # Where the watcher could not have come, its weight is 0 whatever follows.
         there = np.flatnonzero(found[:, -1] > -np.inf)
         seen = self._seen.rows(there)

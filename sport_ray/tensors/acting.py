@@ -46,8 +46,14 @@ class Laws(NamedTuple):
 
 
 def can_act(behaviour: Behaviour) -> bool:
-    """Whether the behaviour has a form on tensors: the base, or a projected task policy."""
-    return type(behaviour) in (BaseBehaviour, ProjectedBehaviour)
+    """Whether the behaviour has a form on tensors: the base, or a projected task policy.
+
+    A policy that remembers has none.
+    """
+    if not isinstance(behaviour, BaseBehaviour | ProjectedBehaviour):
+        return False
+    own = type(behaviour) in (BaseBehaviour, ProjectedBehaviour)
+    return own and not behaviour.base.spec.memory_size
 
 
 class Acting:

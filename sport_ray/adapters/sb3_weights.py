@@ -106,6 +106,11 @@ def actor_from_weights(
     if seen.convolution is not None:
         if sac:
             raise UserError(f"{source}: images seen by SAC; expected CnnPolicy of PPO or A2C")
+        if any(LSTM.match(name) for name in weights):
+            raise UserError(
+                f"{source}: an LSTM behind NatureCNN (CnnLstmPolicy); expected MlpLstmPolicy, or "
+                "CnnPolicy on stacked frames"
+            )
         if hidden and activation != "relu":
             raise UserError(
                 f"{source}: layers of {activation or 'an activation that is not known'} after "

@@ -93,6 +93,8 @@ OF_GAUSSIANS = {
     "sport_ray/projected_ppo/cohort/loss.py": "the loss of the head's rows, compiled",
     "sport_ray/projected_ppo/cohort/device": "Gaussians of all cells in a device's tensors",
     "sport_ray/rollouts/base_statistics.py": "how wide a Gaussian base is, and spreads of times",
+    "experiments/cli/policies.py": "options that name an ONNX file's outputs",
+    "experiments/stages/import_onnx.py": "the names of an ONNX file's outputs",
     "experiments/stages/base_statistics.py": "the same in words",
     "experiments/stages/base_table.py": "the same in a table",
     "experiments/config/environment.py": "the world's noise",

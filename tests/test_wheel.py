@@ -138,4 +138,4 @@ def test_it_is_installed_from_a_repository_too(tmp_path: Path) -> None:
     subprocess.run([*command, named], check=True, capture_output=True, timeout=500)
     assert all((target / name).is_file() for name in SHIPPED)
     assert not (target / "sport_ray" / "experiments").is_symlink()
-    assert {one.name.partition("-")[0] for one in target.iterdir()} == {"sport_ray"}
+    assert {one.name.partition("-")[0] for one in target.iterdir()} == {"sport_ray", "bin"}

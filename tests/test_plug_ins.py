@@ -93,7 +93,10 @@ def test_a_study_takes_them_by_entry_point_in_every_worker(folder: Path) -> None
         file.write("# another version\n")
     with pytest.raises(AssertionError, match="its code is not what was recorded: my_shifts has ch"):
         run(folder, *cli, "verify", "bundle", "--trust-module", "my_shifts")
-    assert "0 of 2" in run(folder, *cli, "status", "study.yaml")
+    run(folder, *cli, "sweep", "study.yaml")
+    ids = {record.parent.name for record in results.glob("cells/*/record.json")}
+    assert ids > set(cells["cell_id"])
+    assert len(ids) == 3  # that without the constraint is the same
 
 
 def test_the_classes_of_the_page_have_their_names(folder, monkeypatch) -> None:

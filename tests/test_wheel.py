@@ -134,8 +134,8 @@ def test_it_is_installed_from_a_repository_too(tmp_path: Path) -> None:
         subprocess.run([*git, *command], check=True, capture_output=True, timeout=120)
     target = tmp_path / "site"
     command = [sys.executable, "-m", "pip", "install", "--no-deps", "--quiet", "--target", target]
-    named = f"sport-ray[mujoco] @ git+file://{repository}"
+    named = f"sport-ray[mujoco] @ git+file://localhost{repository}"  # pip wants a host here
     subprocess.run([*command, named], check=True, capture_output=True, timeout=500)
     assert all((target / name).is_file() for name in SHIPPED)
     assert not (target / "sport_ray" / "experiments").is_symlink()
-    assert {one.name.partition("-")[0] for one in target.iterdir()} == {"sport_ray"}
+    assert {one.name.partition("-")[0] for one in target.iterdir()} == {"sport_ray", "bin"}

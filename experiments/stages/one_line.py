@@ -16,7 +16,8 @@ SECONDS = 0.5
 class OneLine(Progress):
     """A bar as the text of one displayed output; told on events, without a thread.
 
-    The same columns and numbers as on a terminal. Nothing is drawn by rich's own live display.
+    The same columns and numbers as on a terminal. Of several bars the one that is at work is shown,
+    and in the end the first. Nothing is drawn by rich's own live display.
     """
 
     def __init__(self, *columns: Any, **options: Any) -> None:
@@ -61,11 +62,13 @@ class OneLine(Progress):
             self._last = time.monotonic()
 
     def _shown(self) -> dict[str, str]:
-        """The columns of all tasks, a line each, without a sign that only a terminal obeys."""
+        """The columns of one bar, without a sign that only a terminal obeys."""
+        tasks = self.tasks
+        at_work = [one for one in reversed(tasks) if not one.finished] or tasks
         console = Console(
             file=io.StringIO(), width=self.console.width, color_system=None, force_terminal=False,
             force_jupyter=False, emoji=False,
         )  # fmt: skip
         with console.capture() as caught:
-            console.print(self.get_renderable())
+            console.print(self.make_tasks_table(at_work[:1]))
         return {"text/plain": "\n".join(one.rstrip() for one in caught.get().splitlines())}

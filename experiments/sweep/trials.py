@@ -82,6 +82,16 @@ def as_in_a_trial() -> Iterator[None]:
         auto_init_hook.enable_auto_connect = before
 
 
+class _Silent(tune.ProgressReporter):
+    """Says nothing: Tune's own clears what a notebook's cell has shown, and shows nothing."""
+
+    def should_report(self, trials: Any, done: bool = False) -> bool:
+        return False
+
+    def report(self, trials: Any, done: bool, *about: str) -> None:
+        return
+
+
 class StudyTrial(tune.Trainable):
     """A trial of a study: ``take`` what is to be done, then ``work`` until a result says "done".
 
@@ -244,6 +254,7 @@ def run_trials(
             failure_config=tune.FailureConfig(max_failures=max_failures),
             callbacks=[_Announce()],
             verbose=0,
+            progress_reporter=_Silent(),
         ),
     )
     _listeners.append(listener)

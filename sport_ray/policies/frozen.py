@@ -69,7 +69,7 @@ class FrozenPolicy(Sealed):
             UserError: an observation that is not finite (in float32) or has another size, or one
                 for which a number of the distribution is not finite.
         """
-        expected, head = self.spec.observation_size, self.spec.head
+        expected, family = self.spec.observation_size, self.spec.family
         if observation.ndim != 2:
             raise UserError(
                 f"observations have shape {observation.shape}, expected (n, {expected})"
@@ -86,14 +86,14 @@ class FrozenPolicy(Sealed):
                 "the environment must return observations that are finite in float32"
             )
         if 0 < count <= FEW:
-            few = np.empty((count, head.size))
+            few = np.empty((count, family.num_parameters(self.spec.law_size)))
             try:
                 for row, one in enumerate(rounded):
                     few[row] = self._row.parameters(one) if count > 1 else self._once(one)
             except ArithmeticError:
                 pass  # the block says at which observation, and what came out
             else:
-                return head.law(few)
+                return family.from_numbers(few)
         numbers = self._numbers(rounded)
         finite = np.isfinite(numbers).all(axis=1)
         if not finite.all():
@@ -103,9 +103,9 @@ class FrozenPolicy(Sealed):
                 f"({numbers[row].tolist()}): the observation is too large or the weights are "
                 "damaged"
             )
-        found = head.law(numbers.astype(np.float64))
+        found = family.from_numbers(numbers.astype(np.float64))
         if not bool(found.valid().all()):
-            raise UserError(f"the policy's numbers describe no {self.spec.family.name}")
+            raise UserError(f"the policy's numbers describe no {family.name}")
         return found
 
     def _numbers(self, rounded: NDArray[np.float32]) -> NDArray[np.float32]:

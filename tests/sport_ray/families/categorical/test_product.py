@@ -20,8 +20,8 @@ LIMIT = st.one_of(st.just(0.0), st.floats(1e-6, 20.0))
 
 def members(sizes, seed, rows=3, scale=3.0):
     family, rng = categorical_over(sizes), np.random.default_rng(seed)
-    draw = lambda: rng.normal(0.0, scale, (rows, sum(sizes)))  # noqa: E731
-    return family.of_log_weights(draw()), family.of_log_weights(draw())
+    task, base = rng.normal(0.0, scale, (2, rows, sum(sizes)))
+    return family.of_log_weights(task), family.of_log_weights(base)
 
 
 def joint_actions(sizes):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sport_ray.families import Categorical, categorical_over, family_named
-from sport_ray.families.categorical.product import product_of_log_probs, shares
+from sport_ray.families.categorical.product import shares
 
 SIZES = st.lists(st.integers(1, 5), min_size=2, max_size=4).map(tuple)
 SEED = st.integers(0, 2**32 - 1)
@@ -144,9 +144,3 @@ def test_names_and_single_factors():
         family_named("categorical[0,1]")
     law, _ = members((3, 2), 3)
     assert np.array_equal(family.from_fields(law.fields()).arrays()[0], law.arrays()[0])
-
-
-def test_what_is_learned_from_need_not_be_on_the_grid():
-    logs = torch.log_softmax(torch.tensor([[0.0, -80.0]]), -1)
-    law = product_of_log_probs(torch.cat([logs, logs], -1), (2, 2))
-    assert law.log_prob(torch.tensor([[1.0, 0.0]])).item() == pytest.approx(-80.0)

@@ -28,4 +28,5 @@ def family_named(name: Any) -> type[Distribution]:
         sizes = tuple(map(int, found[1].split(","))) if found else (0,)
         if min(sizes) >= 1 and sum(sizes) <= _MOST:
             return categorical_over(sizes)
-    raise UserError(f"unknown family {name!r}; known: {', '.join(sorted(FAMILIES))}")
+    known = sorted(one for one in FAMILIES if "[" not in one)  # products are as many as were met
+    raise UserError(f"unknown family {name!r}; known: {', '.join(known)}")

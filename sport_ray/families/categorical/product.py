@@ -188,7 +188,8 @@ def shares(total: Array, wanted: Array) -> Array:
     rest = total * (1.0 - 8.0 * count * _UNIT)
     order = np.sort(wanted, axis=-1)
     finite = np.where(np.isfinite(order), order, 0.0)
-    before = np.cumsum(finite, axis=-1) - finite
+    # Of the smaller ones alone: with a larger one in the sum their last bits would be lost.
+    before = np.concatenate([np.zeros_like(finite[..., :1]), finite[..., :-1].cumsum(-1)], -1)
     level = (rest - before) / (count - np.arange(count))
     # λ of the first factor that wants more than an equal part of what is left.
     open_ = order > level

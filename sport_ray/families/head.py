@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sport_ray.families.family import Array, Distribution, Numbers
+from sport_ray.families.family import Array, Distribution
 
 Singles = NDArray[np.float32]
 Rows = Callable[[Array, Array], tuple[Singles, NDArray[np.bool_]]]
@@ -31,10 +31,15 @@ class Compiled(Protocol):
 
 
 class Head(ABC):
-    """What a layer's outputs (..., K) mean: numbers (..., P), float32 in a fixed policy; a law."""
+    """What a layer's outputs (..., K) mean: numbers (..., P), float32 in a fixed policy.
 
-    size: int
-    """P."""
+    The family's ``from_numbers`` makes laws of them.
+    """
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """P."""
 
     @property
     @abstractmethod
@@ -49,10 +54,6 @@ class Head(ABC):
     @abstractmethod
     def of_block(self, output: Tensor, own: dict[str, Tensor]) -> Distribution:
         """The laws of outputs (..., K), with the head's parameters; differentiable."""
-
-    @abstractmethod
-    def law(self, numbers: Numbers) -> Distribution:
-        """What the numbers (..., P) of a fixed policy stand for."""
 
     @abstractmethod
     def of_rows(self, own: dict[str, Array]) -> Rows:

@@ -107,17 +107,17 @@ class FrozenPolicy(Sealed):
                 "it can act and be projected onto, and nothing trains around it or chooses among "
                 "its samples"
             )
-        rounded, head = self._rounded(observation), self.spec.head
+        rounded, family = self._rounded(observation), self.spec.family
         count = len(rounded)
         if self._graph is None and 0 < count <= FEW:
-            few = np.empty((count, head.size))
+            few = np.empty((count, family.num_parameters(self.spec.law_size)))
             try:
                 for row, one in enumerate(rounded):
                     few[row] = self._alone(one) if count > 1 else self._once(one)
             except ArithmeticError:
                 pass  # the block says at which observation, and what came out
             else:
-                return head.law(few)
+                return family.from_numbers(few)
         numbers = self._numbers(rounded) if self._graph is None else self._graph.numbers(rounded)
         return self._law(numbers)
 
@@ -159,6 +159,7 @@ class FrozenPolicy(Sealed):
         return rounded
 
     def _law(self, numbers: NDArray[np.float32]) -> Distribution:
+        family = self.spec.family
         finite = np.isfinite(numbers).all(axis=1)
         if not finite.all():
             row = int(finite.argmin())
@@ -167,9 +168,9 @@ class FrozenPolicy(Sealed):
                 f"({numbers[row].tolist()}): the observation is too large or the weights are "
                 "damaged"
             )
-        found = self.spec.head.law(numbers.astype(np.float64))
+        found = family.from_numbers(numbers.astype(np.float64))
         if not bool(found.valid().all()):
-            raise UserError(f"the policy's numbers describe no {self.spec.family.name}")
+            raise UserError(f"the policy's numbers describe no {family.name}")
         return found
 
     def _numbers(self, rounded: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -47,7 +47,7 @@ class DevicePolicy:
             found = self.policy.distribution(observation.numpy())
             return found.to(torch.device("cpu"))
         numbers = self._blocks.numbers(observation)
-        chosen = self.policy.spec.head.law(numbers)
+        chosen = self.policy.spec.family.from_numbers(numbers)
         if not bool((chosen.valid() & torch.isfinite(observation.float()).all(-1)).all()):
             self.policy.distribution(observation.cpu().numpy())  # says which, and why
             raise ArithmeticError(f"the policy's numbers are not finite on {self.device} alone")

@@ -39,7 +39,7 @@ class Actors:
         self._flat = stack.flat.numpy()
         self._sizes = np.array(spec.layer_sizes)
         self._places = np.array(stack.places)
-        self._head, self._law = spec.head.compiled(), spec.head.law
+        self._head = spec.head.compiled()
         self._own = [
             slice(start, start + stack.own[name]) for name, start in stack.own_places.items()
         ]
@@ -63,7 +63,7 @@ class Actors:
             found,
         )  # fmt: skip
         own = self._flat[cells, self._own[0]] if self._own else _NOTHING
-        return self._law(self._head.numbers(found, own))
+        return self.spec.family.from_numbers(self._head.numbers(found, own))
 
 
 class OneActor:

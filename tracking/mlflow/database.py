@@ -20,10 +20,10 @@ def make_database(uri: str) -> None:
     Raises:
         Whatever MLflow, SQLAlchemy and the file system raise.
     """
-    from sqlalchemy.engine import make_url
-
     if not uri.startswith("sqlite"):
         return
+    from sqlalchemy.engine import make_url
+
     url = make_url(uri)
     path = Path(url.database or "")
     if url.query or not path.is_absolute() or path.exists() or not path.parent.is_dir():

@@ -76,9 +76,9 @@ def publish(
         f"- certificate `{certificate.get('digest')}`",
         "- published with: " + ", ".join(f"{name} {number}" for name, number in versions.items()),
         "",
-        "`cells.csv` has one row per cell; its columns are explained in docs/results-table.md. "
-        "Everything else but the certificate is made from it by `sport-ray report`; pictures above "
-        "1 MB are left out.",
+        "`cells.csv` has one row per cell; its columns are explained in docs/results-table.md.",
+        "Everything else but the certificate is made from it by `sport-ray report`; pictures",
+        "above 1 MB are left out.",
         "",
     ]
     return [*written, write_atomically(out / "README.md", "\n".join(lines))]
@@ -124,8 +124,8 @@ def publish_bases(
         "",
         *(f"- [{base}]({folder.name}/README.md)" for base, folder in folders.items()),
         "",
-        "`steps_saved.csv` has what each α saves against each base and over all of them; "
-        "`side_by_side.csv`, where there are published numbers, these beside ours. Both are made "
+        "`steps_saved.csv` has what each α saves against each base and over all of them;",
+        "`side_by_side.csv`, where there are published numbers, these beside ours. Both are made",
         "from the bases' `cells.csv` by `sport-ray report`.",
         "",
     ]

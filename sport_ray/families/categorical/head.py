@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sport_ray.families.categorical.product import categorical_over
-from sport_ray.families.family import Array, Distribution, Numbers
+from sport_ray.families.family import Array, Distribution
 from sport_ray.families.head import Head, Rows, Singles
 
 
@@ -24,7 +24,7 @@ class CategoricalHead(Head):
     sizes: tuple[int, ...]
 
     @property
-    def size(self) -> int:  # type: ignore[override]
+    def size(self) -> int:
         """P = Σ n_i."""
         return sum(self.sizes)
 
@@ -35,11 +35,7 @@ class CategoricalHead(Head):
 
     def of_block(self, output: Tensor, own: dict[str, Tensor]) -> Distribution:
         """The laws of log weights (..., P)."""
-        return self.law(output)
-
-    def law(self, numbers: Numbers) -> Distribution:
-        """The laws of log weights (..., P)."""
-        return categorical_over(self.sizes).from_numbers(numbers)
+        return categorical_over(self.sizes).from_numbers(output)
 
     def of_rows(self, own: dict[str, Array]) -> Rows:
         """The outputs, rounded; sure where both ends of an error are one float32 number."""

@@ -13,7 +13,7 @@ these shares, not for all: the best shares have no closed form (the cost is not 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -28,6 +28,7 @@ from sport_ray.families.family import Array, Distribution, Numbers, as_array
 from sport_ray.streams import uniform_rows
 
 _UNIT = 2.0**-52
+Ratio = Callable[[Categorical, Categorical, Array], Array]
 
 
 class Categoricals(OnGrid):
@@ -110,42 +111,36 @@ class Categoricals(OnGrid):
 
     def log_prob(self, action: Tensor) -> Tensor:
         """Σ_i log p_i, nats."""
-        found: Tensor = self._law().log_prob(action)
+        found: Tensor = self.torch_distribution().log_prob(action)
         return found
 
     def torch_distribution(self) -> torch.distributions.Distribution:
         """Indices (..., K), drawn as :meth:`sample` draws them."""
-        return self._law()
+        return ProductDistribution([one.torch_distribution() for one in self.factors])
 
     @classmethod
     def learned_law(cls, learned: Tensor) -> torch.distributions.Distribution:
         """Of log p_ij (..., Σ n_i), which need not be on the grid."""
-        return product_of_log_probs(learned, cls.sizes)
-
-    def _law(self) -> ProductDistribution:
-        return ProductDistribution([one.torch_distribution() for one in self.factors])
+        return ProductDistribution(
+            [IndexDistribution(one.exp(), one) for one in cls._split(learned)]
+        )
 
     def log_ratio(self, base: Categoricals, action: Array) -> Array:
         """Σ_i log p_i / q_i, nats; 0 where neither can draw the action."""
-        found = [
-            mine.log_ratio(its, action[..., i : i + 1])
-            for i, (mine, its) in enumerate(self._pairs(base))
-        ]
-        with np.errstate(invalid="ignore"):
-            total: Array = functools.reduce(np.add, found)
-        return np.where(np.isnan(total), 0.0, total)
+        return _total(self._of_factors(Categorical.log_ratio, base, action))
 
     def log_ratio_above(self, base: Categoricals, action: Array) -> Array:
         """The sum of the factors' upper bounds and more than its rounding error."""
-        found = [
-            mine.log_ratio_above(its, action[..., i : i + 1])
-            for i, (mine, its) in enumerate(self._pairs(base))
-        ]
-        with np.errstate(invalid="ignore"):
-            total: Array = functools.reduce(np.add, found)
-            sums = functools.reduce(np.add, map(np.abs, found))
+        found = self._of_factors(Categorical.log_ratio_above, base, action)
+        sums = functools.reduce(np.add, map(np.abs, found))
         error = np.where(np.isfinite(sums), len(found) * _UNIT * sums, 0.0)
-        return np.where(np.isnan(total), 0.0, total + error)
+        above: Array = _total(found) + error
+        return above
+
+    def _of_factors(self, ratio: Ratio, base: Categoricals, action: Array) -> list[Array]:
+        """A log ratio of every factor at its own index."""
+        pairs = enumerate(self._pairs(base))
+        return [ratio(mine, its, action[..., i : i + 1]) for i, (mine, its) in pairs]
 
     def max_log_ratio(self, base: Categoricals) -> Tensor:
         """Σ_i max_j log p_ij / q_ij."""
@@ -205,7 +200,8 @@ def shares(total: Array, wanted: Array) -> Array:
     rest = total * (1.0 - 8.0 * count * _UNIT)
     order = np.sort(wanted, axis=-1)
     finite = np.where(np.isfinite(order), order, 0.0)
-    before = np.cumsum(finite, axis=-1) - finite
+    # Of the smaller ones alone: with a larger one in the sum their last bits would be lost.
+    before = np.concatenate([np.zeros_like(finite[..., :1]), finite[..., :-1].cumsum(-1)], -1)
     level = (rest - before) / (count - np.arange(count))
     # λ of the first factor that wants more than an equal part of what is left.
     open_ = order > level
@@ -218,6 +214,13 @@ def shares(total: Array, wanted: Array) -> Array:
         more = np.where(np.isfinite(whole), (rest - whole) / count, -1.0)
     fits = more >= 512.0 * _UNIT * (1.0 + whole)
     return np.where(np.isinf(total), np.inf, np.where(fits, wanted + np.maximum(more, 0.0), found))
+
+
+def _total(ratios: Sequence[Array]) -> Array:
+    """The sum of log ratios; 0 where one is +inf and another −inf: neither draws such an action."""
+    with np.errstate(invalid="ignore"):
+        total: Array = functools.reduce(np.add, ratios)
+    return np.where(np.isnan(total), 0.0, total)
 
 
 def _sum(each: Sequence[Tensor]) -> Tensor:
@@ -264,12 +267,6 @@ class ProductDistribution(torch.distributions.Distribution):
     def entropy(self) -> Tensor:
         """Σ_i of the factors' entropies, nats."""
         return _sum([one.entropy() for one in self.factors])
-
-
-def product_of_log_probs(log_probs: Tensor, sizes: Sequence[int]) -> ProductDistribution:
-    """Of log probabilities (..., Σ n_i) that need not be on the grid."""
-    parts = log_probs.split(list(sizes), -1)
-    return ProductDistribution([IndexDistribution(one.exp(), one) for one in parts])
 
 
 @functools.cache

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sport_ray.families.family import Array, Numbers
+from sport_ray.families.family import Array
 from sport_ray.families.gaussian.distribution import Gaussian
 from sport_ray.families.head import Compiled, Head, Rows
 
@@ -38,7 +38,7 @@ class GaussianHead(Head):
     action_size: int
 
     @property
-    def size(self) -> int:  # type: ignore[override]
+    def size(self) -> int:
         """Means and stds of all entries of an action."""
         return 2 * self.action_size
 
@@ -63,10 +63,6 @@ class GaussianHead(Head):
         else:
             log_std = self.low + 0.5 * (self.high - self.low) * (torch.tanh(raw) + 1.0)
         return Gaussian(mean, torch.exp(log_std))
-
-    def law(self, numbers: Numbers) -> Gaussian:
-        """The Gaussians of means, then stds (..., 2 D)."""
-        return Gaussian.from_parameters(numbers)
 
     def compiled(self) -> Compiled:
         """The head of many rows in one compiled pass."""

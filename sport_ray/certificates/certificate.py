@@ -12,9 +12,10 @@ from sport_ray.canonical import canonical_json, digest
 from sport_ray.certificates.choice import Choice
 from sport_ray.certificates.parts import BoundTable, Counts, Frozen, OutcomeTable
 from sport_ray.certificates.sampling import Sampling
+from sport_ray.certificates.view import MADE_WITH, PROOFS, RESTS_ON, SHOWN, THEOREMS, arguments_text
 from sport_ray.constraints.evidence import Evidence
 from sport_ray.errors import UserError
-from sport_ray.view import View
+from sport_ray.view import Table, View, at_least, at_most
 
 Schema = Literal["sport-ray/certificate/2"]
 
@@ -91,9 +92,50 @@ class Certificate(Frozen):
 
     def view(self) -> View:
         """What it says, as text and HTML: claim, theorem, confidence and assumptions."""
-        from sport_ray.certificates.view import certificate_view
-
-        return certificate_view(self)
+        rule, choice = self.sampling.rule, self.choice
+        if choice is None:
+            horizons = [one for one in SHOWN if one < self.max_horizon]
+            horizons = [one for one in horizons if self.eps_base(one) < 1.0]
+            horizons.append(self.max_horizon)
+            which = f"every T from 1 to {self.max_horizon} at once"
+            shared = "β is shared among all T"
+        else:
+            horizons = [choice.horizon]
+            which = f"the T = {choice.horizon} that was chosen on other scenarios"
+            shared = "at β itself, for one T"
+        sentence = (
+            f"With confidence 1 − {self.beta:g}: P(one episode of the base policy violates "
+            f"{self.property!r} within T steps) ≤ ε_base(T), for {which}."
+        )
+        rows = [
+            (
+                str(one),
+                f"{self.table.num_violations[one - 1]:,} of {self.num_scenarios:,}",
+                at_most(self.eps_base(one)),
+                at_least(self.eps_base(one) ** (-1.0 / one)),
+            )
+            for one in horizons
+        ]
+        versions = ", ".join(f"{name} {self.versions[name]}" for name in MADE_WITH
+                             if name in self.versions)  # fmt: skip
+        return View(
+            title="Certificate of a base policy",
+            sentences=(sentence,),
+            table=Table(
+                ("T, steps", "violations", "ε_base(T)", "largest α with ε_base·α^T ≤ 1"), rows
+            ),
+            facts=(
+                ("theorem", f"{THEOREMS[rule]}; {shared} ({PROOFS[rule]})"),
+                ("confidence", f"1 − β, β = {self.beta:g}"),
+                ("property", self.property),
+                ("environment", f"{self.env_id} {arguments_text(self.env_kwargs)}"),
+                ("scenarios", f"{self.num_scenarios:,}, root seed {self.root_seed}"),
+                ("base policy", self.base_digest),
+                ("certificate", self.digest),
+                *([("made with", versions)] if versions else []),
+            ),
+            assumptions=RESTS_ON,
+        )
 
     def _repr_html_(self) -> str:
         return self.view().html()

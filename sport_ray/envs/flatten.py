@@ -101,7 +101,6 @@ class Flattening(BaseModel):
         """The space of the vectors, with the bounds of the space that is flattened."""
         flat = flatten_space(space)
         assert isinstance(flat, spaces.Box)
-        assert flat.shape == (self.size,)
         return FlatBox(flat, self)
 
 

@@ -14,19 +14,13 @@ from typing import TYPE_CHECKING
 
 import gymnasium
 
+from sport_ray.adapters.safety_gymnasium.tasks import AGENTS, TASKS
 from sport_ray.lazy import names_from
 
 if TYPE_CHECKING:
     from sport_ray.adapters.safety_gymnasium.environment import SafetyEnv
 
 __all__ = ["AGENTS", "TASKS", "SafetyEnv", "register_envs"]
-
-AGENTS = ("Point", "Car", "Doggo", "Racecar", "Ant")
-TASKS = (
-    *(f"{name}{level}" for name in ("Goal", "Button", "Push", "Circle") for level in (0, 1, 2)),
-    "Run0",
-)
-"""Not the vision tasks (the wheel lacks their pictures), nor Velocity (no Builder)."""
 
 __getattr__ = names_from(__name__, {"SafetyEnv": ".environment"})
 

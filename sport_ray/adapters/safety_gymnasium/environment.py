@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sport_ray.adapters.safety_gymnasium.clearance import nearness
 from sport_ray.adapters.safety_gymnasium.private_copy import builder_class
+from sport_ray.adapters.safety_gymnasium.tasks import AGENTS, TASKS
 from sport_ray.errors import UserError
 
 if TYPE_CHECKING:  # what a certificate records beside this file: versions of it and of its needs
@@ -201,8 +202,6 @@ class SafetyEnv(gymnasium.Env[NDArray[np.float64], NDArray[np.float32]], EzPickl
 
 def _make_builder(task: str) -> Any:
     """A stock environment without a time limit; the global random stream stays where it was."""
-    from sport_ray.adapters.safety_gymnasium import AGENTS, TASKS
-
     agent = next((name for name in AGENTS if task.startswith(f"Safety{name}")), "")
     if task not in {f"Safety{agent}{name}-v0" for name in TASKS}:
         raise UserError(

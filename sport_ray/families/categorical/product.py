@@ -281,4 +281,5 @@ def categorical_over(sizes: tuple[int, ...]) -> type[Distribution]:
     if not sizes or not all(isinstance(n, int) and n >= 1 for n in sizes):
         raise ValueError(f"sizes must be positive integers, got {sizes}")
     name = f"categorical[{','.join(map(str, sizes))}]"
-    return type("Categoricals", (Categoricals,), {"name": name, "sizes": sizes})
+    own = {"name": name, "sizes": sizes, "__module__": __name__}  # else it is of the module abc
+    return type("Categoricals", (Categoricals,), own)

@@ -126,4 +126,6 @@ def test_another_processor_s_rounding_agrees_and_a_shift_does_not():
 def test_a_name_stands_for_one_family():
     assert FAMILIES["gaussian"] is Gaussian
     with pytest.raises(ValueError, match=r"'gaussian' is taken by the family Gaussian"):
-        type("Other", (Distribution,), {"name": "gaussian"})
+        type(
+            "Other", (Distribution,), {"name": "gaussian", "__module__": "sport_ray.families.other"}
+        )

@@ -31,6 +31,7 @@ $(INSTALLED): pyproject.toml
 	@echo "installing into $(VENV) with $(PYTHON) (a few minutes the first time)"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP_INSTALL) -e ".[test]"
+	$(PIP_INSTALL) --no-deps safety-gymnasium==1.0.0  # it pins packages that are years old
 	@touch $@
 
 run: $(INSTALLED) ## the quickstart study, to its report: about two minutes on two cores

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,20 +10,16 @@ import yaml
 
 from sport_ray.deploy import load
 from sport_ray.policies import load_policy
+from tests.pages import blocks, own_project, run
 
-PAGE = Path(__file__).parents[1] / "docs" / "observations.md"
+PAGE = "observations.md"
 SMALL = {"train_batch_size": 256, "minibatch_size": 64, "num_envs": 8, "env_steps": 512,
          "warmup_env_steps": 256}  # fmt: skip
 
 
-def blocks() -> list[tuple[str, str]]:
-    """(language, text) of each block of the page."""
-    return re.findall(r"^```(\w+)\n(.*?)^```", PAGE.read_text(), flags=re.DOTALL | re.MULTILINE)
-
-
 def write_files(folder: Path) -> None:
     """The page's files, smaller; the base is trained as it is there, since it must arrive."""
-    for language, text in blocks():
+    for language, text in blocks(PAGE):
         name = re.match(r"# (\S+\.(?:py|yaml))\n", text)
         if name is None:
             assert language == "bash"
@@ -43,16 +36,12 @@ def write_files(folder: Path) -> None:
 @pytest.mark.slow
 def test_the_page_from_train_base_to_the_audit(tmp_path):
     write_files(tmp_path)
-    script = "".join(text for language, text in blocks() if language == "bash")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-e"], input=script.replace("PYTHONPATH=$PWD", "PYTHONPATH=$PWD:${PYTHONPATH:-}"),
-        cwd=tmp_path, capture_output=True, text=True, timeout=900,
-        env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 of 2 cells finished" in done.stdout
-    assert "promised" in done.stdout
+    own_project(tmp_path)
+    said = run(
+        "".join(text for language, text in blocks(PAGE) if language == "bash"), tmp_path, 900
+    )
+    assert "2 of 2 cells finished" in said
+    assert "promised" in said
     spec = load_policy(tmp_path / "bases" / "drone").network.spec
     keys = [key for key, _ in spec.flattening.space.spaces]
     assert keys == ["position", "velocity", "weather"]

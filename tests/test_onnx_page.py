@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -13,20 +10,16 @@ import pytest
 import yaml
 
 from sport_ray.policies import load_policy
+from tests.pages import blocks, own_project, run
 
-PAGE = Path(__file__).parents[1] / "docs" / "onnx.md"
+PAGE = "onnx.md"
 SMALL = {"train_batch_size": 256, "minibatch_size": 64, "num_envs": 8, "env_steps": 512,
          "warmup_env_steps": 256}  # fmt: skip
 
 
-def blocks() -> list[tuple[str, str]]:
-    """(language, text) of each block of the page."""
-    return re.findall(r"^```(\w+)\n(.*?)^```", PAGE.read_text(), flags=re.DOTALL | re.MULTILINE)
-
-
 def write_files(folder: Path) -> None:
     """The page's files, smaller."""
-    for language, text in blocks():
+    for language, text in blocks(PAGE):
         name = re.match(r"# (\S+\.(?:py|yaml))\n", text)
         if name is None:
             assert language in ("bash", "text")
@@ -47,15 +40,9 @@ def test_the_page_from_the_file_to_the_audit(tmp_path):
     for package in ("onnx", "stable_baselines3"):
         pytest.importorskip(package)
     write_files(tmp_path)
-    script = "".join(text for language, text in blocks() if language == "bash")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-e"], input=script.replace("PYTHONPATH=$PWD", "PYTHONPATH=$PWD:${PYTHONPATH:-}"),
-        cwd=tmp_path, capture_output=True, text=True, timeout=600,
-        env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    said = " ".join(done.stdout.split())
+    own_project(tmp_path)
+    done = run("".join(text for language, text in blocks(PAGE) if language == "bash"), tmp_path)
+    said = " ".join(done.split())
     assert "layers [4, 64, 64, 2]; largest difference from" in said
     assert said.count("rad") == 3
     assert "bundle holds" in said

@@ -5,9 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -15,32 +12,17 @@ import yaml
 
 from sport_ray.experiments.config.shipped import study_file
 from sport_ray.experiments.config.study import load_study
+from tests.pages import blocks, own_project, run
 
-PAGE = Path(__file__).parents[1] / "docs" / "safety-gymnasium.md"
+PAGE = "safety-gymnasium.md"
 STUDIES = ("safety_circle", "safety_point_goal")
 SMALL = {"env_steps": 512, "train_batch_size": 256, "minibatch_size": 64, "num_envs": 4,
          "num_epochs": 1}  # fmt: skip
 
 
-def blocks() -> list[tuple[str, str]]:
-    """(language, text) of each block of the page."""
-    return re.findall(r"^```(\w*)\n(.*?)^```", PAGE.read_text(), flags=re.DOTALL | re.MULTILINE)
-
-
 def block(beginning: str) -> str:
-    (text,) = (text for _, text in blocks() if text.startswith(beginning))
+    (text,) = (text for _, text in blocks(PAGE) if text.startswith(beginning))
     return text
-
-
-def run(script: str, folder: Path) -> str:
-    """Run a shell script as a user would, in a folder."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-e"], input=script, cwd=folder, capture_output=True, text=True, timeout=800,
-        env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def test_the_table_of_a_thousand_steps_is_what_its_code_prints(tmp_path):
@@ -76,7 +58,8 @@ def test_point_goal_from_its_base_to_an_audited_deployment(tmp_path):
     study["evaluation"] |= {"num_scenarios": 30, "beta": 1e-3}
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(study))
     (tmp_path / "act.py").write_text(block("# act.py"))
-    run("sport-ray run small.yaml", tmp_path)
+    own_project(tmp_path)
+    run("export PYTHONPATH=$PWD\nsport-ray run small.yaml", tmp_path, 800)
     cells = pd.read_csv(tmp_path / "results" / "safety_point_goal" / "cells.csv")
     assert len(cells) == 3  # α = 1, and two constraints at the risk
     assert (cells["status"] == "finished").all()

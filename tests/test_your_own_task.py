@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,20 +13,16 @@ import yaml
 
 from sport_ray.deploy import load
 from sport_ray.policies import FrozenPolicy, load_policy
+from tests.pages import blocks, own_project, run
 
-PAGE = Path(__file__).parents[1] / "docs" / "your-own-task.md"
+PAGE = "your-own-task.md"
 SMALL = {"train_batch_size": 256, "minibatch_size": 64, "num_envs": 8, "env_steps": 512,
          "warmup_env_steps": 256}  # fmt: skip
 
 
-def blocks() -> list[tuple[str, str]]:
-    """(language, text) of each block of the page."""
-    return re.findall(r"^```(\w+)\n(.*?)^```", PAGE.read_text(), flags=re.DOTALL | re.MULTILINE)
-
-
 def write_files(folder: Path) -> None:
     """The page's files, smaller."""
-    for language, text in blocks():
+    for language, text in blocks(PAGE):
         name = re.match(r"# (\S+\.(?:py|yaml))\n", text)
         if name is None:
             continue
@@ -47,25 +40,14 @@ def write_files(folder: Path) -> None:
 
 def commands(*needed: str) -> str:
     """The page's shell blocks in which one of the words occurs, in order."""
-    chosen = [text for language, text in blocks() if language == "bash"]
+    chosen = [text for language, text in blocks(PAGE) if language == "bash"]
     return "".join(text for text in chosen if any(word in text for word in needed))
-
-
-def run(script: str, folder: Path) -> str:
-    """Run a shell script as a user would in an empty folder."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-e"], input=script, cwd=folder, capture_output=True, text=True, timeout=300,
-        env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @pytest.mark.slow
 def test_the_pendulum_of_the_page_from_training_to_acting(tmp_path):
     write_files(tmp_path)
-    said = run(commands("PYTHONPATH", "pendulum", "CELL", "act.py"), tmp_path)
+    said = run(commands("PYTHONPATH", "pendulum", "act.py"), tmp_path)
     assert "1 actions by clip" in said
     assert "5 of 5 cells finished" in said
     assert "this episode's largest signal" in said
@@ -117,7 +99,10 @@ def test_the_cart_of_the_page_with_normalised_observations(tmp_path):
 def test_the_lander_of_the_page_whose_actions_are_indices(tmp_path):
     pytest.importorskip("Box2D")
     write_files(tmp_path)
+    own_project(tmp_path)
     said = run(commands("PYTHONPATH", "lander"), tmp_path)
+    assert said.count("'crash'") == 3
+    assert "bundle holds" in said
     assert "1 actions by index (4 outcomes)" in said
     results = tmp_path / "results" / "lander"
     base = load_policy(results / "base").network.spec
@@ -131,7 +116,7 @@ def test_the_lander_of_the_page_whose_actions_are_indices(tmp_path):
 
 
 def test_every_command_of_the_page_is_run_by_a_test():
-    run_by_tests = commands("PYTHONPATH", "pendulum", "CELL", "act.py") + commands("cart", "lander")
-    for language, text in blocks():
+    run_by_tests = commands("PYTHONPATH", "pendulum", "act.py") + commands("cart", "lander")
+    for language, text in blocks(PAGE):
         assert language != "bash" or text in run_by_tests
         assert language in ("bash", "yaml", "python")

@@ -174,8 +174,10 @@ def _of_study(path: Path) -> Path:
     from sport_ray.certificates import load_certificate
     from sport_ray.experiments.config.shipped import study_file
     from sport_ray.experiments.config.study import load_study
+    from sport_ray.experiments.stages.propositions import require_propositions
 
     study = load_study(study_file(path))
+    require_propositions(study)
     folder = Path("results") / study.name
     found = certificate_file(folder) if folder.is_dir() else folder / "certificate.json"
     loaded = load_certificate(found)

@@ -76,10 +76,16 @@ def out_of_reach(study: Study, certificate: Certificate) -> list[OutOfReach]:
                 beyond.append(OutOfReach(eps_max, horizon, eps_base * world))
         if len(beyond) == len(study.horizons(certificate)):
             nearest = min(beyond, key=lambda one: one.certified)
+            least, horizon = min(
+                (certificate.eps_base(one) * world_factor(study, one), one)
+                for one in range(1, certificate.max_horizon + 1)
+                if certificate.choice is None or one == certificate.choice.horizon
+            )
+            remedy = f"take horizon {horizon}, where it is {least:.4g}, " if least < eps_max else ""
             raise UserError(
                 f"eps_max = {eps_max} cannot be reached at horizon {nearest.horizon}: the base "
                 f"policy itself is certified only to {nearest.certified:.4g}; raise eps_max, "
-                "take a longer horizon, or certify with more scenarios"
+                f"{remedy}or certify with more scenarios"
             )
         found += beyond
     return found

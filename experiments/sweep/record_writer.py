@@ -63,8 +63,12 @@ def _header(
     folder: StudyFolder, certificate: Certificate, cell: Cell, family: str | None = None
 ) -> Header:
     """What a record says of its cell, as of now."""
-    constraint = cell.constraint
+    constraint, place = cell.constraint, cell.place
     return Header(
+        limit_list=place and place.list_id,
+        limit_rank=place and place.rank,
+        limit_size=place and place.size,
+        limit_levels=place and place.levels_text,
         cell_id=cell.id,
         study=folder.study.name,
         source=cell.source,

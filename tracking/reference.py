@@ -32,7 +32,11 @@ def columns_table() -> str:
         (f"`{c.name}`", c.kind, c.unit, c.meaning, "may be" if c.nullable else "never")
         for c in COLUMNS
     ]
-    rows += [(f"`{name}`", "bool", "", meaning, "never") for name, meaning in DERIVED.items()]
+    rows += [
+        (f"`{name}`", *(("float", "probability") if name == "limit_level" else ("bool", "")))
+        + (meaning, "may be" if name == "limit_level" else "never")
+        for name, meaning in DERIVED.items()
+    ]
     return markdown_table(("column", "type", "unit", "meaning", "empty"), rows)
 
 

@@ -201,6 +201,11 @@ class Constraint(ABC):
 
     # A list of limits.
 
+    @property
+    def limit(self) -> float:
+        """The limit in its own unit: α, B in nats, μ; NaN of a kind without one number for it."""
+        return math.nan
+
     def with_limit(self, limit: float) -> Self:
         """The same kind with another limit, in its own unit: α, B in nats, μ.
 

@@ -95,6 +95,11 @@ class MeanShiftBudget(Budget):
         """μ = Φ⁻¹(ε_max) − Φ⁻¹(ε_base), rounded inwards."""
         return cls(mu=max_mu(evidence.eps_base, eps_max), steps_left=evidence.steps_left)
 
+    @property
+    def limit(self) -> float:
+        """μ."""
+        return self.mu
+
     def with_limit(self, limit: float) -> Self:
         """Another μ."""
         return replace(self, mu=limit)

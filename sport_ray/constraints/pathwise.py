@@ -98,6 +98,11 @@ class PathwiseBudget(Budget):
         rule = cls.rules_for_target[trained]
         return cls(log_budget=budget, rule=rule, steps_left=evidence.steps_left)
 
+    @property
+    def limit(self) -> float:
+        """B, nats."""
+        return self.log_budget
+
     def with_limit(self, limit: float) -> Self:
         """Another B, nats."""
         return replace(self, log_budget=limit)

@@ -59,6 +59,11 @@ class RatioConstraint(Constraint):
         """α = (ε_max / ε_base)^{1/T}, rounded inwards."""
         return cls(alpha=max_alpha(evidence.eps_base, eps_max, evidence.horizon))
 
+    @property
+    def limit(self) -> float:
+        """α."""
+        return self.alpha
+
     def with_limit(self, limit: float) -> Self:
         """Another α."""
         return replace(self, alpha=limit)

@@ -68,6 +68,7 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
     ]
     lines += [
         ("off_policy_bound", "off-policy", style.GOLD, "-.", "D"),
+        ("limit_level", "from data", style.ORANGE, (0, (1, 1)), "P"),
         ("posterior_bound", "posterior", style.VERMILLION, "--", "s"),
         ("rate", "observed rate", style.GREEN, "-", "o"),
     ]

@@ -28,7 +28,8 @@ class Place(BaseModel):
     """Where a cell stands in its list, and what the list is tested with.
 
     list_id: content hash (16 hex digits) of its members in order and of all that is here; rank: 1,
-    2, …, of ``size``. levels: acceptable risks. beta: of one member's test. first: the first of
+    2, …, of ``size``. levels: acceptable risks. beta: of one member's test; risk_beta: of the
+    choice for one risk, larger where the certificate's scenarios serve again. first: the first of
     ``num_scenarios`` scenarios, fresh ones or the certificate's.
     """
 
@@ -42,6 +43,7 @@ class Place(BaseModel):
     first: int
     num_scenarios: int
     beta: float
+    risk_beta: float
 
     @property
     def levels_text(self) -> str:
@@ -144,7 +146,8 @@ def places(
     asked = settings(study)
     assert asked is not None
     levels = levels_at(study, certificate, horizon)
-    beta = (certificate.beta if asked.beta is None else asked.beta) / len(levels)
+    risk_beta = (certificate.beta if asked.beta is None else asked.beta) / len(levels)
+    beta = risk_beta
     first, count = 0, asked.num_scenarios
     if asked.scenarios == "certificate":
         evidence = certificate.evidence(horizon)
@@ -161,6 +164,7 @@ def places(
         "first": first,
         "num_scenarios": count,
         "beta": beta,
+        "risk_beta": risk_beta,
     }
     list_id = digest({**about, "members": list(members)})[:16]
     return [

@@ -61,6 +61,6 @@ def limit_numbers(
     bound = found.bound(place.beta, world_factor(study, cell.horizon))
     return {
         "limit_bound": bound,
-        "limit_beta": place.beta,
+        "limit_beta": place.risk_beta,
         "limit_scenarios": place.num_scenarios,
     }

@@ -15,7 +15,11 @@ serves selection best. Proofs: docs/bounds.md.
 from sport_ray.bounds.anytime import anytime_bound, anytime_lower_bound
 from sport_ray.bounds.gauss_renyi import gauss_renyi_bound, gauss_renyi_max_alpha
 from sport_ray.bounds.limit_choice import beta_for_counts, limit_choice
-from sport_ray.bounds.off_policy import effective_sample_size, off_policy_bound
+from sport_ray.bounds.off_policy import (
+    effective_sample_size,
+    off_policy_bound,
+    off_policy_holds,
+)
 from sport_ray.bounds.pathwise import pathwise_bound, pathwise_log_budget
 from sport_ray.bounds.perturbation import gaussian_max_ratio
 from sport_ray.bounds.ratio import max_alpha, ratio_bound
@@ -39,6 +43,7 @@ __all__ = [
     "max_alpha",
     "max_mu",
     "off_policy_bound",
+    "off_policy_holds",
     "pathwise_bound",
     "pathwise_log_budget",
     "ratio_bound",

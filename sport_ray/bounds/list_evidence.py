@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sport_ray.bounds.off_policy import off_policy_bound
+from sport_ray.bounds.off_policy import off_policy_bound, off_policy_holds
 from sport_ray.errors import UserError
 
 _NAMES = ("log_ratios", "violated", "capped", "caps", "log_ratio_limit")
@@ -48,6 +48,22 @@ class ListEvidence:
         if found is None or world == 1.0:
             return found
         return min(math.nextafter(found * world, 2.0), 1.0)
+
+    def holds(self, beta: float, eps: float) -> bool:
+        """Whether the off-policy bound is at most eps, in the world of the scenarios.
+
+        Raises:
+            ValueError: numbers that are none of scenarios.
+        """
+        return off_policy_holds(
+            self.log_ratios,
+            self.violated,
+            beta,
+            eps,
+            log_ratio_limit=self.log_ratio_limit,
+            capped=self.capped,
+            caps=self.caps.tolist(),
+        )
 
     def to_bytes(self) -> bytes:
         """A file without pickle."""

@@ -25,8 +25,8 @@ from sport_ray.experiments.task_policies.task import counts_steps, mixed_seed
 from sport_ray.properties import NEVER, parse_property
 from sport_ray.rollouts import Behaviour, Outcomes, ScenarioPlan, Tally
 from sport_ray.rollouts.behaviour import Step
-from sport_ray.rollouts.environment import POINT_REACH_AVOID
 from sport_ray.rollouts.capped_ratio import CAPS
+from sport_ray.rollouts.environment import POINT_REACH_AVOID
 from sport_ray.rollouts.scenarios import run_chosen
 from sport_ray.rollouts.shadow import watching
 from sport_ray.rollouts.streaming import ended_with

@@ -70,7 +70,11 @@ def _jobs_at(
     for members in lists:
         identities = [cell(one, None).identity(study, certificate) for one in members]
         found = places(
-            study, certificate, axes["horizon"], identities, learned_from=learned_from(study, source)
+            study,
+            certificate,
+            axes["horizon"],
+            identities,
+            learned_from=learned_from(study, source),
         )
         projected += [cell(one, None, place=at) for one, at in zip(members, found, strict=True)]
     if trained:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from sport_ray.bounds import beta_for_counts, scenario_bound
+from sport_ray.bounds.limit_choice import beta_for_counts, largest_count
 from sport_ray.canonical import digest
 from sport_ray.certificates import Certificate
 from sport_ray.constraints import Constraint, Evidence, MustBeGivenError, constraint_class
@@ -151,7 +151,8 @@ def places(
     first, count = 0, asked.num_scenarios
     if asked.scenarios == "certificate":
         evidence = certificate.evidence(horizon)
-        beta = beta_for_counts(beta, largest_count(evidence, levels[-1]))
+        most = max(study.sweep.eps_max or levels)
+        beta = beta_for_counts(beta, largest_count(evidence.num_scenarios, evidence.beta, most))
         first, count = learned_from, evidence.num_scenarios - learned_from
         if count < 1:
             raise UserError(
@@ -171,18 +172,3 @@ def places(
         Place(list_id=list_id, rank=rank, size=len(members), **about)
         for rank in range(1, len(members) + 1)
     ]
-
-
-def largest_count(evidence: Evidence, level: float) -> int:
-    """K, the most violations of N at which a risk is in reach at all; the data have no part in it.
-
-    evidence: of it N and β alone.
-    """
-    low, high = 0, evidence.num_scenarios
-    while high - low > 1:
-        middle = (low + high) // 2
-        if scenario_bound(evidence.num_scenarios, middle, evidence.beta) <= level:
-            low = middle
-        else:
-            high = middle
-    return low

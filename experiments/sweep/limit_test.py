@@ -46,9 +46,7 @@ def limit_numbers(
     if place is None:
         return {}
     plan = list_plan(study, cell, certificate)
-    seen = yield from watching(
-        plan, behaviour, place.num_scenarios, first=place.first, caps=CAPS
-    )
+    seen = yield from watching(plan, behaviour, place.num_scenarios, first=place.first, caps=CAPS)
     limit = cell.constraint.path_log_ratio_limit(cell.horizon)
     found = ListEvidence(
         log_ratios=seen.log_ratios,

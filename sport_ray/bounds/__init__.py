@@ -7,9 +7,9 @@ policy, before any rollout of it: ``ratio_bound`` for every policy within a dens
 budgets over the whole path, ``two_point_bound`` for ratios with a floor as well,
 ``violation_time_bound`` by when the base violates; ``gaussian_max_ratio`` for perturbed worlds.
 From the base's own rollouts: ``off_policy_bound`` for one task policy, ``limit_choice`` for
-the largest limit of a list, ``beta_for_counts`` where the certificate's own rollouts serve. ``max_alpha``,
-``gauss_renyi_max_alpha`` and ``two_point_max_alpha`` invert; ``best_floor`` finds the floor that
-serves selection best. Proofs: docs/bounds.md.
+the largest limit of a list, ``beta_for_counts`` where the certificate's own rollouts serve.
+``max_alpha``, ``gauss_renyi_max_alpha`` and ``two_point_max_alpha`` invert; ``best_floor`` finds
+the floor that serves selection best. Proofs: docs/bounds.md.
 """
 
 from sport_ray.bounds.anytime import anytime_bound, anytime_lower_bound

@@ -5,7 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from sport_ray.bounds.arguments import require_beta, require_integer, require_real
+from sport_ray.bounds.arguments import (
+    require_beta,
+    require_integer,
+    require_open_unit,
+    require_real,
+)
+from sport_ray.bounds.scenario import scenario_bound
 
 
 def limit_choice(bounds: Iterable[float | None], eps_max: float) -> int:
@@ -69,3 +75,31 @@ def beta_for_counts(beta: float, largest_count: int) -> float:
     """
     share = require_beta("beta", beta) / (require_integer("largest_count", largest_count, 0) + 1)
     return require_beta("beta / (largest_count + 1)", share)
+
+
+def largest_count(num_scenarios: int, beta: float, eps_max: float) -> int:
+    """K: the most violations of N with which a certificate reaches ε_max; 0 if none does.
+
+    No data have a part in it: with more violations than K no list would be tested at all.
+
+    Args:
+        num_scenarios: N ≥ 1, fixed beforehand.
+        beta: of the certificate's bound.
+        eps_max: the largest acceptable risk, in (0, 1).
+
+    Raises:
+        ValueError: an argument out of range, by name.
+
+    >>> largest_count(10_000, 1e-7, 0.1)
+    849
+    """
+    number = require_integer("num_scenarios", num_scenarios, 1)
+    level = require_open_unit("eps_max", eps_max)
+    low, high = 0, number
+    while high - low > 1:
+        middle = (low + high) // 2
+        if scenario_bound(number, middle, beta) <= level:
+            low = middle
+        else:
+            high = middle
+    return low

@@ -49,6 +49,11 @@ class ListEvidence:
             return found
         return min(math.nextafter(found * world, 2.0), 1.0)
 
+    def fits(self, limit: float) -> bool:
+        """Whether it counts on no smaller limit of a path's log ratio than this one, nats."""
+        given = self.log_ratio_limit
+        return given is None or (limit > 0.0 and given >= limit)
+
     def holds(self, beta: float, eps: float) -> bool:
         """Whether the off-policy bound is at most eps, in the world of the scenarios.
 

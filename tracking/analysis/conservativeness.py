@@ -2,8 +2,9 @@
 
 From what is known longest beforehand to what is known last: prior bounds, which follow from the
 certificate and the constraint alone; the off-policy bound, from scenarios of the base; the risk of
-a limit chosen from such scenarios, for a list of policies and nothing about training; the posterior bound, from scenarios of this policy; and the share of them that violated. A prior bound
-of another kind stands in the ladder only where its theorem covers the policy.
+a limit chosen from such scenarios, for a list of policies and nothing about training; the posterior
+bound, from scenarios of this policy; and the share of them that violated. A prior bound of another
+kind stands in the ladder only where its theorem covers the policy.
 
 The gap, in powers of ten, is the sum of four parts. With ε the certificate's bound and p̂ the
 base's observed rate, W = α_μ·α_p^T, M the largest log ratio that any prefix of an evaluated path

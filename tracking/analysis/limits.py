@@ -108,7 +108,8 @@ def _pair(
         for cell in (prior, chosen)
     ]
     return {
-        "beta": float(first["limit_beta"] or math.nan) * len(str(first["limit_levels"]).split(", ")),
+        "beta": float(first["limit_beta"] or math.nan)
+        * len(str(first["limit_levels"]).split(", ")),
         "prior_limit": _limit(prior),
         "limit": _limit(chosen),
         "prior_saved": saved[0],

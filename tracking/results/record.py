@@ -117,7 +117,9 @@ class Evaluation:
     limit_bound: float | None = optional(
         "what base scenarios say of it in its list's test", "probability", least=0, most=1
     )
-    limit_beta: float | None = optional("a choice by that test, for one risk, errs with this", "probability", least=0, most=1)
+    limit_beta: float | None = optional(
+        "a choice by that test, for one risk, errs with this", "probability", least=0, most=1
+    )
     limit_scenarios: int | None = optional("scenarios of that test", "scenarios", least=1)
     num_scenarios: int = column("fresh evaluation scenarios", "scenarios", least=1)
     num_violations: int = column("scenarios that violated the property", "scenarios")

@@ -21,11 +21,12 @@ from sport_ray.tracking.results.refutation import Refutation, find_refutations
 from sport_ray.tracking.results.task_policies import TITLES
 
 SCHEMA_NAME = "sport-ray/cells/1"
+LEVEL = "limit_level"
 DERIVED = {
     "constraint_held": "finished, and kept to its constraint in all of its evaluation",
     "certified": "constraint_held, the prior bound is below 1, and no cell of the study is refuted",
     "refuted": "the cell's own evaluation contradicts what was promised of it (the alarm)",
-    "limit_level": "risk that scenarios of the base promise of it; empty: none, or it is refuted",
+    LEVEL: "risk that scenarios of the base promise of it; empty: none, or it is refuted",
 }
 """Columns that `load_results` adds to those of the records, booleans but for the last."""
 REFUTATION = "refutation"
@@ -75,7 +76,7 @@ def table_of(results: Results) -> pd.DataFrame:
     frame = results_table(results.records, results.planned, results.refutations)
     if results.certificate is None:
         frame["certified"] = False
-        frame["limit_level"] = math.nan
+        frame[LEVEL] = math.nan
     return frame
 
 
@@ -104,7 +105,7 @@ def results_table(
     frame["refuted"] = frame["cell_id"].isin(set(refuted))
     risks = {} if refuted else risks_from_data(choices_of(plain_rows(frame)))
     level = frame["cell_id"].map(risks).astype("float64")
-    frame["limit_level"] = level.where(frame["constraint_held"])
+    frame[LEVEL] = level.where(frame["constraint_held"])
     if refuted:
         frame[REFUTATION] = frame["cell_id"].map(refuted).astype(_DTYPES["str"])
     others = sorted(set(frame["source"].dropna()) - set(TITLES))  # after the known ones, by name
@@ -162,7 +163,7 @@ def write_cells_parquet(frame: pd.DataFrame, path: Path) -> Path:
     types = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
     kinds = {column.name: types[column.kind] for column in COLUMNS}
     about = {column.name: {"unit": column.unit, "meaning": column.meaning} for column in COLUMNS}
-    about |= {name: {"unit": "", "meaning": meaning} for name, meaning in DERIVED.items()}
+    about |= {name: {"unit": "probability" if name == LEVEL else "", "meaning": meaning} for name, meaning in DERIVED.items()}
     inferred = pa.Schema.from_pandas(frame, preserve_index=False)
     fields = [
         pa.field(field.name, kinds.get(field.name, field.type), metadata=about.get(field.name))

@@ -163,7 +163,10 @@ def write_cells_parquet(frame: pd.DataFrame, path: Path) -> Path:
     types = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
     kinds = {column.name: types[column.kind] for column in COLUMNS}
     about = {column.name: {"unit": column.unit, "meaning": column.meaning} for column in COLUMNS}
-    about |= {name: {"unit": "probability" if name == LEVEL else "", "meaning": meaning} for name, meaning in DERIVED.items()}
+    about |= {
+        name: {"unit": "probability" if name == LEVEL else "", "meaning": meaning}
+        for name, meaning in DERIVED.items()
+    }
     inferred = pa.Schema.from_pandas(frame, preserve_index=False)
     fields = [
         pa.field(field.name, kinds.get(field.name, field.type), metadata=about.get(field.name))

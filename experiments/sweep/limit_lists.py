@@ -159,7 +159,7 @@ def places(
                 "sweep.choose: policies are learned from all of the certificate's scenarios: keep "
                 "fewer (certificate.transitions), or take fresh ones"
             )
-    about = {
+    about: dict[str, Any] = {
         "levels": levels,
         "scenarios": asked.scenarios,
         "first": first,

@@ -65,10 +65,10 @@ def _header(
     """What a record says of its cell, as of now."""
     constraint, place = cell.constraint, cell.place
     return Header(
-        limit_list=place and place.list_id,
-        limit_rank=place and place.rank,
-        limit_size=place and place.size,
-        limit_levels=place and place.levels_text,
+        limit_list=None if place is None else place.list_id,
+        limit_rank=None if place is None else place.rank,
+        limit_size=None if place is None else place.size,
+        limit_levels=None if place is None else place.levels_text,
         cell_id=cell.id,
         study=folder.study.name,
         source=cell.source,

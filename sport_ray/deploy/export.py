@@ -85,7 +85,7 @@ def write_bundle(out: Path, export: Export) -> str:
     ratios = export.alpha_mu, export.alpha_p
     family = None if isinstance(base, SamplerFile) else base.network.spec.family
     about_limit = {} if export.limit is None else {LIMIT: export.limit}
-    manifest = {
+    manifest: dict[str, Any] = {
         **_described(export, certificate),
         **about_limit,
         "task": about,

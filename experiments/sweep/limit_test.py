@@ -30,7 +30,7 @@ def list_plan(study: Study, cell: Cell, certificate: Certificate) -> ScenarioPla
     assert place is not None
     kwargs = study.environment.kwargs
     if place.scenarios == "certificate":
-        return task.plan("certify", study.certificate.root_seed, kwargs)
+        return task.plan("certify", certificate.root_seed, kwargs)
     root_seed = mixed_seed(study.evaluation.root_seed, int(place.list_id, 16))
     return task.plan("limits", root_seed, kwargs)
 

@@ -92,7 +92,7 @@ def test_the_certificates_own_scenarios_cost_the_counts(small_study):
     assert place.num_scenarios == 10_000
     assert place.beta == pytest.approx(1e-7 / 827, rel=0.05)
     plan = list_plan(study, listed[0], certificate())
-    assert (plan.purpose, plan.root_seed) == ("certify", study.certificate.root_seed)
+    assert (plan.purpose, plan.root_seed) == ("certify", certificate().root_seed)
     # The pace of a budget was measured on these scenarios: the horizon alone gives it.
     spread = [c for c in listed if getattr(c.constraint, "rule", "") == "spread"]
     assert spread

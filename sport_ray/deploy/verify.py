@@ -167,7 +167,8 @@ def _promise(
         manifest["promise"], certificate, constraint, horizon, selection, family, chosen
     )
     if chosen is not None:
-        return f"{bound:.6g} within {horizon} steps: {chosen.theorem}"
+        said = "the ratios in its files are as the bundle states them"
+        return f"{bound:.6g} within {horizon} steps: {chosen.theorem}; {said}"
     return f"{bound:.6g} within {horizon} steps: from certificate, {constraint.name} and world"
 
 

@@ -68,6 +68,7 @@ def test_a_limit_from_data_goes_out_with_its_scope(listed, tmp_path):
     [found] = [check for check in checks if check.name == "promise"]
     assert found.passed
     assert "limit 2 of a list of 3" in found.detail
+    assert "as the bundle states them" in found.detail
     assert load(tmp_path / "out").promise == promise
 
 

@@ -39,7 +39,7 @@ class FromData(NamedTuple):
     @property
     def theorem(self) -> str:
         """In words."""
-        whose = "fresh scenarios of the base" if self.fresh else "of the certificate's own scenarios"
+        whose = "fresh scenarios of the base" if self.fresh else "scenarios of the certificate"
         return (
             f"limit {self.rank} of a list of {self.size}, tested in order, each by its off-policy "
             f"bound from {self.num_scenarios} {whose}, none of which failed"

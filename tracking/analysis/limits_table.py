@@ -11,14 +11,14 @@ from rich.console import Console
 from sport_ray.tracking.analysis.pareto_table import add_columns, narrow_table
 from sport_ray.tracking.analysis.speedup_table import interval_text
 from sport_ray.tracking.console import say
-from sport_ray.tracking.results.labels import alpha_text, bound_text, kind_text, rate_text
+from sport_ray.tracking.results.labels import alpha_text, bound_text, kind_text
 from sport_ray.tracking.results.table import plain_rows
 from sport_ray.tracking.results.task_policies import series_text
 
 NOTE = (
     "Both limits promise the same risk. From data: the largest of a list that scenarios of the "
     "base allow, before the policy acts; of this list of policies, nothing about training. "
-    "Brackets: 95%, over seeds; worst: the observed rate of the worst seed. All: limits.csv."
+    "Brackets: 95%, over seeds. Observed rates: limits.csv."
 )
 
 
@@ -28,7 +28,7 @@ def print_limits(console: Console, limits: pd.DataFrame) -> None:
     if not rows:
         return
     table = narrow_table("Limits from data, beside the prior ones")
-    add_columns(table, "policy", "ε_max", "prior", "saves", "from data", "saves", "gain", "worst")
+    add_columns(table, "policy", "ε_max", "prior", "saves", "from data", "saves", "gain")
     for row in rows:
         table.add_row(
             _name(row),
@@ -38,7 +38,6 @@ def print_limits(console: Console, limits: pd.DataFrame) -> None:
             alpha_text(row["limit"]),
             interval_text(row["saved"], None, None),
             interval_text(row["gain"], row["gain_low"], row["gain_high"]),
-            rate_text(row["worst_violation_rate"]),
         )
     console.print(table)
     say(console, NOTE)

@@ -8,7 +8,9 @@ budgets over the whole path, ``two_point_bound`` for ratios with a floor as well
 ``violation_time_bound`` by when the base violates; ``gaussian_max_ratio`` for perturbed worlds.
 From the base's own rollouts, for one task policy: ``off_policy_bound``. ``max_alpha``,
 ``gauss_renyi_max_alpha`` and ``two_point_max_alpha`` invert; ``best_floor`` finds the floor that
-serves selection best. Proofs: docs/bounds.md.
+serves selection best. Of training: ``expected_violations``, ``violations_bound`` and, at all
+numbers of episodes at once, ``anytime_violations_bound``; ``episodes_within`` and ``risk_within``
+invert. Proofs: docs/bounds.md.
 """
 
 from sport_ray.bounds.anytime import anytime_bound, anytime_lower_bound
@@ -19,15 +21,26 @@ from sport_ray.bounds.perturbation import gaussian_max_ratio
 from sport_ray.bounds.ratio import max_alpha, ratio_bound
 from sport_ray.bounds.scenario import excess_p_value, scenario_bound, scenario_lower_bound
 from sport_ray.bounds.tradeoff import gaussian_tradeoff_bound, max_mu
+from sport_ray.bounds.training import (
+    anytime_violations_bound,
+    episodes_within,
+    expected_violations,
+    risk_within,
+    total_violations_bound,
+    violations_bound,
+)
 from sport_ray.bounds.two_point import best_floor, two_point_bound, two_point_max_alpha
 from sport_ray.bounds.violation_time import violation_time_bound
 
 __all__ = [
     "anytime_bound",
     "anytime_lower_bound",
+    "anytime_violations_bound",
     "best_floor",
     "effective_sample_size",
+    "episodes_within",
     "excess_p_value",
+    "expected_violations",
     "gauss_renyi_bound",
     "gauss_renyi_max_alpha",
     "gaussian_max_ratio",
@@ -38,9 +51,12 @@ __all__ = [
     "pathwise_bound",
     "pathwise_log_budget",
     "ratio_bound",
+    "risk_within",
     "scenario_bound",
     "scenario_lower_bound",
+    "total_violations_bound",
     "two_point_bound",
     "two_point_max_alpha",
     "violation_time_bound",
+    "violations_bound",
 ]

@@ -71,6 +71,7 @@ def index_config(
     config = IndexPPOConfig().choosing(base, candidates=candidates)
     ends = not settings.train_on_after_violation
     config.training(gradient=settings.gradient, ends_when_violated=ended_by(task, ends))
+    config.training(judged=(task.property, task.horizon))
     kwargs, warmup = training_kwargs(task, reward="task", ends=ends), settings.warmup_env_steps
     _configure(config, task, settings.ppo, kwargs, warmup, training_cut(task))
     config.learners(num_gpus_per_learner=task.resources.gpus_per_cell)
@@ -244,7 +245,7 @@ def task_config(task: Task, settings: TaskTraining, base: PolicyNetwork) -> Proj
         cut_after=training_cut(task),
         ends_when_violated=ended_by(task, ends),
     ).learners(num_gpus_per_learner=task.resources.gpus_per_cell)
-    return found
+    return found.training(judged=(task.property, task.horizon))
 
 
 def first_policy(base: PolicyNetwork, seed: int) -> PolicyNetwork:

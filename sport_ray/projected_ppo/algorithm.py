@@ -25,7 +25,7 @@ from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.network import PolicyNetwork, widened
 from sport_ray.policies.store import load_policy, network_to_bytes
 from sport_ray.projected_ppo.array_runner import ArrayRunner
-from sport_ray.projected_ppo.ending import checked_formula
+from sport_ray.projected_ppo.ending import checked_formula, checked_judged
 from sport_ray.projected_ppo.learner import ProjectedPPOLearner
 from sport_ray.projected_ppo.module import ProjectedPPOModule
 from sport_ray.projected_ppo.noise_runner import NoiseRunner
@@ -70,6 +70,7 @@ class ProjectedPPOConfig(PPOConfig):
         self.warmup_env_steps = 2_500
         self.cut_after: int | None = None
         self.ends_when_violated: str | None = None
+        self.judged: tuple[str, int] | None = None
         # In a tuple: RLlib takes a plain −1 for "deprecated" and drops it where configurations go
         # from process to process.
         self.entropy_target: tuple[float] | None = None
@@ -105,6 +106,7 @@ class ProjectedPPOConfig(PPOConfig):
         warmup_env_steps: int = NotProvided,
         cut_after: int | None = NotProvided,
         ends_when_violated: str | None = NotProvided,
+        judged: tuple[str, int] | None = NotProvided,
         entropy_target: float | None = NotProvided,
         entropy_lr: float = NotProvided,
         **kwargs: Any,
@@ -127,6 +129,8 @@ class ProjectedPPOConfig(PPOConfig):
             ends_when_violated: a property's formula, such as "(!hazard) U goal", over the
                 environment's signals: an episode ends with the step that makes its violation
                 final. None: it goes on.
+            judged: a property's formula and T: counted as violations are the episodes that violate
+                it within T steps, late ones included. None: what the environment calls a cost.
             entropy_target: of the squashed action, nats, held by a coefficient that adapts,
                 instead of ``entropy_coeff``, which weighs the entropy before tanh.
             entropy_lr: learning rate of the logarithm of that coefficient.
@@ -168,6 +172,8 @@ class ProjectedPPOConfig(PPOConfig):
             self.cut_after = cut_after
         if ends_when_violated is not NotProvided:
             self.ends_when_violated = checked_formula(ends_when_violated)
+        if judged is not NotProvided:
+            self.judged = checked_judged(judged)
         if entropy_target is not NotProvided:
             self.entropy_target = None if entropy_target is None else (float(entropy_target),)
         if entropy_lr is not NotProvided:
@@ -255,6 +261,7 @@ class ProjectedPPOConfig(PPOConfig):
             "constraint": self.constraint.to_json(),
             "cut_after": self.cut_after,
             "ends_when_violated": self.ends_when_violated,
+            "judged": self.judged,
         }
 
     def _start(self) -> PolicyNetwork:

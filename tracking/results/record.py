@@ -142,7 +142,9 @@ class Training:
     train_episodes: int | None = column(
         "episodes of training, data collection included", "episodes"
     )
-    train_violations: int | None = column("training episodes that entered the hazard", "episodes")
+    train_violations: int | None = column(
+        "training episodes that violated the property within T, late ones included", "episodes"
+    )
 
 
 @dataclass(frozen=True)

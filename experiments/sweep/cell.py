@@ -34,7 +34,8 @@ class Cell(BaseModel):
 
     id: content hash (16 hex digits) of all that its numbers depend on; names its folder.
     source: who makes the policy, by name. hyperparameters: values of training parameters that are
-    an axis of the sweep. engine: what trains the policy, see ``engine_of``.
+    an axis of the sweep. engine: what trains the policy, see ``engine_of``. training_episodes: how
+    many training may begin, where the study plans its violations.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,6 +48,7 @@ class Cell(BaseModel):
     seed: int
     hyperparameters: Point = ()
     engine: UsedEngine | None = None
+    training_episodes: int | None = None
 
     @classmethod
     def of(cls, study: Study, certificate: Certificate, **axes: Any) -> Cell:
@@ -97,9 +99,11 @@ class Cell(BaseModel):
         """
         engine = {"engine": "cohort"} if self.engine == "cohort" else {}
         plugins = {"plugins": self.plugins} if self.plugins else {}
+        most = self.training_episodes
         return {
             **engine,
             **plugins,
+            **({} if most is None else {"training_episodes": most}),
             "method_version": METHOD_VERSION,
             "source": self.source,
             "constraint": self.constraint.to_json(),

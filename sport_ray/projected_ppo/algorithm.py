@@ -71,6 +71,7 @@ class ProjectedPPOConfig(PPOConfig):
         self.cut_after: int | None = None
         self.ends_when_violated: str | None = None
         self.judged: tuple[str, int] | None = None
+        self.most_episodes: int | None = None
         # In a tuple: RLlib takes a plain −1 for "deprecated" and drops it where configurations go
         # from process to process.
         self.entropy_target: tuple[float] | None = None
@@ -107,6 +108,7 @@ class ProjectedPPOConfig(PPOConfig):
         cut_after: int | None = NotProvided,
         ends_when_violated: str | None = NotProvided,
         judged: tuple[str, int] | None = NotProvided,
+        most_episodes: int | None = NotProvided,
         entropy_target: float | None = NotProvided,
         entropy_lr: float = NotProvided,
         **kwargs: Any,
@@ -131,6 +133,8 @@ class ProjectedPPOConfig(PPOConfig):
                 final. None: it goes on.
             judged: a property's formula and T: counted as violations are the episodes that violate
                 it within T steps, late ones included. None: what the environment calls a cost.
+            most_episodes: sampling raises ``EpisodesSpent`` instead of beginning one more. None: no
+                limit.
             entropy_target: of the squashed action, nats, held by a coefficient that adapts,
                 instead of ``entropy_coeff``, which weighs the entropy before tanh.
             entropy_lr: learning rate of the logarithm of that coefficient.
@@ -174,6 +178,8 @@ class ProjectedPPOConfig(PPOConfig):
             self.ends_when_violated = checked_formula(ends_when_violated)
         if judged is not NotProvided:
             self.judged = checked_judged(judged)
+        if most_episodes is not NotProvided:
+            self.most_episodes = most_episodes
         if entropy_target is not NotProvided:
             self.entropy_target = None if entropy_target is None else (float(entropy_target),)
         if entropy_lr is not NotProvided:
@@ -198,6 +204,7 @@ class ProjectedPPOConfig(PPOConfig):
         self.constraint.require_family(self._family())
         self._require_exact()
         self._require_squashed()
+        self._require_countable()
         use_training_environment(self, self._context())
         if self.sampling == "arrays" and not self.in_evaluation:
             self._refuse_what_arrays_ignore()
@@ -238,6 +245,21 @@ class ProjectedPPOConfig(PPOConfig):
         if self._family() is not Gaussian or self._mapping().squash != "tanh":
             raise UserError(
                 "entropy_target is about Gaussian actions squashed by tanh: remove it, or squash"
+            )
+
+    def _require_countable(self) -> None:
+        """Refuse a number of episodes that nobody counts, or that is spent before it begins."""
+        if self.most_episodes is None:
+            return
+        if self.num_env_runners or self.sampling != "arrays":
+            raise UserError(
+                f"most_episodes = {self.most_episodes} is counted by one runner that samples "
+                "arrays: leave num_env_runners=0 and sampling='arrays'"
+            )
+        if self.most_episodes < self.num_envs_per_env_runner:
+            raise UserError(
+                f"most_episodes = {self.most_episodes}, and {self.num_envs_per_env_runner} begin "
+                "at once: allow more, or take fewer copies (num_envs_per_env_runner)"
             )
 
     def _mapping(self) -> ActionMapping:

@@ -12,6 +12,7 @@ from sport_ray.tracking.analysis.pareto import pareto_table
 from sport_ray.tracking.analysis.side_by_side import published_of, side_by_side
 from sport_ray.tracking.analysis.speedup import speedup_table
 from sport_ray.tracking.analysis.task_policies import task_policy_table
+from sport_ray.tracking.analysis.training_cost import training_table
 from sport_ray.tracking.analysis.trends import trend_table
 from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.statistics import aggregate
@@ -31,6 +32,7 @@ class Tables:
     trends: pd.DataFrame
     sources: pd.DataFrame
     ladder: pd.DataFrame
+    training: pd.DataFrame
 
 
 def tables_of(folder: Results) -> Tables:
@@ -47,4 +49,5 @@ def tables_of(folder: Results) -> Tables:
         trend_table(frame),
         task_policy_table(frame, settings),
         ladder_table(frame, folder.certificate),
+        training_table(frame),
     )

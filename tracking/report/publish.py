@@ -25,6 +25,7 @@ TABLES = (
     "side_by_side.csv",
     "trends.csv",
     "task_policies.csv",
+    "training.csv",
 )
 LARGEST_FIGURE = 1_000_000
 """Bytes; a larger picture is in the report, and made again by it."""

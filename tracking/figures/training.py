@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from sport_ray.bounds import anytime_violations_bound
 from sport_ray.errors import UserError
@@ -48,6 +49,7 @@ def draw_training(frame: pd.DataFrame, results: Path, folder: Path) -> style.Dra
         _panel(axes, runs)
         axes.set_title(name, fontsize="medium")
         axes.set_xlabel("training episodes begun")
+    panels[0].set_xlim(0, max(map(_begun, chosen.values())))  # one axis for all
     panels[0].set_ylabel("violations so far")
     style.legend_below(figure, panels[0], 3)
     left = len(panels_of) - len(chosen)
@@ -91,5 +93,5 @@ def _panel(axes: Axes, runs: list[tuple[dict[str, Any], list[int], list[int]]]) 
     for index, (_, begun, violated) in enumerate(runs):
         axes.step([0, *begun], [0, *violated], where="post", color=colour, alpha=0.8,
                   linewidth=1.5, label="counted" if index == 0 else None)  # fmt: skip
-    axes.set_xlim(0, end)
     axes.set_ylim(0, None)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))

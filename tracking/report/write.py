@@ -21,8 +21,8 @@ def write_report(results_dir: str | Path, out: str | Path | None = None) -> Path
     ``speedup.csv``, ``task_policies.csv``, ``side_by_side.csv``, ``trends.csv``,
     ``conservativeness.csv`` and ``training.csv`` (not where nothing can be compared). Returns the
     page. Everything is made anew from the records, the certificate and the samples; the same files
-    give the same bytes. `out`: where to, by default into the result folder. A record that cannot be read is
-    named on the page and left out.
+    give the same bytes. `out`: where to, by default into the result folder. A record that cannot
+    be read is named on the page and left out.
 
     Raises:
         UserError: no results, a damaged certificate or plan, or an `out` that cannot be written to.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pandas as pd
 
@@ -39,12 +40,13 @@ def training_table(frame: pd.DataFrame) -> pd.DataFrame:
     for chosen in (promised, free & trained):
         cells = done[chosen]
         names = [setting_text(row) for row in plain_rows(cells)]
-        for (name, horizon), rows in cells.groupby([names, "horizon"], sort=False):
-            found.append({"setting": name, "horizon": int(horizon), **_cost(rows)})
+        for (name, _), rows in cells.groupby([names, "horizon"], sort=False):
+            horizon = int(rows["horizon"].iloc[0])
+            found.append({"setting": name, "horizon": horizon, **_cost(rows)})
     return pd.DataFrame(found, columns=list(COLUMNS))
 
 
-def _cost(rows: pd.DataFrame) -> dict[str, object]:
+def _cost(rows: pd.DataFrame) -> dict[str, Any]:
     """Of the training runs of one setting, a row each."""
     begun = rows["train_episodes_begun"].fillna(rows["train_episodes"])
     counted, bound = rows["train_violations"], rows["train_violations_bound"]
@@ -65,5 +67,5 @@ def _cost(rows: pd.DataFrame) -> dict[str, object]:
     }
 
 
-def _or_none(value: object) -> object:
+def _or_none(value: Any) -> Any:
     return None if pd.isna(value) else value

@@ -65,5 +65,5 @@ def test_the_course_of_training_is_drawn(tmp_path):
     ResultFolder(path).training_course(cells.iloc[0]).write_text(
         '{"begun": [4], "violated": [0.5]}'
     )
-    with pytest.raises(UserError, match="training.json is damaged: run the cell again"):
+    with pytest.raises(UserError, match=r"training\.json is damaged: run the cell again"):
         draw_training(frame, path, out)

@@ -54,7 +54,7 @@ def on_scenarios(
     for alpha in track(alphas, "limits"):
         constraint = RatioConstraint(alpha=alpha)
         behaviour = task_behaviour(base, policy, constraint, run_module=True)
-        outcomes, ratios = watched_scenarios(plan, behaviour, count)
+        outcomes, ratios, _ = watched_scenarios(plan, behaviour, count)
         violated = ~outcomes.satisfied_by(horizon)
         limit = constraint.path_log_ratio_limit(horizon)
         found.append(OnScenarios(ratios, violated, limit))

@@ -4,12 +4,15 @@
     policy.reset(seed)
     action = policy.act(observation)
 
+In the field, with each episode's verdict: ``monitor = Monitor("monitor.jsonl", policy)``.
+
 Needs the method (numpy, scipy, numba, torch, pydantic, safetensors, gymnasium), no Ray, no MLflow.
 """
 
 from sport_ray.deploy.audit import Check, audit_log
 from sport_ray.deploy.bundle import Bundle, read_bundle
 from sport_ray.deploy.guard import BeyondPromise
+from sport_ray.deploy.monitoring import Monitor, MonitorReport, base_promise
 from sport_ray.deploy.policy import DeployedPolicy, load
 from sport_ray.deploy.step import StepRecord
 
@@ -18,8 +21,11 @@ __all__ = [
     "Bundle",
     "Check",
     "DeployedPolicy",
+    "Monitor",
+    "MonitorReport",
     "StepRecord",
     "audit_log",
+    "base_promise",
     "load",
     "read_bundle",
 ]

@@ -36,9 +36,13 @@ class Event(BaseModel):
 
 
 class Opened(Event):
-    """A monitor begins: β of its any-time bound, γ of its alarm; of which world and property."""
+    """A monitor begins: β of its any-time bound, γ of its alarm; of which world and property.
+
+    name: drawn at random, so that no two logs are alike.
+    """
 
     kind: Literal["open"] = "open"
+    name: str
     beta: Probability
     false_alarm: Probability
     env_id: str

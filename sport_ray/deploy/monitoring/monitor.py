@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,7 +84,13 @@ class Monitor:
             }
         except ValueError as error:
             raise UserError(str(error)) from None
-        opened = Opened(**levels, env_id=promise.env_id, property=promise.property, time=_now())
+        opened = Opened(
+            name=secrets.token_hex(8),
+            env_id=promise.env_id,
+            property=promise.property,
+            time=_now(),
+            **levels,
+        )
         first = Promised(episode=1, promise=promise, time=opened.time)
         self._log.replace(History.begin(opened, first))
 

@@ -157,6 +157,10 @@ class FleetReport:
     false_alarm: float
     alarms: tuple[int, ...]
 
+    def to_json(self) -> dict[str, Any]:
+        """For scripts."""
+        return asdict(self)
+
     def rows(self) -> list[tuple[str, str]]:
         """Names and values, in words."""
         unknown = f", {self.num_unknown:,} unknown" if self.num_unknown else ""

@@ -40,7 +40,7 @@ class Monitor:
 
     Args:
         path: the log; made where there is none, else continued.
-        bundle: what acts from now on: the folder, or what was loaded from it; or a
+        bundle: what acts from the next episode on: the folder, or what was loaded from it; or a
             :class:`Promise`. Another one than acted last is an update, which the log names. May be
             left out where the log goes on with the same.
         beta: β, probability that the any-time bound ever fails; by default 0.001.
@@ -66,8 +66,12 @@ class Monitor:
                 self._make(promise, beta, false_alarm)
             self._require_same(beta, false_alarm)
             self._bets = self._bets_anew()
+            self._next: Promise | None = None  # what acts from the next episode on, if not written
             if promise is not None and promise != self._history.promise:
-                self.update(promise)
+                self._require_about_the_same(promise)
+                self._next = promise
+                if not self._history.running:  # else what is known of it is said before
+                    self._write_next()
         except BaseException:
             self._log.close()
             raise
@@ -166,8 +170,9 @@ class Monitor:
                 )
             if history.num_episodes >= MOST_EPISODES:
                 raise UserError(f"monitor {self.path} is full: begin another log")
+            self._write_next()
             number = history.num_episodes + 1
-            self._log.add(Begun(episode=number), history.with_begin())
+            self._log.add(Begun(episode=number), self._history.with_begin())
             return number
 
     def record(self, violated: bool | None, episode: int | None = None) -> None:
@@ -228,15 +233,27 @@ class Monitor:
                     f"episode {history.num_episodes + 1} is running: record its verdict before "
                     "another bundle acts"
                 )
-            for name in ("env_id", "property"):
-                mine, its = getattr(history.opened, name), getattr(promise, name)
-                if mine != its:
-                    raise UserError(
-                        f"monitor {self.path} is about the {name} {mine!r}, the bundle about "
-                        f"{its!r}: begin another log"
-                    )
-            event = Promised(episode=history.num_episodes + 1, promise=promise, time=_now())
+            self._require_about_the_same(promise)
+            self._next = promise
+            self._write_next()
+
+    def _require_about_the_same(self, promise: Promise) -> None:
+        for name in ("env_id", "property"):
+            mine, its = getattr(self._history.opened, name), getattr(promise, name)
+            if mine != its:
+                raise UserError(
+                    f"monitor {self.path} is about the {name} {mine!r}, the bundle about "
+                    f"{its!r}: begin another log"
+                )
+
+    def _write_next(self) -> None:
+        """Write down what is promised from the next episode on, where that is another thing."""
+        history = self._history
+        if self._next is not None and self._next != history.promise:
+            number = history.num_episodes + 1
+            event = Promised(episode=number, promise=self._next, time=_now())
             self._log.add(event, history.with_promise(event))
+        self._next = None
 
     def report(self) -> MonitorReport:
         """Bounds and alarm, after all verdicts so far."""

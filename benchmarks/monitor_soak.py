@@ -16,6 +16,7 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"  # befo
 
 import argparse
 import json
+import select
 import signal
 import tempfile
 import time
@@ -155,25 +156,23 @@ def soak(
             finally:
                 os._exit(status)
         os.close(writer)
-        until, killed = time.monotonic() + rng.exponential(mean_life), False
+        until: float | None = time.monotonic() + rng.exponential(mean_life)
         rest = b""
-        os.set_blocking(reader, False)
         while True:
-            try:
-                data = os.read(reader, 2**16)
-            except BlockingIOError:
-                time.sleep(0.001)
-                data = None
-            if not killed and time.monotonic() >= until:
+            left = None if until is None else max(until - time.monotonic(), 0.0)
+            if not select.select([reader], [], [], left)[0]:
                 os.kill(child, signal.SIGKILL)
-                killed = True
-            if data is None:
+                until = None  # what it said before is still read, to the end
                 continue
+            data = os.read(reader, 2**16)
             if not data:
                 break
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 heard.take(line.decode())
+            if until is not None and time.monotonic() >= until:
+                os.kill(child, signal.SIGKILL)
+                until = None
         os.close(reader)
         _, status = os.waitpid(child, 0)
         if os.WIFSIGNALED(status):

@@ -337,6 +337,8 @@ class MonitorLog:
                 f"monitor {self.path} belongs to process {self._process}: open a log of its own "
                 "in this one"
             )
+        if self._lock is None:
+            raise UserError(f"monitor {self.path} was closed: open it again")
 
     def close(self) -> None:
         """Let another process write it."""

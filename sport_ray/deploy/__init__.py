@@ -15,6 +15,7 @@ from sport_ray.deploy.guard import BeyondPromise
 from sport_ray.deploy.monitoring import Monitor, MonitorReport, base_promise
 from sport_ray.deploy.policy import DeployedPolicy, load
 from sport_ray.deploy.step import StepRecord
+from sport_ray.deploy.update import update_bundle
 
 __all__ = [
     "BeyondPromise",
@@ -28,4 +29,5 @@ __all__ = [
     "base_promise",
     "load",
     "read_bundle",
+    "update_bundle",
 ]

@@ -59,8 +59,10 @@ class Export:
     evidence: dict[str, Any]
 
 
-def write_bundle(out: Path, export: Export) -> str:
+def write_bundle(out: Path, export: Export, spaces: dict[str, Any] | None = None) -> str:
     """Write the folder, read it again as a user would, and return its digest.
+
+    spaces: as another bundle of that world states them; by default its environment is made.
 
     Raises:
         UserError: a constraint or policy that cannot be deployed, a promise of 1 or more, or a
@@ -90,7 +92,7 @@ def write_bundle(out: Path, export: Export) -> str:
     temporary = out.with_name(f".{out.name}.{secrets.token_hex(8)}.tmp")
     try:
         manifest = {
-            **_described(export, certificate),
+            **_described(export, certificate, spaces),
             "base": {"digest": base.digest},
             "task": about,
             "promise": promise,
@@ -127,7 +129,9 @@ def _write_files(
     return files
 
 
-def _described(export: Export, certificate: Certificate) -> dict[str, Any]:
+def _described(
+    export: Export, certificate: Certificate, spaces: dict[str, Any] | None
+) -> dict[str, Any]:
     """What a manifest says of the study, the certificate and the world."""
     return {
         "schema": SCHEMA,
@@ -136,7 +140,7 @@ def _described(export: Export, certificate: Certificate) -> dict[str, Any]:
         **_code_of(export.constraint),
         "property": certificate.property,
         "certificate": {"digest": certificate.digest},
-        "spaces": _spaces(certificate, export),
+        "spaces": _spaces(certificate, export) if spaces is None else spaces,
         "world": {
             "env_id": certificate.env_id,
             "env_kwargs": export.env_kwargs,

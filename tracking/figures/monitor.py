@@ -28,9 +28,7 @@ def draw_monitor(found: Course, path: Path) -> None:
         UserError: another ending, a file that cannot be written, or a log without a verdict.
     """
     if path.suffix not in SUFFIXES:
-        raise UserError(
-            f"--plot {path} ends in {path.suffix or 'nothing'!r}: expected .png or .svg"
-        )
+        raise UserError(f"plot {path} must end in .png or .svg")
     if not found.episodes.size:
         raise UserError("there is nothing to plot: the log has no verdict yet")
     with style.look():

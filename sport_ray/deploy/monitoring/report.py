@@ -100,8 +100,9 @@ def average_promise(history: History) -> float:
     """Average of what was promised of the episodes so far, rounded up."""
     if not history.num_episodes:
         return history.promise.bound
-    total = math.fsum(history.promised().tolist())
-    return min(math.nextafter(total / history.num_episodes, math.inf), 1.0)
+    promised = history.promised().tolist()
+    mean = math.nextafter(math.fsum(promised) / history.num_episodes, math.inf)
+    return float(min(mean, max(promised)))
 
 
 def prior_beta(histories: Sequence[History]) -> float:

@@ -74,12 +74,12 @@ def test_order_of_calls(path, promise):
             monitor.record(False)
         assert monitor.begin() == 1
         assert monitor.running == 1
-        with pytest.raises(UserError, match="^episode 1 has no verdict yet"):
+        with pytest.raises(UserError, match=r"^episode 1 has no verdict yet"):
             monitor.begin()
-        with pytest.raises(UserError, match="^episode 1 is running"):
+        with pytest.raises(UserError, match=r"^episode 1 is running"):
             monitor.update(promise)
         for wrong in (0, 1, "no", 0.0, [], np.int64(1)):
-            with pytest.raises(UserError, match="^violated must be True, False or None"):
+            with pytest.raises(UserError, match=r"^violated must be True, False or None"):
                 monitor.record(wrong)
         monitor.record(np.bool_(True))
         assert monitor.running is None
@@ -93,12 +93,12 @@ def test_a_call_may_be_repeated(path, promise):
         for _ in range(3):
             monitor.record(True, episode=number)
         assert monitor.report().num_violations == 1
-        with pytest.raises(UserError, match="^episode 1 was recorded as violated, which stays"):
+        with pytest.raises(UserError, match=r"^episode 1 was recorded as violated, which stays"):
             monitor.record(False, episode=1)
         for other in (0, 3, -1):
             with pytest.raises(UserError, match="cannot be recorded: episode 2 is next"):
                 monitor.record(True, episode=other)
-        with pytest.raises(UserError, match="^episode 2 has not begun"):
+        with pytest.raises(UserError, match=r"^episode 2 has not begun"):
             monitor.record(True, episode=2)
 
 

@@ -98,18 +98,18 @@ def test_coverage_with_risks_that_follow_the_verdicts():
     """4,000 logs of 250 episodes; risks and promises move with what happened; looked at always.
 
     The bound on the average fails in at most β of them, and so does it where the promise is taken
-    in; the smallest over past looks, and a bound for a fixed number, fail far more often.
+    in. The smallest over past looks fails far more often.
     """
     rng, beta, runs, count = np.random.default_rng(9), 0.1, 4_000, 250
-    violations = np.zeros(runs, dtype=int)
-    since = np.zeros(runs, dtype=int)
+    violations, since, bold = (np.zeros(runs, dtype=int) for _ in range(3))
     total, promised = np.zeros(runs), np.zeros(runs)
     best = np.ones(runs)
     failed = {name: np.zeros(runs, dtype=bool) for name in ("average", "together", "best")}
     for n in range(1, count + 1):
-        # Malice: the longer all went well, the more is dared; after a violation nothing is.
-        risk = np.where(since > 25, 0.3, 0.02)
-        limit = np.where(since > 25, 0.3, 0.05)  # the promise of what acts: true
+        # Malice: after a long calm much is dared, for good.
+        bold |= since >= 60
+        risk = np.where(bold, 0.4, 0.02)
+        limit = np.where(bold, 0.4, 0.05)  # the promise of what acts: true
         x = rng.random(runs) < risk
         since = np.where(x, 0, since + 1)
         violations += x
@@ -124,4 +124,4 @@ def test_coverage_with_risks_that_follow_the_verdicts():
     for name in ("average", "together"):
         found = int(failed[name].sum())
         assert stats.binomtest(found, runs, beta, alternative="greater").pvalue > 1e-3
-    assert failed["best"].sum() > 1.5 * beta * runs
+    assert failed["best"].sum() > 4 * beta * runs

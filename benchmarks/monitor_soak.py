@@ -31,11 +31,11 @@ import torch
 
 from sport_ray import experiments
 from sport_ray.constraints import constraint_from_json
-from sport_ray.deploy import Monitor, load
+from sport_ray.deploy import DeployedPolicy, Monitor, load
 from sport_ray.deploy.export import Export, write_bundle
 from sport_ray.deploy.monitoring import read_log, report
 from sport_ray.policies import load_policy
-from sport_ray.properties import parse_property
+from sport_ray.properties import Property, parse_property
 from sport_ray.selection import Selector
 from sport_ray.selection.scores import TaskDensity
 
@@ -66,6 +66,23 @@ def write_bundles(folder: Path, count: int = 2) -> list[Path]:
     return found
 
 
+def violates(
+    policy: DeployedPolicy, env: gymnasium.Env[Any, Any], judge: Property, seed: int
+) -> bool:
+    """Whether an episode violates the property; both streams are its own."""
+    observation, info = env.reset(seed=seed)
+    policy.reset([seed, 1])
+    seen = [info["signals"]]
+    for _ in range(policy.bundle.horizon):
+        observation, _, terminated, truncated, info = env.step(policy.act(observation))
+        seen.append(info["signals"])
+        if terminated or truncated:
+            break
+    policy.end()
+    signals = {name: [one[name] for one in seen] for name in judge.signal_names}
+    return bool(judge.evaluate(signals).violated[0])
+
+
 def live(bundle: Path, log: Path, episodes: int, say: int) -> None:
     """One life: go on until so many episodes have a verdict; what is said goes to the pipe."""
 
@@ -86,17 +103,7 @@ def live(bundle: Path, log: Path, episodes: int, say: int) -> None:
             tell("done", monitor.num_episodes)
         while monitor.num_episodes < episodes:
             number = monitor.begin()
-            observation, info = env.reset(seed=number)
-            policy.reset([number, 1])
-            seen = [info["signals"]]
-            for _ in range(HORIZON):
-                observation, _, terminated, truncated, info = env.step(policy.act(observation))
-                seen.append(info["signals"])
-                if terminated or truncated:
-                    break
-            policy.end()
-            signals = {name: [one[name] for one in seen] for name in judge.signal_names}
-            violated = bool(judge.evaluate(signals).violated[0])
+            violated = violates(policy, env, judge, number)
             tell("try", number, "violated" if violated else "safe")
             monitor.record(violated, episode=number)
             tell("done", number)

@@ -52,7 +52,7 @@ def main() -> None:
     found = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        first, second = write_bundles(folder)
+        _, first, _, second = write_bundles(folder, 4)  # choices
         base = base_bundle(folder)
         runs = {"policy": (first, second, first), "base": (base, base, base_promise(base))}
         for name, (early, late, promise) in runs.items():

@@ -1,11 +1,11 @@
 """A bundle and its monitor, killed at random: ``python benchmarks/monitor_soak.py``.
 
-The shipped base's certificate and a choice among its samples make a bundle; a process runs its
-episodes on the robot, monitors them, and is killed (SIGKILL) after random times, again and again.
+The shipped base's certificate and task policies near it make bundles; a process runs their
+episodes on the robot, monitors them, and is killed (SIGKILL) at random, again and again.
 Before each verdict it says what it is about to record, and afterwards that it has. In the end the
 log must hold every verdict that was said to be recorded, as it was said, none twice, and nothing
 else than what was about to be recorded; an episode that was cut short is an unknown one. Every
-tenth life begins with another bundle (a new score under the same certificate).
+tenth life begins with another bundle under the same certificate.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"  # befo
 
 import argparse
 import json
-import select
 import signal
 import tempfile
 import time
@@ -34,7 +33,7 @@ from sport_ray.constraints import constraint_from_json
 from sport_ray.deploy import DeployedPolicy, Monitor, load
 from sport_ray.deploy.export import Export, write_bundle
 from sport_ray.deploy.monitoring import read_log, report
-from sport_ray.policies import load_policy
+from sport_ray.policies import load_policy, save_policy
 from sport_ray.properties import Property, parse_property
 from sport_ray.selection import Selector
 from sport_ray.selection.scores import TaskDensity
@@ -46,7 +45,7 @@ CANDIDATES = 8
 
 
 def write_bundles(folder: Path, count: int = 2) -> list[Path]:
-    """Bundles under one certificate that differ in their score alone."""
+    """Bundles under one certificate: by turns a Gaussian and a choice among samples."""
     found = []
     for number in range(count):
         network = load_policy(BASE).network
@@ -54,8 +53,11 @@ def write_bundles(folder: Path, count: int = 2) -> list[Path]:
         with torch.no_grad():
             for weights in network.parameters():
                 weights += 0.01 * torch.randn(weights.shape, generator=generator)
-        task = folder / f"score_{number}"
-        Selector(CANDIDATES, TaskDensity(network)).save(task, {})
+        task = folder / f"task_{number}"
+        if number % 2:
+            Selector(CANDIDATES, TaskDensity(network)).save(task, {})
+        else:
+            save_policy(task, network, {})
         export = Export(
             base=BASE, task=task, certificate=BASE / "certificate.json",
             constraint=constraint_from_json({"name": "ratio", "alpha": ALPHA}), horizon=HORIZON,
@@ -139,7 +141,7 @@ class Heard:
 def soak(
     folder: Path, bundles: list[Path], episodes: int, mean_life: float, seed: int
 ) -> dict[str, Any]:
-    """Run it; what came of it. mean_life: seconds between kills, exponential.
+    """Run it; what came of it. mean_life: episodes between kills, on average.
 
     Raises:
         AssertionError: a verdict was lost, changed, or counted twice.
@@ -149,7 +151,7 @@ def soak(
     kills, ended = 0, False
     while not ended:
         reader, writer = os.pipe()
-        bundle = bundles[(heard.lives // 10) % len(bundles)]
+        bundle = bundles[heard.lives // 10 % len(bundles)]
         heard.lives += 1
         child = os.fork()
         if child == 0:
@@ -163,23 +165,15 @@ def soak(
             finally:
                 os._exit(status)
         os.close(writer)
-        until: float | None = time.monotonic() + rng.exponential(mean_life)
-        rest = b""
-        while True:
-            left = None if until is None else max(until - time.monotonic(), 0.0)
-            if not select.select([reader], [], [], left)[0]:
-                os.kill(child, signal.SIGKILL)
-                until = None  # what it said before is still read, to the end
-                continue
-            data = os.read(reader, 2**16)
-            if not data:
-                break
+        left, rest = int(rng.geometric(0.5 / mean_life)), b""
+        while data := os.read(reader, 2**16):
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 heard.take(line.decode())
-            if until is not None and time.monotonic() >= until:
-                os.kill(child, signal.SIGKILL)
-                until = None
+            if left > 0 >= left - len(lines):
+                time.sleep(rng.uniform(0.0, 0.02))  # anywhere in what comes next
+                os.kill(child, signal.SIGKILL)  # what it said before is still read, to the end
+            left -= len(lines)
         os.close(reader)
         _, status = os.waitpid(child, 0)
         if os.WIFSIGNALED(status):
@@ -223,7 +217,7 @@ def main() -> None:
     """Print what came of it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--episodes", type=int, default=100_000)
-    parser.add_argument("--mean-life", type=float, default=3.0, help="seconds between kills")
+    parser.add_argument("--mean-life", type=float, default=300, help="episodes between kills")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="keep the log here")
     given = parser.parse_args()

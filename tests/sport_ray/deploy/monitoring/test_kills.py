@@ -103,7 +103,7 @@ def test_killed_at_any_call(tmp_path, promise, monkeypatch, most):
 def test_a_bundle_and_its_monitor_killed_at_random(tmp_path):
     """A small version of benchmarks/monitor_soak.py."""
     torch.set_num_threads(1)
-    found = soak(tmp_path, write_bundles(tmp_path), episodes=120, mean_life=0.7, seed=1)
-    assert found["kills"] >= 3
+    found = soak(tmp_path, write_bundles(tmp_path), episodes=120, mean_life=8, seed=1)
+    assert found["kills"] >= 5
     assert found["episodes"] == 120
     assert found["alarm"] is None

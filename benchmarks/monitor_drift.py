@@ -45,14 +45,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--calm", type=int, default=1_000, help="episodes in the certified world")
     parser.add_argument("--changed", type=int, default=500, help="episodes in the other one")
-    parser.add_argument("--bias", type=float, default=0.3, help="what the motors add to actions")
+    parser.add_argument("--bias", type=float, default=0.4, help="what the motors add to actions")
     parser.add_argument("--plot", type=Path, help="picture of the policy's log, .png or .svg")
     given = parser.parse_args()
     torch.set_num_threads(1)
     found = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        _, first, _, second = write_bundles(folder, 4)  # choices
+        first, second = write_bundles(folder, (True, True))
         base = base_bundle(folder)
         runs = {"policy": (first, second, first), "base": (base, base, base_promise(base))}
         for name, (early, late, promise) in runs.items():

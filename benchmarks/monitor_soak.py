@@ -44,17 +44,17 @@ ALPHA = 1.05
 CANDIDATES = 8
 
 
-def write_bundles(folder: Path, count: int = 2) -> list[Path]:
-    """Bundles under one certificate: by turns a Gaussian and a choice among samples."""
+def write_bundles(folder: Path, choices: tuple[bool, ...] = (False, True)) -> list[Path]:
+    """Bundles under one certificate: Gaussians, or choices among samples, each another one."""
     found = []
-    for number in range(count):
+    for number, chooses in enumerate(choices):
         network = load_policy(BASE).network
         generator = torch.Generator().manual_seed(number)
         with torch.no_grad():
             for weights in network.parameters():
                 weights += 0.01 * torch.randn(weights.shape, generator=generator)
         task = folder / f"task_{number}"
-        if number % 2:
+        if chooses:
             Selector(CANDIDATES, TaskDensity(network)).save(task, {})
         else:
             save_policy(task, network, {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,7 +16,7 @@ from sport_ray.errors import UserError
 from sport_ray.tracking.figures import style
 from sport_ray.tracking.figures.powers import label_powers_plainly
 
-SUFFIXES = {".png": {"dpi": 160}, ".svg": {"metadata": {"Date": None}}}
+SUFFIXES: dict[str, dict[str, Any]] = {".png": {"dpi": 160}, ".svg": {"metadata": {"Date": None}}}
 
 
 def draw_monitor(found: Course, path: Path) -> None:

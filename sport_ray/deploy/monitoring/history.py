@@ -125,13 +125,19 @@ class History:
         """
         if not self.running or event.episode != self.num_episodes + 1:
             raise ValueError(f"a verdict of episode {event.episode} comes out of turn")
-        more = {} if event.verdict == "safe" else {
-            event.verdict: (*getattr(self, event.verdict), event.episode)
-        }  # fmt: skip
+        violated, unknown = self.violated, self.unknown
+        if event.verdict == "violated":
+            violated = (*violated, event.episode)
+        elif event.verdict == "unknown":
+            unknown = (*unknown, event.episode)
         return replace(
-            self, num_episodes=event.episode, running=False, digest=linked(self.digest, event),
-            **more,
-        )  # fmt: skip
+            self,
+            num_episodes=event.episode,
+            violated=violated,
+            unknown=unknown,
+            running=False,
+            digest=linked(self.digest, event),
+        )
 
     @property
     def promise(self) -> Promise:

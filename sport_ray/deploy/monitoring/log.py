@@ -51,7 +51,7 @@ class State(Event):
     """All that was, in one line: the first of a log."""
 
     kind: Literal["state"] = "state"
-    schema_name: Literal["sport-ray/monitor/1"] = Field(SCHEMA, alias="schema")
+    schema_name: str = Field(default=SCHEMA, alias="schema", pattern=f"^{SCHEMA}$")
     opened: Opened
     promises: list[Promised]
     num_episodes: Annotated[int, Field(ge=0, le=MOST_EPISODES)]

@@ -80,20 +80,18 @@ class Monitor:
         if promise is None:
             raise UserError(f"monitor {self._log.path} is new: say which bundle acts")
         try:
-            levels = {
-                "beta": require_beta("beta", BETA if beta is None else beta),
-                "false_alarm": require_beta(
-                    "false_alarm", REFUTATION_LEVEL if false_alarm is None else false_alarm
-                ),
-            }
+            beta = require_beta("beta", BETA if beta is None else beta)
+            level = REFUTATION_LEVEL if false_alarm is None else false_alarm
+            level = require_beta("false_alarm", level)
         except ValueError as error:
             raise UserError(str(error)) from None
         opened = Opened(
             name=secrets.token_hex(8),
+            beta=beta,
+            false_alarm=level,
             env_id=promise.env_id,
             property=promise.property,
             time=_now(),
-            **levels,
         )
         first = Promised(episode=1, promise=promise, time=opened.time)
         self._log.replace(History.begin(opened, first))

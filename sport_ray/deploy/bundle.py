@@ -32,6 +32,7 @@ from sport_ray.deploy.bundle_files import (
     read_manifest,
     required,
 )
+from sport_ray.deploy.from_data import from_data_of
 from sport_ray.deploy.observations import Bounds
 from sport_ray.deploy.promise import Selection, require_promise
 from sport_ray.deploy.world import require_near
@@ -84,6 +85,8 @@ class Bundle:
     trusted: frozenset[str] = frozenset()
     one_number: bool = False
     """Whether the environment takes a number and no array, as a Discrete space does."""
+    certificate_beta: float | None = None
+    """Of the certificate; the promise's own is another where its limit was chosen from data."""
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -231,7 +234,8 @@ def _assemble(
     constraint = constraint_of(manifest, trusted)
     selection = selection_of(manifest, base)
     family = None if isinstance(base, SamplerFile) else base.spec.family
-    require_promise(promise, certificate, constraint, horizon, selection, family)
+    chosen = from_data_of(manifest, contents.__getitem__, constraint, horizon, certificate)
+    require_promise(promise, certificate, constraint, horizon, selection, family, chosen)
     ratios = promise["alpha_mu"], promise["alpha_p"]
     require_near(certificate.env_id, certificate.env_kwargs, world["env_kwargs"], *ratios)
     if world["max_episode_steps"] != certificate.max_horizon:
@@ -249,8 +253,9 @@ def _assemble(
     task = None if damage is not None else _task(contents, manifest)
     one_number = dtype.kind != "f" and spaces["action"]["shape"] == []
     bundle = Bundle(
-        manifest, base, task, constraint, horizon, bounds, dtype, damage, trusted, one_number
-    )
+        manifest, base, task, constraint, horizon, bounds, dtype, damage, trusted, one_number,
+        certificate.beta,
+    )  # fmt: skip
     bundle.require_fit()
     return bundle
 

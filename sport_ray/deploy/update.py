@@ -8,6 +8,8 @@ from pathlib import Path
 from sport_ray.deploy.bundle import read_bundle
 from sport_ray.deploy.bundle_files import CERTIFICATE
 from sport_ray.deploy.export import Export, write_bundle
+from sport_ray.deploy.from_data import LIMIT
+from sport_ray.errors import UserError
 
 
 def update_bundle(
@@ -30,12 +32,17 @@ def update_bundle(
         trust_module: as for :func:`sport_ray.deploy.load`.
 
     Raises:
-        UserError: a bundle that does not hold together, a task policy that does not fit it, or a
-            folder that is there already.
+        UserError: a bundle that does not hold together, or whose limit was chosen from data for its
+            own policy; a task policy that does not fit it; a folder that is there already.
     """
     folder = Path(bundle)
     whole = read_bundle(folder, trust_module=trust_module)
     manifest, promise = whole.manifest, whole.promise
+    if LIMIT in manifest:
+        raise UserError(
+            f"bundle {folder} is of a policy on a list, whose limit was chosen from data: nothing "
+            "is promised of another; export a cell under its prior limit"
+        )
     export = Export(
         base=folder / "base",
         task=Path(task),

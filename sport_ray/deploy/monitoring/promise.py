@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sport_ray.bounds import ratio_bound
 from sport_ray.canonical import digest
 from sport_ray.deploy.bundle import Bundle, read_bundle
+from sport_ray.deploy.from_data import LIMIT
 from sport_ray.deploy.policy import DeployedPolicy
 
 Probability = Annotated[float, Field(gt=0.0, lt=1.0, allow_inf_nan=False)]
@@ -40,7 +41,8 @@ def promise_in(bundle: Bundle | DeployedPolicy | Path | str | Promise) -> Promis
     """The promise of a bundle, or of the folder that it is in.
 
     Promises that follow from ε_base alone (``Constraint.simultaneous``) rest on the certificate:
-    they hold for every policy at once. Each other is a claim of its own.
+    they hold for every policy at once. Each other is a claim of its own: one from counts for its
+    constraint and T, a limit chosen from data for its list up to this policy.
 
     Raises:
         UserError: a folder that holds no bundle, or one that does not hold together.
@@ -50,7 +52,9 @@ def promise_in(bundle: Bundle | DeployedPolicy | Path | str | Promise) -> Promis
     bundle = _opened(bundle)
     manifest, promise = bundle.manifest, bundle.promise
     rests_on = f"certificate {manifest['certificate']['digest']}"
-    if not type(bundle.constraint).simultaneous:
+    if LIMIT in manifest:
+        rests_on = f"{rests_on}, list {digest(manifest[LIMIT])}"
+    elif not type(bundle.constraint).simultaneous:
         own = digest([manifest["constraint"], bundle.horizon])
         rests_on = f"{rests_on}, constraint {own}"
     return Promise(
@@ -70,16 +74,17 @@ def base_promise(bundle: Bundle | DeployedPolicy | Path | str) -> Promise:
         UserError: as :func:`promise_in`.
     """
     bundle = _opened(bundle)
-    manifest, promise = bundle.manifest, bundle.promise
+    manifest, promise, beta = bundle.manifest, bundle.promise, bundle.certificate_beta
+    assert beta is not None  # of a bundle that was read
     ratios = {"alpha_mu": promise["alpha_mu"], "alpha_p": promise["alpha_p"]}
     bound = ratio_bound(promise["eps_base"], 1.0, bundle.horizon, **ratios)
     return Promise(
-        bound=bound, beta=promise["beta"],
+        bound=bound, beta=beta,
         rests_on=f"certificate {manifest['certificate']['digest']}",
         bundle=f"base of {bundle.digest}", env_id=manifest["world"]["env_id"],
         property=manifest["property"],
         statement=f"P(one episode of the base violates {manifest['property']!r} within "
-        f"{bundle.horizon} steps) ≤ {bound!r}, with confidence 1 − {promise['beta']:g}",
+        f"{bundle.horizon} steps) ≤ {bound!r}, with confidence 1 − {beta:g}",
     )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """Bounds on the probability of violating a property: pure functions of a few numbers.
 
 From counts of rollouts (statistics): ``scenario_bound``, ``anytime_bound`` for looking after every
-rollout, and ``scenario_lower_bound``, which refutes promises. From the base policy to a task
+rollout, ``scenario_lower_bound``, which refutes promises, and ``alarm_at``, which does so at any
+time. From the base policy to a task
 policy, before any rollout of it: ``ratio_bound`` for every policy within a density ratio,
 ``gauss_renyi_bound`` for Gaussian ones, ``pathwise_bound`` and ``gaussian_tradeoff_bound`` for
 budgets over the whole path, ``two_point_bound`` for ratios with a floor as well,
@@ -25,6 +26,7 @@ from sport_ray.bounds.off_policy import (
 from sport_ray.bounds.pathwise import pathwise_bound, pathwise_log_budget
 from sport_ray.bounds.perturbation import gaussian_max_ratio
 from sport_ray.bounds.ratio import max_alpha, ratio_bound
+from sport_ray.bounds.refutation import alarm_at
 from sport_ray.bounds.scenario import excess_p_value, scenario_bound, scenario_lower_bound
 from sport_ray.bounds.tradeoff import gaussian_tradeoff_bound, max_mu
 from sport_ray.bounds.training import (
@@ -39,6 +41,7 @@ from sport_ray.bounds.two_point import best_floor, two_point_bound, two_point_ma
 from sport_ray.bounds.violation_time import violation_time_bound
 
 __all__ = [
+    "alarm_at",
     "anytime_bound",
     "anytime_lower_bound",
     "anytime_violations_bound",

@@ -85,6 +85,8 @@ class Bundle:
     trusted: frozenset[str] = frozenset()
     one_number: bool = False
     """Whether the environment takes a number and no array, as a Discrete space does."""
+    certificate_beta: float | None = None
+    """Of the certificate; the promise's own is another where its limit was chosen from data."""
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -251,8 +253,9 @@ def _assemble(
     task = None if damage is not None else _task(contents, manifest)
     one_number = dtype.kind != "f" and spaces["action"]["shape"] == []
     bundle = Bundle(
-        manifest, base, task, constraint, horizon, bounds, dtype, damage, trusted, one_number
-    )
+        manifest, base, task, constraint, horizon, bounds, dtype, damage, trusted, one_number,
+        certificate.beta,
+    )  # fmt: skip
     bundle.require_fit()
     return bundle
 

@@ -21,6 +21,7 @@ Purpose = Literal[
     "age",
     "iterate",
     "statistics",
+    "mix",
 ]
 
 _PURPOSES: dict[Purpose, int] = {
@@ -35,6 +36,7 @@ _PURPOSES: dict[Purpose, int] = {
     "age": 8,
     "iterate": 9,
     "statistics": 10,
+    "mix": 15,
 }
 
 
@@ -54,6 +56,21 @@ def scenario_generators(
     sequence = np.random.SeedSequence(root_seed, spawn_key=(_PURPOSES[purpose], index))
     environment, actions = sequence.spawn(2)
     return np.random.default_rng(environment), np.random.default_rng(actions)
+
+
+def part_numbers(
+    root_seed: int, purpose: Purpose, scenarios: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Uniform numbers (n,) in [0, 1), by which scenarios (n,) draw their part of a mixture.
+
+    Each from a third child of its scenario's own sequence: independent of environment and actions,
+    whose streams are the same with and without a mixture.
+    """
+    found = np.empty(len(scenarios))
+    for row, index in enumerate(scenarios.tolist()):
+        sequence = np.random.SeedSequence(root_seed, spawn_key=(_PURPOSES[purpose], index, 2))
+        found[row] = np.random.default_rng(sequence).random()
+    return found
 
 
 class ScenarioStreams:

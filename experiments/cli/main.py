@@ -20,6 +20,7 @@ from sport_ray.experiments.cli.certificates import (
     verify_command,
 )
 from sport_ray.experiments.cli.deployment import audit_command, export_command
+from sport_ray.experiments.cli.mixtures import mix_command
 from sport_ray.experiments.cli.options import (
     Address,
     NoRay,
@@ -268,6 +269,7 @@ app.command("plan")(plan_command)
 app.command("verify")(verify_command)
 app.command("sign")(sign_command)
 app.command("new-key")(new_key_command)
+app.command("mix")(mix_command)
 app.command("export")(export_command)
 app.command("audit")(audit_command)
 app.command("import-base")(import_base_command)

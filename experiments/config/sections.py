@@ -208,6 +208,15 @@ class EvaluationSection(Section):
     [scenarios]"""
 
 
+class MixturesSection(Section):
+    """Mixtures of the sweep's cells: which of two is played is drawn at an episode's start."""
+
+    eps_max: Annotated[list[Probability], Listed] | None = None
+    """Levels of risk to find the best mixture for; by default those of the sweep. [probability]"""
+    num_scenarios: Positive = 10_000
+    """Fresh scenarios of every cell that is mixed, on which mixtures are judged. [scenarios]"""
+
+
 class GaussianLaw(Section):
     """A diagonal Gaussian."""
 

@@ -30,6 +30,7 @@ from sport_ray.experiments.config.sections import (
     DeploymentSection,
     Environment,
     EvaluationSection,
+    MixturesSection,
     ResourcesSection,
     SweepSection,
     TrackingSection,
@@ -96,6 +97,8 @@ class Study(Section):
     """How they are trained without one, where that differs from `training`."""
     evaluation: EvaluationSection = EvaluationSection()
     """How every cell's policy is evaluated."""
+    mixtures: MixturesSection | None = None
+    """Random budgets: the best mixtures of finished cells, after the sweep."""
     deployment: DeploymentSection | None = None
     """The world in which policies will run, where it is not the certificate's."""
     resources: ResourcesSection = ResourcesSection()

@@ -39,7 +39,7 @@ def constraints_for(
         for eps_max in study.sweep.eps_max or []:
             if eps_max in beyond:
                 continue
-            level = _level(eps_max, world)
+            level = level_of(eps_max, world)
             try:
                 found.append((kind.for_target(evidence, level, trained=trained), eps_max))
             except MustBeGivenError:
@@ -72,7 +72,7 @@ def out_of_reach(study: Study, certificate: Certificate) -> list[OutOfReach]:
         beyond = []
         for horizon in study.horizons(certificate):
             world, eps_base = world_factor(study, horizon), certificate.eps_base(horizon)
-            if _level(eps_max, world) < eps_base:
+            if level_of(eps_max, world) < eps_base:
                 beyond.append(OutOfReach(eps_max, horizon, eps_base * world))
         if len(beyond) == len(study.horizons(certificate)):
             nearest = min(beyond, key=lambda one: one.certified)
@@ -85,6 +85,6 @@ def out_of_reach(study: Study, certificate: Certificate) -> list[OutOfReach]:
     return found
 
 
-def _level(eps_max: float, world: float) -> float:
+def level_of(eps_max: float, world: float) -> float:
     """What is left of ε_max in the certificate's world, inwards by more than the rounding."""
     return eps_max if world == 1.0 else eps_max / world * (1.0 - 1e-12)

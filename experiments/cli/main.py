@@ -253,7 +253,7 @@ def run(
     summary = together(each(context, run_whole))
     print_alarm(context.console, summary.refuted)
     folder = context.folder.root
-    if context.study.bases is not None:
+    if context.study.part_names:
         print_bases(context.console, folder)
     else:
         print_report(context.console, folder, folder / "report.html")

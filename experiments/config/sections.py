@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -151,6 +151,9 @@ class SweepSection(Section):
     eps_max: Annotated[list[Probability], Listed] | None = None
     """Acceptable risks, from which every kind of constraint is derived; or beside `alphas`.
     [probability]"""
+    out_of_reach: Literal["refuse", "skip"] = "refuse"
+    """An ε_max that the base itself is not certified for at any T: a mistake, or without cells. In
+    a study over several `sizes` it has none."""
     horizons: Annotated[list[Horizon], Listed, Field(min_length=1)] | None = None
     """T, in steps; left out where `certificate.choose` finds it. [steps]"""
     seeds: Annotated[list[Seed], Listed] = Field(default_factory=lambda: [0, 1, 2], min_length=1)

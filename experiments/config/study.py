@@ -213,7 +213,8 @@ class Study(Section):
             return self.model_copy(update={"base": name, "bases": None})
         (size,) = (one for one in self.sizes if size_name(one) == name)
         certificate = self.certificate.model_copy(update={"num_scenarios": size})
-        return self.model_copy(update={"certificate": certificate, "sizes": None})
+        sweep = self.sweep.model_copy(update={"out_of_reach": "skip"})
+        return self.model_copy(update={"certificate": certificate, "sweep": sweep, "sizes": None})
 
     @model_validator(mode="after")
     def _several_sizes(self) -> Study:

@@ -31,7 +31,8 @@ def text_of_base(text: bytes, base: str) -> bytes:
         (size,) = (one for one in values["sizes"] if size_name(one) == base)
         rest = {name: value for name, value in values.items() if name != "sizes"}
         certificate = {**(values.get("certificate") or {}), "num_scenarios": size}
-        return dump_study({**rest, "certificate": certificate})
+        sweep = {**values["sweep"], "out_of_reach": "skip"}
+        return dump_study({**rest, "certificate": certificate, "sweep": sweep})
     one = {"base" if name == "bases" else name: value for name, value in values.items()}
     return dump_study({**one, "base": base})
 

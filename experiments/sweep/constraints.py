@@ -65,7 +65,7 @@ def out_of_reach(study: Study, certificate: Certificate) -> list[OutOfReach]:
     """The levels of risk that no constraint can promise at some of the study's horizons.
 
     Raises:
-        UserError: one that is out of reach at every horizon.
+        UserError: one that is out of reach at every horizon, where the study does not skip it.
     """
     found = []
     for eps_max in study.sweep.eps_max or []:
@@ -74,7 +74,8 @@ def out_of_reach(study: Study, certificate: Certificate) -> list[OutOfReach]:
             world, eps_base = world_factor(study, horizon), certificate.eps_base(horizon)
             if level_of(eps_max, world) < eps_base:
                 beyond.append(OutOfReach(eps_max, horizon, eps_base * world))
-        if len(beyond) == len(study.horizons(certificate)):
+        refused = study.sweep.out_of_reach == "refuse"
+        if refused and len(beyond) == len(study.horizons(certificate)):
             nearest = min(beyond, key=lambda one: one.certified)
             raise UserError(
                 f"eps_max = {eps_max} cannot be reached at horizon {nearest.horizon}: the base "

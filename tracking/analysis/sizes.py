@@ -45,11 +45,13 @@ def what_n_buys(folders: Mapping[str, Results]) -> pd.DataFrame:
     """One row per N, T, ε_max and kind; columns ``COLUMNS``.
 
     folders: results of the parts of a study over several sizes. A level that is out of reach of an
-    N has one row without a kind.
+    N, and not of every one, has one row without a kind.
     """
     rows: list[dict[str, Any]] = []
-    for folder in folders.values():
-        frame = table_of(folder)
+    frames = {name: table_of(folder) for name, folder in folders.items()}
+    levels = sorted({float(one) for frame in frames.values() for one in frame["eps_max"].dropna()})
+    for name, folder in folders.items():
+        frame = frames[name]
         found = speedup_table(folder, frame)
         found = found[found["constraint"].notna()]
         certificate = folder.certificate
@@ -67,8 +69,8 @@ def what_n_buys(folders: Mapping[str, Results]) -> pd.DataFrame:
                 "eps_base": float(done["eps_base"].iloc[0]),
                 "floor": scenario_bound(size, 0, float(certificate["beta"])),
             }
-            for eps_max in folder.study["sweep"]["eps_max"] or []:
-                rows += _at_level(about | {"eps_max": float(eps_max)}, done, found)
+            for eps_max in levels:
+                rows += _at_level(about | {"eps_max": eps_max}, done, found)
     return pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(
         ["horizon", "eps_max", "kind", "num_scenarios"], kind="stable", na_position="first"
     )

@@ -69,7 +69,8 @@ def mix(
     certificate, base = load_certificate(folder.certificate), read_base(folder.base)
     plan = Plan.of(study, certificate, family_of(base))
     frame = table_of(read_results(folder.root))
-    fresh, rows = FreshScenarios(folder, base, count), []
+    fresh = FreshScenarios(folder, base, count)
+    rows: list[dict[str, Any]] = []
     for horizon in plan.horizons:
         settings = settings_at(plan, frame, horizon)
         world = world_factor(study, horizon)

@@ -74,7 +74,9 @@ def settings_at(plan: Plan, frame: pd.DataFrame, horizon: int) -> list[Setting]:
         UserError: no cell that is the base itself (α = 1), or no steps of a task are counted.
     """
     done = frame[(frame["status"] == "finished") & frame["mean_task_steps"].notna()]
-    rows = {str(row["cell_id"]): row for row in done.to_dict("records")}
+    records = [{str(name): value for name, value in row.items()} for row in
+               done.to_dict("records")]  # fmt: skip
+    rows = {str(row["cell_id"]): row for row in records}
     seeds, evidence = plan.study.sweep.seeds, plan.certificate.evidence(horizon)
     groups: dict[tuple[object, ...], dict[int, Cell]] = {}
     for cell in plan.cells.values():

@@ -5,14 +5,16 @@ rollout, and ``scenario_lower_bound``, which refutes promises. From the base pol
 policy, before any rollout of it: ``ratio_bound`` for every policy within a density ratio,
 ``gauss_renyi_bound`` for Gaussian ones, ``pathwise_bound`` and ``gaussian_tradeoff_bound`` for
 budgets over the whole path, ``two_point_bound`` for ratios with a floor as well,
-``violation_time_bound`` by when the base violates; ``gaussian_max_ratio`` for perturbed worlds.
+``violation_time_bound`` by when the base violates, ``mixture_bound`` for a policy that is drawn
+for each episode; ``gaussian_max_ratio`` for perturbed worlds.
 From the base's own rollouts, for one task policy: ``off_policy_bound``. ``max_alpha``,
 ``gauss_renyi_max_alpha`` and ``two_point_max_alpha`` invert; ``best_floor`` finds the floor that
-serves selection best. Proofs: docs/bounds.md.
+serves selection best, ``best_mixture`` what to mix for a risk. Proofs: docs/bounds.md.
 """
 
 from sport_ray.bounds.anytime import anytime_bound, anytime_lower_bound
 from sport_ray.bounds.gauss_renyi import gauss_renyi_bound, gauss_renyi_max_alpha
+from sport_ray.bounds.mixture import best_mixture, mixture_bound
 from sport_ray.bounds.off_policy import effective_sample_size, off_policy_bound
 from sport_ray.bounds.pathwise import pathwise_bound, pathwise_log_budget
 from sport_ray.bounds.perturbation import gaussian_max_ratio
@@ -26,6 +28,7 @@ __all__ = [
     "anytime_bound",
     "anytime_lower_bound",
     "best_floor",
+    "best_mixture",
     "effective_sample_size",
     "excess_p_value",
     "gauss_renyi_bound",
@@ -34,6 +37,7 @@ __all__ = [
     "gaussian_tradeoff_bound",
     "max_alpha",
     "max_mu",
+    "mixture_bound",
     "off_policy_bound",
     "pathwise_bound",
     "pathwise_log_budget",

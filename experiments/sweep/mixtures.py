@@ -155,6 +155,7 @@ def _mixed(
     weights: tuple[float, ...],
 ) -> Mixed:  # fmt: skip
     pairs = [(w, one) for w, one in zip(weights, settings, strict=True) if w > 0.0]
+    pairs.sort(key=lambda pair: pair[1].bound)  # the safer one first
     chosen = tuple(one for _, one in pairs)
     mixture = Mixture(tuple(w for w, _ in pairs), tuple(one.constraint for one in chosen))
     bound = promised_of(plan.certificate, mixture, horizon, perturbation(plan.study)._asdict())

@@ -24,6 +24,10 @@ from sport_ray.tracking.results.mixtures import BEST, COIN_FLIP, SINGLE
 from sport_ray.tracking.results.task_policies import UNBOUNDED
 
 
+LEAST_GAIN = 1e-6
+"""Steps that a mixture must gain over one setting to be worth it."""
+
+
 class Setting(NamedTuple):
     """One setting of a study at a T, over its seeds.
 
@@ -139,9 +143,13 @@ def mixtures_at(
             f"is certified only to {settings[0].bound:.4g}; raise eps_max"
         ) from None
     within = [one for one in settings if one.bound <= level]
-    yield _mixed(plan, horizon, eps_max, BEST, settings, weights)
-    best = max(within, key=lambda one: one.saved)
-    yield _mixed(plan, horizon, eps_max, SINGLE, [best], (1.0,))
+    single = _mixed(
+        plan, horizon, eps_max, SINGLE, [max(within, key=lambda one: one.saved)], (1.0,)
+    )
+    best = _mixed(plan, horizon, eps_max, BEST, settings, weights)
+    # What rounding leaves below a level is no reason to mix.
+    yield best if best.saved > single.saved + LEAST_GAIN else single._replace(kind=BEST)
+    yield single
     free = [one for one in settings
             if one.source in UNBOUNDED and isinstance(one.constraint, Unconstrained)]  # fmt: skip
     if free and settings[0].bound < 1.0:

@@ -23,7 +23,6 @@ from sport_ray.tracking.results.labels import setting_text
 from sport_ray.tracking.results.mixtures import BEST, COIN_FLIP, SINGLE
 from sport_ray.tracking.results.task_policies import UNBOUNDED
 
-
 LEAST_GAIN = 1e-6
 """Steps that a mixture must gain over one setting to be worth it."""
 

@@ -29,20 +29,19 @@ def draw_sizes(table: pd.DataFrame, folder: Path) -> style.Drawn | None:
                 rows = at[at["eps_max"] == level].sort_values("num_scenarios")
                 colour = style.SEQUENCE[number % len(style.SEQUENCE)]
                 marker = "os^Dv"[number % 5]
-                axes.plot(rows["num_scenarios"], rows["saved"], color=colour, marker=marker,
-                          label=f"ε_max = {level:g}")  # fmt: skip
-                if np.isfinite(rows["saved_low"]).any():
-                    axes.fill_between(rows["num_scenarios"], rows["saved_low"],
-                                      rows["saved_high"], color=colour, alpha=0.15,
-                                      linewidth=0)  # fmt: skip
+                half = [rows["saved"] - rows["saved_low"], rows["saved_high"] - rows["saved"]]
+                spread = half if np.isfinite(rows["saved_low"]).any() else None
+                axes.errorbar(rows["num_scenarios"], rows["saved"], yerr=spread, color=colour,
+                              marker=marker, capsize=3, elinewidth=1,
+                              label=f"ε_max = {level:g}")  # fmt: skip
             axes.set_xscale("log")
             axes.set_xlabel("scenarios of the certificate, N (log)")
             axes.set_title(kind)
         panels[0].set_ylabel("steps of the task saved against the base")
         style.legend_below(figure, panels[0], min(4, len(levels)))
         caption = (
-            "Mean steps of the task saved against the base at the same certified risk; bands: 95% "
-            "t-intervals over seeds. Where a line does not reach down to a small N, the base "
-            "itself is not certified for that risk there."
+            "Mean steps of the task saved against the base at the same certified risk; strokes: "
+            "95% t-intervals over seeds, cut where they leave the picture. Where a line does not "
+            "reach down to a small N, the base itself is not certified for that risk there."
         )
         return style.save(figure, folder, NAME, TITLE, caption)

@@ -28,6 +28,7 @@ from sport_ray.experiments.config.base import (
     Uri,
     leave_to_stages,
 )
+from sport_ray.experiments.config.choose_limits import ChooseLimitsByName
 from sport_ray.experiments.config.limits import SMALLEST_LEVEL
 from sport_ray.experiments.config.mistakes import did_you_mean, require_different, shown
 from sport_ray.plugins import CONSTRAINTS as PLUGINS
@@ -154,6 +155,8 @@ class SweepSection(Section):
     out_of_reach: Literal["refuse", "skip"] = "refuse"
     """An ε_max that the base itself is not certified for at any T: a mistake, or without cells. In
     a study over several `sizes` it has none."""
+    choose: ChooseLimitsByName | None = None
+    """Larger limits beside those of `eps_max`: `from_base_scenarios`."""
     horizons: Annotated[list[Horizon], Listed, Field(min_length=1)] | None = None
     """T, in steps; left out where `certificate.choose` finds it. [steps]"""
     seeds: Annotated[list[Seed], Listed] = Field(default_factory=lambda: [0, 1, 2], min_length=1)
@@ -192,6 +195,15 @@ class SweepSection(Section):
     def _one_axis(self) -> SweepSection:
         if not self.alphas and not self.eps_max:
             raise ValueError("give alphas, or eps_max to derive them from the certificate")
+        if self.choose is not None:
+            if not self.eps_max:
+                raise ValueError("choose is given, and eps_max is not: for which risks?")
+            for kind in self.choose.from_base_scenarios.limits:
+                if kind not in self.constraints:
+                    raise ValueError(
+                        f"choose.from_base_scenarios.limits is about {kind!r}, which is not among "
+                        f"constraints ({', '.join(self.constraints)})"
+                    )
         for name in ("alphas", "eps_max", "horizons", "seeds", "methods", "constraints"):
             require_different(getattr(self, name) or [], name)
         return self

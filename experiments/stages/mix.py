@@ -18,7 +18,7 @@ from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.results.alarm import require_no_alarm
 from sport_ray.experiments.results.folder import StudyFolder, read_model
 from sport_ray.experiments.stages.progress import counting
-from sport_ray.experiments.sweep.constraints import level_of
+from sport_ray.experiments.sweep.constraints import level_within
 from sport_ray.experiments.sweep.mixed_scenarios import FreshScenarios
 from sport_ray.experiments.sweep.mixtures import Mixed, mixtures_at, settings_at
 from sport_ray.experiments.sweep.plan import Plan
@@ -74,7 +74,9 @@ def mix(
     for horizon in plan.horizons:
         settings = settings_at(plan, frame, horizon)
         world = world_factor(study, horizon)
-        reached = [one for one in sorted(set(levels)) if level_of(one, world) >= settings[0].bound]
+        reached = [
+            one for one in sorted(set(levels)) if level_within(one, world) >= settings[0].bound
+        ]
         if not reached and horizon == plan.horizons[-1] and not rows:
             reached = [max(levels)]  # says why not
         found = [one for level in reached for one in mixtures_at(plan, settings, horizon, level)]

@@ -39,7 +39,7 @@ def constraints_for(
         for eps_max in study.sweep.eps_max or []:
             if eps_max in beyond:
                 continue
-            level = level_of(eps_max, world)
+            level = level_within(eps_max, world)
             try:
                 found.append((kind.for_target(evidence, level, trained=trained), eps_max))
             except MustBeGivenError:
@@ -72,20 +72,26 @@ def out_of_reach(study: Study, certificate: Certificate) -> list[OutOfReach]:
         beyond = []
         for horizon in study.horizons(certificate):
             world, eps_base = world_factor(study, horizon), certificate.eps_base(horizon)
-            if level_of(eps_max, world) < eps_base:
+            if level_within(eps_max, world) < eps_base:
                 beyond.append(OutOfReach(eps_max, horizon, eps_base * world))
         refused = study.sweep.out_of_reach == "refuse"
         if refused and len(beyond) == len(study.horizons(certificate)):
             nearest = min(beyond, key=lambda one: one.certified)
+            least, horizon = min(
+                (certificate.eps_base(one) * world_factor(study, one), one)
+                for one in range(1, certificate.max_horizon + 1)
+                if certificate.choice is None or one == certificate.choice.horizon
+            )
+            remedy = f"take horizon {horizon}, where it is {least:.4g}, " if least < eps_max else ""
             raise UserError(
                 f"eps_max = {eps_max} cannot be reached at horizon {nearest.horizon}: the base "
                 f"policy itself is certified only to {nearest.certified:.4g}; raise eps_max, "
-                "take a longer horizon, or certify with more scenarios"
+                f"{remedy}or certify with more scenarios"
             )
         found += beyond
     return found
 
 
-def level_of(eps_max: float, world: float) -> float:
+def level_within(eps_max: float, world: float) -> float:
     """What is left of ε_max in the certificate's world, inwards by more than the rounding."""
     return eps_max if world == 1.0 else eps_max / world * (1.0 - 1e-12)

@@ -16,7 +16,7 @@ from sport_ray.constraints.mixture import Mixture
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.environment import perturbation, world_factor
 from sport_ray.experiments.sweep.cell import Cell
-from sport_ray.experiments.sweep.constraints import level_of
+from sport_ray.experiments.sweep.constraints import level_within
 from sport_ray.experiments.sweep.plan import Plan
 from sport_ray.plugins import is_plugin
 from sport_ray.tracking.results.labels import setting_text
@@ -133,7 +133,7 @@ def mixtures_at(
     """
     if not 0.0 < eps_max < 1.0:
         raise UserError(f"eps_max = {eps_max}: expected a probability between 0 and 1")
-    level = level_of(eps_max, world_factor(plan.study, horizon))
+    level = level_within(eps_max, world_factor(plan.study, horizon))
     try:
         weights = best_mixture([(one.bound, one.saved) for one in settings], level)
     except ValueError:

@@ -63,8 +63,12 @@ def _header(
     folder: StudyFolder, certificate: Certificate, cell: Cell, family: str | None = None
 ) -> Header:
     """What a record says of its cell, as of now."""
-    constraint = cell.constraint
+    constraint, place = cell.constraint, cell.place
     return Header(
+        limit_list=None if place is None else place.list_id,
+        limit_rank=None if place is None else place.rank,
+        limit_size=None if place is None else place.size,
+        limit_levels=None if place is None else place.levels_text,
         cell_id=cell.id,
         study=folder.study.name,
         source=cell.source,

@@ -28,6 +28,7 @@ from sport_ray.deploy.bundle_files import (
     SCHEMA,
     SELECTOR_FILES,
 )
+from sport_ray.deploy.from_data import LIMIT, evidence_name, from_data_of
 from sport_ray.deploy.promise import How, Parts, Selection, promise_of
 from sport_ray.deploy.world import require_near
 from sport_ray.envs.making import make_environment
@@ -48,7 +49,8 @@ class Export:
     for each part. certificate: the file; its table and signature beside it are taken along.
     env_kwargs: of the world that the policy is
     for: the certificate's, or one within the ratios α_μ, α_p of it. source: where it came from.
-    evidence: what its evaluation found.
+    evidence: what its evaluation found. limit: of a limit that scenarios of the base chose: the
+    list as the manifest has it; tests: the file of each of its members' tests, in order.
     """
 
     base: Path
@@ -61,6 +63,8 @@ class Export:
     alpha_p: float
     source: dict[str, Any]
     evidence: dict[str, Any]
+    limit: dict[str, Any] | None = None
+    tests: tuple[Path, ...] = ()
 
     @property
     def tasks(self) -> dict[str, Path]:
@@ -92,7 +96,28 @@ def write_bundle(out: Path, export: Export) -> str:
     selection: How = Parts(selections) if mixed else selections[0]
     ratios = export.alpha_mu, export.alpha_p
     family = None if isinstance(base, SamplerFile) else base.network.spec.family
-    promise = promise_of(certificate, export.constraint, export.horizon, *ratios, selection, family)
+    about_limit = {} if export.limit is None else {LIMIT: export.limit}
+    manifest: dict[str, Any] = {
+        **_described(export, certificate),
+        **about_limit,
+        "task": about,
+        "promise": {"alpha_mu": export.alpha_mu, "alpha_p": export.alpha_p},
+    }
+    promise = promise_of(
+        certificate,
+        export.constraint,
+        export.horizon,
+        *ratios,
+        selection,
+        family,
+        from_data_of(
+            manifest,
+            lambda name: export.tests[int(Path(name).stem) - 1].read_bytes(),
+            export.constraint,
+            export.horizon,
+            certificate,
+        ),
+    )
     require_near(certificate.env_id, certificate.env_kwargs, export.env_kwargs, *ratios)
     out.parent.mkdir(parents=True, exist_ok=True)
     kinds: dict[str, tuple[str, ...]] = {
@@ -104,10 +129,8 @@ def write_bundle(out: Path, export: Export) -> str:
     }
     temporary = out.with_name(f".{out.name}.{secrets.token_hex(8)}.tmp")
     try:
-        manifest = {
-            **_described(export, certificate),
+        manifest |= {
             "base": {"digest": base.digest},
-            "task": about,
             "promise": promise,
             "files": _write_files(temporary, export, certificate, kinds),
         }
@@ -149,6 +172,7 @@ def _write_files(
     for name, target in zip(beside, (f"{CERTIFICATE}.sig", beside[1]), strict=True):
         if (path := export.certificate.with_name(name)).is_file():
             copied[target] = path
+    copied |= {evidence_name(rank): path for rank, path in enumerate(export.tests, start=1)}
     files = {}
     for name, path in copied.items():
         data = path.read_bytes()

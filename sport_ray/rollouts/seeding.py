@@ -21,6 +21,7 @@ Purpose = Literal[
     "age",
     "iterate",
     "statistics",
+    "limits",
     "mix",
 ]
 
@@ -36,6 +37,7 @@ _PURPOSES: dict[Purpose, int] = {
     "age": 8,
     "iterate": 9,
     "statistics": 10,
+    "limits": 11,
     "mix": 15,
 }
 

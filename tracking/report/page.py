@@ -19,6 +19,7 @@ from sport_ray.tracking.analysis.conservativeness import (
     other_kinds,
     setting_table,
 )
+from sport_ray.tracking.analysis.limits import COLUMNS as LIMIT_COLUMNS
 from sport_ray.tracking.analysis.pareto import RISK_KINDS
 from sport_ray.tracking.analysis.speedup_table import interval_text, levels_of, percent_text
 from sport_ray.tracking.analysis.tables import Tables
@@ -131,6 +132,8 @@ def render_page(
         ladder_lead=lead(rungs) if len(rungs) else "",
         ladder_kinds=[CONSTRAINTS[name] for name in other_kinds(rungs)],
         ladder_columns=COLUMNS,
+        limits=plain_rows(tables.limits),
+        limit_columns=LIMIT_COLUMNS,
         others=_other_constraints(frame),
         cells=cells,
         num_failed=int((frame["status"] == "failed").sum()),

@@ -24,6 +24,7 @@ TABLES = (
     "hypervolume.csv",
     "speedup.csv",
     "side_by_side.csv",
+    "limits.csv",
     "trends.csv",
     "task_policies.csv",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -167,6 +167,9 @@ class SweepSection(Section):
     eps_max: Annotated[list[Probability], Listed] | None = None
     """Acceptable risks, from which every kind of constraint is derived; or beside `alphas`.
     [probability]"""
+    out_of_reach: Literal["refuse", "skip"] = "refuse"
+    """An ε_max that the base itself is not certified for at any T: a mistake, or without cells. In
+    a study over several `sizes` it has none."""
     choose: ChooseLimitsByName | None = None
     """Larger limits beside those of `eps_max`: `from_base_scenarios`."""
     horizons: Annotated[list[Horizon], Listed, Field(min_length=1)] | None = None
@@ -231,6 +234,15 @@ class EvaluationSection(Section):
     off_policy: Natural = 0
     """Scenarios of the base for a bound on each policy without running it; 0 for none.
     [scenarios]"""
+
+
+class MixturesSection(Section):
+    """Mixtures of the sweep's cells: which of two is played is drawn at an episode's start."""
+
+    eps_max: Annotated[list[Probability], Listed] | None = None
+    """Levels of risk to find the best mixture for; by default those of the sweep. [probability]"""
+    num_scenarios: Positive = 10_000
+    """Fresh scenarios of every cell that is mixed, on which mixtures are judged. [scenarios]"""
 
 
 class GaussianLaw(Section):

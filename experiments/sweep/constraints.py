@@ -75,7 +75,7 @@ def out_of_reach(study: Study, certificate: Certificate) -> list[OutOfReach]:
     """The levels of risk that no constraint can promise at some of the study's horizons.
 
     Raises:
-        UserError: one that is out of reach at every horizon.
+        UserError: one that is out of reach at every horizon, where the study does not skip it.
     """
     found = []
     planned = planned_risk(study)
@@ -87,7 +87,8 @@ def out_of_reach(study: Study, certificate: Certificate) -> list[OutOfReach]:
                 world = 1.0
             if level_within(eps_max, world) < eps_base:
                 beyond.append(OutOfReach(eps_max, horizon, eps_base * world))
-        if len(beyond) == len(study.horizons(certificate)):
+        refused = study.sweep.out_of_reach == "refuse"
+        if refused and len(beyond) == len(study.horizons(certificate)):
             nearest = min(beyond, key=lambda one: one.certified)
             least, best = min(
                 (certificate.eps_base(one) * world_factor(study, one), one)

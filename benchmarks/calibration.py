@@ -39,6 +39,7 @@ from rich.progress import (  # noqa: E402
     TimeRemainingColumn,
 )
 
+from benchmarks.calibrated import registry  # noqa: E402
 from benchmarks.calibrated.registry import Calibration, generator, load  # noqa: E402
 from benchmarks.calibrated.results import (  # noqa: E402
     Results,
@@ -61,6 +62,7 @@ def main() -> None:
         print(problems(chosen))
         return
     results = Results(arguments.results, arguments.seed)
+    registry.STORE = arguments.results.with_suffix(".store").absolute()
     wanted = [
         (one, wrong, min(number, one.repeats or number))
         for one in chosen

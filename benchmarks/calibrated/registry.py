@@ -28,6 +28,8 @@ import sport_ray.bounds
 BETA = 0.05
 """What every bound here may fail with."""
 CALIBRATIONS: dict[str, Calibration] = {}
+STORE: Path | None = None
+"""Where a problem that takes long to make may be kept; None: nowhere."""
 
 Side = Literal["above", "below"]
 

@@ -28,6 +28,7 @@ import sport_ray.bounds
 BETA = 0.05
 """What every bound here may fail with."""
 CALIBRATIONS: dict[str, Calibration] = {}
+OURS = ("benchmarks", "sport_ray", "tests")
 STORE: Path | None = None
 """Where a problem that takes long to make may be kept; None: nowhere."""
 
@@ -73,7 +74,7 @@ class Calibration(NamedTuple):
         return trial.bound < trial.truth
 
     def fingerprint(self) -> str:
-        """sha256 (hex, 16 digits) of its file, of the worlds and of all bounds."""
+        """sha256 (hex, 16 digits) of its file, of what that imports, and of all bounds."""
         return _code(self.repetition.__module__)
 
 
@@ -118,10 +119,12 @@ def generator(name: str, seed: int, wrong: bool, index: int) -> np.random.Genera
 
 @cache
 def _code(module: str) -> str:
-    here = Path(__file__).parent
-    own = Path(importlib.import_module(module).__file__ or "")
-    bounds = sorted(Path(sport_ray.bounds.__file__).parent.glob("*.py"))
+    own = importlib.import_module(module)
+    names = {getattr(value, "__module__", None) for value in vars(own).values()}
+    names = {name for name in names if name and name.split(".")[0] in OURS} | {module, __name__}
+    paths = {Path(importlib.import_module(name).__file__ or "") for name in names}
+    paths |= set(Path(sport_ray.bounds.__file__).parent.glob("*.py"))
     whole = hashlib.sha256()
-    for path in (own, here / "worlds.py", here / "registry.py", *bounds):
-        whole.update(path.read_bytes())
+    for content in sorted(path.read_bytes() for path in paths):
+        whole.update(content)
     return whole.hexdigest()[:16]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import statistics
 from pathlib import Path
@@ -94,7 +95,8 @@ def summary(calibration: Calibration, trials: Trials) -> Summary:
     failed = sum(calibration.failed(trial) for trial in trials.values())
     interval = stats.binomtest(failed, len(trials)).proportion_ci(0.95, method="exact")
     claimed = [trial for trial in trials.values() if trial.bound is not None]
-    ratio = statistics.median(t.bound / t.truth for t in claimed) if claimed else float("nan")
+    ratios = [t.bound / t.truth if t.truth else math.inf for t in claimed]
+    ratio = statistics.median(ratios) if ratios else math.nan
     refused = len(trials) - len(claimed)
     return Summary(len(trials), failed, refused, float(interval.low), float(interval.high), ratio)
 
@@ -116,7 +118,7 @@ def table(rows: list[Row]) -> str:
     ]
     for row in rows:
         sound, control = row.sound, row.control
-        refused = f", {sound.refused:,} refused" if sound.refused else ""
+        refused = f", {sound.refused:,} without a claim" if sound.refused else ""
         lines.append(
             f"| {row.calibration.name} | {row.calibration.section} | {sound.repeats:,}{refused} "
             f"| {sound.failed} | {sound.rate:.3f} ({sound.low:.3f}–{sound.high:.3f}) "

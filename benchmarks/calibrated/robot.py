@@ -24,7 +24,7 @@ from benchmarks.peers.settings import ENV_ID, ENV_KWARGS, SETTINGS
 from sport_ray.bounds import scenario_bound
 from sport_ray.constraints import Evidence, RatioConstraint
 from sport_ray.constraints.gauss_renyi import GaussRenyiConstraint
-from sport_ray.policies import FrozenPolicy, load_policy, save_policy
+from sport_ray.policies import FrozenPolicy, PolicyNetwork, load_policy, save_policy
 from sport_ray.rollouts import (
     BaseBehaviour,
     Behaviour,
@@ -86,10 +86,14 @@ def trained(folder: Path | None) -> tuple[FrozenPolicy, ...]:
     return tuple(FrozenPolicy(load_policy(path).network) for path in kept)
 
 
-def train() -> list:
+def train() -> list[PolicyNetwork]:
+    """Eight cells of 40,960 steps each, on one core."""
+    import ray
+
     from sport_ray.projected_ppo import ProjectedPPOConfig
     from sport_ray.projected_ppo.cohort import ProjectedPPOCohortConfig
 
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
     setting = SETTINGS["quickstart"]
     configs = [
         ProjectedPPOConfig()
@@ -117,6 +121,7 @@ def train() -> list:
         raise ArithmeticError(f"cells failed: {failed}")
     networks = [algorithm.policy(cell) for cell in range(len(ALPHAS))]
     algorithm.stop()
+    ray.shutdown()
     return networks
 
 

@@ -15,7 +15,7 @@ from sport_ray.experiments.config.study import load_study
 from tests.pages import blocks, own_project, run
 
 PAGE = "safety-gymnasium.md"
-STUDIES = ("safety_circle", "safety_point_goal")
+STUDIES = ("safety_gymnasium_circle", "safety_gymnasium")
 SMALL = {"env_steps": 512, "train_batch_size": 256, "minibatch_size": 64, "num_envs": 4,
          "num_epochs": 1}  # fmt: skip
 
@@ -47,7 +47,7 @@ def test_point_goal_from_its_base_to_an_audited_deployment(tmp_path):
     missing = importlib.util.find_spec("safety_gymnasium") is None
     if missing and "CI" not in os.environ:
         pytest.skip("safety-gymnasium not installed (docs/safety-gymnasium.md)")
-    study = yaml.safe_load(study_file("safety_point_goal").read_text())
+    study = yaml.safe_load(study_file("safety_gymnasium").read_text())
     study["base_training"] |= {**SMALL, "horizon": 5, "hidden": [16]}
     study["certificate"] |= {
         "num_scenarios": 100, "beta": 1e-3, "max_horizon": 5, "transitions": 50,
@@ -60,7 +60,7 @@ def test_point_goal_from_its_base_to_an_audited_deployment(tmp_path):
     (tmp_path / "act.py").write_text(block("# act.py"))
     own_project(tmp_path)
     run("export PYTHONPATH=$PWD\nsport-ray run small.yaml", tmp_path, 800)
-    cells = pd.read_csv(tmp_path / "results" / "safety_point_goal" / "cells.csv")
+    cells = pd.read_csv(tmp_path / "results" / "safety_gymnasium" / "cells.csv")
     assert len(cells) == 3  # α = 1, and two constraints at the risk
     assert (cells["status"] == "finished").all()
     assert (cells["prior_bound"] <= 0.5).all()

@@ -109,17 +109,21 @@ def load_base(study: Study, name: str, study_path: Path | None) -> BaseFile:
 
 def _user_sampler(study: Study, entry: str) -> SamplerFile:
     observation, action = environment_sizes(study)
+    seen, taken = _spaces(study)
+    whole = indices_of(taken)
     spec = SamplerSpec(
         entry=entry,
         arguments=study.base_arguments if entry == study.base else {},
         observation_size=observation,
         action_size=action,
-        flattening=flattening_of(_spaces(study)[0]),
+        flattening=flattening_of(seen),
+        first=None if whole is None else tuple(whole[0]),
+        sizes=None if whole is None else tuple(whole[1]),
     )
     asked = study.environment
     with closing(make_environment(asked.id, asked.kwargs, study.certificate.max_horizon)) as made:
-        first, _ = made.reset(seed=0)
-    require_sampler(UserSampler(spec, run_module=True), np.asarray(first, dtype=np.float64).ravel())
+        start, _ = made.reset(seed=0)
+    require_sampler(UserSampler(spec, run_module=True), np.asarray(start, dtype=np.float64).ravel())
     # After it was run: what it imports meanwhile is then loaded.
     sources = module_sources(spec.module, spec.arguments)
     code = {name: digest for name, digest in sources.code.items() if name != "sport_ray"}

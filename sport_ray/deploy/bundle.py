@@ -129,8 +129,6 @@ class Bundle:
     @property
     def action_mapping(self) -> ActionMapping:
         """What turns a sample into the environment's action; a sampler's are its own."""
-        if isinstance(self.base, SamplerFile):
-            return ActionMapping("none")
         return self.base.spec.action_mapping
 
     def behaviours(self) -> tuple[Behaviour, Behaviour | None]:
@@ -246,8 +244,7 @@ def _assemble(
     named = None if flattening is None else flattening.model_dump(mode="json")
     if spaces["observation"].get("flattening") != named:
         raise UserError("the base policy was made for another observation space than is named")
-    mapping = ActionMapping("none") if isinstance(base, SamplerFile) else base.spec.action_mapping
-    dtype = _dtype_of(spaces["action"], mapping)
+    dtype = _dtype_of(spaces["action"], base.spec.action_mapping)
     bounds = Bounds.of_json(spaces["observation"], base.spec.observation_size)
     task = None if damage is not None else _task(contents, manifest)
     one_number = dtype.kind != "f" and spaces["action"]["shape"] == []

@@ -30,6 +30,8 @@ class SamplerSpec(BaseModel):
     entry: ``module:name``. arguments: keyword arguments of the class, or of every call of the
     function. code: sha256 of the user's modules and data files, by name. flattening: how the
     environment's observations become the vectors that it is given; None where they are vectors.
+    first, sizes: of an environment that takes whole numbers, entry by entry: the least, and how
+    many there are; None where it takes real ones.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,12 +42,15 @@ class SamplerSpec(BaseModel):
     action_size: int = Field(ge=1)
     code: dict[str, str] = Field(default_factory=dict)
     flattening: Flattening | None = None
+    first: tuple[int, ...] | None = None
+    sizes: tuple[int, ...] | None = None
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields: dict[str, Any] = handler(self)
-        if fields.get("flattening", 0) is None:  # the digests of files without it stay theirs
-            del fields["flattening"]
+        for name in ("flattening", "first", "sizes"):  # digests of files without them stay theirs
+            if fields.get(name, 0) is None:
+                del fields[name]
         return fields
 
     @model_validator(mode="after")
@@ -57,17 +62,34 @@ class SamplerSpec(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _whole(self) -> SamplerSpec:
+        given = {None if each is None else len(each) for each in (self.first, self.sizes)}
+        if given not in ({None}, {self.action_size}):
+            raise ValueError("first and sizes have an entry for each of an action, or are null")
+        if self.sizes is not None and min(self.sizes) < 1:
+            raise ValueError(f"sizes are at least 1, got {list(self.sizes)}")
+        return self
+
     @property
     def module(self) -> str:
         """The module of the entry."""
         return self.entry.partition(":")[0]
+
+    @property
+    def action_mapping(self) -> ActionMapping:
+        """From what is drawn to the environment's action: nothing, or from an index to a number."""
+        if self.first is None or self.sizes is None:
+            return ActionMapping("none")
+        return ActionMapping.of_indices(self.first, self.sizes)
 
 
 class UserSampler(BaseSampler):
     """What the user's function or class draws, checked: finite actions of the right shape.
 
     The observation is rounded to float32, as Gaussian policies see it, and is theirs to write into.
-    The actions are the environment's own: nothing maps or clips them. The user's code is imported
+    The actions are the environment's own: nothing clips them, and whole numbers are counted from 0
+    within (``action_mapping`` counts from ``first`` again). The user's code is imported
     at the first draw, in whatever process that is.
 
     run_module: whether the module may be imported. Only for names that the user wrote, in a study:
@@ -81,7 +103,7 @@ class UserSampler(BaseSampler):
     def __init__(self, spec: SamplerSpec, *, run_module: bool = False) -> None:
         self.spec = spec
         self.observation_size, self.action_size = spec.observation_size, spec.action_size
-        self.action_mapping = ActionMapping("none")
+        self.action_mapping = spec.action_mapping
         self.flattening = spec.flattening
         if not run_module and not is_trusted(spec.module):
             raise UserError(
@@ -149,4 +171,15 @@ class UserSampler(BaseSampler):
             raise UserError(
                 f"{self._name} gave the action {found[bad][0].tolist()}: actions must be finite"
             )
-        return found
+        if self.spec.first is None or self.spec.sizes is None:
+            return found
+        index = found - self.spec.first
+        wrong = ((index != np.floor(index)) | (index < 0) | (index >= self.spec.sizes)).any(axis=1)
+        if wrong.any():
+            pairs = zip(self.spec.first, self.spec.sizes, strict=True)
+            ranges = ", ".join(f"{low} to {low + size - 1}" for low, size in pairs)
+            raise UserError(
+                f"{self._name} gave the action {found[wrong][0].tolist()}: the environment takes "
+                f"whole numbers from {ranges}"
+            )
+        return index

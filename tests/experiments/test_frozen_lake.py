@@ -222,7 +222,6 @@ def test_ppo_trains_a_base_of_whole_numbers(small, local_ray):
     assert made.statistics.sure is not None
 
 
-@pytest.mark.long
 @pytest.mark.slow
 def test_no_bound_of_the_whole_study_is_below_the_truth(small, write_study, tmp_path):
     done = sport_ray("run", write_study(small), cwd=tmp_path)

@@ -206,3 +206,30 @@ def test_a_process_that_starts_after_an_edit_does_not_draw(module, tmp_path):
         file.write("# edited\n")
     assert f"has imported another '{name}' than is on record" in told(found)
     assert f"has imported another '{name}' than is on record" in told(found)  # whoever asks again
+
+
+WHOLE = """
+    import numpy as np
+    def draw(observation, count, generator, most=1):
+        return generator.integers(-1, most + 1, (count, 1))
+"""
+
+
+def test_whole_numbers_are_drawn_as_indices_and_mapped_back(module):
+    spec = SamplerSpec(
+        entry=f"{module(WHOLE)}:draw", observation_size=3, action_size=1, first=(-1,), sizes=(3,)
+    )
+    found = UserSampler(spec, run_module=True)
+    drawn = found.sample(HERE, 50, np.random.default_rng(0))
+    assert set(drawn.ravel()) == {0.0, 1.0, 2.0}
+    theirs = np.random.default_rng(0).integers(-1, 2, (50, 1))
+    np.testing.assert_array_equal(found.action_mapping(drawn), theirs)
+    beyond = UserSampler(spec.model_copy(update={"arguments": {"most": 9}}), run_module=True)
+    assert "the environment takes whole numbers from -1 to 1" in told(beyond, count=50)
+
+
+def test_a_file_of_real_actions_keeps_its_digest():
+    spec = SamplerSpec(entry="my_base:draw", observation_size=3, action_size=2)
+    assert not {"first", "sizes", "flattening"} & spec.model_dump().keys()
+    with pytest.raises(ValueError, match="an entry for each of an action"):
+        SamplerSpec(entry="my_base:draw", observation_size=3, action_size=2, first=(0,), sizes=(2,))

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.results.ledger import Ledger
+from sport_ray.experiments.stages.log_lines import LogLines
 from sport_ray.experiments.stages.one_line import OneLine
 from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.driver import SweepEvent
@@ -69,13 +70,19 @@ class TimeLeft(ProgressColumn):
         return Text(f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}")
 
 
+def _kind(console: Console) -> type[Progress]:
+    """A live display on a terminal, one line in a notebook, lines of a log everywhere else."""
+    if isinstance(console, NotebookConsole):
+        return OneLine
+    return Progress if console.is_terminal or console.quiet else LogLines
+
+
 def _progress(
     console: Console,
     *columns: str | ProgressColumn,
     counted: str = "{task.completed:.0f}/{task.total:.0f}",
 ) -> Progress:
-    kind = OneLine if isinstance(console, NotebookConsole) else Progress
-    return kind(
+    return _kind(console)(
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
         TextColumn(counted),

@@ -117,14 +117,17 @@ def repeated(one: Calibration, wrong: bool, seed: int, indices: list[int]):
 
 
 def matching(known: dict[str, Calibration], given: str | None) -> list[Calibration]:
-    """Those whose name contains one of the words, all by default."""
+    """Those with one of the words as their name, or in it; all by default."""
     if given is None:
         return list(known.values())
     words = [word.strip() for word in given.split(",")]
+    found: set[str] = set()
     for word in words:
-        if not any(word in name for name in known):
+        named = {word} if word in known else {name for name in known if word in name}
+        if not named:
             raise SystemExit(f"no bound is called {word!r}; --list shows them all")
-    return [one for name, one in known.items() if any(word in name for word in words)]
+        found |= named
+    return [one for name, one in known.items() if name in found]
 
 
 def bar() -> Progress:
@@ -136,7 +139,7 @@ def bar() -> Progress:
 
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--bounds", help="parts of names, separated by commas; default all")
+    parser.add_argument("--bounds", help="names, or parts of names, separated by commas")
     parser.add_argument("--repeats", type=positive, default=1_000, help="of each bound")
     parser.add_argument("--controls", type=positive, default=300, help="of each negative control")
     parser.add_argument("--seed", type=int, default=0)

@@ -13,7 +13,7 @@ from sport_ray.tracking.analysis.speedup import MEANINGS
 from sport_ray.tracking.mlflow.metrics import METRICS
 from sport_ray.tracking.results.files import write_atomically
 from sport_ray.tracking.results.record import COLUMNS
-from sport_ray.tracking.results.table import DERIVED
+from sport_ray.tracking.results.table import DERIVED, LEVEL
 
 COMMAND = "python -m sport_ray.tracking.reference"
 PAGE = Path("docs/results-table.md")
@@ -32,7 +32,9 @@ def columns_table() -> str:
         (f"`{c.name}`", c.kind, c.unit, c.meaning, "may be" if c.nullable else "never")
         for c in COLUMNS
     ]
-    rows += [(f"`{name}`", "bool", "", meaning, "never") for name, meaning in DERIVED.items()]
+    for name, meaning in DERIVED.items():
+        kind = ("float", "probability") if name == LEVEL else ("bool", "")
+        rows.append((f"`{name}`", *kind, meaning, "may be" if name == LEVEL else "never"))
     return markdown_table(("column", "type", "unit", "meaning", "empty"), rows)
 
 

@@ -23,12 +23,11 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-import sport_ray.bounds
-
 BETA = 0.05
 """What every bound here may fail with."""
 CALIBRATIONS: dict[str, Calibration] = {}
-OURS = ("benchmarks", "sport_ray", "tests")
+WATCHED = ("benchmarks.calibrated", "sport_ray.bounds", "sport_ray.constraints", "tests.exact_mdp")
+"""Code whose change makes earlier repetitions worthless."""
 STORE: Path | None = None
 """Where a problem that takes long to make may be kept; None: nowhere."""
 
@@ -74,7 +73,7 @@ class Calibration(NamedTuple):
         return trial.bound < trial.truth
 
     def fingerprint(self) -> str:
-        """sha256 (hex, 16 digits) of its file, of what that imports, and of all bounds."""
+        """sha256 (hex, 16 digits) of its file and of all that it uses of bounds and constraints."""
         return _code(self.repetition.__module__)
 
 
@@ -119,12 +118,16 @@ def generator(name: str, seed: int, wrong: bool, index: int) -> np.random.Genera
 
 @cache
 def _code(module: str) -> str:
-    own = importlib.import_module(module)
-    names = {getattr(value, "__module__", None) for value in vars(own).values()}
-    names = {name for name in names if name and name.split(".")[0] in OURS} | {module, __name__}
-    paths = {Path(importlib.import_module(name).__file__ or "") for name in names}
-    paths |= set(Path(sport_ray.bounds.__file__).parent.glob("*.py"))
+    found: set[str] = set()
+    open_ = {module, __name__}
+    while open_:
+        name = open_.pop()
+        found.add(name)
+        values = vars(importlib.import_module(name)).values()
+        used = {getattr(value, "__module__", None) or "" for value in values}
+        open_ |= {one for one in used if one.startswith(WATCHED)} - found
     whole = hashlib.sha256()
-    for content in sorted(path.read_bytes() for path in paths):
-        whole.update(content)
+    for name in sorted(found):
+        path = importlib.import_module(name).__file__
+        whole.update(Path(path or "").read_bytes())
     return whole.hexdigest()[:16]

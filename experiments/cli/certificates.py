@@ -174,8 +174,10 @@ def _of_study(path: Path) -> Path:
     from sport_ray.certificates import load_certificate
     from sport_ray.experiments.config.shipped import study_file
     from sport_ray.experiments.config.study import load_study
+    from sport_ray.experiments.stages.propositions import require_propositions
 
     study = load_study(study_file(path))
+    require_propositions(study)
     folder = Path("results") / study.name
     found = certificate_file(folder) if folder.is_dir() else folder / "certificate.json"
     loaded = load_certificate(found)
@@ -218,9 +220,11 @@ def plan_command(
     a goal that is reached. Of any other, such as G !hazard, a shorter T permits more and promises
     less: no T is recommended, and the table says what each T costs. Writes plan.csv (every T) and
     the figure of the largest permitted log α against T. All T and all α hold together with the
-    certificate's confidence, so picking costs nothing.
+    certificate's confidence, so picking costs nothing. Of a study with sweep.choose also its lists
+    of limits, and what scenarios of the base have allowed so far.
     """
     from sport_ray.certificates import load_certificate
+    from sport_ray.experiments.cli.limit_lists import show_lists
     from sport_ray.experiments.cli.permitted import advice, plan_table
     from sport_ray.experiments.stages.permitted import plan_rows, write_plan
 
@@ -231,6 +235,8 @@ def plan_command(
     rows = plan_rows(loaded, eps_max, horizon, **world)
     console = Console()
     console.print(plan_table(loaded, rows))
+    if is_study:
+        show_lists(console, certificate, loaded, path.parent)
     if horizon is None and (told := advice(loaded)) is not None:
         console.print(escape(plain(told)), soft_wrap=True, highlight=False)
     table, figure = write_plan(loaded, rows, out or path.parent, **world)

@@ -57,6 +57,8 @@ def print_bases(console: Console, folder: Path, out: Path | None = None) -> None
 def print_report(console: Console, folder: Path, path: Path) -> None:
     """Show the fronts, what risk buys, and the answer of a result folder."""
     from sport_ray.tracking.analysis.answer import answer_study
+    from sport_ray.tracking.analysis.limits import limits_table
+    from sport_ray.tracking.analysis.limits_table import print_limits
     from sport_ray.tracking.analysis.pareto_table import print_pareto
     from sport_ray.tracking.analysis.speedup_table import print_speedup
     from sport_ray.tracking.results.completeness import completeness_of
@@ -71,6 +73,7 @@ def print_report(console: Console, folder: Path, path: Path) -> None:
         say(console, incomplete, style="bold yellow")
     print_pareto(console, table)
     print_speedup(console, results, table)
+    print_limits(console, limits_table(table))
     if not is_refuted(table):  # the alarm has been shown: there is no answer
         answer = answer_study(aggregate(table), results.certificate, results.base_at)
         console.print(answer.sentence, highlight=False)

@@ -23,11 +23,13 @@ from sport_ray.experiments.config.base import (
     Number,
     Positive,
     Probability,
+    Rate,
     Section,
     Seed,
     Uri,
     leave_to_stages,
 )
+from sport_ray.experiments.config.choose_limits import ChooseLimitsByName
 from sport_ray.experiments.config.limits import SMALLEST_LEVEL
 from sport_ray.experiments.config.mistakes import did_you_mean, require_different, shown
 from sport_ray.plugins import CONSTRAINTS as PLUGINS
@@ -85,6 +87,18 @@ class ChooseSection(Section):
     """Base policies to choose from beside `base`, named as that is."""
 
 
+class TrainingPlanSection(Section):
+    """What training may cost in violations, settled before it starts."""
+
+    training_violations: Rate
+    """R, violations that one training run may cost, in expectation. [violations]"""
+    training_episodes: Positive | None = None
+    """M, episodes of a training run at most: then α and budgets are also derived from the risk
+    R/M; without it M follows from R and each cell's own risk. [episodes]"""
+    beta: Probability | None = None
+    """With it R is kept with probability 1 − β, instead of in expectation. [probability]"""
+
+
 class CertificateSection(Section):
     """How the base is certified: N scenarios, confidence 1 − β, every T up to max_horizon."""
 
@@ -102,6 +116,8 @@ class CertificateSection(Section):
     """Stop before N scenarios, once the bound is good enough or that is hopeless."""
     choose: ChooseSection | None = None
     """Choose T, and among several bases, on scenarios of their own before certifying."""
+    plan: TrainingPlanSection | None = None
+    """Keep the violations of training at a number that is given."""
 
     @property
     def sampling(self) -> Sampling:
@@ -151,6 +167,8 @@ class SweepSection(Section):
     eps_max: Annotated[list[Probability], Listed] | None = None
     """Acceptable risks, from which every kind of constraint is derived; or beside `alphas`.
     [probability]"""
+    choose: ChooseLimitsByName | None = None
+    """Larger limits beside those of `eps_max`: `from_base_scenarios`."""
     horizons: Annotated[list[Horizon], Listed, Field(min_length=1)] | None = None
     """T, in steps; left out where `certificate.choose` finds it. [steps]"""
     seeds: Annotated[list[Seed], Listed] = Field(default_factory=lambda: [0, 1, 2], min_length=1)
@@ -187,8 +205,15 @@ class SweepSection(Section):
 
     @model_validator(mode="after")
     def _one_axis(self) -> SweepSection:
-        if not self.alphas and not self.eps_max:
-            raise ValueError("give alphas, or eps_max to derive them from the certificate")
+        if self.choose is not None:
+            if not self.eps_max:
+                raise ValueError("choose is given, and eps_max is not: for which risks?")
+            for kind in self.choose.from_base_scenarios.limits:
+                if kind not in self.constraints:
+                    raise ValueError(
+                        f"choose.from_base_scenarios.limits is about {kind!r}, which is not among "
+                        f"constraints ({', '.join(self.constraints)})"
+                    )
         for name in ("alphas", "eps_max", "horizons", "seeds", "methods", "constraints"):
             require_different(getattr(self, name) or [], name)
         return self

@@ -31,7 +31,7 @@ def _above_its_promise(record: dict[str, Any]) -> bool:
     if record["status"] != "finished":
         return False
     rate = record["num_violations"] / record["num_scenarios"]
-    promises = (record["prior_bound"], record["off_policy_bound"])
+    promises = (record["prior_bound"], record["off_policy_bound"], record.get("limit_bound"))
     return any(promise is not None and promise < rate for promise in promises)
 
 

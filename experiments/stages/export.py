@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # torch takes seconds
     from sport_ray.experiments.config.study import Study
     from sport_ray.experiments.sweep.cell import Cell
     from sport_ray.samplers import BaseFile
+    from sport_ray.tracking.results.folder import ResultFolder
 
 COUNTED = (
     "num_scenarios", "num_violations", "posterior_beta", "max_log_ratio", "max_prefix_log_ratio",
@@ -105,7 +106,10 @@ def export_of(root: Path, cell_id: str, trust: Collection[str] = ()) -> Any:
             f"cell {cell_id}: its evaluation left the constraint {cell.constraint.name!r}, so that "
             "nothing is promised for it"
         )
+    limit, tests = limit_of(folder, study, certificate, cell, base)
     return Export(
+        limit=limit,
+        tests=tests,
         base=folder.base,
         task=task,
         certificate=folder.certificate,
@@ -126,6 +130,61 @@ def export_of(root: Path, cell_id: str, trust: Collection[str] = ()) -> Any:
             "posterior_bound": derived_numbers(record, certificate)["posterior_bound"],
         },
     )
+
+
+def limit_of(
+    folder: ResultFolder, study: Study, certificate: Certificate, cell: Cell, base: BaseFile
+) -> tuple[dict[str, Any] | None, tuple[Path, ...]]:
+    """A cell's list as a bundle has it, and the files of its tests up to the cell's.
+
+    None for a cell of no list, and for one whose prior bound promises as much.
+
+    Raises:
+        UserError: a cell that its list's test does not reach, or that lacks a test before it.
+    """
+    from sport_ray.certificates.promise import promised
+    from sport_ray.experiments.config.environment import perturbation
+    from sport_ray.experiments.sweep.limit_test import EVIDENCE
+    from sport_ray.experiments.sweep.plan import Plan
+    from sport_ray.experiments.task_policies.source import family_of
+    from sport_ray.tracking.results.limit_choices import choices_of, risks_from_data
+
+    place = cell.place
+    if place is None:
+        return None, ()
+    planned = Plan.of(study, certificate, family_of(base)).cells.values()
+    same = [one for one in planned if one.place and one.place.list_id == place.list_id]
+    records = [record for one in same if (record := folder.read_record(one.id)) is not None]
+    level = risks_from_data(choices_of(records)).get(cell.id)
+    prior = promised(certificate, cell.constraint, cell.horizon, **perturbation(study)._asdict())
+    if prior is not None and prior < 1.0 and (level is None or prior <= level):
+        return None, ()
+    if level is None:
+        raise UserError(
+            f"cell {cell.id}: limit {place.rank} of its list was not passed, so that nothing is "
+            "promised for it: export one that has a limit_level in cells.csv"
+        )
+    digests = {record["cell_id"]: record["policy_digest"] for record in records}
+    before = sorted(same, key=lambda one: one.place.rank if one.place else 0)[: place.rank]
+    tests = tuple(folder.record(one.id).with_name(EVIDENCE) for one in before)
+    for path in tests:
+        if not path.is_file():
+            raise UserError(f"cell {cell.id}: {path} does not exist: run the study again")
+    about = {
+        "list": place.list_id,
+        "rank": place.rank,
+        "size": place.size,
+        "level": level,
+        "largest_level": max(study.sweep.eps_max or [level]),
+        "beta": place.risk_beta,
+        "scenarios": place.scenarios,
+        "first": place.first,
+        "num_scenarios": place.num_scenarios,
+        "members": [
+            {"constraint": one.constraint.to_json(), "policy": digests[one.id]} for one in before
+        ],
+    }
+    return about, tests
 
 
 def require_trusted(base: BaseFile, trust: Collection[str]) -> None:

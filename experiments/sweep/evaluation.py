@@ -19,11 +19,13 @@ from sport_ray.certificates.promise import promised
 from sport_ray.experiments.config.environment import deployment_kwargs, perturbation, world_factor
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.cell import Cell
+from sport_ray.experiments.sweep.limit_test import EVIDENCE, limit_numbers
 from sport_ray.experiments.sweep.on_device import cell_scenarios
 from sport_ray.experiments.task_policies.task import counts_steps, mixed_seed
 from sport_ray.properties import NEVER, parse_property
 from sport_ray.rollouts import Behaviour, Outcomes, ScenarioPlan, Tally
 from sport_ray.rollouts.behaviour import Step
+from sport_ray.rollouts.capped_ratio import CAPS
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 from sport_ray.rollouts.scenarios import run_chosen
 from sport_ray.rollouts.shadow import watching
@@ -131,7 +133,10 @@ def evaluating_cell(
     world = perturbation(study)
     prior = promised(certificate, cell.constraint, cell.horizon, **world._asdict())
     off_policy, sample_size, refusal = yield from off_policy_numbers(study, cell, plan, behaviour)
+    evidence = samples_path.with_name(EVIDENCE)
+    limit = yield from limit_numbers(study, cell, certificate, behaviour, evidence)
     return Evaluation(
+        **limit,
         alpha_mu=world.alpha_mu,
         alpha_p=world.alpha_p,
         eps_base=certificate.eps_base(cell.horizon),
@@ -226,13 +231,15 @@ def off_policy_numbers(
     watched = plan.model_copy(
         update={"purpose": "off_policy", "env_kwargs": study.environment.kwargs}
     )
-    outcomes, ratios = yield from watching(watched, behaviour, count)
+    seen = yield from watching(watched, behaviour, count, caps=CAPS)
     limit = cell.constraint.path_log_ratio_limit(cell.horizon)
     found = off_policy_bound(
-        ratios,
-        ~outcomes.satisfied_by(cell.horizon),
+        seen.log_ratios,
+        ~seen.outcomes.satisfied_by(cell.horizon),
         study.evaluation.beta,
         log_ratio_limit=limit if 0.0 < limit < math.inf else None,
+        capped=seen.capped,
+        caps=CAPS,
     )
     bound = found.bound
     if bound is not None:

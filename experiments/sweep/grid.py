@@ -12,6 +12,8 @@ from sport_ray.experiments.config.axes import restricted
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.constraints import constraints_for
+from sport_ray.experiments.sweep.limit_lists import limit_lists, places
+from sport_ray.experiments.sweep.training_promise import planned_episodes
 from sport_ray.experiments.task_policies.source import SelectionSource, Source, source_class
 from sport_ray.families import family_named
 
@@ -28,16 +30,21 @@ def plan_jobs(study: Study, certificate: Certificate, family: str = "gaussian") 
             trained: constraints_for(study, certificate, horizon, trained=trained)
             for trained in (True, False)
         }
+        listed = {
+            trained: limit_lists(study, certificate, horizon, trained=trained)
+            for trained in (True, False)
+        }
         for name in study.sources:
             source = source_class(name)
             known = source().parameters(study)
             # Choices see what is left of a budget, whoever learned them.
             sees = source.under_constraint or issubclass(source, SelectionSource)
             fitting = [one for one in constraints[sees] if fits(one[0], source, family)]
+            lists = [one for one in listed[sees] if fits(one[0], source, family)]
             points = dict.fromkeys(restricted(point, known) for point in study.sweep.points)
             for point, seed in itertools.product(points, study.sweep.seeds):
                 axes = {"horizon": horizon, "seed": seed, "hyperparameters": point}
-                jobs += _jobs_at(study, certificate, name, fitting, axes)
+                jobs += _jobs_at(study, certificate, name, fitting, lists, axes)
         _require_used(study, constraints[True], family)
     return sorted(jobs, key=_shortness)
 
@@ -47,6 +54,7 @@ def _jobs_at(
     certificate: Certificate,
     source: str,
     constraints: list[tuple[Constraint, float | None]],
+    lists: list[list[Constraint]],
     axes: dict[str, Any],
 ) -> list[Job]:
     """A source's jobs at one T, seed and point: one per constraint that it is trained under.
@@ -55,14 +63,34 @@ def _jobs_at(
     """
     trained = source_class(source).under_constraint
 
-    def cell(constraint: Constraint, eps_max: float | None) -> Cell:
-        about = {"source": source, "constraint": constraint, "eps_max": eps_max, **axes}
-        return Cell.of(study, certificate, **about)
+    def cell(constraint: Constraint, eps_max: float | None, **more: Any) -> Cell:
+        about = {"source": source, "constraint": constraint, "eps_max": eps_max, **axes, **more}
+        most = None
+        if trained:
+            point, horizon = axes["hyperparameters"], axes["horizon"]
+            most = planned_episodes(study, certificate, source, constraint, horizon, point)
+        return Cell.of(study, certificate, training_episodes=most, **about)
 
     projected = [cell(*one) for one in constraints]
+    for members in lists:
+        identities = [cell(one, None).identity(study, certificate) for one in members]
+        found = places(
+            study,
+            certificate,
+            axes["horizon"],
+            identities,
+            learned_from=learned_from(study, source),
+        )
+        projected += [cell(one, None, place=at) for one, at in zip(members, found, strict=True)]
     if trained:
         return [Job(kind=source, cells=(one,)) for one in projected]
     return [Job(kind=source, cells=(cell(Unconstrained(), None), *projected))]
+
+
+def learned_from(study: Study, source: str) -> int:
+    """How many of the certificate's scenarios, the first ones, a source may learn from."""
+    chooses = issubclass(source_class(source), SelectionSource)
+    return study.certificate.transitions if chooses else 0
 
 
 def fits(constraint: Constraint, source: type[Source], family: str = "gaussian") -> bool:

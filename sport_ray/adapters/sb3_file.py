@@ -21,7 +21,7 @@ import torch
 from gymnasium import spaces
 
 from sport_ray.adapters.parts import Actions, action_values, require_float_actions
-from sport_ray.adapters.sb3_observations import CNN, seen_of, space_of_text
+from sport_ray.adapters.sb3_observations import CNN, require_same, seen_of, space_of_text
 from sport_ray.adapters.sb3_weights import GSDE, WITHOUT_POLICY, actor_from_weights
 from sport_ray.errors import UserError
 from sport_ray.policies.network import ACTIVATIONS, PolicyNetwork
@@ -90,6 +90,8 @@ def read_sb3(
                 "channels first or last: name it with --env"
             )
         observation_space = space_of_text(source, space, _kind(space))
+    else:
+        require_same(source, observation_space, space, _kind(space))
     divided = arguments.get("normalize_images", True) is not False
     seen = seen_of(source, observation_space, weights, divided=divided)
     found = _activation(source, arguments, POLICIES[module])

@@ -79,7 +79,7 @@ def _image(
             f"{found.image(box.shape)[0]}: name the environment that it was trained in with --env "
             "(with its wrappers: stacked frames are channels)"
         )
-    if not divided:
+    if not (divided and _is_bytes(box)):
         found = found.model_copy(update={"divisor": 1.0})
     return Seen(Flattening.needed(source, box), found)
 
@@ -88,7 +88,58 @@ def _has_image(space: Any) -> bool:
     """Whether Stable-Baselines3 takes a part of it for an image of bytes."""
     if isinstance(space, spaces.Dict):
         return any(map(_has_image, space.spaces.values()))
-    return isinstance(space, spaces.Box) and len(space.shape) == 3 and space.dtype == np.uint8
+    return isinstance(space, spaces.Box) and len(space.shape) == 3 and _is_bytes(space)
+
+
+def _is_bytes(box: spaces.Box) -> bool:
+    """Whether it is divided by 255: bytes that go from 0 to 255 (``is_image_space``)."""
+    whole = not box.low.any() and bool((box.high == 255).all())
+    return box.dtype == np.uint8 and whole
+
+
+def require_same(source: str, given: spaces.Space[Any], text: Mapping[str, Any], kind: str) -> None:
+    """Refuse an environment whose observations the file tells apart from the model's own.
+
+    Bounds are not compared, and of images not where their channels are. What the text does not
+    tell is not compared.
+
+    Raises:
+        UserError: another space, with both.
+    """
+    mine = re.sub(r"(?<!^)(?=[A-Z])", "_", type(given).__name__).lower()
+    told = str(text.get("spaces")) if kind in ("dict", "tuple") else kind
+    if kind in ("dict", "tuple") and isinstance(given, spaces.Dict | spaces.Tuple):
+        known = told.startswith(("{", "(", "["))
+        same = not known or _shapes(told) == _shapes(str(given.spaces))
+    else:
+        same = mine == kind
+    if same and kind not in ("dict", "tuple"):
+        try:
+            told = str(model := space_of_text(source, text, kind))
+        except UserError:
+            return
+        same = _numbers(model) == _numbers(given)
+    if not same:
+        raise UserError(
+            f"{source}: the model sees {told}, the environment gives {given}: name the environment "
+            "that it was trained in"
+        )
+
+
+def _shapes(text: str) -> str:
+    """The text of spaces without the bounds of boxes."""
+    return re.sub(r"Box\([^()]*?, (\([\d, ]*\)), (\w+)\)", r"Box(\1, \2)", text)
+
+
+def _numbers(space: spaces.Space[Any]) -> Any:
+    """What of a space must be the same: sides of a box in any order where it may be an image."""
+    if isinstance(space, spaces.Box):
+        return sorted(space.shape) if len(space.shape) == 3 else space.shape
+    if isinstance(space, spaces.Discrete):
+        return int(space.n), int(space.start)
+    if isinstance(space, spaces.MultiDiscrete):
+        return space.nvec.tolist()
+    return getattr(space, "n", None)
 
 
 def space_of_text(source: str, space: Mapping[str, Any], kind: str) -> spaces.Space[Any]:

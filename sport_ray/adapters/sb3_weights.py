@@ -44,6 +44,7 @@ NO_DENSITY = (
 )
 WITHOUT_POLICY = {
     "stable_baselines3.dqn.policies": NO_POLICY,
+    "sb3_contrib.qrdqn.policies": NO_POLICY,
     "stable_baselines3.td3.policies": NO_DENSITY,
 }
 """What cannot be a base, by the module of the policy's class."""

@@ -199,6 +199,29 @@ class Constraint(ABC):
         """
         raise MustBeGivenError(f"constraint {cls.name!r} cannot be derived from a risk: give its α")
 
+    # A list of limits.
+
+    @property
+    def limit(self) -> float:
+        """The limit in its own unit: α, B in nats, μ; NaN of a kind without one number for it."""
+        return math.nan
+
+    def with_limit(self, limit: float) -> Self:
+        """The same kind with another limit, in its own unit: α, B in nats, μ.
+
+        Raises:
+            UserError: a kind without one number for a limit, or an impossible number.
+        """
+        raise UserError(f"constraint {self.name!r} has no limit that could be chosen from data")
+
+    def widened(self, factor: float) -> Self:
+        """The same kind with a limit so many times as wide; of a ratio its logarithm.
+
+        Raises:
+            UserError: as ``with_limit``.
+        """
+        return self.with_limit(factor)
+
     # Records.
 
     def recorded(self) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Self, cast
 
@@ -94,6 +94,19 @@ class MeanShiftBudget(Budget):
     def for_target(cls, evidence: Evidence, eps_max: float, *, trained: bool = False) -> Self:
         """μ = Φ⁻¹(ε_max) − Φ⁻¹(ε_base), rounded inwards."""
         return cls(mu=max_mu(evidence.eps_base, eps_max), steps_left=evidence.steps_left)
+
+    @property
+    def limit(self) -> float:
+        """μ."""
+        return self.mu
+
+    def with_limit(self, limit: float) -> Self:
+        """Another μ."""
+        return replace(self, mu=limit)
+
+    def widened(self, factor: float) -> Self:
+        """μ times the factor."""
+        return self.with_limit(self.mu * factor)
 
 
 def _shifts(given: Distribution) -> Shifts:

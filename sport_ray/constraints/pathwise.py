@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -97,6 +97,19 @@ class PathwiseBudget(Budget):
         budget = pathwise_log_budget(evidence.eps_base, eps_max)
         rule = cls.rules_for_target[trained]
         return cls(log_budget=budget, rule=rule, steps_left=evidence.steps_left)
+
+    @property
+    def limit(self) -> float:
+        """B, nats."""
+        return self.log_budget
+
+    def with_limit(self, limit: float) -> Self:
+        """Another B, nats."""
+        return replace(self, log_budget=limit)
+
+    def widened(self, factor: float) -> Self:
+        """B times the factor."""
+        return self.with_limit(self.log_budget * factor)
 
 
 @dataclass(frozen=True)

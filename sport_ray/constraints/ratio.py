@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from sport_ray.bounds import max_alpha, ratio_bound
@@ -58,3 +58,16 @@ class RatioConstraint(Constraint):
     def for_target(cls, evidence: Evidence, eps_max: float, *, trained: bool = False) -> Self:
         """α = (ε_max / ε_base)^{1/T}, rounded inwards."""
         return cls(alpha=max_alpha(evidence.eps_base, eps_max, evidence.horizon))
+
+    @property
+    def limit(self) -> float:
+        """α."""
+        return self.alpha
+
+    def with_limit(self, limit: float) -> Self:
+        """Another α."""
+        return replace(self, alpha=limit)
+
+    def widened(self, factor: float) -> Self:
+        """α to the power of the factor."""
+        return self.with_limit(self.alpha**factor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Self, cast
 
@@ -79,6 +79,10 @@ class TwoPointConstraint(RatioConstraint):
         _require_steps(evidence.horizon)
         kappa, alpha = best_floor(evidence.eps_base, eps_max, evidence.horizon)
         return cls(alpha=alpha, kappa=kappa)
+
+    def widened(self, factor: float) -> Self:
+        """α and κ to the power of the factor."""
+        return replace(self, alpha=self.alpha**factor, kappa=self.kappa**factor)
 
 
 def _require_kappa(given: float) -> float:

@@ -32,6 +32,7 @@ from sport_ray.deploy.bundle_files import (
     read_manifest,
     required,
 )
+from sport_ray.deploy.from_data import from_data_of
 from sport_ray.deploy.observations import Bounds
 from sport_ray.deploy.promise import Selection, require_promise
 from sport_ray.deploy.world import require_near
@@ -231,7 +232,8 @@ def _assemble(
     constraint = constraint_of(manifest, trusted)
     selection = selection_of(manifest, base)
     family = None if isinstance(base, SamplerFile) else base.spec.family
-    require_promise(promise, certificate, constraint, horizon, selection, family)
+    chosen = from_data_of(manifest, contents.__getitem__, constraint, horizon, certificate)
+    require_promise(promise, certificate, constraint, horizon, selection, family, chosen)
     ratios = promise["alpha_mu"], promise["alpha_p"]
     require_near(certificate.env_id, certificate.env_kwargs, world["env_kwargs"], *ratios)
     if world["max_episode_steps"] != certificate.max_horizon:

@@ -26,6 +26,7 @@ from sport_ray.deploy.bundle_files import (
     SCHEMA,
     SELECTOR_FILES,
 )
+from sport_ray.deploy.from_data import LIMIT, evidence_name, from_data_of
 from sport_ray.deploy.promise import Selection, promise_of
 from sport_ray.deploy.world import require_near
 from sport_ray.envs.making import make_environment
@@ -44,7 +45,8 @@ class Export:
     base: folder of a policy or a sampler; task: of a policy or a selector. certificate: the file;
     its table and signature beside it are taken along. env_kwargs: of the world that the policy is
     for: the certificate's, or one within the ratios α_μ, α_p of it. source: where it came from.
-    evidence: what its evaluation found.
+    evidence: what its evaluation found. limit: of a limit that scenarios of the base chose: the
+    list as the manifest has it; tests: the file of each of its members' tests, in order.
     """
 
     base: Path
@@ -57,6 +59,8 @@ class Export:
     alpha_p: float
     source: dict[str, Any]
     evidence: dict[str, Any]
+    limit: dict[str, Any] | None = None
+    tests: tuple[Path, ...] = ()
 
 
 def write_bundle(out: Path, export: Export) -> str:
@@ -80,7 +84,28 @@ def write_bundle(out: Path, export: Export) -> str:
         about["num_candidates"] = task.policy.num_candidates
     ratios = export.alpha_mu, export.alpha_p
     family = None if isinstance(base, SamplerFile) else base.network.spec.family
-    promise = promise_of(certificate, export.constraint, export.horizon, *ratios, selection, family)
+    about_limit = {} if export.limit is None else {LIMIT: export.limit}
+    manifest: dict[str, Any] = {
+        **_described(export, certificate),
+        **about_limit,
+        "task": about,
+        "promise": {"alpha_mu": export.alpha_mu, "alpha_p": export.alpha_p},
+    }
+    promise = promise_of(
+        certificate,
+        export.constraint,
+        export.horizon,
+        *ratios,
+        selection,
+        family,
+        from_data_of(
+            manifest,
+            lambda name: export.tests[int(Path(name).stem) - 1].read_bytes(),
+            export.constraint,
+            export.horizon,
+            certificate,
+        ),
+    )
     require_near(certificate.env_id, certificate.env_kwargs, export.env_kwargs, *ratios)
     out.parent.mkdir(parents=True, exist_ok=True)
     kinds: dict[str, tuple[str, ...]] = {
@@ -89,10 +114,8 @@ def write_bundle(out: Path, export: Export) -> str:
     }
     temporary = out.with_name(f".{out.name}.{secrets.token_hex(8)}.tmp")
     try:
-        manifest = {
-            **_described(export, certificate),
+        manifest |= {
             "base": {"digest": base.digest},
-            "task": about,
             "promise": promise,
             "files": _write_files(temporary, export, certificate, kinds),
         }
@@ -119,6 +142,7 @@ def _write_files(
     for name, target in zip(beside, (f"{CERTIFICATE}.sig", beside[1]), strict=True):
         if (path := export.certificate.with_name(name)).is_file():
             copied[target] = path
+    copied |= {evidence_name(rank): path for rank, path in enumerate(export.tests, start=1)}
     files = {}
     for name, path in copied.items():
         data = path.read_bytes()

@@ -10,6 +10,7 @@ from sport_ray.bounds.arguments import require_real
 from sport_ray.certificates import Certificate
 from sport_ray.certificates.promise import promised
 from sport_ray.constraints import Constraint
+from sport_ray.deploy.from_data import SCOPE, FromData
 from sport_ray.errors import UserError
 from sport_ray.families import Categorical, Distribution
 from sport_ray.samplers import SamplerFile
@@ -41,10 +42,12 @@ def promise_of(
     alpha_p: float,
     selection: Selection | None = None,
     family: type[Distribution] | None = None,
+    from_data: FromData | None = None,
 ) -> dict[str, Any]:
     """The bound on one episode's violation probability, what it rests on, and both in words.
 
-    family: what the policy draws from; without a selection, and where it is known.
+    family: what the policy draws from; without a selection, and where it is known. from_data: the
+    list that the limit was chosen from by scenarios, in place of the prior bound.
 
     Raises:
         UserError: nothing is promised (for what is drawn), or the certificate does not cover the
@@ -54,6 +57,17 @@ def promise_of(
     if drawn is not None:
         constraint.require_family(drawn)
     bound = promised(certificate, constraint, horizon, alpha_mu, alpha_p)
+    if bound is not None and from_data is not None:
+        return {
+            "bound": from_data.level,
+            "beta": from_data.beta,
+            "eps_base": certificate.eps_base(horizon),
+            "alpha_mu": alpha_mu,
+            "alpha_p": alpha_p,
+            "theorem": f"{from_data.theorem}; {theorem(constraint, selection)} says less",
+            "scope": SCOPE,
+            "statement": statement(certificate, horizon, from_data.level, selection, from_data),
+        }
     if bound is None:
         raise UserError(
             f"constraint {constraint.name!r} cannot be deployed: nothing is promised for it"
@@ -86,13 +100,20 @@ def theorem(constraint: Constraint, selection: Selection | None = None) -> str:
 
 
 def statement(
-    certificate: Certificate, horizon: int, bound: float, selection: Selection | None = None
+    certificate: Certificate,
+    horizon: int,
+    bound: float,
+    selection: Selection | None = None,
+    from_data: FromData | None = None,
 ) -> str:
     """The promise in words."""
+    beta = certificate.beta if from_data is None else from_data.beta
     said = (
         f"P(one episode violates {certificate.property!r} within {horizon} steps) ≤ {bound!r}, "
-        f"with confidence 1 − {certificate.beta:g}, in the world named here"
+        f"with confidence 1 − {beta:g}, in the world named here"
     )
+    if from_data is not None:
+        said += f", of {SCOPE}"
     if selection is None:
         return said
     return (
@@ -108,6 +129,7 @@ def require_promise(
     horizon: int,
     selection: Selection | None = None,
     family: type[Distribution] | None = None,
+    from_data: FromData | None = None,
 ) -> float:
     """Refuse a promise that is not what follows from certificate, constraint, T and world.
 
@@ -117,7 +139,7 @@ def require_promise(
         UserError: says which numbers do not fit.
     """
     ratios = stated["alpha_mu"], stated["alpha_p"]
-    found = promise_of(certificate, constraint, horizon, *ratios, selection, family)
+    found = promise_of(certificate, constraint, horizon, *ratios, selection, family, from_data)
     if any(stated[name] != found[name] for name in ("eps_base", "beta")):
         raise UserError("the promise states another ε_base or β than the certificate")
     bound = require_real("bound", stated["bound"])
@@ -126,7 +148,7 @@ def require_promise(
             f"the promise {bound} does not follow: certificate, constraint {constraint.name!r} and "
             f"world give {found['bound']:.9g}"
         )
-    said = statement(certificate, horizon, bound, selection)
+    said = statement(certificate, horizon, bound, selection, from_data)
     if stated != {**found, "bound": bound, "statement": said}:
         raise UserError("the promise in words is not the one in numbers")
     return float(found["bound"])

@@ -16,6 +16,7 @@ from sport_ray.certificates.promise import REFUTATION_LEVEL
 from sport_ray.certificates.verify import Check, verify_certificate
 from sport_ray.deploy.bundle import constraint_of, read_bundle, selection_of
 from sport_ray.deploy.bundle_files import CERTIFICATE, MANIFEST, read_file, read_manifest, required
+from sport_ray.deploy.from_data import from_data_of
 from sport_ray.deploy.promise import require_promise
 from sport_ray.deploy.world import require_near
 from sport_ray.errors import UserError
@@ -157,9 +158,17 @@ def _promise(
     base = read_base(folder / "base")
     selection = selection_of(manifest, base)
     family = None if isinstance(base, SamplerFile) else base.network.spec.family
+
+    def read(name: str) -> bytes:
+        return read_file(folder, name, manifest["files"][name])
+
+    chosen = from_data_of(manifest, read, constraint, horizon, certificate)
     bound = require_promise(
-        manifest["promise"], certificate, constraint, horizon, selection, family
+        manifest["promise"], certificate, constraint, horizon, selection, family, chosen
     )
+    if chosen is not None:
+        said = "the ratios in its files are as the bundle states them"
+        return f"{bound:.6g} within {horizon} steps: {chosen.theorem}; {said}"
     return f"{bound:.6g} within {horizon} steps: from certificate, {constraint.name} and world"
 
 

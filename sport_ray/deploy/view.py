@@ -16,7 +16,7 @@ RESTS_ON = (
     "one episode: from reset on at most T actions, each given by act and executed as it is given; "
     "n episodes violate at least once with probability up to n times the bound",
     "fresh draws of the policy, independent of the environment's",
-    "the certificate: with probability β its scenarios were misleading",
+    "the scenarios it was computed from: with probability β they were misleading",
 )
 
 
@@ -33,6 +33,7 @@ def promise_view(bundle: Bundle) -> View:
         facts=(
             ("bound", f"{at_most(promise['bound'])}, for T = {bundle.horizon} steps"),
             ("theorem", promise["theorem"]),
+            *([("scope", promise["scope"])] if "scope" in promise else []),
             ("constraint", f"{bundle.constraint.name}: {numbers}"),
             ("confidence", f"1 − β, β = {promise['beta']:g}"),
             ("ε_base(T)", at_most(promise["eps_base"])),

@@ -21,6 +21,7 @@ Purpose = Literal[
     "age",
     "iterate",
     "statistics",
+    "limits",
 ]
 
 _PURPOSES: dict[Purpose, int] = {
@@ -35,6 +36,7 @@ _PURPOSES: dict[Purpose, int] = {
     "age": 8,
     "iterate": 9,
     "statistics": 10,
+    "limits": 11,
 }
 
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from benchmarks.calibrated import registry
 from benchmarks.calibrated.registry import BETA, Calibration, Trial, generator, load
 from benchmarks.calibrated.results import Results, Row, complaints, summary, table
 from benchmarks.calibrated.worlds import corridor, decisions, scenarios, tightest
+from benchmarks.calibration import BEGIN, END, main, written
 from sport_ray.bounds import scenario_bound
 from tests.exact_mdp import random_mdp
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "benchmarks" / "calibration.py"
 ALL = load()
 EXACT = [name for name, one in ALL.items() if one.repeats is None]
 
@@ -96,38 +98,68 @@ def test_the_tightest_probability_fails_as_often_as_beta_allows():
 # --- the script ----------------------------------------------------------------------------------
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, SCRIPT, "--bounds", "two-point", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+Run = Callable[..., tuple[int, str, str]]
 
 
-def test_a_run_that_was_cut_off_goes_on_and_gives_the_same(tmp_path):
-    whole = run(tmp_path, "--repeats", "40", "--controls", "60")
-    assert whole.returncode == 0, whole.stderr
-    assert "| two-point (floors) | 10 | 40 |" in whole.stdout
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys) -> Run:
+    """The script in an empty folder: exit status, and what it printed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(registry, "STORE", None)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["calibration.py", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        message = ended.value.code if isinstance(ended.value.code, str) else ""
+        return int(ended.value.code != 0), out, err + message
+
+    return call
+
+
+SMALL = ("--bounds", "two-point", "--repeats", "40", "--controls", "60")
+
+
+def test_a_run_that_was_cut_off_goes_on_and_gives_the_same(run, tmp_path):
+    status, whole, complaint = run(*SMALL)
+    assert status == 0, complaint
+    assert "| two-point (floors) | 10 | 40 |" in whole
     file = tmp_path / "calibration.jsonl"
     complete = file.read_bytes()
     half = complete.splitlines(keepends=True)[0]
     file.write_bytes(half + half[: len(half) // 2])  # killed while it wrote
-    again = run(tmp_path, "--repeats", "40", "--controls", "60")
-    assert again.stdout == whole.stdout
+    assert run(*SMALL)[1] == whole
     assert file.read_bytes().startswith(half)  # what was there was kept
     assert len(file.read_bytes()) < 2 * len(complete)
-    other = run(tmp_path, "--repeats", "40", "--controls", "60", "--seed", "1")
-    assert other.stdout != whole.stdout
+    assert run(*SMALL, "--seed", "1")[1] != whole
 
 
-def test_a_control_that_is_not_caught_is_an_error(tmp_path):
+def test_the_script_runs_as_a_file(tmp_path):
+    command = [sys.executable, ROOT / "benchmarks" / "calibration.py", "--bounds", "scenario"]
+    found = subprocess.run([*command, "--list"], cwd=tmp_path, capture_output=True, text=True)
+    assert found.stdout.count("\n| scenario") == 1, found.stderr  # the name, not what contains it
+
+
+def test_a_control_that_is_not_caught_is_an_error(run):
     """Two repetitions convict nobody."""
-    found = run(tmp_path, "--repeats", "2", "--controls", "2")
-    assert found.returncode == 1
-    assert "two-point (floors): its control is not caught" in found.stderr
+    status, _, complaint = run("--bounds", "two-point", "--repeats", "2", "--controls", "2")
+    assert status == 1
+    assert "two-point (floors): its control is not caught" in complaint
 
 
-def test_an_unknown_bound_is_named(tmp_path):
-    found = run(tmp_path, "--bounds", "astrology")
-    assert found.returncode == 1
-    assert "no bound is called 'astrology'" in found.stderr
+def test_an_unknown_bound_is_named(run):
+    status, _, complaint = run("--bounds", "astrology")
+    assert status == 1
+    assert "no bound is called 'astrology'" in complaint
+
+
+def test_the_tables_are_written_between_the_two_comments(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n\n{BEGIN}\n\nold\n\n{END}\n\nafter\n", encoding="utf-8")
+    written(page, "| new |\n")
+    text = page.read_text(encoding="utf-8")
+    assert text == f"before\n\n{BEGIN}\n\n| new |\n\n{END}\n\nafter\n"
 
 
 def test_results_of_other_code_are_not_counted(tmp_path):

@@ -1,9 +1,10 @@
 """How conservative the promises were: the ladder of every cell, and where its gap comes from.
 
 From what is known longest beforehand to what is known last: prior bounds, which follow from the
-certificate and the constraint alone; the off-policy bound, from scenarios of the base; the
-posterior bound, from scenarios of this policy; and the share of them that violated. A prior bound
-of another kind stands in the ladder only where its theorem covers the policy.
+certificate and the constraint alone; the off-policy bound, from scenarios of the base; the risk of
+a limit chosen from such scenarios, for a list of policies and nothing about training; the posterior
+bound, from scenarios of this policy; and the share of them that violated. A prior bound of another
+kind stands in the ladder only where its theorem covers the policy.
 
 The gap, in powers of ten, is the sum of four parts. With ε the certificate's bound and p̂ the
 base's observed rate, W = α_μ·α_p^T, M the largest log ratio that any prefix of an evaluated path
@@ -54,6 +55,7 @@ COLUMNS = {
     "seed": "its training seed",
     "prior_bound": "what the cell's own constraint promises",
     "off_policy_bound": "from scenarios of the base; empty: refused, or not asked for",
+    "limit_level": "the risk of a list of limits that its test promises; empty: none",
     "posterior_bound": "from scenarios of this policy",
     "rate": "the share of them that violated",
     "rate_low": "lower end of its Clopper–Pearson interval (95%, pointwise)",
@@ -63,7 +65,7 @@ COLUMNS = {
     **PARTS,
 }
 """Columns of `ladder_table`; one per other kind whose theorem covers the policy follows."""
-BOUNDS = ("off_policy_bound", "posterior_bound")
+BOUNDS = ("off_policy_bound", "limit_level", "posterior_bound")
 _KEPT = ("project", "within", "start", "limits", "cost", "spend", "log_ratio_limit")
 
 
@@ -175,7 +177,7 @@ def setting_table(ladder: pd.DataFrame) -> pd.DataFrame:
             dict(zip(SETTING, setting, strict=True))
             | {"seeds": len(cells), "rate": cells["rate"].mean()}
             | {"rate_low": cells["rate_low"].min(), "rate_high": cells["rate_high"].max()}
-            | {name: cells[name].max(skipna=name in BOUNDS) for name in bounds}
+            | {name: cells[name].max(skipna=name in BOUNDS[::2]) for name in bounds}
             | gap.columns("gap")
             | {"gap_is_limit": bool(cells["gap_is_limit"].any())}
             | {name: cells[name].mean(skipna=False) for name in PARTS}

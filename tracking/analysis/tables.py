@@ -8,10 +8,12 @@ import pandas as pd
 
 from sport_ray.tracking.analysis.conservativeness import ladder_table
 from sport_ray.tracking.analysis.hypervolume import hypervolume_table
+from sport_ray.tracking.analysis.limits import limits_table
 from sport_ray.tracking.analysis.pareto import pareto_table
 from sport_ray.tracking.analysis.side_by_side import published_of, side_by_side
 from sport_ray.tracking.analysis.speedup import speedup_table
 from sport_ray.tracking.analysis.task_policies import task_policy_table
+from sport_ray.tracking.analysis.training_cost import training_table
 from sport_ray.tracking.analysis.trends import trend_table
 from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.statistics import aggregate
@@ -31,6 +33,8 @@ class Tables:
     trends: pd.DataFrame
     sources: pd.DataFrame
     ladder: pd.DataFrame
+    limits: pd.DataFrame
+    training: pd.DataFrame
 
 
 def tables_of(folder: Results) -> Tables:
@@ -47,4 +51,6 @@ def tables_of(folder: Results) -> Tables:
         trend_table(frame),
         task_policy_table(frame, settings),
         ladder_table(frame, folder.certificate),
+        limits_table(frame),
+        training_table(frame),
     )

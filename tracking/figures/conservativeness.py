@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -62,12 +63,15 @@ def draw_ladder(ladder: pd.DataFrame, folder: Path) -> style.Drawn | None:
 
 def _panel(axes: Axes, rows: pd.DataFrame) -> None:
     own = rows["constraint"].iloc[0]
-    lines = [("prior_bound", f"{kind_text(own)} (promised)", style.INK, "-", "x")]
+    lines: list[tuple[str, str, str, Any, str]] = [
+        ("prior_bound", f"{kind_text(own)} (promised)", style.INK, "-", "x")
+    ]
     lines += [
         (name, kind_text(name), style.kind_colour(name), ":", "+") for name in other_kinds(rows)
     ]
     lines += [
         ("off_policy_bound", "off-policy", style.GOLD, "-.", "D"),
+        ("limit_level", "from data", style.ORANGE, (0, (1, 1)), "P"),
         ("posterior_bound", "posterior", style.VERMILLION, "--", "s"),
         ("rate", "observed rate", style.GREEN, "-", "o"),
     ]

@@ -20,8 +20,8 @@ class Metric(NamedTuple):
     absent: str = ""
 
 
-_PARAMS = ("alpha", "horizon", "seed")
-_OF_THE_STUDY = ("beta", "posterior_beta")
+_PARAMS = ("alpha", "horizon", "seed", "limit_rank", "limit_size")
+_OF_THE_STUDY = ("beta", "posterior_beta", "limit_beta", "limit_scenarios")
 _FOR_COMPARISON = ("num_violations_1000",)
 _NULL_IF_INFINITE = (
     "mean_return",
@@ -49,6 +49,7 @@ _ABSENT = {
     "mu": "unconstrained; under another kind of constraint",
     "off_policy_bound": f"{_OFF_POLICY}; refused, with the reason in a tag",
     "off_policy_sample_size": _OFF_POLICY,
+    "limit_bound": "not of a list of limits; refused",
     "mean_steps_to_goal": "no scenario succeeded",
     "std_steps_to_goal": "no scenario succeeded",
     "mean_task_steps": _NO_TASK,
@@ -76,7 +77,7 @@ METRICS: dict[str, Metric] = {
         "", "log10(prior bound / posterior bound): what the prior gives away", _NO_LOGARITHM
     ),
 }
-BOUNDS = ("prior_bound", "off_policy_bound", "posterior_bound")
+BOUNDS = ("prior_bound", "off_policy_bound", "limit_bound", "posterior_bound")
 """Upper bounds on a probability: one of 1 or more says nothing."""
 
 

@@ -19,6 +19,7 @@ from sport_ray.tracking.analysis.conservativeness import (
     other_kinds,
     setting_table,
 )
+from sport_ray.tracking.analysis.limits import COLUMNS as LIMIT_COLUMNS
 from sport_ray.tracking.analysis.pareto import RISK_KINDS
 from sport_ray.tracking.analysis.speedup_table import interval_text, levels_of, percent_text
 from sport_ray.tracking.analysis.tables import Tables
@@ -127,10 +128,13 @@ def render_page(
         trends=plain_rows(tables.trends),
         sources=plain_rows(tables.sources),
         selects=any(is_selection(series) for series in series_of(frame)),
+        training=plain_rows(tables.training),
         ladder=plain_rows(rungs),
         ladder_lead=lead(rungs) if len(rungs) else "",
         ladder_kinds=[CONSTRAINTS[name] for name in other_kinds(rungs)],
         ladder_columns=COLUMNS,
+        limits=plain_rows(tables.limits),
+        limit_columns=LIMIT_COLUMNS,
         others=_other_constraints(frame),
         cells=cells,
         num_failed=int((frame["status"] == "failed").sum()),
@@ -151,6 +155,7 @@ def render_page(
             "pareto": csv_text(front).encode(),
             "hypervolume": csv_text(tables.hypervolume).encode(),
             "task_policies": csv_text(tables.sources).encode(),
+            "training": csv_text(tables.training).encode(),
         },
         css=_asset("report.css"),
         script=_asset("report.js"),

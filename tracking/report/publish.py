@@ -23,8 +23,10 @@ TABLES = (
     "hypervolume.csv",
     "speedup.csv",
     "side_by_side.csv",
+    "limits.csv",
     "trends.csv",
     "task_policies.csv",
+    "training.csv",
 )
 LARGEST_FIGURE = 1_000_000
 """Bytes; a larger picture is in the report, and made again by it."""

@@ -18,11 +18,11 @@ def write_report(results_dir: str | Path, out: str | Path | None = None) -> Path
     """Write ``report.html``, ``figures/`` and the tables: cells, fronts, hypervolumes, speed-up.
 
     The tables: ``cells.csv`` and ``cells.parquet``, ``pareto.csv``, ``hypervolume.csv``,
-    ``speedup.csv``, ``task_policies.csv``, ``side_by_side.csv``, ``trends.csv`` and
-    ``conservativeness.csv`` (not where nothing can be compared). Returns the page. Everything is
-    made anew from the records, the certificate and the samples; the same files give the same
-    bytes. `out`: where to, by default into the result folder. A record that cannot be read is
-    named on the page and left out.
+    ``speedup.csv``, ``task_policies.csv``, ``side_by_side.csv``, ``trends.csv``,
+    ``conservativeness.csv``, ``limits.csv`` and ``training.csv`` (not where nothing can be
+    compared). Returns the page. Everything is made anew from the records, the certificate and the
+    samples; the same files give the same bytes. `out`: where to, by default into the result folder.
+    A record that cannot be read is named on the page and left out.
 
     Raises:
         UserError: no results, a damaged certificate or plan, or an `out` that cannot be written to.
@@ -48,5 +48,7 @@ def _write(folder: Results, target: Path) -> Path:
     write_csv_if_any(tables.published, target / "side_by_side.csv")
     write_csv_if_any(tables.trends, target / "trends.csv")
     write_csv_if_any(tables.ladder, target / "conservativeness.csv")
+    write_csv_if_any(tables.limits, target / "limits.csv")
+    write_csv_if_any(tables.training, target / "training.csv")
     page = render_page(folder, tables, answer, figures, skipped, animation)
     return write_atomically(target / "report.html", page)

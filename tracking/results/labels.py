@@ -95,6 +95,8 @@ def constraint_text(row: Row) -> str:
     name = kind_text(kind)
     if not _missing(alpha):
         return f"α = {alpha_text(alpha)}" + ("" if kind == PAPER else f" ({name})")
+    if not _missing(row.get("limit_rank")):
+        return f"{name}, limit {int(row['limit_rank'])}"
     return name if _missing(eps_max) else f"{name}, ε_max = {eps_max:g}"
 
 

@@ -18,7 +18,11 @@ from sport_ray.bounds import excess_p_value, scenario_lower_bound
 from sport_ray.certificates.promise import REFUTATION_LEVEL as LEVEL
 from sport_ray.errors import UserError
 
-PROMISES = {"prior_bound": "the prior bound", "off_policy_bound": "the off-policy bound"}
+PROMISES = {
+    "prior_bound": "the prior bound",
+    "off_policy_bound": "the off-policy bound",
+    "limit_bound": "the test of its limit",
+}
 EXIT_STATUS = 3
 """Of a command whose study the data refute; 2 is a mistake of the user's, 1 a check that failed."""
 LOOK_AT = (

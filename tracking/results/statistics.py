@@ -1,7 +1,8 @@
 """Cells of one setting, summarised over training seeds.
 
-A setting is (source of the policy, whether it is projected, constraint, alpha, eps_max, horizon,
-hyperparameters): a budget has no alpha and is told apart by the risk that it was derived from. Its
+A setting is (source of the policy, whether it is projected, constraint, alpha, eps_max, place in a
+list of limits, horizon, hyperparameters): a budget has no alpha and is told apart by the risk that
+it was derived from, or by its place. Its
 seeds are different policies, so their violations are not draws from one binomial: counts are
 pooled for the picture only, and never given a Clopper-Pearson bound. The posterior bound of a
 setting is that of its worst policy.
@@ -23,7 +24,16 @@ from sport_ray.tracking.results.intervals import (
 )
 from sport_ray.tracking.results.refutation import is_refuted
 
-SETTING = ["source", "projected", "constraint", "alpha", "eps_max", "horizon", "hyperparameters"]
+SETTING = [
+    "source",
+    "projected",
+    "constraint",
+    "alpha",
+    "eps_max",
+    "limit_rank",
+    "horizon",
+    "hyperparameters",
+]
 MEASURES = {
     "steps_to_goal": "mean_steps_to_goal",
     "task_steps": "mean_task_steps",

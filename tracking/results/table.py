@@ -13,6 +13,7 @@ import pandas as pd
 
 from sport_ray.tracking.results.files import write_atomically
 from sport_ray.tracking.results.kinds import constraint_held, ranks
+from sport_ray.tracking.results.limit_choices import choices_of, risks_from_data
 from sport_ray.tracking.results.parameters import order_of
 from sport_ray.tracking.results.record import COLUMN_NAMES, COLUMNS
 from sport_ray.tracking.results.records import Results, read_results
@@ -20,12 +21,14 @@ from sport_ray.tracking.results.refutation import Refutation, find_refutations
 from sport_ray.tracking.results.task_policies import TITLES
 
 SCHEMA_NAME = "sport-ray/cells/1"
+LEVEL = "limit_level"
 DERIVED = {
     "constraint_held": "finished, and kept to its constraint in all of its evaluation",
     "certified": "constraint_held, the prior bound is below 1, and no cell of the study is refuted",
     "refuted": "the cell's own evaluation contradicts what was promised of it (the alarm)",
+    LEVEL: "risk that scenarios of the base promise of it; empty: none, or it is refuted",
 }
-"""Columns that `load_results` adds to those of the records, booleans."""
+"""Columns that `load_results` adds to those of the records, booleans but for the last."""
 REFUTATION = "refutation"
 """A column of texts, where a cell is refuted: what was promised and what was seen."""
 SORT_KEYS = [
@@ -35,6 +38,7 @@ SORT_KEYS = [
     "constraint",
     "alpha",
     "eps_max",
+    "limit_rank",
     "hyperparameters",
     "seed",
 ]
@@ -52,7 +56,8 @@ def load_results(path: str | Path) -> pd.DataFrame:
     that means for each kind); `certified`, it did and its prior bound is below 1, so that the bound
     says something; and `refuted`, its evaluation contradicts its promise
     (`sport_ray.tracking.results.refutation`). One refuted cell leaves no cell of its study
-    certified, and has a further column, `refutation`, say why.
+    certified, and has a further column, `refutation`, say why. `limit_level` is the risk that a
+    limit's test on scenarios of the base promises (`sport_ray.tracking.results.limit_choices`).
 
     A record that cannot be read is left out, with a warning (``UserWarning``) that names it.
     Raises UserError if the folder holds no results or its plan or certificate is damaged.
@@ -71,6 +76,7 @@ def table_of(results: Results) -> pd.DataFrame:
     frame = results_table(results.records, results.planned, results.refutations)
     if results.certificate is None:
         frame["certified"] = False
+        frame[LEVEL] = math.nan
     return frame
 
 
@@ -97,6 +103,9 @@ def results_table(
     refuted = {one.cell_id: one.text for one in refutations}
     frame["certified"] = frame["constraint_held"] & (frame["prior_bound"] < 1) & (not refuted)
     frame["refuted"] = frame["cell_id"].isin(set(refuted))
+    risks = {} if refuted else risks_from_data(choices_of(plain_rows(frame)))
+    level = frame["cell_id"].map(risks).astype("float64")
+    frame[LEVEL] = level.where(frame["constraint_held"])
     if refuted:
         frame[REFUTATION] = frame["cell_id"].map(refuted).astype(_DTYPES["str"])
     others = sorted(set(frame["source"].dropna()) - set(TITLES))  # after the known ones, by name
@@ -154,7 +163,10 @@ def write_cells_parquet(frame: pd.DataFrame, path: Path) -> Path:
     types = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
     kinds = {column.name: types[column.kind] for column in COLUMNS}
     about = {column.name: {"unit": column.unit, "meaning": column.meaning} for column in COLUMNS}
-    about |= {name: {"unit": "", "meaning": meaning} for name, meaning in DERIVED.items()}
+    about |= {
+        name: {"unit": "probability" if name == LEVEL else "", "meaning": meaning}
+        for name, meaning in DERIVED.items()
+    }
     inferred = pa.Schema.from_pandas(frame, preserve_index=False)
     fields = [
         pa.field(field.name, kinds.get(field.name, field.type), metadata=about.get(field.name))

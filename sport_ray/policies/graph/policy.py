@@ -39,7 +39,12 @@ class GraphPolicy(Sealed):
         if numbers is None:
             row = torch.from_numpy(observation.astype(np.float64))[None]
             with torch.no_grad(), np.errstate(all="ignore"):
-                numbers = self._network(row).numbers[0].numpy().astype(np.float32)
+                output = self._network.body(self._network.features(row))
+                if bool(torch.isfinite(output).all()):
+                    numbers = self._network.of_outputs(output).numbers[0].numpy()
+                else:  # no law is made of it; who asked says at which observation
+                    numbers = np.full(self._network.spec.head.size, np.nan)
+            numbers = numbers.astype(np.float32)
             if len(self._kept) >= KEPT:
                 self._kept.clear()
             self._kept[key] = numbers

@@ -21,7 +21,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack, VecNorm
 from sport_ray.adapters import from_sb3, read_normalization, read_sb3
 from sport_ray.adapters.parts import box_mapping
 from sport_ray.errors import UserError
-from sport_ray.policies import PolicyNetwork, load_policy, policy_digest, save_policy
+from sport_ray.policies import FrozenPolicy, PolicyNetwork, load_policy, policy_digest, save_policy
 
 OBS, ACTIONS = 5, 2
 LOW = np.array([-2.0, 0.25], dtype=np.float32)
@@ -434,3 +434,70 @@ def test_infinite_bounds_clip_nothing_or_are_refused():
     for kind, low, high in (("clip", (-1.0,), (float("inf"),)), ("tanh", *infinite)):
         with pytest.raises(UserError, match="x: the action space has infinite bounds"):
             box_mapping("x", kind, low, high)
+
+
+class Images(gymnasium.Env):
+    """Squares of bytes that end at ``most``."""
+
+    def __init__(self, most: int) -> None:
+        self.observation_space = spaces.Box(0, most, (1, 36, 36), np.uint8)
+        self.action_space = spaces.Discrete(3)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self.observation_space.sample(), {}
+
+    def step(self, action):
+        return self.observation_space.sample(), 0.0, False, False, {}
+
+
+@pytest.mark.parametrize("most", [100, 255])
+def test_bytes_are_divided_only_where_stable_baselines3_divides_them(tmp_path, most):
+    env = Images(most)
+    model = PPO(
+        "CnnPolicy", env, n_steps=8, batch_size=8, seed=1, device="cpu",
+        policy_kwargs={"features_extractor_kwargs": {"normalized_image": most != 255}},
+    )  # fmt: skip
+    model.save(tmp_path / "model.zip")
+    own = read_sb3(tmp_path / "model.zip", observation_space=env.observation_space)
+    live = from_sb3(model)
+    seen = np.stack([env.observation_space.sample() for _ in range(4)])
+    with torch.no_grad():
+        theirs = model.policy.get_distribution(torch.from_numpy(seen)).distribution.probs.numpy()
+    for network in (own, live):
+        flat = seen.reshape(len(seen), -1).astype(np.float64)
+        found = FrozenPolicy(network).distribution(flat).arrays()[0]
+        np.testing.assert_allclose(found, theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("trained", "given", "same"),
+    [
+        (spaces.Discrete(6), spaces.Box(-1, 1, (6,), np.float32), False),
+        (spaces.Discrete(6), spaces.Discrete(6, start=3), False),
+        (spaces.Discrete(6), spaces.Discrete(6), True),
+        (spaces.MultiDiscrete([2, 4]), spaces.MultiDiscrete([4, 2]), False),
+        (spaces.Box(-1, 1, (6,), np.float32), spaces.Box(-2, 2, (6,), np.float32), True),
+        (
+            spaces.Dict({"a": spaces.Discrete(4), "z": spaces.Box(-1, 1, (2,))}),
+            spaces.Dict({"a": spaces.Discrete(2), "z": spaces.Box(-1, 1, (4,))}),
+            False,
+        ),
+        (
+            spaces.Dict({"a": spaces.Discrete(4), "z": spaces.Box(-1, 1, (2,))}),
+            spaces.Dict({"a": spaces.Discrete(4), "z": spaces.Box(-9, 9, (2,))}),
+            True,
+        ),
+    ],
+)
+def test_another_space_of_the_same_size_is_told(tmp_path, trained, given, same):
+    env = Images(255)
+    env.observation_space = trained
+    kind = "MultiInputPolicy" if isinstance(trained, spaces.Dict) else "MlpPolicy"
+    model = PPO(kind, env, n_steps=8, batch_size=8, seed=1, device="cpu")
+    model.save(tmp_path / "model.zip")
+    if same:
+        read_sb3(tmp_path / "model.zip", observation_space=given)
+        return
+    with pytest.raises(UserError, match="that it was trained in"):
+        read_sb3(tmp_path / "model.zip", observation_space=given)

@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sport_ray.bounds import ratio_bound, scenario_bound
-from sport_ray.bounds.off_policy import effective_sample_size, off_policy_bound
+from sport_ray.bounds.off_policy import (
+    effective_sample_size,
+    off_policy_bound,
+    off_policy_holds,
+)
 
 
 def shrinking(alpha: float, n: int, horizon: int, seed: int) -> np.ndarray:
@@ -119,6 +123,52 @@ def test_the_order_of_scenarios_does_not_matter_and_violations_do(seed):
         assert off_policy_bound(logs, flags, 0.001, **extra).bound >= bound
 
 
+@settings(max_examples=20)
+@given(seed=st.integers(0, 10**6), shift=st.floats(-0.02, 0.02))
+def test_one_evaluation_says_whether_the_bound_holds(seed, shift):
+    rng = np.random.default_rng(seed)
+    logs, flags = shrinking(1.1, 200, 5, seed), rng.random(200) < 0.05
+    limit = {"log_ratio_limit": 5 * math.log(1.1)}
+    bound = off_policy_bound(logs, flags, 0.01, **limit).bound
+    eps = min(max(bound + shift, 0.0), 1.0)
+    assert off_policy_holds(logs, flags, 0.01, bound, **limit)
+    if abs(shift) > 1e-6:
+        assert off_policy_holds(logs, flags, 0.01, eps, **limit) == (eps >= bound)
+    assert off_policy_holds(logs, flags, 0.01, 1.0, **limit)
+    assert not off_policy_holds(logs, flags, 0.01, 1.0, min_effective_sample_size=1e6)
+
+
+@pytest.mark.parametrize("beta", [0.05, 0.5])
+@pytest.mark.parametrize(
+    ("p", "ratio", "capped"),
+    [
+        ((0.1, 0.6, 0.3), (2.0, 1.0, 2.0 / 3.0), (2.0, 1.0, 2.0 / 3.0)),
+        ((0.3, 0.1, 0.6), (1.0, 6.0, 1.0 / 6.0), (1.5, 1.5, 4.0 / 6.0)),
+        ((0.3, 0.1, 0.6), (2.0, 0.5, 7.0 / 12.0), (0.0, 1.5, 17.0 / 12.0)),  # wrong where it hurts
+    ],
+)
+def test_with_capped_ratios_its_confidence_is_as_stated(p, ratio, capped, beta):
+    """As above; any variable of mean 1 within its cap will do, however ill it follows."""
+    assert np.dot(p, ratio) == pytest.approx(1.0)
+    assert np.dot(p, capped) == pytest.approx(1.0)
+    n, truth, law = 14, p[0] * ratio[0], stats.multinomial(14, p)
+    failing = 0.0
+    for first, second in itertools.product(range(n + 1), repeat=2):
+        if first + second <= n:
+            counts = [first, second, n - first - second]
+            found = off_policy_holds(
+                np.repeat(np.log(ratio), counts),
+                np.repeat([1, 0, 0], counts),
+                beta,
+                truth - 1e-9,
+                capped=np.repeat(capped, counts)[:, None],
+                caps=[2.0],
+                min_effective_sample_size=0.0,
+            )
+            failing += float(law.pmf(counts)) * found
+    assert failing <= beta
+
+
 def test_truncating_weights_of_safe_paths_only_raises_the_bound():
     logs, flags = shrinking(1.3, 1000, 10, 3), np.arange(1000) < 5
     bound = off_policy_bound(logs, flags, 0.01).bound
@@ -170,6 +220,11 @@ def test_extremes():
         ({"violated": [0, 0.5]}, "violated"),
         ({"violated": [0, math.nan]}, "violated"),
         ({"beta": 0.0}, "beta"),
+        ({"caps": [2.0]}, "capped"),
+        ({"caps": [2.0], "capped": [[1.0], [2.1]]}, "capped"),
+        ({"caps": [2.0], "capped": [[1.0], [math.nan]]}, "capped"),
+        ({"caps": [2.0], "capped": [[1.0]]}, "capped"),
+        ({"caps": [1.0], "capped": [[1.0], [1.0]]}, "caps"),
         ({"min_effective_sample_size": math.nan}, "min_effective_sample_size"),
     ],
 )

@@ -265,7 +265,7 @@ def test_rollouts_violate_as_often_as_was_computed(name, sizes):
     assert outcomes.max_prefix_log_ratio.max() <= truth.spent + 1e-12
     if name is not None:
         plan = plan.model_copy(update={"purpose": "off_policy"})
-        base, ratios = watched_scenarios(plan, behaviour, count)
+        base, ratios, _ = watched_scenarios(plan, behaviour, count)
         limit = behaviour.constraint.path_log_ratio_limit(horizon)
         bound = off_policy_bound(
             ratios, ~base.satisfied_by(horizon), 1e-4, log_ratio_limit=limit

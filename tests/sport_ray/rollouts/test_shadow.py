@@ -41,7 +41,7 @@ def walk_task(walk_base):
 @pytest.mark.parametrize("constraint", CONSTRAINTS, ids=lambda c: c.name)
 def test_the_base_acts_and_nothing_else(off_policy_plan, walk_base, walk_task, constraint):
     watcher = ProjectedBehaviour(walk_base, walk_task, constraint)
-    outcomes, ratios = watched_scenarios(off_policy_plan, watcher, 80)
+    outcomes, ratios, _ = watched_scenarios(off_policy_plan, watcher, 80)
     alone = run_scenarios(off_policy_plan, BaseBehaviour(walk_base), 0, 80)
     for name, values in alone.to_arrays().items():
         np.testing.assert_array_equal(getattr(outcomes, name), values, err_msg=name)
@@ -52,7 +52,7 @@ def test_the_base_acts_and_nothing_else(off_policy_plan, walk_base, walk_task, c
 
 def test_watching_oneself_is_a_ratio_of_one(off_policy_plan, walk_base, walk_task):
     watcher = ProjectedBehaviour(walk_base, walk_task, RatioConstraint(1.0))
-    _, ratios = watched_scenarios(off_policy_plan, watcher, 20)
+    _, ratios, _ = watched_scenarios(off_policy_plan, watcher, 20)
     assert (ratios == 0.0).all()
 
 
@@ -63,7 +63,7 @@ def test_weights_reproduce_the_policy_that_never_acted(
     """E_P[L] = 1 and E_P[L 1{viol}] = Q(viol), against rollouts of the policy itself."""
     watcher = ProjectedBehaviour(walk_base, walk_task, constraint)
     count, horizon = 6_000, off_policy_plan.horizon
-    outcomes, ratios = watched_scenarios(off_policy_plan, watcher, count)
+    outcomes, ratios, _ = watched_scenarios(off_policy_plan, watcher, count)
     weights, violated = np.exp(ratios), ~outcomes.satisfied_by(horizon)
     assert stats.ttest_1samp(weights, 1.0).pvalue > 1e-3
     acted = run_scenarios(off_policy_plan, watcher, count, count)

@@ -88,7 +88,7 @@ def test_weights_reproduce_the_choice_that_never_acted(behaviour, walk_plan, con
     """E_P[L] = 1 and E_P[L 1{viol}] = Q(viol), with L = Π M·p_J of a uniform J."""
     plan = walk_plan.model_copy(update={"purpose": "off_policy"})
     count, watcher = 3_000, behaviour(constraint)
-    outcomes, ratios = watched_scenarios(plan, watcher, count)
+    outcomes, ratios, _ = watched_scenarios(plan, watcher, count)
     weights, violated = np.exp(ratios), ~outcomes.satisfied_by(12)
     assert stats.ttest_1samp(weights, 1.0).pvalue > 1e-3
     acted = run_scenarios(plan, watcher, count, count)
@@ -109,7 +109,7 @@ def test_an_impossible_choice_of_the_base_weighs_nothing(behaviour, walk_plan):
     """Where p_J = 0 the weight is 0 for good, whatever the budget would have said after it."""
     constraint = constraint_from_json({"name": "pathwise_all", "log_budget": 3.0})
     plan = walk_plan.model_copy(update={"purpose": "off_policy"})
-    _, ratios = watched_scenarios(plan, behaviour(constraint, slope=-500.0), 300)
+    _, ratios, _ = watched_scenarios(plan, behaviour(constraint, slope=-500.0), 300)
     assert np.isneginf(ratios).any()
     assert not np.isnan(ratios).any()
     assert (ratios <= 3.0).all()

@@ -38,8 +38,9 @@ def test_about_40_metrics_each_with_a_meaning() -> None:
 
 def test_every_number_of_a_record_is_a_metric_or_known_not_to_be() -> None:
     """A new field of records is one or the other, on purpose."""
-    params = {"alpha", "horizon", "seed", "projected"}
+    params = {"alpha", "horizon", "seed", "projected", "limit_rank", "limit_size"}
     of_certificate = {"beta", "posterior_beta"}  # the first a param of the sweep, both in its study
+    of_certificate |= {"limit_beta", "limit_scenarios"}  # of the study, too
     for_comparison = {"num_violations_1000"}
     numbers = {column.name for column in COLUMNS if column.kind != "str"}
     derived = {"log10_prior_bound", "prior_vacuous", "conservativeness_log10"}
@@ -95,7 +96,7 @@ def test_an_infinity_is_null_in_a_record_and_flagged() -> None:
 
 def test_bounds_that_say_nothing_are_named() -> None:
     assert vacuous_bounds(RECORD) == []
-    vacuous = {"prior_bound": math.inf, "posterior_bound": 1.0, "off_policy_bound": 1.0}
+    vacuous = {"prior_bound": math.inf} | dict.fromkeys(set(BOUNDS) - {"prior_bound"}, 1.0)
     assert vacuous_bounds(RECORD | vacuous) == list(BOUNDS)
 
 

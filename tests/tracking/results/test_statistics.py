@@ -60,6 +60,7 @@ def test_the_pooled_deviation_is_that_of_all_scenarios() -> None:
             "horizon": 21,
             "hyperparameters": None,
             "eps_max": np.nan,
+            "limit_rank": pd.NA,
             "status": "finished",
             "num_scenarios": [600, 400],
             "num_violations": [100, 100],

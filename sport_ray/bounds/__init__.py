@@ -13,7 +13,8 @@ the largest limit of a list, ``beta_for_counts`` where the certificate's own rol
 ``max_alpha``, ``gauss_renyi_max_alpha`` and ``two_point_max_alpha`` invert; ``best_floor`` finds
 the floor that serves selection best, ``best_mixture`` what to mix for a risk.
 Of training: ``expected_violations``, ``violations_bound`` and, at all numbers of episodes at once,
-``anytime_violations_bound``; ``episodes_within`` and ``risk_within`` invert. Proofs: docs/bounds.md.
+``anytime_violations_bound``; ``episodes_within`` and ``risk_within`` invert. Proofs:
+docs/bounds.md.
 """
 
 from sport_ray.bounds.anytime import anytime_bound, anytime_lower_bound

@@ -12,7 +12,7 @@ from sport_ray.constraints import Constraint, Unconstrained, constraint_from_jso
 from sport_ray.experiments.config.axes import Point, point_text
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.engine import UsedEngine, engine_of
-from sport_ray.experiments.sweep.limit_lists import Place
+from sport_ray.experiments.sweep.place import Place
 from sport_ray.experiments.task_policies import SOURCES
 from sport_ray.experiments.task_policies.source import source_class
 from sport_ray.plugins import code_of

@@ -44,7 +44,7 @@ def test_a_sound_bound_is_not_accused_and_a_wrong_one_is(name):
 
 
 def test_every_section_with_a_bound_from_data_has_one():
-    assert {one.section for one in ALL.values()} >= {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
+    assert {one.section for one in ALL.values()} >= {*range(1, 11), 12, 13, 14, 15}
 
 
 def test_the_table_of_the_docs_has_every_bound_and_says_what_was_run():

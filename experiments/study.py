@@ -78,7 +78,7 @@ class Study:
         from sport_ray.tracking.results.bases import base_folders
 
         found = {}
-        for base, name in base_folders(self.settings.bases or []).items():
+        for base, name in base_folders(self.settings.part_names).items():
             one = Study(
                 self.settings.of_base(base),
                 self.results_dir / name,
@@ -197,7 +197,7 @@ class Study:
         from sport_ray.experiments.stages.bases import for_each_base, run_whole, together
         from sport_ray.experiments.stages.run import run_study, write_pages
 
-        if self.settings.bases is not None:
+        if self.settings.part_names:
             with self._at_work(one=False) as context:
                 done = for_each_base(context, run_whole, self._text)
             self.report()
@@ -315,12 +315,14 @@ class Study:
         """
         from sport_ray.tracking import log_sweep, write_report
         from sport_ray.tracking.report.bases import write_bases_report
+        from sport_ray.tracking.report.sizes import write_sizes_report
 
-        if self.settings.bases is not None:
+        if self.settings.part_names:
             begun = {base: one for base, one in self.each().items() if one.results_dir.is_dir()}
             for one in begun.values():
                 one.report(track, None if out is None else user_path(out) / one.results_dir.name)
-            return write_bases_report(self.results_dir, out)[0]
+            write = write_sizes_report if self.settings.sizes else write_bases_report
+            return write(self.results_dir, out)[0]
         page = write_report(self.results_dir, out)
         if track:
             sent = log_sweep(self.results_dir, self.settings.tracking.uri)
@@ -341,8 +343,9 @@ class Study:
 
     def _require_one_base(self) -> None:
         """Refuse, for what is about one base, a study over several."""
-        if self.settings.bases is not None:
-            raise UserError("the study has several bases: take one of study.each()")
+        if self.settings.part_names:
+            what = "bases" if self.settings.bases else "sizes"
+            raise UserError(f"the study has several {what}: take one of study.each()")
 
     def _dump(self) -> bytes:
         """A study file of what was given, which reads back as the same study."""

@@ -20,6 +20,7 @@ from sport_ray.experiments.cli.certificates import (
     verify_command,
 )
 from sport_ray.experiments.cli.deployment import audit_command, export_command
+from sport_ray.experiments.cli.mixtures import mix_command
 from sport_ray.experiments.cli.monitoring import monitor_command
 from sport_ray.experiments.cli.options import (
     Address,
@@ -253,7 +254,7 @@ def run(
     summary = together(each(context, run_whole))
     print_alarm(context.console, summary.refuted)
     folder = context.folder.root
-    if context.study.bases is not None:
+    if context.study.part_names:
         print_bases(context.console, folder)
     else:
         print_report(context.console, folder, folder / "report.html")
@@ -269,6 +270,7 @@ app.command("plan")(plan_command)
 app.command("verify")(verify_command)
 app.command("sign")(sign_command)
 app.command("new-key")(new_key_command)
+app.command("mix")(mix_command)
 app.command("export")(export_command)
 app.command("audit")(audit_command)
 app.command("monitor")(monitor_command)

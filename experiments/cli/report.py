@@ -48,9 +48,23 @@ def print_bases(console: Console, folder: Path, out: Path | None = None) -> None
     """Write the page and the tables of a study over several bases, and show what is saved."""
     from sport_ray.tracking.analysis.steps_saved_table import print_steps_saved
     from sport_ray.tracking.report.bases import write_bases_report
+    from sport_ray.tracking.results.bases import named_sizes
 
+    if named_sizes(folder):
+        print_sizes_report(console, folder, out)
+        return
     page, saved = write_bases_report(folder, out)
     print_steps_saved(console, saved)
+    console.print(f"report: {page}", soft_wrap=True)
+
+
+def print_sizes_report(console: Console, folder: Path, out: Path | None) -> None:
+    """Write the page and the table of a study over several sizes, and show what N buys."""
+    from sport_ray.tracking.analysis.sizes_table import print_sizes
+    from sport_ray.tracking.report.sizes import write_sizes_report
+
+    page, table = write_sizes_report(folder, out)
+    print_sizes(console, table)
     console.print(f"report: {page}", soft_wrap=True)
 
 

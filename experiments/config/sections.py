@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -23,6 +23,7 @@ from sport_ray.experiments.config.base import (
     Number,
     Positive,
     Probability,
+    Rate,
     Section,
     Seed,
     Uri,
@@ -86,6 +87,18 @@ class ChooseSection(Section):
     """Base policies to choose from beside `base`, named as that is."""
 
 
+class TrainingPlanSection(Section):
+    """What training may cost in violations, settled before it starts."""
+
+    training_violations: Rate
+    """R, violations that one training run may cost, in expectation. [violations]"""
+    training_episodes: Positive | None = None
+    """M, episodes of a training run at most: then α and budgets are also derived from the risk
+    R/M; without it M follows from R and each cell's own risk. [episodes]"""
+    beta: Probability | None = None
+    """With it R is kept with probability 1 − β, instead of in expectation. [probability]"""
+
+
 class CertificateSection(Section):
     """How the base is certified: N scenarios, confidence 1 − β, every T up to max_horizon."""
 
@@ -103,6 +116,8 @@ class CertificateSection(Section):
     """Stop before N scenarios, once the bound is good enough or that is hopeless."""
     choose: ChooseSection | None = None
     """Choose T, and among several bases, on scenarios of their own before certifying."""
+    plan: TrainingPlanSection | None = None
+    """Keep the violations of training at a number that is given."""
 
     @property
     def sampling(self) -> Sampling:
@@ -152,6 +167,9 @@ class SweepSection(Section):
     eps_max: Annotated[list[Probability], Listed] | None = None
     """Acceptable risks, from which every kind of constraint is derived; or beside `alphas`.
     [probability]"""
+    out_of_reach: Literal["refuse", "skip"] = "refuse"
+    """An ε_max that the base itself is not certified for at any T: a mistake, or without cells. In
+    a study over several `sizes` it has none."""
     choose: ChooseLimitsByName | None = None
     """Larger limits beside those of `eps_max`: `from_base_scenarios`."""
     horizons: Annotated[list[Horizon], Listed, Field(min_length=1)] | None = None
@@ -190,8 +208,6 @@ class SweepSection(Section):
 
     @model_validator(mode="after")
     def _one_axis(self) -> SweepSection:
-        if not self.alphas and not self.eps_max:
-            raise ValueError("give alphas, or eps_max to derive them from the certificate")
         if self.choose is not None:
             if not self.eps_max:
                 raise ValueError("choose is given, and eps_max is not: for which risks?")
@@ -218,6 +234,15 @@ class EvaluationSection(Section):
     off_policy: Natural = 0
     """Scenarios of the base for a bound on each policy without running it; 0 for none.
     [scenarios]"""
+
+
+class MixturesSection(Section):
+    """Mixtures of the sweep's cells: which of two is played is drawn at an episode's start."""
+
+    eps_max: Annotated[list[Probability], Listed] | None = None
+    """Levels of risk to find the best mixture for; by default those of the sweep. [probability]"""
+    num_scenarios: Positive = 10_000
+    """Fresh scenarios of every cell that is mixed, on which mixtures are judged. [scenarios]"""
 
 
 class GaussianLaw(Section):

@@ -22,7 +22,15 @@ from sport_ray.constraints import Constraint, Unconstrained
 from sport_ray.envs.declared import declared_signals
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.axes import restricted, with_values
-from sport_ray.experiments.config.base import Engine, Keywords, Listed, Name, Section, plain
+from sport_ray.experiments.config.base import (
+    Engine,
+    Keywords,
+    Listed,
+    Name,
+    Positive,
+    Section,
+    plain,
+)
 from sport_ray.experiments.config.copies import require_copies
 from sport_ray.experiments.config.mistakes import explained
 from sport_ray.experiments.config.sections import (
@@ -30,6 +38,7 @@ from sport_ray.experiments.config.sections import (
     DeploymentSection,
     Environment,
     EvaluationSection,
+    MixturesSection,
     ResourcesSection,
     SweepSection,
     TrackingSection,
@@ -49,6 +58,7 @@ from sport_ray.properties import parse_property
 from sport_ray.properties.propositions import require_given
 from sport_ray.samplers.entry import is_entry
 from sport_ray.tracking.mlflow.uris import absolute_uri, mask_text
+from sport_ray.tracking.results.bases import size_name
 
 if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
@@ -79,6 +89,9 @@ class Study(Section):
     bases: Annotated[list[Name], Listed, Field(min_length=1)] | None = None
     """Several base policies instead of `base`: the study once for each, in a sub-folder of its own,
     and what they have in common on one page."""
+    sizes: Annotated[list[Positive], Listed, Field(min_length=1)] | None = None
+    """Several N instead of `certificate.num_scenarios`: the study once for each, in a sub-folder of
+    its own, and what more scenarios buy on one page. [scenarios]"""
     base_arguments: Keywords = Field(default_factory=dict)
     """Keyword arguments of a base that is a sampler of yours, `module:name`."""
     base_training: AnyBaseTraining | None = None
@@ -96,6 +109,8 @@ class Study(Section):
     """How they are trained without one, where that differs from `training`."""
     evaluation: EvaluationSection = EvaluationSection()
     """How every cell's policy is evaluated."""
+    mixtures: MixturesSection | None = None
+    """Random budgets: the best mixtures of finished cells, after the sweep."""
     deployment: DeploymentSection | None = None
     """The world in which policies will run, where it is not the certificate's."""
     resources: ResourcesSection = ResourcesSection()
@@ -170,6 +185,8 @@ class Study(Section):
         """Without what is refused beside another key when it is read."""
         dumped: dict[str, Any] = handler(self)
         dumped.pop("bases" if self.bases is None else "base", None)
+        if self.sizes is not None and isinstance(dumped.get("certificate"), dict):
+            dumped["certificate"].pop("num_scenarios", None)
         if self.task_policies is not None and isinstance(dumped.get("sweep"), dict):
             dumped["sweep"].pop("methods", None)
         return dumped
@@ -185,9 +202,34 @@ class Study(Section):
         """Every base policy that is named."""
         return self.base_candidates if self.bases is None else list(self.bases)
 
-    def of_base(self, base: str) -> Study:
-        """The same study with one base, of several."""
-        return self.model_copy(update={"base": base, "bases": None})
+    @builtins.property
+    def part_names(self) -> list[str]:
+        """Of a study over several bases or sizes the name of each; empty of any other."""
+        return [*(self.bases or [])] or [size_name(size) for size in self.sizes or []]
+
+    def of_base(self, name: str) -> Study:
+        """The same study with one base or one size, of several."""
+        if self.sizes is None:
+            return self.model_copy(update={"base": name, "bases": None})
+        (size,) = (one for one in self.sizes if size_name(one) == name)
+        certificate = self.certificate.model_copy(update={"num_scenarios": size})
+        sweep = self.sweep.model_copy(update={"out_of_reach": "skip"})
+        return self.model_copy(update={"certificate": certificate, "sweep": sweep, "sizes": None})
+
+    @model_validator(mode="after")
+    def _several_sizes(self) -> Study:
+        if self.sizes is None:
+            return self
+        if len(set(self.sizes)) < len(self.sizes):
+            raise ValueError("sizes names a number twice")
+        for given, other in (
+            (self.bases, "bases"),
+            (self.certificate.stop, "certificate.stop"),
+            ("num_scenarios" in self.certificate.model_fields_set, "certificate.num_scenarios"),
+        ):
+            if given:
+                raise ValueError(f"sizes and {other} are given: remove one of them")
+        return self
 
     @model_validator(mode="after")
     def _several_bases(self) -> Study:
@@ -263,6 +305,39 @@ class Study(Section):
         return self
 
     @model_validator(mode="after")
+    def _training_plan(self) -> Study:
+        """Refuse, beside a number of training violations, what would train uncounted."""
+        if self.certificate.plan is None:
+            return self
+        for name, given, remedy in (
+            ("tuning", self.tuning is not None, "its trials train, too: tune in another study"),
+            ("bases", self.bases is not None, "it is of one base: name one base"),
+            (
+                "resources.env_runners_per_cell",
+                self.resources.env_runners_per_cell > 0,
+                "episodes are counted in the cell's own process: leave it at 0",
+            ),
+            (
+                "engine = 'cohort'",
+                self.engine == "cohort",
+                "a cohort's cells cannot stop by themselves: leave engine out",
+            ),
+        ):
+            if given:
+                raise ValueError(f"certificate.plan and {name} are given: {remedy}")
+        for name in self.sources:
+            if SOURCES[name].in_training == "nothing":
+                raise ValueError(
+                    f"certificate.plan is given, and nothing is promised while {name} trains: "
+                    f"remove it from {self._names_sources}, or remove certificate.plan"
+                )
+        return self
+
+    @builtins.property
+    def _names_sources(self) -> str:
+        return "sweep.methods" if self.task_policies is None else "task_policies"
+
+    @model_validator(mode="after")
     def _copies(self) -> Study:
         for name in ("training", "unconstrained_training", "base_training"):
             section = getattr(self, name)
@@ -272,6 +347,12 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Study:
+        planned = self.certificate.plan is not None and self.certificate.plan.training_episodes
+        if not self.sweep.alphas and not self.sweep.eps_max and not planned:
+            raise ValueError(
+                "sweep has no constraints: give alphas, or eps_max to derive them from the "
+                "certificate"
+            )
         longest = max(self.sweep.horizons or [0])
         if longest > self.certificate.max_horizon:
             raise ValueError(
@@ -308,7 +389,13 @@ class Study(Section):
             raise UserError("the study asks to choose a horizon; the certificate was made for none")
         return [certificate.choice.horizon]
 
-    def task(self, horizon: int, seed: int, constraint: Constraint | None = None) -> Task:
+    def task(
+        self,
+        horizon: int,
+        seed: int,
+        constraint: Constraint | None = None,
+        most_episodes: int | None = None,
+    ) -> Task:
         """What a policy is trained for at a point of the grid, by default without a constraint."""
         return Task(
             environment=self.environment,
@@ -318,6 +405,7 @@ class Study(Section):
             seed=seed,
             constraint=constraint or Unconstrained(),
             resources=self.resources,
+            most_episodes=most_episodes,
         )
 
 

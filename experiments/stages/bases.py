@@ -13,7 +13,7 @@ from sport_ray.experiments.stages.context import Context, require_tracking
 from sport_ray.experiments.stages.propositions import require_propositions
 from sport_ray.experiments.stages.run import ray_for_cells, run_study, write_pages
 from sport_ray.tracking.console import say
-from sport_ray.tracking.results.bases import base_folders
+from sport_ray.tracking.results.bases import base_folders, size_name
 
 if TYPE_CHECKING:
     from sport_ray.experiments.sweep.driver import SweepSummary
@@ -22,8 +22,17 @@ Found = TypeVar("Found")
 
 
 def text_of_base(text: bytes, base: str) -> bytes:
-    """A study file's text with ``base`` in the place of ``bases``; comments are lost."""
+    """A study file's text with ``base`` in the place of ``bases``; comments are lost.
+
+    Of ``sizes`` with the one of that name as its number of scenarios.
+    """
     values = study_values(text, "study file")
+    if values.get("sizes") is not None:
+        (size,) = (one for one in values["sizes"] if size_name(one) == base)
+        rest = {name: value for name, value in values.items() if name != "sizes"}
+        certificate = {**(values.get("certificate") or {}), "num_scenarios": size}
+        sweep = {**values["sweep"], "out_of_reach": "skip"}
+        return dump_study({**rest, "certificate": certificate, "sweep": sweep})
     one = {"base" if name == "bases" else name: value for name, value in values.items()}
     return dump_study({**one, "base": base})
 
@@ -36,7 +45,7 @@ def contexts_of(context: Context, text: bytes | None = None) -> dict[str, Contex
     Raises:
         UserError: a sub-folder that holds something else.
     """
-    bases = context.study.bases or []
+    bases = context.study.part_names
     if text is None:
         text = context.file.read_bytes()
     found = {}
@@ -49,7 +58,7 @@ def contexts_of(context: Context, text: bytes | None = None) -> dict[str, Contex
 
 def each(context: Context, do: Callable[[Context], Found]) -> dict[str, Found]:
     """`do` once per base, or once in all where the study has one; results by base."""
-    if context.study.bases is not None:
+    if context.study.part_names:
         return for_each_base(context, do)
     return {context.study.base: do(context)}
 
@@ -73,13 +82,18 @@ def for_each_base(
         context.folder.write_study(context.source)
         found = {}
         for number, (base, part) in enumerate(parts.items(), 1):
-            heading = f"base {base} ({number} of {len(parts)}): {_told(part)}"
+            heading = f"{_kind(base, part)} ({number} of {len(parts)}): {_told(part)}"
             say(context.console, heading, style="bold")
             try:
                 found[base] = do(part)
             finally:
                 part.folder.release()
     return found
+
+
+def _kind(name: str, part: Context) -> str:
+    size = part.study.certificate.num_scenarios
+    return f"N = {size}" if name == size_name(size) else f"base {name}"
 
 
 def _told(part: Context) -> str:
@@ -97,11 +111,11 @@ def _require_bases(parts: dict[str, Context]) -> None:
     from sport_ray.policies.store import MANIFEST
     from sport_ray.samplers.base_file import SAMPLER
 
-    for base, part in parts.items():
+    for part in parts.values():
         if any((part.folder.base / one).is_file() for one in (MANIFEST, SAMPLER)):
             continue  # compared when its stages begin
         try:
-            load_base(part.study, base, part.source)
+            load_base(part.study, part.study.base, part.source)
         except UserError as error:
             raise UserError(f"bases: {error}") from None
 

@@ -23,6 +23,10 @@ COUNTED = (
 """What a bundle has of a record: from its scenarios themselves, the rest is computed from it."""
 
 
+EVIDENCE = ("num_scenarios", "num_violations", "posterior_beta", "posterior_bound")
+"""The same of a mixture, from fresh scenarios."""
+
+
 def locate_cell(given: str, results: Path | None) -> tuple[Path, str]:
     """The result folder and the whole id of a cell.
 
@@ -49,10 +53,11 @@ def locate_cell(given: str, results: Path | None) -> tuple[Path, str]:
     return results, found[0]
 
 
-def export_of(root: Path, cell_id: str, trust: Collection[str] = ()) -> Any:
+def export_of(root: Path, cell_id: str, trust: Collection[str] = (), *, part: bool = False) -> Any:
     """All that a bundle of a cell is made of.
 
-    trust: the module of the base's sampler, which is run again.
+    trust: the module of the base's sampler, which is run again. part: of a mixture, whose promise
+        rests on prior bounds alone, whatever a list's test found.
 
     Raises:
         UserError: a cell that is not finished, or that the study in the folder does not have; a
@@ -106,7 +111,7 @@ def export_of(root: Path, cell_id: str, trust: Collection[str] = ()) -> Any:
             f"cell {cell_id}: its evaluation left the constraint {cell.constraint.name!r}, so that "
             "nothing is promised for it"
         )
-    limit, tests = limit_of(folder, study, certificate, cell, base)
+    limit, tests = (None, ()) if part else limit_of(folder, study, certificate, cell, base)
     return Export(
         limit=limit,
         tests=tests,
@@ -130,6 +135,60 @@ def export_of(root: Path, cell_id: str, trust: Collection[str] = ()) -> Any:
             "posterior_bound": derived_numbers(record, certificate)["posterior_bound"],
         },
     )
+
+
+def export_of_mixture(
+    root: Path, eps_max: float, seed: int, horizon: int | None, trust: Collection[str] = ()
+) -> Any:
+    """All that a bundle of the best mixture for ε_max is made of, of one seed's policies.
+
+    horizon: where the study has several.
+
+    Raises:
+        UserError: no such mixture, or one that promises more than ε_max by now; and what
+            ``export_of`` raises for any of its cells.
+    """
+    from dataclasses import replace
+
+    from sport_ray.certificates import load_certificate
+    from sport_ray.constraints.mixture import Mixture
+    from sport_ray.experiments.sweep.mixtures import promised_of
+    from sport_ray.tracking.results.folder import ResultFolder
+    from sport_ray.tracking.results.mixtures import BEST, read_mixtures
+
+    certificate = load_certificate(ResultFolder(root).certificate)
+    rows = [row for row in read_mixtures(root, certificate.digest) if row["kind"] == BEST]
+    asked = [row for row in rows if row["eps_max"] == eps_max]
+    asked = [row for row in asked if horizon in (None, row["horizon"])]
+    if len(asked) != 1:
+        there = sorted({(row["horizon"], row["eps_max"]) for row in rows})
+        known = ", ".join(f"{level:g} at T = {steps}" for steps, level in there) or "none"
+        raise UserError(
+            f"eps_max = {eps_max:g} names {len(asked)} mixtures of {root}, which has {known}: run "
+            "`sport-ray mix` with that level, and name one T with --horizon"
+        )
+    (row,) = asked
+    judged = [one for one in row["seeds"] if one["seed"] == seed]
+    if not judged:
+        raise UserError(f"seed {seed} is not one of the study's: see sweep.seeds")
+    ids = [str(part["cells"][str(seed)]) for part in row["parts"]]
+    exports = [export_of(root, one, trust, part=True) for one in ids]
+    mixture = Mixture(tuple(row["weights"]), tuple(one.constraint for one in exports))
+    world = {"alpha_mu": exports[0].alpha_mu, "alpha_p": exports[0].alpha_p}
+    bound = promised_of(certificate, mixture, row["horizon"], world)
+    if bound > eps_max or any(one.horizon != row["horizon"] for one in exports):
+        raise UserError(
+            f"the mixture for eps_max = {eps_max:g} promises {bound:.6g} now: run `sport-ray mix` "
+            "again"
+        )
+    return replace(
+        exports[0],
+        task=tuple(one.task for one in exports),
+        constraint=mixture,
+        source={"study": exports[0].source["study"], "seed": seed, "eps_max": eps_max,
+                "mixed": ids},
+        evidence={name: judged[0][name] for name in EVIDENCE},
+    )  # fmt: skip
 
 
 def limit_of(

@@ -104,7 +104,7 @@ def sweep_study(context: Context) -> SweepSummary:
     base = ensure_base(context)
     certificate = load_matching(context.folder, base)
     context = tuned(context, certificate, run=False)
-    return _reported(context, do_sweep(context, base, certificate))
+    return mix_study(context, _reported(context, do_sweep(context, base, certificate)))
 
 
 def run_study(context: Context) -> SweepSummary:
@@ -125,7 +125,16 @@ def run_study(context: Context) -> SweepSummary:
         base = ensure_base(context)
         certificate = ensure_certificate(context, base)
         context = tuned(context, certificate, run=True)
-        return _reported(context, do_sweep(context, base, certificate))
+        return mix_study(context, _reported(context, do_sweep(context, base, certificate)))
+
+
+def mix_study(context: Context, summary: SweepSummary) -> SweepSummary:
+    """The study's mixtures, where it asks for them and all its cells are there."""
+    from sport_ray.experiments.stages.mix import mix
+
+    if context.study.mixtures is not None and summary.finished == summary.planned:
+        mix(context.folder, context.console)
+    return summary
 
 
 def ray_for_cells(context: Context) -> AbstractContextManager[None]:

@@ -7,13 +7,18 @@ import math
 from sport_ray.bounds import ratio_bound
 from sport_ray.certificates.certificate import Certificate
 from sport_ray.constraints import Constraint
+from sport_ray.constraints.mixture import Mixture
 
 REFUTATION_LEVEL = 1e-6
 """Probability that true promises are called refuted: of a study, or of a bundle's one cell."""
 
 
 def promised(
-    certificate: Certificate, constraint: Constraint, horizon: int, alpha_mu: float, alpha_p: float
+    certificate: Certificate,
+    constraint: Constraint | Mixture,
+    horizon: int,
+    alpha_mu: float,
+    alpha_p: float,
 ) -> float | None:
     """The constraint's prior bound times α_μ α_p^T, rounded up; None where nothing is promised.
 

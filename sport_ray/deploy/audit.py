@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,11 +13,13 @@ import torch
 from numpy.typing import NDArray
 
 from sport_ray.constraints import Constraint, constraint_from_json
+from sport_ray.constraints.mixture import Mixture, is_mixture, mixture_from_json
 from sport_ray.deploy.audit_lines import (
     BreachLine,
     CloseLine,
     EndLine,
     OpenLine,
+    PartLine,
     ResetLine,
     StepLine,
     Wrong,
@@ -27,6 +28,7 @@ from sport_ray.deploy.audit_lines import (
 from sport_ray.deploy.audit_log import LARGEST_LINE, read_line
 from sport_ray.deploy.bundle import Bundle
 from sport_ray.deploy.replay import Replay
+from sport_ray.deploy.seeds import part_number
 from sport_ray.errors import UserError
 from sport_ray.families import Categorical, Distribution, family_named
 from sport_ray.families.categorical.on_grid import OnGrid
@@ -88,11 +90,21 @@ def _require_indices(drawn: Array, sizes: Sequence[int]) -> None:
         raise Wrong(f"it draws {found}, no index of {', '.join(map(str, sizes))} outcomes")
 
 
+class _Part(NamedTuple):
+    """What an episode keeps to: the one policy of a log, or a part of its mixture."""
+
+    constraint: Constraint
+    family: type[Distribution]
+    selection: bool
+
+
 class _Reader:
     """Goes through the lines of a log once, with what the log itself must have at each."""
 
     head: OpenLine
-    constraint: Constraint
+    mixture: Mixture | None
+    parts: tuple[_Part, ...]
+    part: _Part  # of this episode
     state: Array
 
     def __init__(self, bundle: Bundle | None) -> None:
@@ -151,18 +163,27 @@ class _Reader:
 
     def _take_open(self, line: OpenLine) -> None:
         self.head = line
-        self.family = family_named(line.family)
-        self.constraint = constraint_from_json(line.constraint)
+        self.mixture = mixture_from_json(line.constraint) if is_mixture(line.constraint) else None
+        if self.mixture is None:
+            rules: tuple[Constraint, ...] = (constraint_from_json(line.constraint),)
+            parts: list[OpenLine | PartLine] = [line]
+        else:
+            rules, parts = self.mixture.parts, [*(line.parts or ())]
+        self.parts = tuple(
+            _Part(rule, family_named(part.family), part.selection)
+            for rule, part in zip(rules, parts, strict=True)
+        )
+        self.part = self.parts[0]
         if self.bundle is not None:
             self.stage = "bundle"
             manifest = self.bundle.manifest
             # Of a selector that was damaged when the policy was loaded, the base acts as itself.
             damaged = line.damage is not None
-            plays = replace(self.bundle, task=None) if damaged else self.bundle
+            plays = self.bundle.without_task() if damaged else self.bundle
             same = (
                 line.bundle == self.bundle.digest
-                and plays.family is self.family
-                and plays.selects == line.selection
+                and [(one.family, one.selects) for one in plays.each]
+                == [(one.family, one.selection) for one in self.parts]
                 and all(
                     getattr(line, name) == manifest[name]
                     for name in ("horizon", "constraint", "promise")
@@ -176,12 +197,21 @@ class _Reader:
         self.episodes += 1
         if self.running or line.episode != self.episodes:
             raise Wrong(f"episode {line.episode} begins where {self.episodes} should")
+        if line.part != self._drawn(line):
+            raise Wrong(f"it keeps to part {line.part}, its seed draws {self._drawn(line)}")
         self.running, self.step, self.sum = True, 0, 0.0
-        self.state = self.constraint.start(1)
+        self.part = self.parts[line.part or 0]
+        self.state = self.part.constraint.start(1)
         self.broken, self.stream = False, 0
         self.seeds[tuple(line.seed)] += 1
         if self.replay is not None:
-            self.replay.reset(line.seed)
+            self.replay.reset(line.seed, line.part or 0)
+
+    def _drawn(self, line: ResetLine) -> int | None:
+        """The part of the mixture that the episode's own seed draws; None without a mixture."""
+        if self.mixture is None:
+            return None
+        return int(self.mixture.drawn(np.array([part_number(tuple(line.seed))]))[0])
 
     def _take_end(self, line: EndLine) -> None:
         if not self.running or line.step != self.step or line.episode != self.episodes:
@@ -214,7 +244,7 @@ class _Reader:
         self._require_next(line)
         self.stage = "bounds"
         drawn = np.array([line.drawn], dtype=np.float64)
-        if (line.candidates is not None) != self.head.selection:
+        if (line.candidates is not None) != self.part.selection:
             raise Wrong("it has candidates, of which no policy of its log chooses, or lacks them")
         if line.candidates is None:
             size = self._law_size(line, drawn)
@@ -245,26 +275,26 @@ class _Reader:
 
     def _uniform(self, count: int, drawn: Array) -> Distribution:
         """The base of a choice among candidates, of which one was drawn."""
-        if self.family is not Categorical:
-            raise Wrong(f"a choice among candidates draws from no {self.family.name}")
+        if self.part.family is not Categorical:
+            raise Wrong(f"a choice among candidates draws from no {self.part.family.name}")
         _require_indices(drawn, (count,))
         return Categorical.uniform(1, count)
 
     def _law_size(self, line: StepLine, drawn: Array) -> int:
         """By which the family counts: of an action, or of an index's outcomes as the base has."""
-        if not issubclass(self.family, OnGrid):
+        if not issubclass(self.part.family, OnGrid):
             return int(drawn.shape[1])
         size = len((line.base or {}).get("probabilities", ()))
-        _require_indices(drawn, getattr(self.family, "sizes", (size,)))
+        _require_indices(drawn, getattr(self.part.family, "sizes", (size,)))
         return size
 
     def _member(self, fields: Mapping[str, Any], action_size: int) -> Distribution:
         """One member of the log's family, as a batch of one."""
         try:
-            member = self.family.from_fields(fields)
+            member = self.part.family.from_fields(fields)
         except ValueError as error:
             raise Wrong(f"a number is missing or wrong: {error}") from None
-        if member.parameters.shape != (self.family.num_parameters(action_size),):
+        if member.parameters.shape != (self.part.family.num_parameters(action_size),):
             raise Wrong("a number is missing")
         return member[None]
 
@@ -272,22 +302,23 @@ class _Reader:
         self, line: StepLine, chosen: Distribution, base: Distribution, drawn: Array
     ) -> None:
         """Limit, distance, cost and state, each computed again from the distributions."""
-        limits = self.constraint.limits(self.state)
+        limits = self.part.constraint.limits(self.state)
         stated = math.inf if line.limit is None else line.limit
         if stated != limits[0]:
             raise Wrong(f"its limit is {line.limit}, what was left permits {limits[0]}")
-        if not self.constraint.within(chosen, base, torch.from_numpy(limits)).all():
+        if not self.part.constraint.within(chosen, base, torch.from_numpy(limits)).all():
             raise Wrong(f"it goes further from the base policy than its limit {line.limit}")
-        costs = self.constraint.cost(chosen, base, drawn)
-        after = self.constraint.spend(self.state, costs)
+        costs = self.part.constraint.cost(chosen, base, drawn)
+        after = self.part.constraint.spend(self.state, costs)
         ratio = float(chosen.max_log_ratio(base)[0])
-        if not ratio <= self.constraint.log_ratio_limit:
-            raise Wrong(f"its max log ratio {ratio} is above {self.constraint.log_ratio_limit}")
+        largest = self.part.constraint.log_ratio_limit
+        if not ratio <= largest:
+            raise Wrong(f"its max log ratio {ratio} is above {largest}")
         realised = float(chosen.log_ratio(base, drawn)[0])
         for name, mine, its in (
             ("max log ratio", [ratio if math.isfinite(ratio) else None], [line.max_log_ratio]),
             ("cost", costs.tolist(), [line.cost]),
-            ("log ratio", [realised], [line.log_ratio]),
+            ("log ratio", [realised if math.isfinite(realised) else None], [line.log_ratio]),
             ("state", after[0].tolist(), line.state),
         ):
             if len(mine) != len(its) or not all(map(_near, mine, its)):

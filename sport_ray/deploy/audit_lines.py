@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from sport_ray.constraints.mixture import MOST_PARTS
 from sport_ray.deploy.audit_log import SCHEMA
 from sport_ray.deploy.seeds import MOST_WORDS, POOL
 from sport_ray.selection.limits import MOST_CANDIDATES
@@ -26,14 +27,22 @@ class Line(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
+class PartLine(Line):
+    """What a policy draws; selection: each action is one of several drawn from the base."""
+
+    family: str
+    selection: bool
+
+
 class OpenLine(Line):
-    """What was loaded, and how; selection: each action is one of several drawn from the base."""
+    """What was loaded, and how; of a mixture family and selection are its first part's."""
 
     schema_name: str = Field(alias="schema", pattern=f"^{SCHEMA}$")
     bundle: str
     horizon: Count
     family: str
     selection: bool
+    parts: list[PartLine] | None = Field(default=None, min_length=1, max_length=MOST_PARTS)
     constraint: dict[str, Any]
     promise: dict[str, Any]
     on_breach: Literal["raise", "base"]
@@ -42,14 +51,15 @@ class OpenLine(Line):
 
 
 class ResetLine(Line):
-    """An episode begins."""
+    """An episode begins; part: of a mixture, the one that it keeps to."""
 
     episode: Count
     seed: list[Word] = Field(min_length=POOL, max_length=MOST_WORDS)
+    part: Count | None = None
 
 
 class StepLine(Line):
-    """An action; ``limit`` and ``max_log_ratio`` are None where there is no end.
+    """An action; ``limit`` and the log ratios are None where there is no end.
 
     Where one of several ``candidates`` was chosen, ``drawn`` is its index and ``action`` it.
     """
@@ -65,7 +75,7 @@ class StepLine(Line):
     drawn: Numbers
     limit: Number | None
     max_log_ratio: Number | None
-    log_ratio: Number
+    log_ratio: Number | None
     cost: Number
     state: Numbers
     breach: str | None = None

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +21,24 @@ from numpy.typing import NDArray
 from sport_ray.certificates import Certificate
 from sport_ray.certificates.store import certificate_from_bytes
 from sport_ray.constraints import Constraint, constraint_from_json
+from sport_ray.constraints.mixture import Mixture, is_mixture, mixture_from_json
 from sport_ray.deploy.bundle_files import (
     CERTIFICATE,
     CODE,
     MANIFEST,
+    PARTS,
     SAMPLER_FILES,
     SELECTOR_FILES,
     kind_of,
     read_file,
     read_manifest,
     required,
+    task_folders,
 )
 from sport_ray.deploy.from_data import from_data_of
 from sport_ray.deploy.observations import Bounds
-from sport_ray.deploy.promise import Selection, require_promise
+from sport_ray.deploy.promise import How, Parts, Selection, require_promise
+from sport_ray.deploy.seeds import Words, part_number
 from sport_ray.deploy.world import require_near
 from sport_ray.envs.flatten import Flattening
 from sport_ray.errors import UserError
@@ -71,13 +75,15 @@ _WHOLE = {
 class Bundle:
     """A bundle that was read and checked; ``task`` is None where only the base is intact.
 
-    Nothing of it can be changed: what acts, and what is promised, stays what was checked.
+    Nothing of it can be changed: what acts, and what is promised, stays what was checked. Of a
+    mixture ``parts`` are bundles as well, with a constraint and a task policy each; an episode
+    keeps to the one that its seed draws.
     """
 
     _manifest: dict[str, Any]
     base: FrozenPolicy | SamplerFile
     task: FrozenPolicy | Selector | None
-    constraint: Constraint
+    constraint: Constraint | Mixture
     horizon: int
     bounds: Bounds
     dtype: np.dtype[Any]
@@ -87,6 +93,8 @@ class Bundle:
     """Whether the environment takes a number and no array, as a Discrete space does."""
     certificate_beta: float | None = None
     """Of the certificate; the promise's own is another where its limit was chosen from data."""
+    parts: tuple[Bundle, ...] = ()
+    """Of a mixture; else empty."""
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -102,6 +110,33 @@ class Bundle:
     def digest(self) -> str:
         """sha256 (hex) over the manifest, and so over every file."""
         return str(self._manifest["digest"])
+
+    @property
+    def each(self) -> tuple[Bundle, ...]:
+        """What an episode may be played by: the parts of a mixture, else the bundle itself."""
+        return self.parts or (self,)
+
+    @property
+    def rule(self) -> Constraint:
+        """The one constraint of an episode; a mixture's are its parts'.
+
+        Raises:
+            TypeError: of a mixture itself.
+        """
+        if isinstance(self.constraint, Mixture):
+            raise TypeError("a mixture has no constraint of its own: ask the part that was drawn")
+        return self.constraint
+
+    def drawn(self, words: Words) -> int | None:
+        """The part that an episode of this seed plays; None where there is but one policy."""
+        if not isinstance(self.constraint, Mixture):
+            return None
+        return int(self.constraint.drawn(np.array([part_number(words)]))[0])
+
+    def without_task(self) -> Bundle:
+        """The same with the base alone, which then acts in every part."""
+        parts = tuple(part.without_task() for part in self.parts)
+        return replace(self, task=None, parts=parts)
 
     @property
     def family(self) -> type[Distribution]:
@@ -155,7 +190,10 @@ class Bundle:
         Raises:
             UserError: says which.
         """
-        if isinstance(self.base, SamplerFile):  # imported by its first draw, which is not made
+        if self.parts:
+            for part in self.parts:
+                part.require_fit()
+        elif isinstance(self.base, SamplerFile):  # imported by its first draw, which is not made
             self._around(UserSampler(self.base.spec, run_module=True))
         else:
             self._around(PolicySampler(self.base))
@@ -165,12 +203,12 @@ class Bundle:
             base = BaseBehaviour(self.base)
             if self.task is None:
                 return base, None
-            return base, ProjectedBehaviour(self.base, self.task, self.constraint)
+            return base, ProjectedBehaviour(self.base, self.task, self.rule)
         if self.task is None:
             return SamplerBehaviour(sampler), None
         if not isinstance(self.task, Selector):
             raise UserError("a base that is only sampled has no density to project a policy around")
-        choice = SelectionBehaviour(sampler, self.task, self.constraint)
+        choice = SelectionBehaviour(sampler, self.task, self.rule)
         return SamplerBehaviour(sampler), choice
 
     def action(self, drawn: NDArray[np.float64]) -> NDArray[Any] | int:
@@ -224,7 +262,7 @@ def read_bundle(
 def _assemble(
     folder: Path, manifest: dict[str, Any], base_only: bool, trusted: frozenset[str]
 ) -> Bundle:
-    contents, damage = _contents(folder, manifest["files"], base_only)
+    contents, damage = _contents(folder, manifest, base_only)
     certificate = certificate_from_bytes(contents[CERTIFICATE], CERTIFICATE)
     base = _base(contents, manifest)
     world, horizon, promise = (manifest[name] for name in ("world", "horizon", "promise"))
@@ -250,14 +288,26 @@ def _assemble(
         raise UserError("the base policy was made for another observation space than is named")
     dtype = _dtype_of(spaces["action"], base.spec.action_mapping)
     bounds = Bounds.of_json(spaces["observation"], base.spec.observation_size)
-    task = None if damage is not None else _task(contents, manifest)
     one_number = dtype.kind != "f" and spaces["action"]["shape"] == []
     bundle = Bundle(
-        manifest, base, task, constraint, horizon, bounds, dtype, damage, trusted, one_number,
+        manifest, base, None, constraint, horizon, bounds, dtype, damage, trusted, one_number,
         certificate.beta,
     )  # fmt: skip
+    bundle = _with_tasks(bundle, contents)
     bundle.require_fit()
     return bundle
+
+
+def _with_tasks(bundle: Bundle, contents: dict[str, bytes]) -> Bundle:
+    """The bundle with its task policy, or with its parts and theirs; without, where damaged."""
+    about, damaged = bundle.manifest["task"], bundle.damage is not None
+    if not isinstance(bundle.constraint, Mixture):
+        return replace(bundle, task=None if damaged else _task(contents, "task", about))
+    parts = []
+    for number, constraint in enumerate(bundle.constraint.parts):
+        task = None if damaged else _task(contents, f"task/{number}", about[PARTS][number])
+        parts.append(replace(bundle, constraint=constraint, task=task))
+    return replace(bundle, parts=tuple(parts))
 
 
 def _dtype_of(space: dict[str, Any], mapping: ActionMapping) -> np.dtype[Any]:
@@ -278,27 +328,42 @@ def _dtype_of(space: dict[str, Any], mapping: ActionMapping) -> np.dtype[Any]:
     return _WHOLE[space["dtype"]]
 
 
-def constraint_of(manifest: dict[str, Any], trusted: Collection[str]) -> Constraint:
-    """The constraint that a manifest names; trusted: modules that may be imported for it.
+def constraint_of(manifest: dict[str, Any], trusted: Collection[str]) -> Constraint | Mixture:
+    """The constraint or mixture that a manifest names; trusted: modules to be imported for it.
 
     Raises:
         UserError: an unknown one, or whose module is neither imported nor trusted, or has changed.
     """
     about = manifest["constraint"]
+    if is_mixture(about):
+        return mixture_from_json(about)
     module = str(about["name"]).partition(":")[0]
     found = constraint_from_json(about, run_module=module in trusted)
     require_code(found.name, manifest.get(CODE, {}))
     return found
 
 
-def selection_of(manifest: dict[str, Any], base: object) -> Selection | None:
+def selection_of(manifest: dict[str, Any], base: object) -> How:
     """How the task policy chooses among candidates; None where it is a policy itself.
+
+    Of a mixture that of each part.
 
     Raises:
         ValueError: no number of candidates, or one for a policy that draws none.
     """
-    count = manifest["task"].get("num_candidates")
-    if kind_of("task", manifest["files"]) is not SELECTOR_FILES:
+    about, files = manifest["task"], manifest["files"]
+    if PARTS not in about:
+        return _selection(about, "task", files, base)
+    folders = task_folders(manifest)
+    found = zip(about[PARTS], folders, strict=True)
+    return Parts(tuple(_selection(one, who, files, base) for one, who in found))
+
+
+def _selection(
+    about: dict[str, Any], who: str, files: Collection[str], base: object
+) -> Selection | None:
+    count = about.get("num_candidates")
+    if kind_of(who, files) is not SELECTOR_FILES:
         if count is not None:
             raise ValueError("num_candidates is stated for a policy that draws none")
         return None
@@ -308,11 +373,13 @@ def selection_of(manifest: dict[str, Any], base: object) -> Selection | None:
 
 
 def _contents(
-    folder: Path, files: dict[str, str], base_only: bool
+    folder: Path, manifest: dict[str, Any], base_only: bool
 ) -> tuple[dict[str, bytes], str | None]:
     """The bytes of every file, and what is wrong with the task policy where that is tolerated."""
     damage = None
     contents: dict[str, bytes] = {}
+    tasks = task_folders(manifest)
+    files = manifest["files"]
     for name, expected in files.items():
         try:
             contents[name] = read_file(folder, name, expected)
@@ -320,7 +387,7 @@ def _contents(
             if not (base_only and name.startswith("task/")):
                 raise
             damage = str(error)
-    for name in required(files):
+    for name in required(files, tasks):
         if name not in files:
             raise UserError(f"{name} is not in its {MANIFEST}")
     return contents, damage
@@ -328,36 +395,37 @@ def _contents(
 
 def _base(contents: dict[str, bytes], manifest: dict[str, Any]) -> FrozenPolicy | SamplerFile:
     if kind_of("base", contents) is not SAMPLER_FILES:
-        return _policy(contents, "base", manifest)
+        return _policy(contents, "base", manifest["base"])
     (name,) = SAMPLER_FILES
     found = sampler_from_bytes(contents[f"base/{name}"], Path("base") / name)
-    _require_named("base", found.digest, manifest)
+    _require_named("base", found.digest, manifest["base"])
     return found
 
 
-def _task(contents: dict[str, bytes], manifest: dict[str, Any]) -> FrozenPolicy | Selector:
-    if kind_of("task", contents) is not SELECTOR_FILES:
-        return _policy(contents, "task", manifest)
-    document, weights = (contents[f"task/{name}"] for name in SELECTOR_FILES)
-    found, _ = selector_from_bytes(document, weights, Path("task"))
-    _require_named("task", found.digest, manifest)
-    if found.num_candidates != manifest["task"]["num_candidates"]:
+def _task(contents: dict[str, bytes], who: str, about: dict[str, Any]) -> FrozenPolicy | Selector:
+    """The task policy in a folder; about: what the manifest says of it."""
+    if kind_of(who, contents) is not SELECTOR_FILES:
+        return _policy(contents, who, about)
+    document, weights = (contents[f"{who}/{name}"] for name in SELECTOR_FILES)
+    found, _ = selector_from_bytes(document, weights, Path(who))
+    _require_named(who, found.digest, about)
+    if found.num_candidates != about["num_candidates"]:
         raise UserError(
             f"the task policy chooses among {found.num_candidates} candidates, not among "
-            f"{manifest['task']['num_candidates']}"
+            f"{about['num_candidates']}"
         )
     return found
 
 
-def _policy(contents: dict[str, bytes], who: str, manifest: dict[str, Any]) -> FrozenPolicy:
+def _policy(contents: dict[str, bytes], who: str, about: dict[str, Any]) -> FrozenPolicy:
     document, weights = (contents[f"{who}/{name}"] for name in kind_of(who, contents))
     found = policy_from_bytes(document, weights, Path(who))
-    _require_named(who, found.digest, manifest)
+    _require_named(who, found.digest, about)
     return FrozenPolicy(found.network)
 
 
-def _require_named(who: str, digest: str, manifest: dict[str, Any]) -> None:
-    if digest != manifest[who]["digest"]:
+def _require_named(who: str, digest: str, about: dict[str, Any]) -> None:
+    if digest != about["digest"]:
         raise UserError(f"the {who} policy is not the one that the manifest names")
 
 

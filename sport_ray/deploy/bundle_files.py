@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sport_ray.canonical import digest, readable_json
+from sport_ray.constraints.mixture import MOST_PARTS
 from sport_ray.errors import UserError
 from sport_ray.text import plain
 from sport_ray.untrusted_files import TooLarge, read_bytes
@@ -18,6 +19,8 @@ MANIFEST = "manifest.json"
 CERTIFICATE = "certificate.json"
 CODE = "constraint_code"
 """In the manifest: what the code of a constraint of the user's was."""
+PARTS = "parts"
+"""In the manifest's task: the policies of a mixture, one for each part."""
 POLICY_FILES = ("policy.json", "policy.safetensors")
 SAMPLER_FILES = ("sampler.json",)
 SELECTOR_FILES = ("selector.json", "selector.safetensors")
@@ -62,24 +65,41 @@ def read_manifest(folder: Path, expect: str | None = None) -> dict[str, Any]:
 
 
 def kind_of(who: str, names: Collection[str]) -> tuple[str, ...]:
-    """The files of ``base`` or ``task`` among a bundle's; where none is there, a policy's.
+    """The files of a folder (``base``, ``task``, ``task/0`` …) of a bundle; of none, a policy's.
 
     Raises:
         UserError: files of two kinds, of which one is not what acts.
     """
-    found = [kind for kind in KINDS[who] if any(f"{who}/{name}" in names for name in kind)]
+    kinds = KINDS[who.partition("/")[0]]
+    found = [kind for kind in kinds if any(f"{who}/{name}" in names for name in kind)]
     if len(found) > 1:
         raise UserError(f"{who}/ holds {found[0][0]} and {found[1][0]}: only one of them can act")
     return found[0] if found else POLICY_FILES
 
 
-def required(names: Collection[str]) -> tuple[str, ...]:
+def task_folders(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """The folder of the task policy; of a mixture one for each part.
+
+    Raises:
+        ValueError: no list of parts, or an empty one.
+    """
+    parts = manifest["task"].get(PARTS)
+    if parts is None:
+        return ("task",)
+    if not isinstance(parts, list) or not 0 < len(parts) <= MOST_PARTS:
+        raise ValueError(f"a mixture's task policies are a list of 1 to {MOST_PARTS}")
+    return tuple(f"task/{number}" for number in range(len(parts)))
+
+
+def required(names: Collection[str], tasks: Sequence[str] = ("task",)) -> tuple[str, ...]:
     """All that a bundle with these files must have beside its manifest.
+
+    tasks: its folders of task policies.
 
     Raises:
         UserError: files of two kinds.
     """
-    folders = (f"{who}/{name}" for who in KINDS for name in kind_of(who, names))
+    folders = (f"{who}/{name}" for who in ("base", *tasks) for name in kind_of(who, names))
     return (CERTIFICATE, *folders)
 
 

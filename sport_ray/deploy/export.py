@@ -16,25 +16,28 @@ import numpy as np
 from sport_ray.canonical import digest, readable_json, write_atomic
 from sport_ray.certificates import Certificate, load_certificate
 from sport_ray.constraints import Constraint
+from sport_ray.constraints.mixture import Mixture
 from sport_ray.deploy.bundle import read_bundle
 from sport_ray.deploy.bundle_files import (
     CERTIFICATE,
     CODE,
     MANIFEST,
+    PARTS,
     POLICY_FILES,
     SAMPLER_FILES,
     SCHEMA,
     SELECTOR_FILES,
 )
 from sport_ray.deploy.from_data import LIMIT, evidence_name, from_data_of
-from sport_ray.deploy.promise import Selection, promise_of
+from sport_ray.deploy.promise import How, Parts, Selection, promise_of
 from sport_ray.deploy.world import require_near
 from sport_ray.envs.making import make_environment
 from sport_ray.envs.spaces import indices_of
 from sport_ray.errors import UserError
 from sport_ray.plugins import code_of
-from sport_ray.samplers import SamplerFile, read_base
+from sport_ray.samplers import BaseFile, SamplerFile, read_base
 from sport_ray.selection import Selector, load_task_policy
+from sport_ray.selection.task_policy import TaskPolicyFile
 from sport_ray.versions import versions
 
 
@@ -42,17 +45,18 @@ from sport_ray.versions import versions
 class Export:
     """What a bundle is made of.
 
-    base: folder of a policy or a sampler; task: of a policy or a selector. certificate: the file;
-    its table and signature beside it are taken along. env_kwargs: of the world that the policy is
+    base: folder of a policy or a sampler; task: of a policy or a selector, of a mixture one folder
+    for each part. certificate: the file; its table and signature beside it are taken along.
+    env_kwargs: of the world that the policy is
     for: the certificate's, or one within the ratios α_μ, α_p of it. source: where it came from.
     evidence: what its evaluation found. limit: of a limit that scenarios of the base chose: the
     list as the manifest has it; tests: the file of each of its members' tests, in order.
     """
 
     base: Path
-    task: Path
+    task: Path | tuple[Path, ...]
     certificate: Path
-    constraint: Constraint
+    constraint: Constraint | Mixture
     horizon: int
     env_kwargs: dict[str, Any]
     alpha_mu: float
@@ -61,6 +65,13 @@ class Export:
     evidence: dict[str, Any]
     limit: dict[str, Any] | None = None
     tests: tuple[Path, ...] = ()
+
+    @property
+    def tasks(self) -> dict[str, Path]:
+        """The folders of task policies by their names in the bundle."""
+        if isinstance(self.task, Path):
+            return {"task": self.task}
+        return {f"task/{number}": folder for number, folder in enumerate(self.task)}
 
 
 def write_bundle(out: Path, export: Export, spaces: dict[str, Any] | None = None) -> str:
@@ -76,14 +87,15 @@ def write_bundle(out: Path, export: Export, spaces: dict[str, Any] | None = None
     if out.exists():
         raise UserError(f"folder {out} exists already: choose another with --out")
     certificate = load_certificate(export.certificate)
-    base, task = read_base(export.base), load_task_policy(export.task)
+    base = read_base(export.base)
     if isinstance(base, SamplerFile):
         base.require_unchanged()
-    selection: Selection | None = None
-    about: dict[str, Any] = {"digest": task.digest}
-    if isinstance(task.policy, Selector):
-        selection = Selection.around(task.policy.num_candidates, base)
-        about["num_candidates"] = task.policy.num_candidates
+    tasks = {name: load_task_policy(folder) for name, folder in export.tasks.items()}
+    parts = [_about(task) for task in tasks.values()]
+    selections = tuple(_selection(task, base) for task in tasks.values())
+    mixed = not isinstance(export.task, Path)
+    about = {"digest": digest(parts), PARTS: parts} if mixed else parts[0]
+    selection: How = Parts(selections) if mixed else selections[0]
     ratios = export.alpha_mu, export.alpha_p
     family = None if isinstance(base, SamplerFile) else base.network.spec.family
     about_limit = {} if export.limit is None else {LIMIT: export.limit}
@@ -112,7 +124,10 @@ def write_bundle(out: Path, export: Export, spaces: dict[str, Any] | None = None
     out.parent.mkdir(parents=True, exist_ok=True)
     kinds: dict[str, tuple[str, ...]] = {
         "base": SAMPLER_FILES if isinstance(base, SamplerFile) else POLICY_FILES,
-        "task": POLICY_FILES if selection is None else SELECTOR_FILES,
+        **{
+            name: SELECTOR_FILES if isinstance(task.policy, Selector) else POLICY_FILES
+            for name, task in tasks.items()
+        },
     }
     temporary = out.with_name(f".{out.name}.{secrets.token_hex(8)}.tmp")
     try:
@@ -130,13 +145,28 @@ def write_bundle(out: Path, export: Export, spaces: dict[str, Any] | None = None
     return str(manifest["digest"])
 
 
+def _about(task: TaskPolicyFile) -> dict[str, Any]:
+    """What a manifest says of a task policy."""
+    about: dict[str, Any] = {"digest": task.digest}
+    if isinstance(task.policy, Selector):
+        about["num_candidates"] = task.policy.num_candidates
+    return about
+
+
+def _selection(task: TaskPolicyFile, base: BaseFile) -> Selection | None:
+    """How it chooses among candidates; None where it is a policy itself."""
+    if not isinstance(task.policy, Selector):
+        return None
+    return Selection.around(task.policy.num_candidates, base)
+
+
 def _write_files(
     folder: Path, export: Export, certificate: Certificate, kinds: dict[str, tuple[str, ...]]
 ) -> dict[str, str]:
     """Copy the files; the sha256 of each. kinds: the files of base and of task policy."""
     copied = {
         f"{who}/{name}": source / name
-        for who, source in (("base", export.base), ("task", export.task))
+        for who, source in {"base": export.base, **export.tasks}.items()
         for name in kinds[who]
     }
     copied[CERTIFICATE] = export.certificate
@@ -176,7 +206,7 @@ def _described(
     }
 
 
-def _code_of(constraint: Constraint) -> dict[str, Any]:
+def _code_of(constraint: Constraint | Mixture) -> dict[str, Any]:
     """The code of a constraint that does not ship, which its promise rests on."""
     code = code_of(constraint.name)
     return {CODE: code} if code else {}

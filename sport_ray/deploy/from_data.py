@@ -12,6 +12,7 @@ from sport_ray.bounds.limit_choice import beta_for_counts, largest_count
 from sport_ray.bounds.list_evidence import ListEvidence
 from sport_ray.certificates import Certificate
 from sport_ray.constraints import Constraint
+from sport_ray.constraints.mixture import Mixture
 from sport_ray.errors import UserError
 
 LIMIT = "limit"
@@ -54,7 +55,7 @@ def evidence_name(rank: int) -> str:
 def from_data_of(
     manifest: Mapping[str, Any],
     read: Callable[[str], bytes],
-    constraint: Constraint,
+    constraint: Constraint | Mixture,
     horizon: int,
     certificate: Certificate,
 ) -> FromData | None:
@@ -68,6 +69,8 @@ def from_data_of(
     """
     if LIMIT not in manifest:
         return None
+    if isinstance(constraint, Mixture):
+        raise UserError("a mixture rests on its parts' prior bounds, and is of no list")
     about, promise = manifest[LIMIT], manifest["promise"]
     level, beta = require_open_unit("level", about["level"]), require_beta("beta", about["beta"])
     rank, size = (

@@ -49,8 +49,8 @@ class DeployedPolicy:
         self._guard = Guard(bundle.horizon, bundle.bounds, on_breach, outside, bundle.flattening)
         self._last: StepRecord | None = None
         self._log = log
-        self._base, self._task = bundle.behaviours()
-        self._state = bundle.constraint.start(1)
+        self._actors = [part.behaviours() for part in bundle.each]
+        self._keep_to(0)
         self._memory: Array | None = bundle.first_memory()
         self._words: tuple[int, ...] = ()
         self._used: set[int] = set()
@@ -60,9 +60,10 @@ class DeployedPolicy:
         self._turn = Turn()
         if log is not None:
             log.write("open", schema=SCHEMA, bundle=bundle.digest, horizon=bundle.horizon,
-                      family=bundle.family.name, selection=bundle.selects,
+                      **_drawn_from(bundle.each[0]),
                       constraint=bundle.manifest["constraint"], promise=bundle.promise,
-                      on_breach=on_breach, outside=outside, damage=bundle.damage)  # fmt: skip
+                      on_breach=on_breach, outside=outside, damage=bundle.damage,
+                      **_parts_of(bundle))  # fmt: skip
 
     @property
     def bundle(self) -> Bundle:
@@ -87,6 +88,11 @@ class DeployedPolicy:
     def left(self) -> float:
         """What is left of the episode's budget; inf for a constraint without one."""
         return float(self._state[0, 0]) if self._state.size else math.inf
+
+    @property
+    def part(self) -> int | None:
+        """Which part of a mixture the episode keeps to; None where there is but one policy."""
+        return self._part if self._bundle.parts else None
 
     @property
     def guard(self) -> GuardState:
@@ -131,10 +137,13 @@ class DeployedPolicy:
             except UserError:
                 self._turn.done()
                 raise
+            part = self._bundle.drawn(words)
             if self._log is not None:
-                self._log.write("reset", episode=self._log.episode + 1, seed=list(words))
+                drawn = {} if part is None else {"part": part}
+                self._log.write("reset", episode=self._log.episode + 1, seed=list(words), **drawn)
             self._words, self._stream, self._random = words, 0, stream(words, 0)
-            self._state, self._last = self._bundle.constraint.start(1), None
+            self._keep_to(part or 0)
+            self._last = None
             self._memory = self._bundle.first_memory()
             self._guard.start()
             again = seed is not None and hash(words) in self._used
@@ -147,6 +156,13 @@ class DeployedPolicy:
                 "draw, which the promise is about; reset() takes fresh entropy",
                 stacklevel=2,
             )
+
+    def _keep_to(self, part: int) -> None:
+        """An episode's constraint, with a whole budget, and who acts: a mixture's part, or all."""
+        self._part = part
+        self._rule = self._bundle.each[part].rule
+        self._base, self._task = self._actors[part]
+        self._state = self._rule.start(1)
 
     def act(self, observation: Any) -> NDArray[Any] | int:
         """The next action (D,), as the plain environment's ``step`` takes it; a fresh array.
@@ -189,7 +205,7 @@ class DeployedPolicy:
             self._write_breach(str(error))
             raise
         try:
-            record = draw(bundle.constraint, guard.steps, played, step, draws.noise, self._state,
+            record = draw(self._rule, guard.steps, played, step, draws.noise, self._state,
                           guard.breach is None)  # fmt: skip
             action = bundle.action(record.action)
             line = {} if self._log is None else record.fields(seen)
@@ -331,6 +347,16 @@ class DeployedPolicy:
         if log is not None:
             log.write("breach", episode=log.episode, step=log.step, reason=plain(reason)[:1000],
                       stream=self._stream)  # fmt: skip
+
+
+def _drawn_from(part: Bundle) -> dict[str, Any]:
+    """What a policy draws, as a log has it."""
+    return {"family": part.family.name, "selection": part.selects}
+
+
+def _parts_of(bundle: Bundle) -> dict[str, Any]:
+    """The same of each part of a mixture."""
+    return {"parts": [_drawn_from(part) for part in bundle.parts]} if bundle.parts else {}
 
 
 def load(

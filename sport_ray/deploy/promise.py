@@ -10,6 +10,7 @@ from sport_ray.bounds.arguments import require_real
 from sport_ray.certificates import Certificate
 from sport_ray.certificates.promise import promised
 from sport_ray.constraints import Constraint
+from sport_ray.constraints.mixture import Mixture
 from sport_ray.deploy.from_data import SCOPE, FromData
 from sport_ray.errors import UserError
 from sport_ray.families import Categorical, Distribution
@@ -34,13 +35,23 @@ class Selection(NamedTuple):
         return cls(num_candidates, words)
 
 
+class Parts(NamedTuple):
+    """How each part of a mixture chooses among candidates; None for one that draws its action."""
+
+    selections: tuple[Selection | None, ...]
+
+
+How = Selection | Parts | None
+"""What a policy draws: an action (None), one of several candidates, or one of several policies."""
+
+
 def promise_of(
     certificate: Certificate,
-    constraint: Constraint,
+    constraint: Constraint | Mixture,
     horizon: int,
     alpha_mu: float,
     alpha_p: float,
-    selection: Selection | None = None,
+    selection: How = None,
     family: type[Distribution] | None = None,
     from_data: FromData | None = None,
 ) -> dict[str, Any]:
@@ -53,9 +64,7 @@ def promise_of(
         UserError: nothing is promised (for what is drawn), or the certificate does not cover the
             horizon.
     """
-    drawn = Categorical if selection is not None else family
-    if drawn is not None:
-        constraint.require_family(drawn)
+    _require_families(constraint, selection, family)
     bound = promised(certificate, constraint, horizon, alpha_mu, alpha_p)
     if bound is not None and from_data is not None:
         return {
@@ -88,9 +97,40 @@ def promise_of(
     }
 
 
-def theorem(constraint: Constraint, selection: Selection | None = None) -> str:
+def _require_families(
+    constraint: Constraint | Mixture, how: How, family: type[Distribution] | None
+) -> None:
+    """Refuse a constraint, of a mixture one of its parts', whose theorem does not hold here.
+
+    Raises:
+        UserError: says which.
+    """
+    if isinstance(constraint, Mixture):
+        selections = how.selections if isinstance(how, Parts) else ()
+        if len(selections) != len(constraint.parts):
+            raise UserError(
+                f"a mixture of {len(constraint.parts)} parts needs as many policies, got "
+                f"{len(selections)}"
+            )
+        for part, selection in zip(constraint.parts, selections, strict=True):
+            _require_families(part, selection, family)
+        return
+    if isinstance(how, Parts):
+        raise UserError(f"constraint {constraint.name!r} is for one policy, not for a mixture")
+    drawn = Categorical if how is not None else family
+    if drawn is not None:
+        constraint.require_family(drawn)
+
+
+def theorem(constraint: Constraint | Mixture, selection: How = None) -> str:
     """Which bound, and what its ratio is of."""
     found = ": ".join(filter(None, (constraint.title, constraint.formula)))
+    if isinstance(constraint, Mixture):
+        assert isinstance(selection, Parts)
+        both = zip(constraint.weights, constraint.parts, selection.selections, strict=True)
+        parts = (f"({weight:.6g}) {theorem(part, one)}" for weight, part, one in both)
+        return f"{found}; parts: {'; '.join(parts)}"
+    assert not isinstance(selection, Parts)
     if selection is None:
         return found
     return (
@@ -103,7 +143,7 @@ def statement(
     certificate: Certificate,
     horizon: int,
     bound: float,
-    selection: Selection | None = None,
+    selection: How = None,
     from_data: FromData | None = None,
 ) -> str:
     """The promise in words."""
@@ -116,6 +156,19 @@ def statement(
         said += f", of {SCOPE}"
     if selection is None:
         return said
+    if isinstance(selection, Parts):
+        said += (
+            f", of the policy that at the start of each episode draws one of its "
+            f"{len(selection.selections)} parts, with the weights named here and independently of "
+            "all else, and keeps to it"
+        )
+        for number, one in enumerate(selection.selections):
+            if one is not None:
+                said += (
+                    f"; part {number} draws {one.num_candidates} actions of {one.base} and plays "
+                    "one of them: their number and what draws them are part of it"
+                )
+        return said
     return (
         f"{said}, of the policy that draws {selection.num_candidates} actions of {selection.base} "
         "and plays one of them: their number and what draws them are part of it"
@@ -125,9 +178,9 @@ def statement(
 def require_promise(
     stated: Mapping[str, Any],
     certificate: Certificate,
-    constraint: Constraint,
+    constraint: Constraint | Mixture,
     horizon: int,
-    selection: Selection | None = None,
+    selection: How = None,
     family: type[Distribution] | None = None,
     from_data: FromData | None = None,
 ) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,14 +29,16 @@ class Replay:
 
     def __init__(self, bundle: Bundle, damaged: bool) -> None:
         self._bounds = bundle.bounds
-        self._base, task = (replace(bundle, task=None) if damaged else bundle).behaviours()
-        self._task = task
-        self._damaged = task is None
+        plays = bundle.without_task() if damaged else bundle
+        self._actors = [part.behaviours() for part in plays.each]
+        self._base, self._task = self._actors[0]
+        self._damaged = self._task is None
         self._first = bundle.first_memory()
         self._memory = self._first
 
-    def reset(self, words: Sequence[int]) -> None:
-        """The generator of an episode."""
+    def reset(self, words: Sequence[int], part: int = 0) -> None:
+        """The generator of an episode, and who acts in it: of a mixture the part that it drew."""
+        self._base, self._task = self._actors[part]
         self._words, self._memory = tuple(words), self._first
         self.go_on(0)
 

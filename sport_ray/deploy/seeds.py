@@ -26,6 +26,8 @@ Words = tuple[int, ...]
 
 KEY = tuple(b"sport-ray deploy")
 """Ends every spawn key of a deployed policy; no child of ``spawn`` has such a key by chance."""
+PART_KEY = tuple(b"sport-ray deploy part")
+"""The same of the number that draws an episode's part of a mixture: no stream of its actions."""
 POOL, MOST_WORDS = 4, 64
 _BITS, _WORD = 32, 2**32
 
@@ -64,6 +66,11 @@ def seed_words(seed: Any) -> Words:
 def stream(words: Words, number: int) -> np.random.Generator:
     """The generator of an episode; after a draw that no action came of the next ``number``."""
     return np.random.default_rng(np.random.SeedSequence(words, spawn_key=(*KEY, number)))
+
+
+def part_number(words: Words) -> float:
+    """The uniform number in [0, 1), a multiple of 2⁻⁵³, that draws an episode's part."""
+    return float(np.random.default_rng(np.random.SeedSequence(words, spawn_key=PART_KEY)).random())
 
 
 def are_words(value: Any) -> bool:

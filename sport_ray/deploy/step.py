@@ -56,7 +56,7 @@ class StepRecord(NamedTuple):
             "drawn": self.drawn.tolist(),
             "limit": _number(self.limit),
             "max_log_ratio": _number(self.max_log_ratio),
-            "log_ratio": float(self.chosen.log_ratio(self.base, self.drawn)),
+            "log_ratio": _number(float(self.chosen.log_ratio(self.base, self.drawn))),
             "cost": self.cost,
             "state": self.state,
             **own,

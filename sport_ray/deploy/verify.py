@@ -15,7 +15,14 @@ from sport_ray.certificates import Certificate, load_certificate
 from sport_ray.certificates.promise import REFUTATION_LEVEL
 from sport_ray.certificates.verify import Check, verify_certificate
 from sport_ray.deploy.bundle import constraint_of, read_bundle, selection_of
-from sport_ray.deploy.bundle_files import CERTIFICATE, MANIFEST, read_file, read_manifest, required
+from sport_ray.deploy.bundle_files import (
+    CERTIFICATE,
+    MANIFEST,
+    read_file,
+    read_manifest,
+    required,
+    task_folders,
+)
 from sport_ray.deploy.from_data import from_data_of
 from sport_ray.deploy.promise import require_promise
 from sport_ray.deploy.world import require_near
@@ -87,8 +94,8 @@ def _manifest(folder: Path) -> tuple[dict[str, Any] | None, Check]:
 def _files(folder: Path, manifest: Mapping[str, Any]) -> list[Check]:
     named, wrong = manifest["files"], []
     try:
-        needed = required(named)
-    except UserError as error:
+        needed = required(named, task_folders(manifest))
+    except (UserError, ValueError) as error:
         needed, wrong = (), [_reason(error)]
     for name in (*needed, *(n for n in named if n not in needed)):
         if name not in named:

@@ -22,6 +22,7 @@ Purpose = Literal[
     "iterate",
     "statistics",
     "limits",
+    "mix",
 ]
 
 _PURPOSES: dict[Purpose, int] = {
@@ -37,6 +38,7 @@ _PURPOSES: dict[Purpose, int] = {
     "iterate": 9,
     "statistics": 10,
     "limits": 11,
+    "mix": 15,
 }
 
 
@@ -56,6 +58,21 @@ def scenario_generators(
     sequence = np.random.SeedSequence(root_seed, spawn_key=(_PURPOSES[purpose], index))
     environment, actions = sequence.spawn(2)
     return np.random.default_rng(environment), np.random.default_rng(actions)
+
+
+def part_numbers(
+    root_seed: int, purpose: Purpose, scenarios: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Uniform numbers (n,) in [0, 1), by which scenarios (n,) draw their part of a mixture.
+
+    Each from a third child of its scenario's own sequence: independent of environment and actions,
+    whose streams are the same with and without a mixture.
+    """
+    found = np.empty(len(scenarios))
+    for row, index in enumerate(scenarios.tolist()):
+        sequence = np.random.SeedSequence(root_seed, spawn_key=(_PURPOSES[purpose], index, 2))
+        found[row] = np.random.default_rng(sequence).random()
+    return found
 
 
 class ScenarioStreams:

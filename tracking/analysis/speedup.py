@@ -7,6 +7,10 @@ beat (`sport_ray.tracking.analysis.ceiling`); the share of speed-up is
 episodes, so playing the unconstrained policy with probability p, else the base, has share p: the
 coin flip that any method must beat at the same certificate. A study without an unconstrained policy
 of PPO (a base that can only be sampled has none) has no such share, and no coin flip.
+
+Random budgets (`sport_ray.tracking.results.mixtures`) stand beside these kinds where the study has
+mixed its cells: the best mixture, the best one setting and the coin flip, all three on scenarios
+that were fresh when the mixture was picked, at levels that the sweep need not have.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from sport_ray.tracking.analysis.ceiling import ceiling_saved, step_counts
 from sport_ray.tracking.results.intervals import CONFIDENCE, MIN_SEEDS, Estimate, estimate
 from sport_ray.tracking.results.kinds import PAPER, is_reference, is_unconstrained, ranks
 from sport_ray.tracking.results.labels import kind_text, series_and_kind_text
+from sport_ray.tracking.results.mixtures import KINDS, read_mixtures, saved_by_seed, worst
 from sport_ray.tracking.results.parameters import parts_of
 from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.refutation import is_refuted
@@ -36,8 +41,8 @@ MEANINGS = {
     "horizon": "T, steps",
     "eps_max": "certified risk: the constraint was derived from it",
     "kind": "constraint and whose policies, in words; coin flip and ceiling beside them",
-    "constraint": "kind of constraint; empty: coin flip, ceiling",
-    "series": "source of the policies and how they are used; empty: coin flip, ceiling",
+    "constraint": "kind of constraint; empty: coin flip, ceiling, random budgets",
+    "series": "source of the policies and how they are used; empty as the constraint",
     "share": "saved over what PPO's unconstrained policy saves; empty: no such policy",
     "low": "lower end of its 95% interval over seeds (Fieller); empty from one seed",
     "high": "its upper end",
@@ -90,10 +95,11 @@ def speedup_table(folder: Results, frame: pd.DataFrame) -> pd.DataFrame:
         counts = step_counts(folder, base)
         targeted = group[group["eps_max"].notna() & ~is_unconstrained(group)]
         targeted = targeted.assign(series=series_of(targeted))
-        for _, at_level in targeted.groupby("eps_max"):
-            first = at_level.iloc[0]
-            eps_max = float(first["eps_max"])
-            world = {"alpha_mu": first["alpha_mu"], "alpha_p": first["alpha_p"]}
+        mixed = {} if part.parameters else _mixtures(folder, horizon)
+        first = base.iloc[0]
+        world = {"alpha_mu": first["alpha_mu"], "alpha_p": first["alpha_p"]}
+        for eps_max in sorted({float(one) for one in targeted["eps_max"]} | set(mixed)):
+            at_level = targeted[targeted["eps_max"] == eps_max]
             eps_base = ratio_bound(first["eps_base"], 1.0, horizon, **world)
             level = _Level(
                 slow,
@@ -101,12 +107,14 @@ def speedup_table(folder: Results, frame: pd.DataFrame) -> pd.DataFrame:
                 whole,
                 ceiling_saved(counts, slow, eps_base / eps_max),
             )
-            for row in [*_of_kinds(at_level, level), *_references(eps_max, eps_base, level)]:
+            found = _of_kinds(at_level, level)
+            found += [_of_mixture(row, level) for row in mixed.get(eps_max, ())]
+            for row in [*found, *_references(eps_max, eps_base, level)]:
                 kind = row["kind"] + part.suffix
                 rows.append({"horizon": horizon, "eps_max": eps_max, **row, "kind": kind})
     table = pd.DataFrame(rows, columns=COLUMNS)
     order = ranks(table["constraint"].dropna())
-    ends = {COIN_FLIP: -1, CEILING: len(order)}
+    ends = {COIN_FLIP: -1, **dict.fromkeys(KINDS.values(), len(order)), CEILING: len(order) + 1}
     rank = table["constraint"].map(order).fillna(table["kind"].map(ends))
     return (
         table.assign(rank=rank)
@@ -172,6 +180,29 @@ def _of_kinds(at_level: pd.DataFrame, level: _Level) -> list[dict[str, Any]]:
         }
         for key, cells in of_key.items()
     ]
+
+
+def _mixtures(folder: Results, horizon: int) -> dict[float, list[dict[str, Any]]]:
+    """The mixtures at a T, by ε_max."""
+    found: dict[float, list[dict[str, Any]]] = {}
+    for row in read_mixtures(folder.path, (folder.certificate or {}).get("digest")):
+        if row["horizon"] == horizon:
+            found.setdefault(row["eps_max"], []).append(row)
+    return found
+
+
+def _of_mixture(row: dict[str, Any], level: _Level) -> dict[str, Any]:
+    """A row of a mixture: from fresh scenarios, its own and the base's."""
+    gained, (rate, posterior) = saved_by_seed(row), worst(row)
+    return {
+        "kind": KINDS[row["kind"]],
+        "seeds": len(gained),
+        **level.saved(gained),
+        "prior_bound": row["bound"],
+        "worst_violation_rate": rate,
+        "worst_posterior_bound": posterior,
+        "mean_task_steps": float(np.mean([one["mean_task_steps"] for one in row["seeds"]])),
+    }
 
 
 def _name(series: str, constraint: str) -> str:

@@ -19,6 +19,7 @@ from sport_ray.tracking.figures.speedup_lines import shown_kinds
 from sport_ray.tracking.results.intervals import MIN_SEEDS
 from sport_ray.tracking.results.kinds import PAPER, order_of
 from sport_ray.tracking.results.labels import seeds_text
+from sport_ray.tracking.results.mixtures import BEST, KINDS
 from sport_ray.tracking.results.task_policies import is_selection
 
 TITLE = "What certified risk buys"
@@ -122,7 +123,9 @@ def _draw(axes: Axes, rows: pd.DataFrame, table: pd.DataFrame) -> _End:
 
 
 def _reference(kind: str) -> dict[str, Any]:
-    """The look of coin flip and ceiling."""
+    """The look of coin flip, ceiling and the best mixture."""
+    if kind == KINDS[BEST]:
+        return {"color": style.INK, "linestyle": "-", "marker": "x", "markersize": 8}
     if kind.startswith(COIN_FLIP):
         return {"color": style.MUTED, "linestyle": (0, (1, 2)), "marker": "+", "markersize": 9}
     return {"color": style.INK, "linestyle": (0, (5, 2)), "marker": "_", "markersize": 9}
@@ -168,7 +171,7 @@ def _label_lines(axes: Axes, ends: list[_End]) -> None:
 
 
 def _in_lines(name: str, width: int = LINE_OF_LABEL) -> str:
-    name = name.replace(CEILING, "ceiling (it knows the future)")
+    name = name.replace(" (fresh scenarios)", "").replace(CEILING, "ceiling (it knows the future)")
     name = name.replace(", learned", ", learned by PPO")
     return "\n".join(textwrap.wrap(name, width))
 
@@ -192,6 +195,11 @@ def _caption(table: pd.DataFrame, seeds: pd.Series, left_out: int) -> str:
         )
     if any(kind.startswith(CEILING) for kind in there):
         parts.append("Ceiling: the fastest ε_base/ε_max share of the base's own episodes.")
+    if KINDS[BEST] in there:
+        parts.append(
+            "Random budget: which of two policies acts is drawn at the start of an episode; fresh "
+            "scenarios."
+        )
     if left_out:
         parts.append(f"{left_out} more are in the table.")
     return " ".join(parts)

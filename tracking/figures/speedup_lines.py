@@ -9,6 +9,8 @@ import pandas as pd
 from sport_ray.constraints.gauss_renyi import GaussRenyiConstraint
 from sport_ray.tracking.analysis.speedup import CEILING, COIN_FLIP
 from sport_ray.tracking.results.kinds import PAPER, class_of, order_of
+from sport_ray.tracking.results.mixtures import BEST, KINDS, SINGLE
+from sport_ray.tracking.results.mixtures import COIN_FLIP as FRESH_FLIP
 from sport_ray.tracking.results.task_policies import SELECTIONS, parts_of_series
 
 MAX_LINES = 9
@@ -21,16 +23,18 @@ Wanted = Callable[[str, str], bool]
 def shown_kinds(table: pd.DataFrame) -> list[str]:
     """Names of the kinds of a `speedup_table` to show: most saved first, at most `MAX_LINES`.
 
-    Where there are more: ceiling and coin flip, and of each role the first source and the last
-    constraint in order: selection with a budget and under a constant ratio, the exact projection,
-    the paper's fixed α, Gauss–Rényi, and a budget learned by PPO.
+    Of mixtures the best alone: what it is compared with on fresh scenarios is in the table. Where
+    there are more: ceiling, coin flip and the best mixture, and of each role the first source and
+    the last constraint in order: selection with a budget and under a constant ratio, the exact
+    projection, the paper's fixed α, Gauss–Rényi, and a budget learned by PPO.
     """
     kinds = table.groupby("kind", sort=False)["saved"].mean().sort_values(ascending=False)
-    names = [str(name) for name in kinds.index]
+    beside = {KINDS[SINGLE], KINDS[FRESH_FLIP]}
+    names = [str(name) for name in kinds.index if name not in beside]
     if len(names) <= MAX_LINES:
         return names
     suffixed = table.drop_duplicates("kind").set_index("kind")
-    references = {name for name in names if name.startswith((CEILING, COIN_FLIP))}
+    references = {name for name in names if name.startswith((CEILING, COIN_FLIP, KINDS[BEST]))}
     lines = [
         (name, str(suffixed.at[name, "series"]), str(suffixed.at[name, "constraint"]))
         for name in names

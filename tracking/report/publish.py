@@ -11,7 +11,8 @@ import pandas as pd
 
 from sport_ray.errors import UserError
 from sport_ray.tracking.report.bases import JOINT_TABLES
-from sport_ray.tracking.results.bases import sub_folders, with_results
+from sport_ray.tracking.report.sizes import TABLE as SIZES_TABLE
+from sport_ray.tracking.results.bases import named_sizes, sub_folders, with_results
 from sport_ray.tracking.results.files import write_atomically
 from sport_ray.tracking.results.folder import ResultFolder
 from sport_ray.tracking.results.records import Results, read_results
@@ -26,6 +27,7 @@ TABLES = (
     "limits.csv",
     "trends.csv",
     "task_policies.csv",
+    "training.csv",
 )
 LARGEST_FIGURE = 1_000_000
 """Bytes; a larger picture is in the report, and made again by it."""
@@ -101,36 +103,49 @@ def publish_bases(
     for base, folder in folders.items():
         if base not in with_results(root):
             raise UserError(f"base {base} has no results in {folder}: run the study again first")
-    if not (report / JOINT_TABLES[0]).exists():
+    sizes = named_sizes(root)
+    joint = (SIZES_TABLE,) if sizes else JOINT_TABLES
+    if not (report / joint[0]).exists():
         raise UserError(f"{report} has no joint report yet: sport-ray report {root}")
     _require_ours(out)
     written = []
     for folder in folders.values():
         own = None if report == root else report / folder.name
         written += publish(folder, out / folder.name, versions, made_by, own)
-    for old in (*(out / name for name in JOINT_TABLES), *(out / "figures").glob("*.png")):
+    for old in (*(out / name for name in joint), *(out / "figures").glob("*.png")):
         old.unlink(missing_ok=True)
-    for source in (root / "study.yaml", *(report / name for name in JOINT_TABLES)):
+    for source in (root / "study.yaml", *(report / name for name in joint)):
         if source.exists():
             written.append(Path(shutil.copyfile(source, out / source.name)))
     study = ResultFolder(root).read_study() or {}
     named = (study.get("tracking") or {}).get("published")
-    kept = {"name": study["name"], "bases": [*folders], "tracking": {"published": named}}
+    parts = {"sizes": sizes} if sizes else {"bases": [*folders]}
+    kept = {"name": study["name"], **parts, "tracking": {"published": named}}
     written.append(write_atomically(out / "study.json", json.dumps(kept, indent=2) + "\n"))
     written += _copied_figures(report, out)
     lines = [
         f"# {study['name']}",
         "",
-        f"Made by `{made_by}`: the same study over {len(folders)} bases. {MARK}",
+        f"Made by `{made_by}`: the same study over {len(folders)} "
+        f"{'sizes of its certificate' if sizes else 'bases'}. {MARK}",
         "",
         *(f"- [{base}]({folder.name}/README.md)" for base, folder in folders.items()),
         "",
-        "`steps_saved.csv` has what each α saves against each base and over all of them;",
-        "`side_by_side.csv`, where there are published numbers, these beside ours. Both are made",
-        "from the bases' `cells.csv` by `sport-ray report`.",
+        *(_OF_SIZES if sizes else _OF_BASES),
         "",
     ]
     return [*written, write_atomically(out / "README.md", "\n".join(lines))]
+
+
+_OF_BASES = (
+    "`steps_saved.csv` has what each α saves against each base and over all of them;",
+    "`side_by_side.csv`, where there are published numbers, these beside ours. Both are made",
+    "from the bases' `cells.csv` by `sport-ray report`.",
+)
+_OF_SIZES = (
+    "`what_n_buys.csv` has ε_base, limits and steps saved for each N and ε_max, made from the",
+    "sizes' `cells.csv` and certificates by `sport-ray report`.",
+)
 
 
 def _copied_figures(report: Path, out: Path) -> list[Path]:

@@ -43,12 +43,31 @@ def _with_digest(base: str) -> str:
     return f"{kept}-{hashlib.sha256(base.encode()).hexdigest()[:6]}"
 
 
-def named_bases(root: Path) -> list[str]:
-    """The bases of the study in a result folder, in its order; empty of a study with one base.
+def size_name(size: int) -> str:
+    """The name of the part of a study that is certified with so many scenarios."""
+    return f"n_{size}"
+
+
+def named_sizes(root: Path) -> list[int]:
+    """The sizes of the study in a result folder, in its order; empty of a study with one.
 
     Raises:
         UserError: a damaged file.
     """
+    found = (ResultFolder(root).read_study() or {}).get("sizes")
+    if not isinstance(found, list) or not all(type(one) is int for one in found):
+        return []
+    return found
+
+
+def named_bases(root: Path) -> list[str]:
+    """The bases, or sizes, of the study in a result folder by name, in its order; or none.
+
+    Raises:
+        UserError: a damaged file.
+    """
+    if sizes := named_sizes(root):
+        return [size_name(size) for size in sizes]
     study = ResultFolder(root).read_study() or {}
     found = study.get("bases")
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):

@@ -60,7 +60,7 @@ def test_json_round_trip(constraint):
 
 def test_every_file_is_found_and_every_name_known():
     files = {module.name for module in pkgutil.iter_modules(sport_ray.constraints.__path__)}
-    shared = {"constraint", "evidence", "budget"}
+    shared = {"constraint", "evidence", "budget", "mixture"}
     assert files - shared <= set(CONSTRAINTS)
     assert {type(one) for one in STATELESS + BUDGETS} <= set(CONSTRAINTS.values())
     assert all(kind.name == name for name, kind in CONSTRAINTS.items())

@@ -21,6 +21,7 @@ from sport_ray.experiments.cli.certificates import (
 )
 from sport_ray.experiments.cli.deployment import audit_command, export_command
 from sport_ray.experiments.cli.mixtures import mix_command
+from sport_ray.experiments.cli.monitoring import monitor_command
 from sport_ray.experiments.cli.options import (
     Address,
     NoRay,
@@ -272,6 +273,7 @@ app.command("new-key")(new_key_command)
 app.command("mix")(mix_command)
 app.command("export")(export_command)
 app.command("audit")(audit_command)
+app.command("monitor")(monitor_command)
 app.command("import-base")(import_base_command)
 
 

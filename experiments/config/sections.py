@@ -23,6 +23,7 @@ from sport_ray.experiments.config.base import (
     Number,
     Positive,
     Probability,
+    Rate,
     Section,
     Seed,
     Uri,
@@ -86,6 +87,18 @@ class ChooseSection(Section):
     """Base policies to choose from beside `base`, named as that is."""
 
 
+class TrainingPlanSection(Section):
+    """What training may cost in violations, settled before it starts."""
+
+    training_violations: Rate
+    """R, violations that one training run may cost, in expectation. [violations]"""
+    training_episodes: Positive | None = None
+    """M, episodes of a training run at most: then α and budgets are also derived from the risk
+    R/M; without it M follows from R and each cell's own risk. [episodes]"""
+    beta: Probability | None = None
+    """With it R is kept with probability 1 − β, instead of in expectation. [probability]"""
+
+
 class CertificateSection(Section):
     """How the base is certified: N scenarios, confidence 1 − β, every T up to max_horizon."""
 
@@ -103,6 +116,8 @@ class CertificateSection(Section):
     """Stop before N scenarios, once the bound is good enough or that is hopeless."""
     choose: ChooseSection | None = None
     """Choose T, and among several bases, on scenarios of their own before certifying."""
+    plan: TrainingPlanSection | None = None
+    """Keep the violations of training at a number that is given."""
 
     @property
     def sampling(self) -> Sampling:
@@ -193,8 +208,6 @@ class SweepSection(Section):
 
     @model_validator(mode="after")
     def _one_axis(self) -> SweepSection:
-        if not self.alphas and not self.eps_max:
-            raise ValueError("give alphas, or eps_max to derive them from the certificate")
         if self.choose is not None:
             if not self.eps_max:
                 raise ValueError("choose is given, and eps_max is not: for which risks?")

@@ -305,6 +305,39 @@ class Study(Section):
         return self
 
     @model_validator(mode="after")
+    def _training_plan(self) -> Study:
+        """Refuse, beside a number of training violations, what would train uncounted."""
+        if self.certificate.plan is None:
+            return self
+        for name, given, remedy in (
+            ("tuning", self.tuning is not None, "its trials train, too: tune in another study"),
+            ("bases", self.bases is not None, "it is of one base: name one base"),
+            (
+                "resources.env_runners_per_cell",
+                self.resources.env_runners_per_cell > 0,
+                "episodes are counted in the cell's own process: leave it at 0",
+            ),
+            (
+                "engine = 'cohort'",
+                self.engine == "cohort",
+                "a cohort's cells cannot stop by themselves: leave engine out",
+            ),
+        ):
+            if given:
+                raise ValueError(f"certificate.plan and {name} are given: {remedy}")
+        for name in self.sources:
+            if SOURCES[name].in_training == "nothing":
+                raise ValueError(
+                    f"certificate.plan is given, and nothing is promised while {name} trains: "
+                    f"remove it from {self._names_sources}, or remove certificate.plan"
+                )
+        return self
+
+    @builtins.property
+    def _names_sources(self) -> str:
+        return "sweep.methods" if self.task_policies is None else "task_policies"
+
+    @model_validator(mode="after")
     def _copies(self) -> Study:
         for name in ("training", "unconstrained_training", "base_training"):
             section = getattr(self, name)
@@ -314,6 +347,12 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Study:
+        planned = self.certificate.plan is not None and self.certificate.plan.training_episodes
+        if not self.sweep.alphas and not self.sweep.eps_max and not planned:
+            raise ValueError(
+                "sweep has no constraints: give alphas, or eps_max to derive them from the "
+                "certificate"
+            )
         longest = max(self.sweep.horizons or [0])
         if longest > self.certificate.max_horizon:
             raise ValueError(
@@ -350,7 +389,13 @@ class Study(Section):
             raise UserError("the study asks to choose a horizon; the certificate was made for none")
         return [certificate.choice.horizon]
 
-    def task(self, horizon: int, seed: int, constraint: Constraint | None = None) -> Task:
+    def task(
+        self,
+        horizon: int,
+        seed: int,
+        constraint: Constraint | None = None,
+        most_episodes: int | None = None,
+    ) -> Task:
         """What a policy is trained for at a point of the grid, by default without a constraint."""
         return Task(
             environment=self.environment,
@@ -360,6 +405,7 @@ class Study(Section):
             seed=seed,
             constraint=constraint or Unconstrained(),
             resources=self.resources,
+            most_episodes=most_episodes,
         )
 
 

@@ -33,6 +33,7 @@ from sport_ray.experiments.stages.certify import base_plan, certify, load_matchi
 from sport_ray.experiments.stages.choose import choose, load_choice
 from sport_ray.experiments.stages.context import Context, Interrupted
 from sport_ray.experiments.stages.progress import Counter, SweepHistory, SweepProgress, counting
+from sport_ray.experiments.stages.training_lines import training_lines
 from sport_ray.experiments.stages.transitions import keep_transitions, missing_transitions
 from sport_ray.experiments.stages.world import other_versions, require_world
 from sport_ray.experiments.sweep.cell import Job
@@ -242,6 +243,8 @@ def do_sweep(context: Context, base: BaseFile, certificate: Certificate) -> Swee
             f"certified to {bound_text(one.certified)} there): no cells of it",
             soft_wrap=True,
         )
+    for line in training_lines(plan):
+        context.console.print(line, soft_wrap=True, highlight=False)
     missing = plan.missing_jobs(folder)
     if not missing:
         folder.write_study(context.source)

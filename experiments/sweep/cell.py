@@ -12,7 +12,7 @@ from sport_ray.constraints import Constraint, Unconstrained, constraint_from_jso
 from sport_ray.experiments.config.axes import Point, point_text
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.engine import UsedEngine, engine_of
-from sport_ray.experiments.sweep.limit_lists import Place
+from sport_ray.experiments.sweep.place import Place
 from sport_ray.experiments.task_policies import SOURCES
 from sport_ray.experiments.task_policies.source import source_class
 from sport_ray.plugins import code_of
@@ -36,7 +36,8 @@ class Cell(BaseModel):
     id: content hash (16 hex digits) of all that its numbers depend on; names its folder.
     source: who makes the policy, by name. hyperparameters: values of training parameters that are
     an axis of the sweep. engine: what trains the policy, see ``engine_of``. place: in a list of
-    limits from which scenarios of the base choose.
+    limits from which scenarios of the base choose. training_episodes: how many training may begin,
+    where the study plans its violations.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,6 +51,7 @@ class Cell(BaseModel):
     hyperparameters: Point = ()
     engine: UsedEngine | None = None
     place: Place | None = None
+    training_episodes: int | None = None
 
     @classmethod
     def of(cls, study: Study, certificate: Certificate, **axes: Any) -> Cell:
@@ -101,10 +103,12 @@ class Cell(BaseModel):
         engine = {"engine": "cohort"} if self.engine == "cohort" else {}
         plugins = {"plugins": self.plugins} if self.plugins else {}
         place = {"place": self.place.model_dump(mode="json")} if self.place else {}
+        most = self.training_episodes
         return {
             **engine,
             **plugins,
             **place,
+            **({} if most is None else {"training_episodes": most}),
             "method_version": METHOD_VERSION,
             "source": self.source,
             "constraint": self.constraint.to_json(),

@@ -9,6 +9,7 @@ from sport_ray.constraints import Constraint, MustBeGivenError, constraint_class
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.environment import world_factor
 from sport_ray.experiments.config.study import Study
+from sport_ray.experiments.sweep.training_promise import planned_risk
 
 
 def constraints_for(
@@ -36,10 +37,9 @@ def constraints_for(
             ]
         else:
             found = []
-        for eps_max in study.sweep.eps_max or []:
+        for eps_max, level in _levels(study, world):
             if eps_max in beyond:
                 continue
-            level = level_within(eps_max, world)
             try:
                 found.append((kind.for_target(evidence, level, trained=trained), eps_max))
             except MustBeGivenError:
@@ -51,6 +51,16 @@ def constraints_for(
         for constraint, origin in sorted(found, key=lambda one: getattr(one[0], "alpha", 0.0)):
             axis.setdefault(constraint, origin)
     return list(axis.items())
+
+
+def _levels(study: Study, world: float) -> list[tuple[float, float]]:
+    """The acceptable risks, each with what is left of it in the certificate's world.
+
+    One that keeps to a number of training violations is about that world alone.
+    """
+    found = [(eps_max, level_within(eps_max, world)) for eps_max in study.sweep.eps_max or []]
+    planned = planned_risk(study)
+    return found if planned is None else [*found, (planned, planned)]
 
 
 class OutOfReach(NamedTuple):
@@ -68,21 +78,34 @@ def out_of_reach(study: Study, certificate: Certificate) -> list[OutOfReach]:
         UserError: one that is out of reach at every horizon, where the study does not skip it.
     """
     found = []
-    for eps_max in study.sweep.eps_max or []:
+    planned = planned_risk(study)
+    for eps_max in [*(study.sweep.eps_max or []), *([] if planned is None else [planned])]:
         beyond = []
         for horizon in study.horizons(certificate):
             world, eps_base = world_factor(study, horizon), certificate.eps_base(horizon)
+            if eps_max == planned:
+                world = 1.0
             if level_within(eps_max, world) < eps_base:
                 beyond.append(OutOfReach(eps_max, horizon, eps_base * world))
         refused = study.sweep.out_of_reach == "refuse"
         if refused and len(beyond) == len(study.horizons(certificate)):
             nearest = min(beyond, key=lambda one: one.certified)
-            least, horizon = min(
+            least, best = min(
                 (certificate.eps_base(one) * world_factor(study, one), one)
                 for one in range(1, certificate.max_horizon + 1)
                 if certificate.choice is None or one == certificate.choice.horizon
             )
-            remedy = f"take horizon {horizon}, where it is {least:.4g}, " if least < eps_max else ""
+            remedy = f"take horizon {best}, where it is {least:.4g}, " if least < eps_max else ""
+            if eps_max == planned:
+                plan = study.certificate.plan
+                assert plan is not None
+                raise UserError(
+                    f"certificate.plan allows {plan.training_violations:g} violations in "
+                    f"{plan.training_episodes} training episodes, a risk of {eps_max:.4g} each, "
+                    f"and the base policy itself is certified only to {nearest.certified:.4g} (T = "
+                    f"{nearest.horizon}): raise training_violations, allow fewer episodes, "
+                    f"{remedy}or certify with more scenarios"
+                )
             raise UserError(
                 f"eps_max = {eps_max} cannot be reached at horizon {nearest.horizon}: the base "
                 f"policy itself is certified only to {nearest.certified:.4g}; raise eps_max, "

@@ -19,4 +19,5 @@ def engine_of(study: Study, source: str) -> UsedEngine | None:
     """
     if source_class(source).why_alone is not None:
         return None
-    return "single" if study.engine == "single" else "cohort"
+    alone = study.engine == "single" or study.certificate.plan is not None
+    return "single" if alone else "cohort"

@@ -13,6 +13,7 @@ from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.constraints import constraints_for
 from sport_ray.experiments.sweep.limit_lists import limit_lists, places
+from sport_ray.experiments.sweep.training_promise import planned_episodes
 from sport_ray.experiments.task_policies.source import SelectionSource, Source, source_class
 from sport_ray.families import family_named
 
@@ -64,7 +65,11 @@ def _jobs_at(
 
     def cell(constraint: Constraint, eps_max: float | None, **more: Any) -> Cell:
         about = {"source": source, "constraint": constraint, "eps_max": eps_max, **axes, **more}
-        return Cell.of(study, certificate, **about)
+        most = None
+        if trained:
+            point, horizon = axes["hyperparameters"], axes["horizon"]
+            most = planned_episodes(study, certificate, source, constraint, horizon, point)
+        return Cell.of(study, certificate, training_episodes=most, **about)
 
     projected = [cell(*one) for one in constraints]
     for members in lists:

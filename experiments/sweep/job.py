@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ray.exceptions import RayError, RayTaskError
@@ -13,7 +14,14 @@ from sport_ray.experiments.results.disk import is_disk_full
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.evaluation import evaluating_cell
-from sport_ray.experiments.sweep.record_writer import finished_record, write_failure, write_record
+from sport_ray.experiments.sweep.record_writer import (
+    finished_record,
+    promised_of,
+    write_course,
+    write_failure,
+    write_record,
+)
+from sport_ray.experiments.sweep.training_promise import promise_of_cell
 from sport_ray.experiments.task_policies._shared import identity_of, made_once
 from sport_ray.experiments.task_policies._training import Trained
 from sport_ray.experiments.task_policies.source import (
@@ -119,14 +127,15 @@ def record_cells(
     )
     for cell in cells:
         try:
+            write_course(folder, cell, trained.course)
+            promise = promise_of_cell(folder.study, certificate, cell)
+            own = replace(training, **promised_of(promise, trained.begun))
             samples = folder.samples(cell.id)
             behaviour = task_behaviour(base, trained.policy, cell.constraint, run_module=True)
             evaluation = yield from evaluating_cell(
                 folder.study, cell, certificate, behaviour, samples
             )
-            record = finished_record(
-                folder, certificate, cell, training, evaluation, measured, family
-            )
+            record = finished_record(folder, certificate, cell, own, evaluation, measured, family)
         except Exception as error:
             counts["failed"] += fail(folder, certificate, [cell], error)["failed"]
             continue
@@ -144,7 +153,7 @@ def train(folder: StudyFolder, job: Job, base: BaseFile, certificate: Certificat
     """
     study, source, cell = folder.study, source_class(job.kind)(), job.cells[0]
     settings = source.settings_in(study, cell.hyperparameters)
-    task = study.task(cell.horizon, cell.seed, cell.constraint)
+    task = study.task(cell.horizon, cell.seed, cell.constraint, cell.training_episodes)
     if isinstance(source, SelectionSource):
         return source.select(task, settings, base, certificate, folder.transitions)
     assert isinstance(source, TaskPolicySource)

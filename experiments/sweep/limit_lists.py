@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from sport_ray.bounds.limit_choice import beta_for_counts, largest_count
 from sport_ray.canonical import digest
 from sport_ray.certificates import Certificate
@@ -22,33 +20,7 @@ from sport_ray.experiments.config.choose_limits import FromBaseScenarios
 from sport_ray.experiments.config.environment import world_factor
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.constraints import level_within, out_of_reach
-
-
-class Place(BaseModel):
-    """Where a cell stands in its list, and what the list is tested with.
-
-    list_id: content hash (16 hex digits) of its members in order and of all that is here; rank: 1,
-    2, …, of ``size``. levels: acceptable risks. beta: of one member's test; risk_beta: of the
-    choice for one risk, larger where the certificate's scenarios serve again. first: the first of
-    ``num_scenarios`` scenarios, fresh ones or the certificate's.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    list_id: str
-    rank: int
-    size: int
-    levels: tuple[float, ...]
-    scenarios: str
-    first: int
-    num_scenarios: int
-    beta: float
-    risk_beta: float
-
-    @property
-    def levels_text(self) -> str:
-        """As records have them."""
-        return ", ".join(f"{level!r}" for level in self.levels)
+from sport_ray.experiments.sweep.place import Place
 
 
 def limit_lists(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from sport_ray.canonical import write_json
 from sport_ray.certificates import Certificate
@@ -11,6 +12,12 @@ from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.constraints import OutOfReach, out_of_reach
 from sport_ray.experiments.sweep.grid import plan_jobs
+from sport_ray.experiments.sweep.training_promise import (
+    TrainingPromise,
+    confidence_of,
+    promise_of_cell,
+    study_promise,
+)
 from sport_ray.tracking.results.folder import ResultFolder
 
 
@@ -48,8 +55,27 @@ class Plan:
 
     def write(self, folder: ResultFolder) -> None:
         """Write down which cells the study asks for; reports leave out what is not among them."""
-        jobs = [{"kind": job.kind, "cells": [cell.id for cell in job.cells]} for job in self.jobs]
-        write_json(folder.plan, {"cells": list(self.cells), "jobs": jobs})
+        jobs = [
+            {
+                "kind": job.kind,
+                "cells": [cell.id for cell in job.cells],
+                "training": None if promise is None else promise._asdict(),
+            }
+            for job, promise in zip(self.jobs, self.promises, strict=True)
+        ]
+        training = {"training": self.training_promise}
+        write_json(folder.plan, {"cells": list(self.cells), "jobs": jobs, **training})
+
+    @cached_property
+    def promises(self) -> tuple[TrainingPromise | None, ...]:
+        """What each job's training may cost in violations; None where nothing is promised."""
+        study, certificate = self.study, self.certificate
+        return tuple(promise_of_cell(study, certificate, job.cells[0]) for job in self.jobs)
+
+    @cached_property
+    def training_promise(self) -> dict[str, Any]:
+        """The same of all jobs together, see ``study_promise``."""
+        return study_promise(self.promises, confidence_of(self.study))
 
     @property
     def horizons(self) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,7 @@ from sport_ray.certificates import Certificate
 from sport_ray.experiments.results.failures import reason_of, traceback_text
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.sweep.cell import Cell
+from sport_ray.experiments.sweep.training_promise import TrainingPromise
 from sport_ray.tracking.results.record import (
     FINISHED,
     Evaluation,
@@ -36,6 +38,29 @@ def finished_record(
     """
     about = _header(folder, certificate, cell, family)
     return Record(about, FINISHED, training, evaluation, {**_own_numbers(about, cell), **measured})
+
+
+def promised_of(promise: TrainingPromise | None, begun: int | None) -> dict[str, Any]:
+    """The fields of a record on what training was promised to cost, and is bounded by."""
+    if promise is None:
+        return {"train_episodes_begun": begun}
+    number = 0 if begun is None and promise.episodes == 0 else begun
+    expected, bound = (None, None) if number is None else promise.after(number)
+    return {
+        "train_risk": promise.risk,
+        "train_episodes_most": promise.episodes,
+        "train_episodes_begun": number,
+        "train_violations_expected": expected,
+        "train_violations_bound": bound,
+        "train_violations_beta": promise.beta,
+    }
+
+
+def write_course(folder: StudyFolder, cell: Cell, course: Sequence[tuple[int, int]]) -> None:
+    """Write how many episodes had begun and were violated in the course of training, if any."""
+    if course:
+        begun, violated = map(list, zip(*course, strict=True))
+        write_json(folder.training_course(cell.id), {"begun": begun, "violated": violated})
 
 
 def write_record(folder: StudyFolder, cell: Cell, record: Record) -> None:

@@ -6,7 +6,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sport_ray.experiments.task_policies._training import Trained, recorded, require_finite
+from sport_ray.experiments.task_policies._training import (
+    Trained,
+    recorded,
+    require_finite,
+    thinned,
+)
 from sport_ray.projected_ppo import ProjectedPPOConfig
 from sport_ray.projected_ppo.cohort import ProjectedPPOCohort, ProjectedPPOCohortConfig
 
@@ -30,6 +35,9 @@ class CohortRun:
         self._base = self.algorithm.base_fingerprint()
         self._found: dict[int, Trained | Exception] = {}
         self._seconds = 0.0
+        first = configs[0]
+        self._running = first.num_envs_per_env_runner * max(first.num_env_runners, 1)
+        self._courses: list[list[tuple[int, int]]] = [[] for _ in configs]
 
     @property
     def done(self) -> bool:
@@ -57,6 +65,9 @@ class CohortRun:
                 continue
             assert results is not None
             steps = int(results[cell]["num_env_steps_sampled_lifetime"])
+            counted = recorded(results[cell])
+            begun = int(counted["train_episodes"] or 0) + self._running
+            self._courses[cell].append((begun, int(counted["train_violations"] or 0)))
             fewest = min(fewest, steps)
             if steps >= self.target:
                 self._found[cell] = self._taken(cell, steps, results[cell])
@@ -72,7 +83,8 @@ class CohortRun:
             require_finite(policy.state_dict().values())
         except ArithmeticError as error:
             return error
-        return Trained(policy, steps, 0.0, recorded(result))
+        course = thinned(self._courses[cell])
+        return Trained(policy, steps, 0.0, recorded(result), course[-1][0], course)
 
     def trained(self) -> list[Trained | Exception]:
         """Each cell's task policy, or why it has none, once all is done.

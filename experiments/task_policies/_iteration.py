@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sport_ray.constraints import Constraint
 from sport_ray.constraints.two_point import TwoPointConstraint
+from sport_ray.errors import UserError
 from sport_ray.experiments.task_policies._critic import Learned, data_of
 from sport_ray.rollouts.transitions import collect_transitions
 from sport_ray.samplers import BaseSampler
@@ -28,6 +29,8 @@ class Iterated(NamedTuple):
     env_steps: int
     episodes: int
     violations: int
+    course: tuple[tuple[int, int], ...]
+    """(begun, violated) episodes after each round."""
 
 
 def limit_of(score: Critic, sampler: BaseSampler, constraint: Constraint) -> float | None:
@@ -55,6 +58,8 @@ def iterate(
     network, data, sampler = learned.network, learned.data, learned.sampler
     plan, loss = task.plan("iterate", task.seed), float("nan")
     steps = violations = 0
+    scenarios = scenarios_of_a_round(task, settings)
+    course = []
     score = Critic(network, settings.rule, settings.sharpness)
     again = options.model_copy(
         update={
@@ -66,14 +71,33 @@ def iterate(
         behaviour = SelectionBehaviour(
             sampler, Selector(settings.candidates, score), task.constraint
         )
-        first = done * settings.scenarios
-        kept, outcomes = collect_transitions(plan, behaviour, first, settings.scenarios)
+        first = done * scenarios
+        kept, outcomes = collect_transitions(plan, behaviour, first, scenarios)
         steps += int(outcomes.length.sum())
         violations += int((~outcomes.satisfied_by(task.horizon)).sum())
+        course.append((first + scenarios, violations))
         data = CriticData.concatenate(
             [data, data_of(task, kept, sampler, settings.draws, learned.generator)]
         )
         network, losses = train_critic(data, network.spec, again, task.seed + done, network)
         loss = losses[-1]
         score = Critic(network, settings.rule, settings.sharpness)
-    return Iterated(network, loss, steps, settings.rounds * settings.scenarios, violations)
+    episodes = settings.rounds * scenarios
+    return Iterated(network, loss, steps, episodes, violations, tuple(course))
+
+
+def scenarios_of_a_round(task: Task, settings: CriticIteratedSection) -> int:
+    """As many as the settings say and the task allows.
+
+    Raises:
+        UserError: not one is allowed.
+    """
+    most = task.most_episodes
+    if most is None:
+        return settings.scenarios
+    if most < settings.rounds:
+        raise UserError(
+            f"training may begin {most} episodes, and {settings.rounds} rounds need one each: "
+            "allow more violations, lower alpha or eps_max, or certify a smaller risk"
+        )
+    return min(settings.scenarios, most // settings.rounds)

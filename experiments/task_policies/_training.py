@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import torch
@@ -20,6 +20,8 @@ from sport_ray.projected_ppo import (
     ProjectedPPO,
     ProjectedPPOConfig,
 )
+from sport_ray.projected_ppo.array_runner import ArrayRunner, EpisodesSpent
+from sport_ray.projected_ppo.environment import take_violations
 from sport_ray.rollouts.environment import POINT_REACH_AVOID
 from sport_ray.samplers import BaseFile
 from sport_ray.selection import Selector, TaskPolicy
@@ -43,6 +45,10 @@ class Trained(NamedTuple):
     env_steps: int
     seconds: float
     metrics: dict[str, float | int | None]
+    begun: int | None = None
+    """Episodes of training at most, those that were not over at its end included."""
+    course: tuple[tuple[int, int], ...] = ()
+    """(begun, violated) episodes so far, from time to time."""
 
 
 def ppo_config(
@@ -71,6 +77,7 @@ def index_config(
     config = IndexPPOConfig().choosing(base, candidates=candidates)
     ends = not settings.train_on_after_violation
     config.training(gradient=settings.gradient, ends_when_violated=ended_by(task, ends))
+    config.training(judged=(task.property, task.horizon), most_episodes=task.most_episodes)
     kwargs, warmup = training_kwargs(task, reward="task", ends=ends), settings.warmup_env_steps
     _configure(config, task, settings.ppo, kwargs, warmup, training_cut(task))
     config.learners(num_gpus_per_learner=task.resources.gpus_per_cell)
@@ -128,6 +135,11 @@ class TrainingRun:
     """A training run that goes on in portions, so that it can be looked at in between."""
 
     def __init__(self, config: ProjectedPPOConfig | SoftActorCriticConfig) -> None:
+        # One of each copy may be on its way.
+        self._running = config.num_envs_per_env_runner * max(config.num_env_runners, 1)
+        self.spent = False
+        """Whether it ended as no more episodes were allowed."""
+        self.course: list[tuple[int, int]] = []
         self.algorithm: ProjectedPPO | SoftActorCritic = config.build_algo()
         self._base = self.algorithm.base_fingerprint()
         self.env_steps = 0
@@ -135,11 +147,52 @@ class TrainingRun:
 
     def advance(self, env_steps: int, progress: Progress | None = None) -> None:
         """Train until so many steps are sampled in all."""
-        while self.env_steps < env_steps:
-            self.result = self.algorithm.train()
+        while self.env_steps < env_steps and not self.spent:
+            try:
+                self.result = self.algorithm.train()
+            except EpisodesSpent:
+                self._spend()
+                return
             self.env_steps = int(self.result["env_runners"]["num_env_steps_sampled_lifetime"])
+            self.course.append(self._so_far())
             if progress is not None:
                 progress(self.env_steps, self.result)
+
+    def _so_far(self) -> tuple[int, int]:
+        counted = recorded(self.result["env_runners"])
+        return int(counted["train_episodes"] or 0) + self._running, int(
+            counted["train_violations"] or 0
+        )
+
+    def _spend(self) -> None:
+        """Count what was sampled of the batch that nothing is learned from any more.
+
+        Raises:
+            UserError: it was the first.
+        """
+        if not self.result:
+            raise UserError(
+                f"training may begin {self.algorithm.config.most_episodes} episodes, which is less "
+                "than one batch: allow more violations, lower alpha or eps_max, certify a smaller "
+                "risk, or lower training.train_batch_size"
+            )
+        runner = self.algorithm.env_runner
+        assert isinstance(runner, ArrayRunner)
+        self.spent, self.env_steps = True, runner.steps_taken
+        counted = dict(self.result["env_runners"])
+        more = take_violations(runner.env)
+        if more is not None:
+            counted["num_violating_episodes_lifetime"] += more
+        running = runner.num_envs - int(runner.over.sum())
+        counted["num_episodes_lifetime"] = runner.episodes_begun - running
+        self.result = {**self.result, "env_runners": counted}
+        violated = int(counted["num_violating_episodes_lifetime"])
+        self.course.append((runner.episodes_begun, violated))
+
+    @property
+    def begun(self) -> int | None:
+        """Episodes that have begun, at most; None before the first iteration."""
+        return self.course[-1][0] if self.course else None
 
     def policy(self) -> PolicyNetwork:
         """The task policy as it is now.
@@ -193,7 +246,15 @@ def run_training(
         policy: TaskPolicy = run.selector() if over_index else run.policy()
     finally:
         run.stop()
-    return Trained(policy, run.env_steps, time.monotonic() - started, summary(run.result))
+    seconds = time.monotonic() - started
+    course = thinned(run.course)
+    return Trained(policy, run.env_steps, seconds, summary(run.result), run.begun, course)
+
+
+def thinned(course: Sequence[tuple[int, int]], most: int = 200) -> tuple[tuple[int, int], ...]:
+    """At most so many points, evenly, the last among them."""
+    step = -(-len(course) // most) or 1
+    return tuple(course[::-step][::-1])
 
 
 def summary(result: dict[str, Any]) -> dict[str, float | int | None]:
@@ -244,7 +305,8 @@ def task_config(task: Task, settings: TaskTraining, base: PolicyNetwork) -> Proj
         cut_after=training_cut(task),
         ends_when_violated=ended_by(task, ends),
     ).learners(num_gpus_per_learner=task.resources.gpus_per_cell)
-    return found
+    judged = task.property, task.horizon
+    return found.training(judged=judged, most_episodes=task.most_episodes)
 
 
 def first_policy(base: PolicyNetwork, seed: int) -> PolicyNetwork:

@@ -31,6 +31,12 @@ class CriticIteratedSource(SelectionSource):
     settings: ClassVar[type[Section]] = CriticIteratedSection
     promise = "its constraint's prior bound, as it is only ever used projected"
     under_constraint = True
+    in_training = "its constraint"
+
+    def most_episodes(self, settings: Section) -> int | None:
+        """Those of all rounds."""
+        assert isinstance(settings, CriticIteratedSection)
+        return settings.rounds * settings.scenarios
 
     def select(
         self,
@@ -62,4 +68,5 @@ class CriticIteratedSource(SelectionSource):
             "critic_scenarios": learned.num_scenarios + found.episodes,
         }
         seconds = time.monotonic() - started
-        return Trained(Selector(settings.candidates, score), found.env_steps, seconds, metrics)
+        selector = Selector(settings.candidates, score)
+        return Trained(selector, found.env_steps, seconds, metrics, found.episodes, found.course)

@@ -36,6 +36,7 @@ class ImportedSource(TaskPolicySource):
     title = "Imported"
     settings = ImportedSection
     promise = "none before it is evaluated"
+    in_training = "no episodes"
     needs_layers = False
     trains = False
 

@@ -27,6 +27,15 @@ if TYPE_CHECKING:
     from sport_ray.projected_ppo import ProjectedPPOConfig
 
 
+def episodes_in(settings: PPOSection) -> int:
+    """How many episodes a training run begins at most, if each takes a single step.
+
+    The last batch begins with a step missing, and ends with up to one step of every copy too many;
+    as many episodes may have begun and taken no step.
+    """
+    return settings.env_steps + settings.train_batch_size + 2 * settings.num_envs
+
+
 class PPOSource(TaskPolicySource):
     """PPO from the base on the task's reward; without a constraint nothing is projected."""
 
@@ -77,6 +86,11 @@ class PPOSource(TaskPolicySource):
         assert isinstance(settings, TaskTraining)
         return settings.ppo.env_steps
 
+    def most_episodes(self, settings: Section) -> int | None:
+        """One a step, those that training overshoots by, and those that never took one."""
+        assert isinstance(settings, TaskTraining)
+        return episodes_in(settings.ppo)
+
     def train(
         self, task: Task, settings: Section, base: PolicyNetwork, certificate: Certificate
     ) -> Trained:
@@ -93,6 +107,7 @@ class ProjectedPPOSource(PPOSource):
     title = "Projected PPO"
     promise = "its constraint's prior bound, as it is only ever used projected"
     under_constraint = True
+    in_training = "its constraint"
     sections = ("training",)
     sweep_method = "projected_ppo"
 

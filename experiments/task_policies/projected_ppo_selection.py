@@ -12,7 +12,7 @@ from sport_ray.experiments.config.axes import Point
 from sport_ray.experiments.config.base import NonNegative, Section
 from sport_ray.experiments.config.training import TaskTraining
 from sport_ray.experiments.task_policies._candidates import Candidates
-from sport_ray.experiments.task_policies.ppo import ProjectedPPOSource
+from sport_ray.experiments.task_policies.ppo import ProjectedPPOSource, episodes_in
 from sport_ray.experiments.task_policies.source import SelectionSource, StudySections
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class ProjectedPPOSelectionSource(SelectionSource):
     settings: ClassVar[type[Section]] = ProjectedPPOSelectionSection
     promise = "its constraint's prior bound, as it is only ever used projected"
     under_constraint = True
+    in_training = "its constraint"
     needs_ray = True
 
     def settings_in(self, study: StudySections, point: Point) -> Section:
@@ -69,6 +70,11 @@ class ProjectedPPOSelectionSource(SelectionSource):
         """Its settings, and how it is trained."""
         training = ProjectedPPOSource().cell_identity(study, point)
         return {**super().cell_identity(study, point), "training": training}
+
+    def most_episodes(self, settings: Section) -> int | None:
+        """As of `projected_ppo`."""
+        assert isinstance(settings, _Settings)
+        return episodes_in(settings.training.ppo)
 
     def select(
         self,

@@ -87,4 +87,5 @@ class SoftActorCriticSource(TaskPolicySource):
             cut_after=training_cut(longer),
             ends_when_violated=ended_by(longer, ends),
         )
+        config.training(judged=(task.property, task.horizon))
         return run_training(config, settings.env_steps)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.base import Section
@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # torch takes seconds: a mistake in a study is told before
     from sport_ray.projected_ppo import ProjectedPPOConfig
     from sport_ray.samplers import BaseFile
 
+InTraining = Literal["nothing", "its constraint", "no episodes"]
 SOURCES: dict[str, type[Source]] = {}
 """Every source by the name that a study gives it."""
 _PACKAGE = __name__.rpartition(".")[0]
@@ -135,6 +136,10 @@ class Source(ABC):
     of the certificate nothing. trains: whether making it may take longer than evaluating it.
     needs_ray: whether it is made by RLlib, which does not work without.
 
+    in_training: what is promised of the episodes that training runs: nothing; that each of them
+    keeps the cell's constraint at every step, also where the policy changes in the middle of it;
+    or that there are none. One that promises has ``most_episodes``.
+
     under_constraint: whether a policy is trained under a cell's constraint, and is only ever used
     projected onto it; otherwise one policy serves as it is and under every constraint. sections: of
     a study with the source's settings, the most specific first, where they are not under its own
@@ -152,6 +157,7 @@ class Source(ABC):
     trains: ClassVar[bool] = True
     needs_ray: ClassVar[bool] = False
     under_constraint: ClassVar[bool] = False
+    in_training: ClassVar[InTraining] = "nothing"
     sections: ClassVar[tuple[str, ...]] = ()
     sweep_method: ClassVar[str | None] = None
     why_alone: ClassVar[str | None] = "it does not train by one run of PPO"
@@ -174,6 +180,11 @@ class Source(ABC):
         for attribute in ("title", "settings", "promise"):
             if not hasattr(cls, attribute):
                 raise ValueError(f"source {cls.name!r} has no {attribute}")
+        if cls.in_training == "its constraint" and not cls.under_constraint:
+            raise ValueError(
+                f"source {cls.name!r} promises what its constraint does in training, and trains "
+                "under none: it has under_constraint = True"
+            )
         if not cls.depends_on_base and (cls.under_constraint or cls.why_alone is None):
             raise ValueError(
                 f"source {cls.name!r} trains under a constraint or in cohorts, around a base: it "
@@ -215,6 +226,10 @@ class Source(ABC):
         found: Section = study.task_policies[self.name]
         return found
 
+    def most_episodes(self, settings: Section) -> int | None:
+        """How many episodes training begins at most; None where nothing is known of it."""
+        return 0 if self.in_training == "no episodes" else None
+
     def cell_identity(self, study: StudySections, point: Point) -> dict[str, Any]:
         """What the source adds to the identity of its cells.
 
@@ -252,8 +267,8 @@ class TaskPolicySource(Source):
         ``Trained.env_steps`` counts all environment steps that were run: data collection and safety
         rollouts included. ``Trained.metrics``, plain numbers or None, become fields of the record:
         ``train_episodes``, how many episodes were run; ``train_violations``, how many of them
-        violated the property; ``train_return``; ``clip_fraction``; and others under the source's
-        name, such as ``scpo_accepted``.
+        violated the property within T steps, late ones included; ``train_return``;
+        ``clip_fraction``; and others under the source's name, such as ``scpo_accepted``.
 
         Everything random follows from ``task.seed``, and nothing decides what comes out that is
         not in the cells' identity. Sizes and action mapping must be the base's

@@ -23,6 +23,7 @@ class Task:
 
     horizon: T, steps; max_horizon: the certificate's T_max, steps. constraint: what the policy is
     trained under; of a source that knows of none, ``Unconstrained()``. resources: what a cell has.
+    most_episodes: how many may begin in training; None for as many as its steps take.
     """
 
     environment: Environment
@@ -32,6 +33,7 @@ class Task:
     seed: int
     constraint: Constraint
     resources: ResourcesSection
+    most_episodes: int | None = None
 
     def plan(
         self, purpose: Purpose, root_seed: int, env_kwargs: dict[str, Any] | None = None

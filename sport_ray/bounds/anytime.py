@@ -27,6 +27,11 @@ def anytime_bound(num_scenarios: int, num_violations: int, beta: float) -> float
     data in any way: stop when the bound is small enough, or go on because it is not. The smallest
     value over all looks so far is a bound as well.
 
+    Risks may change: let p_i be the probability, given all that went before, that scenario i
+    violates, whatever policy acted. Then at every N at once the returned value bounds the average
+    (p_1 + … + p_N)/N, with the same confidence. The smallest value over past looks does *not*
+    (docs/bounds.md, section 14).
+
     It is the root p of M = 1/β, which grows with p, where M is the wealth of a bet against p,
 
         M(p) = E_u [ u^k / (1 − p + p u)^N ],   u ~ Beta(0.3, 1),

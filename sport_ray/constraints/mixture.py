@@ -36,6 +36,7 @@ class Mixture:
     weights: tuple[float, ...]
     parts: tuple[Constraint, ...]
     name: ClassVar[str] = "mixture"
+    simultaneous: ClassVar[bool] = True  # every part is
     title: ClassVar[str] = "random budget"
     formula: ClassVar[str] = "Σ w_i · min(1, b_i), b_i the bound of part i"
 

@@ -91,6 +91,8 @@ class Bundle:
     trusted: frozenset[str] = frozenset()
     one_number: bool = False
     """Whether the environment takes a number and no array, as a Discrete space does."""
+    certificate_beta: float | None = None
+    """Of the certificate; the promise's own is another where its limit was chosen from data."""
     parts: tuple[Bundle, ...] = ()
     """Of a mixture; else empty."""
 
@@ -288,8 +290,9 @@ def _assemble(
     bounds = Bounds.of_json(spaces["observation"], base.spec.observation_size)
     one_number = dtype.kind != "f" and spaces["action"]["shape"] == []
     bundle = Bundle(
-        manifest, base, None, constraint, horizon, bounds, dtype, damage, trusted, one_number
-    )
+        manifest, base, None, constraint, horizon, bounds, dtype, damage, trusted, one_number,
+        certificate.beta,
+    )  # fmt: skip
     bundle = _with_tasks(bundle, contents)
     bundle.require_fit()
     return bundle

@@ -74,8 +74,10 @@ class Export:
         return {f"task/{number}": folder for number, folder in enumerate(self.task)}
 
 
-def write_bundle(out: Path, export: Export) -> str:
+def write_bundle(out: Path, export: Export, spaces: dict[str, Any] | None = None) -> str:
     """Write the folder, read it again as a user would, and return its digest.
+
+    spaces: as another bundle of that world states them; by default its environment is made.
 
     Raises:
         UserError: a constraint or policy that cannot be deployed, a promise of 1 or more, or a
@@ -98,7 +100,7 @@ def write_bundle(out: Path, export: Export) -> str:
     family = None if isinstance(base, SamplerFile) else base.network.spec.family
     about_limit = {} if export.limit is None else {LIMIT: export.limit}
     manifest: dict[str, Any] = {
-        **_described(export, certificate),
+        **_described(export, certificate, spaces),
         **about_limit,
         "task": about,
         "promise": {"alpha_mu": export.alpha_mu, "alpha_p": export.alpha_p},
@@ -181,7 +183,9 @@ def _write_files(
     return files
 
 
-def _described(export: Export, certificate: Certificate) -> dict[str, Any]:
+def _described(
+    export: Export, certificate: Certificate, spaces: dict[str, Any] | None
+) -> dict[str, Any]:
     """What a manifest says of the study, the certificate and the world."""
     return {
         "schema": SCHEMA,
@@ -190,7 +194,7 @@ def _described(export: Export, certificate: Certificate) -> dict[str, Any]:
         **_code_of(export.constraint),
         "property": certificate.property,
         "certificate": {"digest": certificate.digest},
-        "spaces": _spaces(certificate, export),
+        "spaces": _spaces(certificate, export) if spaces is None else spaces,
         "world": {
             "env_id": certificate.env_id,
             "env_kwargs": export.env_kwargs,

@@ -25,7 +25,7 @@ from sport_ray.policies.actions import ActionMapping
 from sport_ray.policies.network import PolicyNetwork, widened
 from sport_ray.policies.store import load_policy, network_to_bytes
 from sport_ray.projected_ppo.array_runner import ArrayRunner
-from sport_ray.projected_ppo.ending import checked_formula
+from sport_ray.projected_ppo.ending import checked_formula, checked_judged
 from sport_ray.projected_ppo.learner import ProjectedPPOLearner
 from sport_ray.projected_ppo.module import ProjectedPPOModule
 from sport_ray.projected_ppo.noise_runner import NoiseRunner
@@ -70,6 +70,8 @@ class ProjectedPPOConfig(PPOConfig):
         self.warmup_env_steps = 2_500
         self.cut_after: int | None = None
         self.ends_when_violated: str | None = None
+        self.judged: tuple[str, int] | None = None
+        self.most_episodes: int | None = None
         # In a tuple: RLlib takes a plain −1 for "deprecated" and drops it where configurations go
         # from process to process.
         self.entropy_target: tuple[float] | None = None
@@ -105,6 +107,8 @@ class ProjectedPPOConfig(PPOConfig):
         warmup_env_steps: int = NotProvided,
         cut_after: int | None = NotProvided,
         ends_when_violated: str | None = NotProvided,
+        judged: tuple[str, int] | None = NotProvided,
+        most_episodes: int | None = NotProvided,
         entropy_target: float | None = NotProvided,
         entropy_lr: float = NotProvided,
         **kwargs: Any,
@@ -127,6 +131,10 @@ class ProjectedPPOConfig(PPOConfig):
             ends_when_violated: a property's formula, such as "(!hazard) U goal", over the
                 environment's signals: an episode ends with the step that makes its violation
                 final. None: it goes on.
+            judged: a property's formula and T: counted as violations are the episodes that violate
+                it within T steps, late ones included. None: what the environment calls a cost.
+            most_episodes: sampling raises ``EpisodesSpent`` instead of beginning one more. None: no
+                limit.
             entropy_target: of the squashed action, nats, held by a coefficient that adapts,
                 instead of ``entropy_coeff``, which weighs the entropy before tanh.
             entropy_lr: learning rate of the logarithm of that coefficient.
@@ -168,6 +176,10 @@ class ProjectedPPOConfig(PPOConfig):
             self.cut_after = cut_after
         if ends_when_violated is not NotProvided:
             self.ends_when_violated = checked_formula(ends_when_violated)
+        if judged is not NotProvided:
+            self.judged = checked_judged(judged)
+        if most_episodes is not NotProvided:
+            self.most_episodes = most_episodes
         if entropy_target is not NotProvided:
             self.entropy_target = None if entropy_target is None else (float(entropy_target),)
         if entropy_lr is not NotProvided:
@@ -192,6 +204,7 @@ class ProjectedPPOConfig(PPOConfig):
         self.constraint.require_family(self._family())
         self._require_exact()
         self._require_squashed()
+        self._require_countable()
         use_training_environment(self, self._context())
         if self.sampling == "arrays" and not self.in_evaluation:
             self._refuse_what_arrays_ignore()
@@ -234,6 +247,21 @@ class ProjectedPPOConfig(PPOConfig):
                 "entropy_target is about Gaussian actions squashed by tanh: remove it, or squash"
             )
 
+    def _require_countable(self) -> None:
+        """Refuse a number of episodes that nobody counts, or that is spent before it begins."""
+        if self.most_episodes is None:
+            return
+        if self.num_env_runners or self.sampling != "arrays":
+            raise UserError(
+                f"most_episodes = {self.most_episodes} is counted by one runner that samples "
+                "arrays: leave num_env_runners=0 and sampling='arrays'"
+            )
+        if self.most_episodes < self.num_envs_per_env_runner:
+            raise UserError(
+                f"most_episodes = {self.most_episodes}, and {self.num_envs_per_env_runner} begin "
+                "at once: allow more, or take fewer copies (num_envs_per_env_runner)"
+            )
+
     def _mapping(self) -> ActionMapping:
         """What turns a sample into the environment's action."""
         start = self.task or self.base
@@ -255,6 +283,7 @@ class ProjectedPPOConfig(PPOConfig):
             "constraint": self.constraint.to_json(),
             "cut_after": self.cut_after,
             "ends_when_violated": self.ends_when_violated,
+            "judged": self.judged,
         }
 
     def _start(self) -> PolicyNetwork:

@@ -21,6 +21,10 @@ from sport_ray.projected_ppo.module import POLICY_INPUTS
 from sport_ray.projected_ppo.noise_runner import NoiseRunner
 
 
+class EpisodesSpent(Exception):
+    """Training ends here: one more episode would be more than ``most_episodes``."""
+
+
 class ArrayRunner(NoiseRunner):
     """RLlib's runner whose training samples are one :class:`Fragment` instead of episodes.
 
@@ -34,6 +38,9 @@ class ArrayRunner(NoiseRunner):
 
     def __init__(self, *, config: Any, **kwargs: Any) -> None:
         self._started = False
+        self.episodes_begun = 0
+        """Finished or not."""
+        self.steps_taken = 0
         self._observation: NDArray[np.float32] = np.empty(0, dtype=np.float32)
         self._finished: list[tuple[int, float, float]] = []  # steps, return, seconds
         super().__init__(config=config, **kwargs)
@@ -84,7 +91,20 @@ class ArrayRunner(NoiseRunner):
         self._log_env_steps(metric=self._metrics_num_try_env_step, num_steps=1)
         return results
 
+    def _begin(self, episodes: int) -> None:
+        """Count episodes that the next call of the environment begins, if they are allowed."""
+        most = getattr(self.config, "most_episodes", None)
+        if most is not None and self.episodes_begun + episodes > most:
+            raise EpisodesSpent
+        self.episodes_begun += episodes
+
+    @property
+    def over(self) -> NDArray[np.bool_]:
+        """Which copies' episodes ended with their last step, (n,)."""
+        return self._over
+
     def _restart(self) -> None:
+        self._begin(self.num_envs)
         seed = self._seed if self._needs_initial_reset else None
         observation, _ = self._try_env_reset(seed=seed, options=None)
         self._needs_initial_reset = False
@@ -104,6 +124,7 @@ class ArrayRunner(NoiseRunner):
         taken: list[NDArray[np.bool_]] = []
         count = 0
         while count < at_least:
+            self._begin(int(self._over.sum()))  # those that ended begin anew with this step
             with torch.no_grad():
                 out = self.module.act(torch.from_numpy(observations[-1]).to(self._device))
                 action = self.module.sample(out[Columns.ACTION_DIST_INPUTS])
@@ -125,6 +146,7 @@ class ArrayRunner(NoiseRunner):
             outcomes.append((reward, terminated, truncated))
             taken.append(running)
             count += int(running.sum())
+            self.steps_taken += int(running.sum())
             self._count(running, reward, terminated | truncated)
 
         def stacked(name: str) -> NDArray[np.float32]:

@@ -30,6 +30,19 @@ def checked_formula(formula: str | None) -> str | None:
     return parsed.formula
 
 
+def checked_judged(judged: tuple[str, int] | None) -> tuple[str, int] | None:
+    """The formula in canonical form and T ≥ 1, steps; None stays None.
+
+    Raises:
+        UserError: a formula that cannot be read.
+    """
+    if judged is None:
+        return None
+    formula = checked_formula(judged[0])
+    assert formula is not None
+    return formula, int(judged[1])
+
+
 class EndsWhenViolated(gym.Wrapper[Any, Any, Any, Any]):
     """Terminates an episode with the step that makes its violation final.
 
@@ -72,11 +85,7 @@ class EndsWhenViolated(gym.Wrapper[Any, Any, Any, Any]):
         return observation, reward, terminated, truncated, info
 
     def _row(self, signals: Mapping[str, Any]) -> list[float]:
-        row = [signals.get(name, np.nan) for name in self._names]
-        for name, value in zip(self._names, row, strict=True):
-            if np.isnan(value):
-                raise self._fault(f"signal {name!r} is {'NaN' if name in signals else 'missing'}")
-        return row
+        return signal_row(signals, self._names, self._fault)
 
 
 class VectorEndsWhenViolated(VectorWrapper):
@@ -130,20 +139,53 @@ class VectorEndsWhenViolated(VectorWrapper):
         return observation, reward, terminated, truncated, infos
 
     def _rows(self, signals: Mapping[str, Any], slots: NDArray[np.intp]) -> NDArray[np.float64]:
-        rows = np.empty((len(slots), len(self._names)))
-        for column, name in enumerate(self._names):
-            values = np.asarray(signals.get(name, np.nan))
-            if values.shape != (self.num_envs,):
-                raise self._fault(f"signal {name!r} has no value for each copy")
-            held = values[slots]
-            rows[:, column] = np.where(held, 1.0, -1.0) if held.dtype == np.bool_ else held
-        if np.isnan(rows).any():
-            name = self._names[int(np.isnan(rows).any(axis=0).argmax())]
-            raise self._fault(f"signal {name!r} is NaN")
-        return rows
+        return signal_rows(signals, self._names, self.num_envs, slots, self._fault)
 
     def _fault(self, what: str) -> EnvironmentFault:
-        return EnvironmentFault(f"vector environment {self._env_id!r}, in training: {what}")
+        return vector_fault(self._env_id)(what)
+
+
+def vector_fault(env_id: str) -> Fault:
+    """Makes the errors for what a vector environment did."""
+    return lambda what: EnvironmentFault(f"vector environment {env_id!r}, in training: {what}")
+
+
+def signal_row(signals: Mapping[str, Any], names: tuple[str, ...], fault: Fault) -> list[float]:
+    """The values (K,) of the named signals, free of NaN.
+
+    Raises:
+        EnvironmentFault: one that is missing or NaN.
+    """
+    row = [signals.get(name, np.nan) for name in names]
+    for name, value in zip(names, row, strict=True):
+        if np.isnan(value):
+            raise fault(f"signal {name!r} is {'NaN' if name in signals else 'missing'}")
+    return row
+
+
+def signal_rows(
+    signals: Mapping[str, Any],
+    names: tuple[str, ...],
+    copies: int,
+    slots: NDArray[np.intp],
+    fault: Fault,
+) -> NDArray[np.float64]:
+    """The values (m, K) of the named signals in ``slots`` (m,), free of NaN.
+
+    Raises:
+        EnvironmentFault: a signal without a value for each of the copies, or one that is NaN.
+    """
+    rows = np.empty((len(slots), len(names)))
+    for column, name in enumerate(names):
+        values = np.asarray(signals.get(name, np.nan))
+        if values.shape != (copies,):
+            raise fault(f"signal {name!r} has no value for each copy")
+        held = values[slots]
+        rows[:, column] = np.where(held, 1.0, -1.0) if held.dtype == np.bool_ else held
+    if np.isnan(rows).any():
+        name = names[int(np.isnan(rows).any(axis=0).argmax())]
+        raise fault(f"signal {name!r} is NaN")
+    return rows
 
 
 def told_signals(info: Mapping[str, Any], fault: Fault) -> Mapping[str, Any]:

@@ -26,6 +26,7 @@ from sport_ray.policies.actions import ActionMapping
 from sport_ray.projected_ppo.budget_environment import BudgetVectorEnv
 from sport_ray.projected_ppo.candidate_environment import CandidateVectorEnv
 from sport_ray.projected_ppo.ending import EndsWhenViolated, VectorEndsWhenViolated
+from sport_ray.projected_ppo.judging import Judged, VectorJudged
 from sport_ray.samplers import sampler_of
 from sport_ray.tensors.registry import is_tensor_environment
 
@@ -112,8 +113,10 @@ class TrainingEnvironment:
     for vectors; not given: whatever the environment's is), ``cut_after`` (steps after which
     an episode is cut without the environment's knowledge; None for never), ``ends_when_violated``
     (the formula of a property: an episode ends with the step that makes its violation final; None
-    for never), where an action is to be the index of a candidate ``candidates`` (``base``, a
-    ``BaseFile``, and ``count``) and, where RLlib wants a vector environment, ``num_envs``.
+    for never), ``judged`` (such a formula and T: what counts as a violation is that of it within T
+    steps; None for whatever the environment calls a cost), where an action is to be the index of a
+    candidate ``candidates`` (``base``, a ``BaseFile``, and ``count``) and, where RLlib wants a
+    vector environment, ``num_envs``.
 
     The sample is what the distribution, the learner and every density ratio know; it is mapped on
     its way into the environment, and meets it through the same layer as scenarios do.
@@ -179,7 +182,11 @@ def _vector(context: Mapping[str, Any]) -> AnyVectorEnv:
         raise ValueError(
             f"{env_id} resets by {mode}; RLlib is right only with AutoresetMode.NEXT_STEP"
         )
-    return vector if formula is None else VectorEndsWhenViolated(vector, formula, env_id)
+    if formula is not None:
+        vector = VectorEndsWhenViolated(vector, formula, env_id)
+    if (judged := context.get("judged")) is not None:
+        vector = VectorJudged(vector, judged[0], judged[1], env_id)
+    return vector
 
 
 def _ended(
@@ -193,6 +200,8 @@ def _ended(
         env = TimeLimit(env, cut_after)
     if (formula := context.get("ends_when_violated")) is not None:
         env = EndsWhenViolated(env, formula, made.fault)
+    if (judged := context.get("judged")) is not None:
+        env = Judged(env, judged[0], judged[1], made.fault)
     for wrap in around:
         env = wrap(env)
     return env

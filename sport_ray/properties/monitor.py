@@ -42,6 +42,11 @@ class Monitors:
         found: NDArray[np.bool_] = automaton.bad[now]
         return found
 
+    def accepts(self, slots: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Whether each of ``slots`` (m,) satisfies the property if it ends here, (m,)."""
+        found: NDArray[np.bool_] = self._automaton.accepts[self._now[slots]]
+        return found
+
 
 class Monitor:
     """As :class:`Monitors`, of one trajectory: what letter a pattern of signs is, is remembered."""
@@ -65,6 +70,11 @@ class Monitor:
             letter = self._known[signs] = int(letters(self._automaton, self._columns, row)[0])
         self._now = int(self._automaton.table[self._now, letter])
         return bool(self._automaton.bad[self._now])
+
+    @property
+    def accepts(self) -> bool:
+        """Whether the trajectory satisfies the property if it ends here."""
+        return bool(self._automaton.accepts[self._now])
 
 
 def automaton_over(

@@ -123,6 +123,7 @@ class DeviceMonitors:
         self._letters = torch.from_numpy(automaton.letters).to(device)
         self._table = torch.from_numpy(automaton.table.astype("int64")).to(device)
         self._bad = torch.from_numpy(automaton.bad).to(device)
+        self._accepts = torch.from_numpy(automaton.accepts).to(device)
         self._now = torch.full((count,), automaton.start, dtype=torch.int64, device=device)
 
     def begin(self, mask: Tensor, signals: Tensor) -> None:
@@ -135,6 +136,10 @@ class DeviceMonitors:
         """Whether each is violated for good, (n,) bool, with its next state; free of NaN."""
         self._now.copy_(self._table[self._now, self._letter(signals)])
         return self._bad[self._now]
+
+    def accepts(self) -> Tensor:
+        """Whether each satisfies the property if it ends here, (n,) bool."""
+        return self._accepts[self._now]
 
     def _letter(self, signals: Tensor) -> Tensor:
         values = signals * 2.0 - 1.0 if signals.dtype == torch.bool else signals

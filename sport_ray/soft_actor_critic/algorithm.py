@@ -21,7 +21,7 @@ from ray.rllib.utils.metrics import (
 from sport_ray.errors import UserError
 from sport_ray.policies.network import PolicyNetwork, PolicySpec
 from sport_ray.projected_ppo.array_runner import ArrayRunner
-from sport_ray.projected_ppo.ending import checked_formula
+from sport_ray.projected_ppo.ending import checked_formula, checked_judged
 from sport_ray.projected_ppo.rllib_setup import (
     set_up_runners,
     trained_policy,
@@ -51,6 +51,7 @@ class SoftActorCriticConfig(SACConfig):
         self.warmup_env_steps = 1_500
         self.cut_after: int | None = None
         self.ends_when_violated: str | None = None
+        self.judged: tuple[str, int] | None = None
         self.actor_lr = 3e-4
         self.critic_lr = 1e-3
         self.alpha_lr = 1e-3
@@ -74,6 +75,7 @@ class SoftActorCriticConfig(SACConfig):
         warmup_env_steps: int = NotProvided,
         cut_after: int | None = NotProvided,
         ends_when_violated: str | None = NotProvided,
+        judged: tuple[str, int] | None = NotProvided,
         **kwargs: Any,
     ) -> Self:
         """Set what RLlib's SAC does not have; the rest goes to ``SACConfig.training``.
@@ -84,7 +86,7 @@ class SoftActorCriticConfig(SACConfig):
             updates_per_env_step: gradients of every network per environment step.
             warmup_env_steps: first steps, whose actions are uniform, and in which nothing learns.
             cut_after: steps after which episodes are cut without the environment's knowledge.
-            ends_when_violated: see ``ProjectedPPOConfig.training``.
+            ends_when_violated, judged: see ``ProjectedPPOConfig.training``.
 
         Raises:
             UserError: a formula that cannot be read.
@@ -100,6 +102,8 @@ class SoftActorCriticConfig(SACConfig):
                 setattr(self, name, value)
         if ends_when_violated is not NotProvided:
             self.ends_when_violated = checked_formula(ends_when_violated)
+        if judged is not NotProvided:
+            self.judged = checked_judged(judged)
         if entropy_target is not NotProvided:
             self.entropy_target = (float(entropy_target),)
         return self
@@ -125,6 +129,7 @@ class SoftActorCriticConfig(SACConfig):
             "flattening": None if seen is None else seen.model_dump(mode="json"),
             "cut_after": self.cut_after,
             "ends_when_violated": self.ends_when_violated,
+            "judged": self.judged,
         }
         use_training_environment(self, context)
         self.env_runner_cls = ArrayRunner

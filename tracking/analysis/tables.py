@@ -13,6 +13,7 @@ from sport_ray.tracking.analysis.pareto import pareto_table
 from sport_ray.tracking.analysis.side_by_side import published_of, side_by_side
 from sport_ray.tracking.analysis.speedup import speedup_table
 from sport_ray.tracking.analysis.task_policies import task_policy_table
+from sport_ray.tracking.analysis.training_cost import training_table
 from sport_ray.tracking.analysis.trends import trend_table
 from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.statistics import aggregate
@@ -33,6 +34,7 @@ class Tables:
     sources: pd.DataFrame
     ladder: pd.DataFrame
     limits: pd.DataFrame
+    training: pd.DataFrame
 
 
 def tables_of(folder: Results) -> Tables:
@@ -50,4 +52,5 @@ def tables_of(folder: Results) -> Tables:
         task_policy_table(frame, settings),
         ladder_table(frame, folder.certificate),
         limits_table(frame),
+        training_table(frame),
     )

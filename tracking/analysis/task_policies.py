@@ -43,7 +43,7 @@ MEANINGS = {
     "promise": "promises that the policies carry: prior, posterior, or none",
     "train_env_steps": "environment steps per policy in all, mean over seeds",
     "train_episodes": "episodes per policy in training and data collection, mean over seeds",
-    "train_violations": "of these, those that violated; SCPO counts late ones, too, others do not",
+    "train_violations": "of these, those that violated the property, late ones included",
     "train_seconds": "wall time of training per policy, s, mean over seeds",
 }
 """Columns of `task_policy_table`."""

@@ -29,6 +29,7 @@ from sport_ray.tracking.figures.speedup import draw_speedup
 from sport_ray.tracking.figures.steps import draw_steps
 from sport_ray.tracking.figures.style import Drawn, look
 from sport_ray.tracking.figures.task_policies import draw_task_policies
+from sport_ray.tracking.figures.training import draw_training
 from sport_ray.tracking.figures.trajectories import draw_trajectories
 from sport_ray.tracking.results.completeness import why_none
 from sport_ray.tracking.results.performance import RETURN, STEPS, performance_of
@@ -65,6 +66,10 @@ def draw_figures(
         "task_policies": (
             lambda: draw_task_policies(tables.sources, measure, out),
             "the study has no source of task policies beside PPO",
+        ),
+        "training": (
+            lambda: draw_training(frame, folder.path, out),
+            "no cell was trained under a promise",
         ),
         "conservativeness": (lambda: draw_ladder(tables.ladder, out), "no finished cell has an α"),
         "pareto": (lambda: draw_pareto(settings, out), why_none(settings, "posterior_bound")),

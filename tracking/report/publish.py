@@ -27,6 +27,7 @@ TABLES = (
     "limits.csv",
     "trends.csv",
     "task_policies.csv",
+    "training.csv",
 )
 LARGEST_FIGURE = 1_000_000
 """Bytes; a larger picture is in the report, and made again by it."""

@@ -19,10 +19,10 @@ def write_report(results_dir: str | Path, out: str | Path | None = None) -> Path
 
     The tables: ``cells.csv`` and ``cells.parquet``, ``pareto.csv``, ``hypervolume.csv``,
     ``speedup.csv``, ``task_policies.csv``, ``side_by_side.csv``, ``trends.csv``,
-    ``conservativeness.csv`` and ``limits.csv`` (not where nothing can be compared). Returns the
-    page. Everything is made anew from the records, the certificate and the samples; the same files
-    give the same bytes. `out`: where to, by default into the result folder. A record that cannot be
-    read is named on the page and left out.
+    ``conservativeness.csv``, ``limits.csv`` and ``training.csv`` (not where nothing can be
+    compared). Returns the page. Everything is made anew from the records, the certificate and the
+    samples; the same files give the same bytes. `out`: where to, by default into the result folder.
+    A record that cannot be read is named on the page and left out.
 
     Raises:
         UserError: no results, a damaged certificate or plan, or an `out` that cannot be written to.
@@ -49,5 +49,6 @@ def _write(folder: Results, target: Path) -> Path:
     write_csv_if_any(tables.trends, target / "trends.csv")
     write_csv_if_any(tables.ladder, target / "conservativeness.csv")
     write_csv_if_any(tables.limits, target / "limits.csv")
+    write_csv_if_any(tables.training, target / "training.csv")
     page = render_page(folder, tables, answer, figures, skipped, animation)
     return write_atomically(target / "report.html", page)

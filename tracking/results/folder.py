@@ -60,6 +60,10 @@ class ResultFolder:
         """A cell's sampled trajectories and policies."""
         return self.cells / cell_id / "samples.npz"
 
+    def training_course(self, cell_id: str) -> Path:
+        """How many episodes of a cell's training had begun and were violated, as it went on."""
+        return self.cells / cell_id / "training.json"
+
     def policy(self, digest: str) -> Path:
         """The task policy of a digest."""
         return self.policies / digest[:16]

@@ -34,9 +34,12 @@ def column(meaning: str, unit: str = "", **limits: Any) -> Any:
     return field(metadata={"meaning": meaning, "unit": unit, "limits": limits})
 
 
-def later(meaning: str) -> Any:
+def later(meaning: str, unit: str = "", **limits: Any) -> Any:
     """A field that records of earlier versions do not have, which are read all the same."""
-    return field(metadata={"meaning": meaning, "unit": "", "limits": {}, "later": True})
+    if unit in COUNTED:
+        limits = {"least": 0, **limits}
+    about = {"meaning": meaning, "unit": unit, "limits": limits, "later": True}
+    return field(default=None, metadata=about)
 
 
 def optional(meaning: str, unit: str = "", **limits: Any) -> Any:
@@ -159,7 +162,23 @@ class Training:
     train_episodes: int | None = column(
         "episodes of training, data collection included", "episodes"
     )
-    train_violations: int | None = column("training episodes that entered the hazard", "episodes")
+    train_violations: int | None = column(
+        "training episodes that violated the property within T, late ones included", "episodes"
+    )
+    train_risk: float | None = later(
+        "each training episode violates, given the past, at most so", "probability", least=0, most=1
+    )
+    train_episodes_most: int | None = later("that training may begin", "episodes")
+    train_episodes_begun: int | None = later("that training began at most", "episodes")
+    train_violations_expected: float | None = later(
+        "at most so many violations are expected in the episodes begun", "episodes"
+    )
+    train_violations_bound: int | None = later(
+        "more violations only with probability train_violations_beta", "episodes"
+    )
+    train_violations_beta: float | None = later(
+        "the bound fails with at most this", "probability", least=0, most=1
+    )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sport_ray.comparators.presa.behaviours import Acting
 from sport_ray.envs.flatten import require_same_observations
 from sport_ray.policies.network import PolicySpec
-from sport_ray.properties import NEVER, parse_property
+from sport_ray.properties import NEVER, Verdict, parse_property
 from sport_ray.rollouts.scenarios import ScenarioPlan
 from sport_ray.rollouts.seeding import scenario_generators
 from sport_ray.rollouts.slots import ScenarioEnvironment
@@ -43,14 +43,17 @@ class Episodes:
         return int(self.lengths.sum())
 
     def num_violations(self) -> int:
-        """Episodes that violate the property for good; running out of time does not count.
+        """Episodes that violate the property for good; running out of time does not count."""
+        return int((self._verdict().violated_at != NEVER).sum())
 
-        What is counted while PPO trains: of `(!hazard) U goal`, those that enter the hazard.
-        """
+    def num_unsatisfied(self) -> int:
+        """Episodes that violate the property, late ones included: what training counts."""
+        return int((self._verdict().robustness < 0.0).sum())
+
+    def _verdict(self) -> Verdict:
         prop = parse_property(self.formula)
         named = {name: self.signals[:, :, k] for k, name in enumerate(prop.signal_names)}
-        verdict = prop.evaluate(named, self.lengths + 1)
-        return int((verdict.violated_at != NEVER).sum())
+        return prop.evaluate(named, self.lengths + 1)
 
     @classmethod
     def concatenate(cls, parts: list[Episodes]) -> Episodes:

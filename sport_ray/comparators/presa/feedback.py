@@ -42,7 +42,7 @@ class Feedback:
     segments: Segments
     env_steps: int
     num_episodes: int
-    num_violations: int  # episodes that violate the property for good
+    num_violations: int  # episodes that violate the property, late ones included
     collected_unsafe_share: float  # of all windows, before any were left out
 
 
@@ -105,7 +105,7 @@ def feedback_on(episodes: Episodes, plan: ScenarioPlan, settings: FeedbackSettin
         ),
         env_steps=episodes.num_steps,
         num_episodes=len(episodes.lengths),
-        num_violations=episodes.num_violations(),
+        num_violations=episodes.num_unsatisfied(),
         collected_unsafe_share=float(windows.unsafe.mean()),
     )
 

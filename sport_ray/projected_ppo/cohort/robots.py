@@ -22,6 +22,7 @@ from sport_ray.policies.actions import ActionMapping
 from sport_ray.projected_ppo.cohort.budgets import Budgets
 from sport_ray.projected_ppo.cohort.protocol import Cells, CohortStep, Errors
 from sport_ray.projected_ppo.environment import AnyVectorEnv
+from sport_ray.projected_ppo.judging import Verdicts
 from sport_ray.properties.monitor import Monitors
 
 
@@ -37,6 +38,7 @@ class CohortOfRobots:
         observation_space: spaces.Box,
         action_space: spaces.Box,
         ends_when_violated: str | None = None,
+        judged: tuple[str, int] | None = None,
     ) -> None:
         self.observation_space, self.action_space = observation_space, action_space
         self._mapping, self._copies, count = mapping, copies, len(constraints)
@@ -51,6 +53,10 @@ class CohortOfRobots:
         if ends_when_violated is not None:
             names = self._simulator.signal_names
             self._monitors = Monitors(ends_when_violated, self._slots.size, names, ENV_ID)
+        self._verdicts: Verdicts | None = None
+        if judged is not None:
+            names = self._simulator.signal_names
+            self._verdicts = Verdicts(*judged, self._slots.size, names, ENV_ID)
 
     @classmethod
     def of(cls, made: AnyVectorEnv, contexts: Sequence[Mapping[str, Any]]) -> Self | None:
@@ -69,6 +75,7 @@ class CohortOfRobots:
             made.single_observation_space,
             made.single_action_space,
             contexts[0].get("ends_when_violated"),
+            contexts[0].get("judged"),
         )
 
     def reset(self, seeds: Sequence[int | None]) -> tuple[NDArray[np.floating], Errors]:
@@ -81,6 +88,8 @@ class CohortOfRobots:
         observation, signals = self._simulator.reset(self._slots.ravel(), generators)
         if self._monitors is not None:
             self._monitors.begin(self._slots.ravel(), signals)
+        if self._verdicts is not None:
+            self._verdicts.begin(self._slots.ravel(), signals)
         self._over[:] = False
         self._violated[:] = False
         cells = np.arange(len(seeds))
@@ -129,13 +138,19 @@ class CohortOfRobots:
             violated[~over] = self._monitors.read(slots[~over], signals[~over])
             self._monitors.begin(slots[over], signals[over])
             terminated, truncated = terminated | violated, truncated & ~violated
+        violating = signals[..., 0] >= 0.0
+        if self._verdicts is not None:
+            ended = (terminated | truncated)[~over]
+            violating = np.zeros_like(over)
+            violating[~over] = self._verdicts.read(slots[~over], signals[~over], ended)
+            self._verdicts.begin(slots[over], signals[over])
         self._over[cells] = terminated | truncated
-        self._count(cells, signals[..., 0] >= 0.0)
+        self._count(cells, violating)
         return CohortStep(self._seen(cells, observation), reward, terminated, truncated, errors)
 
-    def _count(self, cells: Cells, inside: NDArray[np.bool_]) -> None:
+    def _count(self, cells: Cells, violating: NDArray[np.bool_]) -> None:
         """Episodes with a violation, as ``CountingViolations`` counts them."""
-        entered = inside & ~self._violated[cells]
+        entered = violating & ~self._violated[cells]
         for cell, new in zip(cells.tolist(), entered.sum(axis=1).tolist(), strict=True):
             self._violations[cell] = (self._violations[cell] or 0) + new
         self._violated[cells] = (self._violated[cells] | entered) & ~self._over[cells]

@@ -44,6 +44,7 @@ SHARED = (
     "gradient",
     "cut_after",
     "ends_when_violated",
+    "judged",
     "metrics_num_episodes_for_smoothing",
     "log_level",
 )

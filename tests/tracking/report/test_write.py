@@ -215,7 +215,8 @@ def test_draw_figures_returns_captions_with_seeds(built: Path) -> None:
     folder = read_results(built)
     drawn, skipped = draw_figures(folder, tables_of(folder))
     assert tuple(drawn) == FIGURES
-    assert set(skipped) == {"speedup", "task_policies"}  # no ε_max, and PPO alone
+    # No ε_max, PPO alone, and records that promise nothing of training.
+    assert set(skipped) == {"speedup", "task_policies", "training"}
     for name in ("risk", "steps_to_goal", "pareto", "trajectories", "policies"):
         assert "seed" in drawn[name].caption
 

@@ -30,6 +30,7 @@ class Plan(NamedTuple):
     through_projection: bool = False
     cut_after: int | None = None
     ends_when_violated: str | None = None
+    judged: tuple[str, int] | None = None
     runner: int = 0
 
     @property
@@ -63,6 +64,7 @@ class Plan(NamedTuple):
             through_projection=config.gradient == "through_projection",
             cut_after=config.cut_after,
             ends_when_violated=config.ends_when_violated,
+            judged=config.judged,
             runner=runner,
         )
 

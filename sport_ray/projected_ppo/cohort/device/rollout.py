@@ -78,6 +78,9 @@ class Rollout:
         self._monitors = (
             None if formula is None else DeviceMonitors(formula, slots, names, plan.env_id, device)
         )
+        self._judging: DeviceMonitors | None = None
+        if plan.judged is not None:
+            self._judging = DeviceMonitors(plan.judged[0], slots, names, plan.env_id, device)
         self.finished = torch.zeros((len(cells), 4), dtype=torch.float64, device=device)
         """Of each cell in this iteration: episodes, their steps, their return, violations."""
         # An environment that draws nothing never waits for the host, so it can be captured.
@@ -87,8 +90,8 @@ class Rollout:
 
     @property
     def tells_violations(self) -> bool:
-        """Whether the environment names a signal of cost, or episodes end by the property."""
-        return self._cost is not None or self._monitors is not None
+        """Whether violations are judged, named as a signal of cost, or what ends episodes."""
+        return any(one is not None for one in (self._judging, self._cost, self._monitors))
 
     def sample(self) -> None:
         """One iteration: every copy takes T steps."""
@@ -104,8 +107,9 @@ class Rollout:
         observation, signals = self._environment.reset(everyone, self._seeds)
         self._observation.copy_(observation)
         self._violated.copy_(self._inside(signals))
-        if self._monitors is not None:
-            self._monitors.begin(everyone, signals)
+        for monitors in (self._monitors, self._judging):
+            if monitors is not None:
+                monitors.begin(everyone, signals)
         self.starting = self._per_cell(self._violated.double())
         """Violations at the very first states, counted with the first iteration."""
 
@@ -149,14 +153,17 @@ class Rollout:
         record.ends.index_copy_(0, time, ends.to(torch.int8)[None])
         # Signals are read before the reset, which may write on.
         inside = self._inside(step.signals)
-        if self._cost is None and violated is not None:
+        if self._judging is not None:
+            inside = self._judged(self._judging, step.signals, over)
+        elif self._cost is None and violated is not None:
             inside = violated
         entered = inside & ~self._violated
         self._episode += over
         seeds = self._seeds if self._still else episode_seeds(self._seeds, self._episode)
         observation, signals = environment.reset(over, seeds)
-        if self._monitors is not None:
-            self._monitors.begin(over, signals)
+        for monitors in (self._monitors, self._judging):
+            if monitors is not None:
+                monitors.begin(over, signals)
         fresh = over & self._inside(signals)
         told = torch.stack(
             [
@@ -174,8 +181,16 @@ class Rollout:
         self._observation.copy_(torch.where(over[:, None], observation.float(), after))
         self._time += 1
 
+    def _judged(self, monitors: DeviceMonitors, signals: Tensor, over: Tensor) -> Tensor:
+        """Which copies' episodes are found violated with this step, as ``judging.Verdicts``."""
+        assert self._plan.judged is not None
+        horizon = self._plan.judged[1]
+        lost = monitors.read(signals)
+        lost = torch.where(over | (self._length >= horizon), ~monitors.accepts(), lost)
+        return lost & (self._length <= horizon)
+
     def _inside(self, signals: Tensor) -> Tensor:
-        if self._cost is None:
+        if self._cost is None or self._judging is not None:
             return torch.zeros_like(self._violated)
         held = signals[:, self._cost]
         return held if held.dtype == torch.bool else held >= 0.0

@@ -56,6 +56,7 @@ def test_the_base_goes_as_in_run_scenarios(robot_plan, small_base):
     np.testing.assert_allclose(np.nansum(got.rewards, axis=1), want.total_reward, atol=1e-12)
     assert got.num_steps == want.length.sum()
     assert got.num_violations() == (want.violated_at != NEVER).sum()
+    assert got.num_unsatisfied() == (want.robustness < 0.0).sum()
 
 
 def test_beyond_an_episodes_end_there_is_nothing(robot_plan, episodes):

@@ -132,3 +132,18 @@ def test_both_kinds_have_the_spaces_of_the_single_environment(cell):
     assert fast.observation_space == slow.observation_space
     assert fast.action_space == slow.action_space
     assert fast.observation_space.shape == (46,)
+
+
+@pytest.mark.parametrize("judged", [("(!hazard) U goal", 15), ("(!hazard) U goal", 4)])
+def test_robots_together_judge_as_each_cells_environment_does(rollout, cell, judged):
+    """Late episodes count too, and with T = 4 nearly all of them are late."""
+    kwargs = {"horizon": 15, "layout": "random", "start_noise": [0.1, 0.1, 0.5]}
+    configs = [cell(seed, "ratio", 3, kwargs=kwargs, judged=judged) for seed in (0, 1)]
+    by_hazard = [cell(seed, "ratio", 3, kwargs=kwargs) for seed in (0, 1)]
+    fast, slow, hazard = rollout(configs), rollout(configs, separate), rollout(by_hazard)
+    assert isinstance(fast.environment, CohortOfRobots)
+    for _ in range(3):
+        got, expected, entered = fast.sample(150), slow.sample(150), hazard.sample(150)
+        assert got.finished == expected.finished == entered.finished
+        assert got.violations == expected.violations
+        assert all(a > b for a, b in zip(got.violations, entered.violations, strict=True))

@@ -175,6 +175,24 @@ def test_violations_are_counted_by_the_property_where_no_cost_is_told(
     assert telling.results()[0]["num_violating_episodes_lifetime"] == ends > 2
 
 
+def test_late_episodes_are_violations_too(cohort, one_cell, plan):
+    """All that ended elsewhere than at the goal, where the goal pays 1; the hazard ends, too."""
+    near = {"horizon": 14, "layout": "random", "start_bias": [0.0, 0.3, 0.0]}
+    judged = cohort([one_cell()], plan(env_kwargs=near, judged=("(!hazard) U goal", 14)))
+    entered = cohort([one_cell()], plan(env_kwargs=near))
+    ended = at_goal = 0
+    for _ in range(6):
+        judged.iterate(), entered.iterate()
+        record = judged.rollout.record
+        ended += int((record.ends != 0).sum())
+        at_goal += int(((record.ends == 1) & (record.reward >= 0.9)).sum())
+    assert at_goal > 0
+    counted, hazards = (
+        one.results()[0]["num_violating_episodes_lifetime"] for one in (judged, entered)
+    )
+    assert counted == ended - at_goal > hazards
+
+
 def test_seeds_of_episodes_are_their_own():
     seeds = torch.tensor([3, 4, 2**31 - 1])[:, None].expand(3, 500)
     found = episode_seeds(seeds.flatten(), torch.arange(1, 501).repeat(3))

@@ -13,7 +13,6 @@ from rich.markup import escape
 
 from sport_ray.errors import UserError
 from sport_ray.text import plain
-from sport_ray.tracking.results.refutation import EXIT_STATUS
 
 
 def monitor_command(
@@ -37,6 +36,7 @@ def monitor_command(
     1: a log was altered; 3: its verdicts refute what was promised.
     """
     from sport_ray.deploy.monitoring import course, fleet, read_log, report
+    from sport_ray.tracking.results.refutation import EXIT_STATUS
 
     if len(logs) > 1 and (plot or expect):
         raise UserError("--plot and --digest are about one log: give one, or leave them out")

@@ -90,8 +90,6 @@ def read_sb3(
                 "channels first or last: name it with --env"
             )
         observation_space = space_of_text(source, space, _kind(space))
-    else:
-        require_same(source, observation_space, space, _kind(space))
     divided = arguments.get("normalize_images", True) is not False
     seen = seen_of(source, observation_space, weights, divided=divided)
     found = _activation(source, arguments, POLICIES[module])
@@ -105,7 +103,9 @@ def read_sb3(
     if normalization is None and not raw_observations:
         _require_raw(source, data, weights)
     actor = actor_from_weights(source, weights, found or activation, actions, normalization, seen)
-    return actor.network(source)
+    network = actor.network(source)  # what cannot be a base is told first
+    require_same(source, observation_space, space, _kind(space))
+    return network
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

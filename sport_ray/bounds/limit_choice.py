@@ -91,7 +91,7 @@ def largest_count(num_scenarios: int, beta: float, eps_max: float) -> int:
         ValueError: an argument out of range, by name.
 
     >>> largest_count(10_000, 1e-7, 0.1)
-    849
+    847
     """
     number = require_integer("num_scenarios", num_scenarios, 1)
     level = require_open_unit("eps_max", eps_max)

@@ -125,13 +125,11 @@ def _require_families(
 def theorem(constraint: Constraint | Mixture, selection: How = None) -> str:
     """Which bound, and what its ratio is of."""
     found = ": ".join(filter(None, (constraint.title, constraint.formula)))
-    if isinstance(constraint, Mixture):
-        assert isinstance(selection, Parts)
+    if isinstance(constraint, Mixture) and isinstance(selection, Parts):
         both = zip(constraint.weights, constraint.parts, selection.selections, strict=True)
         parts = (f"({weight:.6g}) {theorem(part, one)}" for weight, part, one in both)
         return f"{found}; parts: {'; '.join(parts)}"
-    assert not isinstance(selection, Parts)
-    if selection is None:
+    if selection is None or isinstance(selection, Parts):
         return found
     return (
         f"{found}; by selection: the ratio is that of an index among {selection.num_candidates} "

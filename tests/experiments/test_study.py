@@ -83,7 +83,7 @@ def test_asking_before_there_is_anything(small_study, at):
 def test_what_is_written_for_a_study_reads_back_as_the_same(path, at):
     settings = load_study(path)
     study = Study(settings)
-    one = settings.bases is None
+    one = not settings.part_names
     with study._at_work(one=one) as context:
         context.folder.claim(context.source)
     kept = at / "results" / settings.name / "study.yaml"

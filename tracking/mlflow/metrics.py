@@ -20,8 +20,8 @@ class Metric(NamedTuple):
     absent: str = ""
 
 
-_PARAMS = ("alpha", "horizon", "seed", "limit_rank", "limit_size")
-_OF_THE_STUDY = ("beta", "posterior_beta", "limit_beta", "limit_scenarios")
+_PARAMS = ("alpha", "horizon", "seed", "limit_rank", "limit_size", "train_episodes_most")
+_OF_THE_STUDY = ("beta", "posterior_beta", "limit_beta", "limit_scenarios", "train_violations_beta")
 _FOR_COMPARISON = ("num_violations_1000",)
 _NULL_IF_INFINITE = (
     "mean_return",

@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 INSTALLED := $(VENV)/.installed
 INSTALLED_BENCHMARK := $(VENV)/.installed-benchmark
-BENCHMARKS := $(filter-out $(addprefix benchmarks/,projection%.py fuzz_% gradient_% presa_%),$(wildcard benchmarks/*.py))
+BENCHMARKS := $(filter-out $(addprefix benchmarks/,projection%.py fuzz_% gradient_% presa_% calibration% conformal_% monitor_%),$(wildcard benchmarks/*.py))
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-all test-faults lint site docs pictures bench bench-projection clean

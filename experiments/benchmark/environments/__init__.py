@@ -1,0 +1,1 @@
+"""Environments of the benchmark's tasks; a module registers its ids when it is imported."""

@@ -31,7 +31,7 @@ from sport_ray.deploy.monitoring.history import (
 )
 from sport_ray.errors import UserError
 from sport_ray.text import plain
-from sport_ray.untrusted_files import TooLarge, read_bytes
+from sport_ray.untrusted_files import TooLarge, json_object, read_bytes
 
 MOST_LINES = 1_000
 """After so many the file is written anew."""
@@ -150,7 +150,7 @@ def _damaged(path: Path, number: int, error: Exception) -> NoReturn:
 
 
 def _first(line: bytes) -> History:
-    fields = _object(line)
+    fields = json_object(line)
     digest = fields.pop("digest")
     state = State.model_validate_json(json.dumps(fields))
     for numbers in (state.violated, state.unknown):
@@ -180,7 +180,7 @@ def _first(line: bytes) -> History:
 
 
 def _next(history: History, line: bytes) -> History:
-    fields = _object(line)
+    fields = json_object(line)
     digest = fields.pop("digest")
     event = _LINE.validate_json(json.dumps(fields))
     if isinstance(event, Begun):
@@ -196,24 +196,6 @@ def _next(history: History, line: bytes) -> History:
     if digest != found:
         raise ValueError("its digest does not match its content and what went before")
     return after
-
-
-def _object(line: bytes) -> dict[str, Any]:
-    record = json.loads(line, object_pairs_hook=_once, parse_constant=_no_number)
-    if not isinstance(record, dict):
-        raise ValueError("it is no JSON object")
-    return record
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name is given twice")
-    return found
-
-
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number")
 
 
 class _End(NamedTuple):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import glob
-import hashlib
 import itertools
 import json
 import os
@@ -28,6 +27,7 @@ from sport_ray.deploy.monitoring.history import (
     Number,
     Opened,
     Promised,
+    linked,
 )
 from sport_ray.errors import UserError
 from sport_ray.text import plain
@@ -87,16 +87,11 @@ def whole(history: History) -> bytes:
 
 def _begun(history: History) -> bytes:
     event = Begun(episode=history.num_episodes + 1)
-    return _line(event, _aside(history.digest, event))
+    return _line(event, linked(history.digest, event))
 
 
 def _line(event: Event, digest: str) -> bytes:
     return canonical_json({**event.json_object(), "digest": digest}) + b"\n"
-
-
-def _aside(digest: str, event: Begun) -> str:
-    """The digest of a line that is not in the chain: an episode that began has no verdict yet."""
-    return hashlib.sha256(digest.encode() + canonical_json(event.json_object())).hexdigest()
 
 
 def read_log(path: str | Path, expect: str | None = None) -> History:
@@ -170,9 +165,7 @@ def _first(line: bytes) -> History:
         tuple(state.unknown), False, digest,
     )  # fmt: skip
     for one in state.promises:
-        for name in ("env_id", "property"):
-            if getattr(one.promise, name) != getattr(state.opened, name):
-                raise ValueError(f"a promise is about another {name}")
+        state.opened.require_about(one.promise)
     *_, (_, found) = history.chain()
     if found != digest:
         raise ValueError("its digest does not match its content")
@@ -186,7 +179,7 @@ def _next(history: History, line: bytes) -> History:
     if isinstance(event, Begun):
         if event.episode != history.num_episodes + 1:
             raise ValueError(f"episode {event.episode} begins out of turn")
-        found, after = _aside(history.digest, event), history.with_begin()
+        found, after = linked(history.digest, event), history.with_begin()
     elif isinstance(event, Judged):
         after = history.with_verdict(event)
         found = after.digest
@@ -263,8 +256,8 @@ class MonitorLog:
         """
         self._require_mine()
         digest = after.digest
-        if isinstance(event, Begun):
-            digest = _aside(digest, event)
+        if isinstance(event, Begun):  # not in the chain: it has no verdict yet
+            digest = linked(digest, event)
         line = _line(event, digest)
         try:
             file, end = self._ready()

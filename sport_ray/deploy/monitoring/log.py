@@ -8,7 +8,6 @@ whole, by one whose first line says it all: it stays small. One writer at a time
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import glob
 import itertools
 import json
@@ -16,6 +15,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, NoReturn
 
+from filelock import FileLock, Timeout
 from pydantic import Field, TypeAdapter, ValidationError
 
 from sport_ray.canonical import canonical_json, write_atomic
@@ -213,7 +213,7 @@ class MonitorLog:
         self._file: int | None = None
         self._end: _End | None = None
         self._tidy = False  # nothing is behind the end, and the open file is the one of that name
-        self._lock: int | None = self._locked()
+        self._lock: FileLock | None = self._locked()
         try:
             self._remove_leftovers()
             if path.exists():
@@ -227,20 +227,19 @@ class MonitorLog:
         """What is on the device; None before there is a file."""
         return None if self._end is None else self._end.history
 
-    def _locked(self) -> int:
+    def _locked(self) -> FileLock:
         name = self.path.with_name(f"{self.path.name}.lock")
+        lock = FileLock(name, thread_local=False, fallback_to_soft=False)
         try:
-            lock = os.open(name, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise UserError(f"monitor {self.path} cannot be made: {error.strerror}") from None
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock)
+            self.path.parent.stat()  # or else the lock would make the folder
+            lock.acquire(timeout=0)
+        except Timeout:
             raise UserError(
                 f"monitor {self.path} is open already, here or in another process: give each "
                 "robot or process a log of its own; `sport-ray monitor` takes several"
             ) from None
+        except OSError as error:
+            raise UserError(f"monitor {self.path} cannot be made: {error.strerror}") from None
         return lock
 
     def _remove_leftovers(self) -> None:
@@ -319,7 +318,7 @@ class MonitorLog:
         """Let another process write it."""
         self._close_file()
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.release()
             self._lock = None
 
     def _close_file(self) -> None:

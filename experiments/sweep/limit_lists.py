@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from sport_ray.bounds.limit_choice import beta_for_counts, largest_count
+from sport_ray.bounds.perturbation import level_within
 from sport_ray.canonical import digest
 from sport_ray.certificates import Certificate
 from sport_ray.constraints import Constraint, Evidence, MustBeGivenError, constraint_class
@@ -19,7 +20,7 @@ from sport_ray.errors import UserError
 from sport_ray.experiments.config.choose_limits import FromBaseScenarios
 from sport_ray.experiments.config.environment import world_factor
 from sport_ray.experiments.config.study import Study
-from sport_ray.experiments.sweep.constraints import level_within, out_of_reach
+from sport_ray.experiments.sweep.constraints import out_of_reach
 from sport_ray.experiments.sweep.place import Place
 
 

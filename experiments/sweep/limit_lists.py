@@ -101,6 +101,11 @@ def levels_at(study: Study, certificate: Certificate, horizon: int) -> list[floa
     return sorted(level for level in study.sweep.eps_max or [] if level not in beyond)
 
 
+def beta_of(asked: FromBaseScenarios, certificate: Certificate, levels: Sequence[float]) -> float:
+    """With what probability the choice for one of these risks may err."""
+    return (certificate.beta if asked.beta is None else asked.beta) / len(levels)
+
+
 def places(
     study: Study,
     certificate: Certificate,
@@ -119,7 +124,7 @@ def places(
     asked = settings(study)
     assert asked is not None
     levels = levels_at(study, certificate, horizon)
-    risk_beta = (certificate.beta if asked.beta is None else asked.beta) / len(levels)
+    risk_beta = beta_of(asked, certificate, levels)
     beta = risk_beta
     first, count = 0, asked.num_scenarios
     if asked.scenarios == "certificate":

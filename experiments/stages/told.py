@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import time
+from abc import ABC, abstractmethod
 from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
 
-class Told(Progress):
+class Told(Progress, ABC):
     """Bars as text, the same columns and numbers as on a terminal.
 
     Of several bars the one that is at work is shown, and in the end the first.
@@ -20,13 +21,13 @@ class Told(Progress):
         super().__init__(*columns, **options)
         self._last = 0.0
 
+    @abstractmethod
     def tell(self) -> None:
         """Show the bars as they are."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pause(self) -> float:
         """Seconds at least between two times."""
-        raise NotImplementedError
 
     def start(self) -> None:
         """Show that it begins."""

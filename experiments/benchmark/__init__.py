@@ -1,0 +1,1 @@
+"""The benchmark of certified risk: tasks, bases and methods, a file each."""

@@ -1,1 +1,1 @@
-"""The benchmark of certified risk: tasks, bases and methods, a file each."""
+"""A benchmark of certified risk: tasks and methods as files, a study for each task and base."""

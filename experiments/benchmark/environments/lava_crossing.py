@@ -13,7 +13,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 from minigrid.core.constants import OBJECT_TO_IDX
-from minigrid.envs import CrossingEnv
+from minigrid.envs.crossing import CrossingEnv
 from numpy.typing import NDArray
 
 from sport_ray.envs.labelled import Labelled
@@ -49,7 +49,8 @@ class Seen(gymnasium.Wrapper[Any, Any, Any, Any]):
 
 def _kinds(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Of MiniGrid's picture (7, 7, 3), whose first channel is the kind of thing."""
-    return (image[:, :, :1] == KINDS).astype(np.float32).ravel()
+    found: NDArray[np.float32] = (image[:, :, :1] == KINDS).astype(np.float32).ravel()
+    return found
 
 
 class Plain(gymnasium.Wrapper[Any, Any, Any, Any]):

@@ -1,0 +1,1 @@
+"""A benchmark of certified risk: tasks and methods as files, a study for each task and base."""

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from sport_ray.errors import UserError
 from sport_ray.experiments.cli.analysis import compare_command, publish_command
 from sport_ray.experiments.cli.bases import base_command
+from sport_ray.experiments.cli.bench import bench_command
 from sport_ray.experiments.cli.certificates import (
     new_key_command,
     plan_command,
@@ -263,6 +264,7 @@ def run(
     end_with(summary.refuted)
 
 
+app.command("bench")(bench_command)
 app.command("base")(base_command)
 app.command("compare")(compare_command)
 app.command("publish")(publish_command)

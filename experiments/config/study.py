@@ -32,7 +32,7 @@ from sport_ray.experiments.config.base import (
     plain,
 )
 from sport_ray.experiments.config.copies import require_copies
-from sport_ray.experiments.config.mistakes import explained
+from sport_ray.experiments.config.mistakes import did_you_mean, explained
 from sport_ray.experiments.config.sections import (
     CertificateSection,
     DeploymentSection,
@@ -330,6 +330,31 @@ class Study(Section):
                 raise ValueError(
                     f"certificate.plan is given, and nothing is promised while {name} trains: "
                     f"remove it from {self._names_sources}, or remove certificate.plan"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _sources_by_name(self) -> Study:
+        """Refuse a source that cells are restricted for, or mixed of, and that there is not."""
+        choose, mixtures = self.sweep.choose, self.mixtures
+        listed = {} if choose is None else choose.from_base_scenarios.constraints_of
+        for key, names in (
+            ("sweep.constraints_of", self.sweep.constraints_of),
+            ("sweep.choose.from_base_scenarios.constraints_of", listed),
+            ("mixtures.sources", (mixtures and mixtures.sources) or []),
+        ):
+            for name in names:
+                if name not in self.sources:
+                    raise ValueError(
+                        f"{key} names {name!r}, which is none of the study's sources: "
+                        f"{did_you_mean(name, self.sources)}"
+                    )
+        for source, kinds in listed.items():
+            known = self.sweep.constraints_of.get(source, self.sweep.constraints)
+            if other := [kind for kind in kinds if kind not in known]:
+                raise ValueError(
+                    f"sweep.choose.from_base_scenarios.constraints_of.{source} holds {other[0]!r}, "
+                    f"which is none of its constraints ({', '.join(known) or 'none'})"
                 )
         return self
 

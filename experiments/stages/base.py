@@ -69,6 +69,8 @@ SCENARIOS, STATES = 2, 4
 """Of the certificate: where it is tried whether many actions are drawn as one is."""
 
 BUNDLED = Path(__file__).resolve().parents[1] / "bases"
+BENCHMARK = "benchmark/"
+BENCHMARK_BASES = Path(__file__).resolve().parents[1] / "benchmark" / "bases"
 
 
 def bundled_bases() -> list[str]:
@@ -77,9 +79,15 @@ def bundled_bases() -> list[str]:
 
 
 def find_base(name: str, study_path: Path | None) -> Path | None:
-    """The folder that a base's name means: shipped, or relative to the study file; or None."""
+    """The folder that a base's name means: shipped, or relative to the study file; or None.
+
+    benchmark/TASK/BASE is one of the benchmark's, wherever the study file lies.
+    """
     if name in bundled_bases():
         return BUNDLED / name
+    if name.startswith(BENCHMARK):
+        folder = BENCHMARK_BASES / name.removeprefix(BENCHMARK)
+        return folder if (folder / MANIFEST).is_file() else None
     parent = Path() if study_path is None else Path(study_path).parent
     folder = parent / user_path(name)
     return folder if exists(folder, f"base policy {name!r}") else None
@@ -292,7 +300,7 @@ def _run(study: Study, settings: BaseTrainingSection | SACBaseTrainingSection) -
     The point robot's reward is +1 at the goal, −0.25 on violation, and a tenth of the progress in
     metres, because the goal is not found by chance; another environment's is its own.
     """
-    spec = _first_spec(study, settings)
+    spec = first_spec(study, settings)
     task = study.task(settings.horizon, settings.seed)
     own = training_kwargs(task, reward="guided", ends=True, margin=settings.margin)
     env_kwargs, cut_after = {**own, **settings.kwargs}, training_cut(task)
@@ -320,7 +328,7 @@ def _run(study: Study, settings: BaseTrainingSection | SACBaseTrainingSection) -
     return TrainingRun(config)
 
 
-def _first_spec(study: Study, settings: BaseTrainingSection | SACBaseTrainingSection) -> PolicySpec:
+def first_spec(study: Study, settings: BaseTrainingSection | SACBaseTrainingSection) -> PolicySpec:
     """A tanh-squashed Gaussian; of whole numbers a categorical over each.
 
     Raises:

@@ -77,7 +77,8 @@ def mix(
         reached = [
             one for one in sorted(set(levels)) if level_within(one, world) >= settings[0].bound
         ]
-        if not reached and horizon == plan.horizons[-1] and not rows:
+        refused = study.sweep.out_of_reach == "refuse"
+        if refused and not reached and horizon == plan.horizons[-1] and not rows:
             reached = [max(levels)]  # says why not
         found = [one for level in reached for one in mixtures_at(plan, settings, horizon, level)]
         base_cells = settings[0].cells

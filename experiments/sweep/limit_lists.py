@@ -39,7 +39,9 @@ def limit_lists(
     evidence = _known_beforehand(certificate.evidence(horizon), asked)
     level = level_within(levels[0], world_factor(study, horizon))
     found = []
-    for name in study.sweep.constraints:
+    some = asked.constraints_of
+    kinds = {kind for kinds in some.values() for kind in kinds} if some else study.sweep.constraints
+    for name in [one for one in study.sweep.constraints if one in kinds]:
         kind = constraint_class(name, run_module=True)
         if asked.scenarios == "certificate" and not kind.simultaneous:
             raise UserError(

@@ -146,6 +146,8 @@ class Source(ABC):
     name. sweep_method: the entry of ``sweep.methods`` that asks for it in a study without
     ``task_policies``.
 
+    is_base: whether its policy is the base itself; its only cells are at α = 1 then.
+
     A source is made anew for every policy and keeps nothing.
     """
 
@@ -156,6 +158,7 @@ class Source(ABC):
     depends_on_base: ClassVar[bool] = True
     trains: ClassVar[bool] = True
     needs_ray: ClassVar[bool] = False
+    is_base: ClassVar[bool] = False
     under_constraint: ClassVar[bool] = False
     in_training: ClassVar[InTraining] = "nothing"
     sections: ClassVar[tuple[str, ...]] = ()
@@ -323,9 +326,13 @@ class TaskPolicySource(Source):
 
 
 class SelectionSource(Source):
-    """A source of ways to choose among the base's samples. ``select`` is all that it must have."""
+    """A source of ways to choose among the base's samples. ``select`` is all that it must have.
+
+    needs_transitions: whether it learns from those that the certificate's scenarios kept.
+    """
 
     family: ClassVar[str | None] = "categorical"
+    needs_transitions: ClassVar[bool] = False
 
     @abstractmethod
     def select(

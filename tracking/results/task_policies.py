@@ -43,6 +43,7 @@ TITLES = {
     "critic_iterated": "Selection, iterated critic",
     "task_density": "Selection, task density",
     "projected_ppo_selection": "Selection, PPO on the index",
+    "base": "The base itself",
 }
 """Names of sources; others are called by their own."""
 SELECTIONS = tuple(source for source, title in TITLES.items() if title.startswith("Selection, "))

@@ -97,7 +97,7 @@ def _sections(
     evaluation = int(rest["evaluation"].get("num_scenarios", 2_000))
     certificate = dict(rest["certificate"])
     most = int(certificate.get("num_scenarios", evaluation))
-    if not chosen or any(_learns(one) for one in cells):
+    if not chosen or any(_learns_by(one) for one in cells):
         certificate.setdefault("transitions", min(2 * evaluation, most))
     kinds = {one.constraint for one in cells if one.constraint}
     sweep: dict[str, Any] = {
@@ -135,7 +135,7 @@ def _sections(
     return sections
 
 
-def _learns(method: MethodFile) -> bool:
+def _learns_by(method: MethodFile) -> bool:
     """Whether it learns from transitions that the certificate's scenarios keep."""
     assert method.source is not None
     return bool(getattr(source_class(method.source), "needs_transitions", False))

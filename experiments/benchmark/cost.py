@@ -134,7 +134,8 @@ def _ships(study: Study) -> bool:
 def print_cost(console: Console, suite: Suite, parts: list[Part], root: Path) -> None:
     """CPU hours of the suite at hand and of the full one, by task."""
     known = measured(root, parts)
-    full = replace(Suite.of(), tasks=tuple(dict.fromkeys(part.task for part in parts)))
+    asked = {part.task.name: part.task for part in parts}
+    full = replace(Suite.of(), tasks=tuple(asked.values()))
     table = Table("task", "studies", "cells", "has run, h", "as asked, h", "full suite, h")
     totals = [0.0, 0.0, 0.0]
     for task in full.tasks:

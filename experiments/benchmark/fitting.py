@@ -15,6 +15,7 @@ from sport_ray.experiments.stages.base import environment_sizes, find_base, firs
 from sport_ray.experiments.sweep.grid import fits
 from sport_ray.experiments.task_policies.source import (
     SelectionSource,
+    Source,
     family_of,
     source_class,
 )
@@ -59,8 +60,7 @@ def why_not(method: MethodFile, study: Study, base: BaseFile) -> str | None:
     if method.source is None:
         return None
     source, family = source_class(method.source), family_of(base)
-    chooses = issubclass(source, SelectionSource)
-    if chooses and source.needs_transitions and not study.certificate.transitions:
+    if _learns(source) and not study.certificate.transitions:
         return "the certificate keeps no transitions"
     if method.constraint and not fits(example(method.constraint), source, family):
         return f"{method.constraint} has no theorem for the family {source.family or family}"
@@ -71,6 +71,11 @@ def why_not(method: MethodFile, study: Study, base: BaseFile) -> str | None:
     except UserError as error:
         return str(error)
     return None
+
+
+def _learns(source: type[Source]) -> bool:
+    """Whether it learns from transitions that the certificate's scenarios keep."""
+    return issubclass(source, SelectionSource) and source.needs_transitions
 
 
 def mixes_afresh(study: Study) -> bool:

@@ -22,21 +22,20 @@ def print_suite(
     """
     from sport_ray.experiments.stages.base import find_base  # torch takes seconds
 
-    tasks = Table("task", "title", "property", "T", "extra", "bases that ship")
+    tasks = _table("task", "property", "T", "extra", "bases that ship")
     for task in suite.tasks:
         own = [part for part in parts if part.task == task]
         ships = sum(find_base(part.study.base, None) is not None for part in own)
         bases = "not here" if task.name in skipped else f"{ships} of {len(own)}"
         horizon = task.sections("smooth", 0, tiny=suite.tiny)["horizon"]
-        told = (task.name, task.title, task.study["property"], horizon, task.extra or "", bases)
-        tasks.add_row(*map(shown, told))
+        row = (task.name, task.study["property"], str(horizon), task.extra or "", bases)
+        tasks.add_row(*map(shown, row))
     console.print(tasks)
-    methods = Table("method", "title", "promise", "source", "constraint", "no cells in")
+    methods = _table("method", "promise", "source", "constraint")
     for method in suite.methods:
-        without = dict.fromkeys(part.task.name for part in parts if method.name in part.left_out)
         source = method.source or method.kind.replace("_", " ")
-        told = (method.name, method.title, method.promise, source, method.constraint or "–")
-        methods.add_row(*map(shown, told), shown(", ".join(without)))
+        about = (method.name, method.promise, source, method.constraint or "–")
+        methods.add_row(*map(shown, about))
     console.print(methods)
     reasons: dict[tuple[str, str], set[str]] = defaultdict(set)
     for part in parts:
@@ -44,3 +43,10 @@ def print_suite(
             reasons[name, why].add(part.task.name)
     for (name, why), places in sorted(reasons.items()):
         say(console, f"{name} has no cells in {', '.join(sorted(places))}: {why}")
+
+
+def _table(first: str, *others: str) -> Table:
+    """A table whose first column is whole: what is typed."""
+    table = Table(first, *others)
+    table.columns[0].no_wrap = True
+    return table

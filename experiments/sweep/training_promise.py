@@ -46,6 +46,11 @@ class TrainingPromise(NamedTuple):
     bound: int
     beta: float
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether every episode may violate, as far as is known."""
+        return self.risk >= 1.0 and self.episodes > 0
+
     def after(self, begun: int) -> tuple[float, int]:
         """The expected number and the bound, now that so many episodes have begun."""
         if self.fixed:
@@ -156,9 +161,12 @@ def planned_episodes(
 
 
 def study_promise(promises: Iterable[TrainingPromise | None], beta: float) -> dict[str, Any]:
-    """Of all training runs together: how many, those without a promise, and what they may cost."""
+    """Of all training runs together: how many, those without a promise, what the others may cost.
+
+    A run whose prior bound is 1 has no promise either.
+    """
     every = list(promises)
-    made = [one for one in every if one is not None]
+    made = [one for one in every if one is not None and not one.says_nothing]
     runs = [(one.risk, one.episodes) for one in made]
     return {
         "runs": len(every),

@@ -88,14 +88,9 @@ def iqm(strata: Strata, replicates: int = REPLICATES) -> Estimate:
     return _with_interval(strata, value, weighted_iqm(drawn, strata.each))
 
 
-def mean(strata: Strata, replicates: int = REPLICATES) -> Estimate:
-    """The weighted mean over all strata, with its interval."""
-    if not strata.scores:
-        return UNKNOWN
-    drawn = strata.replicates(replicates, np.random.default_rng(_SEED))
-    return _with_interval(
-        strata, float(np.concatenate(strata.scores) @ strata.each), drawn @ strata.each
-    )
+def mean(strata: Strata) -> float:
+    """The weighted mean over all strata; NaN without any."""
+    return float(np.concatenate(strata.scores) @ strata.each) if strata.scores else np.nan
 
 
 def profile(strata: Strata, taus: ArrayLike, replicates: int = REPLICATES) -> list[Estimate]:

@@ -53,12 +53,12 @@ def draw_leaderboard(board: pd.DataFrame, manifest: Manifest, folder: Path) -> s
         for axes, level in zip(grid[0], levels, strict=True):
             _panel(axes, board[board["eps_max"] == level], places, manifest, (low, high))
             axes.set_title(f"ε = {level:g}")
+            axes.set_xlabel("share of the gain")
             axes.set_xlim(low, high)
             axes.set_ylim(max(places.values()) + 0.7, -0.7)
         first = grid[0][0]
         first.set_yticks(list(places.values()), [_label(board, name) for name in names])
         first.tick_params(axis="y", length=0)
-        figure.supxlabel("share of the unconstrained gain, interquartile mean", fontsize=10.5)
         used = dict.fromkeys(board["promise"])
         marks = [_mark(one) for one in LOOKS if one in used]
         marks.append(Line2D([], [], color=style.BLUE, linestyle="--", linewidth=1.1,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,13 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from sport_ray.tracking.benchmark.conformal import conformal_choices
 from sport_ray.tracking.benchmark.gains import Gain, gain_of
 from sport_ray.tracking.benchmark.manifest import Folder, Manifest, Method
 from sport_ray.tracking.results.completeness import Completeness, completeness_of
 from sport_ray.tracking.results.folder import ResultFolder
-from sport_ray.tracking.results.limit_choices import Choice, choices_of
+from sport_ray.tracking.results.limit_choices import choices_of
+from sport_ray.tracking.results.published import TABLES as PUBLISHED
 from sport_ray.tracking.results.records import Results, read_results
 from sport_ray.tracking.results.table import plain_rows, table_of
 from sport_ray.untrusted_files import read_bytes
@@ -46,13 +48,18 @@ class BenchFolder:
     @property
     def completeness(self) -> Completeness:
         """Its cells by their state."""
-        return completeness_of(self.results)
+        state = completeness_of(self.results)
+        # What was published has no plan but that of the cells that were not run.
+        return replace(state, missing=max(state.missing, self.missing.total()))
 
     @cached_property
-    def choices(self) -> list[tuple[Row, Choice]]:
-        """Each list's choice at each risk, with one of the list's cells."""
-        first = {row["limit_list"]: row for row in reversed(self.rows)}
-        return [(first[one.list_id], one) for one in choices_of(self.rows)]
+    def choices(self) -> dict[tuple[str, str, float], tuple[str, ...]]:
+        """Ids of the members that pass: by rule (`list` or `conformal`), list and risk."""
+        with_confidence = choices_of(self.rows)
+        found = {("list", one.list_id, one.level): one.passed for one in with_confidence}
+        for one in conformal_choices(self.results, self.rows, self.levels):
+            found["conformal", one.list_id, one.level] = one.passed
+        return found
 
     @cached_property
     def by_id(self) -> dict[str, Row]:
@@ -77,15 +84,13 @@ class BenchFolder:
     def cells(self, method: Method) -> list[Row]:
         """The cells of a method's source under its constraint, or as they are without one.
 
-        Those that are derived from a risk, or are in a list of limits; of the latter a method that
-        takes its limit from data has both.
+        Those that are derived from a risk, or, of a method that chooses its limit, those of lists.
         """
         found = [row for row in self.rows if _is_of(row, method)]
         if method.constraint is None:
             return found
-        lists = [row for row in found if row["limit_list"] is not None]
-        derived = [row for row in found if row["eps_max"] is not None]
-        return [*derived, *lists] if method.promise == "data" else derived
+        chosen = "limit_list" if method.from_list else "eps_max"
+        return [row for row in found if row[chosen] is not None]
 
 
 def _is_of(row: Row, method: Method) -> bool:
@@ -102,8 +107,8 @@ def read_folder(root: Path, about: Folder, manifest: Manifest) -> BenchFolder | 
     """
     path, task = root / about.folder, manifest.task(about.task)
     files = ResultFolder(path)
-    begun = files.study_json.exists() or (path / "cells.csv").is_file()
-    if not begun:
+    published = any((path / name).is_file() for name in PUBLISHED)
+    if not files.study_json.exists() and not published:
         return None
     results = read_results(path, may_be_empty=True)
     if not results.records:

@@ -45,8 +45,7 @@ class Judged:
 
 def judge(folder: BenchFolder, method: Method, level: float, seed: int) -> Judged | None:
     """The judgement of one method, risk and seed; None where the study has nothing of the kind."""
-    cells = [row for row in folder.cells(method) if row["seed"] == seed]
-    cell, by = _cell(folder, method, level, seed, cells)
+    cell, by = _cell(folder, method, level, seed)
     if cell is None:
         return _without(folder, method, level, seed)
     one = Judged(COUNTED, by, cell_id=str(cell["cell_id"]))
@@ -70,26 +69,21 @@ def judge(folder: BenchFolder, method: Method, level: float, seed: int) -> Judge
     return one
 
 
-def _cell(
-    folder: BenchFolder, method: Method, level: float, seed: int, cells: list[Row]
-) -> tuple[Row | None, str]:
+def _cell(folder: BenchFolder, method: Method, level: float, seed: int) -> tuple[Row | None, str]:
     """The cell, and by what it is judged."""
-    single = [row for row in cells if row["limit_list"] is None]
-    prior = None
-    if method.constraint is not None:
-        prior = _at(single, level, folder.missing[method.source] == 0)
-    if method.promise == "data":
-        chosen = [
-            folder.by_id[choice.passed[-1]]
-            for first, choice in folder.choices
-            if choice.level == level
-            and choice.passed
-            and (first["source"], first["constraint"], first["seed"])
-            == (method.source, method.constraint, seed)
-        ]
-        return (chosen[0], "data") if chosen and not folder.refuted else (prior, "prior")
     by = "prior" if method.promise == "prior" else "posterior"
-    return (prior if method.constraint else _free_at(single, level)), by
+    cells = [row for row in folder.cells(method) if row["seed"] == seed]
+    whole = folder.missing[method.source or ""] == 0
+    if not method.from_list:
+        return (_at(cells, level, whole) if method.constraint else _free_at(cells, level)), by
+    for list_id in dict.fromkeys(row["limit_list"] for row in cells):
+        passed = folder.choices.get((method.kind, list_id, level), ())
+        if passed and not folder.refuted:
+            return folder.by_id[passed[-1]], "data" if method.promise == "data" else by
+    # Where none passes the limit that follows from the certificate alone stands.
+    fixed = folder.cells(method.model_copy(update={"kind": "cells"}))
+    prior = _at([row for row in fixed if row["seed"] == seed], level, whole)
+    return (prior if cells else None), "prior" if method.promise == "data" else by
 
 
 def _at(cells: list[Row], level: float, whole: bool) -> Row | None:
@@ -113,10 +107,11 @@ def _free_at(cells: list[Row], level: float) -> Row | None:
 
 def _without(folder: BenchFolder, method: Method, level: float, seed: int) -> Judged | None:
     by = "prior" if method.promised else "posterior"
-    beyond = method.promised and folder.gain.base and folder.gain.eps_base > level
+    limited = method.promised or method.from_list
+    beyond = limited and folder.gain.base and folder.gain.eps_base > level
     if beyond and folder.has(method):
         return base_alone(folder.gain, by, seed)
-    if folder.missing[method.source]:
+    if folder.missing[method.source or ""]:
         return Judged(UNFINISHED, by, "its cell has not been run")
     if not folder.has(method):  # it does not fit the base
         return None

@@ -14,9 +14,11 @@ FILE = "bench.json"
 BENCH = "`sport-ray bench`"
 MAIN_LEVEL = 0.1
 """The risk that is quoted, where the benchmark has it."""
+LISTS = ("list", "conformal")
 PROMISED = ("prior", "data")
 """Promises that hold before the policy acts; the others are judged by their evaluation."""
 Promise = Literal["prior", "data", "expected", "posterior"]
+Kind = Literal["cells", "list", "conformal", "mixture", "coin_flip"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)]
 Risk = Annotated[float, Field(gt=0.0, lt=1.0)]
 
@@ -38,17 +40,32 @@ class Task(_Section):
 
 
 class Method(_Section):
-    """A method: cells of a source, projected onto a constraint, or as they are.
+    """A method: what its scores are made from.
 
-    source: also `coin_flip` and `random_budgets`, which are mixtures of other methods' cells.
+    kind: `cells` of a source, projected onto a constraint, or as they are without one; a place in
+    a `list` of limits, chosen by scenarios of the base with confidence, or by the `conformal` rule;
+    a `mixture`, or the `coin_flip`, of other methods' cells.
     """
 
     name: Name
     title: str
     why: str = ""
     promise: Promise
-    source: str
+    kind: Kind = "cells"
+    source: str | None = None
     constraint: str | None = None
+
+    @model_validator(mode="after")
+    def _known(self) -> Method:
+        mixed = self.kind in ("mixture", "coin_flip")
+        if mixed != (self.source is None) or (self.kind in LISTS and self.constraint is None):
+            raise ValueError(f"method {self.name!r} of kind {self.kind!r} lacks its source")
+        return self
+
+    @property
+    def from_list(self) -> bool:
+        """Whether its limit is chosen from a list."""
+        return self.kind in LISTS
 
     @property
     def promised(self) -> bool:
@@ -59,7 +76,8 @@ class Method(_Section):
 class Folder(_Section):
     """The result folder of one base of a task, relative to the benchmark's.
 
-    level: how smooth the base is, in a word; seed: the one that it was trained with.
+    level: how smooth the base is, in a word; seed: the one that it was trained with. left_out: why
+    methods have no cells there, by their names.
     """
 
     task: Name
@@ -67,6 +85,7 @@ class Folder(_Section):
     level: str
     seed: int
     folder: str
+    left_out: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _within(self) -> Folder:
@@ -77,7 +96,10 @@ class Folder(_Section):
 
 
 class Manifest(_Section):
-    """The content of ``bench.json``."""
+    """The content of ``bench.json``.
+
+    failed: why a folder has no results, or not all. skipped: why a task was left out, by its name.
+    """
 
     command: str
     tiny: bool
@@ -86,6 +108,8 @@ class Manifest(_Section):
     tasks: tuple[Task, ...] = Field(min_length=1)
     methods: tuple[Method, ...] = Field(min_length=1)
     folders: tuple[Folder, ...]
+    failed: dict[str, str] = Field(default_factory=dict)
+    skipped: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> Manifest:
@@ -113,7 +137,7 @@ class Manifest(_Section):
         found = (
             one
             for one in self.methods
-            if (one.source, one.constraint, one.promise) == ("projected_ppo", "ratio", "prior")
+            if (one.source, one.constraint, one.kind) == ("projected_ppo", "ratio", "cells")
         )
         return next(found, None)
 

@@ -26,10 +26,13 @@ from sport_ray.tracking.benchmark.judge import (
 )
 from sport_ray.tracking.results.kinds import class_of
 from sport_ray.tracking.results.mixtures import BEST, read_mixtures, saved_by_seed
+from sport_ray.tracking.results.task_policies import PPO
 
-COIN_FLIP, RANDOM_BUDGETS = "coin_flip", "random_budgets"
-MIXED = (COIN_FLIP, RANDOM_BUDGETS)
-"""Sources of the manifest that have no cells of their own."""
+COIN_FLIP, MIXTURE = "coin_flip", "mixture"
+"""Kinds of methods that have no cells of their own."""
+
+
+_SOURCES = {source for source, _ in PPO}
 
 
 class Part(NamedTuple):
@@ -39,7 +42,7 @@ class Part(NamedTuple):
     cells: Mapping[int, Row]
 
 
-def judge_mixed(folder: BenchFolder, source: str, level: float, seed: int) -> Judged:
+def judge_mixed(folder: BenchFolder, kind: str, level: float, seed: int) -> Judged:
     """The judgement of a mixture at one risk and seed, promised before it acts."""
     gain = folder.gain
     if folder.refuted:
@@ -48,7 +51,7 @@ def judge_mixed(folder: BenchFolder, source: str, level: float, seed: int) -> Ju
         return base_alone(gain, "prior", seed)
     if seed not in gain.base or seed not in gain.free:
         return Judged(UNFINISHED, "prior", "the base's cell or unconstrained PPO's is not there")
-    if source == COIN_FLIP:
+    if kind == COIN_FLIP:
         p = coin_flip_share(level, gain.eps_base)
         rows = {0: gain.base[seed], 1: gain.free[seed]}
         return _judged(folder, {0: 1.0 - p, 1: p}, rows, level)
@@ -104,7 +107,7 @@ def _from_records(folder: BenchFolder, level: float, seed: int) -> Judged:
 
 
 def parts_of(folder: BenchFolder) -> list[Part]:
-    """What may be mixed: the base, unconstrained PPO, and settings promised with the certificate.
+    """What may be mixed: the base, unconstrained PPO, and settings of PPO that are promised.
 
     Left out are kinds whose bound has a confidence of its own, and settings of which a cell left
     its constraint.
@@ -114,7 +117,7 @@ def parts_of(folder: BenchFolder) -> list[Part]:
     settings: dict[tuple[Any, ...], dict[int, Row]] = {}
     for row in folder.rows:
         kind = class_of(row["constraint"])
-        plain = row["limit_list"] is None and row["eps_max"] is not None and row["projected"]
+        plain = row["eps_max"] is not None and row["projected"] and row["source"] in _SOURCES
         if plain and row["status"] == "finished" and kind is not None and kind.simultaneous:
             key = (row["source"], row["constraint"], row["eps_max"])
             settings.setdefault(key, {})[int(row["seed"])] = row

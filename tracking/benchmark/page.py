@@ -34,7 +34,7 @@ def page_text(
     """The whole page as Markdown. of_tasks: `task_leaderboard` of each task with results."""
     level = manifest.main_level
     quote = [
-        " ".join(words.sentences(board, costs, manifest)),
+        " ".join(words.sentences(board, manifest)),
         "![Share of the unconstrained gain at equal risk](leaderboard.png)",
         words.completeness(folders, absent, manifest),
     ]

@@ -11,7 +11,7 @@ import pandas as pd
 from sport_ray.tracking.benchmark.folder import BenchFolder
 from sport_ray.tracking.benchmark.judge import COUNTED, FAILED, UNFINISHED, Judged, judge
 from sport_ray.tracking.benchmark.manifest import Manifest, Method
-from sport_ray.tracking.benchmark.mixed import MIXED, judge_mixed
+from sport_ray.tracking.benchmark.mixed import COIN_FLIP, MIXTURE, judge_mixed
 
 COLUMNS = {
     "task": "the task",
@@ -50,8 +50,8 @@ def scores_of(folders: list[BenchFolder], manifest: Manifest) -> pd.DataFrame:
 
 
 def _judged(folder: BenchFolder, method: Method, level: float, seed: int) -> Judged | None:
-    if method.source in MIXED:
-        return judge_mixed(folder, method.source, level, seed)
+    if method.kind in (COIN_FLIP, MIXTURE):
+        return judge_mixed(folder, method.kind, level, seed)
     return judge(folder, method, level, seed)
 
 

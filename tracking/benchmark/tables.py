@@ -63,7 +63,7 @@ COSTS = {
     "unfinished_cells": "cells of its source that have not been run",
 }
 """Columns of ``leaderboard_costs.csv``."""
-TAUS = np.round(np.linspace(-0.5, 1.5, 81), 6)
+TAUS = np.round(np.linspace(-0.5, 1.5, 41), 6)
 ALL = "all"
 
 
@@ -138,7 +138,7 @@ def _row(
         "promise": method.promise,
         "eps_max": level,
         **iqm(strata).columns("iqm"),
-        "mean": mean(strata).value,
+        "mean": mean(strata),
         **_improvement(scored, paper).columns("improvement"),
         "tasks": scored["task"].nunique(),
         "bases": len(per_base),
@@ -173,13 +173,10 @@ def costs(folders: list[BenchFolder], manifest: Manifest) -> pd.DataFrame:
     for method in manifest.methods:
         frames = []
         for folder in folders:
-            own = folder.cells(method)
-            if method.promise == "data":  # its fallback's cells are the fixed limit's
-                own = [row for row in own if row["limit_list"] is not None]
-            ids = {row["cell_id"] for row in own}
+            ids = {row["cell_id"] for row in folder.cells(method)}
             frames.append(folder.frame[folder.frame["cell_id"].isin(ids)])
         cells = pd.concat(frames) if frames else pd.DataFrame()
-        missing = sum(folder.missing[method.source] for folder in folders)
+        missing = sum(folder.missing[method.source or ""] for folder in folders)
         if len(cells) or missing:
             rows.append(_cost(method, cells, missing))
     return pd.DataFrame(rows, columns=list(COSTS))

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from sport_ray.tracking.benchmark.folder import BenchFolder
-from sport_ray.tracking.benchmark.manifest import Folder, Manifest
+from sport_ray.tracking.benchmark.manifest import Folder, Manifest, Method
 from sport_ray.tracking.results.labels import bound_text
 from sport_ray.tracking.results.table import plain_rows
 
@@ -31,48 +31,60 @@ def rows_at(board: pd.DataFrame, level: float) -> Rows:
     return {row["method"]: row for row in plain_rows(board[board["eps_max"] == level])}
 
 
-def sentences(board: pd.DataFrame, costs: pd.DataFrame, manifest: Manifest) -> list[str]:
+def sentences(board: pd.DataFrame, manifest: Manifest) -> list[str]:
     """Three sentences for whoever quotes the benchmark, at its main risk."""
     level, paper = manifest.main_level, manifest.reference
     rows = rows_at(board, level)
     scored = {name: row for name, row in rows.items() if row["iqm"] is not None}
     promised = [one for one in manifest.methods if one.promised and one.name in scored]
     if not promised:
-        return ["Nothing has been scored yet, so nothing is claimed."]
+        return ["No method with a promise has been scored yet, so nothing is claimed."]
     best = max(promised, key=lambda one: scored[one.name]["iqm"])
     top = scored[best.name]
-    seeds = f"{top['seeds']} seed{'' if top['seeds'] == 1 else 's'}"
     first = (
-        f"At certified risk {level:g}, {best.title} keeps {share_text(top)} of the unconstrained "
-        f"gain ({_count(top['tasks'], 'task')}, {_count(top['bases'], 'base')}, {seeds})"
+        f"At certified risk {level:g}, {best.title} keeps an interquartile mean of "
+        f"{share_text(top)} of the unconstrained gain ({_count(top['tasks'], 'task')}, "
+        f"{_count(top['bases'], 'base')}, {_count(top['seeds'], 'seed')})"
     )
     if paper is not None and paper.name in scored and paper is not best:
         first += f"; the paper's fixed α keeps {share_text(scored[paper.name])}"
-    found = [first + "."]
-    if paper is not None:
-        others = [one for one in promised if one is not paper]
-        better = [one for one in others if (scored[one.name]["improvement_low"] or 0) > 0.5]
-        found.append(
-            f"Of {_count(len(others), 'other method')} with a promise, {len(better)} "
-            f"{'scores' if len(better) == 1 else 'score'} higher than fixed α more often than not, "
-            "by an interval above one half."
+    return [f"{first}.", *_against(promised, scored, manifest), _violations(rows, manifest)]
+
+
+def _against(promised: list[Method], scored: Rows, manifest: Manifest) -> list[str]:
+    """How many do better than fixed α; beside it the floor of all, the coin flip."""
+    paper = manifest.reference
+    others = [one for one in promised if one is not paper and one.kind != "coin_flip"]
+    if paper is None or paper.name not in scored or not others:
+        return []
+    better = [one for one in others if (scored[one.name]["improvement_low"] or 0.0) > 0.5]
+    text = (
+        f"{_of(len(better), len(others))} other methods with a promise score higher than fixed α "
+        "with a probability clearly above one half"
+    )
+    flips = [one for one in promised if one.kind == "coin_flip"]
+    if flips:
+        text += (
+            f"; a coin flip between base and task policy keeps {share_text(scored[flips[0].name])}"
         )
-    found.append(_violations(costs, rows, level, manifest))
-    return found
+    return [f"{text}."]
 
 
-def _violations(costs: pd.DataFrame, rows: Rows, level: float, manifest: Manifest) -> str:
+def _violations(rows: Rows, manifest: Manifest) -> str:
     """How often what was promised held, and what was not promised did not."""
+    level = manifest.main_level
     promised = [rows[one.name] for one in manifest.methods if one.promised and one.name in rows]
     free = [rows[one.name] for one in manifest.methods if not one.promised and one.name in rows]
     counted = sum(row["counted"] for row in promised)
     worse = sum(row["rates_above"] for row in promised)
-    text = f"{_of(worse, counted)} certified policies violated more often than {level:g}"
+    text = (
+        f"In evaluation {_of(worse, counted)} certified policies violated more often than {level:g}"
+    )
     total = sum(row["counted"] + row["above"] for row in free)
     if total:
         above = sum(row["above"] for row in free)
-        text += f"; of those without a promise {_of(above, total)} could not be shown to keep it"
-    return text + "."
+        text += f"; {_of(above, total)} without a promise could not be shown to stay within it"
+    return f"{text}."
 
 
 def completeness(
@@ -88,7 +100,7 @@ def completeness(
     )
     if absent:
         names = ", ".join(f"{one.task} {one.base}" for one in absent)
-        text += f"; {_count(len(absent), 'base')} not begun: {names}"
+        text += f"; {_count(len(absent), 'base')} without results: {names}"
     return f"{text}. Made by `{manifest.command}`{' (tiny: no result)' if manifest.tiny else ''}."
 
 
@@ -128,7 +140,28 @@ def negative(board: pd.DataFrame, folders: Sequence[BenchFolder], manifest: Mani
             found.append(f"{_name(folder)}: the data contradict a promise; nothing is certified.")
         for reason, count in folder.completeness.reasons:
             found.append(f"{_name(folder)}: {_count(count, 'cell')} failed: {reason}.")
-    return found
+    found += [f"{place}: {why}." for place, why in manifest.failed.items()]
+    found += [f"{task}: left out, {why}." for task, why in manifest.skipped.items()]
+    return found + _left_out(board, manifest)
+
+
+def _left_out(board: pd.DataFrame, manifest: Manifest) -> list[str]:
+    """Methods that have no cells somewhere, each reason with its bases."""
+    places: dict[tuple[str, str], list[str]] = {}
+    mixed = {one.name for one in manifest.methods if one.kind in ("mixture", "coin_flip")}
+    for folder in manifest.folders:
+        for name, why in folder.left_out.items():
+            if name not in mixed:  # made from others' cells, wherever these are
+                places.setdefault((name, why), []).append(f"{folder.task} {folder.base}")
+    titles = {one.name: one.title for one in manifest.methods}
+    found = [
+        f"{titles.get(name, name)}: no cells on {', '.join(where)}: {why}."
+        for (name, why), where in places.items()
+    ]
+    told = {name for name, _ in places} | set(board["method"])
+    return found + [
+        f"{one.title}: no cells anywhere." for one in manifest.methods if one.name not in told
+    ]
 
 
 def _out_of_reach(folders: Sequence[BenchFolder], manifest: Manifest) -> list[str]:

@@ -41,6 +41,7 @@ def write_leaderboard(results: str | Path) -> Path:
     with writing(root, "copy the results to where you may write"):
         for old in root.glob("leaderboard*.csv"):
             old.unlink()
+        (root / f"{SCORES}.gz").unlink(missing_ok=True)
         write_csv(scores, root / SCORES)
         write_csv(board, root / "leaderboard.csv")
         write_csv(took, root / "leaderboard_costs.csv")

@@ -18,6 +18,8 @@ ENV_ID = "sport_ray_bench/DoublePendulum-v0"
 FALLEN = 1.0
 """m above the cart's axis: the stock environment ends an episode whose tip is no higher; upright
 it is at 1.2."""
+FRAMES = 2
+"""Of 0.01 s in a control step; the stock five cost as much again, and leave a fall in six steps."""
 
 
 def clearance(env: gymnasium.Env[Any, Any]) -> float:
@@ -48,7 +50,7 @@ def double_pendulum(
     ``alive`` is for training a base policy that stays upright: the task knows effort alone, and
     saves it most by falling. A fall ends the episode.
     """
-    stock = InvertedDoublePendulumEnv(render_mode=render_mode)
+    stock = InvertedDoublePendulumEnv(frame_skip=FRAMES, render_mode=render_mode)
     return Effort(Labelled(stock, {"upright": clearance}), effort, alive)
 
 

@@ -419,7 +419,7 @@ def _require_rule(study: Study, rule: AcceptSection) -> None:
     """Refuse a rule that no policy of the study can meet.
 
     Raises:
-        UserError: a T beyond T_max, or a property whose satisfaction takes no time.
+        UserError: a T beyond T_max, or a property whose satisfaction takes no time, or does.
     """
     longest = study.certificate.max_horizon
     if rule.horizon > longest:
@@ -427,10 +427,16 @@ def _require_rule(study: Study, rule: AcceptSection) -> None:
             f"base_training.accept.horizon = {rule.horizon} is beyond certificate.max_horizon "
             f"({longest}): lower it"
         )
-    if parse_property(study.property).eventual_goal is None:
+    has_goal = parse_property(study.property).eventual_goal is not None
+    if rule.steps is not None and not has_goal:
         raise UserError(
             "base_training.accept asks for a time to satisfaction, and the property "
-            f"{study.property!r} has no goal to reach: remove accept"
+            f"{study.property!r} has no goal to reach: give returns instead of steps"
+        )
+    if rule.returns is not None and has_goal:
+        raise UserError(
+            "base_training.accept asks for a return, and policies are compared by the time that "
+            f"{study.property!r} takes: give steps instead of returns"
         )
 
 

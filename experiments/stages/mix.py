@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from sport_ray.bounds import scenario_lower_bound
+from sport_ray.bounds.perturbation import level_within
 from sport_ray.canonical import write_json
 from sport_ray.certificates import Certificate, load_certificate
 from sport_ray.certificates.promise import REFUTATION_LEVEL
@@ -18,7 +19,6 @@ from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.results.alarm import require_no_alarm
 from sport_ray.experiments.results.folder import StudyFolder, read_model
 from sport_ray.experiments.stages.progress import counting
-from sport_ray.experiments.sweep.constraints import level_within
 from sport_ray.experiments.sweep.mixed_scenarios import FreshScenarios
 from sport_ray.experiments.sweep.mixtures import Mixed, mixtures_at, settings_at
 from sport_ray.experiments.sweep.plan import Plan

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from sport_ray.bounds.mixture import best_mixture
+from sport_ray.bounds.perturbation import level_within
 from sport_ray.certificates import Certificate
 from sport_ray.certificates.promise import promised
 from sport_ray.constraints import Constraint, Evidence, Unconstrained
@@ -16,7 +17,6 @@ from sport_ray.constraints.mixture import Mixture
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.environment import perturbation, world_factor
 from sport_ray.experiments.sweep.cell import Cell
-from sport_ray.experiments.sweep.constraints import level_within
 from sport_ray.experiments.sweep.plan import Plan
 from sport_ray.plugins import is_plugin
 from sport_ray.tracking.results.labels import setting_text

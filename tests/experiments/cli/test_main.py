@@ -13,6 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sport_ray import __version__
+from sport_ray.experiments.cli.completion import studies_like
+from sport_ray.experiments.cli.panels import BEFORE, CERTIFICATES, DEPLOYED, RESULTS, STUDY
 from sport_ray.experiments.stages.base import BUNDLED
 from tests.experiments.calling import called
 
@@ -49,6 +52,38 @@ def test_help_teaches(command, tmp_path):
     assert len(done.stdout.splitlines()) > 8
     if not command:
         assert all(name in done.stdout for name in COMMANDS)
+
+
+def test_help_is_short_to_ask_for_and_filled_to_the_width(tmp_path):
+    done = called("run", "-h", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "Run it again to resume: nothing that is finished is repeated." in done.stdout
+
+
+def test_commands_stand_in_groups_and_each_in_one(tmp_path):
+    told = called("-h", cwd=tmp_path).stdout
+    for panel in (STUDY, BEFORE, CERTIFICATES, RESULTS, DEPLOYED):
+        assert f" {panel} " in told
+    assert " Commands " not in told  # where a command without a group would stand
+
+
+def test_the_version(tmp_path):
+    done = called("--version", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"sport-ray {__version__}\n")
+
+
+def test_a_shell_completes_studies(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "quickest.yaml").touch()
+    (tmp_path / "quick[").mkdir()
+    assert studies_like("quick") == ["quickstart", "quickest.yaml", "quick[/"]
+    assert studies_like("quick[") == ["quick[/"]
+    assert studies_like("nowhere/q") == []
+    command = Path(sys.executable).with_name("sport-ray")
+    asked = {"_SPORT_RAY_COMPLETE": "complete_bash", "COMP_CWORD": "2"}
+    asked |= {"COMP_WORDS": "sport-ray run quickst"}
+    done = subprocess.run(command, env=os.environ | asked, capture_output=True, text=True)
+    assert done.stdout.split() == ["quickstart"], done.stderr
 
 
 WATCHED = """

@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperGroup
@@ -42,6 +43,8 @@ from sport_ray.tracking.mlflow.uris import mask_text
 
 if TYPE_CHECKING:  # Ray and torch take seconds: a mistake in a study is told before
     from sport_ray.experiments.stages.context import Context
+
+_Found = TypeVar("_Found")
 
 
 class _Commands(TyperGroup):
@@ -125,6 +128,21 @@ def _context(
     return Context(study, study_path, folder, PlainConsole(), address, again, alone)
 
 
+def _each(context: Context, do: Callable[[Context], _Found]) -> dict[str, _Found]:
+    """A command's stage once per base.
+
+    Raises:
+        Interrupted: Ctrl-C, wherever it came: one line with the command that resumes.
+    """
+    from sport_ray.experiments.stages.bases import each
+    from sport_ray.experiments.stages.context import interrupted
+
+    try:
+        return each(context, do)
+    except KeyboardInterrupt as error:  # of a stage that does not say so itself
+        raise interrupted(context, "run", "stages that have ended are kept", error) from None
+
+
 @app.command("train-base", rich_help_panel=STUDY)
 def train_base_command(
     study_path: Study,
@@ -162,10 +180,9 @@ def certify(
     numbers. Ray is started only where its workers are sooner done than this process.
     """
     context = _context("certify", study_path, results, address, no_ray)
-    from sport_ray.experiments.stages.bases import each
     from sport_ray.experiments.stages.run import certify_base
 
-    each(context, certify_base)
+    _each(context, certify_base)
 
 
 @app.command(rich_help_panel=STUDY)
@@ -178,10 +195,9 @@ def tune(study_path: Study, results: Results = None, address: Address = None) ->
     certificate. Trials that have ended are kept; run the command again to resume.
     """
     context = _context("tune", study_path, results, address)
-    from sport_ray.experiments.stages.bases import each
     from sport_ray.experiments.stages.run import tune_study
 
-    each(context, tune_study)
+    _each(context, tune_study)
 
 
 @app.command(rich_help_panel=STUDY)
@@ -197,10 +213,10 @@ def sweep(
     """
     context = _context("sweep", study_path, results, address, no_ray)
     from sport_ray.experiments.results.alarm import end_with
-    from sport_ray.experiments.stages.bases import each, together
+    from sport_ray.experiments.stages.bases import together
     from sport_ray.experiments.stages.run import sweep_study
 
-    end_with(together(each(context, sweep_study)).refuted)
+    end_with(together(_each(context, sweep_study)).refuted)
 
 
 @app.command(rich_help_panel=STUDY)
@@ -276,11 +292,11 @@ def run(
     context = _context("run", study_path, results, address, no_ray)
     from sport_ray.experiments.cli.report import print_bases, print_report
     from sport_ray.experiments.results.alarm import end_with, print_alarm
-    from sport_ray.experiments.stages.bases import each, run_whole, together
+    from sport_ray.experiments.stages.bases import run_whole, together
     from sport_ray.tracking.mlflow.client import store_uri
     from sport_ray.tracking.mlflow.uris import mask_uri
 
-    summary = together(each(context, run_whole))
+    summary = together(_each(context, run_whole))
     print_alarm(context.console, summary.refuted)
     folder = context.folder.root
     if context.study.part_names:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -165,6 +166,27 @@ def test_a_tracking_server_that_does_not_answer(write_study, small_study, tmp_pa
     line = one_line(called("run", write_study(small_study), cwd=tmp_path))
     assert "127.0.0.1:9" in line
     assert "secret" not in line
+
+
+@pytest.mark.slow
+def test_run_that_is_interrupted_says_run(write_study, small_study, tmp_path):
+    """In a stage that says nothing of it itself: the scenarios of the certificate."""
+    small_study["certificate"] |= {"num_scenarios": 200_000, "transitions": 100}
+    small_study["task_policies"] = {"critic": {}}  # needs no Ray
+    study = write_study(small_study)
+    command = [sys.executable, "-m", "sport_ray.experiments.cli.main", "run", study, "--no-ray"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("certify: scenarios 0/200000")
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate()
+    assert process.returncode == 130, said
+    assert said.strip().splitlines()[-1] == (
+        "sport-ray: interrupted; stages that have ended are kept. Resume with: "
+        f"sport-ray run {study} --no-ray"
+    )
 
 
 @pytest.mark.slow

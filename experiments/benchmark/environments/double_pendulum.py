@@ -15,11 +15,14 @@ from gymnasium.envs.mujoco.inverted_double_pendulum_v5 import InvertedDoublePend
 from sport_ray.envs.labelled import Labelled
 
 ENV_ID = "sport_ray_bench/DoublePendulum-v0"
-FALLEN = 1.0
-"""m above the cart's axis: the stock environment ends an episode whose tip is no higher; upright
-it is at 1.2."""
+FALLEN, HIGHEST = 1.0, 1.2
+"""m above the cart's axis: where the stock environment ends an episode, and the tip upright."""
 FRAMES = 2
 """Of 0.01 s in a control step; the stock five cost as much again, and leave a fall in six steps."""
+STRENGTH = 150.0
+"""N of a full action; of the stock 500 even a little noise throws the pendulum over."""
+NOISE = 0.05
+"""Of the start, m, rad, m/s and rad/s; half the stock one."""
 
 
 def clearance(env: gymnasium.Env[Any, Any]) -> float:
@@ -29,7 +32,10 @@ def clearance(env: gymnasium.Env[Any, Any]) -> float:
 
 
 class Effort(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Pays ``alive`` for each step that ends upright, less ``effort`` times the action squared."""
+    """Pays minus ``effort`` times the action squared, whatever else happens.
+
+    And ``alive``, with the tip at its highest; in proportion less the lower it is.
+    """
 
     def __init__(self, env: gymnasium.Env[Any, Any], effort: float, alive: float) -> None:
         super().__init__(env)
@@ -38,19 +44,24 @@ class Effort(gymnasium.Wrapper[Any, Any, Any, Any]):
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """One step."""
         seen, _, terminated, truncated, info = self.env.step(action)
-        paid = self.alive * (not terminated) - self.effort * float(action[0]) ** 2
+        paid = -self.effort * float(action[0]) ** 2
+        if self.alive:
+            paid += self.alive * max(0.0, info["signals"]["upright"] / (HIGHEST - FALLEN))
         return seen, paid, terminated, truncated, info
 
 
 def double_pendulum(
     effort: float = 1.0, alive: float = 0.0, render_mode: str | None = None
 ) -> gymnasium.Env[Any, Any]:
-    """The stock environment; its reward is minus ``effort`` for full force, per step.
+    """The stock environment with a weaker motor; its reward is minus ``effort`` at full action.
 
     ``alive`` is for training a base policy that stays upright: the task knows effort alone, and
-    saves it most by falling. A fall ends the episode.
+    saves it most by doing nothing. A fall ends the episode.
     """
-    stock = InvertedDoublePendulumEnv(frame_skip=FRAMES, render_mode=render_mode)
+    stock = InvertedDoublePendulumEnv(
+        frame_skip=FRAMES, reset_noise_scale=NOISE, render_mode=render_mode
+    )
+    stock.model.actuator_gear[0, 0] = STRENGTH
     return Effort(Labelled(stock, {"upright": clearance}), effort, alive)
 
 

@@ -48,12 +48,13 @@ class Laws(NamedTuple):
 def can_act(behaviour: Behaviour) -> bool:
     """Whether the behaviour has a form on tensors: the base, or a projected task policy.
 
-    A policy that remembers has none.
+    A policy that remembers, or whose actions are indices, has none.
     """
     if not isinstance(behaviour, BaseBehaviour | ProjectedBehaviour):
         return False
     own = type(behaviour) in (BaseBehaviour, ProjectedBehaviour)
-    return own and not behaviour.base.spec.memory_size
+    indices = behaviour.action_mapping.squash == "index"
+    return own and not indices and not behaviour.base.spec.memory_size
 
 
 class Acting:

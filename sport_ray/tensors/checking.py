@@ -234,9 +234,13 @@ def _equal(one: Tensor, other: Tensor) -> bool:
 
 
 def _actions(environment: TensorEnvironment, steps: int, slots: int, seed: int) -> Tensor:
-    """Random actions (steps, n, A) within the space's bounds."""
+    """Random actions (steps, n, A) within the space's bounds; of indices (steps, n)."""
+    from gymnasium import spaces
+
     space = environment.action_space
-    low, high = np.maximum(space.low, -1.0), np.minimum(space.high, 1.0)
     generator = np.random.default_rng(seed)
+    if isinstance(space, spaces.Discrete):
+        return torch.from_numpy(space.start + generator.integers(space.n, size=(steps, slots)))
+    low, high = np.maximum(space.low, -1.0), np.minimum(space.high, 1.0)
     drawn = generator.uniform(low, high, (steps, slots, *space.shape))
     return torch.from_numpy(drawn.astype(space.dtype))

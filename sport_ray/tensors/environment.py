@@ -32,7 +32,8 @@ class TensorEnvironment(Protocol):
     device: where all tensors are, handed in and handed out.
     num_slots: n, fixed.
     observation_size: O. Observations are (n, O), float32 or float64.
-    action_space: a gymnasium Box of one slot, (A,). Actions are (n, A) of its dtype.
+    action_space: a gymnasium Box of one slot, (A,), or Discrete. Actions are (n, A) of its dtype;
+        of a Discrete space indices (n,), int64.
     signal_names: the K propositions. Signals are (n, K), float32 or float64, positive where a
         proposition holds and negative where it does not; or all Booleans.
 
@@ -61,7 +62,7 @@ class TensorEnvironment(Protocol):
     signal_names: tuple[str, ...]
 
     @property
-    def action_space(self) -> gymnasium.spaces.Box:
+    def action_space(self) -> gymnasium.spaces.Box | gymnasium.spaces.Discrete:
         """The actions of one slot."""
         ...
 

@@ -6,7 +6,7 @@ copy, in the rows that mean something.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from sport_ray.envs.values import HOLDS, described
 from sport_ray.errors import UserError
 from sport_ray.tensors.environment import TensorEnvironment, TensorStep
+
+if TYPE_CHECKING:  # tensors alone need no gymnasium
+    from gymnasium import spaces
 
 FLOATS = (torch.float32, torch.float64)
 
@@ -119,6 +122,12 @@ def _require(
         raise UserError(
             f"{name} is on {value.device}: expected {environment.device}, the environment's device"
         )
+
+
+def idle_actions(space: spaces.Box | spaces.Discrete, slots: int) -> NDArray[Any]:
+    """Actions (n, A), of a Discrete space indices (n,), that any environment may be given."""
+    first = getattr(space, "start", 0)  # of a Discrete space
+    return np.full((slots, *(space.shape or ())), first, dtype=space.dtype)
 
 
 def floats(values: torch.Tensor) -> NDArray[np.float64]:

@@ -20,6 +20,7 @@ from sport_ray.tensors.episode_seeds import drawn_seed
 from sport_ray.tensors.reading import (
     flags,
     floats,
+    idle_actions,
     require_starts,
     require_step,
     what_is_wrong,
@@ -81,9 +82,11 @@ class TensorScenarios:
         """One step of each environment; ``slots`` in any order."""
         environment = self.environment
         self._steps[slots] += 1
-        shape = (environment.num_slots, *environment.action_space.shape)
-        control = np.zeros(shape, dtype=environment.action_space.dtype)
+        control = idle_actions(environment.action_space, environment.num_slots)
+        shape = control.shape
         given = as_action(actions, control.dtype)
+        if len(shape) == 1 and given.shape[1:] == (1,):
+            given = given[:, 0]  # indices
         if given.shape[1:] != shape[1:]:
             raise self._fault(
                 f"it takes actions of shape {shape[1:]}, the policy gives {given.shape[1:]}"

@@ -23,6 +23,7 @@ from sport_ray.tensors.episode_seeds import EpisodeSeeds
 from sport_ray.tensors.reading import (
     flags,
     floats,
+    idle_actions,
     require_starts,
     require_step,
     what_is_wrong,
@@ -105,12 +106,12 @@ class TensorVectorEnv(VectorEnv[NDArray[np.float64], NDArray[np.float64], NDArra
         if not self._started:
             raise ResetNeeded("Cannot call env.step() before calling env.reset()")
         environment = self.environment
-        shape = (self.num_envs, *(environment.action_space.shape))
-        control = as_action(actions, np.dtype(environment.action_space.dtype))
-        if control.shape != shape:
-            raise ValueError(f"actions: expected shape {shape}, got {control.shape}")
+        idle = idle_actions(environment.action_space, self.num_envs)
+        control = as_action(actions, idle.dtype)
+        if control.shape != idle.shape:
+            raise ValueError(f"actions: expected shape {idle.shape}, got {control.shape}")
         ended = self._ended
-        control[ended] = 0.0  # what was drawn in a last state is nobody's action
+        control[ended] = idle[ended]  # what was drawn in a last state is nobody's action
         moved = torch.from_numpy(control).to(environment.device)
         step = require_step(environment, environment.step(moved))
         reward, terminated, truncated = (

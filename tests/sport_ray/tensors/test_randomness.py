@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 
 from sport_ray.tensors import normals, uniforms
-from sport_ray.tensors.randomness import philox
+from sport_ray.tensors.randomness import _on_device, philox
 
 # Random123's kat_vectors, philox4x32-10: counter, key, answer.
 KNOWN = [
@@ -62,3 +62,11 @@ def test_the_laws():
     assert stats.kstest(found.ravel(), "norm").pvalue > 1e-3
     assert abs(np.corrcoef(found.T) - np.eye(5)).max() < 4.5 / math.sqrt(len(seeds))
     assert normals(seeds, 3).shape == (20_000, 3)
+
+
+def test_the_compiled_loop_has_the_bits_of_the_tensors():
+    seeds, when = torch.tensor([0, 5, 2**31 - 1, 2**40 + 3]), torch.tensor([0, 1, 2**33, 7])
+    for stream in (0, 3, 2**32 - 1):
+        wanted = _on_device(seeds, 3, stream, when)
+        assert torch.equal(uniforms(seeds, 5, stream=stream, step=when), wanted[:, :5])
+    assert torch.equal(uniforms(seeds, 2, step=9), _on_device(seeds, 1, 0, 9))

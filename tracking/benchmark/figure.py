@@ -58,7 +58,6 @@ def draw_leaderboard(board: pd.DataFrame, manifest: Manifest, folder: Path) -> s
             axes.set_ylim(max(places.values()) + 0.7, -0.7)
         first = grid[0][0]
         first.set_yticks(list(places.values()), [_label(board, name) for name in names])
-        first.tick_params(axis="y", length=0)
         used = dict.fromkeys(board["promise"])
         marks = [_mark(one) for one in LOOKS if one in used]
         marks.append(Line2D([], [], color=style.BLUE, linestyle="--", linewidth=1.1,
@@ -82,7 +81,8 @@ def _panel(
     value = rows.loc[rows["method"] == (paper.name if paper else ""), "iqm"].dropna()
     if len(value):
         axes.axvline(float(value.iloc[0]), color=style.BLUE, linestyle="--", linewidth=1.1)
-    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="y", linewidth=0.5)
     for row in rows.to_dict("records"):
         y = places[row["method"]]
         colour, marker, filled, _ = LOOKS[row["promise"]]

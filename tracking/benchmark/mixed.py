@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from sport_ray.bounds.mixture import best_mixture, mixture_bound
 from sport_ray.tracking.analysis.speedup import coin_flip_share
-from sport_ray.tracking.benchmark.folder import BenchFolder, Row
+from sport_ray.tracking.benchmark.folder import BenchFolder
 from sport_ray.tracking.benchmark.gains import TASK_STEPS
 from sport_ray.tracking.benchmark.judge import (
     COUNTED,
@@ -32,6 +32,7 @@ COIN_FLIP, MIXTURE = "coin_flip", "mixture"
 """Kinds of methods that have no cells of their own."""
 
 
+Row = Mapping[str, Any]
 _SOURCES = {source for source, _ in PPO}
 
 

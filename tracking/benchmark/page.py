@@ -20,7 +20,17 @@ from sport_ray.tracking.results.labels import bound_text, rate_text
 from sport_ray.tracking.results.table import plain_rows
 
 WIDTH = 110
-PARTS = ("quote", "tables", "negative")
+PARTS = ("quote", "overall", "tables", "negative")
+
+
+def begin(part: str) -> str:
+    """The comment before a part."""
+    return f"<!-- {part}: begin -->"
+
+
+def end(part: str) -> str:
+    """The comment after it."""
+    return f"<!-- {part}: end -->"
 
 
 def page_text(
@@ -38,7 +48,8 @@ def page_text(
         "![Share of the unconstrained gain at equal risk](leaderboard.png)",
         words.completeness(folders, absent, manifest),
     ]
-    tables = ["## All tasks", _INTERVALS, _shares(board, manifest)]
+    overall = ["## All tasks", _INTERVALS, _shares(board, manifest)]
+    tables = []
     for task in manifest.tasks:
         if task.name in of_tasks:
             own = of_tasks[task.name]
@@ -49,10 +60,10 @@ def page_text(
     tables += [_judged(board, manifest), "## What it took", _TOOK, _costs(costs)]
     items = words.negative(board, folders, manifest) or ["Nothing of the kind was found."]
     negative = ["## Negative results", "\n".join(_item(one) for one in items)]
-    parts = dict(zip(PARTS, (quote, tables, negative), strict=True))
+    parts = dict(zip(PARTS, (quote, overall, tables, negative), strict=True))
     text = ["# Leaderboard"]
     for name, blocks in parts.items():
-        text += [f"<!-- {name}: begin -->", *map(_wrapped, blocks), f"<!-- {name}: end -->"]
+        text += [begin(name), *map(_wrapped, blocks), end(name)]
     return "\n\n".join(text) + "\n"
 
 

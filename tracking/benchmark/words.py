@@ -99,7 +99,7 @@ def completeness(
         f"{sum(one.missing + len(one.unreadable) for one in states)} have not been run"
     )
     if absent:
-        names = ", ".join(f"{one.task} {one.base}" for one in absent)
+        names = "; ".join(f"{one.task} {one.base}" for one in absent)
         text += f"; {_count(len(absent), 'base')} without results: {names}"
     return f"{text}. Made by `{manifest.command}`{' (tiny: no result)' if manifest.tiny else ''}."
 
@@ -155,7 +155,7 @@ def _left_out(board: pd.DataFrame, manifest: Manifest) -> list[str]:
                 places.setdefault((name, why), []).append(f"{folder.task} {folder.base}")
     titles = {one.name: one.title for one in manifest.methods}
     found = [
-        f"{titles.get(name, name)}: no cells on {', '.join(where)}: {why}."
+        f"{titles.get(name, name)}: no cells on {'; '.join(where)}: {why}."
         for (name, why), where in places.items()
     ]
     told = {name for name, _ in places} | set(board["method"])
@@ -172,7 +172,7 @@ def _out_of_reach(folders: Sequence[BenchFolder], manifest: Manifest) -> list[st
             names = [f"{_name(one)} ({bound_text(one.gain.eps_base)})" for one in short]
             found.append(
                 f"Nothing is promised at ε = {level:g} where the base itself is certified to "
-                f"more: {', '.join(names)}."
+                f"more: {'; '.join(names)}."
             )
     return found
 

@@ -14,6 +14,8 @@ from sport_ray.errors import UserError
 from sport_ray.tracking.benchmark import publish, write_leaderboard
 from sport_ray.tracking.benchmark.aggregates import weighted_iqm
 from sport_ray.tracking.benchmark.manifest import read_manifest
+from sport_ray.tracking.benchmark.page import begin, end
+from sport_ray.tracking.benchmark.quoting import renewed
 from sport_ray.tracking.benchmark.tables import leaderboard, task_leaderboard
 from sport_ray.tracking.benchmark.words import negative, sentences
 from tests.tracking.benchmark.conftest import LEVELS, METHODS, SEEDS, manifest, write_bench
@@ -113,3 +115,15 @@ def test_the_leaderboard_is_made_again_from_what_is_published(tmp_path, monkeypa
     (tmp_path / "mine" / "thesis.tex").write_text("")
     with pytest.raises(UserError, match="no published results"):
         publish(root, tmp_path / "mine")
+
+
+def test_the_page_quotes_the_leaderboard():
+    parts = ("quote", "overall", "negative")
+    page = "".join(f"{one}\n{begin(one)}\nold\n{end(one)}\n" for one in parts)
+    made = "".join(f"{begin(one)}\n![x](leaderboard.png) {one}\n{end(one)}" for one in parts)
+    found = renewed(page, made)
+    assert found.count("old") == 0
+    assert found.count("![x](results/benchmark/leaderboard.png)") == 3
+    assert renewed(found, made) == found
+    with pytest.raises(ValueError, match="quote: begin"):
+        renewed("no marks", made)

@@ -158,6 +158,12 @@ class Study(Section):
             raise ValueError("sweep.methods and task_policies are given: remove sweep.methods")
         trained = [name for name, source in SOURCES.items() if source().parameters(self)]
         tuned = [name for name, source in SOURCES.items() if source.sections]
+        for name in self.task_policies:
+            if SOURCES[name].targets_risk and not self.sweep.eps_max:
+                raise ValueError(
+                    f"task_policies holds {name!r}, which aims at a risk: give sweep.eps_max, one "
+                    "policy is made for each"
+                )
         for name, given, by_ppo in (
             ("sweep.hyperparameters", self.sweep.hyperparameters, trained),
             ("tuning", self.tuning, tuned),
@@ -420,6 +426,7 @@ class Study(Section):
         seed: int,
         constraint: Constraint | None = None,
         most_episodes: int | None = None,
+        eps_max: float | None = None,
     ) -> Task:
         """What a policy is trained for at a point of the grid, by default without a constraint."""
         return Task(
@@ -431,6 +438,7 @@ class Study(Section):
             constraint=constraint or Unconstrained(),
             resources=self.resources,
             most_episodes=most_episodes,
+            eps_max=eps_max,
         )
 
 

@@ -64,9 +64,11 @@ def _jobs_at(
 ) -> list[Job]:
     """A source's jobs at one T, seed and point: one per constraint that it is trained under.
 
-    Or one in all, whose policy is used as it is, and projected onto every constraint.
+    Or one per risk that it aims at, or one in all, whose policy is used as it is, and projected
+    onto every constraint.
     """
-    trained = source_class(source).under_constraint
+    kind = source_class(source)
+    trained = kind.under_constraint
 
     def cell(constraint: Constraint, eps_max: float | None, **more: Any) -> Cell:
         about = {"source": source, "constraint": constraint, "eps_max": eps_max, **axes, **more}
@@ -76,6 +78,9 @@ def _jobs_at(
             most = planned_episodes(study, certificate, source, constraint, horizon, point)
         return Cell.of(study, certificate, training_episodes=most, **about)
 
+    if kind.targets_risk:
+        levels = study.sweep.eps_max or []
+        return [Job(kind=source, cells=(cell(Unconstrained(), one),)) for one in levels]
     projected = [cell(*one) for one in constraints]
     for members in lists:
         identities = [cell(one, None).identity(study, certificate) for one in members]

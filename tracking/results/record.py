@@ -77,7 +77,9 @@ class Header:
     )
     seed: int = column("training seed")
     hyperparameters: str | None = column("training parameters that are an axis of the sweep")
-    eps_max: float | None = probability("risk that the constraint was derived from, if any")
+    eps_max: float | None = probability(
+        "risk that the constraint was derived from, or that is aimed at"
+    )
     family: str | None = later("what its policy draws from; empty: a Gaussian, or a choice")
     engine: str | None = later("cohort, or single (a run of its own); empty: not one run of PPO")
     limit_list: str | None = later("list of limits that base scenarios choose from, its hash")

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from sport_ray.selection import TaskPolicy
 
 HORIZON = 21
+AIM = 0.1
+"""The risk of sources that aim at one."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class SourceCase:
         """A policy of the source, as a job makes it."""
         source = self.source
         constraint = self.constraint if source.under_constraint else None
-        task = self.study.task(self.horizon, seed, constraint)
+        aim = AIM if source.targets_risk else None
+        task = self.study.task(self.horizon, seed, constraint, eps_max=aim)
         settings = source.settings_in(self.study, ())
         source.require(task, settings, self.base)
         if isinstance(source, SelectionSource):
@@ -89,10 +92,11 @@ def source_case(
     from sport_ray.experiments.stages.base import BUNDLED
     from sport_ray.policies import load_policy
 
+    aims = {"eps_max": [AIM]} if source_class(name).targets_risk else {}
     sections = {
         "name": "checks",
         "base": base,
-        "sweep": {"alphas": [1.1], "horizons": [HORIZON], "seeds": [0]},
+        "sweep": {"alphas": [1.1], "horizons": [HORIZON], "seeds": [0], **aims},
         "training": {"env_steps": 512, "warmup_env_steps": 128, "train_batch_size": 256,
                      "minibatch_size": 64, "num_envs": 8},
         "task_policies": {name: dict(settings or {})},

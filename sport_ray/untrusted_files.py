@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import math
 import stat
 import zipfile
@@ -72,6 +73,30 @@ def read_member(archive: zipfile.ZipFile, name: str, limit: int = LARGEST) -> by
         raise TooLarge(f"{name} in it is larger than {limit} bytes")
     with archive.open(name) as member:
         return member.read(limit + 1)  # never more than it claims
+
+
+def json_object(text: bytes) -> dict[str, Any]:
+    """A JSON object that every reader reads alike.
+
+    Raises:
+        ValueError: no object, a name that one has twice, or NaN and its like, which JSON has not.
+    """
+    found = json.loads(text, object_pairs_hook=without_repeats, parse_constant=_no_number)
+    if not isinstance(found, dict):
+        raise ValueError("it is no JSON object")
+    return found
+
+
+def without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these names, for ``json.loads``; ValueError where one is there twice."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is given twice")
+    return found
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number")
 
 
 def read_arrays(path: Path, limit: int = LARGEST) -> dict[str, NDArray[Any]]:

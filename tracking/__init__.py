@@ -3,6 +3,7 @@
 - ``results``: reading result folders, the table of cells, statistics over seeds.
 - ``analysis``: the answer, Pareto fronts, comparisons, conservativeness. ``figures``: pictures.
 - ``report``: the page and what is published. ``mlflow``: runs that others can search.
+- ``benchmark``: the leaderboard over many tasks, bases and methods.
 
 Imported as ``sport_ray.tracking``. Reads result folders and nothing else; knows neither Ray nor how
 the results were made. The three entry points load their libraries on first use, so that a table is

@@ -11,6 +11,7 @@ from scipy.stats import chi2
 
 from benchmarks.calibrated.registry import Trial, calibrates
 from benchmarks.calibrated.worlds import counted, tightest
+from sport_ray.bounds.gauss_renyi import gauss_renyi_path_bound
 from sport_ray.constraints import Evidence
 from sport_ray.constraints.gauss_renyi import GaussRenyiConstraint
 from sport_ray.constraints.mean_shift import MeanShiftBudget
@@ -47,6 +48,41 @@ def gauss_renyi(rng: np.random.Generator, wrong: bool) -> Trial:
     violations = int(((actions**2).sum(axis=1) <= radius).sum())
     constraint, bound = renyi(violations, STEPS // 2 if wrong else STEPS)
     return Trial(bound, shrink_worst(ball(), constraint.alpha, STEPS))
+
+
+LOG_RATIOS = (0.3, 0.2, 0.1) * 7
+"""A schedule fixed in advance, nats. Its worst event at each size of ratio is a ball again."""
+
+
+def scheduled(violations: int, log_ratios: tuple[float, ...]) -> float:
+    return gauss_renyi_path_bound(counted(COUNT, violations, STEPS).eps_base, log_ratios)
+
+
+@cache
+def scheduled_worst(p: float) -> float:
+    """Of the balls in the actions of the largest ratio alone, whose number is a third of T."""
+    return shrink_worst(p, math.exp(LOG_RATIOS[0]), STEPS // 3)
+
+
+@cache
+def scheduled_ball() -> float:
+    def holds(k: int, p: float) -> bool:
+        return scheduled(k, LOG_RATIOS) >= scheduled_worst(p)
+
+    return tightest(COUNT, holds, most=5, highest=0.5)
+
+
+@calibrates(
+    "Gauss–Rényi, a schedule", 4,
+    problem="N = 1,000, log ratios of 0.3, 0.2 and 0.1 in turn at T = 21; a ball in the first kind",
+    control="the mean of the ratios is paid for, at a third of the steps",
+)  # fmt: skip
+def schedule(rng: np.random.Generator, wrong: bool) -> Trial:
+    actions = rng.standard_normal((COUNT, STEPS // 3))
+    radius = chi2.ppf(scheduled_ball(), STEPS // 3)
+    violations = int(((actions**2).sum(axis=1) <= radius).sum())
+    paid = (sum(LOG_RATIOS) / STEPS,) * (STEPS // 3) if wrong else LOG_RATIOS
+    return Trial(scheduled(violations, paid), scheduled_worst(scheduled_ball()))
 
 
 def shift(evidence: Evidence) -> MeanShiftBudget:

@@ -16,6 +16,7 @@ from sport_ray.bounds import (
     expected_violations,
     ratio_bound,
     scenario_lower_bound,
+    total_violations_bound,
     violations_bound,
 )
 from tests.exact_mdp import TabularMdp
@@ -76,3 +77,27 @@ def any_time(rng: np.random.Generator, wrong: bool) -> Trial:
     ratios = np.where(counts > 0, curve(wrong) / np.maximum(counts, 1), np.inf)
     worst = int(ratios.argmin())
     return Trial(float(curve(wrong)[worst]), float(counts[worst]))
+
+
+RUNS = 10
+
+
+@cache
+def runs() -> list[tuple[float, int]]:
+    """(p_j, M_j) of ten runs that share the world's risk unevenly: half of them a tenth more."""
+    _, promised, _ = world(21, EPISODES)
+    return [(promised * (1.1 if j % 2 else 0.9), EPISODES // RUNS) for j in range(RUNS)]
+
+
+@calibrates(
+    "training violations, of several runs", 13,
+    problem="ten runs of 50 episodes, half of them a tenth riskier; their sum",
+    control="each run at β, and the one that is most above its promise",
+)  # fmt: skip
+def together(rng: np.random.Generator, wrong: bool) -> Trial:
+    counts = [int(trained(episodes, risk, rng).sum()) for risk, episodes in runs()]
+    if not wrong:
+        return Trial(float(total_violations_bound(runs(), BETA)), float(sum(counts)))
+    bounds = [violations_bound(risk, episodes, BETA) for risk, episodes in runs()]
+    worst = max(range(RUNS), key=lambda j: counts[j] - bounds[j])
+    return Trial(float(bounds[worst]), float(counts[worst]))

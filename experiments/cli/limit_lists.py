@@ -11,7 +11,7 @@ from sport_ray.certificates import Certificate
 from sport_ray.constraints import constraint_class
 from sport_ray.experiments.config.shipped import study_file
 from sport_ray.experiments.config.study import load_study
-from sport_ray.experiments.sweep.limit_lists import levels_at, limit_lists, settings
+from sport_ray.experiments.sweep.limit_lists import beta_of, levels_at, limit_lists, settings
 from sport_ray.tracking.results.labels import confidence_text
 
 
@@ -34,7 +34,7 @@ def show_lists(console: Console, study_path: Path, certificate: Certificate, fol
         levels = levels_at(study, certificate, horizon)
         if not levels:
             continue
-        beta = (certificate.beta if asked.beta is None else asked.beta) / len(levels)
+        beta = beta_of(asked, certificate, levels)
         for members in limit_lists(study, certificate, horizon, trained=True):
             limits = ", ".join(f"{one.limit:.6g}" for one in members)
             title = constraint_class(members[0].name).title

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperGroup
 
+from sport_ray import __version__
 from sport_ray.errors import UserError
 from sport_ray.experiments.cli.analysis import compare_command, publish_command
 from sport_ray.experiments.cli.bases import base_command
+from sport_ray.experiments.cli.bench import bench_command
 from sport_ray.experiments.cli.certificates import (
     new_key_command,
     plan_command,
@@ -31,6 +35,7 @@ from sport_ray.experiments.cli.options import (
     Trust,
     run_trusted,
 )
+from sport_ray.experiments.cli.panels import BEFORE, CERTIFICATES, DEPLOYED, RESULTS, STUDY
 from sport_ray.experiments.cli.policies import import_base_command
 from sport_ray.experiments.cli.streams import forgiving_streams
 from sport_ray.experiments.config.paths import expanded_argument
@@ -40,6 +45,8 @@ from sport_ray.tracking.mlflow.uris import mask_text
 if TYPE_CHECKING:  # Ray and torch take seconds: a mistake in a study is told before
     from sport_ray.experiments.stages.context import Context
 
+_Found = TypeVar("_Found")
+
 
 class _Commands(TyperGroup):
     """The commands; what begins with ~ or a variable is a path, in ``--out=~/x`` as well."""
@@ -48,12 +55,20 @@ class _Commands(TyperGroup):
         """Arguments with such paths expanded."""
         return super().parse_args(ctx, [expanded_argument(argument) for argument in args])
 
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A command, whose paragraphs are filled to any width: a docstring's lines are not."""
+        found = super().get_command(ctx, cmd_name)
+        if found is not None and found.help:
+            paragraphs = inspect.cleandoc(found.help).split("\n\n")
+            found.help = "\n\n".join(" ".join(one.split()) for one in paragraphs)
+        return found
+
 
 app = typer.Typer(
     name="sport-ray",
     cls=_Commands,
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help=(
@@ -68,6 +83,24 @@ app = typer.Typer(
         "Start with: sport-ray run quickstart"
     ),
 )
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"sport-ray {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_say_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """What stands before a command."""
 
 
 def _context(
@@ -96,7 +129,22 @@ def _context(
     return Context(study, study_path, folder, PlainConsole(), address, again, alone)
 
 
-@app.command("train-base")
+def _each(context: Context, do: Callable[[Context], _Found]) -> dict[str, _Found]:
+    """A command's stage once per base.
+
+    Raises:
+        Interrupted: Ctrl-C, wherever it came: one line with the command that resumes.
+    """
+    from sport_ray.experiments.stages.bases import each
+    from sport_ray.experiments.stages.context import interrupted
+
+    try:
+        return each(context, do)
+    except KeyboardInterrupt as error:  # of a stage that does not say so itself
+        raise interrupted(context, "run", "stages that have ended are kept", error) from None
+
+
+@app.command("train-base", rich_help_panel=STUDY)
 def train_base_command(
     study_path: Study,
     out: Annotated[
@@ -122,7 +170,7 @@ def train_base_command(
     train_base(context, out, seed)
 
 
-@app.command()
+@app.command(rich_help_panel=STUDY)
 def certify(
     study_path: Study, results: Results = None, address: Address = None, no_ray: NoRay = False
 ) -> None:
@@ -133,13 +181,12 @@ def certify(
     numbers. Ray is started only where its workers are sooner done than this process.
     """
     context = _context("certify", study_path, results, address, no_ray)
-    from sport_ray.experiments.stages.bases import each
     from sport_ray.experiments.stages.run import certify_base
 
-    each(context, certify_base)
+    _each(context, certify_base)
 
 
-@app.command()
+@app.command(rich_help_panel=STUDY)
 def tune(study_path: Study, results: Results = None, address: Address = None) -> None:
     """Search training parameters at one constraint and one T, as the study's section tuning says.
 
@@ -149,13 +196,12 @@ def tune(study_path: Study, results: Results = None, address: Address = None) ->
     certificate. Trials that have ended are kept; run the command again to resume.
     """
     context = _context("tune", study_path, results, address)
-    from sport_ray.experiments.stages.bases import each
     from sport_ray.experiments.stages.run import tune_study
 
-    each(context, tune_study)
+    _each(context, tune_study)
 
 
-@app.command()
+@app.command(rich_help_panel=STUDY)
 def sweep(
     study_path: Study, results: Results = None, address: Address = None, no_ray: NoRay = False
 ) -> None:
@@ -168,13 +214,13 @@ def sweep(
     """
     context = _context("sweep", study_path, results, address, no_ray)
     from sport_ray.experiments.results.alarm import end_with
-    from sport_ray.experiments.stages.bases import each, together
+    from sport_ray.experiments.stages.bases import together
     from sport_ray.experiments.stages.run import sweep_study
 
-    end_with(together(each(context, sweep_study)).refuted)
+    end_with(together(_each(context, sweep_study)).refuted)
 
 
-@app.command()
+@app.command(rich_help_panel=STUDY)
 def status(
     study_path: StudyOrResults,
     results: Results = None,
@@ -203,7 +249,7 @@ def status(
         sys.stdout.write(json.dumps(read_status(folder, changed).to_json(), indent=1) + "\n")
 
 
-@app.command()
+@app.command(rich_help_panel=STUDY)
 def report(
     study_path: StudyOrResults,
     results: Results = None,
@@ -234,7 +280,7 @@ def report(
     end_with(make(PlainConsole(), folder, out, track, uri))
 
 
-@app.command()
+@app.command(rich_help_panel=STUDY)
 def run(
     study_path: Study, results: Results = None, address: Address = None, no_ray: NoRay = False
 ) -> None:
@@ -247,11 +293,11 @@ def run(
     context = _context("run", study_path, results, address, no_ray)
     from sport_ray.experiments.cli.report import print_bases, print_report
     from sport_ray.experiments.results.alarm import end_with, print_alarm
-    from sport_ray.experiments.stages.bases import each, run_whole, together
+    from sport_ray.experiments.stages.bases import run_whole, together
     from sport_ray.tracking.mlflow.client import store_uri
     from sport_ray.tracking.mlflow.uris import mask_uri
 
-    summary = together(each(context, run_whole))
+    summary = together(_each(context, run_whole))
     print_alarm(context.console, summary.refuted)
     folder = context.folder.root
     if context.study.part_names:
@@ -263,18 +309,19 @@ def run(
     end_with(summary.refuted)
 
 
-app.command("base")(base_command)
-app.command("compare")(compare_command)
-app.command("publish")(publish_command)
-app.command("plan")(plan_command)
-app.command("verify")(verify_command)
-app.command("sign")(sign_command)
-app.command("new-key")(new_key_command)
-app.command("mix")(mix_command)
-app.command("export")(export_command)
-app.command("audit")(audit_command)
-app.command("monitor")(monitor_command)
-app.command("import-base")(import_base_command)
+app.command("base", rich_help_panel=BEFORE)(base_command)
+app.command("import-base", rich_help_panel=BEFORE)(import_base_command)
+app.command("plan", rich_help_panel=BEFORE)(plan_command)
+app.command("verify", rich_help_panel=CERTIFICATES)(verify_command)
+app.command("sign", rich_help_panel=CERTIFICATES)(sign_command)
+app.command("new-key", rich_help_panel=CERTIFICATES)(new_key_command)
+app.command("bench", rich_help_panel=RESULTS)(bench_command)
+app.command("compare", rich_help_panel=RESULTS)(compare_command)
+app.command("publish", rich_help_panel=RESULTS)(publish_command)
+app.command("mix", rich_help_panel=RESULTS)(mix_command)
+app.command("export", rich_help_panel=DEPLOYED)(export_command)
+app.command("audit", rich_help_panel=DEPLOYED)(audit_command)
+app.command("monitor", rich_help_panel=DEPLOYED)(monitor_command)
 
 
 def main() -> None:

@@ -9,13 +9,23 @@ from typing import Annotated
 import typer
 
 from sport_ray.errors import UserError
+from sport_ray.experiments.cli.completion import studies_like
 
 Study = Annotated[
     Path,
-    typer.Argument(metavar="STUDY.yaml", help="The study file, or the name of one that ships."),
+    typer.Argument(
+        metavar="STUDY.yaml",
+        help="The study file, or the name of one that ships.",
+        autocompletion=studies_like,
+    ),
 ]
 StudyOrResults = Annotated[
-    Path, typer.Argument(metavar="STUDY.yaml|RESULTS", help="Study file or result folder.")
+    Path,
+    typer.Argument(
+        metavar="STUDY.yaml|RESULTS",
+        help="Study file or result folder.",
+        autocompletion=studies_like,
+    ),
 ]
 Results = Annotated[
     Path | None,

@@ -17,6 +17,8 @@ from sport_ray.experiments.config.base import (
 )
 
 Limits = Annotated[list[NonNegative], Listed, Field(min_length=1, max_length=100)]
+ConstraintsOf = dict[str, Annotated[list[str], Listed]]
+"""Kinds of constraints by the source of task policies."""
 FACTORS = [1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0]
 
 
@@ -33,6 +35,9 @@ class FromBaseScenarios(Section):
     [1]"""
     limits: dict[str, Limits] = Field(default_factory=dict)
     """Limits by the name of a kind, instead of `factors`: α, B in nats or μ; rising."""
+    constraints_of: ConstraintsOf = Field(default_factory=dict)
+    """By source of task policies, the kinds that it has lists of; without any, those of the sweep,
+    and with some, none for a source that is not named."""
     scenarios: Literal["fresh", "certificate"] = "fresh"
     """Scenarios of their own, or those of the certificate again, at the price of a smaller β."""
     num_scenarios: Positive = 20_000

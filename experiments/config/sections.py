@@ -29,7 +29,7 @@ from sport_ray.experiments.config.base import (
     Uri,
     leave_to_stages,
 )
-from sport_ray.experiments.config.choose_limits import ChooseLimitsByName
+from sport_ray.experiments.config.choose_limits import ChooseLimitsByName, ConstraintsOf
 from sport_ray.experiments.config.limits import SMALLEST_LEVEL
 from sport_ray.experiments.config.mistakes import did_you_mean, require_different, shown
 from sport_ray.plugins import CONSTRAINTS as PLUGINS
@@ -159,6 +159,11 @@ def require_constraint(name: str, which: str) -> type[Constraint]:
     raise ValueError(f"{which} is unknown; {did_you_mean(name, possible, 0.6)}")
 
 
+def _recorded_names(names: list[str]) -> list[str]:
+    """Each kind under the name that records have, a plug-in's with its module."""
+    return [require_constraint(name, f"holds {shown(name)}, which").name for name in names]
+
+
 class SweepSection(Section):
     """The grid: constraints (α given, or derived from ε_max) × T × parameters × seeds × methods."""
 
@@ -185,6 +190,9 @@ class SweepSection(Section):
     )
     """Kinds by name: of one that ships, `module:name`, or that of an entry point of a package of
     yours; modules are imported in every process."""
+    constraints_of: ConstraintsOf = Field(default_factory=dict)
+    """By source of task policies, those of `constraints` that its policies are projected onto; of
+    a source that is not named all."""
     hyperparameters: dict[str, Any] = Field(default_factory=dict)
     """Axes by name of a training parameter: a list, or a distribution with `samples`."""
     hyperparameter_seed: Seed = 0
@@ -203,8 +211,12 @@ class SweepSection(Section):
     @field_validator("constraints")
     @classmethod
     def _known_constraints(cls, names: list[str]) -> list[str]:
-        """Each under the name that records have, a plug-in's with its module."""
-        return [require_constraint(name, f"holds {shown(name)}, which").name for name in names]
+        return _recorded_names(names)
+
+    @field_validator("constraints_of")
+    @classmethod
+    def _known_of_source(cls, given: dict[str, list[str]]) -> dict[str, list[str]]:
+        return {source: _recorded_names(names) for source, names in given.items()}
 
     @model_validator(mode="after")
     def _one_axis(self) -> SweepSection:
@@ -217,6 +229,13 @@ class SweepSection(Section):
                         f"choose.from_base_scenarios.limits is about {kind!r}, which is not among "
                         f"constraints ({', '.join(self.constraints)})"
                     )
+        for source, kinds in self.constraints_of.items():
+            require_different(kinds, f"constraints_of.{source}")
+            if other := [kind for kind in kinds if kind not in self.constraints]:
+                raise ValueError(
+                    f"constraints_of.{source} holds {other[0]!r}, which is not among constraints "
+                    f"({', '.join(self.constraints)})"
+                )
         for name in ("alphas", "eps_max", "horizons", "seeds", "methods", "constraints"):
             require_different(getattr(self, name) or [], name)
         return self
@@ -241,6 +260,8 @@ class MixturesSection(Section):
 
     eps_max: Annotated[list[Probability], Listed] | None = None
     """Levels of risk to find the best mixture for; by default those of the sweep. [probability]"""
+    sources: Annotated[list[str], Listed, Field(min_length=1)] | None = None
+    """Whose cells are mixed; by default those of all sources."""
     num_scenarios: Positive = 10_000
     """Fresh scenarios of every cell that is mixed, on which mixtures are judged. [scenarios]"""
 

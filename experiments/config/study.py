@@ -32,7 +32,7 @@ from sport_ray.experiments.config.base import (
     plain,
 )
 from sport_ray.experiments.config.copies import require_copies
-from sport_ray.experiments.config.mistakes import explained
+from sport_ray.experiments.config.mistakes import did_you_mean, explained
 from sport_ray.experiments.config.sections import (
     CertificateSection,
     DeploymentSection,
@@ -158,6 +158,12 @@ class Study(Section):
             raise ValueError("sweep.methods and task_policies are given: remove sweep.methods")
         trained = [name for name, source in SOURCES.items() if source().parameters(self)]
         tuned = [name for name, source in SOURCES.items() if source.sections]
+        for name in self.task_policies:
+            if SOURCES[name].targets_risk and not self.sweep.eps_max:
+                raise ValueError(
+                    f"task_policies holds {name!r}, which aims at a risk: give sweep.eps_max, one "
+                    "policy is made for each"
+                )
         for name, given, by_ppo in (
             ("sweep.hyperparameters", self.sweep.hyperparameters, trained),
             ("tuning", self.tuning, tuned),
@@ -333,6 +339,31 @@ class Study(Section):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _sources_by_name(self) -> Study:
+        """Refuse a source that cells are restricted for, or mixed of, and that there is not."""
+        choose, mixtures = self.sweep.choose, self.mixtures
+        listed = {} if choose is None else choose.from_base_scenarios.constraints_of
+        for key, names in (
+            ("sweep.constraints_of", self.sweep.constraints_of),
+            ("sweep.choose.from_base_scenarios.constraints_of", listed),
+            ("mixtures.sources", (mixtures and mixtures.sources) or []),
+        ):
+            for name in names:
+                if name not in self.sources:
+                    raise ValueError(
+                        f"{key} names {name!r}, which is none of the study's sources: "
+                        f"{did_you_mean(name, self.sources)}"
+                    )
+        for source, kinds in listed.items():
+            known = self.sweep.constraints_of.get(source, self.sweep.constraints)
+            if other := [kind for kind in kinds if kind not in known]:
+                raise ValueError(
+                    f"sweep.choose.from_base_scenarios.constraints_of.{source} holds {other[0]!r}, "
+                    f"which is none of its constraints ({', '.join(known) or 'none'})"
+                )
+        return self
+
     @builtins.property
     def _names_sources(self) -> str:
         return "sweep.methods" if self.task_policies is None else "task_policies"
@@ -395,6 +426,7 @@ class Study(Section):
         seed: int,
         constraint: Constraint | None = None,
         most_episodes: int | None = None,
+        eps_max: float | None = None,
     ) -> Task:
         """What a policy is trained for at a point of the grid, by default without a constraint."""
         return Task(
@@ -406,6 +438,7 @@ class Study(Section):
             constraint=constraint or Unconstrained(),
             resources=self.resources,
             most_episodes=most_episodes,
+            eps_max=eps_max,
         )
 
 

@@ -28,7 +28,7 @@ from sport_ray.policies.limits import MOST_LAYERS, WIDEST
 Width = Annotated[int, Whole, Field(ge=1, le=WIDEST)]
 Pixels = Annotated[int, Whole, Field(ge=1, le=4096)]
 
-
+Finite = Annotated[float, Number, Field(allow_inf_nan=False)]
 Layer = Annotated[tuple[Pixels, Pixels, Pixels], Field(strict=False)]
 
 
@@ -113,9 +113,12 @@ class AcceptSection(Section):
     epsilon: Probability
     """The scenario bound of the violation probability within `horizon` must be at most this.
     [probability]"""
-    steps: Annotated[tuple[Rate, Rate], Field(strict=False)]
+    steps: Annotated[tuple[Rate, Rate], Field(strict=False)] | None = None
     """Between these the mean time to satisfaction must lie, over scenarios satisfied within
-    `horizon`, steps. [steps]"""
+    `horizon`, steps; of a property that is settled so. [steps]"""
+    returns: Annotated[tuple[Finite, Finite], Field(strict=False)] | None = None
+    """Between these the mean return must lie, over all scenarios, on the task's reward; of any
+    other property. [reward]"""
     num_scenarios: Positive = 10_000
     """Scenarios of a checkpoint. [scenarios]"""
     every: Steps = 2_500
@@ -125,10 +128,13 @@ class AcceptSection(Section):
 
     @model_validator(mode="after")
     def _attainable(self) -> AcceptSection:
-        low, high = self.steps
+        if (self.steps is None) == (self.returns is None):
+            given = "both are given" if self.steps else "neither is given"
+            raise ValueError(f"steps or returns, one of the two: {given}")
+        name, (low, high) = self.gain
         if low > high:
-            raise ValueError(f"steps = [{low:g}, {high:g}]: the first must not exceed the second")
-        if low > self.horizon:
+            raise ValueError(f"{name} = [{low:g}, {high:g}]: the first must not exceed the second")
+        if name == "steps" and low > self.horizon:
             raise ValueError(
                 f"steps = [{low:g}, {high:g}] are more than horizon = {self.horizon}: no scenario "
                 "satisfied within it takes so many"
@@ -140,6 +146,14 @@ class AcceptSection(Section):
                 f"{self.num_scenarios}, of which none violates ({least:.2g}): raise either"
             )
         return self
+
+    @property
+    def gain(self) -> tuple[Literal["steps", "returns"], tuple[float, float]]:
+        """What is to lie in an interval, and the interval."""
+        if self.returns is not None:
+            return "returns", self.returns
+        assert self.steps is not None
+        return "steps", self.steps
 
 
 class SACSection(Section):

@@ -51,7 +51,8 @@ class Checkpoint:
 
     num_scenarios: that were run, fewer than asked where it was given up. bound: ε(T) at 1 − β of
     those. mean_steps: to satisfaction within T, over the satisfied; None where there is none.
-    at_bounds: see ``BaseStatistics``, of the first portion.
+    at_bounds: see ``BaseStatistics``, of the first portion. mean_return: of all; None under a rule
+    that does not ask for it.
     """
 
     env_steps: int
@@ -61,6 +62,7 @@ class Checkpoint:
     mean_steps: float | None
     at_bounds: list[float] | None
     accepted: bool
+    mean_return: float | None = None
 
     @property
     def rate(self) -> float:
@@ -68,8 +70,10 @@ class Checkpoint:
         return self.num_violations / self.num_scenarios
 
     def __str__(self) -> str:
-        time = "no time" if self.mean_steps is None else f"{self.mean_steps:.2f} steps"
-        return f"step {self.env_steps:,}: {self.rate:.2%} violate (ε ≤ {self.bound:.3g}), {time}"
+        gain = "no time" if self.mean_steps is None else f"{self.mean_steps:.2f} steps"
+        if self.mean_return is not None:
+            gain = f"return {self.mean_return:.4g}"
+        return f"step {self.env_steps:,}: {self.rate:.2%} violate (ε ≤ {self.bound:.3g}), {gain}"
 
 
 class Found(NamedTuple):
@@ -111,10 +115,13 @@ def train_until_accepted(
         if found.accepted:
             return Found(policy, seen)
     closest = min(seen, key=lambda one: _distance(one, rule))
-    low, high = rule.steps
+    name, (low, high) = rule.gain
+    asked = f"time in [{low:g}, {high:g}] steps"
+    if name == "returns":
+        asked = f"return in [{low:g}, {high:g}]"
     raise UserError(
         f"none of {len(seen)} checkpoints in base_training.env_steps = {env_steps} has "
-        f"ε({rule.horizon}) ≤ {rule.epsilon:g} and a mean time in [{low:g}, {high:g}] steps; the "
+        f"ε({rule.horizon}) ≤ {rule.epsilon:g} and a mean {asked}; the "
         f"closest, {closest}: train longer or otherwise, or loosen base_training.accept"
     )
 
@@ -125,52 +132,57 @@ def examined(
     """The checkpoint of that number, run on its own stretch of scenarios.
 
     It is given up where its violations so far are too many for all the scenarios, or where the
-    first portion's mean time is off by more than ``FAR`` standard errors.
+    first portion's mean time, or return, is off by more than ``FAR`` standard errors.
     """
+    name, (low, high) = rule.gain
     behaviour = BaseBehaviour(FrozenPolicy(policy))
     first, total = number * rule.num_scenarios, rule.num_scenarios
     done = violations = 0
-    steps = reached = 0.0
+    summed = counted = 0.0
     at_bounds: list[float] | None = None
     while done < total:
         count = min(PORTION, total - done)
         with one_thread():
             if not done:
                 statistics, outcomes = run_for_statistics(
-                    plan, behaviour, first, count, [rule.horizon], has_goal=True
+                    plan, behaviour, first, count, [rule.horizon], has_goal=name == "steps"
                 )
                 at_bounds = statistics.at_bounds
             else:
                 outcomes = run_scenarios(plan, behaviour, first + done, count)
         satisfied = outcomes.satisfied_by(rule.horizon)
-        times = outcomes.satisfied_at[satisfied]
+        values: NDArray[np.float64] = outcomes.total_reward
+        if name == "steps":
+            values = outcomes.satisfied_at[satisfied].astype(np.float64)
         violations += int(count - satisfied.sum())
-        steps, reached = steps + float(times.sum()), reached + len(times)
+        summed, counted = summed + float(values.sum()), counted + len(values)
         done += count
         if scenario_bound(total, violations, rule.beta) > rule.epsilon:
             break
-        if done == count and _far(times, rule):
+        if done == count and _far(values, low, high):
             break
-    mean = steps / reached if reached else None
+    mean = summed / counted if counted else None
     bound = scenario_bound(done, violations, rule.beta)
-    low, high = rule.steps
     right = mean is not None and low <= mean <= high
     accepted = done == total and bound <= rule.epsilon and right
-    return Checkpoint(env_steps, done, violations, bound, mean, at_bounds, accepted)
+    steps, returned = (mean, None) if name == "steps" else (None, mean)
+    return Checkpoint(env_steps, done, violations, bound, steps, at_bounds, accepted, returned)
 
 
-def _far(times: NDArray[np.int64], rule: AcceptSection) -> bool:
-    """Whether the mean of such times lies off the rule's interval beyond doubt."""
-    if len(times) < 2:
+def _far(values: NDArray[np.float64], low: float, high: float) -> bool:
+    """Whether the mean of such times or returns lies off the interval beyond doubt."""
+    if len(values) < 2:
         return False
-    off = max(rule.steps[0] - times.mean(), times.mean() - rule.steps[1])
-    return bool(off > FAR * times.std() / math.sqrt(len(times)))
+    off = max(low - values.mean(), values.mean() - high)
+    return bool(off > FAR * values.std() / math.sqrt(len(values)))
 
 
 def _distance(one: Checkpoint, rule: AcceptSection) -> float:
-    """How far it is from being accepted: relative excess of the rate, and of the time."""
-    low, high = rule.steps
-    if one.mean_steps is None:
+    """How far it is from being accepted: relative excess of the rate, and of time or return."""
+    name, (low, high) = rule.gain
+    mean = one.mean_steps if name == "steps" else one.mean_return
+    if mean is None:
         return math.inf
-    off = max(low - one.mean_steps, one.mean_steps - high, 0.0)
-    return max(one.rate / rule.epsilon - 1.0, 0.0) + off / high
+    off = max(low - mean, mean - high, 0.0)
+    scale = high if name == "steps" else max(abs(low), abs(high))
+    return max(one.rate / rule.epsilon - 1.0, 0.0) + (off / scale if off else 0.0)

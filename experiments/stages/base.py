@@ -69,6 +69,8 @@ SCENARIOS, STATES = 2, 4
 """Of the certificate: where it is tried whether many actions are drawn as one is."""
 
 BUNDLED = Path(__file__).resolve().parents[1] / "bases"
+BENCHMARK = "benchmark/"
+BENCHMARK_BASES = Path(__file__).resolve().parents[1] / "benchmark" / "bases"
 
 
 def bundled_bases() -> list[str]:
@@ -77,9 +79,15 @@ def bundled_bases() -> list[str]:
 
 
 def find_base(name: str, study_path: Path | None) -> Path | None:
-    """The folder that a base's name means: shipped, or relative to the study file; or None."""
+    """The folder that a base's name means: shipped, or relative to the study file; or None.
+
+    benchmark/TASK/BASE is one of the benchmark's, wherever the study file lies.
+    """
     if name in bundled_bases():
         return BUNDLED / name
+    if name.startswith(BENCHMARK):
+        folder = BENCHMARK_BASES / name.removeprefix(BENCHMARK)
+        return folder if (folder / MANIFEST).is_file() else None
     parent = Path() if study_path is None else Path(study_path).parent
     folder = parent / user_path(name)
     return folder if exists(folder, f"base policy {name!r}") else None
@@ -292,7 +300,7 @@ def _run(study: Study, settings: BaseTrainingSection | SACBaseTrainingSection) -
     The point robot's reward is +1 at the goal, −0.25 on violation, and a tenth of the progress in
     metres, because the goal is not found by chance; another environment's is its own.
     """
-    spec = _first_spec(study, settings)
+    spec = first_spec(study, settings)
     task = study.task(settings.horizon, settings.seed)
     own = training_kwargs(task, reward="guided", ends=True, margin=settings.margin)
     env_kwargs, cut_after = {**own, **settings.kwargs}, training_cut(task)
@@ -320,7 +328,7 @@ def _run(study: Study, settings: BaseTrainingSection | SACBaseTrainingSection) -
     return TrainingRun(config)
 
 
-def _first_spec(study: Study, settings: BaseTrainingSection | SACBaseTrainingSection) -> PolicySpec:
+def first_spec(study: Study, settings: BaseTrainingSection | SACBaseTrainingSection) -> PolicySpec:
     """A tanh-squashed Gaussian; of whole numbers a categorical over each.
 
     Raises:
@@ -411,7 +419,7 @@ def _require_rule(study: Study, rule: AcceptSection) -> None:
     """Refuse a rule that no policy of the study can meet.
 
     Raises:
-        UserError: a T beyond T_max, or a property whose satisfaction takes no time.
+        UserError: a T beyond T_max, or a property whose satisfaction takes no time, or does.
     """
     longest = study.certificate.max_horizon
     if rule.horizon > longest:
@@ -419,10 +427,16 @@ def _require_rule(study: Study, rule: AcceptSection) -> None:
             f"base_training.accept.horizon = {rule.horizon} is beyond certificate.max_horizon "
             f"({longest}): lower it"
         )
-    if parse_property(study.property).eventual_goal is None:
+    has_goal = parse_property(study.property).eventual_goal is not None
+    if rule.steps is not None and not has_goal:
         raise UserError(
             "base_training.accept asks for a time to satisfaction, and the property "
-            f"{study.property!r} has no goal to reach: remove accept"
+            f"{study.property!r} has no goal to reach: give returns instead of steps"
+        )
+    if rule.returns is not None and has_goal:
+        raise UserError(
+            "base_training.accept asks for a return, and policies are compared by the time that "
+            f"{study.property!r} takes: give steps instead of returns"
         )
 
 

@@ -5,12 +5,14 @@ Imported in no time, before Ray and torch are.
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
 
 from sport_ray.errors import UserError
+from sport_ray.experiments.cluster.signals import TERMINATED
 from sport_ray.tracking.mlflow.client import check_reachable, default_uri, store_uri
 
 if TYPE_CHECKING:
@@ -57,3 +59,19 @@ class Interrupted(UserError):
     def __init__(self, message: str, exit_status: int = 130) -> None:
         super().__init__(message)
         self.exit_status = exit_status
+
+
+def interrupted(
+    context: Context, command: str, kept: str, error: KeyboardInterrupt | SystemExit
+) -> Interrupted:
+    """What to raise after Ctrl-C or SIGTERM in a command: what is kept, and how to resume."""
+    again = context.again or ("sport-ray", command, str(context.file))
+    if context.again is None:
+        again += ("--results", str(context.folder.root))
+        again += ("--address", context.address) if context.address else ()
+        again += ("--no-ray",) if context.alone else ()
+    asked = isinstance(error, KeyboardInterrupt)
+    return Interrupted(
+        f"{'interrupted' if asked else 'asked to end'}; {kept}. Resume with: {shlex.join(again)}",
+        130 if asked else TERMINATED,
+    )

@@ -24,8 +24,6 @@ class LogLines(Told):
 
     def tell(self) -> None:
         """Write a line, if it says something new but the clock."""
-        if not self.tasks:
-            return
         line = " ".join(self.text(WIDTH).replace("━", " ").replace("╸", " ").split())
         what = re.sub(r"\d+:\d\d:\d\d.*", "", line)
         if what != self._said:

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from sport_ray.bounds import scenario_lower_bound
+from sport_ray.bounds.perturbation import level_within
 from sport_ray.canonical import write_json
 from sport_ray.certificates import Certificate, load_certificate
 from sport_ray.certificates.promise import REFUTATION_LEVEL
@@ -18,7 +19,6 @@ from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.results.alarm import require_no_alarm
 from sport_ray.experiments.results.folder import StudyFolder, read_model
 from sport_ray.experiments.stages.progress import counting
-from sport_ray.experiments.sweep.constraints import level_within
 from sport_ray.experiments.sweep.mixed_scenarios import FreshScenarios
 from sport_ray.experiments.sweep.mixtures import Mixed, mixtures_at, settings_at
 from sport_ray.experiments.sweep.plan import Plan
@@ -77,7 +77,8 @@ def mix(
         reached = [
             one for one in sorted(set(levels)) if level_within(one, world) >= settings[0].bound
         ]
-        if not reached and horizon == plan.horizons[-1] and not rows:
+        refused = study.sweep.out_of_reach == "refuse"
+        if refused and not reached and horizon == plan.horizons[-1] and not rows:
             reached = [max(levels)]  # says why not
         found = [one for level in reached for one in mixtures_at(plan, settings, horizon, level)]
         base_cells = settings[0].cells

@@ -16,7 +16,7 @@ from sport_ray.rollouts import Behaviour, ScenarioPlan
 from sport_ray.rollouts.instance import pace_of
 from sport_ray.rollouts.on_ray import collect_transitions_on_ray, portions_on_ray
 from sport_ray.rollouts.pace import Pace
-from sport_ray.rollouts.streaming import Part, in_chunks, portions_here
+from sport_ray.rollouts.streaming import Part, portions_here, told_in_chunks
 from sport_ray.rollouts.transitions import Transitions, collect_transitions
 from sport_ray.rollouts.workers import workers_for
 
@@ -38,19 +38,9 @@ def stream_scenarios(
     need: is asked for workers once they are worth their start; by default one for these scenarios.
     A worker that ran scenarios is never given to a cell: what runs here leaves workers to cells.
     """
-
-    def told() -> Generator[Part, None, None]:
-        with (
-            need or RayWhenNeeded() as session,
-            closing(_portions(plan, behaviour, count, chunk, session)) as parts,
-        ):
-            for part in parts:
-                if progress is not None:
-                    progress(part[0].num_scenarios)
-                yield part
-
-    with closing(told()) as parts:
-        yield from in_chunks(parts, chunk)
+    with need or RayWhenNeeded() as session:
+        parts = _portions(plan, behaviour, count, chunk, session)
+        yield from told_in_chunks(parts, chunk, progress)
 
 
 def _portions(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from rich.markup import escape
 from sport_ray.canonical import digest
 from sport_ray.certificates import AnytimeSampling, Certificate
 from sport_ray.experiments.cluster.need import RayWhenNeeded
-from sport_ray.experiments.cluster.signals import TERMINATED
 from sport_ray.experiments.config.redact import public_study
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.config.task_policies import require_sources
@@ -31,7 +29,7 @@ from sport_ray.experiments.stages.base import (
 from sport_ray.experiments.stages.base_statistics import described
 from sport_ray.experiments.stages.certify import base_plan, certify, load_matching
 from sport_ray.experiments.stages.choose import choose, load_choice
-from sport_ray.experiments.stages.context import Context, Interrupted
+from sport_ray.experiments.stages.context import Context, interrupted
 from sport_ray.experiments.stages.progress import Counter, SweepHistory, SweepProgress, counting
 from sport_ray.experiments.stages.training_lines import training_lines
 from sport_ray.experiments.stages.transitions import keep_transitions, missing_transitions
@@ -208,22 +206,6 @@ def ensure_transitions(context: Context, base: BaseFile, certificate: Certificat
         ):
             keep_transitions(context.folder, base, certificate, advance, ray)
         context.console.print(f"kept the transitions of {missing} of the certificate's scenarios")
-
-
-def interrupted(
-    context: Context, command: str, kept: str, error: KeyboardInterrupt | SystemExit
-) -> Interrupted:
-    """What to raise after Ctrl-C or SIGTERM in a command: what is kept, and how to resume."""
-    again = context.again or ("sport-ray", command, str(context.file))
-    if context.again is None:
-        again += ("--results", str(context.folder.root))
-        again += ("--address", context.address) if context.address else ()
-        again += ("--no-ray",) if context.alone else ()
-    asked = isinstance(error, KeyboardInterrupt)
-    return Interrupted(
-        f"{'interrupted' if asked else 'asked to end'}; {kept}. Resume with: {shlex.join(again)}",
-        130 if asked else TERMINATED,
-    )
 
 
 def do_sweep(context: Context, base: BaseFile, certificate: Certificate) -> SweepSummary:

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import io
 import time
+from abc import ABC, abstractmethod
 from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress, TaskID
+from rich.progress import Progress, Task, TaskID
 
 
-class Told(Progress):
+class Told(Progress, ABC):
     """Bars as text, the same columns and numbers as on a terminal.
 
-    Of several bars the one that is at work is shown, and in the end the first.
+    Of several bars the one that is at work is shown, and in the end the first; none of nothing.
     """
 
     def __init__(self, *columns: Any, **options: Any) -> None:
         super().__init__(*columns, **options)
         self._last = 0.0
 
+    @abstractmethod
     def tell(self) -> None:
         """Show the bars as they are."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pause(self) -> float:
         """Seconds at least between two times."""
-        raise NotImplementedError
 
     def start(self) -> None:
         """Show that it begins."""
@@ -60,12 +61,17 @@ class Told(Progress):
             self._tell()
 
     def _tell(self) -> None:
-        self.tell()
-        self._last = time.monotonic()
+        if self._counted():
+            self.tell()
+            self._last = time.monotonic()
+
+    def _counted(self) -> list[Task]:
+        """The bars of which there is something to count."""
+        return [task for task in self.tasks if task.total]
 
     def text(self, width: int) -> str:
         """The columns of one bar, without a sign that only a terminal obeys."""
-        tasks = self.tasks
+        tasks = self._counted()
         at_work = [one for one in reversed(tasks) if not one.finished] or tasks
         console = Console(
             file=io.StringIO(), width=width, color_system=None, force_terminal=False,

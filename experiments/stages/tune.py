@@ -8,9 +8,8 @@ from sport_ray.experiments.cluster.session import ray_session
 from sport_ray.experiments.config.axes import point_text
 from sport_ray.experiments.config.tuning import require_search
 from sport_ray.experiments.results.disk import require_space
-from sport_ray.experiments.stages.context import Context
+from sport_ray.experiments.stages.context import Context, interrupted
 from sport_ray.experiments.stages.progress import counting
-from sport_ray.experiments.stages.steps import interrupted
 from sport_ray.experiments.tuning.driver import run_tuning
 from sport_ray.experiments.tuning.record import Tuning, read_tuning, tuned_study
 from sport_ray.experiments.tuning.task import tuning_task

@@ -37,7 +37,8 @@ class Cell(BaseModel):
     source: who makes the policy, by name. hyperparameters: values of training parameters that are
     an axis of the sweep. engine: what trains the policy, see ``engine_of``. place: in a list of
     limits from which scenarios of the base choose. training_episodes: how many training may begin,
-    where the study plans its violations.
+    where the study plans its violations. eps_max: what the constraint was derived from, or what the
+    policy aims at.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -86,6 +87,11 @@ class Cell(BaseModel):
         return point_text(self.hyperparameters) or None
 
     @property
+    def aim(self) -> float | None:
+        """The risk that its policy aims at, where its source aims at one."""
+        return self.eps_max if source_class(self.source).targets_risk else None
+
+    @property
     def plugins(self) -> dict[str, dict[str, str]]:
         """The code of each plug-in that decides its numbers, by the plug-in's name."""
         source = source_class(self.source)
@@ -103,11 +109,13 @@ class Cell(BaseModel):
         engine = {"engine": "cohort"} if self.engine == "cohort" else {}
         plugins = {"plugins": self.plugins} if self.plugins else {}
         place = {"place": self.place.model_dump(mode="json")} if self.place else {}
+        aim = {} if self.aim is None else {"eps_max": self.aim}
         most = self.training_episodes
         return {
             **engine,
             **plugins,
             **place,
+            **aim,
             **({} if most is None else {"training_episodes": most}),
             "method_version": METHOD_VERSION,
             "source": self.source,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from sport_ray.bounds.perturbation import level_within
 from sport_ray.certificates import Certificate
 from sport_ray.constraints import Constraint, MustBeGivenError, constraint_class
 from sport_ray.errors import UserError
@@ -113,8 +114,3 @@ def out_of_reach(study: Study, certificate: Certificate) -> list[OutOfReach]:
             )
         found += beyond
     return found
-
-
-def level_within(eps_max: float, world: float) -> float:
-    """What is left of ε_max in the certificate's world, inwards by more than the rounding."""
-    return eps_max if world == 1.0 else eps_max / world * (1.0 - 1e-12)

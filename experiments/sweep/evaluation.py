@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sport_ray.bounds import off_policy_bound, scenario_bound
+from sport_ray.bounds import scenario_bound
 from sport_ray.canonical import write_atomic
 from sport_ray.certificates import Certificate
 from sport_ray.certificates.promise import promised
 from sport_ray.experiments.config.environment import deployment_kwargs, perturbation, world_factor
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.cell import Cell
-from sport_ray.experiments.sweep.limit_test import EVIDENCE, limit_numbers
+from sport_ray.experiments.sweep.limit_test import EVIDENCE, evidence_of, limit_numbers
 from sport_ray.experiments.sweep.on_device import cell_scenarios
 from sport_ray.experiments.task_policies.task import counts_steps, mixed_seed
 from sport_ray.properties import NEVER, parse_property
@@ -232,15 +232,7 @@ def off_policy_numbers(
         update={"purpose": "off_policy", "env_kwargs": study.environment.kwargs}
     )
     seen = yield from watching(watched, behaviour, count, caps=CAPS)
-    limit = cell.constraint.path_log_ratio_limit(cell.horizon)
-    found = off_policy_bound(
-        seen.log_ratios,
-        ~seen.outcomes.satisfied_by(cell.horizon),
-        study.evaluation.beta,
-        log_ratio_limit=limit if 0.0 < limit < math.inf else None,
-        capped=seen.capped,
-        caps=CAPS,
-    )
+    found = evidence_of(seen, cell).tested(study.evaluation.beta)
     bound = found.bound
     if bound is not None:
         bound = min(math.nextafter(bound * world_factor(study, cell.horizon), 2.0), 1.0)

@@ -153,7 +153,7 @@ def train(folder: StudyFolder, job: Job, base: BaseFile, certificate: Certificat
     """
     study, source, cell = folder.study, source_class(job.kind)(), job.cells[0]
     settings = source.settings_in(study, cell.hyperparameters)
-    task = study.task(cell.horizon, cell.seed, cell.constraint, cell.training_episodes)
+    task = study.task(cell.horizon, cell.seed, cell.constraint, cell.training_episodes, cell.aim)
     if isinstance(source, SelectionSource):
         return source.select(task, settings, base, certificate, folder.transitions)
     assert isinstance(source, TaskPolicySource)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from sport_ray.bounds.limit_choice import beta_for_counts, largest_count
+from sport_ray.bounds.perturbation import level_within
 from sport_ray.canonical import digest
 from sport_ray.certificates import Certificate
 from sport_ray.constraints import Constraint, Evidence, MustBeGivenError, constraint_class
@@ -19,7 +20,7 @@ from sport_ray.errors import UserError
 from sport_ray.experiments.config.choose_limits import FromBaseScenarios
 from sport_ray.experiments.config.environment import world_factor
 from sport_ray.experiments.config.study import Study
-from sport_ray.experiments.sweep.constraints import level_within, out_of_reach
+from sport_ray.experiments.sweep.constraints import out_of_reach
 from sport_ray.experiments.sweep.place import Place
 
 
@@ -38,7 +39,9 @@ def limit_lists(
     evidence = _known_beforehand(certificate.evidence(horizon), asked)
     level = level_within(levels[0], world_factor(study, horizon))
     found = []
-    for name in study.sweep.constraints:
+    some = asked.constraints_of
+    kinds = {kind for kinds in some.values() for kind in kinds} if some else study.sweep.constraints
+    for name in [one for one in study.sweep.constraints if one in kinds]:
         kind = constraint_class(name, run_module=True)
         if asked.scenarios == "certificate" and not kind.simultaneous:
             raise UserError(
@@ -100,6 +103,11 @@ def levels_at(study: Study, certificate: Certificate, horizon: int) -> list[floa
     return sorted(level for level in study.sweep.eps_max or [] if level not in beyond)
 
 
+def beta_of(asked: FromBaseScenarios, certificate: Certificate, levels: Sequence[float]) -> float:
+    """With what probability the choice for one of these risks may err."""
+    return (certificate.beta if asked.beta is None else asked.beta) / len(levels)
+
+
 def places(
     study: Study,
     certificate: Certificate,
@@ -118,7 +126,7 @@ def places(
     asked = settings(study)
     assert asked is not None
     levels = levels_at(study, certificate, horizon)
-    risk_beta = (certificate.beta if asked.beta is None else asked.beta) / len(levels)
+    risk_beta = beta_of(asked, certificate, levels)
     beta = risk_beta
     first, count = 0, asked.num_scenarios
     if asked.scenarios == "certificate":

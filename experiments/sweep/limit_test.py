@@ -18,7 +18,7 @@ from sport_ray.experiments.sweep.cell import Cell
 from sport_ray.experiments.task_policies.task import mixed_seed
 from sport_ray.rollouts import Behaviour, ScenarioPlan
 from sport_ray.rollouts.capped_ratio import CAPS
-from sport_ray.rollouts.shadow import watching
+from sport_ray.rollouts.shadow import Watched, watching
 
 EVIDENCE = "limit.npz"
 """The file beside a cell's record."""
@@ -35,6 +35,18 @@ def list_plan(study: Study, cell: Cell, certificate: Certificate) -> ScenarioPla
     return task.plan("limits", root_seed, kwargs)
 
 
+def evidence_of(seen: Watched, cell: Cell) -> ListEvidence:
+    """What scenarios of the base, watched with ``CAPS``, say of a cell's policy."""
+    limit = cell.constraint.path_log_ratio_limit(cell.horizon)
+    return ListEvidence(
+        log_ratios=seen.log_ratios,
+        violated=~seen.outcomes.satisfied_by(cell.horizon),
+        capped=seen.capped,
+        caps=np.array(CAPS),
+        log_ratio_limit=limit if 0.0 < limit < math.inf else None,
+    )
+
+
 def limit_numbers(
     study: Study, cell: Cell, certificate: Certificate, behaviour: Behaviour, evidence: Path
 ) -> Generator[int, None, dict[str, Any]]:
@@ -47,14 +59,7 @@ def limit_numbers(
         return {}
     plan = list_plan(study, cell, certificate)
     seen = yield from watching(plan, behaviour, place.num_scenarios, first=place.first, caps=CAPS)
-    limit = cell.constraint.path_log_ratio_limit(cell.horizon)
-    found = ListEvidence(
-        log_ratios=seen.log_ratios,
-        violated=~seen.outcomes.satisfied_by(cell.horizon),
-        capped=seen.capped,
-        caps=np.array(CAPS),
-        log_ratio_limit=limit if 0.0 < limit < math.inf else None,
-    )
+    found = evidence_of(seen, cell)
     write_atomic(evidence, found.to_bytes())
     bound = found.bound(place.beta, world_factor(study, cell.horizon))
     return {

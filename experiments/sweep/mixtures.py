@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from sport_ray.bounds.mixture import best_mixture
+from sport_ray.bounds.perturbation import level_within
 from sport_ray.certificates import Certificate
 from sport_ray.certificates.promise import promised
 from sport_ray.constraints import Constraint, Evidence, Unconstrained
@@ -16,7 +17,6 @@ from sport_ray.constraints.mixture import Mixture
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.environment import perturbation, world_factor
 from sport_ray.experiments.sweep.cell import Cell
-from sport_ray.experiments.sweep.constraints import level_within
 from sport_ray.experiments.sweep.plan import Plan
 from sport_ray.plugins import is_plugin
 from sport_ray.tracking.results.labels import setting_text
@@ -70,8 +70,8 @@ class Mixed(NamedTuple):
 def settings_at(plan: Plan, frame: pd.DataFrame, horizon: int) -> list[Setting]:
     """What can be mixed at a T: settings of which every seed is finished; the base first.
 
-    Left out: a kind whose bound has a confidence of its own, plug-ins, and cells that did not keep
-    to their constraint.
+    Left out: other sources than ``mixtures.sources``, a kind whose bound has a confidence of its
+    own, plug-ins, and cells that did not keep to their constraint.
 
     Raises:
         UserError: no cell that is the base itself (α = 1), or no steps of a task are counted.
@@ -80,6 +80,8 @@ def settings_at(plan: Plan, frame: pd.DataFrame, horizon: int) -> list[Setting]:
     records = [{str(name): value for name, value in row.items()} for row in
                done.to_dict("records")]  # fmt: skip
     rows = {str(row["cell_id"]): row for row in records}
+    section, names = plan.study.mixtures, plan.study.sources
+    mixed = (section and section.sources) or names
     seeds, evidence = plan.study.sweep.seeds, plan.certificate.evidence(horizon)
     groups: dict[tuple[object, ...], dict[int, Cell]] = {}
     for cell in plan.cells.values():
@@ -95,13 +97,16 @@ def settings_at(plan: Plan, frame: pd.DataFrame, horizon: int) -> list[Setting]:
     if base is None:
         raise UserError(
             f"no finished cell at T = {horizon} is the base itself, with steps of a task, which "
-            "gains are measured from: add 1 to sweep.alphas and run the study again"
+            "gains are measured from: add 1 to sweep.alphas, or base to task_policies, and run the "
+            "study again"
         )
     slow = {seed: float(rows[cell.id]["mean_task_steps"]) for seed, cell in base.items()}
     found = []
     for cells in [base, *(one for one in whole if one is not base)]:
         own = [rows[cell.id] for cell in cells.values()]
         bound = _bound(cells[seeds[0]].constraint, evidence)
+        if cells is not base and cells[seeds[0]].source not in mixed:
+            continue
         if bound is None or (bound < 1.0 and not all(row["constraint_held"] for row in own)):
             continue
         gains = [slow[seed] - float(rows[cell.id]["mean_task_steps"])

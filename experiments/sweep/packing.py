@@ -43,7 +43,7 @@ def configuration_of(study: Study, job: Job, base: PolicyNetwork) -> ProjectedPP
     """
     source, cell = source_class(job.kind)(), job.cells[0]
     assert isinstance(source, TaskPolicySource)
-    task = study.task(cell.horizon, cell.seed, cell.constraint)
+    task = study.task(cell.horizon, cell.seed, cell.constraint, eps_max=cell.aim)
     return source.configuration(task, source.settings_in(study, cell.hyperparameters), base)
 
 

@@ -46,6 +46,11 @@ class TrainingPromise(NamedTuple):
     bound: int
     beta: float
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether every episode may violate, as far as is known."""
+        return self.risk >= 1.0 and self.episodes > 0
+
     def after(self, begun: int) -> tuple[float, int]:
         """The expected number and the bound, now that so many episodes have begun."""
         if self.fixed:
@@ -72,11 +77,10 @@ def promise_of(
         return TrainingPromise(0.0, 0, True, 0.0, 0, beta)
     if kind.in_training == "nothing":
         return None
-    risk = constraint.prior_bound(certificate.evidence(horizon))
-    possible = kind().most_episodes(kind().settings_in(study, point))
-    if risk is None or possible is None:
+    known = _known(study, certificate, source, constraint, horizon, point)
+    if known is None:
         return None
-    risk, fixed = min(risk, 1.0), most is not None
+    (risk, possible), fixed = known, most is not None
     episodes = possible if most is None else min(most, possible)
     bound = violations_bound if fixed else anytime_violations_bound
     expected = expected_violations(risk, episodes)
@@ -135,14 +139,14 @@ def planned_episodes(
     plan, kind = study.certificate.plan, source_class(source)
     if plan is None or kind.in_training == "no episodes":
         return None
-    risk = constraint.prior_bound(certificate.evidence(horizon))
-    possible = kind().most_episodes(kind().settings_in(study, point))
-    if risk is None or possible is None:
+    known = _known(study, certificate, source, constraint, horizon, point)
+    if known is None:
         raise UserError(
             f"certificate.plan is given, and nothing is promised while {source} trains under "
             f"{constraint.name}: remove one of them"
         )
-    most = episodes_within(plan.training_violations, min(risk, 1.0), plan.beta)
+    risk, possible = known
+    most = episodes_within(plan.training_violations, risk, plan.beta)
     if plan.training_episodes is not None:
         most = min(most, plan.training_episodes)
     at_once = _at_once(study, source)
@@ -157,9 +161,12 @@ def planned_episodes(
 
 
 def study_promise(promises: Iterable[TrainingPromise | None], beta: float) -> dict[str, Any]:
-    """Of all training runs together: how many, those without a promise, and what they may cost."""
+    """Of all training runs together: how many, those without a promise, what the others may cost.
+
+    A run whose prior bound is 1 has no promise either.
+    """
     every = list(promises)
-    made = [one for one in every if one is not None]
+    made = [one for one in every if one is not None and not one.says_nothing]
     runs = [(one.risk, one.episodes) for one in made]
     return {
         "runs": len(every),
@@ -168,6 +175,21 @@ def study_promise(promises: Iterable[TrainingPromise | None], beta: float) -> di
         "bound": total_violations_bound(runs, beta),
         "beta": beta,
     }
+
+
+def _known(
+    study: Study,
+    certificate: Certificate,
+    source: str,
+    constraint: Constraint,
+    horizon: int,
+    point: Point,
+) -> tuple[float, int] | None:
+    """(p, at most 1; episodes that training may begin at most); None without either."""
+    kind = source_class(source)
+    risk = constraint.prior_bound(certificate.evidence(horizon))
+    possible = kind().most_episodes(kind().settings_in(study, point))
+    return None if risk is None or possible is None else (min(risk, 1.0), possible)
 
 
 def _at_once(study: Study, source: str) -> int:

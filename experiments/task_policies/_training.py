@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 Configured = TypeVar("Configured", ProjectedPPOConfig, SoftActorCriticConfig)
 Progress = Callable[[int, dict[str, Any]], None]
+OF_OBJECTIVES = ("violation_price",)
+"""What objectives tell, as they were at the end: further fields of a record."""
 HIDDEN = (64, 64)
 """Layers of a task policy whose base has none of its own."""
 ROBOTS_OWN = "(!hazard) U goal"
@@ -272,7 +274,9 @@ def recorded(result: Mapping[str, Any]) -> dict[str, float | int | None]:
 
     violating = number("num_violating_episodes_lifetime")
     episodes = number("num_episodes_lifetime")
+    objective = {name: number(name) for name in OF_OBJECTIVES if name in result}
     return {
+        **objective,
         "clip_fraction": number("clip_fraction"),
         "train_return": number("episode_return_mean"),
         "train_violations": None if violating is None else int(violating),

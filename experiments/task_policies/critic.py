@@ -54,6 +54,7 @@ class CriticSource(SelectionSource):
     title = "Selection, critic"
     settings: ClassVar[type[Section]] = CriticSection
     promise = "its constraint's prior bound"
+    needs_transitions = True
     in_training = "no episodes"
 
     def select(

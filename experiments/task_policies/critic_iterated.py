@@ -30,6 +30,7 @@ class CriticIteratedSource(SelectionSource):
     title = "Selection, iterated critic"
     settings: ClassVar[type[Section]] = CriticIteratedSection
     promise = "its constraint's prior bound, as it is only ever used projected"
+    needs_transitions = True
     under_constraint = True
     in_training = "its constraint"
 

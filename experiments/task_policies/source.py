@@ -143,8 +143,12 @@ class Source(ABC):
     under_constraint: whether a policy is trained under a cell's constraint, and is only ever used
     projected onto it; otherwise one policy serves as it is and under every constraint. sections: of
     a study with the source's settings, the most specific first, where they are not under its own
-    name. sweep_method: the entry of ``sweep.methods`` that asks for it in a study without
+    name. targets_risk: whether a policy aims at an acceptable risk, ``task.eps_max``: there is one
+    for each of ``sweep.eps_max``, used as it is, with no promise of what it reaches. sweep_method:
+    the entry of ``sweep.methods`` that asks for it in a study without
     ``task_policies``.
+
+    is_base: whether its policy is the base itself; its only cells are at α = 1 then.
 
     A source is made anew for every policy and keeps nothing.
     """
@@ -156,7 +160,9 @@ class Source(ABC):
     depends_on_base: ClassVar[bool] = True
     trains: ClassVar[bool] = True
     needs_ray: ClassVar[bool] = False
+    is_base: ClassVar[bool] = False
     under_constraint: ClassVar[bool] = False
+    targets_risk: ClassVar[bool] = False
     in_training: ClassVar[InTraining] = "nothing"
     sections: ClassVar[tuple[str, ...]] = ()
     sweep_method: ClassVar[str | None] = None
@@ -184,6 +190,11 @@ class Source(ABC):
             raise ValueError(
                 f"source {cls.name!r} promises what its constraint does in training, and trains "
                 "under none: it has under_constraint = True"
+            )
+        if cls.targets_risk and (cls.under_constraint or not cls.depends_on_base):
+            raise ValueError(
+                f"source {cls.name!r} aims at a risk: a constraint of its own, or a policy for "
+                "several bases, it has not"
             )
         if not cls.depends_on_base and (cls.under_constraint or cls.why_alone is None):
             raise ValueError(
@@ -323,9 +334,13 @@ class TaskPolicySource(Source):
 
 
 class SelectionSource(Source):
-    """A source of ways to choose among the base's samples. ``select`` is all that it must have."""
+    """A source of ways to choose among the base's samples. ``select`` is all that it must have.
+
+    needs_transitions: whether it learns from those that the certificate's scenarios kept.
+    """
 
     family: ClassVar[str | None] = "categorical"
+    needs_transitions: ClassVar[bool] = False
 
     @abstractmethod
     def select(

@@ -23,7 +23,8 @@ class Task:
 
     horizon: T, steps; max_horizon: the certificate's T_max, steps. constraint: what the policy is
     trained under; of a source that knows of none, ``Unconstrained()``. resources: what a cell has.
-    most_episodes: how many may begin in training; None for as many as its steps take.
+    most_episodes: how many may begin in training; None for as many as its steps take. eps_max: the
+    risk that the policy is to aim at, of a source that aims at one (``targets_risk``).
     """
 
     environment: Environment
@@ -34,6 +35,7 @@ class Task:
     constraint: Constraint
     resources: ResourcesSection
     most_episodes: int | None = None
+    eps_max: float | None = None
 
     def plan(
         self, purpose: Purpose, root_seed: int, env_kwargs: dict[str, Any] | None = None

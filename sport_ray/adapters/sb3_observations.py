@@ -106,24 +106,31 @@ def require_same(source: str, given: spaces.Space[Any], text: Mapping[str, Any],
     Raises:
         UserError: another space, with both.
     """
-    mine = re.sub(r"(?<!^)(?=[A-Z])", "_", type(given).__name__).lower()
-    told = str(text.get("spaces")) if kind in ("dict", "tuple") else kind
-    if kind in ("dict", "tuple") and isinstance(given, spaces.Dict | spaces.Tuple):
-        known = told.startswith(("{", "(", "["))
-        same = not known or _shapes(told) == _shapes(str(given.spaces))
-    else:
-        same = mine == kind
-    if same and kind not in ("dict", "tuple"):
-        try:
-            told = str(model := space_of_text(source, text, kind))
-        except UserError:
-            return
-        same = _numbers(model) == _numbers(given)
-    if not same:
+    told = _told_otherwise(source, given, text, kind)
+    if told is not None:
         raise UserError(
             f"{source}: the model sees {told}, the environment gives {given}: name the environment "
             "that it was trained in"
         )
+
+
+def _told_otherwise(
+    source: str, given: spaces.Space[Any], text: Mapping[str, Any], kind: str
+) -> str | None:
+    """The model's own space, where the text tells another than is given; None where not."""
+    if kind in ("dict", "tuple"):
+        told = str(text.get("spaces"))
+        if not isinstance(given, spaces.Dict | spaces.Tuple):
+            return told
+        known = told.startswith(("{", "(", "["))
+        return told if known and _shapes(told) != _shapes(str(given.spaces)) else None
+    if re.sub(r"(?<!^)(?=[A-Z])", "_", type(given).__name__).lower() != kind:
+        return kind
+    try:
+        model = space_of_text(source, text, kind)
+    except UserError:
+        return None
+    return None if _numbers(model) == _numbers(given) else str(model)
 
 
 def _shapes(text: str) -> str:

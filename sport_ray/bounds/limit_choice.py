@@ -12,6 +12,7 @@ from sport_ray.bounds.arguments import (
     require_real,
 )
 from sport_ray.bounds.scenario import scenario_bound
+from sport_ray.bounds.search import first_that
 
 
 def limit_choice(bounds: Iterable[float | None], eps_max: float) -> int:
@@ -95,11 +96,4 @@ def largest_count(num_scenarios: int, beta: float, eps_max: float) -> int:
     """
     number = require_integer("num_scenarios", num_scenarios, 1)
     level = require_open_unit("eps_max", eps_max)
-    low, high = 0, number
-    while high - low > 1:
-        middle = (low + high) // 2
-        if scenario_bound(number, middle, beta) <= level:
-            low = middle
-        else:
-            high = middle
-    return low
+    return first_that(1, number, lambda k: scenario_bound(number, k, beta) > level) - 1

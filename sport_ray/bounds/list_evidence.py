@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sport_ray.bounds.off_policy import off_policy_bound, off_policy_holds
+from sport_ray.bounds.off_policy import OffPolicyBound, off_policy_bound, off_policy_holds
 from sport_ray.errors import UserError
 
 _NAMES = ("log_ratios", "violated", "capped", "caps", "log_ratio_limit")
@@ -31,20 +31,28 @@ class ListEvidence:
     caps: NDArray[np.float64]
     log_ratio_limit: float | None
 
-    def bound(self, beta: float, world: float = 1.0) -> float | None:
-        """The off-policy bound times what another world costs, rounded up; None if refused.
+    def tested(self, beta: float) -> OffPolicyBound:
+        """The off-policy bound, in the world of the scenarios.
 
         Raises:
             ValueError: numbers that are none of scenarios.
         """
-        found = off_policy_bound(
+        return off_policy_bound(
             self.log_ratios,
             self.violated,
             beta,
             log_ratio_limit=self.log_ratio_limit,
             capped=self.capped,
             caps=self.caps.tolist(),
-        ).bound
+        )
+
+    def bound(self, beta: float, world: float = 1.0) -> float | None:
+        """The off-policy bound times what another world costs, rounded up; None if refused.
+
+        Raises:
+            ValueError: numbers that are none of scenarios.
+        """
+        found = self.tested(beta).bound
         if found is None or world == 1.0:
             return found
         return min(math.nextafter(found * world, 2.0), 1.0)

@@ -61,6 +61,19 @@ def gaussian_max_ratio(
         return math.inf
 
 
+def level_within(eps_max: float, world: float) -> float:
+    """What is left of ε_max in the base's own world: ε_max / w, inwards by more than the rounding.
+
+    world: w ≥ 1, the ``ratio_bound`` of a base of risk 1 with the worlds' ratios.
+
+    >>> level_within(0.1, 1.0)
+    0.1
+    >>> 0.0499 < level_within(0.1, 2.0) < 0.05
+    True
+    """
+    return eps_max if world == 1.0 else eps_max / world * (1.0 - 1e-12)
+
+
 def _log_ratio(mean: float, std: float, mean_base: float, std_base: float) -> float:
     """One dimension, nats; at least 0, and above 0 wherever the laws differ."""
     shift, narrower = mean - mean_base, std_base - std

@@ -21,6 +21,7 @@ from sport_ray.bounds.arguments import (
     require_integer,
     require_probability,
 )
+from sport_ray.bounds.search import first_that, last_that
 from sport_ray.lazy import Later
 
 special = Later("scipy.special")
@@ -70,7 +71,7 @@ def violations_bound(risk: float, episodes: int, beta: float) -> int:
     """
     p, most = _checked(risk, episodes)
     beta = require_beta("beta", beta)
-    return _first(0, most, lambda k: _tail(p, most, k) <= beta * _SAFE)
+    return first_that(0, most, lambda k: _tail(p, most, k) <= beta * _SAFE)
 
 
 def anytime_violations_bound(risk: float, episodes: int, beta: float) -> int:
@@ -96,7 +97,7 @@ def anytime_violations_bound(risk: float, episodes: int, beta: float) -> int:
     beta = require_beta("beta", beta)
     if most == 0 or p == 1.0:
         return most
-    refuted = _first(0, most + 1, lambda k: k > most or anytime_lower_bound(most, k, beta) > p)
+    refuted = first_that(0, most + 1, lambda k: k > most or anytime_lower_bound(most, k, beta) > p)
     return refuted - 1
 
 
@@ -145,9 +146,11 @@ def episodes_within(violations: float, risk: float, beta: float | None = None) -
     if p == 0.0:
         return LARGEST_INTEGER
     if beta is None:
-        return _last(0, LARGEST_INTEGER, lambda number: expected_violations(p, number) <= allowed)
+        return last_that(
+            0, LARGEST_INTEGER, lambda number: expected_violations(p, number) <= allowed
+        )
     level, most = require_beta("beta", beta) * _SAFE, math.floor(min(allowed, LARGEST_INTEGER))
-    return _last(most, LARGEST_INTEGER, lambda number: _tail(p, number, most) <= level)
+    return last_that(most, LARGEST_INTEGER, lambda number: _tail(p, number, most) <= level)
 
 
 def risk_within(violations: float, episodes: int, beta: float | None = None) -> float:
@@ -188,23 +191,6 @@ def _tail(p: float, number: int, k: int) -> float:
         return 0.0
     found = float(special.betainc(k + 1, number - k, p))
     return found if found >= 0.0 else 1.0  # not a number: nothing is known
-
-
-def _first(low: int, high: int, holds: Callable[[int], bool]) -> int:
-    """The least of low … high that holds; all after it do, and ``high`` does."""
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle + 1, high)
-    return low
-
-
-def _last(low: int, high: int, holds: Callable[[int], bool]) -> int:
-    """The largest of low … high that holds; all before it do, and ``low`` does."""
-    step = 1
-    while low + step <= high and holds(low + step):  # up to where it is worth halving
-        step *= 2
-    top = min(low + step, high + 1)
-    return _first(low, top, lambda number: number >= top or not holds(number)) - 1
 
 
 def _down(start: float, holds: Callable[[float], bool]) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +73,10 @@ class Budget(Constraint):
     def spend(self, state: Array, cost: Array) -> Array:
         """(left − cost, t + 1)."""
         return spent(state, cost)
+
+    def widened(self, factor: float) -> Self:
+        """The limit, B or μ, times the factor."""
+        return self.with_limit(self.limit * factor)
 
 
 def steps_left(table: Sequence[float], steps_taken: Array) -> Array:

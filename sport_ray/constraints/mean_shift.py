@@ -104,10 +104,6 @@ class MeanShiftBudget(Budget):
         """Another μ."""
         return replace(self, mu=limit)
 
-    def widened(self, factor: float) -> Self:
-        """μ times the factor."""
-        return self.with_limit(self.mu * factor)
-
 
 def _shifts(given: Distribution) -> Shifts:
     _require_shifts(type(given))

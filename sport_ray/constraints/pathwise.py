@@ -107,10 +107,6 @@ class PathwiseBudget(Budget):
         """Another B, nats."""
         return replace(self, log_budget=limit)
 
-    def widened(self, factor: float) -> Self:
-        """B times the factor."""
-        return self.with_limit(self.log_budget * factor)
-
 
 @dataclass(frozen=True)
 class PathwiseBudgetSpread(PathwiseBudget):

@@ -28,7 +28,7 @@ from sport_ray.deploy.audit_lines import (
 from sport_ray.deploy.audit_log import LARGEST_LINE, read_line
 from sport_ray.deploy.bundle import Bundle
 from sport_ray.deploy.replay import Replay
-from sport_ray.deploy.seeds import part_number
+from sport_ray.deploy.seeds import drawn_part
 from sport_ray.errors import UserError
 from sport_ray.families import Categorical, Distribution, family_named
 from sport_ray.families.categorical.on_grid import OnGrid
@@ -211,7 +211,7 @@ class _Reader:
         """The part of the mixture that the episode's own seed draws; None without a mixture."""
         if self.mixture is None:
             return None
-        return int(self.mixture.drawn(np.array([part_number(tuple(line.seed))]))[0])
+        return drawn_part(self.mixture, tuple(line.seed))
 
     def _take_end(self, line: EndLine) -> None:
         if not self.running or line.step != self.step or line.episode != self.episodes:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sport_ray.errors import UserError
+from sport_ray.untrusted_files import json_object
 
 SCHEMA = "sport-ray/audit/3"
 LARGEST_LINE = 2**22
@@ -154,18 +155,4 @@ def read_line(line: bytes) -> tuple[dict[str, Any], str]:
     claimed = tail[len(',"digest":"') : -2].decode()
     if tail != f',"digest":"{claimed}"}}'.encode() or hashlib.sha256(body).hexdigest() != claimed:
         raise ValueError("its digest does not match its content")
-    record = json.loads(body, object_pairs_hook=_once, parse_constant=_no_number)
-    if not isinstance(record, dict):
-        raise ValueError("it is no JSON object")
-    return record, claimed
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name is given twice")
-    return found
-
-
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number")
+    return json_object(body), claimed

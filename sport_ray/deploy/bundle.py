@@ -38,7 +38,7 @@ from sport_ray.deploy.bundle_files import (
 from sport_ray.deploy.from_data import from_data_of
 from sport_ray.deploy.observations import Bounds
 from sport_ray.deploy.promise import How, Parts, Selection, require_promise
-from sport_ray.deploy.seeds import Words, part_number
+from sport_ray.deploy.seeds import Words, drawn_part
 from sport_ray.deploy.world import require_near
 from sport_ray.envs.flatten import Flattening
 from sport_ray.errors import UserError
@@ -131,7 +131,7 @@ class Bundle:
         """The part that an episode of this seed plays; None where there is but one policy."""
         if not isinstance(self.constraint, Mixture):
             return None
-        return int(self.constraint.drawn(np.array([part_number(words)]))[0])
+        return drawn_part(self.constraint, words)
 
     def without_task(self) -> Bundle:
         """The same with the base alone, which then acts in every part."""

@@ -10,6 +10,7 @@ from sport_ray.bounds import ratio_bound
 from sport_ray.bounds.arguments import require_beta, require_integer, require_open_unit
 from sport_ray.bounds.limit_choice import beta_for_counts, largest_count
 from sport_ray.bounds.list_evidence import ListEvidence
+from sport_ray.bounds.perturbation import level_within
 from sport_ray.certificates import Certificate
 from sport_ray.constraints import Constraint
 from sport_ray.constraints.mixture import Mixture
@@ -91,7 +92,7 @@ def from_data_of(
         known = certificate.evidence(horizon)
         most = max(require_open_unit("largest_level", about["largest_level"]), level)
         test_beta = beta_for_counts(beta, largest_count(known.num_scenarios, known.beta, most))
-    inside = level if world == 1.0 else level / world * (1.0 - 1e-12)
+    inside = level_within(level, world)
     before = -math.inf
     for number, member in enumerate(members, start=1):
         found = ListEvidence.from_bytes(read(evidence_name(number)))

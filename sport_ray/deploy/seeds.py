@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from sport_ray.constraints.mixture import Mixture
 from sport_ray.errors import UserError
 from sport_ray.text import plain
 
@@ -71,6 +72,11 @@ def stream(words: Words, number: int) -> np.random.Generator:
 def part_number(words: Words) -> float:
     """The uniform number in [0, 1), a multiple of 2⁻⁵³, that draws an episode's part."""
     return float(np.random.default_rng(np.random.SeedSequence(words, spawn_key=PART_KEY)).random())
+
+
+def drawn_part(mixture: Mixture, words: Words) -> int:
+    """Which part of a mixture the episode of a seed is played by."""
+    return int(mixture.drawn(np.array([part_number(words)]))[0])
 
 
 def are_words(value: Any) -> bool:

@@ -29,6 +29,7 @@ from sport_ray.projected_ppo.ending import checked_formula, checked_judged
 from sport_ray.projected_ppo.learner import ProjectedPPOLearner
 from sport_ray.projected_ppo.module import ProjectedPPOModule
 from sport_ray.projected_ppo.noise_runner import NoiseRunner
+from sport_ray.projected_ppo.objective import Objective
 from sport_ray.projected_ppo.rllib_setup import (
     set_up_runners,
     trained_policy,
@@ -72,6 +73,7 @@ class ProjectedPPOConfig(PPOConfig):
         self.ends_when_violated: str | None = None
         self.judged: tuple[str, int] | None = None
         self.most_episodes: int | None = None
+        self.objective: Objective | None = None
         # In a tuple: RLlib takes a plain −1 for "deprecated" and drops it where configurations go
         # from process to process.
         self.entropy_target: tuple[float] | None = None
@@ -109,6 +111,7 @@ class ProjectedPPOConfig(PPOConfig):
         ends_when_violated: str | None = NotProvided,
         judged: tuple[str, int] | None = NotProvided,
         most_episodes: int | None = NotProvided,
+        objective: Objective | None = NotProvided,
         entropy_target: float | None = NotProvided,
         entropy_lr: float = NotProvided,
         **kwargs: Any,
@@ -135,6 +138,8 @@ class ProjectedPPOConfig(PPOConfig):
                 it within T steps, late ones included. None: what the environment calls a cost.
             most_episodes: sampling raises ``EpisodesSpent`` instead of beginning one more. None: no
                 limit.
+            objective: what is trained for where it is not the environment's reward alone, such as
+                ``sport_ray.comparators.ppo_lagrangian.Penalty``.
             entropy_target: of the squashed action, nats, held by a coefficient that adapts,
                 instead of ``entropy_coeff``, which weighs the entropy before tanh.
             entropy_lr: learning rate of the logarithm of that coefficient.
@@ -180,6 +185,8 @@ class ProjectedPPOConfig(PPOConfig):
             self.judged = checked_judged(judged)
         if most_episodes is not NotProvided:
             self.most_episodes = most_episodes
+        if objective is not NotProvided:
+            self.objective = objective
         if entropy_target is not NotProvided:
             self.entropy_target = None if entropy_target is None else (float(entropy_target),)
         if entropy_lr is not NotProvided:
@@ -205,6 +212,7 @@ class ProjectedPPOConfig(PPOConfig):
         self._require_exact()
         self._require_squashed()
         self._require_countable()
+        self._require_pursuable()
         use_training_environment(self, self._context())
         if self.sampling == "arrays" and not self.in_evaluation:
             self._refuse_what_arrays_ignore()
@@ -261,6 +269,19 @@ class ProjectedPPOConfig(PPOConfig):
                 f"most_episodes = {self.most_episodes}, and {self.num_envs_per_env_runner} begin "
                 "at once: allow more, or take fewer copies (num_envs_per_env_runner)"
             )
+
+    def _require_pursuable(self) -> None:
+        """Refuse an objective that RLlib's own sampling would ignore, or that lacks its base."""
+        if self.objective is None:
+            return
+        name = type(self.objective).__name__
+        if self.sampling != "arrays":
+            raise UserError(
+                f"sampling {self.sampling!r} knows nothing of the objective {name}: leave "
+                "sampling='arrays'"
+            )
+        if self.objective.needs_base and self.base is None:
+            raise UserError(f"the objective {name} needs a base: call .training(base=...)")
 
     def _mapping(self) -> ActionMapping:
         """What turns a sample into the environment's action."""

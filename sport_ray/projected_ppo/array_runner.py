@@ -16,6 +16,7 @@ from ray.rllib.utils.metrics import ENV_STEP_TIMER
 from torch import Tensor
 
 from sport_ray.errors import UserError
+from sport_ray.projected_ppo.environment import counter_of
 from sport_ray.projected_ppo.fragment import Fragment
 from sport_ray.projected_ppo.module import POLICY_INPUTS
 from sport_ray.projected_ppo.noise_runner import NoiseRunner
@@ -49,6 +50,7 @@ class ArrayRunner(NoiseRunner):
         """As RLlib's; refuses environments that do not reset on the step after an end."""
         super().make_env()
         self._started = False
+        self._counter = None if self.env is None else counter_of(self.env)
         mode = self.env.metadata.get("autoreset_mode")
         if mode is not AutoresetMode.NEXT_STEP:
             raise UserError(
@@ -122,6 +124,7 @@ class ArrayRunner(NoiseRunner):
         actions: list[Tensor] = []
         outcomes: list[tuple[NDArray[Any], ...]] = []
         taken: list[NDArray[np.bool_]] = []
+        violated: list[NDArray[np.bool_] | None] = []
         count = 0
         while count < at_least:
             self._begin(int(self._over.sum()))  # those that ended begin anew with this step
@@ -132,7 +135,7 @@ class ArrayRunner(NoiseRunner):
             if step == ENV_STEP_FAILURE:  # RLlib made a new environment: what there was is lost
                 self._restart()
                 observations, count = [self._observation], 0
-                for column in (acted, actions, outcomes, taken):
+                for column in (acted, actions, outcomes, taken, violated):
                     column.clear()
                 continue
             observation, reward, terminated, truncated, _ = step
@@ -145,6 +148,7 @@ class ArrayRunner(NoiseRunner):
             actions.append(action)
             outcomes.append((reward, terminated, truncated))
             taken.append(running)
+            violated.append(self._entered(running))
             count += int(running.sum())
             self.steps_taken += int(running.sum())
             self._count(running, reward, terminated | truncated)
@@ -155,6 +159,7 @@ class ArrayRunner(NoiseRunner):
         inputs = torch.stack([out[Columns.ACTION_DIST_INPUTS] for out in acted])
         drawn = torch.stack(actions)
         rewards, terminated, truncated = map(np.stack, zip(*outcomes, strict=True))
+        told = [one for one in violated if one is not None]
         return Fragment(
             observations=np.stack(observations),
             actions=drawn.cpu().numpy(),
@@ -165,7 +170,13 @@ class ArrayRunner(NoiseRunner):
             terminated=terminated,
             truncated=truncated,
             taken=np.stack(taken),
+            violated=np.stack(told) if len(told) == len(violated) else None,
         )
+
+    def _entered(self, running: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+        """Whose violation was settled with the last step, (n,); None where nobody tells."""
+        told = None if self._counter is None else self._counter.entered
+        return None if told is None else told & running
 
     def _count(
         self,

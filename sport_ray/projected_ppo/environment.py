@@ -10,6 +10,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 from gymnasium.wrappers import TimeLimit
+from numpy.typing import NDArray
 
 from sport_ray.constraints import constraint_from_json
 from sport_ray.envs.faults import telling_what_failed
@@ -43,6 +44,8 @@ class CountingViolations(VectorWrapper):
         super().__init__(env)
         self._count: int | None = None  # None: the environment reports no cost
         self._violated = np.zeros(env.num_envs, dtype=bool)
+        self.entered: NDArray[np.bool_] | None = None
+        """Whose violation was settled with the last step, (n,); None: no cost is reported."""
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
         """Reset; the infos are empty."""
@@ -56,6 +59,7 @@ class CountingViolations(VectorWrapper):
         if "cost" in infos:
             entered = (infos["cost"] > 0) & ~self._violated
             self._count = (self._count or 0) + int(entered.sum())
+            self.entered = entered
             self._violated |= entered
             self._violated &= ~(terminated | truncated)
         return observation, reward, terminated, truncated, {}
@@ -68,12 +72,18 @@ class CountingViolations(VectorWrapper):
 
 def take_violations(env: gym.Env[Any, Any] | AnyVectorEnv) -> int | None:
     """What the counter among the wrappers of ``env`` has to tell, if there is one."""
+    counter = counter_of(env)
+    return None if counter is None else counter.take()
+
+
+def counter_of(env: gym.Env[Any, Any] | AnyVectorEnv) -> CountingViolations | None:
+    """The counter among the wrappers of ``env``, if there is one."""
     layer: Any = env
     while not isinstance(layer, CountingViolations):
         layer = getattr(layer, "env", None)
         if layer is None:
             return None
-    return layer.take()
+    return layer
 
 
 def log_violations(*, env_runner: Any, metrics_logger: Any, **kwargs: Any) -> None:

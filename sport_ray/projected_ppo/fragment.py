@@ -37,6 +37,7 @@ class Fragment:
     terminated: NDArray[np.bool_]  # (T, E)
     truncated: NDArray[np.bool_]  # (T, E)
     taken: NDArray[np.bool_]  # (T, E)
+    violated: NDArray[np.bool_] | None = None  # (T, E) see objective.Sampled; None: not told
 
     def __len__(self) -> int:
         """The number of steps that were taken."""

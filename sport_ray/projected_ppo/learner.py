@@ -22,7 +22,12 @@ from sport_ray.projected_ppo.entropy import EntropyTarget
 from sport_ray.projected_ppo.fragment import Fragment, training_batch
 from sport_ray.projected_ppo.minibatches import CLIP_WINDOW, cut
 from sport_ray.projected_ppo.module import ProjectedPPOModule
+from sport_ray.projected_ppo.objective import Surrogate
+from sport_ray.projected_ppo.pursued import Pursued
 from sport_ray.projected_ppo.streams import minibatch_generator
+
+OLD_LAWS = "old_laws"
+"""Column (n, P) of the policy's numbers as the batch was sampled, for an objective's own loss."""
 
 
 class ProjectedPPOLearner(PPOTorchLearner):
@@ -34,6 +39,9 @@ class ProjectedPPOLearner(PPOTorchLearner):
         """As PPO's, with advantages standardised over the steps that were taken."""
         super().build()
         self._permutations = minibatch_generator(self.config.seed)
+        objective = self.config.objective
+        self._pursued = Pursued(objective, self.config.base)
+        self._surrogate = None if objective is None else objective.surrogate
         if self._learner_connector is not None:
             self._learner_connector.append(StandardiseAdvantages())
 
@@ -132,6 +140,9 @@ class ProjectedPPOLearner(PPOTorchLearner):
             clipped = ((ratio - 1.0).abs() > config.clip_param).float().mean()
         name = (module_id, "clip_fraction")
         self.metrics.log_value(name, clipped, reduce="mean", window=CLIP_WINDOW)
+        surrogate = self._surrogate
+        if surrogate is not None and not self.warming_up:
+            loss = self._surrogate_loss(surrogate, module, batch, fwd_out)
         if self.warming_up:
             error = module.compute_values(batch) - batch[Postprocessing.VALUE_TARGETS]
             loss = config.vf_loss_coeff * torch.mean(error[rows] ** 2)
@@ -143,6 +154,24 @@ class ProjectedPPOLearner(PPOTorchLearner):
             for key, value in told.items():
                 self.metrics.log_value((module_id, key), value, reduce="mean", window=CLIP_WINDOW)
         return loss
+
+    def _surrogate_loss(
+        self,
+        surrogate: Surrogate,
+        module: ProjectedPPOModule,
+        batch: dict[str, Any],
+        fwd_out: dict[str, Any],
+    ) -> Tensor:
+        """The objective's own loss of the policy, with the critic's and the entropy's as in PPO."""
+        given = fwd_out[Columns.ACTION_DIST_INPUTS]
+        now, law = module.family.from_numbers(given), module.learned(given)
+        old = module.family.from_numbers(batch[OLD_LAWS])
+        ratio = torch.exp(law.log_prob(batch[Columns.ACTIONS]) - batch[Columns.ACTION_LOGP])
+        losses = surrogate.losses(now, old, ratio, batch[Postprocessing.ADVANTAGES])
+        error = module.compute_values(batch) - batch[Postprocessing.VALUE_TARGETS]
+        loss = losses.mean() + self.config.vf_loss_coeff * torch.mean(error**2)
+        whole: Tensor = loss - self.config.entropy_coeff * law.entropy().mean()
+        return whole
 
     def _create_iterator_if_necessary(self, **kwargs: Any) -> Any:
         """As RLlib's, but rows are permuted by a generator of the learner's own."""
@@ -156,17 +185,22 @@ class ProjectedPPOLearner(PPOTorchLearner):
         if samples and isinstance(samples[0], Fragment):
             module: ProjectedPPOModule = self.module[DEFAULT_MODULE_ID].unwrapped()
             columns = training_batch(
-                samples,
+                self._pursued(samples, learns=not self.warming_up),
                 lambda observation: module.compute_values(
                     {Columns.OBS: observation.to(self._device)}
                 ),
                 gamma=self.config.gamma,
                 lambda_=self.config.lambda_,
             )
+            if self._surrogate is not None:
+                with torch.no_grad():
+                    seen = columns[Columns.OBS].to(self._device)
+                    columns[OLD_LAWS] = module.actor(seen).numbers
             rows = SampleBatch({name: c.to(self._device) for name, c in columns.items()})
             batch = MultiAgentBatch({DEFAULT_MODULE_ID: rows}, env_steps=len(rows))
         else:
             batch = super()._make_batch_if_necessary(training_data)
+        self.metrics.log_dict(self._pursued.told, key=DEFAULT_MODULE_ID, window=1)
         for module_id, module_batch in batch.policy_batches.items():
             self._check_policies(module_id, module_batch)
         return batch

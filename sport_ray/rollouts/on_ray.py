@@ -10,7 +10,7 @@ from sport_ray.rollouts.instance import Instance
 from sport_ray.rollouts.outcomes import Outcomes
 from sport_ray.rollouts.pace import Pace
 from sport_ray.rollouts.scenarios import ScenarioPlan
-from sport_ray.rollouts.streaming import Part, in_chunks, run_portion
+from sport_ray.rollouts.streaming import Part, run_portion, told_in_chunks
 from sport_ray.rollouts.transitions import Transitions, collect_transitions
 from sport_ray.rollouts.workers import Crew
 
@@ -96,20 +96,8 @@ def stream_scenarios_on_ray(
     for name, value in (("count", count), ("chunk", chunk)):
         if value is not None and value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
-
-    def told() -> Generator[Part, None, None]:
-        with closing(portions_on_ray(plan, behaviour, count, chunk=chunk)) as parts:
-            for part in parts:
-                if progress is not None:
-                    progress(part[0].num_scenarios)
-                yield part
-
-    return _chunked(told(), chunk)
-
-
-def _chunked(parts: Generator[Part, None, None], chunk: int | None) -> Generator[Part, None, None]:
-    with closing(parts):
-        yield from in_chunks(parts, chunk)
+    parts = portions_on_ray(plan, behaviour, count, chunk=chunk)
+    return told_in_chunks(parts, chunk, progress)
 
 
 def run_scenarios_on_ray(

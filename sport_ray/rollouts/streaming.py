@@ -75,16 +75,8 @@ def stream_here(
     Raises:
         what ``run_scenarios`` raises.
     """
-
-    def told() -> Generator[Part, None, None]:
-        with closing(portions_here(plan, behaviour, count, chunk=chunk, **options)) as parts:
-            for part in parts:
-                if progress is not None:
-                    progress(part[0].num_scenarios)
-                yield part
-
-    with closing(told()) as parts:
-        yield from in_chunks(parts, chunk)
+    parts = portions_here(plan, behaviour, count, chunk=chunk, **options)
+    return told_in_chunks(parts, chunk, progress)
 
 
 def portions_here(
@@ -122,6 +114,21 @@ def cut_at_chunks(first: int, size: int, chunk: int | None) -> int:
     (10, 25, 25)
     """
     return size if chunk is None else min(size, chunk - first % chunk)
+
+
+def told_in_chunks(
+    parts: Generator[Part, None, None], chunk: int | None, progress: Callable[[int], None] | None
+) -> Generator[Part, None, None]:
+    """The same ``in_chunks``; progress is told of each portion as it comes. Closes ``parts``."""
+
+    def told() -> Generator[Part, None, None]:
+        for part in parts:
+            if progress is not None:
+                progress(part[0].num_scenarios)
+            yield part
+
+    with closing(parts):
+        yield from in_chunks(told(), chunk)
 
 
 def in_chunks(parts: Iterable[Part], chunk: int | None) -> Generator[Part, None, None]:

@@ -18,7 +18,7 @@ from sport_ray.adapters import read_normalization, read_npz, read_sb3
 from sport_ray.canonical import digest
 from sport_ray.errors import UserError
 from sport_ray.policies import PolicyNetwork, PolicySpec, load_policy, save_policy
-from sport_ray.untrusted_files import TooLarge, read_arrays, read_bytes
+from sport_ray.untrusted_files import TooLarge, json_object, read_arrays, read_bytes
 
 ROOT = Path(__file__).parents[2]
 
@@ -191,3 +191,11 @@ def test_all_that_takes_no_more_memory_than_there_is_room(tmp_path):
     words = [sys.executable, "-c", code, str(tmp_path / "p.zip")]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert "larger than" in done.stdout
+
+
+@pytest.mark.parametrize("text", [b"[1]", b'{"a": 1, "a": 1}', b'{"a": {"b": 1, "b": 2}}',
+                                  b'{"a": NaN}', b'{"a": -Infinity}', b"{", b"\xff{}"])  # fmt: skip
+def test_no_object_that_two_readers_may_read_in_two_ways(text):
+    assert json_object(b'{"a": [null, 1.5]}') == {"a": [None, 1.5]}
+    with pytest.raises(ValueError):
+        json_object(text)

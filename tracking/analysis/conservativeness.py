@@ -66,6 +66,8 @@ COLUMNS = {
 }
 """Columns of `ladder_table`; one per other kind whose theorem covers the policy follows."""
 BOUNDS = ("off_policy_bound", "limit_level", "posterior_bound")
+_OF_SOME = ("off_policy_bound", "posterior_bound")
+"""Bounds that a setting has of those seeds that have one; another needs all of its seeds."""
 _KEPT = ("project", "within", "start", "limits", "cost", "spend", "log_ratio_limit")
 
 
@@ -177,7 +179,7 @@ def setting_table(ladder: pd.DataFrame) -> pd.DataFrame:
             dict(zip(SETTING, setting, strict=True))
             | {"seeds": len(cells), "rate": cells["rate"].mean()}
             | {"rate_low": cells["rate_low"].min(), "rate_high": cells["rate_high"].max()}
-            | {name: cells[name].max(skipna=name in BOUNDS[::2]) for name in bounds}
+            | {name: cells[name].max(skipna=name in _OF_SOME) for name in bounds}
             | gap.columns("gap")
             | {"gap_is_limit": bool(cells["gap_is_limit"].any())}
             | {name: cells[name].mean(skipna=False) for name in PARTS}

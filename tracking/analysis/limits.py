@@ -19,7 +19,7 @@ from sport_ray.errors import UserError
 from sport_ray.tracking.analysis.speedup import fieller
 from sport_ray.tracking.results.intervals import estimate
 from sport_ray.tracking.results.kinds import class_of
-from sport_ray.tracking.results.limit_choices import Choice, choices_of
+from sport_ray.tracking.results.limit_choices import Choice, choices_of, levels_of
 from sport_ray.tracking.results.performance import performance_of
 from sport_ray.tracking.results.table import plain_rows
 from sport_ray.tracking.results.task_policies import series_of
@@ -108,8 +108,7 @@ def _pair(
         for cell in (prior, chosen)
     ]
     return {
-        "beta": float(first["limit_beta"] or math.nan)
-        * len(str(first["limit_levels"]).split(", ")),
+        "beta": float(first["limit_beta"] or math.nan) * len(levels_of(first)),
         "prior_limit": _limit(prior),
         "limit": _limit(chosen),
         "prior_saved": saved[0],

@@ -261,12 +261,20 @@ def _gain(saved: pd.Series, paper: pd.Series | None) -> dict[str, float]:
     return {"gain_over_paper": ratio, "gain_low": low, "gain_high": high}
 
 
+def coin_flip_share(eps_max: float, eps_base: float) -> float:
+    """How often a coin flip may play any other policy for whole episodes, else the base.
+
+    p with p + (1 − p) ε_base = ε_max, whatever the other policy risks. Of what an expectation over
+    episodes gains by the other policy, it gains exactly the share p.
+    """
+    return (eps_max - eps_base) / (1.0 - eps_base)
+
+
 def _references(eps_max: float, eps_base: float, level: _Level) -> list[dict[str, Any]]:
     """What a coin flip gets, and what no policy with pathwise ratio ≤ ε_max / ε_base can beat."""
     rows: list[dict[str, Any]] = []
     if math.isfinite(level.whole):
-        # ε ≤ p + (1 − p) ε_base, whatever the task policy. Its share is exactly p.
-        flip = (eps_max - eps_base) / (1.0 - eps_base)
+        flip = coin_flip_share(eps_max, eps_base)
         exactly = {"share": flip, "low": math.nan, "high": math.nan}
         rows.append({"kind": COIN_FLIP, **level.saved(flip * level.there_is), **exactly})
     if len(level.ceiling):

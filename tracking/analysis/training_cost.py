@@ -17,8 +17,9 @@ COLUMNS = {
     "risk": "each episode of training violates, given the past, at most so; the worst run's",
     "episodes_most": "episodes that a run may begin, the most of any run",
     "episodes": "episodes that began, all runs",
-    "expected": "expected violations at most, p times episodes, all runs",
-    "bound": "violations of one run exceed this with probability at most beta; the largest of any",
+    "expected": "expected violations at most, p times episodes, all runs; empty for p = 1",
+    "bound": "violations of one run exceed this with probability at most beta; the largest of any; "
+    "empty for p = 1",
     "beta": "the bound of a run fails with at most this",
     "worst": "violations counted in the worst run",
     "counted": "violations counted, all runs",
@@ -33,8 +34,9 @@ def training_table(frame: pd.DataFrame) -> pd.DataFrame:
     ``results.table.table_of``.
     """
     done = frame[frame["status"] == "finished"]
-    promised = done["train_risk"].notna() & (done["train_episodes_most"].fillna(0) > 0)
-    free = done["train_risk"].isna() & ~done["projected"].astype(bool)
+    ran = done["train_episodes_most"].fillna(0) > 0
+    promised, empty = (done["train_risk"] < 1) & ran, (done["train_risk"] >= 1) & ran
+    free = empty | (done["train_risk"].isna() & ~done["projected"].astype(bool))
     trained = done["train_episodes"].fillna(0) > 0
     found = []
     for chosen in (promised, free & trained):
@@ -51,15 +53,15 @@ def _cost(rows: pd.DataFrame) -> dict[str, Any]:
     begun = rows["train_episodes_begun"].fillna(rows["train_episodes"])
     counted, bound = rows["train_violations"], rows["train_violations_bound"]
     known = counted.notna() & bound.notna()
-    promised = bool(rows["train_risk"].notna().all())
-    expected = rows["train_violations_expected"]
+    promised = bool((rows["train_risk"] < 1).all())
+    expected = rows["train_violations_expected"].where(rows["train_risk"] < 1)
     return {
         "runs": len(rows),
         "risk": _or_none(rows["train_risk"].max()),
         "episodes_most": _or_none(rows["train_episodes_most"].max()),
         "episodes": _or_none(begun.sum(min_count=1)),
         "expected": _or_none(math.fsum(expected) if expected.notna().all() else math.nan),
-        "bound": _or_none(bound.max()),
+        "bound": _or_none(bound.max()) if promised else None,
         "beta": _or_none(rows["train_violations_beta"].max()),
         "worst": _or_none(counted.max()),
         "counted": _or_none(counted.sum(min_count=1)),

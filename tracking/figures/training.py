@@ -34,8 +34,8 @@ def draw_training(frame: pd.DataFrame, results: Path, folder: Path) -> style.Dra
     layout = ResultFolder(results)
     panels_of: dict[str, list[tuple[dict[str, Any], list[int], list[int]]]] = {}
     for row in plain_rows(frame[frame["status"] == "finished"]):
-        if row["train_risk"] is None or not row["train_episodes_most"]:
-            continue
+        if row["train_risk"] is None or row["train_risk"] >= 1 or not row["train_episodes_most"]:
+            continue  # promises nothing
         course = read_object(layout.training_course(row["cell_id"]))
         if course is None:
             continue

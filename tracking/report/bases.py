@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-from importlib import resources
 from pathlib import Path
 
 import pandas as pd
-from markupsafe import Markup
 
 from sport_ray.tracking.analysis.bases import Bases, read_bases
 from sport_ray.tracking.analysis.speedup_table import interval_text
@@ -16,7 +13,7 @@ from sport_ray.tracking.analysis.steps_saved_table import VERDICTS, name_of
 from sport_ray.tracking.figures.bases import draw_bases
 from sport_ray.tracking.figures.style import Drawn
 from sport_ray.tracking.report.svg import inline_svg
-from sport_ray.tracking.report.templating import page_environment
+from sport_ray.tracking.report.templating import asset, page_environment
 from sport_ray.tracking.results import labels as wording
 from sport_ray.tracking.results.completeness import completeness_of
 from sport_ray.tracking.results.csv_text import csv_text, write_csv, write_csv_if_any
@@ -61,7 +58,6 @@ def _page(bases: Bases, figures: dict[str, Drawn], study_file: Path) -> str:
         method=series_text,
         verdict=lambda value: VERDICTS[value],
         inline=lambda drawn: inline_svg(drawn.svg, drawn.name, f"{drawn.title}. {drawn.caption}"),
-        base64=lambda content: base64.b64encode(content).decode(),
     )
     saved = plain_rows(bases.saved)
     return environment.get_template("bases.html.j2").render(
@@ -85,7 +81,7 @@ def _page(bases: Bases, figures: dict[str, Drawn], study_file: Path) -> str:
             "steps_saved": csv_text(bases.saved).encode(),
             "side_by_side": csv_text(bases.beside).encode(),
         },
-        css=Markup(_asset("report.css")),
+        css=asset("report.css"),
     )
 
 
@@ -107,8 +103,3 @@ def _base(base: str, folder: Results, bases: Bases) -> dict[str, object]:
         "failed": int((frame["status"] == "failed").sum()),
         "digest": certificate.get("base_digest"),
     }
-
-
-def _asset(name: str) -> str:
-    folder = resources.files("sport_ray.tracking.report")
-    return folder.joinpath("templates", name).read_text("utf-8")

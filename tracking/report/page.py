@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from functools import partial
-from importlib import resources
 from pathlib import Path
 
 import pandas as pd
-from markupsafe import Markup
 
 from sport_ray.constraints import CONSTRAINTS, Constraint, RatioConstraint
 from sport_ray.tracking.analysis.answer import Answer
@@ -39,7 +36,7 @@ from sport_ray.tracking.report.rows import (
     without_repeats,
 )
 from sport_ray.tracking.report.svg import inline_svg
-from sport_ray.tracking.report.templating import page_environment
+from sport_ray.tracking.report.templating import asset, page_environment
 from sport_ray.tracking.results import labels as wording
 from sport_ray.tracking.results.completeness import completeness_of, fewer_seeds, why_none
 from sport_ray.tracking.results.csv_text import csv_text
@@ -92,7 +89,6 @@ def render_page(
         span=wording.span_text,
         count=count_text,
         inline=lambda drawn: inline_svg(drawn.svg, drawn.name, f"{drawn.title}. {drawn.caption}"),
-        base64=lambda content: base64.b64encode(content).decode(),
         power=_power,
         confidence=wording.confidence_text,
         kind_class=kind_class,
@@ -157,8 +153,8 @@ def render_page(
             "task_policies": csv_text(tables.sources).encode(),
             "training": csv_text(tables.training).encode(),
         },
-        css=_asset("report.css"),
-        script=_asset("report.js"),
+        css=asset("report.css"),
+        script=asset("report.js"),
     )
 
 
@@ -166,13 +162,6 @@ def _other_constraints(frame: pd.DataFrame) -> list[type[Constraint]]:
     """The classes of the study's constraints beside the paper's, in order."""
     found = [class_of(kind) for kind in ranks(frame["constraint"].dropna())]
     return [kind for kind in found if kind and kind.promises() and kind is not RatioConstraint]
-
-
-def _asset(name: str) -> Markup:
-    # Part of this package, not of the results: trusted, and not HTML to be escaped.
-    return Markup(
-        resources.files("sport_ray.tracking.report").joinpath("templates", name).read_text("utf-8")
-    )
 
 
 def _text(file: Path) -> str | None:

@@ -57,7 +57,7 @@ def publish(
     failed = sum(record["status"] != "finished" for record in folder.records)
     if failed:
         raise UserError(f"{failed} cells of {results} failed: run them again before publishing")
-    _require_ours(out)
+    require_ours(out)
     _require_whole(folder, report)
     require_unrefuted(folder.refutations, f"{results} is not published")
     out.mkdir(parents=True, exist_ok=True)
@@ -107,7 +107,7 @@ def publish_bases(
     joint = (SIZES_TABLE,) if sizes else JOINT_TABLES
     if not (report / joint[0]).exists():
         raise UserError(f"{report} has no joint report yet: sport-ray report {root}")
-    _require_ours(out)
+    require_ours(out)
     written = []
     for folder in folders.values():
         own = None if report == root else report / folder.name
@@ -158,7 +158,7 @@ def _copied_figures(report: Path, out: Path) -> list[Path]:
     ]
 
 
-def _require_ours(out: Path) -> None:
+def require_ours(out: Path) -> None:
     """Refuse a folder with other files than published results.
 
     Raises:

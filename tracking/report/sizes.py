@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-from importlib import resources
 from pathlib import Path
 
 import pandas as pd
-from markupsafe import Markup
 
 from sport_ray.tracking.analysis.sizes import COLUMNS, read_sizes, what_n_buys
 from sport_ray.tracking.analysis.sizes_table import NOTE, OUT_OF_REACH, limit_text
 from sport_ray.tracking.analysis.speedup_table import interval_text
 from sport_ray.tracking.figures.sizes import draw_sizes
 from sport_ray.tracking.report.svg import inline_svg
-from sport_ray.tracking.report.templating import page_environment
+from sport_ray.tracking.report.templating import asset, page_environment
 from sport_ray.tracking.results import labels as wording
 from sport_ray.tracking.results.completeness import completeness_of
 from sport_ray.tracking.results.csv_text import csv_text, write_csv
@@ -48,7 +45,6 @@ def write_sizes_report(
             rate=wording.rate_text,
             interval=interval_text,
             limit=limit_text,
-            base64=lambda content: base64.b64encode(content).decode(),
         )
         text = environment.get_template("sizes.html.j2").render(
             study=str((ResultFolder(Path(root)).read_study() or {})["name"]),
@@ -67,7 +63,7 @@ def write_sizes_report(
             out_of_reach=OUT_OF_REACH,
             columns=COLUMNS,
             download=csv_text(table).encode(),
-            css=Markup(_asset("report.css")),
+            css=asset("report.css"),
         )
         return write_atomically(target / "report.html", text), table
 
@@ -85,8 +81,3 @@ def _size(name: str, folder: Results) -> dict[str, object]:
         "cells": len(folder.records),
         "page": f"{folder.path.name}/report.html",
     }
-
-
-def _asset(name: str) -> str:
-    folder = resources.files("sport_ray.tracking.report")
-    return folder.joinpath("templates", name).read_text("utf-8")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
+from importlib import resources
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from sport_ray.tracking.console import plain_lines
 
@@ -18,7 +21,7 @@ def _seen(value: Any) -> Any:
 
 
 def page_environment(**filters: Callable[..., Any]) -> Environment:
-    """Templates of ``tracking/templates``, with these filters."""
+    """Templates of ``tracking/report/templates``, with ``base64`` of bytes and these filters."""
     environment = Environment(
         loader=PackageLoader("sport_ray.tracking.report", "templates"),
         autoescape=True,
@@ -27,5 +30,12 @@ def page_environment(**filters: Callable[..., Any]) -> Environment:
         lstrip_blocks=True,
         finalize=_seen,
     )
+    environment.filters["base64"] = lambda content: base64.b64encode(content).decode()
     environment.filters.update(filters)
     return environment
+
+
+def asset(name: str) -> Markup:
+    """A style or script of the pages. Part of this package, so trusted and not escaped."""
+    folder = resources.files("sport_ray.tracking.report")
+    return Markup(folder.joinpath("templates", name).read_text("utf-8"))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sport_ray.errors import UserError
 from sport_ray.text import plain
-from sport_ray.untrusted_files import read_bytes
+from sport_ray.untrusted_files import read_bytes, without_repeats
 
 LARGEST_RECORD = 16 * 2**20
 """Bytes; a record has a few thousand."""
@@ -127,17 +127,9 @@ def read_json(file: Path) -> Any:
         if size > LARGEST_RECORD and file.name == "record.json":
             raise ValueError(f"has {size:,} bytes, more than the {LARGEST_RECORD:,} of any record")
         text = read_bytes(file).decode("utf-8")
-        return _seen(json.loads(text, object_pairs_hook=_without_repeats))
+        return _seen(json.loads(text, object_pairs_hook=without_repeats))
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(damaged(file, str(error))) from error
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of these keys; ValueError where one is there twice."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key is there twice")
-    return found
 
 
 def read_object(file: Path) -> dict[str, Any] | None:

@@ -35,15 +35,12 @@ def column(meaning: str, unit: str = "", **limits: Any) -> Any:
 
 
 def later(meaning: str, unit: str = "", **limits: Any) -> Any:
-    """A field that records of earlier versions do not have, which are read all the same."""
+    """A field that records of earlier versions do not have, which are read all the same.
+
+    None where nothing says otherwise.
+    """
     if unit in COUNTED:
         limits = {"least": 0, **limits}
-    about = {"meaning": meaning, "unit": unit, "limits": limits, "later": True}
-    return field(default=None, metadata=about)
-
-
-def optional(meaning: str, unit: str = "", **limits: Any) -> Any:
-    """The same with a unit and limits; None where nothing says otherwise."""
     about = {"meaning": meaning, "unit": unit, "limits": limits, "later": True}
     return field(default=None, metadata=about)
 
@@ -80,13 +77,15 @@ class Header:
     )
     seed: int = column("training seed")
     hyperparameters: str | None = column("training parameters that are an axis of the sweep")
-    eps_max: float | None = probability("risk that the constraint was derived from, if any")
+    eps_max: float | None = probability(
+        "risk that the constraint was derived from, or that is aimed at"
+    )
     family: str | None = later("what its policy draws from; empty: a Gaussian, or a choice")
     engine: str | None = later("cohort, or single (a run of its own); empty: not one run of PPO")
-    limit_list: str | None = optional("list of limits that base scenarios choose from, its hash")
-    limit_rank: int | None = optional("place in that list, from 1 on", least=1)
-    limit_size: int | None = optional("members of that list", least=1)
-    limit_levels: str | None = optional("risks that limits of that list are chosen for")
+    limit_list: str | None = later("list of limits that base scenarios choose from, its hash")
+    limit_rank: int | None = later("place in that list, from 1 on", least=1)
+    limit_size: int | None = later("members of that list", least=1)
+    limit_levels: str | None = later("risks that limits of that list are chosen for")
     base_digest: str = column("sha256 of the base policy")
     certificate_digest: str = column("sha256 of the base certificate")
     finished_at: str = column("when the cell ended, ISO 8601")
@@ -117,13 +116,13 @@ class Evaluation:
     off_policy_bound: float | None = column("from base scenarios, before acting", "probability")
     off_policy_sample_size: float | None = column("what those scenarios amount to", "scenarios")
     off_policy_refusal: str | None = column("why there is no off-policy bound")
-    limit_bound: float | None = optional(
+    limit_bound: float | None = later(
         "what base scenarios say of it in its list's test", "probability", least=0, most=1
     )
-    limit_beta: float | None = optional(
+    limit_beta: float | None = later(
         "a choice by that test, for one risk, errs with this", "probability", least=0, most=1
     )
-    limit_scenarios: int | None = optional("scenarios of that test", "scenarios", least=1)
+    limit_scenarios: int | None = later("scenarios of that test", "scenarios", least=1)
     num_scenarios: int = column("fresh evaluation scenarios", "scenarios", least=1)
     num_violations: int = column("scenarios that violated the property", "scenarios")
     num_violations_1000: int | None = column("the same among the first 1,000", "scenarios")

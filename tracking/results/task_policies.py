@@ -38,11 +38,15 @@ TITLES = {
     "soft_actor_critic": "Soft actor-critic",
     "scpo": "SCPO",
     "presa": "PreSa",
+    "ppo_lagrangian": "PPO-Lagrangian",
+    "focops": "FOCOPS",
+    "kl_ppo": "KL-regularised PPO",
     "imported": "Imported",
     "critic": "Selection, critic",
     "critic_iterated": "Selection, iterated critic",
     "task_density": "Selection, task density",
     "projected_ppo_selection": "Selection, PPO on the index",
+    "base": "The base itself",
 }
 """Names of sources; others are called by their own."""
 SELECTIONS = tuple(source for source, title in TITLES.items() if title.startswith("Selection, "))

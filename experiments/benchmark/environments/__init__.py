@@ -1,1 +1,1 @@
-"""Environments of the benchmark's tasks; a module registers its ids when it is imported."""
+"""Tasks of others, each with the signals that its property is about; a file registers its ids."""

@@ -49,6 +49,12 @@ class Opened(Event):
     property: str
     time: str
 
+    def require_about(self, promise: Promise) -> None:
+        """Refuse a promise about another world or property, with a ValueError."""
+        for name in ("env_id", "property"):
+            if getattr(promise, name) != getattr(self, name):
+                raise ValueError(f"a promise is about another {name}")
+
 
 class Promised(Event):
     """From this episode on a bundle acts of which this is promised."""
@@ -102,9 +108,7 @@ class History:
         """
         if self.running or event.episode != self.num_episodes + 1:
             raise ValueError(f"a promise from episode {event.episode} on comes out of turn")
-        for name in ("env_id", "property"):
-            if getattr(event.promise, name) != getattr(self.opened, name):
-                raise ValueError(f"a promise is about another {name}")
+        self.opened.require_about(event.promise)
         return replace(self, promises=(*self.promises, event), digest=linked(self.digest, event))
 
     def with_begin(self) -> History:

@@ -8,15 +8,14 @@ whole, by one whose first line says it all: it stays small. One writer at a time
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import glob
-import hashlib
 import itertools
 import json
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, NoReturn
 
+from filelock import FileLock, Timeout
 from pydantic import Field, TypeAdapter, ValidationError
 
 from sport_ray.canonical import canonical_json, write_atomic
@@ -28,10 +27,11 @@ from sport_ray.deploy.monitoring.history import (
     Number,
     Opened,
     Promised,
+    linked,
 )
 from sport_ray.errors import UserError
 from sport_ray.text import plain
-from sport_ray.untrusted_files import TooLarge, read_bytes
+from sport_ray.untrusted_files import TooLarge, json_object, read_bytes
 
 MOST_LINES = 1_000
 """After so many the file is written anew."""
@@ -87,16 +87,11 @@ def whole(history: History) -> bytes:
 
 def _begun(history: History) -> bytes:
     event = Begun(episode=history.num_episodes + 1)
-    return _line(event, _aside(history.digest, event))
+    return _line(event, linked(history.digest, event))
 
 
 def _line(event: Event, digest: str) -> bytes:
     return canonical_json({**event.json_object(), "digest": digest}) + b"\n"
-
-
-def _aside(digest: str, event: Begun) -> str:
-    """The digest of a line that is not in the chain: an episode that began has no verdict yet."""
-    return hashlib.sha256(digest.encode() + canonical_json(event.json_object())).hexdigest()
 
 
 def read_log(path: str | Path, expect: str | None = None) -> History:
@@ -150,7 +145,7 @@ def _damaged(path: Path, number: int, error: Exception) -> NoReturn:
 
 
 def _first(line: bytes) -> History:
-    fields = _object(line)
+    fields = json_object(line)
     digest = fields.pop("digest")
     state = State.model_validate_json(json.dumps(fields))
     for numbers in (state.violated, state.unknown):
@@ -170,9 +165,7 @@ def _first(line: bytes) -> History:
         tuple(state.unknown), False, digest,
     )  # fmt: skip
     for one in state.promises:
-        for name in ("env_id", "property"):
-            if getattr(one.promise, name) != getattr(state.opened, name):
-                raise ValueError(f"a promise is about another {name}")
+        state.opened.require_about(one.promise)
     *_, (_, found) = history.chain()
     if found != digest:
         raise ValueError("its digest does not match its content")
@@ -180,13 +173,13 @@ def _first(line: bytes) -> History:
 
 
 def _next(history: History, line: bytes) -> History:
-    fields = _object(line)
+    fields = json_object(line)
     digest = fields.pop("digest")
     event = _LINE.validate_json(json.dumps(fields))
     if isinstance(event, Begun):
         if event.episode != history.num_episodes + 1:
             raise ValueError(f"episode {event.episode} begins out of turn")
-        found, after = _aside(history.digest, event), history.with_begin()
+        found, after = linked(history.digest, event), history.with_begin()
     elif isinstance(event, Judged):
         after = history.with_verdict(event)
         found = after.digest
@@ -196,24 +189,6 @@ def _next(history: History, line: bytes) -> History:
     if digest != found:
         raise ValueError("its digest does not match its content and what went before")
     return after
-
-
-def _object(line: bytes) -> dict[str, Any]:
-    record = json.loads(line, object_pairs_hook=_once, parse_constant=_no_number)
-    if not isinstance(record, dict):
-        raise ValueError("it is no JSON object")
-    return record
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name is given twice")
-    return found
-
-
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number")
 
 
 class _End(NamedTuple):
@@ -238,7 +213,7 @@ class MonitorLog:
         self._file: int | None = None
         self._end: _End | None = None
         self._tidy = False  # nothing is behind the end, and the open file is the one of that name
-        self._lock: int | None = self._locked()
+        self._lock: FileLock | None = self._locked()
         try:
             self._remove_leftovers()
             if path.exists():
@@ -252,20 +227,19 @@ class MonitorLog:
         """What is on the device; None before there is a file."""
         return None if self._end is None else self._end.history
 
-    def _locked(self) -> int:
+    def _locked(self) -> FileLock:
         name = self.path.with_name(f"{self.path.name}.lock")
+        lock = FileLock(name, thread_local=False, fallback_to_soft=False)
         try:
-            lock = os.open(name, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise UserError(f"monitor {self.path} cannot be made: {error.strerror}") from None
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock)
+            self.path.parent.stat()  # or else the lock would make the folder
+            lock.acquire(timeout=0)
+        except Timeout:
             raise UserError(
                 f"monitor {self.path} is open already, here or in another process: give each "
                 "robot or process a log of its own; `sport-ray monitor` takes several"
             ) from None
+        except OSError as error:
+            raise UserError(f"monitor {self.path} cannot be made: {error.strerror}") from None
         return lock
 
     def _remove_leftovers(self) -> None:
@@ -281,8 +255,8 @@ class MonitorLog:
         """
         self._require_mine()
         digest = after.digest
-        if isinstance(event, Begun):
-            digest = _aside(digest, event)
+        if isinstance(event, Begun):  # not in the chain: it has no verdict yet
+            digest = linked(digest, event)
         line = _line(event, digest)
         try:
             file, end = self._ready()
@@ -344,7 +318,7 @@ class MonitorLog:
         """Let another process write it."""
         self._close_file()
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.release()
             self._lock = None
 
     def _close_file(self) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sport_ray.constraints import Constraint
 from sport_ray.policies.network import PolicyNetwork
+from sport_ray.projected_ppo.objective import Objective
 
 if TYPE_CHECKING:  # a device needs no RLlib
     from sport_ray.projected_ppo.algorithm import ProjectedPPOConfig
@@ -32,6 +33,7 @@ class Cell:
     grad_clip: float | None
     vf_loss_coeff: float
     warmup_env_steps: int
+    objective: Objective | None = None
 
     @classmethod
     def of(cls, config: ProjectedPPOConfig) -> Self:
@@ -50,6 +52,7 @@ class Cell:
             grad_clip=config.grad_clip,
             vf_loss_coeff=config.vf_loss_coeff,
             warmup_env_steps=config.warmup_env_steps,
+            objective=config.objective,
         )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:

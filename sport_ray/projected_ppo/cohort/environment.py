@@ -18,7 +18,12 @@ from sport_ray.projected_ppo.cohort.protocol import (
     Errors,
 )
 from sport_ray.projected_ppo.cohort.robots import CohortOfRobots
-from sport_ray.projected_ppo.environment import AnyVectorEnv, TrainingEnvironment, take_violations
+from sport_ray.projected_ppo.environment import (
+    AnyVectorEnv,
+    TrainingEnvironment,
+    counter_of,
+    take_violations,
+)
 
 
 class SeparateEnvironments:
@@ -26,6 +31,7 @@ class SeparateEnvironments:
 
     def __init__(self, environments: Sequence[AnyVectorEnv]) -> None:
         self.environments = list(environments)
+        self._counters = [counter_of(one) for one in environments]
         first = self.environments[0]
         assert isinstance(first.single_observation_space, spaces.Box)
         assert isinstance(first.single_action_space, spaces.Box)
@@ -51,14 +57,18 @@ class SeparateEnvironments:
         reward = np.zeros((len(cells), count))
         terminated = np.zeros((len(cells), count), dtype=np.bool_)
         truncated = np.zeros((len(cells), count), dtype=np.bool_)
+        violated = np.zeros((len(cells), count), dtype=np.bool_)
         errors: Errors = {}
         for row, cell in enumerate(cells.tolist()):
             try:
                 step = self.environments[cell].step(actions[row])
                 observation[row], reward[row], terminated[row], truncated[row], _ = step
+                counter = self._counters[cell]
+                if counter is not None and counter.entered is not None:
+                    violated[row] = counter.entered
             except Exception as error:  # that cell's alone
                 errors[cell] = error
-        return CohortStep(observation, reward, terminated, truncated, errors)
+        return CohortStep(observation, reward, terminated, truncated, violated, errors)
 
     def take_violations(self) -> list[int | None]:
         """What each cell's counter tells."""

@@ -9,6 +9,7 @@ from ray.rllib.core import COMPONENT_RL_MODULE
 from ray.rllib.utils.framework import get_device
 from ray.rllib.utils.metrics import WEIGHTS_SEQ_NO
 
+from sport_ray.errors import UserError
 from sport_ray.policies.threads import one_thread
 from sport_ray.projected_ppo.cohort.protocol import Errors
 from sport_ray.projected_ppo.cohort.rollout import CohortSample
@@ -34,7 +35,7 @@ class CohortLearner(ProjectedPPOLearner):
             config.gradient == "through_projection",
         )
         spec = config.cohort[0].start.spec
-        self.learning = Learning(config.cohort, spec, schedule, self._device)
+        self.learning = Learning(config.cohort, spec, schedule, self._device, config.base)
         self._is_built = True
 
     def update(
@@ -57,7 +58,7 @@ class CohortLearner(ProjectedPPOLearner):
                     continue  # it ended before, or while it was sampled
                 try:
                     metrics[cell] = self.learning.update(cell, whole, sampled)
-                except (ArithmeticError, ValueError) as error:
+                except (ArithmeticError, ValueError, UserError) as error:
                     errors[cell] = error
         return {CELLS: metrics, ERRORS: errors}
 

@@ -53,11 +53,13 @@ def paper_gradient(
 def autograd_gradient(
     head: Head, output: Tensor, own: Tensor | None, rows: PolicyRows, cell: Cell,
     grad: Tensor, grad_own: Tensor | None, through: tuple[Tensor, Tensor | float] | None,
+    old: Tensor | None = None,
 ) -> PolicyLoss:  # fmt: skip
     """As :func:`paper_gradient` by autograd, of any family, on any device.
 
     through: the base's numbers (n, P) and the limits of rows; then π is the projection of the
-        head's law onto the cell's constraint.
+        head's law onto the cell's constraint. old: numbers (n, P) of the policy's laws when
+    the batch was sampled, where the cell's objective has a loss of its own.
     """
     with torch.inference_mode(False), torch.enable_grad():
         leaf = output.detach().clone().requires_grad_()
@@ -72,7 +74,13 @@ def autograd_gradient(
         now = law.learned_law(law.learned)
         ratio = torch.exp(now.log_prob(rows.actions) - rows.logp)
         low, high = 1.0 - cell.clip_param, 1.0 + cell.clip_param
-        kept = torch.min(rows.advantages * ratio, rows.advantages * ratio.clamp(low, high))
+        surrogate = None if cell.objective is None else cell.objective.surrogate
+        if surrogate is None:
+            kept = torch.min(rows.advantages * ratio, rows.advantages * ratio.clamp(low, high))
+        else:
+            assert old is not None
+            before = type(task).from_numbers(old.clone())
+            kept = -surrogate.losses(task, before, ratio, rows.advantages)
         entropy: Tensor = now.entropy()
         loss = (-kept - cell.entropy_coeff * entropy).mean()
         leaves = [leaf] if leaf_own is None else [leaf, leaf_own]

@@ -14,15 +14,17 @@ Errors = dict[int, Exception]
 
 
 class CohortStep(NamedTuple):
-    """One step of some cells: (A, n, O), (A, n), (A, n) bool, (A, n) bool; what went wrong in whom.
+    """One step of some cells: (A, n, O), (A, n), three times (A, n) bool; what went wrong in whom.
 
-    What stands in the row of a cell with an error means nothing.
+    ``violated``: whose violation was settled with it; False where nobody tells. What stands in the
+    row of a cell with an error means nothing.
     """
 
     observation: NDArray[np.floating]
     reward: NDArray[np.floating]
     terminated: NDArray[np.bool_]
     truncated: NDArray[np.bool_]
+    violated: NDArray[np.bool_]
     errors: Errors
 
 

@@ -145,15 +145,17 @@ class CohortOfRobots:
             violating[~over] = self._verdicts.read(slots[~over], signals[~over], ended)
             self._verdicts.begin(slots[over], signals[over])
         self._over[cells] = terminated | truncated
-        self._count(cells, violating)
-        return CohortStep(self._seen(cells, observation), reward, terminated, truncated, errors)
+        entered = self._count(cells, violating)
+        seen = self._seen(cells, observation)
+        return CohortStep(seen, reward, terminated, truncated, entered, errors)
 
-    def _count(self, cells: Cells, violating: NDArray[np.bool_]) -> None:
-        """Episodes with a violation, as ``CountingViolations`` counts them."""
+    def _count(self, cells: Cells, violating: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Episodes with a violation, as ``CountingViolations`` counts them; those that are new."""
         entered = violating & ~self._violated[cells]
         for cell, new in zip(cells.tolist(), entered.sum(axis=1).tolist(), strict=True):
             self._violations[cell] = (self._violations[cell] or 0) + new
         self._violated[cells] = (self._violated[cells] | entered) & ~self._over[cells]
+        return entered
 
     def _seen(self, cells: Cells, observation: NDArray[np.floating]) -> NDArray[np.floating]:
         observation = observation.reshape(len(cells), self._copies, -1)

@@ -90,15 +90,21 @@ class Rollout:
             if len(cells):
                 count[cells] += record.taken[cells, record.steps - 1].sum(axis=1)
         told, self._errors = self._errors, {}
+        violations = self.environment.take_violations()
         return CohortSample(
             fragments=[
-                record.fragment(cell, self.actors.spec.family, self._constrained[cell])
+                record.fragment(
+                    cell,
+                    self.actors.spec.family,
+                    self._constrained[cell],
+                    violations[cell] is not None,
+                )
                 if self._alive[cell]
                 else None
                 for cell in range(len(self._alive))
             ],
             finished=finished,
-            violations=self.environment.take_violations(),
+            violations=violations,
             errors=told,
         )
 
@@ -128,7 +134,10 @@ class Rollout:
         reward = np.where(running, step.reward, 0.0)
         self._fail(step.errors)
         self._each(cells, lambda some: self._see_step(some, cells, step.observation, reward), None)
-        record.add(cells, acted, reward, terminated, truncated, running, self._observation)
+        violated = step.violated & running
+        record.add(
+            cells, acted, reward, terminated, truncated, running, violated, self._observation
+        )
         self._count(cells, running, reward, terminated | truncated, finished)
         return cells[self._alive[cells]]
 
@@ -293,6 +302,7 @@ class _Record:
         terminated: NDArray[np.bool_],
         truncated: NDArray[np.bool_],
         taken: NDArray[np.bool_],
+        violated: NDArray[np.bool_],
         observation: NDArray[np.float32],
     ) -> None:
         """One step of some cells."""
@@ -305,6 +315,7 @@ class _Record:
             "terminated": terminated,
             "truncated": truncated,
             "taken": taken,
+            "violated": violated,
         }
         if acted.inputs is not None:
             values["inputs"] = acted.inputs
@@ -325,8 +336,10 @@ class _Record:
         self._columns = {name: longer(column) for name, column in self._columns.items()}
         self._capacity *= 2
 
-    def fragment(self, cell: int, family: type[Distribution], constrained: bool) -> Fragment:
-        """What one cell did."""
+    def fragment(
+        self, cell: int, family: type[Distribution], constrained: bool, judged: bool
+    ) -> Fragment:
+        """What one cell did; judged: whether its environment tells of violations."""
         steps = slice(0, int(self._lengths[cell]))
         own = {name: column[cell, steps] for name, column in self._columns.items()}
         law = family.from_parameters(torch.from_numpy(own["parameters"])).torch_distribution()
@@ -341,4 +354,5 @@ class _Record:
             terminated=own["terminated"],
             truncated=own["truncated"],
             taken=own["taken"],
+            violated=own["violated"] if judged else None,
         )

@@ -28,6 +28,7 @@ PER_CELL = (
     "grad_clip",
     "vf_loss_coeff",
     "warmup_env_steps",
+    "objective",
 )
 """Options that act on their own cell alone."""
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from sport_ray.constraints import Unconstrained
 from sport_ray.families import Distribution
 from sport_ray.families.gaussian.head import GaussianHead
-from sport_ray.policies.network import PolicySpec
+from sport_ray.policies.network import PolicyNetwork, PolicySpec
 from sport_ray.policies.observations import Normalizer
 from sport_ray.projected_ppo.checks import checked
 from sport_ray.projected_ppo.cohort.adam import Adam
@@ -31,6 +31,7 @@ from sport_ray.projected_ppo.cohort.passes import Passes, outputs
 from sport_ray.projected_ppo.fragment import Fragment, training_batch
 from sport_ray.projected_ppo.minibatches import CLIP_WINDOW, minibatches
 from sport_ray.projected_ppo.module import POLICY_INPUTS
+from sport_ray.projected_ppo.pursued import Pursued
 from sport_ray.projected_ppo.stack import Stack, Weights
 from sport_ray.projected_ppo.streams import minibatch_generator
 
@@ -60,6 +61,7 @@ class Learning:
         spec: PolicySpec,
         schedule: Schedule,
         device: torch.device | str = "cpu",
+        base: PolicyNetwork | None = None,
     ) -> None:
         self.cells, self.spec, self.schedule = list(cells), spec, schedule
         self.device = torch.device(device)
@@ -74,6 +76,7 @@ class Learning:
         }
         self._permutations = [minibatch_generator(cell.seed) for cell in cells]
         self._normalize = None if spec.normalization is None else Normalizer(spec.normalization)
+        self._pursued = [Pursued(cell.objective, base) for cell in cells]
         self._passes: tuple[int, Passes, Passes] | None = None
 
     def update(self, cell: int, fragments: Sequence[Fragment], sampled: int) -> dict[str, float]:
@@ -91,8 +94,10 @@ class Learning:
 
     def _update(self, cell: int, fragments: Sequence[Fragment], sampled: int) -> dict[str, float]:
         own = self.cells[cell]
+        learns = sampled > own.warmup_env_steps
+        pursued = self._pursued[cell]
         columns = training_batch(
-            fragments,
+            pursued(fragments, learns=learns),
             lambda rows: self._values(self.critics.each[cell], rows),
             gamma=own.gamma,
             lambda_=own.lambda_,
@@ -100,20 +105,21 @@ class Learning:
         known = self.spec.observation_size - own.constraint.num_features
         limits = own.constraint.feature_limits(columns[Columns.OBS][:, known:])
         told = checked(columns, own.constraint, self.spec.family, self._came_from, limits)
-        metrics = {name: value.item() for name, value in told.items()}
+        metrics = {name: value.item() for name, value in told.items()} | pursued.told
         through = None
         if self.schedule.through_projection and not isinstance(own.constraint, Unconstrained):
             through = columns[POLICY_INPUTS].chunk(2, dim=-1)[0].to(self.device), limits
         columns[Columns.OBS] = self._normalized(columns[Columns.OBS])
         batch = Batch(columns, self.device)
-        learns = sampled > own.warmup_env_steps
+        old = self._laws(cell, columns[Columns.OBS])
         chosen = torch.from_numpy(self._cut(cell, len(batch))).to(self.device)
         # They share no weights, so one after the other is the same: half as much stays in cache.
         found: list[PolicyLoss] = []
         for index in chosen:
             batch.take(index)
             part = None if through is None else _rows(through, index)
-            found.append(self._policy_gradient(cell, batch, part, wanted=learns))
+            before = None if old is None else old[index]
+            found.append(self._policy_gradient(cell, batch, part, before, wanted=learns))
             if learns:
                 self._step("actor", cell, own.lr, metrics)
         for index in chosen:
@@ -136,6 +142,15 @@ class Learning:
     def _values(self, critic: Weights, observation: Tensor) -> Tensor:
         rows = self._normalized(observation).to(self.device)
         return outputs(critic, self.spec.activation, rows).squeeze(-1)
+
+    def _laws(self, cell: int, observation: Tensor) -> Tensor | None:
+        """Numbers (n, P) of the laws before an update; None where no objective asks for them."""
+        objective = self.cells[cell].objective
+        if objective is None or objective.surrogate is None:
+            return None
+        weights = self.actors.each[cell]
+        found = outputs(weights, self.spec.activation, observation.to(self.device))
+        return self.spec.head.of_block(found, dict(weights.own)).numbers
 
     def _cut(self, cell: int, count: int) -> np.ndarray:
         size, epochs, shuffled, _ = self.schedule
@@ -162,7 +177,13 @@ class Learning:
         return self._passes[1:]
 
     def _policy_gradient(
-        self, cell: int, batch: Batch, through: Through | None, *, wanted: bool
+        self,
+        cell: int,
+        batch: Batch,
+        through: Through | None,
+        old: Tensor | None,
+        *,
+        wanted: bool,
     ) -> PolicyLoss:
         """The policy's loss of a minibatch, and where it is wanted its gradient."""
         own, weights = self.cells[cell], self.actors.each[cell]
@@ -171,11 +192,13 @@ class Learning:
         out, head = self._actor_grad, self.spec.head
         mine, grad_own = (next(iter(one.own.values()), None) for one in (weights, out))
         rows = PolicyRows(batch.actions, batch.logp, batch.advantages)
-        closed = through is None and self.device.type == "cpu"
+        closed = through is None and old is None and self.device.type == "cpu"
         if closed and isinstance(head, GaussianHead):
             loss = paper_gradient(head, output, mine, rows, own, passes.grad, grad_own)
         else:
-            loss = autograd_gradient(head, output, mine, rows, own, passes.grad, grad_own, through)
+            loss = autograd_gradient(
+                head, output, mine, rows, own, passes.grad, grad_own, through, old
+            )
         if wanted:
             passes.backward(weights, out)
         return loss

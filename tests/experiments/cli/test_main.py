@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sport_ray import __version__
+from sport_ray.experiments.cli.completion import studies_like
+from sport_ray.experiments.cli.panels import BEFORE, CERTIFICATES, DEPLOYED, RESULTS, STUDY
 from sport_ray.experiments.stages.base import BUNDLED
 from tests.experiments.calling import called
 
@@ -49,6 +53,38 @@ def test_help_teaches(command, tmp_path):
     assert len(done.stdout.splitlines()) > 8
     if not command:
         assert all(name in done.stdout for name in COMMANDS)
+
+
+def test_help_is_short_to_ask_for_and_filled_to_the_width(tmp_path):
+    done = called("run", "-h", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "Run it again to resume: nothing that is finished is repeated." in done.stdout
+
+
+def test_commands_stand_in_groups_and_each_in_one(tmp_path):
+    told = called("-h", cwd=tmp_path).stdout
+    for panel in (STUDY, BEFORE, CERTIFICATES, RESULTS, DEPLOYED):
+        assert f" {panel} " in told
+    assert " Commands " not in told  # where a command without a group would stand
+
+
+def test_the_version(tmp_path):
+    done = called("--version", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"sport-ray {__version__}\n")
+
+
+def test_a_shell_completes_studies(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "quickest.yaml").touch()
+    (tmp_path / "quick[").mkdir()
+    assert studies_like("quick") == ["quickstart", "quickest.yaml", "quick[/"]
+    assert studies_like("quick[") == ["quick[/"]
+    assert studies_like("nowhere/q") == []
+    command = Path(sys.executable).with_name("sport-ray")
+    asked = {"_SPORT_RAY_COMPLETE": "complete_bash", "COMP_CWORD": "2"}
+    asked |= {"COMP_WORDS": "sport-ray run quickst"}
+    done = subprocess.run(command, env=os.environ | asked, capture_output=True, text=True)
+    assert done.stdout.split() == ["quickstart"], done.stderr
 
 
 WATCHED = """
@@ -130,6 +166,27 @@ def test_a_tracking_server_that_does_not_answer(write_study, small_study, tmp_pa
     line = one_line(called("run", write_study(small_study), cwd=tmp_path))
     assert "127.0.0.1:9" in line
     assert "secret" not in line
+
+
+@pytest.mark.slow
+def test_run_that_is_interrupted_says_run(write_study, small_study, tmp_path):
+    """In a stage that says nothing of it itself: the scenarios of the certificate."""
+    small_study["certificate"] |= {"num_scenarios": 200_000, "transitions": 100}
+    small_study["task_policies"] = {"critic": {}}  # needs no Ray
+    study = write_study(small_study)
+    command = [sys.executable, "-m", "sport_ray.experiments.cli.main", "run", study, "--no-ray"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("certify: scenarios 0/200000")
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate()
+    assert process.returncode == 130, said
+    assert said.strip().splitlines()[-1] == (
+        "sport-ray: interrupted; stages that have ended are kept. Resume with: "
+        f"sport-ray run {study} --no-ray"
+    )
 
 
 @pytest.mark.slow

@@ -127,6 +127,9 @@ def test_no_other_scenarios_pick_a_base(shipped):
     [
         ({"steps": [16, 14]}, r"steps = \[16, 14\]: the first must not exceed the second"),
         ({"steps": [14, 16], "horizon": 12}, "steps = .14, 16. are more than horizon = 12"),
+        ({"returns": [1, 2]}, "steps or returns, one of the two: both are given"),
+        ({"steps": None}, "steps or returns, one of the two: neither is given"),
+        ({"steps": None, "returns": [2, 1]}, r"returns = .2, 1.: the first must not exceed"),
         ({"num_scenarios": 100}, r"epsilon = 0.05 cannot be shown by num_scenarios = 100"),
     ],
 )
@@ -142,8 +145,34 @@ def test_a_rule_that_the_study_cannot_meet_is_refused(small_study):
         train_base(parse_study(small_study, "study"))
     small_study["property"] = "G !hazard"
     small_study["base_training"] = {"accept": {**asked, "horizon": 30}}
-    with pytest.raises(UserError, match="has no goal to reach: remove accept"):
+    with pytest.raises(UserError, match="has no goal to reach: give returns"):
         train_base(parse_study(small_study, "study"))
+    small_study["property"] = "(!hazard) U goal"
+    by_return = {**asked, "horizon": 30, "returns": [0, 1]}
+    small_study["base_training"] = {"accept": {k: v for k, v in by_return.items() if k != "steps"}}
+    with pytest.raises(UserError, match=r"asks for a return, .* give steps instead of returns"):
+        train_base(parse_study(small_study, "study"))
+
+
+def test_without_a_goal_the_mean_return_of_all_scenarios_counts(shipped):
+    """Of those that violate, too."""
+    study = Study.model_validate(
+        {"name": "x", "property": "G !hazard", "sweep": {"alphas": [1.0], "horizons": [30]}}
+    )
+    plan = study.task(30, 0).plan("base", 0)
+    base = base_behaviour(read_base(BUNDLED / "point_reach_avoid"))
+    mean = run_scenarios(plan, base, 0, 600).total_reward.mean()
+    by_return = {"steps": None, "num_scenarios": 600, "epsilon": 0.2}
+    good, bad = (with_(**by_return, returns=(mean + x, mean + x + 0.1)) for x in (-0.05, 2.0))
+    found = examined(shipped, good, plan, 0, 100)
+    assert found.accepted
+    assert found.mean_return == pytest.approx(mean)
+    assert found.mean_steps is None
+    assert f"return {mean:.4g}" in str(found)
+    refused = examined(shipped, bad, plan, 0, 100)
+    assert (refused.accepted, refused.num_scenarios) == (False, 500)
+    with pytest.raises(UserError, match="and a mean return in"):
+        train_until_accepted(Through(shipped), bad, plan, 100)
 
 
 @pytest.mark.slow

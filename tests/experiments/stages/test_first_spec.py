@@ -11,7 +11,7 @@ from gymnasium import spaces
 
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.study import Study
-from sport_ray.experiments.stages.base import _first_spec, environment_sizes
+from sport_ray.experiments.stages.base import environment_sizes, first_spec
 from sport_ray.policies.convolution import NATURE, SMALL
 
 GIVEN = "sport_ray_tests/Given-v0"
@@ -75,7 +75,7 @@ def study(small_study):
 )
 def test_the_body_is_that_of_the_observations(study, space, size, inputs, layers):
     asked = study(space)
-    spec = _first_spec(asked, asked.base_training)
+    spec = first_spec(asked, asked.base_training)
     assert spec.observation_size == size == environment_sizes(asked)[0]
     assert spec.layer_sizes == (inputs, 6, 2)
     assert (spec.flattening is None) == (space == "vector")
@@ -84,13 +84,13 @@ def test_the_body_is_that_of_the_observations(study, space, size, inputs, layers
 
 def test_other_layers_and_none(study):
     own = study("picture", convolution=[[4, 8, 8]])
-    spec = _first_spec(own, own.base_training)
+    spec = first_spec(own, own.base_training)
     assert spec.convolution.layers == ((4, 8, 8),)
     assert spec.convolution.divisor == 255.0
     none = study("picture", convolution=[])
-    assert _first_spec(none, none.base_training).convolution is None
+    assert first_spec(none, none.base_training).convolution is None
     plain = study("within", convolution=[])
-    assert _first_spec(plain, plain.base_training).observation_size == 144
+    assert first_spec(plain, plain.base_training).observation_size == 144
 
 
 @pytest.mark.parametrize(
@@ -111,5 +111,5 @@ def test_other_layers_and_none(study):
 def test_what_cannot_be_trained_is_refused_by_name(study, space, training, says):
     asked = study(space, **training)
     with pytest.raises(UserError, match=says) as error:
-        _first_spec(asked, asked.base_training)
+        first_spec(asked, asked.base_training)
     assert "\n" not in str(error.value)

@@ -38,6 +38,13 @@ def test_it_says_more_where_time_passes(capsys, monkeypatch):
     assert len({line.split(":")[1] for line in found}) == 11
 
 
+def test_nothing_is_told_of_nothing(capsys):
+    """A stage that has no scenario left to run."""
+    with counting(Console(file=io.StringIO()), "mix: fresh scenarios", 0) as advance:
+        advance(0)
+    assert capsys.readouterr().err == ""
+
+
 def test_a_quiet_console_stays_quiet(capsys):
     with counting(Console(quiet=True), "certify: scenarios", 10) as advance:
         advance(10)

@@ -65,3 +65,50 @@ def test_constraints_are_matched_with_what_the_base_draws_from(small_study):
         assert cells(family, "ratio") == cells("gaussian", "ratio")
     with pytest.raises(UserError, match="'two_point' keeps a floor"):
         cells("gaussian", "two_point", "ratio")
+
+
+def test_a_source_has_cells_of_the_kinds_that_it_is_restricted_to(small_study):
+    """And those cells are the same as without the restriction."""
+
+    def cells(**sweep) -> dict[str, set[str]]:
+        asked = {"alphas": [1.5], "constraints": ["ratio", "pathwise"], "eps_max": [0.1], **sweep}
+        sources = ["unconstrained", "projected_ppo", "scpo"]
+        study = {**small_study, "sweep": small_study["sweep"] | asked, "task_policies": sources}
+        found: dict[str, set[str]] = {}
+        for job in plan_jobs(Study.model_validate(study), certificate()):
+            for cell in job.cells:
+                found.setdefault(f"{cell.source} {cell.constraint.name}", set()).add(cell.id)
+        return found
+
+    every = cells()
+    some = cells(constraints_of={"unconstrained": ["pathwise"], "scpo": []})
+    left = {"unconstrained ratio", "scpo ratio", "scpo pathwise"}
+    assert some == {name: ids for name, ids in every.items() if name not in left}
+
+
+def test_a_kind_that_nobody_is_restricted_to_is_not_refused(small_study):
+    small_study["task_policies"] = ["projected_ppo", "critic"]
+    small_study["sweep"] |= {"constraints": ["ratio", "two_point"], "eps_max": [0.1]}
+    small_study["sweep"]["constraints_of"] = {"projected_ppo": ["ratio"], "critic": ["ratio"]}
+    plan_jobs(Study.model_validate(small_study), certificate())
+    small_study["sweep"]["constraints_of"] = {"projected_ppo": ["two_point"], "critic": ["ratio"]}
+    with pytest.raises(UserError, match="'two_point' keeps a floor"):
+        plan_jobs(Study.model_validate(small_study), certificate())
+
+
+def test_the_base_itself_is_one_cell_for_each_seed(small_study):
+    small_study["task_policies"] = ["base"]
+    small_study["sweep"] |= {"alphas": [2.0, 3.0], "seeds": [0, 1], "constraints": ["ratio"]}
+    cells = [
+        c for j in plan_jobs(Study.model_validate(small_study), certificate()) for c in j.cells
+    ]
+    assert [(cell.alpha, cell.seed) for cell in cells] == [(1.0, 0), (1.0, 1)]
+
+
+def test_a_restriction_of_what_is_not_there_is_refused(small_study):
+    small_study["sweep"] |= {"constraints_of": {"projectd_ppo": ["ratio"]}}
+    with pytest.raises(ValueError, match=r"constraints_of names 'projectd_ppo'.*'projected_ppo'"):
+        Study.model_validate(small_study)
+    small_study["sweep"] |= {"constraints_of": {"projected_ppo": ["pathwise"]}}
+    with pytest.raises(ValueError, match="projected_ppo holds 'pathwise', which is not among"):
+        Study.model_validate(small_study)

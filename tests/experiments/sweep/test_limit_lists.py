@@ -136,3 +136,15 @@ def test_a_choice_needs_a_risk(small_study):
     small_study["sweep"] |= {"alphas": [1.2], "eps_max": None, "choose": "from_base_scenarios"}
     with pytest.raises(UserError, match="for which risks"):
         parse_study(small_study, "study")
+
+
+def test_lists_of_some_sources_alone(small_study):
+    some = {"factors": [1.5, 2.0], "constraints_of": {"unconstrained": ["pathwise"]}}
+    _, listed, others = planned(
+        small_study, {"from_base_scenarios": some}, constraints=["ratio", "pathwise"]
+    )
+    kinds = {(cell.source, cell.constraint.name) for cell in listed}
+    assert kinds == {("unconstrained", "pathwise")}
+    assert len(listed) == 2
+    whole = planned(small_study, "from_base_scenarios", constraints=["ratio", "pathwise"])[2]
+    assert {cell.id for cell in others} == {cell.id for cell in whole}

@@ -40,6 +40,7 @@ def study_of(raw: dict[str, Any], plan: dict[str, Any] | None = None, **more: An
 
 def test_every_run_has_a_promise_before_it_starts(small_study):
     """P is the constraint's prior bound, M what the steps allow, and the bound one for all M."""
+    small_study["sweep"]["alphas"] = [1.0, 1.02]
     study = study_of(small_study)
     plan = Plan.of(study, certificate())
     assert [job.kind for job in plan.jobs] == ["projected_ppo"] * 2
@@ -64,6 +65,7 @@ def test_every_run_has_a_promise_before_it_starts(small_study):
 
 
 def test_what_promises_nothing_says_so(small_study):
+    small_study["sweep"]["alphas"] = [1.0, 1.02]
     small_study["task_policies"] = {"projected_ppo": {}, "unconstrained": {}, "critic": {}}
     plan = Plan.of(study_of(small_study), certificate())
     by_kind = {job.kind: one for job, one in zip(plan.jobs, plan.promises, strict=True)}
@@ -71,6 +73,20 @@ def test_what_promises_nothing_says_so(small_study):
     assert (by_kind["critic"].risk, by_kind["critic"].episodes) == (0.0, 0)
     assert plan.training_promise["without_promise"] == 1
     assert training_lines(plan)[1] == "training: nothing is promised while unconstrained trains"
+
+
+def test_runs_whose_bound_is_one_are_not_summed(small_study):
+    """What every episode may do is no number of violations to expect."""
+    small_study["sweep"]["alphas"] = [1.01, 2.0]
+    plan = Plan.of(study_of(small_study), certificate())
+    told, empty = sorted(plan.promises, key=lambda one: one.risk)
+    assert empty.risk == 1.0
+    assert plan.training_promise["expected"] == told.expected
+    assert plan.training_promise["bound"] <= told.episodes
+    assert plan.training_promise["without_promise"] == 1
+    some, none = training_lines(plan)
+    assert f"1 run of {told.episodes} episodes at most" in some
+    assert none.startswith("training: nothing is promised of 1 of 2 runs")
 
 
 def test_a_plan_sets_the_number_of_episodes(small_study):

@@ -13,7 +13,7 @@ import torch
 
 from sport_ray import experiments
 from sport_ray.certificates import FixedSampling, build_certificate, save_certificate
-from sport_ray.constraints import Constraint, constraint_from_json
+from sport_ray.constraints import Constraint, RatioConstraint, constraint_from_json
 from sport_ray.deploy.export import Export, write_bundle
 from sport_ray.policies import FrozenPolicy, PolicyNetwork, load_policy, save_policy
 from sport_ray.policies.network import widened
@@ -27,9 +27,10 @@ from sport_ray.rollouts import (
     run_scenarios,
 )
 from sport_ray.samplers import SamplerSpec, read_base, save_sampler
-from sport_ray.selection import SCORES, Score, Selector
+from sport_ray.selection import SCORES, Score, Selector, load_task_policy
 from sport_ray.selection.scores import TaskDensity
 from sport_ray.sources import file_digest
+from tests.sport_ray.deploy import limit_lists
 
 BASE = Path(experiments.__file__).parent / "bases" / "point_reach_avoid"
 HORIZON, COUNT = 20, 300
@@ -225,6 +226,37 @@ def sampler_bundle(
         )  # fmt: skip
         write_bundle(tmp_path / "bundle", export)
         return tmp_path / "bundle"
+
+    return make
+
+
+@pytest.fixture
+def listed(
+    export_of: Callable[..., Export], certified: Path, tmp_path: Path
+) -> Callable[..., Export]:
+    """An export of limit 2 of 3, with the files of both tests; changes as keywords."""
+
+    def make(
+        violations: tuple[int, int] = (5, 5), alphas: tuple[float, float] = (1.3, 1.6),
+        **changes: Any,
+    ) -> Export:  # fmt: skip
+        plain = export_of("ratio")
+        files = []
+        for rank, (alpha, bad) in enumerate(zip(alphas, violations, strict=True), start=1):
+            path = tmp_path / f"test{rank}.npz"
+            path.write_bytes(limit_lists.evidence(alpha, plain.horizon, bad).to_bytes())
+            files.append(path)
+        digest = load_task_policy(certified / "task").digest
+        members = [
+            {"constraint": RatioConstraint(alpha).to_json(), "policy": digest} for alpha in alphas
+        ]
+        about = {
+            "list": "0" * 16, "rank": 2, "size": 3, "level": 0.1, "largest_level": 0.1,
+            "beta": 1e-3, "scenarios": "fresh", "first": 0, "num_scenarios": limit_lists.COUNT,
+            "members": members,
+        }  # fmt: skip
+        constraint = RatioConstraint(alphas[-1])
+        return export_of("ratio", constraint=constraint, limit=about | changes, tests=tuple(files))
 
     return make
 

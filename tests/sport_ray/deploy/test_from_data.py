@@ -4,57 +4,13 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pytest
 
-from sport_ray.bounds.list_evidence import ListEvidence
-from sport_ray.constraints import RatioConstraint
 from sport_ray.deploy import load, read_bundle
 from sport_ray.deploy.export import write_bundle
 from sport_ray.deploy.verify import verify_bundle
 from sport_ray.errors import UserError
-from sport_ray.selection import load_task_policy
-
-COUNT = 2_000
-
-
-def evidence(alpha: float, horizon: int, violations: int, seed: int = 0) -> ListEvidence:
-    """Ratios of a policy that keeps to α, on scenarios of which some violated."""
-    rng = np.random.default_rng(seed)
-    part = np.where(rng.random(COUNT) < 0.5, 0.1, -0.1)
-    return ListEvidence(
-        log_ratios=np.log1p(part * (alpha - 1.0)),
-        violated=np.arange(COUNT) < violations,
-        capped=np.ones((COUNT, 1)),
-        caps=np.array([2.0]),
-        log_ratio_limit=horizon * float(np.log(alpha)),
-    )
-
-
-@pytest.fixture
-def listed(export_of, certified, tmp_path):
-    """An export of limit 2 of 3, with the files of both tests; changes as keywords."""
-
-    def make(violations=(5, 5), alphas=(1.3, 1.6), **changes):
-        plain = export_of("ratio")
-        files = []
-        for rank, (alpha, bad) in enumerate(zip(alphas, violations, strict=True), start=1):
-            path = tmp_path / f"test{rank}.npz"
-            path.write_bytes(evidence(alpha, plain.horizon, bad).to_bytes())
-            files.append(path)
-        digest = load_task_policy(certified / "task").digest
-        members = [
-            {"constraint": RatioConstraint(alpha).to_json(), "policy": digest} for alpha in alphas
-        ]
-        about = {
-            "list": "0" * 16, "rank": 2, "size": 3, "level": 0.1, "largest_level": 0.1,
-            "beta": 1e-3, "scenarios": "fresh", "first": 0, "num_scenarios": COUNT,
-            "members": members,
-        }  # fmt: skip
-        constraint = RatioConstraint(alphas[-1])
-        return export_of("ratio", constraint=constraint, limit=about | changes, tests=tuple(files))
-
-    return make
+from tests.sport_ray.deploy.limit_lists import COUNT, evidence
 
 
 def test_a_limit_from_data_goes_out_with_its_scope(listed, tmp_path):

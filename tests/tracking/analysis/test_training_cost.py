@@ -51,6 +51,21 @@ def test_a_run_beyond_its_bound_is_told(tmp_path):
     assert not table.loc[table["risk"].notna(), "held"].any()
 
 
+def test_a_run_whose_bound_is_one_has_no_promise(tmp_path):
+    def empty(record):
+        made = promised(record)
+        more = (
+            {"train_risk": 1.0, "train_violations_expected": 100.0} if "train_risk" in made else {}
+        )
+        return made | more
+
+    table = training_table(load_results(write_sources(tmp_path, empty)))
+    rows = table[table["risk"] == 1.0]
+    assert len(rows) == 3
+    assert rows[["expected", "bound", "held"]].isna().all(axis=None)
+    assert (rows["counted"] == 24).all()
+
+
 def test_the_course_of_training_is_drawn(tmp_path):
     path = write_sources(tmp_path, promised)
     frame, out = load_results(path), tmp_path / "figures"

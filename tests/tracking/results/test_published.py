@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,3 +74,29 @@ def test_a_cell_that_is_there_twice_is_refused(published: tuple[Path, Path]) -> 
     table.write_text("\n".join([head, first, first, *rest]) + "\n")
     with pytest.raises(UserError, match="a cell_id is there twice"):
         read_results(folder)
+
+
+def test_a_constraint_s_own_numbers_come_back_and_a_packed_table_is_the_same(
+    make_results: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Without κ the bound of a floor would be another one, and its record taken for altered."""
+
+    def floored(record: dict[str, Any]) -> dict[str, Any]:
+        if record["alpha"] != 1.1:
+            return record
+        return record | {"constraint": "two_point", "kappa": 0.5}
+
+    results = make_results(alphas=(1.0, 1.1), horizons=(21,), seeds=(0,), change=floored)
+    write_report(results)
+    out = tmp_path / "published"
+    publish(results, out, {}, "sport-ray run study.yaml")
+    plain = read_results(out)
+    assert plain.unreadable == ()
+    assert [one["kappa"] for one in plain.records if one["constraint"] == "two_point"] == [0.5] * 2
+    table = out / "cells.csv"
+    (out / "cells.csv.gz").write_bytes(gzip.compress(table.read_bytes()))
+    table.unlink()
+    assert read_results(out).records == plain.records
+    (out / "cells.csv.gz").write_bytes(b"no gzip")
+    with pytest.raises(UserError, match=r"damaged file .*cells\.csv\.gz"):
+        read_results(out)

@@ -92,6 +92,8 @@ def why_not_together(config: ProjectedPPOConfig, constraints: Iterable[Constrain
     for constraint in constraints:
         if not is_stateless(constraint):
             return f"the constraint {constraint.name!r} has no form on a device yet"
+    if config.objective is not None:
+        return "its objective has no form on a device yet"
     if config.num_env_runners > 1:
         return f"it has {config.num_env_runners} runners, a device has one"
     env_id, kwargs = _task(config)

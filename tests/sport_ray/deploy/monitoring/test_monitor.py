@@ -189,6 +189,23 @@ def test_one_writer(path, promise):
     Monitor(path).close()
 
 
+def test_a_child_that_lives_on_does_not_hold_the_lock(path, promise):
+    """A forked process has all open files of its parent, and may outlive the monitor."""
+    monitor = Monitor(path, promise)
+    waiting, closed = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(closed)
+        os.read(waiting, 1)
+        os._exit(0)
+    try:
+        monitor.close()
+        Monitor(path).close()
+    finally:
+        os.close(closed)
+        os.waitpid(child, 0)
+
+
 def test_threads_take_turns(path, promise):
     with Monitor(path, promise) as monitor:
         lock = threading.Lock()

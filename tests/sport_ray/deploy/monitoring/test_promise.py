@@ -8,10 +8,9 @@ from sport_ray.deploy import Monitor, base_promise, read_bundle, update_bundle
 from sport_ray.deploy.export import write_bundle
 from sport_ray.deploy.monitoring import promise_in
 from sport_ray.errors import UserError
-from tests.sport_ray.deploy.test_from_data import listed  # noqa: F401
 
 
-def test_a_list_is_a_claim_of_its_own(listed, export_of, certified, tmp_path):  # noqa: F811
+def test_a_list_is_a_claim_of_its_own(listed, export_of, certified, tmp_path):
     """Its β adds to the certificate's, its promise is of its policy alone."""
     write_bundle(tmp_path / "prior", export_of("ratio"))
     write_bundle(tmp_path / "listed", listed(beta=2e-3))

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from sport_ray.experiments.results.alarm import print_alarm
-from sport_ray.experiments.results.status import Status, SweepState
+from sport_ray.experiments.results.status import Status, SweepState, duration_text
 from sport_ray.text import plain
 from sport_ray.tracking.results.task_policies import plain_name
 
@@ -66,7 +66,7 @@ def print_status(
         line(f"  {status.cells_per_hour:g} cells per hour in this sweep")
     if status.seconds_left:
         ahead = "" if status.sweep.state.startswith("running") else " once it is resumed"
-        line(f"  about {_duration(status.seconds_left)} left{ahead}")
+        line(f"  about {duration_text(status.seconds_left)} left{ahead}")
     for cell in status.failed:
         known = isinstance(cell["alpha"], (int, float))  # a record is shown as it is
         alpha = f" α={float(cell['alpha']):g}" if known else ""
@@ -96,11 +96,3 @@ def _sweep_line(sweep: SweepState) -> str:
         "killed": "killed",
         "died": f"{who} died",
     }.get(sweep.state, "no history of a sweep")
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

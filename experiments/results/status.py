@@ -246,3 +246,12 @@ def _concurrency(entries: list[dict[str, Any]]) -> int:
         elif entry["event"].startswith("cell"):
             running.pop(entry["cell_id"], None)
     return most
+
+
+def duration_text(seconds: float) -> str:
+    """Such as '1 h 5 min', '2 min 3 s'."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

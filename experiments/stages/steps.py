@@ -30,6 +30,7 @@ from sport_ray.experiments.stages.base_statistics import described
 from sport_ray.experiments.stages.certify import base_plan, certify, load_matching
 from sport_ray.experiments.stages.choose import choose, load_choice
 from sport_ray.experiments.stages.context import Context, interrupted
+from sport_ray.experiments.stages.preflight import preflight_lines
 from sport_ray.experiments.stages.progress import Counter, SweepHistory, SweepProgress, counting
 from sport_ray.experiments.stages.training_lines import training_lines
 from sport_ray.experiments.stages.transitions import keep_transitions, missing_transitions
@@ -248,6 +249,8 @@ def do_sweep(context: Context, base: BaseFile, certificate: Certificate) -> Swee
             folder.write_study(context.source)
             _set_aside(context, missing, ledger)  # before anything reads records
             plan.write(folder)
+            for line in preflight_lines(plan, missing, folder):
+                context.console.print(line, soft_wrap=True, highlight=False)
             with ray_when_needed(context) as ray:
                 here = context.alone or may_begin_here(folder.study, missing, ray)
                 if not here:

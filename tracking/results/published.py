@@ -56,7 +56,7 @@ def unpacked(file: Path, limit: int = LARGEST) -> bytes:
     Raises:
         TooLarge: it expands to more than ``limit`` bytes.
     """
-    with gzip.open(file) as handle:
+    with gzip.open(file, "rb") as handle:
         data = handle.read(limit + 1)
     if len(data) > limit:
         raise TooLarge(f"larger than {limit} bytes")

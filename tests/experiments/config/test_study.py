@@ -172,7 +172,7 @@ def sweep_with(**changes: object) -> dict:
             ["deployment.initial_state.base", "mean has 1 entries, std 2"],
         ),
         (with_(task_policies=["scpoo"]), ["task_policies", "'scpoo'", "did you mean 'scpo'?"]),
-        (with_(task_policy="nothing"), ["'nothing'", "known: critic, "]),
+        (with_(task_policy="nothing"), ["'nothing'", "known: base, critic, "]),
         (with_(task_policies=["scpo", "scpo"]), ["holds 'scpo' twice"]),
         (with_(task_policies=[]), ["task_policies", "give a list of names"]),
         (with_(task_policies="scpo"), ["task_policies", "'scpo'", "give a list of names"]),

@@ -22,7 +22,8 @@ def test_a_part_of_the_tiny_suite_runs_goes_on_after_a_failure_and_resumes(tmp_p
     manifest = json.loads((root / "bench.json").read_text())
     assert list(manifest["failed"]) == ["lava_crossing/smooth_0"]
     assert "is not empty and holds no study" in manifest["failed"]["lava_crossing/smooth_0"]
-    assert manifest["command"] == "sport-ray bench --tasks point_fixed,lava_crossing --seeds 1 --tiny"
+    told = "sport-ray bench --tasks point_fixed,lava_crossing --seeds 1 --tiny"
+    assert manifest["command"] == told
     assert "point_fixed" in (root / "leaderboard.md").read_text()
     times = {file: file.stat().st_mtime_ns for file in root.glob("point_fixed/*/cells/*/record.*")}
     assert times

@@ -240,7 +240,8 @@ def _actions(environment: TensorEnvironment, steps: int, slots: int, seed: int) 
     space = environment.action_space
     generator = np.random.default_rng(seed)
     if isinstance(space, spaces.Discrete):
-        return torch.from_numpy(space.start + generator.integers(space.n, size=(steps, slots)))
+        first, count = int(space.start), int(space.n)
+        return torch.from_numpy(first + generator.integers(count, size=(steps, slots)))
     low, high = np.maximum(space.low, -1.0), np.minimum(space.high, 1.0)
     drawn = generator.uniform(low, high, (steps, slots, *space.shape))
     return torch.from_numpy(drawn.astype(space.dtype))

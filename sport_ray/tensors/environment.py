@@ -12,6 +12,7 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     import gymnasium
+    import numpy as np
     import torch
 
 
@@ -62,7 +63,7 @@ class TensorEnvironment(Protocol):
     signal_names: tuple[str, ...]
 
     @property
-    def action_space(self) -> gymnasium.spaces.Box | gymnasium.spaces.Discrete:
+    def action_space(self) -> gymnasium.spaces.Box | gymnasium.spaces.Discrete[np.int64]:
         """The actions of one slot."""
         ...
 

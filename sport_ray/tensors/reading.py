@@ -124,7 +124,7 @@ def _require(
         )
 
 
-def idle_actions(space: spaces.Box | spaces.Discrete, slots: int) -> NDArray[Any]:
+def idle_actions(space: spaces.Box | spaces.Discrete[np.int64], slots: int) -> NDArray[Any]:
     """Actions (n, A), of a Discrete space indices (n,), that any environment may be given."""
     first = getattr(space, "start", 0)  # of a Discrete space
     return np.full((slots, *(space.shape or ())), first, dtype=space.dtype)

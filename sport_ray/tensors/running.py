@@ -288,12 +288,13 @@ class _Run:
         """A step of the environment: with actions (m, A) in the live slots, 0 in the others."""
         space = self.environment.action_space
         dtype = torch.from_numpy(np.zeros(0, dtype=space.dtype)).dtype
-        if tuple(action.shape[1:]) != tuple(space.shape):
+        of_one = tuple(space.shape or ())
+        if tuple(action.shape[1:]) != of_one:
             raise UserError(
-                f"{self.plan.env_id} takes actions of shape {space.shape}, the policy gives "
+                f"{self.plan.env_id} takes actions of shape {of_one}, the policy gives "
                 f"{tuple(action.shape[1:])}"
             )
-        shape = (self.environment.num_slots, *space.shape)
+        shape = (self.environment.num_slots, *of_one)
         control = torch.zeros(shape, dtype=dtype, device=self.device)
         control[live] = action.to(dtype)
         step: TensorStep = self.scenarios.called(

@@ -145,7 +145,8 @@ def mean_steps(lake: Lake, policy: Array, horizon: int) -> float:
 
 
 def _undone(lake: Lake) -> Array:
-    return (np.arange(len(lake.chances)) != lake.goal).astype(np.float64)
+    found: Array = (np.arange(len(lake.chances)) != lake.goal).astype(np.float64)
+    return found
 
 
 def _settled(lake: Lake, value: Array) -> Array:

@@ -84,7 +84,7 @@ class Gridworld:
         self.num_slots, self.device, self.horizon = num_slots, device, horizon
         self.progress, self.caution = progress, caution
         self.observation_size = self.lake.water
-        self.action_space = gymnasium.spaces.Discrete(4)
+        self.action_space: gymnasium.spaces.Discrete[np.int64] = gymnasium.spaces.Discrete(4)
         following, cumulative = successors(self.lake)
         self._following = torch.from_numpy(following).to(device)
         self._cumulative = torch.from_numpy(cumulative).to(device)

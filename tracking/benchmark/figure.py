@@ -38,9 +38,16 @@ def order_of(board: pd.DataFrame, manifest: Manifest) -> list[str]:
     return [*best_first(promised), *best_first(others)]
 
 
-def draw_leaderboard(board: pd.DataFrame, manifest: Manifest, folder: Path) -> style.Drawn:
-    """Draw ``leaderboard.png`` and ``.svg`` from the table of all tasks."""
+def draw_leaderboard(board: pd.DataFrame, manifest: Manifest, folder: Path) -> style.Drawn | None:
+    """Draw ``leaderboard.png`` and ``.svg`` from the table of all tasks; without any row, nothing.
+
+    An older figure is removed then.
+    """
     names = order_of(board, manifest)
+    if not names:
+        for suffix in ("png", "svg"):
+            (folder / f"{NAME}.{suffix}").unlink(missing_ok=True)
+        return None
     free = {one.name for one in manifest.methods if not one.promised}
     gap = any(name in free for name in names) and any(name not in free for name in names)
     places = {name: rank + (0.8 if gap and name in free else 0.0)

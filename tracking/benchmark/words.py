@@ -13,6 +13,8 @@ from sport_ray.tracking.benchmark.manifest import Folder, Manifest, Method
 from sport_ray.tracking.results.labels import bound_text, rate_text
 from sport_ray.tracking.results.table import plain_rows
 
+FEW = 5
+"""Seeds below which a percentile bootstrap is too short to be believed."""
 Rows = dict[str, dict[str, Any]]
 
 
@@ -106,7 +108,9 @@ def completeness(
     if absent:
         names = "; ".join(f"{one.task} {one.base}" for one in absent)
         text += f"; {_count(len(absent), 'base')} without results: {names}"
-    return f"{text}. Made by `{manifest.command}`{' (tiny: no result)' if manifest.tiny else ''}."
+    text += f". Made by `{manifest.command}`{' (tiny: no result)' if manifest.tiny else ''}."
+    few = f" Intervals from fewer than {FEW} seeds are too short."
+    return text + (few if len(manifest.seeds) < FEW else "")
 
 
 def negative(board: pd.DataFrame, folders: Sequence[BenchFolder], manifest: Manifest) -> list[str]:

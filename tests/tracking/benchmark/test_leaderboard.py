@@ -127,3 +127,15 @@ def test_the_page_quotes_the_leaderboard():
     assert renewed(found, made) == found
     with pytest.raises(ValueError, match="quote: begin"):
         renewed("no marks", made)
+
+
+def test_a_benchmark_that_has_only_begun_says_so(tmp_path):
+    (tmp_path / "bench.json").write_text(json.dumps(manifest() | {"failed": {"robot": "no disk"}}))
+    page = write_leaderboard(tmp_path).read_text()
+    assert "nothing is claimed" in page
+    assert "0 of 0 cells of 0 bases are finished" in page
+    assert "2 bases without results: robot smooth_0; robot sharp_0." in " ".join(page.split())
+    assert "robot: no disk." in page
+    assert not (tmp_path / "leaderboard.png").exists()
+    with pytest.raises(UserError, match=r"no base of .* has results yet"):
+        publish(tmp_path, tmp_path / "published")

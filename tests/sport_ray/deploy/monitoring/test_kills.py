@@ -72,7 +72,14 @@ def heard(path: Path, promise: Promise, kill_at: int) -> tuple[list[str], bool]:
     return said, os.WIFSIGNALED(status)
 
 
-@pytest.mark.parametrize("most", [2, 3, 1_000])
+@pytest.mark.parametrize(
+    "most",
+    [
+        pytest.param(2, marks=pytest.mark.slow),
+        pytest.param(3, marks=[pytest.mark.slow, pytest.mark.long]),
+        1_000,
+    ],
+)
 def test_killed_at_any_call(tmp_path, promise, monkeypatch, most):
     """At each call in turn, and again at each in the life after it; then to the end."""
     monkeypatch.setattr(log, "MOST_LINES", most)  # written anew often, or never

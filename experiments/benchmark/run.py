@@ -6,8 +6,11 @@ fails stops no other: why it failed stands in the manifest and at the end.
 
 from __future__ import annotations
 
+import warnings
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -21,6 +24,9 @@ from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.stages.context import Context, Interrupted
 from sport_ray.experiments.stages.run import run_study
 from sport_ray.tracking.console import say
+
+if TYPE_CHECKING:  # it imports Ray, which is started before
+    from sport_ray.experiments.sweep.driver import SweepSummary
 
 
 @dataclass
@@ -74,34 +80,54 @@ class Benchmark:
         """Run what is missing of every study; the manifest is renewed after each.
 
         Raises:
+            UserError: no study to run.
             Interrupted: Ctrl-C or SIGTERM; what is finished is kept.
         """
-        with ray_session(self.address, for_cells=True):
+        if not self.parts:
+            reasons = "; ".join(f"{name}: {why}" for name, why in self.not_here.items())
+            raise UserError(f"no task can be run here ({reasons})")
+        # RLlib registers its vector anew for every base that is trained in this process.
+        warnings.filterwarnings("ignore", message=".*Overriding environment rllib-")
+        with ExitStack() as ray:
             for number, part in enumerate(self.parts, 1):
                 heading = f"{part.folder} ({number} of {len(self.parts)}): {part.task.title}"
                 self._say(heading, style="bold")
                 self.write()
-                self._run(part)
+                self._run(part, ray)
         self.write()
 
-    def _run(self, part: Part) -> None:
-        """Run one study, and note how it went."""
+    @property
+    def not_here(self) -> dict[str, str]:
+        """Why tasks have no study, by their names."""
+        return self.failed | self.skipped
+
+    def _run(self, part: Part, ray: ExitStack) -> None:
+        """Run one study, and note how it went; ray: what ends Ray, which all studies share."""
         try:
             context = self.context_of(part)
             try:
-                summary = run_study(context)
+                summary = self._summary(context, ray)
             finally:
                 context.folder.release()
         except Interrupted:
             raise
         except Exception as error:
-            self.failed[part.folder] = what_happened(error)
-            self._say(f"{part.folder} failed: {what_happened(error)}", style="bold red")
+            why = what_happened(error).replace(str(self.results.absolute()), self.results.name)
+            self.failed[part.folder] = why
+            self._say(f"{part.folder} failed: {why}", style="bold red")
             return
         if summary.failed:
             self.failed[part.folder] = f"{summary.failed} of {summary.planned} cells failed"
         if summary.refuted:
             self.refuted[part.folder] = summary.refuted
+
+    def _summary(self, context: Context, ray: ExitStack) -> SweepSummary:
+        from sport_ray.experiments.benchmark.finished import is_finished, looked_at  # Ray, too
+
+        if is_finished(context):
+            return looked_at(context)
+        ray.enter_context(ray_session(self.address, for_cells=True))
+        return run_study(context)
 
     def context_of(self, part: Part) -> Context:
         """What the stages work on for one study."""

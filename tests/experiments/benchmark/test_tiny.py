@@ -11,8 +11,8 @@ from tests.experiments.calling import called
 
 @pytest.mark.slow
 def test_a_part_of_the_tiny_suite_runs_goes_on_after_a_failure_and_resumes(tmp_path):
-    arguments = "bench", "--tiny", "--tasks", "point_fixed,lava_crossing", "--seeds", 1
-    in_the_way = tmp_path / "results/bench-tiny/lava_crossing/smooth_0/notes.txt"
+    arguments = "bench", "--tiny", "--tasks", "point_fixed,frozen_lake", "--seeds", 1
+    in_the_way = tmp_path / "results/bench-tiny/frozen_lake/smooth_0/notes.txt"
     in_the_way.parent.mkdir(parents=True)
     in_the_way.write_text("mine")
 
@@ -20,9 +20,11 @@ def test_a_part_of_the_tiny_suite_runs_goes_on_after_a_failure_and_resumes(tmp_p
     assert first.returncode == 1, first.stderr
     root = tmp_path / "results/bench-tiny"
     manifest = json.loads((root / "bench.json").read_text())
-    assert list(manifest["failed"]) == ["lava_crossing/smooth_0"]
-    assert "is not empty and holds no study" in manifest["failed"]["lava_crossing/smooth_0"]
-    told = "sport-ray bench --tasks point_fixed,lava_crossing --seeds 1 --tiny"
+    assert list(manifest["failed"]) == ["frozen_lake/smooth_0"]
+    why = manifest["failed"]["frozen_lake/smooth_0"]
+    assert "bench-tiny/frozen_lake/smooth_0 is not empty and holds no study" in why
+    assert str(tmp_path) not in why
+    told = "sport-ray bench --tasks point_fixed,frozen_lake --seeds 1 --tiny"
     assert manifest["command"] == told
     assert "point_fixed" in (root / "leaderboard.md").read_text()
     times = {file: file.stat().st_mtime_ns for file in root.glob("point_fixed/*/cells/*/record.*")}

@@ -132,6 +132,7 @@ def negative(board: pd.DataFrame, folders: Sequence[BenchFolder], manifest: Mani
         found.append(f"Below fixed α at ε = {level:g}, by P(higher score): {'; '.join(below)}.")
     if alike:
         found.append(f"Not told apart from fixed α at ε = {level:g}: {'; '.join(alike)}.")
+    found += _higher_without(rows, manifest)
     found += _out_of_reach(folders, manifest)
     for one in manifest.methods:
         row = rows.get(one.name)
@@ -152,6 +153,24 @@ def negative(board: pd.DataFrame, folders: Sequence[BenchFolder], manifest: Mani
     found += [f"{place}: {why}." for place, why in manifest.failed.items()]
     found += [f"{task}: left out, {why}." for task, why in manifest.skipped.items()]
     return found + _left_out(board, manifest)
+
+
+def _higher_without(rows: Rows, manifest: Manifest) -> list[str]:
+    """Methods without a promise whose interval lies above those of all with one."""
+    known = [one for one in manifest.methods if one.name in rows]
+    tops = [rows[one.name]["iqm_high"] for one in known if one.promised]
+    top = max((one for one in tops if one is not None), default=None)
+    if top is None:
+        return []
+    free = [
+        f"{one.title} ({share_text(rows[one.name])})"
+        for one in known
+        if not one.promised and (rows[one.name]["iqm_low"] or -math.inf) > top
+    ]
+    level = manifest.main_level
+    return (
+        [f"Above all methods with a promise at ε = {level:g}: {'; '.join(free)}."] if free else []
+    )
 
 
 def _left_out(board: pd.DataFrame, manifest: Manifest) -> list[str]:

@@ -79,6 +79,16 @@ def test_what_is_said_follows_the_numbers(about):
     text = "\n".join(negative(board, [], about))
     assert "Below fixed α at ε = 0.1, by P(higher score): at deployment (0.00 [" in text
     assert "coin flip: no cells anywhere." in text
+    assert "Above all methods with a promise" not in text
+
+
+def test_what_does_better_without_a_promise_is_said(about):
+    scores = made_up({
+        "fixed_alpha": {"a x": [0.11, 0.12, 0.12, 0.13]},
+        "unconstrained": {"a x": [0.51, 0.52, 0.52, 0.54]},
+    })  # fmt: skip
+    text = "\n".join(negative(leaderboard(scores, about), [], about))
+    assert "Above all methods with a promise at ε = 0.1: unconstrained" in text
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ posterior bound, too. What does not count scores 0, and says why.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from sport_ray.tracking.benchmark.folder import BenchFolder, Row
@@ -45,6 +46,8 @@ class Judged:
 
 def judge(folder: BenchFolder, method: Method, level: float, seed: int) -> Judged | None:
     """The judgement of one method, risk and seed; None where the study has nothing of the kind."""
+    if method.name in folder.about.left_out:
+        return None
     cell, by = _cell(folder, method, level, seed)
     if cell is None:
         return _without(folder, method, level, seed)
@@ -76,6 +79,8 @@ def _cell(folder: BenchFolder, method: Method, level: float, seed: int) -> tuple
     whole = folder.missing[method.source or ""] == 0
     if not method.from_list:
         return (_at(cells, level, whole) if method.constraint else _free_at(cells, level)), by
+    if not whole and any(_unfinished(cells)):  # its other members may pass, or end the test
+        return None, by
     for list_id in dict.fromkeys(row["limit_list"] for row in cells):
         passed = folder.choices.get((method.kind, list_id, level), ())
         if passed and not folder.refuted:
@@ -84,6 +89,13 @@ def _cell(folder: BenchFolder, method: Method, level: float, seed: int) -> tuple
     fixed = folder.cells(method.model_copy(update={"kind": "cells"}))
     prior = _at([row for row in fixed if row["seed"] == seed], level, whole)
     return (prior if cells else None), "prior" if method.promise == "data" else by
+
+
+def _unfinished(cells: list[Row]) -> Iterator[bool]:
+    """Of each list whether members of it have not been run."""
+    for list_id in dict.fromkeys(row["limit_list"] for row in cells):
+        members = [row for row in cells if row["limit_list"] == list_id]
+        yield len(members) < members[0]["limit_size"]
 
 
 def _at(cells: list[Row], level: float, whole: bool) -> Row | None:

@@ -131,7 +131,9 @@ def _row(
     strata, scored = strata_of(own), own.dropna(subset=["score"])
     states = own["state"].value_counts()
     per_base = scored.groupby(["task", "base"]).size()
-    rates = own["violation_rate"].dropna()
+    # Of policies that could act: where the level is out of reach, or a promise broken, none does.
+    acting = own[own["state"].isin((COUNTED, ABOVE))]
+    rates = acting["violation_rate"].dropna()
     unfinished = own["state"] == UNFINISHED
     return {
         "method": method.name,

@@ -75,7 +75,7 @@ def _against(promised: list[Method], scored: Rows, manifest: Manifest) -> list[s
 def _violations(rows: Rows, manifest: Manifest) -> str:
     """How often what was promised held, and what was not promised did not."""
     level = manifest.main_level
-    # A coin flip spends all of its risk: about half of its observed rates lie above, by chance.
+    # A coin flip spends all of its risk: its observed rate is its bound, give or take chance.
     known = [one for one in manifest.methods if one.name in rows and one.kind != "coin_flip"]
     promised = [rows[one.name] for one in known if one.promised]
     free = [rows[one.name] for one in manifest.methods if not one.promised and one.name in rows]

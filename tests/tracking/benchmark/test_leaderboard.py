@@ -91,6 +91,15 @@ def test_what_does_better_without_a_promise_is_said(about):
     assert "Above all methods with a promise at ε = 0.1: unconstrained" in text
 
 
+def test_rates_are_those_of_policies_that_may_act(about):
+    scores = made_up({"fixed_alpha": {"a x": [0.1, 0.2], "b x": [0.0, 0.0]}})
+    beyond = scores["task"] == "b"
+    scores.loc[beyond, ["state", "violation_rate"]] = ["out of reach", 0.5]
+    row = leaderboard(scores, about).iloc[0]
+    assert row[["counted", "out_of_reach", "rates_above"]].tolist() == [2, 2, 0]
+    assert row["worst_violation_rate"] == 0.01
+
+
 @pytest.mark.slow
 def test_the_leaderboard_is_made_again_from_what_is_published(tmp_path, monkeypatch):
     root = write_bench(tmp_path / "results", skipped={"hopper": "it needs mujoco"})

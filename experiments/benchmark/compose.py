@@ -22,6 +22,8 @@ from sport_ray.experiments.task_policies.source import source_class
 
 THE_BASE = "base"
 """The source whose cells every gain is measured from."""
+WHOLE_GAIN = "unconstrained"
+"""The method whose gain every other's is a share of."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,10 @@ def _study(sections: dict[str, Any]) -> Study:
 
 
 def _parts_of(chosen: Iterable[MethodFile]) -> list[MethodFile]:
-    """Methods that were not asked for, and whose cells mixtures are made of."""
+    """Methods that were not asked for: those of mixtures, and what scores are shares of."""
     chosen, known = list(chosen), methods()
-    names = {other for one in chosen for other in one.of} - {one.name for one in chosen}
-    return [known[name] for name in sorted(names)]
+    names = {WHOLE_GAIN, *(other for one in chosen for other in one.of)}
+    return [known[name] for name in sorted(names - {one.name for one in chosen})]
 
 
 def _sections(

@@ -58,7 +58,10 @@ def compose(suite: Suite, task: TaskFile, base: BaseName) -> Part:
     bare = bare_study(suite, task, base)
     found = base_like(bare)
     asked = [*suite.methods, *_parts_of(suite.methods)]
-    reasons = {one.name: why_not(one, bare, found) for one in asked}
+    own = task.sections(base.level, base.seed, tiny=suite.tiny).get("settings", {})
+    reasons = {
+        one.name: why_not(one, _used(one, own, suite.tiny), bare, found) for one in asked
+    }
     left_out = {name: why for name, why in reasons.items() if why is not None}
     fitting = [one for one in asked if one.name not in left_out]
     sections = _sections(suite, task, base, fitting)
@@ -173,10 +176,15 @@ def _settings(
     found: dict[str, dict[str, Any]] = {}
     for one in cells:
         assert one.source is not None
-        settings = one.settings_in(tiny=tiny)
+        settings = _used(one, own, tiny)
         if found.setdefault(one.source, settings) != settings:
             raise UserError(
                 f"method {one.name}: another method has other settings of {one.source!r}, and a "
                 "study has one of each: give both the same"
             )
-    return {name: merged(given, own.get(name) or {}) for name, given in sorted(found.items())}
+    return dict(sorted(found.items()))
+
+
+def _used(method: MethodFile, own: dict[str, Any], tiny: bool) -> dict[str, Any]:
+    """A method's settings, with what the task says of its source; of a mixture none."""
+    return merged(method.settings_in(tiny=tiny), own.get(method.source or "") or {})

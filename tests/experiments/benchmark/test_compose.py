@@ -126,6 +126,17 @@ def test_the_unconstrained_policies_are_there_whichever_methods_are_asked_for():
     assert [one.name for one in part.methods] == ["fixed_alpha"]
 
 
+def test_a_method_is_judged_by_the_settings_that_are_used():
+    """The task's over its own: segments longer than its episodes fail before hours are spent."""
+    known = methods()["presa"]
+    for length, left_out in ((25, []), (26, ["presa"])):
+        one = task(settings={"presa": {"segment_length": length}})
+        assert list(compose(suite("presa", seeds=1), one, ALL_BASES[0]).left_out) == left_out
+        tiny = known.model_copy(update={"tiny_settings": {"segment_length": length}})
+        small = replace(suite(tiny=True, seeds=1), methods=(tiny,))
+        assert list(compose(small, task(), ALL_BASES[0]).left_out) == left_out
+
+
 def test_methods_that_contradict_each_other_are_refused():
     other = methods()["fixed_alpha"].model_copy(update={"name": "x", "settings": {"candidates": 8}})
     critic = methods()["selection_critic_budget"]

@@ -22,6 +22,8 @@ from sport_ray.experiments.task_policies.source import source_class
 
 THE_BASE = "base"
 """The source whose cells every gain is measured from."""
+WHOLE_GAIN = "unconstrained"
+"""The method whose gain every other's is a share of."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,10 @@ def compose(suite: Suite, task: TaskFile, base: BaseName) -> Part:
     bare = bare_study(suite, task, base)
     found = base_like(bare)
     asked = [*suite.methods, *_parts_of(suite.methods)]
-    reasons = {one.name: why_not(one, bare, found) for one in asked}
+    own = task.sections(base.level, base.seed, tiny=suite.tiny).get("settings", {})
+    reasons = {
+        one.name: why_not(one, _used(one, own, suite.tiny), bare, found) for one in asked
+    }
     left_out = {name: why for name, why in reasons.items() if why is not None}
     fitting = [one for one in asked if one.name not in left_out]
     sections = _sections(suite, task, base, fitting)
@@ -81,10 +86,10 @@ def _study(sections: dict[str, Any]) -> Study:
 
 
 def _parts_of(chosen: Iterable[MethodFile]) -> list[MethodFile]:
-    """Methods that were not asked for, and whose cells mixtures are made of."""
+    """Methods that were not asked for: those of mixtures, and what scores are shares of."""
     chosen, known = list(chosen), methods()
-    names = {other for one in chosen for other in one.of} - {one.name for one in chosen}
-    return [known[name] for name in sorted(names)]
+    names = {WHOLE_GAIN, *(other for one in chosen for other in one.of)}
+    return [known[name] for name in sorted(names - {one.name for one in chosen})]
 
 
 def _sections(
@@ -171,10 +176,15 @@ def _settings(
     found: dict[str, dict[str, Any]] = {}
     for one in cells:
         assert one.source is not None
-        settings = one.settings_in(tiny=tiny)
+        settings = _used(one, own, tiny)
         if found.setdefault(one.source, settings) != settings:
             raise UserError(
                 f"method {one.name}: another method has other settings of {one.source!r}, and a "
                 "study has one of each: give both the same"
             )
-    return {name: merged(given, own.get(name) or {}) for name, given in sorted(found.items())}
+    return dict(sorted(found.items()))
+
+
+def _used(method: MethodFile, own: dict[str, Any], tiny: bool) -> dict[str, Any]:
+    """A method's settings, with what the task says of its source; of a mixture none."""
+    return merged(method.settings_in(tiny=tiny), own.get(method.source or "") or {})

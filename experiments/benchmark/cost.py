@@ -53,7 +53,7 @@ def asked_of(study: Study) -> list[Asked]:
             projected += sum(len(chosen.limits.get(kind, chosen.factors)) for kind in kinds)
         free = 0 if source.under_constraint else 1
         trainings = projected if source.under_constraint else 1
-        if getattr(source, "targets_risk", False):
+        if source.targets_risk:
             free = trainings = levels
         found.append(Asked(name, trainings * seeds, (projected + free) * seeds))
     return found

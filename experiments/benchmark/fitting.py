@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from sport_ray.constraints import Constraint, Evidence, MustBeGivenError, constraint_class
 from sport_ray.errors import UserError
@@ -52,10 +53,13 @@ def missing_extra(task: TaskFile, study: Study) -> str | None:
     return None
 
 
-def why_not(method: MethodFile, study: Study, base: BaseFile) -> str | None:
+def why_not(
+    method: MethodFile, settings: dict[str, Any], study: Study, base: BaseFile
+) -> str | None:
     """Why a method has no cells on a base, in one line; None where it has.
 
-    study: the task's, with what its sources need of it.
+    settings: of its source, with what the task says of it. study: the task's, with what its
+    sources need of it.
     """
     if method.source is None:
         return None
@@ -65,9 +69,9 @@ def why_not(method: MethodFile, study: Study, base: BaseFile) -> str | None:
     if method.constraint and not fits(example(method.constraint), source, family):
         return f"{method.constraint} has no theorem for the family {source.family or family}"
     horizon = (study.sweep.horizons or [study.certificate.max_horizon])[0]
-    settings = checked_sources({method.source: method.settings})[source.name]
+    checked = checked_sources({method.source: settings})[source.name]
     try:
-        source().require(study.task(horizon, 0), settings, base)
+        source().require(study.task(horizon, 0), checked, base)
     except UserError as error:
         return str(error)
     return None

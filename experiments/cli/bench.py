@@ -64,26 +64,35 @@ def bench_command(
     root = results or Path("results") / ("bench-tiny" if tiny else "bench")
     console = PlainConsole()
     from sport_ray.experiments.benchmark.run import Benchmark  # torch takes seconds
+    from sport_ray.experiments.stages.context import resumed_by
 
+    again = ("sport-ray", *sys.argv[1:])
     bench = Benchmark(suite, root, _command(tasks, methods, bases, seeds, tiny), console)
-    bench = replace(bench, address=address, again=("sport-ray", *sys.argv[1:]))
-    bench.compose()
-    if show:
-        from sport_ray.experiments.benchmark.listing import print_suite
+    bench = replace(bench, address=address, again=again)
+    try:
+        bench.compose()
+        if show:
+            from sport_ray.experiments.benchmark.listing import print_suite
 
-        print_suite(console, suite, bench.parts, bench.skipped)
-        return
-    if cost:
-        from sport_ray.experiments.benchmark.cost import print_cost
+            print_suite(console, suite, bench.parts, bench.skipped)
+        elif cost:
+            from sport_ray.experiments.benchmark.cost import print_cost
 
-        print_cost(console, suite, bench.parts, root)
-        return
-    bench.run()
+            print_cost(console, suite, bench.parts, root)
+        else:
+            bench.run()
+            _tell(bench, publish)
+    except KeyboardInterrupt as error:  # of what does not say so itself, as a sweep does
+        raise resumed_by(again, "what has ended is kept", error) from None
+
+
+def _tell(bench: Benchmark, publish: Path | None) -> None:
+    """Write the leaderboard, and what is published; then end as ``_end`` does."""
     from sport_ray.tracking import benchmark
 
-    say(console, f"leaderboard: {benchmark.write_leaderboard(root)}")
+    say(bench.console, f"leaderboard: {benchmark.write_leaderboard(bench.results)}")
     if publish is not None:
-        say(console, f"{len(benchmark.publish(root, publish))} files: {publish}")
+        say(bench.console, f"{len(benchmark.publish(bench.results, publish))} files: {publish}")
     _end(bench)
 
 

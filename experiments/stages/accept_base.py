@@ -184,5 +184,5 @@ def _distance(one: Checkpoint, rule: AcceptSection) -> float:
     if mean is None:
         return math.inf
     off = max(low - mean, mean - high, 0.0)
-    scale = high if name == "steps" else max(abs(low), abs(high))
+    scale = max(abs(low), abs(high)) or 1.0
     return max(one.rate / rule.epsilon - 1.0, 0.0) + (off / scale if off else 0.0)

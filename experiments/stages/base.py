@@ -81,15 +81,19 @@ def bundled_bases() -> list[str]:
 def find_base(name: str, study_path: Path | None) -> Path | None:
     """The folder that a base's name means: shipped, or relative to the study file; or None.
 
-    benchmark/TASK/BASE is one of the benchmark's, wherever the study file lies.
+    benchmark/TASK/BASE is one of the benchmark's, wherever the study file lies, if it has that.
     """
     if name in bundled_bases():
         return BUNDLED / name
-    if name.startswith(BENCHMARK):
-        folder = BENCHMARK_BASES / name.removeprefix(BENCHMARK)
-        return folder if (folder / MANIFEST).is_file() else None
+    shipped = BENCHMARK_BASES / name.removeprefix(BENCHMARK)
+    if name.startswith(BENCHMARK) and (shipped / MANIFEST).is_file():
+        return shipped
     parent = Path() if study_path is None else Path(study_path).parent
     folder = parent / user_path(name)
+    if name.startswith(BENCHMARK) and not (
+        (folder / MANIFEST).is_file() or (folder / SAMPLER).is_file()
+    ):
+        return None  # the results of `sport-ray bench --results benchmark` are no bases
     return folder if exists(folder, f"base policy {name!r}") else None
 
 

@@ -70,6 +70,13 @@ def interrupted(
         again += ("--results", str(context.folder.root))
         again += ("--address", context.address) if context.address else ()
         again += ("--no-ray",) if context.alone else ()
+    return resumed_by(again, kept, error)
+
+
+def resumed_by(
+    again: tuple[str, ...], kept: str, error: KeyboardInterrupt | SystemExit
+) -> Interrupted:
+    """The same of a command that is no stage of one study; again: the command that resumes."""
     asked = isinstance(error, KeyboardInterrupt)
     return Interrupted(
         f"{'interrupted' if asked else 'asked to end'}; {kept}. Resume with: {shlex.join(again)}",

@@ -74,7 +74,16 @@ def _useful(plan: Plan, cell: Cell) -> str | None:
         return None
     except (UserError, ValueError):  # the base itself is certified to no less
         return f"none {where}"
-    return f"{math.floor(found.limit * 1e3) / 1e3:g} {where}"
+    return f"{_floored(found.limit)} {where}"
+
+
+def _floored(limit: float) -> str:
+    """Rounded down to three decimals, and so shown.
+
+    >>> _floored(1234.5678), _floored(1.05), _floored(20.0)
+    ('1234.567', '1.05', '20')
+    """
+    return f"{math.floor(limit * 1e3) / 1e3:.3f}".rstrip("0").rstrip(".")
 
 
 def _work_line(plan: Plan, missing: Iterable[Job], folder: ResultFolder) -> str:

@@ -48,8 +48,11 @@ class TrainingPromise(NamedTuple):
 
     @property
     def says_nothing(self) -> bool:
-        """Whether every episode may violate, as far as is known."""
-        return self.risk >= 1.0 and self.episodes > 0
+        """Whether every episode may violate, as far as is known.
+
+        Where their number was set beforehand, that is a promise: no more than those.
+        """
+        return self.risk >= 1.0 and self.episodes > 0 and not self.fixed
 
     def after(self, begun: int) -> tuple[float, int]:
         """The expected number and the bound, now that so many episodes have begun."""
@@ -163,7 +166,7 @@ def planned_episodes(
 def study_promise(promises: Iterable[TrainingPromise | None], beta: float) -> dict[str, Any]:
     """Of all training runs together: how many, those without a promise, what the others may cost.
 
-    A run whose prior bound is 1 has no promise either.
+    A run whose prior bound is 1 has no promise either, unless its episodes are planned.
     """
     every = list(promises)
     made = [one for one in every if one is not None and not one.says_nothing]

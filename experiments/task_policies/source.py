@@ -191,6 +191,11 @@ class Source(ABC):
                 f"source {cls.name!r} promises what its constraint does in training, and trains "
                 "under none: it has under_constraint = True"
             )
+        if cls.is_base and not cls.under_constraint:
+            raise ValueError(
+                f"source {cls.name!r} is the base itself, whose cells are at alpha = 1: it has "
+                "under_constraint = True"
+            )
         if cls.targets_risk and (cls.under_constraint or not cls.depends_on_base):
             raise ValueError(
                 f"source {cls.name!r} aims at a risk: a constraint of its own, or a policy for "

@@ -69,10 +69,10 @@ def params_of(record: dict[str, Any]) -> dict[str, str]:
 def run_name(record: dict[str, Any]) -> str:
     """The name that the UI shows for a cell's run."""
     shown = [plain_name(record)]
-    if record["projected"]:
-        shown += [] if record["constraint"] == PAPER else [record["constraint"]]
-        names = {name: record[name] for name in ("alpha", "eps_max")}
-        shown += [f"{name}={value:g}" for name, value in names.items() if value is not None][:1]
+    if record["projected"] and record["constraint"] != PAPER:
+        shown.append(record["constraint"])
+    names = {name: record[name] for name in ("alpha", "eps_max")}  # a policy may aim at a risk
+    shown += [f"{name}={value:g}" for name, value in names.items() if value is not None][:1]
     parameters = parameters_of(record["hyperparameters"])
     varied = "".join(f" {name}={value}" for name, value in parameters.items())
     return f"{' '.join(shown)} T={record['horizon']}{varied} seed={record['seed']}"

@@ -113,6 +113,8 @@ def setting_text(row: Row) -> str:
     'SCPO, projected, α = 1.1'
     >>> setting_text({"source": "scpo", **free})
     'SCPO, as it is'
+    >>> setting_text({"source": "ppo_lagrangian", "eps_max": 0.1, **free})
+    'PPO-Lagrangian, as it is, ε_max = 0.1'
     >>> setting_text({"source": "critic", "alpha": 1.1, **ratio})
     'Selection, critic, α = 1.1'
     >>> setting_text({"source": "critic", **free})
@@ -122,8 +124,14 @@ def setting_text(row: Row) -> str:
     if row["constraint"] != UNCONSTRAINED:
         name = f"{_SHORT_METHODS.get(series) or series_text(series)}, {name}"
     elif parts_of_series(series)[1]:
-        name = series_text(series)
+        name = series_text(series) + _aim(row)
     return name + _parameters(row)
+
+
+def _aim(row: Row) -> str:
+    """The risk that a policy aims at which is used as it is."""
+    eps_max = row.get("eps_max")
+    return "" if _missing(eps_max) else f", ε_max = {eps_max:g}"
 
 
 def _parameters(row: Row) -> str:
@@ -135,7 +143,7 @@ def point_text(row: Row, horizon: bool) -> str:
     """The label of a point in a chart that shows the method by itself; with its T if wanted."""
     series = series_of_row(row)
     free = not row["projected"] and parts_of_series(series)[1]
-    name = series_text(series) if free else constraint_text(row)
+    name = series_text(series) + _aim(row) if free else constraint_text(row)
     label = name.replace(" budget", "").replace(" = ", " ") + _parameters(row)
     return f"{label}, T {row['horizon']}" if horizon else label
 

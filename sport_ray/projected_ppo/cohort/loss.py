@@ -59,7 +59,7 @@ def autograd_gradient(
 
     through: the base's numbers (n, P) and the limits of rows; then π is the projection of the
         head's law onto the cell's constraint. old: numbers (n, P) of the policy's laws when
-    the batch was sampled, where the cell's objective has a loss of its own.
+        the batch was sampled, where the cell's objective has a loss of its own.
     """
     with torch.inference_mode(False), torch.enable_grad():
         leaf = output.detach().clone().requires_grad_()

@@ -117,6 +117,26 @@ def test_a_mixture_brings_the_cells_that_it_is_made_of():
     assert [one.name for one in part.methods] == ["random_budgets"]
 
 
+def test_the_unconstrained_policies_are_there_whichever_methods_are_asked_for():
+    """Every score is a share of their gain."""
+    part = compose(suite("fixed_alpha", seeds=1), task(), ALL_BASES[0])
+    cells = [cell for job in plan_jobs(part.study, certificate()) for cell in job.cells]
+    free = [cell.source for cell in cells if cell.constraint.name == "unconstrained"]
+    assert free == ["unconstrained"]
+    assert [one.name for one in part.methods] == ["fixed_alpha"]
+
+
+def test_a_method_is_judged_by_the_settings_that_are_used():
+    """The task's over its own: segments longer than its episodes fail before hours are spent."""
+    known = methods()["presa"]
+    for length, left_out in ((25, []), (26, ["presa"])):
+        one = task(settings={"presa": {"segment_length": length}})
+        assert list(compose(suite("presa", seeds=1), one, ALL_BASES[0]).left_out) == left_out
+        tiny = known.model_copy(update={"tiny_settings": {"segment_length": length}})
+        small = replace(suite(tiny=True, seeds=1), methods=(tiny,))
+        assert list(compose(small, task(), ALL_BASES[0]).left_out) == left_out
+
+
 def test_methods_that_contradict_each_other_are_refused():
     other = methods()["fixed_alpha"].model_copy(update={"name": "x", "settings": {"candidates": 8}})
     critic = methods()["selection_critic_budget"]

@@ -116,6 +116,13 @@ def test_none_is_one_line_with_the_closest(random, shipped):
     assert "\n" not in told
 
 
+def test_the_closest_is_told_of_a_return_of_zero(random):
+    """Which has no scale of its own."""
+    rule = with_(steps=None, returns=(0.0, 0.0))
+    with pytest.raises(UserError, match=r"a mean return in \[0, 0\]; the closest, step 100"):
+        train_until_accepted(Through(random), rule, plan_for(), 100)
+
+
 def test_no_other_scenarios_pick_a_base(shipped):
     for plan in (plan_for(purpose="certify"), plan_for(with_(horizon=29))):
         with pytest.raises(ValueError, match="picked on scenarios for 'base' at T = 30"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 import sys
 from pathlib import Path
 
@@ -12,7 +13,14 @@ import pytest
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.study import Study, load_study, parse_study
 from sport_ray.experiments.results.folder import StudyFolder
-from sport_ray.experiments.stages.base import install_base, load_base, require_choosable
+from sport_ray.experiments.stages.base import (
+    BENCHMARK_BASES,
+    BUNDLED,
+    find_base,
+    install_base,
+    load_base,
+    require_choosable,
+)
 from sport_ray.rollouts import base_behaviour
 from sport_ray.rollouts.transitions import collect_transitions
 from sport_ray.samplers import SamplerFile, read_base
@@ -213,3 +221,18 @@ def test_actions_out_of_range_are_the_environments_affair(mine, study):
         assert (kept.action[:, 0] == push).all()
         seen.append(outcomes.robustness)
     np.testing.assert_array_equal(*seen)
+
+
+def test_a_folder_beside_the_study_may_be_called_benchmark(tmp_path):
+    """What the benchmark has goes first; its results, which may lie there, are no bases."""
+    shipped = next(BENCHMARK_BASES.glob("*/*/policy.json")).parent
+    theirs = f"benchmark/{shipped.relative_to(BENCHMARK_BASES).as_posix()}"
+    own = tmp_path / "benchmark/mine"
+    shutil.copytree(BUNDLED / "point_reach_avoid", own)
+    shutil.copytree(own, tmp_path / theirs)
+    (tmp_path / "benchmark/results/base").mkdir(parents=True)
+    study = tmp_path / "study.yaml"
+    assert find_base("benchmark/mine", study) == own
+    assert find_base(theirs, study) == shipped
+    assert find_base("benchmark/results", study) is None
+    assert find_base("benchmark/none", study) is None

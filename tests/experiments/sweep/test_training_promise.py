@@ -89,6 +89,19 @@ def test_runs_whose_bound_is_one_are_not_summed(small_study):
     assert none.startswith("training: nothing is promised of 1 of 2 runs")
 
 
+def test_a_planned_run_promises_something_even_at_risk_one(small_study):
+    """No more violations than its episodes, which were set beforehand."""
+    small_study["sweep"]["alphas"] = [2.0]
+    plan = Plan.of(study_of(small_study, {"training_violations": 20}), certificate())
+    [promise] = plan.promises
+    assert (promise.risk, promise.fixed) == (1.0, True)
+    told = plan.training_promise
+    assert (promise.episodes, told["bound"], told["without_promise"]) == (20, 20, 0)
+    [line] = training_lines(plan)
+    assert "1 run of 20 episodes at most" in line
+    assert "20.0 violations expected at most, and more than 20 with" in line
+
+
 def test_a_plan_sets_the_number_of_episodes(small_study):
     """The largest M with p·M ≤ R, or with P(Bin(M, p) > R) ≤ β; ids are others, and only then."""
     small_study["sweep"]["alphas"] = [1.0, 1.02]

@@ -104,6 +104,13 @@ def test_a_name_belongs_to_one_source_and_a_source_says_what_it_is(toy):
     assert not [name for name in SOURCES if "bare" in name]
 
 
+def test_the_base_itself_has_no_cell_without_a_constraint(toy):
+    about = {name: vars(toy)[name] for name in ("title", "settings", "promise")}
+    with pytest.raises(ValueError, match=r":mine' is the base itself, .*under_constraint = True"):
+        type("Mine", (TaskPolicySource,), about | {"name": "mine", "is_base": True})
+    assert not [name for name in SOURCES if "mine" in name]
+
+
 def test_the_source_of_the_documentation_works_as_it_stands(small_study):
     page = (Path(__file__).parents[3] / "docs" / "studies.md").read_text()
     text = page.partition("### Adding a source")[2].partition("## Training parameters")[0]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sport_ray.tracking.mlflow.identity import run_name
 from sport_ray.tracking.results.labels import (
     bound_text,
     confidence_text,
@@ -77,6 +78,16 @@ def test_every_setting_has_a_name(source, kind, alpha, eps_max, text) -> None:
     row |= {"alpha": alpha, "eps_max": eps_max, "horizon": 21}
     assert setting_text(row) == setting_text(pd.Series(row, dtype=object)) == text
     assert point_text(row, horizon=True).endswith(", T 21")
+
+
+def test_policies_that_aim_at_risks_differ_by_name() -> None:
+    """Used as they are, with nothing else that tells them apart."""
+    row = {"source": "ppo_lagrangian", "projected": False, "constraint": "unconstrained"}
+    row |= {"alpha": None, "horizon": 21, "eps_max": 0.05}
+    assert setting_text(row) == "PPO-Lagrangian, as it is, ε_max = 0.05"
+    assert point_text(row, horizon=False) == "PPO-Lagrangian, as it is, ε_max 0.05"
+    record = row | {"hyperparameters": None, "seed": 0}
+    assert run_name(record) == "ppo_lagrangian unprojected eps_max=0.05 T=21 seed=0"
 
 
 def test_a_caption_says_which_kinds_are_not_shown() -> None:

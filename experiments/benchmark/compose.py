@@ -59,9 +59,7 @@ def compose(suite: Suite, task: TaskFile, base: BaseName) -> Part:
     found = base_like(bare)
     asked = [*suite.methods, *_parts_of(suite.methods)]
     own = task.sections(base.level, base.seed, tiny=suite.tiny).get("settings", {})
-    reasons = {
-        one.name: why_not(one, _used(one, own, suite.tiny), bare, found) for one in asked
-    }
+    reasons = {one.name: why_not(one, _used(one, own, suite.tiny), bare, found) for one in asked}
     left_out = {name: why for name, why in reasons.items() if why is not None}
     fitting = [one for one in asked if one.name not in left_out]
     sections = _sections(suite, task, base, fitting)

@@ -9,10 +9,12 @@ from typing import Any
 import pandas as pd
 
 from sport_ray.tracking.benchmark.folder import BenchFolder
-from sport_ray.tracking.benchmark.manifest import Folder, Manifest, Method
+from sport_ray.tracking.benchmark.manifest import FILE, Folder, Manifest, Method
 from sport_ray.tracking.results.labels import bound_text, rate_text
 from sport_ray.tracking.results.table import plain_rows
 
+LINE = 100
+"""Characters of a command that is shown whole."""
 FEW = 5
 """Seeds below which a percentile bootstrap is too short to be believed."""
 Rows = dict[str, dict[str, Any]]
@@ -108,7 +110,8 @@ def completeness(
     if absent:
         names = "; ".join(f"{one.task} {one.base}" for one in absent)
         text += f"; {_count(len(absent), 'base')} without results: {names}"
-    text += f". Made by `{manifest.command}`{' (tiny: no result)' if manifest.tiny else ''}."
+    made = f"`{manifest.command}`" if len(manifest.command) <= LINE else f"the command in `{FILE}`"
+    text += f". Made by {made}{' (tiny: no result)' if manifest.tiny else ''}."
     few = f" Intervals from fewer than {FEW} seeds are too short."
     return text + (few if len(manifest.seeds) < FEW else "")
 

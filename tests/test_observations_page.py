@@ -34,6 +34,7 @@ def write_files(folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_page_from_train_base_to_the_audit(tmp_path):
     write_files(tmp_path)
     own_project(tmp_path)

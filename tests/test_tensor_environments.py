@@ -63,6 +63,7 @@ def test_mjlabs_task_is_python():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_hover_study_from_its_base_to_a_policy_that_acts(tmp_path, monkeypatch):
     (tmp_path / "hover.py").write_text(files()["hover.py"])
     study = yaml.safe_load(files()["hover.yaml"])

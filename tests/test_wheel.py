@@ -95,7 +95,13 @@ def test_it_claims_one_name_and_holds_what_ships(wheel: Path) -> None:
     assert sources <= set(names)
 
 
-@pytest.mark.parametrize("packages", [True, False], ids=["packages", "namespaces"])
+@pytest.mark.parametrize(
+    "packages",
+    [
+        pytest.param(True, id="packages"),
+        pytest.param(False, id="namespaces", marks=pytest.mark.long),
+    ],
+)
 def test_a_users_own_folders_of_these_names_are_theirs(
     installed: Path, tmp_path: Path, packages: bool
 ) -> None:

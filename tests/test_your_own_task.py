@@ -96,6 +96,7 @@ def test_the_cart_of_the_page_with_normalised_observations(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_lander_of_the_page_whose_actions_are_indices(tmp_path):
     pytest.importorskip("Box2D")
     write_files(tmp_path)

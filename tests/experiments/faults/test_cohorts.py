@@ -50,6 +50,7 @@ def times(folder: Path) -> dict[Path, int]:
 
 
 @pytest.mark.slow
+@pytest.mark.fault
 def test_a_worker_dies_between_two_cells_of_its_cohort(begun: Path, whole: Path) -> None:
     with sweeping(begun) as driver:
         wait_until(driver, lambda: len(records(begun)) >= 2)
@@ -71,6 +72,7 @@ def test_a_worker_dies_between_two_cells_of_its_cohort(begun: Path, whole: Path)
 
 
 @pytest.mark.slow
+@pytest.mark.fault
 def test_the_driver_is_killed_and_the_rest_is_packed_anew(begun: Path, whole: Path) -> None:
     with sweeping(begun) as driver:
         wait_until(driver, lambda: len(records(begun)) >= 3 and running(begun) > 0)

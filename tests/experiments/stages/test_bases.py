@@ -120,6 +120,7 @@ def test_commands_about_one_base_name_the_folders(several, write_study, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_whole_chain_then_each_part(several, write_study, tmp_path):
     from tests.experiments.cli.test_main import sport_ray
 

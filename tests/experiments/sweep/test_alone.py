@@ -51,6 +51,7 @@ def records(results: Path) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_without_ray_the_numbers_are_those_of_workers(small_study, write_study, tmp_path):
     """One policy under three constraints: forced, as it comes, and on Tune's workers."""
     small_study["sweep"] = {"alphas": [1.1, 1.5], "horizons": [25], "seeds": [0]}

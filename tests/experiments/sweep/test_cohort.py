@@ -219,6 +219,7 @@ def test_a_cell_ends_where_its_single_run_ends_whatever_the_others_need():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_engines_train_policies_that_are_equally_good():
     """Twenty seeds by each; and the same test tells them from a shorter training's.
 

@@ -24,6 +24,7 @@ from sport_ray.tracking.analysis.task_policies import count_text
 from sport_ray.tracking.figures import Animation, Drawn
 from sport_ray.tracking.report import chart_axes
 from sport_ray.tracking.report.chart import build_charts
+from sport_ray.tracking.report.learning import learning_view
 from sport_ray.tracking.report.rows import (
     cell_rows,
     filter_choices,
@@ -132,6 +133,7 @@ def render_page(
         limits=plain_rows(tables.limits),
         limit_columns=LIMIT_COLUMNS,
         others=_other_constraints(frame),
+        learning=learning_view(folder, frame, settings, answer),
         cells=cells,
         num_failed=int((frame["status"] == "failed").sum()),
         num_settings=len(settings),
@@ -153,8 +155,8 @@ def render_page(
             "task_policies": csv_text(tables.sources).encode(),
             "training": csv_text(tables.training).encode(),
         },
-        css=asset("report.css"),
-        script=asset("report.js"),
+        css=asset("report.css") + asset("curves.css"),
+        script=asset("report.js") + asset("curves.js"),
     )
 
 

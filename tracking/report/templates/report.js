@@ -49,12 +49,14 @@
     all.hidden = count === body.rows.length;
       charts.forEach((chart) => stop(chart));
   };
-  const pick = (setting) => { picked = setting === picked ? null : setting; apply(); };
+  const told = () => document.dispatchEvent(new CustomEvent("setting-picked", { detail: picked }));
+  const pick = (setting) => { picked = setting === picked ? null : setting; apply(); told(); };
   groups.forEach((group) => group.addEventListener("change", apply));
   all.addEventListener("click", () => {
     picked = null;
     groups.forEach((group) => group.querySelectorAll("input").forEach((box) => { box.checked = true; }));
     apply();
+    told();
     shown.focus();
   });
 

@@ -19,7 +19,7 @@ INSTALLED_BENCHMARK := $(VENV)/.installed-benchmark
 BENCHMARKS := $(filter-out $(addprefix benchmarks/,projection%.py fuzz_% gradient_% presa_% calibration% conformal_% monitor_%),$(wildcard benchmarks/*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-all test-faults lint site docs pictures bench bench-projection clean
+.PHONY: help install run test test-all test-faults lint site docs pictures bench bench-projection dist clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,11 @@ bench-projection: $(INSTALLED_BENCHMARK) ## the projection against a generic con
 $(INSTALLED_BENCHMARK): $(INSTALLED)
 	$(PIP_INSTALL) -e ".[benchmark]"
 	@touch $@
+
+dist: $(INSTALLED) ## source distribution and wheel in dist, as an index would take them
+	rm -rf build dist
+	$(BIN)/python -m build --no-isolation .
+	$(BIN)/python -m twine check --strict dist/*
 
 clean: ## remove .venv, caches and build files; results stay
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis \

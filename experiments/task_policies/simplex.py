@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 Width = Annotated[int, Whole, Field(ge=1, le=1024)]
 Rollouts = Annotated[int, Whole, Field(ge=20, le=10**9)]
-THRESHOLDS = [0.005, 0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0]
+THRESHOLDS = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0]
 
 
 class SimplexSection(Section):
@@ -45,7 +45,7 @@ class SimplexSection(Section):
         default_factory=lambda: [64, 64]
     )
     """Layers of the monitor. [units]"""
-    updates: Positive = 2_000
+    updates: Positive = 1_000
     """Batches that each of its two networks learns from. [updates]"""
     lr: Rate = 3e-3
     """Their learning rate at the beginning; it falls to 0. [1]"""
@@ -59,9 +59,9 @@ class SimplexSection(Section):
     [probability]"""
     num_scenarios: Positive = 1_000
     """Fresh rollouts of each threshold that is tried. [episodes]"""
-    beta: Probability = 1e-3
-    """A threshold passes where the upper bound on its risk, at 1 − β, is at most ε_max; 0.5 takes
-    about the rate itself. [probability]"""
+    beta: Probability = 1e-4
+    """A threshold passes where the upper bound on its risk, at 1 − β, is at most ε_max: a margin
+    for the evaluation's own noise. 0.5 takes about the rate itself. [probability]"""
 
     @model_validator(mode="after")
     def _rising(self) -> SimplexSection:

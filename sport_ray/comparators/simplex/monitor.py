@@ -41,7 +41,7 @@ class MonitorOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     hidden: tuple[Width, ...] = (64, 64)
-    updates: Annotated[int, Field(ge=1)] = 2_000
+    updates: Annotated[int, Field(ge=1)] = 1_000
     batch_size: Annotated[int, Field(ge=1)] = 512
     lr: Annotated[float, Field(gt=0.0)] = 3e-3
 

@@ -17,7 +17,7 @@ from sport_ray.experiments.sweep.evaluation import evaluating_cell
 from sport_ray.experiments.sweep.record_writer import (
     finished_record,
     promised_of,
-    write_course,
+    write_curves,
     write_failure,
     write_record,
 )
@@ -129,7 +129,7 @@ def record_cells(
     )
     for cell in cells:
         try:
-            write_course(folder, cell, trained.course)
+            write_curves(folder, cell, trained.curves)
             promise = promise_of_cell(folder.study, certificate, cell)
             own = replace(training, **promised_of(promise, trained.begun))
             samples = folder.samples(cell.id)

@@ -135,19 +135,18 @@ def _counted(trained: Trained, made: Made) -> Trained:
     Where training did not count violations there is no sum of them.
     """
     metrics = dict(trained.metrics)
-    course = list(trained.course)
-    for episodes, violated in (made.learned, made.tested):
-        for name, more in (("train_episodes", episodes), ("train_violations", violated)):
-            known = metrics.get(name)
-            metrics[name] = None if known is None else int(known) + more
-        if course:
-            course.append((course[-1][0] + episodes, course[-1][1] + violated))
+    episodes, violated = (sum(counts) for counts in zip(made.learned, made.tested, strict=True))
+    for name, more in (("train_episodes", episodes), ("train_violations", violated)):
+        known = metrics.get(name)
+        metrics[name] = None if known is None else int(known) + more
+    curves = trained.curves
+    if curves is not None:
+        curves = curves.followed_by(made.env_steps, episodes, violated)
     metrics |= {
         "simplex_threshold": made.switch.threshold,
         "simplex_violations": made.choice.violations,
         "simplex_tried": made.choice.tried,
         "simplex_loss": made.loss,
     }
-    more = made.learned[0] + made.tested[0]
-    begun = None if trained.begun is None else trained.begun + more
-    return trained._replace(metrics=metrics, begun=begun, course=tuple(course))
+    begun = None if trained.begun is None else trained.begun + episodes
+    return trained._replace(metrics=metrics, begun=begun, curves=curves)

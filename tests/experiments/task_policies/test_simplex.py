@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -22,6 +23,7 @@ from sport_ray.experiments.task_policies.simplex import SimplexSource
 from sport_ray.policies import PolicyNetwork, load_policy, policy_digest, save_policy
 from sport_ray.selection import load_task_policy
 from sport_ray.tracking import load_results
+from sport_ray.tracking.results.curves import Curves
 from tests.experiments.known_certificate import certificate
 
 FEW = {
@@ -68,17 +70,19 @@ def test_it_is_found_by_its_name_and_promises_nothing():
 def test_all_rollouts_are_counted(small_study, base, hasty):
     study = study_of(small_study)
     known = {"train_episodes": 30, "train_violations": 2, "train_return": 1.0}
-    made = completed(study, base, Trained(hasty, 512, 1.0, known, 38, ((20, 1), (38, 2))))
+    course = {"iteration": [1, 2], "env_steps": [256, 512], "episodes_begun": [20, 38]}
+    curves = Curves.from_json({**course, "violations": [1, 2], "entropy": [1.5, 1.25]})
+    made = completed(study, base, Trained(hasty, 512, 1.0, known, 38, curves))
     assert isinstance(made.policy, Switch)
     assert policy_digest(made.policy.task) == policy_digest(hasty)
     tried = made.metrics["simplex_tried"]
     assert made.metrics["train_episodes"] == 30 + 60 + 40 * tried
     assert made.begun == 38 + 60 + 40 * tried
-    assert made.course[:2] == ((20, 1), (38, 2))
-    assert [episodes for episodes, _ in made.course[2:]] == [98, 98 + 40 * tried]
-    assert (
-        made.course[-1][1] == made.metrics["train_violations"] >= made.metrics["simplex_violations"]
-    )
+    assert made.curves["episodes_begun"].tolist() == [20, 38, made.begun]
+    assert made.curves["env_steps"].tolist() == [256, 512, made.env_steps]
+    assert made.curves["violations"].tolist() == [1, 2, made.metrics["train_violations"]]
+    assert made.metrics["train_violations"] >= made.metrics["simplex_violations"]
+    assert np.isnan(made.curves["entropy"][-1])
     assert made.env_steps > 512 + 60
     assert made.seconds > 1.0
     settings = SimplexSource().settings_in(study, ())
@@ -88,7 +92,7 @@ def test_all_rollouts_are_counted(small_study, base, hasty):
 def test_where_training_did_not_count_there_is_no_sum(small_study, base, hasty):
     made = completed(study_of(small_study), base, Trained(hasty, 512, 1.0, {}))
     assert made.metrics["train_episodes"] is made.metrics["train_violations"] is made.begun is None
-    assert made.course == ()
+    assert made.curves is None
 
 
 def test_the_seed_decides_and_nothing_that_was_drawn_before(small_study, base, hasty):

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 from typer.core import TyperGroup
 
-from sport_ray import __version__
 from sport_ray.errors import UserError
 from sport_ray.experiments.cli.analysis import compare_command, publish_command
 from sport_ray.experiments.cli.bases import base_command
@@ -87,6 +86,8 @@ app = typer.Typer(
 
 def _say_version(asked: bool) -> None:
     if asked:
+        from sport_ray import __version__
+
         typer.echo(f"sport-ray {__version__}")
         raise typer.Exit
 

@@ -40,8 +40,13 @@ _KINDS = (
         "selector.safetensors",
         ("schema", "num_candidates", "score", "weights_sha256"),
     ),
+    (
+        "switch.json",
+        "switch.safetensors",
+        ("schema", "horizon", "threshold", "resume", "task", "monitor", "weights_sha256"),
+    ),
 )
-"""Manifest and weights of a task policy of either kind, and what its digest is over."""
+"""Manifest and weights of a task policy of any kind, and what its digest is over."""
 
 
 def send_sweep_files(

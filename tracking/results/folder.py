@@ -68,8 +68,8 @@ class ResultFolder:
         """A cell's sampled trajectories and policies."""
         return self.cells / cell_id / "samples.npz"
 
-    def training_course(self, cell_id: str) -> Path:
-        """How many episodes of a cell's training had begun and were violated, as it went on."""
+    def training(self, cell_id: str) -> Path:
+        """The learning curves of a cell; see `sport_ray.tracking.results.curves`."""
         return self.cells / cell_id / "training.json"
 
     def policy(self, digest: str) -> Path:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
+from sport_ray.comparators.simplex import Switch
 from sport_ray.policies import PolicyNetwork, save_policy
 from sport_ray.policies.network import PolicySpec
 from sport_ray.selection import Selector
@@ -62,19 +63,34 @@ def test_each_cell_has_its_policy_beside_its_record(folder: Path) -> None:
             assert copy.read_bytes() == original.read_bytes()
 
 
-def test_a_selector_is_sent_whole_or_not_at_all(make_results: Any, tmp_path: Path) -> None:
-    """A way of choosing among samples is a task policy as any other."""
-    network = PolicyNetwork(PolicySpec(observation_size=3, action_size=2, hidden=(4,)))
-    digest = Selector(8, TaskDensity(network)).save(tmp_path / "policy", {})
+NETWORK = PolicyNetwork(PolicySpec(observation_size=3, action_size=2, hidden=(4,)))
+LAW = PolicySpec(
+    observation_size=4, action_size=1, squash="index", action_low=(0.0,), action_high=(1.0,)
+)
+
+
+@pytest.mark.parametrize(
+    ("policy", "kind"),
+    [
+        (Selector(8, TaskDensity(NETWORK)), "selector"),
+        (Switch(NETWORK, PolicyNetwork(LAW), 20, 0.1, 0.5), "switch"),
+    ],
+    ids=["selector", "switch"],
+)
+def test_other_kinds_are_sent_whole_or_not_at_all(
+    policy: Any, kind: str, make_results: Any, tmp_path: Path
+) -> None:
+    """A way of choosing among samples is a task policy as any other, and so is a switch."""
+    digest = policy.save(tmp_path / "policy", {})
     made = make_results(change=lambda record: record | {"policy_digest": digest}, **SMALL)
     place = made / "policies" / digest[:16]
     place.parent.mkdir()
     (tmp_path / "policy").rename(place)
     log_sweep(made)
-    names = ["selector.json", "selector.safetensors"]
+    names = [f"{kind}.json", f"{kind}.safetensors"]
     for run in parent_and_cells(made)[1].values():
         assert names_of(made, run, "policy") == names
-    weights = place / "selector.safetensors"
+    weights = place / f"{kind}.safetensors"
     assert mlflow_artefacts._is_whole(place, digest)
     weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
     assert not mlflow_artefacts._is_whole(place, digest)

@@ -150,9 +150,8 @@ def _training(cells: list[dict[str, Any]]) -> list[Number]:
     counted = [cell["train_violations"] for cell in done if cell["train_violations"] is not None]
     if len(counted) == len(done):
         mean = float(np.mean(counted))
-        bounds = [cell["train_violations_bound"] for cell in done]
-        known = [int(one) for one in bounds if one is not None]
-        most = f"; promised at most {max(known):,}" if known and len(known) == len(done) else ""
+        bounds = [b for cell in done if (b := cell.get("train_violations_bound")) is not None]
+        most = f"; promised at most {max(bounds):,}" if len(bounds) == len(done) else ""
         found.append(Number("", "Violations in a training run", f"{mean:,.1f}{most}", str(mean)))
     return found
 

@@ -26,6 +26,7 @@ from sport_ray.tracking.report import chart_axes, parallel
 from sport_ray.tracking.report.chart import build_charts
 from sport_ray.tracking.report.details import details_of
 from sport_ray.tracking.report.heat import heat_maps
+from sport_ray.tracking.report.learning import learning_view
 from sport_ray.tracking.report.overview import brief, overview_of
 from sport_ray.tracking.report.parallel import parallel_of
 from sport_ray.tracking.report.rows import (
@@ -145,6 +146,7 @@ def render_page(
         limits=plain_rows(tables.limits),
         limit_columns=LIMIT_COLUMNS,
         others=_other_constraints(frame),
+        learning=learning_view(folder, frame, settings, answer),
         cells=cells,
         num_settings=len(settings),
         figures=figures,
@@ -165,12 +167,12 @@ def render_page(
             "task_policies": csv_text(tables.sources).encode(),
             "training": csv_text(tables.training).encode(),
         },
-        css=asset("report.css"),
+        css=asset("report.css") + asset("curves.css"),
         heat_maps=heat_maps(settings, measure, certificate),
         parallel=parallel_of(settings, measure),
         parallel_box=parallel,
         details=details_of(folder, settings, rungs, cells, measure),
-        script=asset("report.js") + asset("drawer.js"),
+        script=asset("report.js") + asset("curves.js") + asset("drawer.js"),
     )
 
 

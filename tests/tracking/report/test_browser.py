@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator
 
 from sport_ray.tracking import load_results
@@ -303,6 +304,54 @@ def test_without_scripts_all_is_still_there(open_page: Open, study: Path) -> Non
     page = open_page(study, java_script_enabled=False)
     assert page.locator("#cells tbody tr:visible").count() == 52
     assert page.locator(".chart .point:visible").count() > 50
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(open_page: Open, study: Path, kinds: Path, scheme: str) -> None:
+    for folder in (study, kinds):
+        page = open_page(folder, color_scheme=scheme)
+        page.locator("details").evaluate_all("all => all.forEach(d => { d.open = true; })")
+        for _ in ("page", "drawer"):
+            found = Axe().run(page).response["violations"]
+            assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+            page.locator("#best tr:visible button.open").first.click()
+
+
+def test_on_paper_all_is_there_and_nothing_is_cut(open_page: Open, study: Path) -> None:
+    page = open_page(study, width=1032)  # A4, landscape, within its margins
+    page.emulate_media(media="print")
+    for part in ("nav", ".filters", "#drawer"):
+        assert not page.locator(part).first.is_visible()
+    assert page.locator("#best tbody tr:visible").count() == page.locator("#best tbody tr").count()
+    assert page.locator(".legend:visible").count() == 3  # of each chart, where filters are hidden
+    cut = page.evaluate(
+        "[...document.querySelectorAll('table, figure svg')].filter(one => one.checkVisibility()"
+        " && one.getBoundingClientRect().right > innerWidth + 1)"
+        ".map(one => one.closest('[aria-label], section').ariaLabel)"
+    )
+    assert cut == []
+    broken = page.evaluate(
+        "[...document.querySelectorAll('figure')].filter(one => one.checkVisibility()"
+        " && getComputedStyle(one).breakInside !== 'avoid').length"
+    )
+    assert broken == 0
+    assert page.locator("details .note").first.is_visible()  # folded on the screen
+    assert page.pdf()[:4] == b"%PDF"
+
+
+def test_a_first_screen_has_task_promise_answer_and_front(open_page: Open, study: Path) -> None:
+    page = open_page(study, width=1440)
+    for part in (".scene", ".task", "#counts", "#completeness", ".lead", ".facts", "#best thead"):
+        box = page.locator(part).first.bounding_box()
+        assert box is not None, part
+        assert box["y"] + box["height"] <= 900, part
+    words, chart = (page.locator(one).first.bounding_box() for one in (".facts", ".first .chart"))
+    assert words is not None
+    assert chart is not None
+    assert chart["x"] > words["x"] + words["width"]  # beside, not below
+    assert chart["y"] + chart["height"] <= 900
+    assert "better" in page.locator(".first .better").inner_text()
+    assert page.locator(".legend").first.is_visible()
 
 
 def test_screenshots_are_kept(open_page: Open, study: Path, kinds: Path) -> None:

@@ -45,7 +45,7 @@ def test_an_address_opens_the_cell_with_its_numbers_and_command(
     expect(drawer).to_be_visible()
     row = drawer.locator(f'tr[data-cell="{cell["cell_id"]}"]')
     assert "leads" in str(row.get_attribute("class"))
-    assert f"{cell['num_violations']} / {cell['num_scenarios']}" in row.inner_text()
+    assert f"{int(cell['num_violations'])} / {int(cell['num_scenarios'])}" in row.inner_text()
     assert (
         float(row.locator("td[title]").first.get_attribute("title") or "nan")
         == (cell["mean_steps_to_goal"])

@@ -71,11 +71,12 @@ document.documentElement.classList.add("js");
     shown.focus();
   });
   document.querySelectorAll("button.open").forEach((button) =>
-    button.addEventListener("click", () => ask(button.closest("tr").dataset.setting, button)));
+    button.addEventListener("click", () => ask(button.closest("[data-setting]").dataset.setting, button)));
 
   // Brushing: what belongs to one setting lights up in charts and tables alike.
   const related = new Map();
-  [...points, ...answers, ...body.rows].forEach((item) => {
+  const others = [...document.querySelectorAll(".heat td[data-setting], .parallel path")];
+  [...points, ...answers, ...body.rows, ...others].forEach((item) => {
     const mine = related.get(item.dataset.setting) ?? [];
     related.set(item.dataset.setting, [...mine, item]);
   });
@@ -86,12 +87,15 @@ document.documentElement.classList.add("js");
     related.get(setting)?.forEach((item) => item.classList.add("near"));
     brushed = setting;
   };
-  [...answers, ...body.rows].forEach((row) => {
+  [...answers, ...body.rows, ...others].forEach((row) => {
     row.addEventListener("mouseenter", () => brush(row.dataset.setting));
     row.addEventListener("mouseleave", () => brush(null));
     row.addEventListener("focusin", () => brush(row.dataset.setting));
     row.addEventListener("focusout", () => brush(null));
   });
+
+  others.filter((one) => one.matches("path")).forEach((line) =>
+    line.addEventListener("click", () => ask(line.dataset.setting)));
 
   // The table of cells is one stop, too: arrow keys go from row to row.
   const links = () => [...body.querySelectorAll("tr:not([hidden]) a")];
@@ -206,6 +210,22 @@ document.documentElement.classList.add("js");
       more.textContent = all ? `Only ${best.dataset.brief} rows` : label;
     });
   }
+
+  // Tables are packed in the page: unpacked on their way to the disk (without scripts: .csv.gz).
+  document.querySelectorAll("a.packed").forEach((link) => link.addEventListener("click", async (event) => {
+    event.preventDefault();
+    const packed = Uint8Array.from(atob(link.href.split(",")[1]), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const file = document.createElement("a");
+    file.href = URL.createObjectURL(await new Response(stream).blob());
+    file.download = link.download.replace(/\.gz$/, "");
+    file.click();
+    setTimeout(() => URL.revokeObjectURL(file.href), 10_000);
+  }));
+
+  // On paper nothing can be unfolded.
+  addEventListener("beforeprint", () =>
+    document.querySelectorAll("details").forEach((one) => { one.open = true; }));
 
   // The animation: paused on request, and from the start where less motion is preferred.
   const image = document.getElementById("animation");

@@ -116,7 +116,7 @@
   }));
   // Picking a setting in a chart shows its curves alone; picking it again, those from before.
   let before = null;
-  document.addEventListener("setting-picked", (event) => {
+  document.addEventListener("shown", (event) => {
     const picked = event.detail;
     before ??= boxes.map((box) => box.checked);
     const isOf = (box) => box.dataset.settings.split(" ").includes(picked);

@@ -134,20 +134,19 @@ def _nothing_shown(one: Best) -> str:
 
 
 def _achievement(lead: str, best: Best) -> str:
-    text = best.measure.text
+    text, found = best.measure.text, best.interval
     value = best.measure.value_is.format(text(best.value))
-    return f"{lead}, {_phrase(best.method)} {value} instead of the base's {text(best.base_value)}."
+    return (
+        f"{lead}, {_phrase(best.method)} {value} instead of the base's {text(best.base_value)} "
+        f"({best.measure.gain}: {text(found.value)}, {CONFIDENCE:.0%} interval "
+        f"{text(found.low)} to {text(found.high)} over {best.seeds} seeds)."
+    )
 
 
 def _detail(best: Best, others: list[Best], settings: pd.DataFrame) -> str:
     """By which setting, what the paper's constraint achieves, and what no constraint does."""
-    found, text = best.interval, best.measure.text
-    gain = best.measure.gain
-    parts = [
-        f"With {_with_article(best)} and T\u00a0=\u00a0{best.horizon}.",
-        f"{gain[0].upper()}{gain[1:]}: {text(found.value)}, {CONFIDENCE:.0%} interval "
-        f"{text(found.low)} to {text(found.high)} over {best.seeds} seeds.",
-    ]
+    text = best.measure.text
+    parts = [f"With {_with_article(best)} and T\u00a0=\u00a0{best.horizon}."]
     if not best.paper:
         parts.append(_papers(best, others))
     free = best.measure.unconstrained(settings[settings["horizon"] == best.horizon])

@@ -92,7 +92,7 @@ def test_before_a_cell_has_finished_there_is_a_page_that_waits(tmp_path: Path) -
     assert not pages.render()
     with served(pages) as server:
         _, body = asked(server)
-        assert b"No cell has finished yet" in body
+        assert b"Nothing to show yet" in body
         _, body = asked(server, "/state")
         state = json.loads(body)
         assert (state["page"], state["phase"]) == ("", "waiting")

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from sport_ray.tracking.mlflow.identity import run_name
 from sport_ray.tracking.results.labels import (
+    alpha_text,
+    alpha_text_down,
     bound_text,
     confidence_text,
     left_out_text,
@@ -51,6 +53,16 @@ def test_rates_round_to_nearest_and_zero_stays_zero() -> None:
     assert rate_text(0.00144) == "0.00144"
     assert rate_text(0.12349) == "0.123"
     assert steps_text(None) == "–"
+
+
+@given(st.floats(1, 10, exclude_min=True))
+def test_an_alpha_is_readable_and_never_looks_like_the_base(value: float) -> None:
+    shown, down = float(alpha_text(value)), float(alpha_text_down(value))
+    assert shown == pytest.approx(value, abs=max(6e-4, 0))
+    assert shown - 1 == pytest.approx(value - 1, rel=0.06) or value - 1 >= 0.01
+    assert down <= value * (1 + 1e-11)
+    if value > 1 + 1e-6:
+        assert alpha_text(value) != "1"
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@
   };
   const first = (point) => point.getAttribute("aria-label")?.split("\n")[0];
   const boxes = () => [...document.querySelectorAll('input[type="checkbox"], input[type="radio"]')];
-  const fields = () => [...document.querySelectorAll('input[type="text"], input[type="search"], select')];
+  const fields = () => [...document.querySelectorAll('input:not([type="checkbox"], [type="radio"]), select')];
   const details = () => [...document.querySelectorAll("details")];
   const initial = new Map([...boxes().map((box) => [box, box.checked]), ...details().map((one) => [one, one.open])]);
   const top = () => [...document.querySelectorAll("[id]")].filter((one) => one.matches("section, h1, h2, h3, figure"))
@@ -35,6 +35,7 @@
       fields: fields().map((field) => [name(field), field.value]),
       details: details().filter((one) => differs(one, one.open)).map((one) => [name(one), one.open]),
       picked: [...document.querySelectorAll('.chart .point[aria-pressed="true"]')].map(first)[0] ?? null,
+      expanded: [...document.querySelectorAll('button[aria-expanded="true"][id]')].map((button) => button.id),
       sorted: sorted && [sorted.textContent.trim(), sorted.getAttribute("aria-sort")],
       inside: [...document.querySelectorAll(".scroll")].map((one) => [one.getAttribute("aria-label"), one.scrollTop, one.scrollLeft])
         .filter((one) => one[1] || one[2]),
@@ -45,7 +46,7 @@
     sessionStorage.removeItem(KEY);
     if (!kept) return;
     const point = kept.picked && [...document.querySelectorAll(".chart .point")].find((one) => first(one) === kept.picked);
-    if (point) point.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true }));
+    if (point?.getAttribute("aria-pressed") === "false") point.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true }));
     const by = (nodes, pairs, apply) => {
       const wanted = new Map(pairs);
       nodes.forEach((node) => { if (wanted.has(name(node))) apply(node, wanted.get(name(node))); });
@@ -54,6 +55,10 @@
     by(boxes(), kept.boxes, (box, on) => { if (box.checked !== on) { box.checked = on; change(box); } });
     by(fields(), kept.fields, (field, value) => { if (field.value !== value) { field.value = value; change(field); } });
     by(details(), kept.details, (one, open) => { one.open = open; });
+    kept.expanded.forEach((id) => {
+      const button = document.getElementById(id);
+      if (button && button.getAttribute("aria-expanded") !== "true") button.click();
+    });
     if (kept.sorted) {
       const header = [...document.querySelectorAll("#cells th")].find((th) => th.textContent.trim() === kept.sorted[0]);
       for (let i = 0; header && i < 2 && header.getAttribute("aria-sort") !== kept.sorted[1]; i += 1) header.querySelector("button")?.click();

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sport_ray.tracking.analysis import side_by_side, steps_saved
 from sport_ray.tracking.analysis.speedup import MEANINGS
+from sport_ray.tracking.mlflow.finding import FINDINGS
 from sport_ray.tracking.mlflow.metrics import METRICS
 from sport_ray.tracking.results.curves import QUANTITIES
 from sport_ray.tracking.results.files import write_atomically
@@ -25,6 +26,12 @@ def metrics_table() -> str:
     """`METRICS` as Markdown."""
     rows = [(f"`{name}`", m.unit, m.meaning, m.absent) for name, m in METRICS.items()]
     return markdown_table(("metric", "unit", "meaning", "absent where"), rows)
+
+
+def findings_table() -> str:
+    """`FINDINGS` as Markdown."""
+    rows = [(f"`{name}`", m.unit, m.meaning) for name, m in FINDINGS.items()]
+    return markdown_table(("metric", "unit", "meaning"), rows)
 
 
 def columns_table() -> str:
@@ -72,6 +79,7 @@ TABLES = {
     "steps_saved": steps_saved_columns_table,
     "curves": curves_table,
     "metrics": metrics_table,
+    "findings": findings_table,
 }
 
 

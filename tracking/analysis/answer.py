@@ -7,6 +7,7 @@ gain rests on the tests of `sport_ray.tracking.analysis.speakers`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,19 +94,30 @@ def answer_study(
 
 def _sentence(best: list[Best], settings: pd.DataFrame) -> tuple[str, str]:
     """The lead sentence and its detail."""
-    if not best:
+    one = headline_of(best)
+    if one is None:
         return nothing_certified(settings), ""
-    tight = leader([b for b in best if b.level == HEADLINE_LEVEL])
-    loose = leader([b for b in best if b.level == 1.0])
-    assert loose is not None  # certified means a prior bound below 1
-    if tight is not None and tight.better:
-        lead = _achievement(f"At certified risk ≤ {HEADLINE_LEVEL:g}", tight)
-        return lead, _detail(tight, best, settings)
-    if loose.better:
-        lead = _achievement(f"At certified risk ≤ {bound_text(loose.prior_bound)}", loose)
-        lead = f"{lead} At certified risk ≤ {HEADLINE_LEVEL:g} nothing tried is shown to beat it."
-        return lead, _detail(loose, best, settings)
-    return _nothing_shown(primary(best) or loose), ""
+    if not one.better:
+        return _nothing_shown(one), ""
+    if one.level == HEADLINE_LEVEL:
+        lead = _achievement(f"At certified risk ≤ {HEADLINE_LEVEL:g}", one)
+        return lead, _detail(one, best, settings)
+    lead = _achievement(f"At certified risk ≤ {bound_text(one.prior_bound)}", one)
+    lead = f"{lead} At certified risk ≤ {HEADLINE_LEVEL:g} nothing tried is shown to beat it."
+    return lead, _detail(one, best, settings)
+
+
+def headline_of(best: Sequence[Best]) -> Best | None:
+    """The setting that the lead sentence is about; None where nothing is certified.
+
+    At a risk of `HEADLINE_LEVEL`, or else at any, the one that is shown to beat the base; without
+    one, the setting that was to be asked first.
+    """
+    for level in (HEADLINE_LEVEL, 1.0):
+        found = leader([one for one in best if one.level == level])
+        if found is not None and found.better:
+            return found
+    return primary(list(best)) or leader([one for one in best if one.level == 1.0])
 
 
 def _nothing_shown(one: Best) -> str:

@@ -150,8 +150,8 @@ def _training(cells: list[dict[str, Any]]) -> list[Number]:
     counted = [cell["train_violations"] for cell in done if cell["train_violations"] is not None]
     if len(counted) == len(done):
         mean = float(np.mean(counted))
-        bounds = [cell.get("train_violations_bound") for cell in done]
-        most = f"; promised at most {max(bounds):,}" if None not in bounds else ""
+        bounds = [b for cell in done if (b := cell.get("train_violations_bound")) is not None]
+        most = f"; promised at most {max(bounds):,}" if len(bounds) == len(done) else ""
         found.append(Number("", "Violations in a training run", f"{mean:,.1f}{most}", str(mean)))
     return found
 

@@ -87,6 +87,21 @@ class Curves:
         column = self["episodes_begun"]
         return int(column[-1]) if len(column) and math.isfinite(column[-1]) else None
 
+    def followed_by(self, env_steps: int, episodes: int, violations: int) -> Curves:
+        """With one more point, of rollouts after training: of them nothing else is known.
+
+        Counts that were not kept before stay unknown.
+        """
+        more = {"iteration": 0, "env_steps": env_steps, "episodes_begun": episodes}
+        more["violations"] = violations
+        ends = {name: self[name][-1] + more[name] for name in more}
+        return Curves(
+            {
+                name: np.append(column, ends.get(name, np.nan))
+                for name, column in self.columns.items()
+            }
+        )
+
     def to_json(self) -> dict[str, list[float | int | None]]:
         """The file's content: columns of numbers, null for NaN; the inverse of `from_json`."""
         return {name: [_told(name, one) for one in self.columns[name].tolist()] for name in self}

@@ -18,7 +18,11 @@ from sport_ray.tracking.results.task_policies import (
 )
 
 Row = Mapping[str, Any] | pd.Series
-_SHORT_METHODS = {"projected_ppo": "PPO", "projected_at_deployment": "at deployment"}
+_SHORT_METHODS = {
+    "projected_ppo": "PPO",
+    "projected_at_deployment": "at deployment",
+    "unconstrained": "unconstrained",
+}
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -145,12 +149,25 @@ def setting_text(row: Row) -> str:
     >>> setting_text({"source": "critic", **free})
     'Selection, critic, unlimited'
     """
-    name, series = constraint_text(row), series_of_row(row)
+    name = constraint_text(row)
     if row["constraint"] != UNCONSTRAINED:
-        name = f"{_SHORT_METHODS.get(series) or series_text(series)}, {name}"
-    elif parts_of_series(series)[1]:
-        name = series_text(series) + _aim(row)
+        name = f"{method_text(row)}, {name}"
+    elif parts_of_series(series_of_row(row))[1]:
+        name = method_text(row)
     return name + _parameters(row)
+
+
+def method_text(row: Row) -> str:
+    """Who made the policy, in short; of one that is used as it is with the risk that it aims at.
+
+    >>> method_text({"source": "projected_ppo", "projected": True})
+    'PPO'
+    >>> method_text({"source": "unconstrained", "projected": False})
+    'unconstrained'
+    """
+    series = series_of_row(row)
+    short = _SHORT_METHODS.get(series) or series_text(series)
+    return short if row["projected"] else short + _aim(row)
 
 
 def _aim(row: Row) -> str:

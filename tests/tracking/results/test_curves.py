@@ -81,6 +81,19 @@ def test_a_file_that_is_none_is_named(tmp_path, change, problem):
     assert problem in str(error.value)
 
 
+def test_rollouts_after_training_are_one_more_point():
+    before = curves(5)
+    after = before.followed_by(900, 40, 3)
+    assert [*after] == [*before]
+    assert len(after) == 6
+    assert after["iteration"].tolist() == [1, 2, 3, 4, 5, 5]
+    assert after["env_steps"][-1] == before["env_steps"][-1] + 900
+    assert after["violations"][-1] == before["violations"][-1] + 3
+    assert np.isnan(after["entropy"][-1])
+    assert np.isnan(after["episodes_begun"]).all()
+    assert Curves.from_json(after.to_json())["violations"].tolist() == after["violations"].tolist()
+
+
 def test_the_curves_of_a_study_are_one_table(tmp_path):
     folder = write_study(tmp_path)
     assert load_curves(folder).empty

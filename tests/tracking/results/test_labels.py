@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sport_ray.tracking.mlflow.identity import run_name
+from sport_ray.tracking.mlflow.names import run_name
 from sport_ray.tracking.results.labels import (
     alpha_text,
     alpha_text_down,
@@ -99,7 +99,7 @@ def test_policies_that_aim_at_risks_differ_by_name() -> None:
     assert setting_text(row) == "PPO-Lagrangian, as it is, ε_max = 0.05"
     assert point_text(row, horizon=False) == "PPO-Lagrangian, as it is, ε_max 0.05"
     record = row | {"hyperparameters": None, "seed": 0}
-    assert run_name(record) == "ppo_lagrangian unprojected eps_max=0.05 T=21 seed=0"
+    assert run_name(record) == "PPO-Lagrangian, as it is, ε_max = 0.05 · T 21 · s0"
 
 
 def test_a_caption_says_which_kinds_are_not_shown() -> None:

@@ -1,4 +1,4 @@
-"""The command line: sport-ray train-base | certify | tune | sweep | status | report | run."""
+"""The command line: sport-ray train-base, certify, tune, sweep, status, watch, report, run."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ from sport_ray.experiments.cli.options import (
 from sport_ray.experiments.cli.panels import BEFORE, CERTIFICATES, DEPLOYED, RESULTS, STUDY
 from sport_ray.experiments.cli.policies import import_base_command
 from sport_ray.experiments.cli.streams import forgiving_streams
+from sport_ray.experiments.cli.watch import watch_command, watched
 from sport_ray.experiments.config.paths import expanded_argument
 from sport_ray.tracking.console import PlainConsole, say
 from sport_ray.tracking.mlflow.uris import mask_text
@@ -77,7 +78,8 @@ app = typer.Typer(
         "[bold]certify[/] (bound the base's violation probability from rollouts), [bold]tune[/] "
         "(search training parameters at one α, where the study asks for it), [bold]sweep[/] "
         "(train and evaluate policies whose density ratio to the base is at most α), "
-        "[bold]status[/] (what is done, and the time left), [bold]report[/] (Pareto front, "
+        "[bold]status[/] (what is done, and the time left), [bold]watch[/] (the same with the "
+        "report, in a browser), [bold]report[/] (Pareto front, "
         "figures, tables). [bold]run[/] does what is missing.\n\n"
         "Start with: sport-ray run quickstart"
     ),
@@ -281,9 +283,18 @@ def report(
     end_with(make(PlainConsole(), folder, out, track, uri))
 
 
+app.command("watch", rich_help_panel=STUDY)(watch_command)
+
+
 @app.command(rich_help_panel=STUDY)
 def run(
-    study_path: Study, results: Results = None, address: Address = None, no_ray: NoRay = False
+    study_path: Study,
+    results: Results = None,
+    address: Address = None,
+    no_ray: NoRay = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Serve the live page meanwhile; prints its address.")
+    ] = False,
 ) -> None:
     """Do every stage of a study that is missing, then print the Pareto front.
 
@@ -296,7 +307,12 @@ def run(
     from sport_ray.experiments.results.alarm import end_with, print_alarm
     from sport_ray.experiments.stages.bases import run_whole, together
 
-    summary = together(_each(context, run_whole))
+    if watch and context.study.part_names:
+        raise UserError(
+            "a study over several bases has a page for each: sport-ray watch RESULTS/BASE"
+        )
+    with watched(context.console, context.folder.root, watch):
+        summary = together(_each(context, run_whole))
     print_alarm(context.console, summary.refuted)
     folder = context.folder.root
     if context.study.part_names:

@@ -262,10 +262,17 @@ def report(
     out: Annotated[
         Path | None, typer.Option("--out", help="Where to write (default: into the result folder).")
     ] = None,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="Also write figures, tables and methods in LaTeX.")
+    ] = False,
+    column: Annotated[
+        float, typer.Option("--column", metavar="INCHES", help="Width of the paper's columns.")
+    ] = 3.25,
     trust: Trust = None,
 ) -> None:
     """Write report.html, cells.csv, pareto.csv and the figures from a result folder.
 
+    --paper writes paper/main.tex, which includes all of its figures and tables and compiles.
     --track sends to tracking.uri of the study, else to MLFLOW_TRACKING_URI, else to mlflow.db in
     the result folder.
     """
@@ -280,7 +287,7 @@ def report(
     # What lies in the folder has no credentials; the study file may.
     uri = context.study.tracking.uri if context else tracking_uri(folder)
     make = report_bases if sub_folders(folder) else report_folder
-    end_with(make(PlainConsole(), folder, out, track, uri))
+    end_with(make(PlainConsole(), folder, out, track, uri, column if paper else None))
 
 
 app.command("watch", rich_help_panel=STUDY)(watch_command)

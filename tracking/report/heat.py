@@ -16,6 +16,7 @@ from sport_ray.tracking.results.labels import (
     rate_text,
     series_and_kind_text,
 )
+from sport_ray.tracking.results.parameters import texts_of
 from sport_ray.tracking.results.performance import Performance
 from sport_ray.tracking.results.table import plain_rows
 from sport_ray.tracking.results.task_policies import series_of
@@ -61,7 +62,7 @@ def heat_maps(
     settings: rows of `aggregate`, whose index becomes the cells' `setting`.
     """
     done = settings[(settings["seeds"] > 0) & settings["prior_bound"].notna()]
-    keys = [series_of(done), done["constraint"], done["hyperparameters"].fillna("")]
+    keys = [series_of(done), done["constraint"], texts_of(done)]
     maps = []
     for (series, kind, parameters), rows in done.groupby(keys, sort=False):
         limit = "eps_max" if rows["eps_max"].notna().all() else "alpha"

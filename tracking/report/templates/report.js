@@ -97,19 +97,23 @@ document.documentElement.classList.add("js");
   others.filter((one) => one.matches("path")).forEach((line) =>
     line.addEventListener("click", () => ask(line.dataset.setting)));
 
-  // The table of cells is one stop, too: arrow keys go from row to row.
-  const links = () => [...body.querySelectorAll("tr:not([hidden]) a")];
-  [...body.querySelectorAll("a")].forEach((link, index) => { link.tabIndex = index ? -1 : 0; });
-  body.addEventListener("keydown", (event) => {
-    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!by || !event.target.matches("a")) return;
-    const there = links();
-    const to = there[Math.min(Math.max(there.indexOf(event.target) + by, 0), there.length - 1)];
-    event.target.tabIndex = -1;
-    to.tabIndex = 0;
-    to.focus();
-    event.preventDefault();
-  });
+  // A table is one stop of the Tab key, too: arrow keys go from row to row, in a map also sideways.
+  const rove = (place, selector, width) => {
+    place.querySelectorAll(selector).forEach((item, index) => { item.tabIndex = index ? -1 : 0; });
+    place.addEventListener("keydown", (event) => {
+      const by = { ArrowDown: width, ArrowUp: -width, ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!by || !event.target.matches(selector)) return;
+      const there = [...place.querySelectorAll(`tr:not([hidden]) ${selector}`)];
+      const to = there[there.indexOf(event.target) + by];
+      event.preventDefault();
+      if (!to) return;
+      event.target.tabIndex = -1;
+      to.tabIndex = 0;
+      to.focus();
+    });
+  };
+  rove(body, "a", 1);
+  document.querySelectorAll(".heat").forEach((map) => rove(map, "button", map.rows[0].cells.length - 1));
 
   // Each chart is one stop of the Tab key; arrow keys go from point to point, left to right.
   const charts = [...document.querySelectorAll(".chart")].map((chart) => [...chart.querySelectorAll(".point")]

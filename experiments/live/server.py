@@ -66,7 +66,7 @@ def own_port(root: Path) -> int:
 
 class _Handler(BaseHTTPRequestHandler):
     server: WatchServer
-    protocol_version = "HTTP/1.1"
+    protocol_version = "HTTP/1.0"  # a connection kept open would outlive the server's end
     timeout = 30
     server_version = "sport-ray"
     sys_version = ""

@@ -8,6 +8,7 @@
   const refresh = document.getElementById("live-refresh");
   const waiting = document.getElementById("waiting-now");
   const KEY = `sport-ray-live ${location.pathname}`, SEEN = 2000, HIDDEN = 10000, QUIET = 2000;
+  let answered = null;
   const set = (node, text) => { if (node && node.textContent !== text) node.textContent = text; };
   const clock = (time) => new Date(time).toLocaleTimeString();
 
@@ -16,8 +17,8 @@
   const name = (node) => {
     if (node.id) return `#${node.id}`;
     const group = node.closest("[data-filter], [id]");
-    const words = node.querySelector?.(":scope > summary")?.textContent ?? node.dataset.name ?? node.value ?? "";
-    return `${group?.dataset.filter ?? group?.id ?? ""} ${words.replace(/\d+ (of \d+ )?/g, "")}`;
+    const title = node.querySelector(":scope > summary")?.textContent.replace(/\d+/g, "");
+    return `${group?.dataset.filter ?? group?.id ?? ""} ${title ?? node.dataset.name ?? node.value ?? ""}`;
   };
   const first = (point) => point.getAttribute("aria-label")?.split("\n")[0];
   const boxes = () => [...document.querySelectorAll('input[type="checkbox"], input[type="radio"]')];
@@ -30,7 +31,7 @@
     const sorted = document.querySelector("#cells th[aria-sort]");
     const differs = (node, now) => !initial.has(node) || initial.get(node) !== now;
     sessionStorage.setItem(KEY, JSON.stringify({
-      scroll: [scrollX, scrollY], anchor: scrollY > 40 ? top() : null,
+      state: answered, scroll: [scrollX, scrollY], anchor: scrollY > 40 ? top() : null,
       boxes: boxes().filter((box) => differs(box, box.checked)).map((box) => [name(box), box.checked]),
       fields: fields().map((field) => [name(field), field.value]),
       details: details().filter((one) => differs(one, one.open)).map((one) => [name(one), one.open]),
@@ -41,10 +42,29 @@
         .filter((one) => one[1] || one[2]),
     }));
   };
+  const paint = (state) => {
+    bar.dataset.phase = state.phase;
+    set(sentence, state.problem ?? state.sentence);
+    set(changed, state.changed ? `last change ${clock(state.changed)}` : "");
+    set(waiting, state.problem ?? state.sentence);
+    failed.hidden = state.failed.length === 0;
+    if (!failed.hidden) {
+      const count = state.failed.length + state.more_failed;
+      set(failed.querySelector("summary"), `${count} failed cell${count > 1 ? "s" : ""}, with reasons`);
+      const lines = state.failed.map((one) => `${one.where}: ${one.reason} (cell ${one.cell})`);
+      if (state.more_failed) lines.push(`and ${state.more_failed} more, in the table below`);
+      const list = failed.querySelector("ul");
+      if (list.dataset.lines !== lines.join("\n")) {
+        list.dataset.lines = lines.join("\n");
+        list.replaceChildren(...lines.map((line) => Object.assign(document.createElement("li"), { textContent: line })));
+      }
+    }
+  };
   const restore = () => {
     const kept = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
     sessionStorage.removeItem(KEY);
     if (!kept) return;
+    if (kept.state) paint(kept.state); // the bar as high as it was
     const point = kept.picked && [...document.querySelectorAll(".chart .point")].find((one) => first(one) === kept.picked);
     if (point?.getAttribute("aria-pressed") === "false") point.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true }));
     const by = (nodes, pairs, apply) => {
@@ -75,7 +95,7 @@
   restore();
 
   // A newer page is taken once the reader's hands are still, or on request.
-  let touched = 0, newer = false, told = Date.now(), answered = null;
+  let touched = 0, newer = false, told = Date.now();
   for (const kind of ["pointerdown", "keydown", "wheel", "touchmove", "input"]) {
     addEventListener(kind, () => { touched = Date.now(); }, { passive: true, capture: true });
   }
@@ -88,22 +108,7 @@
   };
 
   const show = (state) => {
-    bar.dataset.phase = state.phase;
-    set(sentence, state.problem ?? state.sentence);
-    set(changed, state.changed ? `last change ${clock(state.changed)}` : "");
-    set(waiting, state.problem ?? state.sentence);
-    failed.hidden = state.failed.length === 0;
-    if (!failed.hidden) {
-      const count = state.failed.length + state.more_failed;
-      set(failed.querySelector("summary"), `${count} failed cell${count > 1 ? "s" : ""}, with reasons`);
-      const lines = state.failed.map((one) => `${one.where}: ${one.reason} (cell ${one.cell})`);
-      if (state.more_failed) lines.push(`and ${state.more_failed} more, in the table below`);
-      const list = failed.querySelector("ul");
-      if (list.dataset.lines !== lines.join("\n")) {
-        list.dataset.lines = lines.join("\n");
-        list.replaceChildren(...lines.map((line) => Object.assign(document.createElement("li"), { textContent: line })));
-      }
-    }
+    paint(state);
     newer = state.page !== "" && state.page !== own;
     take();
   };

@@ -18,7 +18,10 @@ def plain(text: object) -> str:
     >>> plain("a\x1b[31mb\tc\u202ed\r\n")
     'a[31mb cd '
     """
+    line = str(text)
+    if line.isprintable():  # nearly always, and then there is nothing of `_UNSEEN` in it
+        return line
     return "".join(
         char if unicodedata.category(char) not in _UNSEEN else " " if char.isspace() else ""
-        for char in str(text).replace("\r\n", "\n")
+        for char in line.replace("\r\n", "\n")
     )

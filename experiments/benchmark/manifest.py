@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from sport_ray.canonical import write_json
 from sport_ray.experiments.benchmark.compose import Part
+from sport_ray.experiments.benchmark.method import MethodFile
 from sport_ray.experiments.benchmark.suite import Suite
-
-FILE = "bench.json"
+from sport_ray.experiments.benchmark.task import TaskFile
+from sport_ray.tracking.benchmark.manifest import FILE, Folder, Manifest, Method, Task
 
 
 def manifest(
@@ -20,61 +20,63 @@ def manifest(
     command: str,
     failed: Mapping[str, str],
     skipped: Mapping[str, str],
-) -> dict[str, Any]:
-    """The manifest as plain values.
+) -> Manifest:
+    """The manifest of what was asked for.
 
     failed: why a folder has no results, or not all, by its path. skipped: why a task was left out,
     by its name.
     """
     parts = list(parts)
     here = {part.task.name for part in parts}
-    return {
-        "command": command,
-        "tiny": suite.tiny,
-        "risk_levels": list(suite.risk_levels),
-        "seeds": list(range(suite.seeds)),
-        "tasks": [
-            {
-                "name": one.name,
-                "title": one.title,
-                "why": one.why,
-                "property": one.study["property"],
-                "horizon": one.sections("smooth", 0, tiny=suite.tiny)["horizon"],
-                "extra": one.extra,
-            }
-            for one in suite.tasks
-            if one.name in here
-        ],
-        "methods": [
-            {
-                "name": one.name,
-                "title": one.title,
-                "why": one.why,
-                "promise": one.promise,
-                "kind": one.kind,
-                "source": one.source,
-                "constraint": one.constraint,
-            }
-            for one in suite.methods
-        ],
-        "folders": [
-            {
-                "task": part.task.name,
-                "base": str(part.base),
-                "level": part.base.level,
-                "seed": part.base.seed,
-                "folder": part.folder,
-                "left_out": part.left_out,
-            }
-            for part in parts
-        ],
-        "failed": dict(failed),
-        "skipped": dict(skipped),
-    }
+    return Manifest(
+        command=command,
+        tiny=suite.tiny,
+        risk_levels=tuple(suite.risk_levels),
+        seeds=tuple(range(suite.seeds)),
+        tasks=tuple(_task(one, suite) for one in suite.tasks if one.name in here),
+        methods=tuple(_method(one) for one in suite.methods),
+        folders=tuple(_folder(part) for part in parts),
+        failed=dict(failed),
+        skipped=dict(skipped),
+    )
 
 
-def write_manifest(results: Path, content: dict[str, Any]) -> Path:
+def _task(one: TaskFile, suite: Suite) -> Task:
+    return Task(
+        name=one.name,
+        title=one.title,
+        why=one.why,
+        property=one.study["property"],
+        horizon=one.sections("smooth", 0, tiny=suite.tiny)["horizon"],
+        extra=one.extra,
+    )
+
+
+def _method(one: MethodFile) -> Method:
+    return Method(
+        name=one.name,
+        title=one.title,
+        why=one.why,
+        promise=one.promise,
+        kind=one.kind,
+        source=one.source,
+        constraint=one.constraint,
+    )
+
+
+def _folder(part: Part) -> Folder:
+    return Folder(
+        task=part.task.name,
+        base=str(part.base),
+        level=part.base.level,
+        seed=part.base.seed,
+        folder=part.folder,
+        left_out=part.left_out,
+    )
+
+
+def write_manifest(results: Path, content: Manifest) -> Path:
     """Write it into the benchmark's folder; its path."""
     results.mkdir(parents=True, exist_ok=True)
-    write_json(results / FILE, content)
+    write_json(results / FILE, content.model_dump(mode="json"))
     return results / FILE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
@@ -12,10 +12,9 @@ from sport_ray.experiments.config.base import Keywords, Listed
 from sport_ray.experiments.config.mistakes import did_you_mean
 from sport_ray.experiments.config.sections import require_constraint
 from sport_ray.experiments.config.task_policies import checked_sources
+from sport_ray.tracking.benchmark.manifest import Kind, Promise
 
 METHODS = HERE / "methods"
-Promise = Literal["prior", "data", "expected", "posterior"]
-Kind = Literal["cells", "list", "conformal", "mixture", "coin_flip"]
 
 
 class MethodFile(NamedSection):

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 from typer.core import TyperGroup
 
-from sport_ray import __version__
 from sport_ray.errors import UserError
 from sport_ray.experiments.cli.analysis import compare_command, publish_command
 from sport_ray.experiments.cli.bases import base_command
@@ -87,6 +86,8 @@ app = typer.Typer(
 
 def _say_version(asked: bool) -> None:
     if asked:
+        from sport_ray import __version__
+
         typer.echo(f"sport-ray {__version__}")
         raise typer.Exit
 
@@ -298,11 +299,9 @@ def run(
     finished is repeated.
     """
     context = _context("run", study_path, results, address, no_ray)
-    from sport_ray.experiments.cli.report import print_bases, print_report
+    from sport_ray.experiments.cli.report import print_bases, print_opening, print_report
     from sport_ray.experiments.results.alarm import end_with, print_alarm
     from sport_ray.experiments.stages.bases import run_whole, together
-    from sport_ray.tracking.mlflow.client import store_uri
-    from sport_ray.tracking.mlflow.uris import mask_uri
 
     summary = together(_each(context, run_whole))
     print_alarm(context.console, summary.refuted)
@@ -311,8 +310,7 @@ def run(
         print_bases(context.console, folder)
     else:
         print_report(context.console, folder, folder / "report.html")
-        store = store_uri(context.study.tracking.uri, folder)
-        context.console.print(f"MLflow store: {mask_uri(store)}", soft_wrap=True)
+        print_opening(context.console, folder, context.study.tracking.uri)
     end_with(summary.refuted)
 
 

@@ -32,7 +32,8 @@ def report_folder(
     if column is not None:
         print_paper(console, folder, page.parent, column)
     if track:
-        console.print(f"MLflow: {log_sweep(folder, uri)}")
+        say(console, f"MLflow: {log_sweep(folder, uri).text}")
+        print_opening(console, folder, uri)
     return refuted
 
 
@@ -45,6 +46,22 @@ def print_paper(console: Console, folder: Path, out: Path, column: float) -> Non
     console.print(f"paper: {main}", soft_wrap=True)
     if not has_pgf():
         console.print(f"no PGF: {ENGINE} with pgf.sty is not installed; PDF figures need neither")
+
+
+def print_opening(console: Console, folder: Path, uri: str | None) -> None:
+    """Say how to look at what MLflow has of a result folder; `uri`: as the study names its store.
+
+    Where the store is away that has been said already, and only its name is left to say.
+    """
+    from sport_ray.tracking.mlflow.client import store_uri
+    from sport_ray.tracking.mlflow.ui import opening_lines
+    from sport_ray.tracking.mlflow.uris import mask_uri
+    from sport_ray.tracking.results.records import read_results
+
+    store = store_uri(uri, folder)
+    lines = opening_lines(folder, store, read_results(folder).name)
+    for line in lines or [f"MLflow store: {mask_uri(store)}"]:
+        say(console, line)
 
 
 def report_bases(

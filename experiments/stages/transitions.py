@@ -10,14 +10,17 @@ from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.stages.certify import base_plan
 from sport_ray.experiments.stages.scenarios import transitions_of
 from sport_ray.rollouts import base_behaviour
-from sport_ray.rollouts.transitions import save_transitions
+from sport_ray.rollouts.transitions import save_transitions, scenarios_kept
 from sport_ray.samplers import BaseFile
 
 
 def missing_transitions(folder: StudyFolder, certificate: Certificate) -> int:
-    """Scenarios whose steps the study asks to keep and that are not there; 0 where all is well."""
+    """Scenarios to run again for the steps that the study asks to keep; 0 where all are there.
+
+    A critic learns from all that the file has, so that more than were asked for will not do.
+    """
     wanted = min(folder.study.certificate.transitions, certificate.num_scenarios)
-    return 0 if folder.transitions.is_file() else wanted
+    return 0 if wanted == 0 or scenarios_kept(folder.transitions) == wanted else wanted
 
 
 def keep_transitions(

@@ -55,6 +55,11 @@ class ProjectedPPOSelectionSource(SelectionSource):
     in_training = "its constraint"
     needs_ray = True
 
+    def learns_from(self, settings: Section) -> bool:
+        """Where it has a warm start, whose regression is on them."""
+        assert isinstance(settings, ProjectedPPOSelectionSection)
+        return settings.warm_start > 0.0
+
     def settings_in(self, study: StudySections, point: Point) -> Section:
         """Its own, and those of ``training`` with the point's values."""
         own = super().settings_in(study, point)

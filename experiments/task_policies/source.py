@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # torch takes seconds: a mistake in a study is told before
 
     from sport_ray.certificates import Certificate
     from sport_ray.experiments.config.axes import Point
+    from sport_ray.experiments.config.sections import CertificateSection
     from sport_ray.experiments.config.training import (
         TrainingSection,
         UnconstrainedTrainingSection,
@@ -113,6 +114,8 @@ class NoSettings(Section):
 class StudySections(Protocol):
     """The sections of a study that say how its sources make policies."""
 
+    @property
+    def certificate(self) -> CertificateSection: ...
     @property
     def training(self) -> TrainingSection: ...
     @property
@@ -312,6 +315,20 @@ class TaskPolicySource(Source):
         """How many environment steps that run samples, at least."""
         raise NotImplementedError
 
+    def completed(
+        self,
+        task: Task,
+        settings: Section,
+        base: PolicyNetwork,
+        certificate: Certificate,
+        trained: Trained,
+    ) -> Trained:
+        """The task policy with what is made of it once a cohort has trained its network.
+
+        By default the network itself. ``train`` gives what this gives after a run of its own.
+        """
+        return trained
+
     def check(self, task: Task, settings: Section, base: PolicyNetwork) -> None:
         """Refuse, before anything runs, what can never be trained from this base.
 
@@ -346,6 +363,18 @@ class SelectionSource(Source):
 
     family: ClassVar[str | None] = "categorical"
     needs_transitions: ClassVar[bool] = False
+
+    def learns_from(self, settings: Section) -> bool:
+        """Whether it learns from them with these settings."""
+        return self.needs_transitions
+
+    def cell_identity(self, study: StudySections, point: Point) -> dict[str, Any]:
+        """As of any source, and of how many of the certificate's scenarios it learns."""
+        found = super().cell_identity(study, point)
+        settings = (study.task_policies or {}).get(self.name)
+        if settings is None or not self.learns_from(settings):
+            return found
+        return {**found, "transitions": study.certificate.transitions}
 
     @abstractmethod
     def select(

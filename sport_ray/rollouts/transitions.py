@@ -101,13 +101,23 @@ def save_transitions(path: Path, transitions: Transitions, certificate: str) -> 
         else:
             flat = pa.array(np.ascontiguousarray(values).ravel())
             columns[field.name] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
-    table = pa.table(columns).replace_schema_metadata({"certificate": certificate})
+    about = {"certificate": certificate, "scenarios": str(transitions.num_scenarios)}
+    table = pa.table(columns).replace_schema_metadata(about)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def scenarios_kept(path: Path) -> int:
+    """Of how many scenarios a file has the transitions; 0 where there is none, or none readable."""
+    try:
+        about = pq.read_schema(path).metadata or {}
+        return int(about.get(b"scenarios", b"0"))
+    except (OSError, ValueError, pa.ArrowException):
+        return 0
 
 
 def load_transitions(path: Path, certificate: str) -> Transitions:

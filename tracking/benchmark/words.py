@@ -168,7 +168,7 @@ def _higher_without(rows: Rows, manifest: Manifest) -> list[str]:
     free = [
         f"{one.title} ({share_text(rows[one.name])})"
         for one in known
-        if not one.promised and (rows[one.name]["iqm_low"] or -math.inf) > top
+        if not one.promised and (low := rows[one.name]["iqm_low"]) is not None and low > top
     ]
     level = manifest.main_level
     return (

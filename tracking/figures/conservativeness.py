@@ -14,7 +14,6 @@ from sport_ray.tracking.figures import palette, style
 from sport_ray.tracking.results.kinds import is_paper, order_of
 from sport_ray.tracking.results.labels import kind_text, seeds_text
 from sport_ray.tracking.results.parameters import parts_of
-from sport_ray.tracking.results.table import plain_rows
 from sport_ray.tracking.results.task_policies import series_of, series_text
 
 TOP = 30.0
@@ -89,11 +88,13 @@ def _seeds(axes: Axes, cells: pd.DataFrame) -> None:
     colour = palette.kind_colour(cells["constraint"].iloc[0])
     seeds = sorted(cells["seed"].unique())
     apart = 0.006 * np.log(cells["alpha"].max())
-    for row in plain_rows(cells):
-        place = row["alpha"] * np.exp(apart * (seeds.index(row["seed"]) - (len(seeds) - 1) / 2))
-        none = row["gap_is_limit"]
-        axes.plot([place, place], [row["rate_high"] / 30 if none else row["rate_low"],
-                                   row["rate_high"]],
-                  color=colour, linewidth=0.9, alpha=0.45)  # fmt: skip
-        axes.plot([place], [row["rate_high"] if none else row["rate"]], "v" if none else ".",
-                  color=colour, markersize=style.points(4), alpha=0.7)  # fmt: skip
+    index = np.searchsorted(seeds, cells["seed"])
+    places = cells["alpha"].to_numpy() * np.exp(apart * (index - (len(seeds) - 1) / 2))
+    none, high = cells["gap_is_limit"].to_numpy(bool), cells["rate_high"].to_numpy()
+    lows = np.where(none, high / 30, cells["rate_low"])
+    axes.vlines(places, lows, high, colors=colour, linewidth=0.9, alpha=0.45)
+    heights = np.where(none, high, cells["rate"])
+    for mask, marker in ((none, "v"), (~none, ".")):
+        axes.plot(
+            places[mask], heights[mask], marker, color=colour, markersize=style.points(4), alpha=0.7
+        )

@@ -82,10 +82,10 @@ def sampled_cells(
     best: tuple[dict[tuple[str, float], Samples], int, int] | None = None
     groups = [group for part in parts_of(bounded) for _, group in part.of(bounded).groupby("seed")]
     for group in groups:
-        cells = plain_rows(group)
-        files = [folder.files.samples(cell["cell_id"]) for cell in cells]
+        files = [folder.files.samples(cell_id) for cell_id in group["cell_id"]]
         if sum(file.exists() for file in files) <= (0 if best is None else len(best[0])):
             continue
+        cells = plain_rows(group)
         found: dict[tuple[str, float], Samples] = {}
         for cell in cells:
             samples = folder.samples(cell["cell_id"])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -85,14 +84,19 @@ def is_of_source(series: str) -> bool:
     return bool(parts_of_series(series)[1])
 
 
-def filter_choices(frame: pd.DataFrame) -> dict[str, Any]:
-    """What can be chosen above the charts; `dashes` numbers the line style of each T."""
+def filter_choices(frame: pd.DataFrame, best: Sequence[Best] = ()) -> dict[str, Any]:
+    """What can be chosen above the charts; `dashes` numbers the line style of each T.
+
+    best: the rows of the answer, whose levels of risk can be chosen.
+    """
     horizons = sorted(int(horizon) for horizon in frame["horizon"].unique())
     return {
         "kinds": _choices(frame["constraint"], wording.kind_text),
         "methods": _choices(series_of(frame), series_text),
         "parameters": _choices(texts_of(frame), lambda text: text or "none"),
         "horizons": [{"value": horizon, "label": str(horizon)} for horizon in horizons],
+        "statuses": _choices(frame["status"], str),
+        "levels": sorted({one.level for one in best} - {1.0}),
         "dashes": {horizon: index % 4 for index, horizon in enumerate(horizons)},
     }
 
@@ -150,8 +154,7 @@ def used_bounds(frame: pd.DataFrame, certificate: dict[str, Any] | None) -> list
             "horizon": horizon,
             "violations": count,
             "eps_base": eps_base,
-            # Rounded down: a larger α is not covered.
-            "largest_alpha": math.floor(eps_base ** (-1 / horizon) * 1e4) / 1e4,
+            "largest_alpha": eps_base ** (-1 / horizon),
         }
         for horizon, count, eps_base in rows
         if horizon in used

@@ -144,10 +144,9 @@ def _settled(values: pd.Series) -> pd.Series:
 
 def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of any table as dictionaries of plain values, None where something is missing."""
-    return [
-        {str(name): None if pd.isna(value) else value for name, value in row.items()}
-        for row in frame.to_dict("records")
-    ]
+    plain = frame.astype(object).where(frame.notna(), None)
+    names = [str(name) for name in plain.columns]
+    return [dict(zip(names, row, strict=True)) for row in plain.itertuples(index=False, name=None)]
 
 
 def write_cells_parquet(frame: pd.DataFrame, path: Path) -> Path:

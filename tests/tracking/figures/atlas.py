@@ -72,7 +72,7 @@ def _of_study(path: Path, out: Path, sheet: Sheet) -> None:
 
 
 def _promised(record: dict[str, Any]) -> dict[str, Any]:
-    """Training under a promise, of which `_courses` leaves the course."""
+    """Training under a promise, of which `_courses` leaves the curves."""
     if record["projected"] and record["source"] == "projected_ppo":
         bound = 1.2 * record["train_violations"]
         record |= {"train_risk": 0.08, "train_episodes_most": 120, "train_episodes_begun": 100,
@@ -84,8 +84,9 @@ def _promised(record: dict[str, Any]) -> dict[str, Any]:
 def _courses(path: Path) -> Path:
     frame = load_results(path)
     for cell in frame.loc[frame["train_risk"].notna(), "cell_id"]:
-        course = {"begun": [40, 70, 100], "violated": [2, 3, 7]}
-        ResultFolder(path).training_course(cell).write_text(json.dumps(course))
+        curves = {"iteration": [1, 2, 3], "env_steps": [800, 1_400, 2_000],
+                  "episodes_begun": [40, 70, 100], "violations": [2, 3, 7]}  # fmt: skip
+        ResultFolder(path).training(cell).write_text(json.dumps(curves))
     return path
 
 

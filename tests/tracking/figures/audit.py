@@ -103,13 +103,19 @@ def _same(one: str, other: str) -> bool:
     return distance(one, other) < CLOSE
 
 
+def _marked(line: Line2D) -> bool:
+    """Polygons of ours are arrays."""
+    marker = line.get_marker()
+    return not (marker is None or (isinstance(marker, str) and marker in ("None", "", " ")))
+
+
 def _confusable(axes: Axes) -> Iterator[str]:
     """Lines that are named, cross a panel without marks, and have the same dashes."""
     plain = [
         line
         for line in axes.get_lines()
         if not str(line.get_label()).startswith("_")
-        and line.get_marker() in ("None", "", None)
+        and not _marked(line)
         and line.get_linestyle() != "None"
         and len(line.get_xdata()) > 1
     ]

@@ -37,7 +37,7 @@ def test_every_module_that_makes_a_figure_is_looked_at(drawn):
     makes = set()
     for file in (*root.glob("tracking/**/*.py"), *root.glob("experiments/**/*.py")):
         text = file.read_text(encoding="utf-8")
-        assert "pyplot" not in text, f"{file}: pyplot has a state of its own"
+        assert "matplotlib.pyplot" not in text, f"{file}: pyplot has a state of its own"
         if "new_figure(" in text or "new_panels(" in text:
             makes.add("sport_ray." + ".".join(file.relative_to(root).with_suffix("").parts))
     makes.remove("sport_ray.tracking.figures.style")

@@ -71,6 +71,10 @@ def driver_copy(place: Place, work_dir: Path | None, tell: Callable[[str], None]
             _require_held(lease)
         if left:
             raise StoreAway(_left(place, left))
+    except KeyboardInterrupt:
+        if lease.lost:  # while the rest was sent
+            _require_held(lease)
+        raise
     finally:
         drivers.pop(root, None)
         lease.release()

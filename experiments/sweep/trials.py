@@ -106,6 +106,7 @@ class StudyTrial(tune.Trainable):
 
     folder: StudyFolder
     copy: NodeCopy | None = None
+    _sent: Any = 0
 
     def take(self, config: dict[str, Any]) -> None:
         """Begin a trial; ``folder`` is its result folder.
@@ -132,6 +133,7 @@ class StudyTrial(tune.Trainable):
         self.cleanup()
         _go_where_ray_was_started()
         study = Study.model_validate(json.loads(new_config["study"]))
+        self._sent = 0
         root = self._own_copy(new_config.get(STORE)) or Path(new_config["results"])
         self.folder = StudyFolder(root, study)
         self.take(new_config)
@@ -154,10 +156,11 @@ class StudyTrial(tune.Trainable):
         A full disk is reported rather than raised: Tune would try again, and write of it on disk.
         """
         try:
-            done = self.work()
-            if self.copy is not None:
+            told = self.work()
+            if self.copy is not None and (told.get("done") or told.get("ended") != self._sent):
                 self.copy.send()  # before the driver is told
-            return done
+                self._sent = told.get("ended")
+            return told
         except Exception as error:
             if not is_disk_full(error):
                 raise

@@ -11,6 +11,7 @@ from sport_ray.experiments.cli import uris
 from sport_ray.experiments.storage import copies
 from sport_ray.experiments.storage.layout import for_certificate, for_report, for_status, whole
 from sport_ray.experiments.storage.place import Place
+from sport_ray.experiments.study import Study
 
 
 @pytest.fixture
@@ -64,3 +65,8 @@ def test_elsewhere_it_is_refused(words: str) -> None:
 def test_other_words_are_left_alone() -> None:
     words = ["run", "a.yaml", "--tracking=http://host", "x=y", "--", "s3"]
     assert uris.with_copies(words) is words
+
+
+def test_in_python_a_uri_is_refused() -> None:
+    with pytest.raises(UserError, match="Study takes a path; use sport-ray for a URI"):
+        Study.load("quickstart", "s3://b-1/x")

@@ -37,6 +37,7 @@ from sport_ray.experiments.cli.options import (
 )
 from sport_ray.experiments.cli.panels import BEFORE, CERTIFICATES, DEPLOYED, RESULTS, STUDY
 from sport_ray.experiments.cli.policies import import_base_command
+from sport_ray.experiments.cli.slurm import slurm_command
 from sport_ray.experiments.cli.streams import forgiving_streams
 from sport_ray.experiments.cli.uris import with_copies
 from sport_ray.experiments.cli.watch import watch_command, watched
@@ -300,6 +301,7 @@ def run(
         end_with(summary.refuted)
 
 
+app.command("slurm", rich_help_panel=STUDY)(slurm_command)
 app.command("base", rich_help_panel=BEFORE)(base_command)
 app.command("import-base", rich_help_panel=BEFORE)(import_base_command)
 app.command("plan", rich_help_panel=BEFORE)(plan_command)

@@ -19,6 +19,7 @@ from sport_ray.tracking.mlflow.artefacts import POLICY_TAG, Policies, send_sweep
 from sport_ray.tracking.mlflow.cells import CellRuns
 from sport_ray.tracking.mlflow.client import answering, asking_once, describe, is_refusal, store_uri
 from sport_ray.tracking.mlflow.finding import finding_of, tell
+from sport_ray.tracking.mlflow.histories import histories
 from sport_ray.tracking.mlflow.identity import (
     record_digest,
     sweep_id,
@@ -38,6 +39,7 @@ from sport_ray.tracking.mlflow.runs import (
 )
 from sport_ray.tracking.mlflow.uploads import Uploads
 from sport_ray.tracking.mlflow.uris import mask_uri
+from sport_ray.tracking.results.curves import Curves, read_curves
 from sport_ray.tracking.results.folder import ResultFolder
 from sport_ray.tracking.results.records import Results, read_results
 
@@ -211,15 +213,20 @@ class Sweep:
                 )
             self._runs[cell] = run
         run_id = run.info.run_id
-        file = ResultFolder(results_dir).record(cell)
-        if file.exists():
-            self.uploads.file(run_id, file)
+        files = ResultFolder(results_dir)
+        for file in (files.record(cell), files.training(cell)):
+            if file.exists():
+                self.uploads.file(run_id, file)
+        curves, damaged = _curves(files, cell)
+        if curves is not None and len(curves):
+            self.client.log_batch(run_id, metrics=histories(curves, started, ended))
         metrics, not_finite = cell_metrics(record)
         tags = {
             NOT_FINITE_TAG: ",".join(not_finite),
             VACUOUS_TAG: ",".join(vacuous_bounds(record)),
             SOURCE_TAG: record["source"],
             POLICY_TAG: self._policies.send(run_id, record, results_dir) or "",
+            "sport_ray.curves": damaged,
             "sport_ray.reason": record.get("reason") or "",
             "sport_ray.off_policy_refusal": record.get("off_policy_refusal") or "",
         }
@@ -265,3 +272,11 @@ class Sweep:
         found = finding_of(folder)
         tell(self.client, parent, found)
         write_note(self.client, parent, folder, found.text)
+
+
+def _curves(files: ResultFolder, cell: str) -> tuple[Curves | None, str]:
+    """A cell's learning curves, if it has any; and why there are none, of a damaged file."""
+    try:
+        return read_curves(files, cell), ""
+    except UserError:
+        return None, "damaged when the cell was logged"

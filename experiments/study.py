@@ -12,6 +12,7 @@ from rich.console import Console
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.paths import user_path
 from sport_ray.experiments.in_process import at_work, default_console
+from sport_ray.experiments.storage.place import Place
 
 if TYPE_CHECKING:  # Ray and torch take seconds: each method loads what it needs
     import pandas as pd
@@ -60,6 +61,8 @@ class Study:
     ) -> None:
         if alone and address is not None:
             raise UserError("address joins a Ray cluster, alone uses none: give one of them")
+        if results is not None and Place.of(results) is not None:
+            raise UserError(f"{Place.of(results)}: Study takes a path; use sport-ray for a URI")
         self.settings = settings
         self.source = None if source is None else Path(source).absolute()
         self.address, self.alone = address, alone

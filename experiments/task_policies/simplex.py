@@ -38,7 +38,7 @@ THRESHOLDS = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0]
 class SimplexSection(Section):
     """The monitor and its threshold; PPO's parameters are those of `unconstrained`."""
 
-    hand_overs: Rollouts = 1_500
+    hand_overs: Rollouts = 3_000
     """Rollouts that the monitor is learned from: the task policy acts for a while, then the base
     until the end. [episodes]"""
     hidden: Annotated[list[Width], Listed, Field(max_length=8)] = Field(
@@ -57,7 +57,7 @@ class SimplexSection(Section):
     )
     """Risks at which the base takes over, rising: tried in this order, up to the first that fails.
     [probability]"""
-    num_scenarios: Positive = 1_000
+    num_scenarios: Positive = 2_000
     """Fresh rollouts of each threshold that is tried. [episodes]"""
     beta: Probability = 1e-4
     """A threshold passes where the upper bound on its risk, at 1 − β, is at most ε_max: a margin

@@ -55,7 +55,7 @@ class Engine:
     def build(self, context: Path) -> None:
         more = shlex.split(os.environ.get("SPORT_RAY_CONTAINER_BUILD", ""))
         options = [*self._isolation, *more, "-f", context / "Containerfile", "-t", TAG]
-        self("build", *options, context, timeout=850)
+        self("build", *options, context, timeout=2000)
 
     def run(self, *words: str) -> str:
         """A command in a container of the image, which is gone afterwards."""
@@ -90,6 +90,7 @@ def engine(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[En
 
 @pytest.mark.slow
 @pytest.mark.long
+@pytest.mark.timeout(2500)
 def test_the_image_holds_what_a_node_needs(engine: Engine) -> None:
     assert engine.run("sport-ray", "--version") == "sport-ray 0.1.dev0\n"
     assert engine.run("id", "-u", ).strip() == "1000"  # fmt: skip
@@ -107,6 +108,7 @@ def test_the_image_holds_what_a_node_needs(engine: Engine) -> None:
 
 @pytest.mark.slow
 @pytest.mark.long
+@pytest.mark.timeout(2500)
 def test_its_bill_of_materials_names_every_distribution(engine: Engine) -> None:
     bill = json.loads(engine.run("cat", "/opt/sport-ray/sbom.cdx.json"))
     assert bill["bomFormat"] == "CycloneDX"

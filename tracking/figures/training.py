@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from sport_ray.bounds import anytime_violations_bound
-from sport_ray.tracking.figures import style
+from sport_ray.tracking.figures import palette, style
 from sport_ray.tracking.results.curves import Curves, read_curves
 from sport_ray.tracking.results.folder import ResultFolder
 from sport_ray.tracking.results.labels import confidence_text, setting_text
@@ -76,13 +76,15 @@ def _panel(axes: Axes, runs: list[Run]) -> None:
     end = _begun(runs)
     places = np.unique(np.linspace(0, end, POINTS).astype(int))
     risk, beta = row["train_risk"], row["train_violations_beta"]
-    axes.plot(places, risk * places, ":", color=style.INK, linewidth=1.8, label="expected at most")
+    axes.plot(
+        places, risk * places, ":", color=palette.INK, linewidth=1.8, label="expected at most"
+    )
     curve = [anytime_violations_bound(risk, int(one), beta) for one in places]
     level = row["train_violations_bound"]
     planned = level != anytime_violations_bound(risk, row["train_episodes_begun"], beta)
     heights = [level] * len(places) if planned else curve
-    axes.plot(places, heights, "--", color=style.INK, linewidth=1.6, label="bound")
-    colour = style.series_colour(row["source"])
+    axes.plot(places, heights, "--", color=palette.INK, linewidth=1.6, label="bound")
+    colour = palette.kind_colour(row["constraint"])
     for index, (_, curves) in enumerate(runs):
         begun, violated = curves["episodes_begun"], curves["violations"]
         axes.step([0, *begun], [0, *violated], where="post", color=colour, alpha=0.8,

@@ -22,11 +22,13 @@ from sport_ray.tracking.analysis.speedup_table import interval_text, levels_of, 
 from sport_ray.tracking.analysis.tables import Tables
 from sport_ray.tracking.analysis.task_policies import count_text
 from sport_ray.tracking.figures import Animation, Drawn
-from sport_ray.tracking.report import chart_axes
+from sport_ray.tracking.report import chart_axes, parallel
 from sport_ray.tracking.report.chart import build_charts
 from sport_ray.tracking.report.details import details_of
+from sport_ray.tracking.report.heat import heat_maps
 from sport_ray.tracking.report.learning import learning_view
 from sport_ray.tracking.report.overview import brief, overview_of
+from sport_ray.tracking.report.parallel import parallel_of
 from sport_ray.tracking.report.rows import (
     cell_rows,
     filter_choices,
@@ -166,6 +168,9 @@ def render_page(
             "training": csv_text(tables.training).encode(),
         },
         css=asset("report.css") + asset("curves.css"),
+        heat_maps=heat_maps(settings, measure, certificate),
+        parallel=parallel_of(settings, measure),
+        parallel_box=parallel,
         details=details_of(folder, settings, rungs, cells, measure),
         script=asset("report.js") + asset("curves.js") + asset("drawer.js"),
     )

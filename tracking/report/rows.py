@@ -10,7 +10,7 @@ import pandas as pd
 from sport_ray.tracking.analysis.pareto import RISK_KINDS
 from sport_ray.tracking.analysis.speakers import Best
 from sport_ray.tracking.figures.markers import POLYGONS, path_of
-from sport_ray.tracking.figures.style import KIND_COLOURS, series_mark
+from sport_ray.tracking.figures.palette import KINDS, series_mark
 from sport_ray.tracking.results import labels as wording
 from sport_ray.tracking.results.kinds import order_of, promise_of
 from sport_ray.tracking.results.parameters import texts_of
@@ -58,7 +58,7 @@ def ids_by_setting(cells: list[dict[str, Any]]) -> dict[int, list[str]]:
 def kind_class(kind: str) -> str:
     """The CSS class of a kind's colour."""
     order = order_of(kind)
-    return f"kind-{order}" if order < len(KIND_COLOURS) else "kind-other"
+    return f"kind-{order}" if order < len(KINDS) else "kind-other"
 
 
 _OUTLINES = {
@@ -70,7 +70,6 @@ _OUTLINES = {
     "X": "m0,-2.8l2.8,-2.8l2.8,2.8l-2.8,2.8l2.8,2.8l-2.8,2.8l-2.8,-2.8l-2.8,2.8l-2.8,-2.8"
     "l2.8,-2.8l-2.8,-2.8l2.8,-2.8z",
     "h": "m0,-6l5.2,3v6l-5.2,3l-5.2,-3v-6z",
-    "*": "m0,-7l1.9,5.1l5.1,1.9l-5.1,1.9l-1.9,5.1l-1.9,-5.1l-5.1,-1.9l5.1,-1.9z",
 }
 
 

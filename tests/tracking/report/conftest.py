@@ -56,6 +56,7 @@ def open_page(browser: Browser) -> Iterator[Open]:
         options = {"viewport": {"width": width, "height": 900}, "color_scheme": "light"} | options
         context = browser.new_context(**options)  # type: ignore[arg-type]
         contexts.append(context)
+        context.set_default_timeout(0)  # pytest's is the only limit
         page = context.new_page()
         address = (folder / "report.html").as_uri()
         page.on("console", lambda message: complaints.append(f"console: {message.text}"))

@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator
 
-from sport_ray.tracking import load_results
+from sport_ray.tracking import load_results, write_report
 from sport_ray.tracking.analysis.pareto import RISK_KINDS, candidates
 from sport_ray.tracking.results.statistics import aggregate
+from tests.tracking.conftest import write_study
 from tests.tracking.report.conftest import Open
 
 pytestmark = pytest.mark.slow
@@ -216,7 +218,10 @@ def test_the_keyboard_reaches_every_control_and_shows_where_it_is(
     assert tags.count("g") == 3  # each chart is one stop
     assert tags.count("INPUT") == page.locator("fieldset input").count() == 9
     assert tags.count("SELECT") == 1
-    assert tags.count("BUTTON") == page.locator("button:visible").count()
+    maps, values = page.locator(".heat"), page.locator(".heat button")
+    assert maps.count() == 6  # each is one stop, too
+    buttons = page.locator("button:visible").count() - values.count() + maps.count()
+    assert tags.count("BUTTON") == buttons
     cells = page.locator("#cells a").count()  # one stop for all of them
     assert tags.count("A") == page.locator("a[href]:visible").count() - cells + 1
     focused = page.locator(".chart .point:focus")
@@ -305,6 +310,54 @@ def test_without_scripts_all_is_still_there(open_page: Open, study: Path) -> Non
     assert page.locator(".chart .point:visible").count() > 50
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(open_page: Open, study: Path, kinds: Path, scheme: str) -> None:
+    for folder in (study, kinds):
+        page = open_page(folder, color_scheme=scheme)
+        page.locator("details").evaluate_all("all => all.forEach(d => { d.open = true; })")
+        for _ in ("page", "drawer"):
+            found = Axe().run(page).response["violations"]
+            assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+            page.locator("#best tr:visible button.open").first.click()
+
+
+def test_on_paper_all_is_there_and_nothing_is_cut(open_page: Open, study: Path) -> None:
+    page = open_page(study, width=1032)  # A4, landscape, within its margins
+    page.emulate_media(media="print")
+    for part in ("nav", ".filters", "#drawer"):
+        assert not page.locator(part).first.is_visible()
+    assert page.locator("#best tbody tr:visible").count() == page.locator("#best tbody tr").count()
+    assert page.locator(".legend:visible").count() == 3  # of each chart, where filters are hidden
+    cut = page.evaluate(
+        "[...document.querySelectorAll('table, figure svg')].filter(one => one.checkVisibility()"
+        " && one.getBoundingClientRect().right > innerWidth + 1)"
+        ".map(one => one.closest('[aria-label], section').ariaLabel)"
+    )
+    assert cut == []
+    broken = page.evaluate(
+        "[...document.querySelectorAll('figure')].filter(one => one.checkVisibility()"
+        " && getComputedStyle(one).breakInside !== 'avoid').length"
+    )
+    assert broken == 0
+    assert page.locator("details .note").first.is_visible()  # folded on the screen
+    assert page.pdf()[:4] == b"%PDF"
+
+
+def test_a_first_screen_has_task_promise_answer_and_front(open_page: Open, study: Path) -> None:
+    page = open_page(study, width=1440)
+    for part in (".scene", ".task", "#counts", "#completeness", ".lead", ".facts", "#best thead"):
+        box = page.locator(part).first.bounding_box()
+        assert box is not None, part
+        assert box["y"] + box["height"] <= 900, part
+    words, chart = (page.locator(one).first.bounding_box() for one in (".facts", ".first .chart"))
+    assert words is not None
+    assert chart is not None
+    assert chart["x"] > words["x"] + words["width"]  # beside, not below
+    assert chart["y"] + chart["height"] <= 900
+    assert page.locator(".first .better").text_content().strip() == "better"
+    assert page.locator(".legend").first.is_visible()
+
+
 def test_screenshots_are_kept(open_page: Open, study: Path, kinds: Path) -> None:
     folder = Path(os.environ.get("CI_ARTIFACTS") or ROOT / "build" / "screenshots")
     folder.mkdir(parents=True, exist_ok=True)
@@ -313,3 +366,18 @@ def test_screenshots_are_kept(open_page: Open, study: Path, kinds: Path) -> None
         file = folder / f"report-{path.name}-{scheme}-{width}.png"
         page.screenshot(path=file, full_page=True)
         assert file.stat().st_size > 50_000
+
+
+def test_a_thousand_cells_open_in_two_seconds(open_page: Open, tmp_path: Path) -> None:
+    folder = write_study(tmp_path, alphas=(1.0, 1.1, 1.25), seeds=tuple(range(72)))
+    write_report(folder)
+    page = open_page(folder, width=1440)
+    assert page.locator("#cells tbody tr").count() == 1008
+    # Its own work, whatever else the machine does meanwhile.
+    meter = page.context.new_cdp_session(page)
+    meter.send("Performance.enable", {"timeDomain": "threadTicks"})
+    page.reload(wait_until="load")
+    page.locator("#best tr:visible button.open").first.click()
+    assert page.locator("#drawer").is_visible()
+    metrics = meter.send("Performance.getMetrics")["metrics"]
+    assert next(one["value"] for one in metrics if one["name"] == "TaskDuration") < 2

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from playwright.sync_api import expect
 
 from tests.tracking.report.conftest import Open
 
@@ -42,10 +41,10 @@ def test_an_address_opens_the_cell_with_its_numbers_and_command(
     cell = first_cells(study)
     page.goto(f"{page.url}#cell-{cell['cell_id']}")
     drawer = page.locator("#drawer")
-    expect(drawer).to_be_visible()
+    drawer.wait_for()
     row = drawer.locator(f'tr[data-cell="{cell["cell_id"]}"]')
     assert "leads" in str(row.get_attribute("class"))
-    assert f"{cell['num_violations']} / {cell['num_scenarios']}" in row.inner_text()
+    assert f"{int(cell['num_violations'])} / {int(cell['num_scenarios'])}" in row.inner_text()
     assert (
         float(row.locator("td[title]").first.get_attribute("title") or "nan")
         == (cell["mean_steps_to_goal"])
@@ -55,8 +54,9 @@ def test_an_address_opens_the_cell_with_its_numbers_and_command(
         f"sport-ray export {cell['cell_id']} --results . --out policy-{cell['cell_id'][:8]}"
     )
     other = drawer.locator("tbody tr:not(.leads) a").first
+    address = str(other.get_attribute("href"))
     other.click()
-    assert page.url.endswith(str(other.get_attribute("href")))
+    assert page.url.endswith(address)
     assert drawer.locator(".command").inner_text() != command
     assert drawer.locator(".scene path").count() > 10  # seed 0 kept its trajectories
 
@@ -65,7 +65,8 @@ def test_a_failed_seed_is_there_with_its_reason(open_page: Open, study: Path) ->
     page = open_page(study)
     cells = pd.read_csv(study / "cells.csv").set_index("status")
     page.goto(f"{page.url}#cell-{cells.loc['failed', 'cell_id']}")
-    expect(page.locator("#drawer")).to_contain_text("worker died: out of memory")
+    page.locator("#drawer").wait_for()
+    assert "worker died: out of memory" in page.locator("#drawer").inner_text()
     assert str(cells.loc["failed", "cell_id"]) not in page.locator("#drawer .command").inner_text()
 
 

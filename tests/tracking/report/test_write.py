@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import re
 from html.parser import HTMLParser
@@ -136,10 +137,12 @@ def test_chart_and_embedded_table_agree_with_the_csv(built: Path) -> None:
     text = (built / "report.html").read_text()
     front = pd.read_csv(built / "pareto.csv")
     assert text.count(' on-front"') == len(front)
-    embedded = re.findall(r'download="(\w+.csv)" href="data:text/csv;base64,([^"]+)"', text)
+    embedded = re.findall(
+        r'download="(\w+.csv).gz" href="data:application/gzip;base64,([^"]+)"', text
+    )
     assert {name for name, _ in embedded} == {"cells.csv", "pareto.csv", "hypervolume.csv"}
     for name, data in embedded:
-        assert base64.b64decode(data).decode() == (built / name).read_text()
+        assert gzip.decompress(base64.b64decode(data)).decode() == (built / name).read_text()
 
 
 def test_the_same_files_give_the_same_bytes(built: Path) -> None:

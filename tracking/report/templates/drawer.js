@@ -19,6 +19,14 @@
     }
     place(`#cell-${cell}`);
   };
+  // The learning curves of this setting, which their section has drawn by now.
+  const curves = () => {
+    const place = body.querySelector(".curves");
+    if (!document.querySelector(`#learning-settings input[data-settings~="${setting}"]`)) return;
+    const panels = [...document.querySelectorAll("#learning-panels figure:not([hidden])")];
+    place.querySelector(".learning-panels").replaceChildren(...panels.map((one) => one.cloneNode(true)));
+    place.hidden = false;
+  };
   const open = (which, cell, from) => {
     const source = document.getElementById(`detail-${which}`);
     if (!source) return;
@@ -36,6 +44,7 @@
     drawer.scrollTop = 0;
     title.focus();
     tell();
+    curves();
   };
   const close = () => { if (drawer.open) drawer.close(); };
   drawer.addEventListener("close", () => {

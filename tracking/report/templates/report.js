@@ -71,11 +71,12 @@ document.documentElement.classList.add("js");
     shown.focus();
   });
   document.querySelectorAll("button.open").forEach((button) =>
-    button.addEventListener("click", () => ask(button.closest("tr").dataset.setting, button)));
+    button.addEventListener("click", () => ask(button.closest("[data-setting]").dataset.setting, button)));
 
   // Brushing: what belongs to one setting lights up in charts and tables alike.
   const related = new Map();
-  [...points, ...answers, ...body.rows].forEach((item) => {
+  const others = [...document.querySelectorAll(".heat td[data-setting], .parallel path")];
+  [...points, ...answers, ...body.rows, ...others].forEach((item) => {
     const mine = related.get(item.dataset.setting) ?? [];
     related.set(item.dataset.setting, [...mine, item]);
   });
@@ -86,26 +87,33 @@ document.documentElement.classList.add("js");
     related.get(setting)?.forEach((item) => item.classList.add("near"));
     brushed = setting;
   };
-  [...answers, ...body.rows].forEach((row) => {
+  [...answers, ...body.rows, ...others].forEach((row) => {
     row.addEventListener("mouseenter", () => brush(row.dataset.setting));
     row.addEventListener("mouseleave", () => brush(null));
     row.addEventListener("focusin", () => brush(row.dataset.setting));
     row.addEventListener("focusout", () => brush(null));
   });
 
-  // The table of cells is one stop, too: arrow keys go from row to row.
-  const links = () => [...body.querySelectorAll("tr:not([hidden]) a")];
-  [...body.querySelectorAll("a")].forEach((link, index) => { link.tabIndex = index ? -1 : 0; });
-  body.addEventListener("keydown", (event) => {
-    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!by || !event.target.matches("a")) return;
-    const there = links();
-    const to = there[Math.min(Math.max(there.indexOf(event.target) + by, 0), there.length - 1)];
-    event.target.tabIndex = -1;
-    to.tabIndex = 0;
-    to.focus();
-    event.preventDefault();
-  });
+  others.filter((one) => one.matches("path")).forEach((line) =>
+    line.addEventListener("click", () => ask(line.dataset.setting)));
+
+  // A table is one stop of the Tab key, too: arrow keys go from row to row, in a map also sideways.
+  const rove = (place, selector, width) => {
+    place.querySelectorAll(selector).forEach((item, index) => { item.tabIndex = index ? -1 : 0; });
+    place.addEventListener("keydown", (event) => {
+      const by = { ArrowDown: width, ArrowUp: -width, ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!by || !event.target.matches(selector)) return;
+      const there = [...place.querySelectorAll(`tr:not([hidden]) ${selector}`)];
+      const to = there[there.indexOf(event.target) + by];
+      event.preventDefault();
+      if (!to) return;
+      event.target.tabIndex = -1;
+      to.tabIndex = 0;
+      to.focus();
+    });
+  };
+  rove(body, "a", 1);
+  document.querySelectorAll(".heat").forEach((map) => rove(map, "button", map.rows[0].cells.length - 1));
 
   // Each chart is one stop of the Tab key; arrow keys go from point to point, left to right.
   const charts = [...document.querySelectorAll(".chart")].map((chart) => [...chart.querySelectorAll(".point")]
@@ -206,6 +214,22 @@ document.documentElement.classList.add("js");
       more.textContent = all ? `Only ${best.dataset.brief} rows` : label;
     });
   }
+
+  // Tables are packed in the page: unpacked on their way to the disk (without scripts: .csv.gz).
+  document.querySelectorAll("a.packed").forEach((link) => link.addEventListener("click", async (event) => {
+    event.preventDefault();
+    const packed = Uint8Array.from(atob(link.href.split(",")[1]), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const file = document.createElement("a");
+    file.href = URL.createObjectURL(await new Response(stream).blob());
+    file.download = link.download.replace(/\.gz$/, "");
+    file.click();
+    setTimeout(() => URL.revokeObjectURL(file.href), 10_000);
+  }));
+
+  // On paper nothing can be unfolded.
+  addEventListener("beforeprint", () =>
+    document.querySelectorAll("details").forEach((one) => { one.open = true; }));
 
   // The animation: paused on request, and from the start where less motion is preferred.
   const image = document.getElementById("animation");

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import special
+from scipy import special, stats
 
-from sport_ray.comparators.simplex import MonitorOptions, hand_overs, learned_monitor
+from sport_ray.comparators.simplex import (
+    MonitorOptions,
+    Switch,
+    SwitchBehaviour,
+    hand_overs,
+    learned_monitor,
+)
 from sport_ray.comparators.simplex.behaviour import risk_of
 from sport_ray.errors import UserError
 from sport_ray.experiments.benchmark.environments import gridworlds
-from sport_ray.experiments.benchmark.environments.gridworld_tables import Lake
+from sport_ray.experiments.benchmark.environments.gridworld_tables import (
+    Lake,
+    violation_probability,
+)
 from sport_ray.policies import FrozenPolicy, policy_digest
-from sport_ray.rollouts import ScenarioPlan
+from sport_ray.rollouts import ScenarioPlan, run_scenarios
 from tests.exact_discrete import joint, table_policy
 from tests.experiments.benchmark.environments.test_gridworlds import soft_weights
 
@@ -71,6 +80,24 @@ def test_it_learns_the_exact_risk_of_one_more_action(lake, policies, plan):
     assert np.abs(found - wanted).mean() < 0.05
     assert np.corrcoef(found, wanted)[0, 1] > 0.9
     assert loss < 1.2 * special.entr([wanted, 1.0 - wanted]).sum(axis=0).mean()
+
+
+@pytest.mark.slow
+def test_a_switch_without_hysteresis_against_its_exact_risk(lake, policies, plan):
+    """With resume = 1 it has no memory: a law of cell and step, whose risk is known exactly."""
+    base, task = policies
+    given = hand_overs(plan, base, task, 300)
+    monitor, _ = learned_monitor(given, T, MonitorOptions(hidden=(16,), updates=150), seed=0)
+    behaviour = SwitchBehaviour(base, Switch(task.network, monitor, T, 0.2, 1.0))
+    seen, state = np.eye(lake.water + 1, lake.water), np.zeros((lake.water + 1, 1))
+    steps = [behaviour.step(seen, state, None, np.full(len(seen), t)) for t in range(T)]
+    turns = np.stack([step.projected for step in steps])
+    assert 0.1 < turns.mean() < 0.9
+    exact = violation_probability(lake, np.stack([joint(step.chosen) for step in steps]), T)
+    outcomes = run_scenarios(plan, behaviour, 300, 4_000)
+    low, high = stats.binom.interval(1.0 - 1e-6, 4_000, exact)
+    assert low <= outcomes.num_violations(T) <= high
+    assert outcomes.projected_steps.sum() > 0
 
 
 def test_the_seed_decides(policies, plan):

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from sport_ray.tracking import write_report
 from tests.tracking.conftest import write_kinds, write_study
+from tests.tracking.report.chromium import chromium
 
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        if os.environ.get("CI"):
-            pytest.fail("there is no chromium, and CI must not skip what needs it")
-        pytest.skip("there is no chromium (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        # Chromium's own sandbox refuses to run as root, as in a container.
-        options = ["--no-sandbox"] if os.geteuid() == 0 else []
-        with playwright.chromium.launch(executable_path=chromium, args=options) as started:
-            yield started
+    """Closed after each file: a process has one playwright at a time."""
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ INSTALLED_BENCHMARK := $(VENV)/.installed-benchmark
 BENCHMARKS := $(filter-out $(addprefix benchmarks/,projection%.py fuzz_% gradient_% presa_% calibration% conformal_% monitor_%),$(wildcard benchmarks/*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-all test-faults lint site docs pictures bench bench-projection clean
+.PHONY: help install run test test-all test-faults lint site docs pictures bench bench-projection dist audit versions clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,12 +60,8 @@ site: $(INSTALLED) ## the documentation as a site, in build/docs; a warning is a
 docs: site ## that site, opened in a browser
 	$(BIN)/python -m webbrowser -t "file://$(CURDIR)/build/docs/index.html"
 
-# Where the results lie that docs/images is of; other pictures come with `sport-ray publish`.
-SELECTION ?= results/selection
-
-pictures: $(INSTALLED) ## docs/images from a finished study (SELECTION=…)
-	$(BIN)/sport-ray report $(SELECTION)
-	cp $(SELECTION)/figures/speedup.png docs/images/selection.png
+pictures: $(INSTALLED) ## the pictures that the documentation shows, from the published results
+	$(BIN)/python docs/pictures.py
 
 bench: $(INSTALLED) ## speed of the environment, of rollouts and of training
 	@for file in $(BENCHMARKS); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
@@ -76,6 +72,21 @@ bench-projection: $(INSTALLED_BENCHMARK) ## the projection against a generic con
 $(INSTALLED_BENCHMARK): $(INSTALLED)
 	$(PIP_INSTALL) -e ".[benchmark]"
 	@touch $@
+
+dist: $(INSTALLED) ## source distribution and wheel in dist, as an index would take them
+	rm -rf build dist
+	$(BIN)/python -m build --no-isolation .
+	$(BIN)/python -m twine check --strict dist/*
+
+audit: $(INSTALLED) ## every installed version against PyPI's advisories; fails where they are out of reach
+	$(PIP_INSTALL) -e ".[release]"
+	@mkdir -p build  # without what is no version of an index: our own, and "+cpu" of torch
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' >build/installed.txt
+	$(BIN)/pip-audit --strict --disable-pip --no-deps -r build/installed.txt
+
+versions: $(INSTALLED) ## the oldest and the newest dependencies, each in a fresh environment (PYTHON=…)
+	$(PIP_INSTALL) -e ".[release]"
+	SPORT_RAY_PYTHON=$(PYTHON) $(BIN)/python -m pytest -q tests/packaging/test_versions.py
 
 clean: ## remove .venv, caches and build files; results stay
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis \

@@ -317,6 +317,7 @@ class Study:
         the result folder.
         """
         from sport_ray.tracking import log_sweep, write_report
+        from sport_ray.tracking.console import say
         from sport_ray.tracking.report.bases import write_bases_report
         from sport_ray.tracking.report.sizes import write_sizes_report
 
@@ -329,7 +330,7 @@ class Study:
         page = write_report(self.results_dir, out)
         if track:
             sent = log_sweep(self.results_dir, self.settings.tracking.uri)
-            self.console.print(f"MLflow: {sent}")
+            say(self.console, f"MLflow: {sent.text}")
         return page
 
     def export(self, cell: str, out: PathLike) -> str:

@@ -20,8 +20,6 @@ from typing import TYPE_CHECKING
 from sport_ray.envs.registration import register_envs_with_gymnasium
 from sport_ray.lazy import names_from
 
-__version__ = "0.1.0"
-
 if TYPE_CHECKING:
     from sport_ray.bounds import max_alpha, ratio_bound, scenario_bound
     from sport_ray.constraints import RatioConstraint
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
     from sport_ray.projected_ppo import ProjectedPPOConfig
     from sport_ray.rollouts import BaseBehaviour, ProjectedBehaviour, ScenarioPlan, run_scenarios
     from sport_ray.tracking import load_results, write_report
+    from sport_ray.version import __version__
 
 _HOMES = {
     "BUNDLED": "sport_ray.experiments.stages.base",
@@ -46,6 +45,7 @@ _HOMES = {
     "ScenarioPlan": "sport_ray.rollouts",
     "Study": "sport_ray.experiments.study",
     "UserError": "sport_ray.errors",
+    "__version__": "sport_ray.version",
     "load_policy": "sport_ray.policies",
     "load_results": "sport_ray.tracking",
     "max_alpha": "sport_ray.bounds",

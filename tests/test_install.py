@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 KINDS = {".md", ".py", ".yaml", ".yml", ".ipynb", ".toml", ".cfg", ".txt", ".j2", ".sh", ""}
-FOR_WORK_HERE = {"test", "docs"}
+FOR_WORK_HERE = {"test", "docs", "release"}
 BY_NAME = re.compile(
     r"""(?:pip|uv|pipx|conda|poetry)[ ][^\n`]*?(?:install|add)[ ][^\n`]*?"""
     r"""(?<![\w./~@-])['"]?sport[-_.]ray(?!/|-\d|\.git|_ray)(?:\[[\w,\s-]*\])?['"]?"""

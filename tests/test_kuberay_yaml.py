@@ -20,6 +20,7 @@ from ray.autoscaler._private.kuberay.autoscaling_config import (
 )
 from ray.autoscaler._private.kuberay.utils import parse_quantity
 
+from sport_ray.experiments.config.shipped import study_file
 from sport_ray.experiments.config.study import load_study
 
 ROOT = Path(__file__).parents[1]
@@ -150,10 +151,16 @@ def test_required_fields() -> None:
 
 def test_the_versions_are_the_installed_ones() -> None:
     assert cluster()["spec"]["rayVersion"] == ray.__version__
-    assert f"FROM rayproject/ray:{ray.__version__}-py311-cpu" in PAGE
-    images = {each["image"] for each in containers(cluster()["spec"])}
-    assert len(images) == 1
-    assert images.pop().startswith("registry.example.com/")
+    [image] = {each["image"] for each in containers(cluster()["spec"])}
+    assert image.startswith("registry.example.com/")
+    assert f"docker build -f Containerfile -t {image} ." in PAGE
+
+
+def test_the_pods_run_as_the_user_of_the_image() -> None:
+    [user] = re.findall(r"^USER (\d+):(\d+)$", (ROOT / "Containerfile").read_text(), re.M)
+    for group in groups(cluster()["spec"]):
+        context = group["template"]["spec"]["securityContext"]
+        assert (str(context["runAsUser"]), str(context["fsGroup"])) == user
 
 
 def test_the_head_does_no_work() -> None:
@@ -249,6 +256,6 @@ def test_the_job_runs_a_study_that_is_in_the_image() -> None:
     assert job["spec"]["clusterSelector"] == {"ray.io/cluster": cluster()["metadata"]["name"]}
     words = job["spec"]["entrypoint"].split()
     assert words[:2] == ["sport-ray", "run"]
-    load_study(ROOT / words[2].removeprefix("/home/ray/sport-ray/"))
+    load_study(study_file(words[2]))
     assert words[words.index("--address") + 1] == "auto"
     assert words[words.index("--results") + 1].startswith(f"{RESULTS}/")

@@ -1,4 +1,4 @@
-"""The command line: sport-ray train-base | certify | tune | sweep | status | report | run."""
+"""The command line: sport-ray train-base, certify, tune, sweep, status, watch, report, run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sport_ray import __version__
 from sport_ray.errors import UserError
 from sport_ray.experiments.cli.analysis import compare_command, publish_command
 from sport_ray.experiments.cli.at_work import at_work, each
@@ -38,8 +37,10 @@ from sport_ray.experiments.cli.options import (
 )
 from sport_ray.experiments.cli.panels import BEFORE, CERTIFICATES, DEPLOYED, RESULTS, STUDY
 from sport_ray.experiments.cli.policies import import_base_command
+from sport_ray.experiments.cli.slurm import slurm_command
 from sport_ray.experiments.cli.streams import forgiving_streams
 from sport_ray.experiments.cli.uris import with_copies
+from sport_ray.experiments.cli.watch import watch_command, watched
 from sport_ray.experiments.config.paths import expanded_argument
 from sport_ray.tracking.console import PlainConsole, say
 from sport_ray.tracking.mlflow.uris import mask_text
@@ -75,7 +76,8 @@ app = typer.Typer(
         "[bold]certify[/] (bound the base's violation probability from rollouts), [bold]tune[/] "
         "(search training parameters at one α, where the study asks for it), [bold]sweep[/] "
         "(train and evaluate policies whose density ratio to the base is at most α), "
-        "[bold]status[/] (what is done, and the time left), [bold]report[/] (Pareto front, "
+        "[bold]status[/] (what is done, and the time left), [bold]watch[/] (the same with the "
+        "report, in a browser), [bold]report[/] (Pareto front, "
         "figures, tables). [bold]run[/] does what is missing.\n\n"
         "Start with: sport-ray run quickstart"
     ),
@@ -84,6 +86,8 @@ app = typer.Typer(
 
 def _say_version(asked: bool) -> None:
     if asked:
+        from sport_ray import __version__
+
         typer.echo(f"sport-ray {__version__}")
         raise typer.Exit
 
@@ -226,10 +230,17 @@ def report(
     out: Annotated[
         Path | None, typer.Option("--out", help="Where to write (default: into the result folder).")
     ] = None,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="Also write figures, tables and methods in LaTeX.")
+    ] = False,
+    column: Annotated[
+        float, typer.Option("--column", metavar="INCHES", help="Width of the paper's columns.")
+    ] = 3.25,
     trust: Trust = None,
 ) -> None:
     """Write report.html, cells.csv, pareto.csv and the figures from a result folder.
 
+    --paper writes paper/main.tex, which includes all of its figures and tables and compiles.
     --track sends to tracking.uri of the study, else to MLFLOW_TRACKING_URI, else to mlflow.db in
     the result folder.
     """
@@ -246,7 +257,10 @@ def report(
         with at_work("report", study_path, results) as context:
             folder, uri = context.folder.root, context.study.tracking.uri
     make = report_bases if sub_folders(folder) else report_folder
-    end_with(make(PlainConsole(), folder, out, track, uri))
+    end_with(make(PlainConsole(), folder, out, track, uri, column if paper else None))
+
+
+app.command("watch", rich_help_panel=STUDY)(watch_command)
 
 
 @app.command(rich_help_panel=STUDY)
@@ -256,6 +270,9 @@ def run(
     address: Address = None,
     no_ray: NoRay = False,
     work_dir: WorkDir = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Serve the live page meanwhile; prints its address.")
+    ] = False,
 ) -> None:
     """Do every stage of a study that is missing, then print the Pareto front.
 
@@ -264,24 +281,27 @@ def run(
     finished is repeated.
     """
     with at_work("run", study_path, results, address, no_ray, work_dir) as context:
-        from sport_ray.experiments.cli.report import print_bases, print_report
+        from sport_ray.experiments.cli.report import print_bases, print_opening, print_report
         from sport_ray.experiments.results.alarm import end_with, print_alarm
         from sport_ray.experiments.stages.bases import run_whole, together
-        from sport_ray.tracking.mlflow.client import store_uri
-        from sport_ray.tracking.mlflow.uris import mask_uri
 
-        summary = together(each(context, run_whole))
+        if watch and context.study.part_names:
+            raise UserError(
+                "a study over several bases has a page for each: sport-ray watch RESULTS/BASE"
+            )
+        with watched(context.console, context.folder.root, watch):
+            summary = together(each(context, run_whole))
         print_alarm(context.console, summary.refuted)
         folder = context.folder.root
         if context.study.part_names:
             print_bases(context.console, folder)
         else:
             print_report(context.console, folder, folder / "report.html")
-            store = store_uri(context.study.tracking.uri, folder)
-            context.console.print(f"MLflow store: {mask_uri(store)}", soft_wrap=True)
+            print_opening(context.console, folder, context.study.tracking.uri)
         end_with(summary.refuted)
 
 
+app.command("slurm", rich_help_panel=STUDY)(slurm_command)
 app.command("base", rich_help_panel=BEFORE)(base_command)
 app.command("import-base", rich_help_panel=BEFORE)(import_base_command)
 app.command("plan", rich_help_panel=BEFORE)(plan_command)

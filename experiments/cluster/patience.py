@@ -19,7 +19,7 @@ PATIENCE = 240
 _ALWAYS = {"RAY_worker_register_timeout_seconds": 3_600}
 """At both tries: ``ray.init`` waits for the first workers, and for ever where one came later than
 Ray's 60 s, by which time the raylet has given it up (seen in Ray 2.60)."""
-_WAITS = _ALWAYS | {
+WAITS = _ALWAYS | {
     "RAY_gcs_server_port_wait_time_s": PATIENCE,
     "RAY_gcs_rpc_server_connect_timeout_s": PATIENCE,
     "RAY_py_gcs_connect_timeout_s": PATIENCE,
@@ -51,7 +51,7 @@ def started_with_patience(start: Callable[[list[Any]], None]) -> None:
         logger.warning("%s; trying again, up to %d s", _first_line(error), PATIENCE)
     nodes = []
     try:
-        with _variables(_WAITS), _waiting_for_raylet(nodes, PATIENCE):
+        with _variables(WAITS), _waiting_for_raylet(nodes, PATIENCE):
             start(nodes)
     except Exception as error:
         _end(nodes)

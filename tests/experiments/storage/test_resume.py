@@ -22,11 +22,14 @@ from typing import Any
 import pytest
 import yaml
 
+from sport_ray.errors import UserError
 from sport_ray.experiments.stages.base import BUNDLED
+from sport_ray.experiments.storage import lease as lease_module
 from sport_ray.experiments.storage.copies import reader_copy
-from sport_ray.experiments.storage.lease import LEASE
+from sport_ray.experiments.storage.lease import LEASE, Lease
 from sport_ray.experiments.storage.objects import Changed, Objects
 from sport_ray.experiments.storage.place import Place
+from tests.experiments.calling import called
 from tests.experiments.faults.harness import TIMES, command, descendants, end, sport_ray
 from tests.experiments.storage.conftest import SECRET
 from tests.experiments.storage.faulty_proxy import Fault, Proxy
@@ -60,7 +63,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results on a disk; the study lies beside them."""
     root = tmp_path_factory.mktemp("undisturbed")
     (root / "study.yaml").write_text(yaml.safe_dump(STUDY))
-    sport_ray("run", root / "study.yaml", "--results", root / "results", "--no-ray")
+    words = ("run", root / "study.yaml", "--results", root / "results", "--no-ray")
+    done = called(*words, cwd=root)
+    assert done.returncode == 0, done.stdout + done.stderr
     return root / "results"
 
 
@@ -189,97 +194,133 @@ def test_a_store_that_is_slow_refuses_and_cuts(
     require_as_undisturbed(place, undisturbed)
 
 
+def here(place: Place, home: Path, monkeypatch: pytest.MonkeyPatch, study: Path) -> Any:
+    """`sport-ray run` in this process, with its cache in `home`."""
+    monkeypatch.setenv("SPORT_RAY_CACHE", str(home))
+    return called("run", study, "--results", place, "--no-ray", cwd=study.parent)
+
+
 def test_a_store_that_is_away_for_a_while(
-    place: Place, proxy: Proxy, undisturbed: Path, tmp_path: Path
+    place: Place,
+    proxy: Proxy,
+    undisturbed: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """From the first record on, for longer than the sweep takes."""
-    study = undisturbed.parent / "study.yaml"
-    away = threading.Event()
+    """From the first record on, until ten requests were refused and the sweep has ended."""
+    away, refused = threading.Event(), threading.Event()
 
     def rule(method: str, path: str) -> Fault:
         if path.endswith("record.json"):
             away.set()
-        return "503" if away.is_set() else "pass"
+        if proxy.times("503") > 10 and [*tmp_path.glob("*/*/driver/results/report.html")]:
+            refused.set()
+        return "503" if away.is_set() and not refused.is_set() else "pass"
 
     proxy.rule = rule
-    with driving(study, place, tmp_path / "first", "--no-ray") as driver:
-        while not away.wait(0.1):
-            assert driver.poll() is None, driver.communicate()
-        time.sleep(20.0)
-        proxy.rule = lambda method, path: "pass"
-        out, err = driver.communicate(timeout=850)
-    assert driver.returncode == 0, out + err
-    assert proxy.times("503") > 3
+    done = here(place, tmp_path / "first", monkeypatch, undisturbed.parent / "study.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert refused.is_set()
+    assert "the study goes on, and what is finished is sent later" in done.stdout
     require_as_undisturbed(place, undisturbed)
 
 
 def test_ctrl_c_and_resumed_elsewhere(
-    place: Place, proxy: Proxy, undisturbed: Path, tmp_path: Path
+    place: Place,
+    proxy: Proxy,
+    undisturbed: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    study = undisturbed.parent / "study.yaml"
-    with driving(study, place, tmp_path / "first", "--no-ray") as driver:
-        while not any(path.endswith("record.json") for _, path, _ in list(proxy.told)):
-            assert driver.poll() is None, driver.communicate()
-            time.sleep(0.02)
-        os.killpg(driver.pid, signal.SIGINT)
-        begun = time.monotonic()
-        out, err = driver.communicate(timeout=300)
-    assert driver.returncode == 130, out + err
-    assert "Traceback" not in out + err
-    assert f"Resume with: sport-ray run {study} --results {place} --no-ray" in err
-    assert time.monotonic() - begun < 30.0
+    """Once a record is there: the lease is free at once, and all that is finished is there."""
+    study, pressed = undisturbed.parent / "study.yaml", threading.Event()
+
+    def press() -> None:
+        cells = tmp_path / "first"
+        while not [*cells.glob("*/driver/results/cells/*/record.json")]:
+            time.sleep(0.002)
+        pressed.set()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=press, daemon=True).start()
+    done = here(place, tmp_path / "first", monkeypatch, study)
+    assert pressed.is_set()
+    assert done.returncode == 130, done.stdout + done.stderr
+    said = " ".join(done.stderr.split())
+    assert f"Resume with: sport-ray run {study} --results {place} --no-ray" in said
     (home,) = (tmp_path / "first").glob("*/driver/results")
-    assert records_in(place) == len(
-        [*home.glob("cells/*/record.json")]
-    )  # what is finished is there
-    on_another_machine(study, place, tmp_path / "second", "--no-ray")  # at once: it was let go
+    finished = [*home.glob("cells/*/record.json")]
+    assert 0 < records_in(place) == len(finished)
+    done = here(place, tmp_path / "second", monkeypatch, study)
+    assert done.returncode == 0, done.stdout + done.stderr
     require_as_undisturbed(place, undisturbed)
 
 
 def test_a_second_driver_is_refused_and_one_that_is_taken_over_stops(
-    place: Place, proxy: Proxy, undisturbed: Path, tmp_path: Path
+    place: Place,
+    proxy: Proxy,
+    undisturbed: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    study = undisturbed.parent / "study.yaml"
-    proxy.rule = lambda method, path: 3.0 if path.endswith("record.json") else "pass"
-    with driving(study, place, tmp_path / "first", "--no-ray") as driver:
-        while Objects(place).head(LEASE) is None:
-            assert driver.poll() is None, driver.communicate()
-            time.sleep(0.1)
-        refused = sport_ray("run", study, "--results", place, "--no-ray", status=2)
-        assert f"(process {driver.pid} on " in refused
-        assert "is at work there already" in refused
-        while True:  # as a driver elsewhere does that heard nothing of this one for a minute
+    """As by a driver elsewhere that heard nothing of this one for a minute."""
+    study, refused = undisturbed.parent / "study.yaml", []
+    monkeypatch.setattr(lease_module, "HEARTBEAT_SECONDS", 0.2)
+
+    def take_over() -> None:
+        while Objects(place).head(LEASE) is None or not proxy.told:
+            time.sleep(0.01)
+        try:
+            Lease(Objects(place)).take()
+        except UserError as error:
+            refused.append(str(error))
+        while True:
             found = Objects(place).get(LEASE)
             assert found is not None
             other = json.loads(found[0]) | {"token": "other", "released": True, "host": "there"}
             try:
                 Objects(place).replace(LEASE, json.dumps(other).encode(), found[1].version)
-                break
+                return
             except Changed:
                 continue
-        out, err = driver.communicate(timeout=300)
-    assert driver.returncode == 2, out + err
-    assert "another driver (process" in " ".join(err.split())
-    assert "took it over" in " ".join(err.split())
-    proxy.rule = lambda method, path: "pass"
-    on_another_machine(study, place, tmp_path / "second", "--no-ray")
+
+    thread = threading.Thread(target=take_over, daemon=True)
+    thread.start()
+    done = here(place, tmp_path / "first", monkeypatch, study)
+    thread.join()
+    assert done.returncode == 2, done.stdout + done.stderr
+    said = " ".join(done.stderr.split())
+    assert "another driver (process" in said
+    assert "on there) took it over" in said
+    assert "is at work there already" in refused[0]
+    done = here(place, tmp_path / "second", monkeypatch, study)
+    assert done.returncode == 0, done.stdout + done.stderr
     require_as_undisturbed(place, undisturbed)
 
 
-def test_readers_from_a_laptop(place: Place, undisturbed: Path, tmp_path: Path) -> None:
+def test_readers_from_a_laptop(
+    place: Place, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Status, report, verify and export by URI, with the numbers of the folder."""
+
+    def said(*words: object) -> str:
+        done = called(*words, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
     study = undisturbed.parent / "study.yaml"
-    on_another_machine(study, place, tmp_path / "first", "--no-ray")
-    told = json.loads(sport_ray("status", place, "--json"))
+    done = here(place, tmp_path / "first", monkeypatch, study)
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(said("status", place, "--json"))
     assert len(told["done"]) == told["planned"] == len([*undisturbed.glob("cells/*")])
     out = tmp_path / "page"
-    assert f"report: {out / 'report.html'}" in sport_ray("report", place, "--out", out)
-    sport_ray("report", undisturbed, "--out", tmp_path / "same")
+    assert f"report: {out / 'report.html'}" in said("report", place, "--out", out)
+    said("report", undisturbed, "--out", tmp_path / "same")
     assert (out / "pareto.csv").read_bytes() == (tmp_path / "same/pareto.csv").read_bytes()
-    sport_ray("verify", place)
-    cell = sorted(undisturbed.glob("cells/*"))[0].name
-    sport_ray("export", f"{place}/cells/{cell}", "--out", tmp_path / "bundle")
-    sport_ray("verify", tmp_path / "bundle")
+    said("verify", place)
+    cell = min(path.name for path in undisturbed.glob("cells/*"))
+    said("export", f"{place}/cells/{cell}", "--out", tmp_path / "bundle")
+    said("verify", tmp_path / "bundle")
 
 
 @pytest.mark.timeout(3_000)

@@ -60,12 +60,8 @@ site: $(INSTALLED) ## the documentation as a site, in build/docs; a warning is a
 docs: site ## that site, opened in a browser
 	$(BIN)/python -m webbrowser -t "file://$(CURDIR)/build/docs/index.html"
 
-# Where the results lie that docs/images is of; other pictures come with `sport-ray publish`.
-SELECTION ?= results/selection
-
-pictures: $(INSTALLED) ## docs/images from a finished study (SELECTION=…)
-	$(BIN)/sport-ray report $(SELECTION)
-	cp $(SELECTION)/figures/speedup.png docs/images/selection.png
+pictures: $(INSTALLED) ## the pictures that the documentation shows, from the published results
+	$(BIN)/python docs/pictures.py
 
 bench: $(INSTALLED) ## speed of the environment, of rollouts and of training
 	@for file in $(BENCHMARKS); do echo "== $$file"; $(BIN)/python $$file || exit 1; done

@@ -188,8 +188,8 @@ def its_policy_fits_the_base(case: SourceCase) -> None:
     """Sizes and action mapping are the base's; all weights are finite; the base is as before."""
     import torch
 
-    from sport_ray.policies import PolicyNetwork, policy_digest
-    from sport_ray.selection import Selector
+    from sport_ray.policies import policy_digest
+    from sport_ray.selection import Selector, network_of
 
     before = policy_digest(case.base.network)
     trained = case.trained()
@@ -197,13 +197,15 @@ def its_policy_fits_the_base(case: SourceCase) -> None:
     if isinstance(trained.policy, Selector):
         require(isinstance(case.source, SelectionSource), "a selector comes from a SelectionSource")
         return
-    require(isinstance(trained.policy, PolicyNetwork), f"its policy is a {type(trained.policy)}")
+    network = network_of(trained.policy)
+    if network is None:
+        raise CheckFailed(f"its policy is a {type(trained.policy)}")
     budget = case.constraint.num_features if case.source.under_constraint and case.constraint else 0
     try:
-        require_alike(trained.policy, case.base.network, "its policy", budget)
+        require_alike(network, case.base.network, "its policy", budget)
     except UserError as error:
         raise CheckFailed(str(error)) from None
-    finite = all(bool(torch.isfinite(one).all()) for one in trained.policy.parameters())
+    finite = all(bool(torch.isfinite(one).all()) for one in network.parameters())
     require(finite, "a weight of its policy is not finite")
 
 

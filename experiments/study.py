@@ -12,6 +12,7 @@ from rich.console import Console
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.paths import user_path
 from sport_ray.experiments.in_process import at_work, default_console
+from sport_ray.experiments.storage.place import Place
 
 if TYPE_CHECKING:  # Ray and torch take seconds: each method loads what it needs
     import pandas as pd
@@ -60,6 +61,8 @@ class Study:
     ) -> None:
         if alone and address is not None:
             raise UserError("address joins a Ray cluster, alone uses none: give one of them")
+        if results is not None and Place.of(results) is not None:
+            raise UserError(f"{Place.of(results)}: Study takes a path; use sport-ray for a URI")
         self.settings = settings
         self.source = None if source is None else Path(source).absolute()
         self.address, self.alone = address, alone
@@ -314,6 +317,7 @@ class Study:
         the result folder.
         """
         from sport_ray.tracking import log_sweep, write_report
+        from sport_ray.tracking.console import say
         from sport_ray.tracking.report.bases import write_bases_report
         from sport_ray.tracking.report.sizes import write_sizes_report
 
@@ -326,7 +330,7 @@ class Study:
         page = write_report(self.results_dir, out)
         if track:
             sent = log_sweep(self.results_dir, self.settings.tracking.uri)
-            self.console.print(f"MLflow: {sent}")
+            say(self.console, f"MLflow: {sent.text}")
         return page
 
     def export(self, cell: str, out: PathLike) -> str:

@@ -6,10 +6,11 @@
 - ``benchmark``: the leaderboard over many tasks, bases and methods.
 
 Imported as ``sport_ray.tracking``. Reads result folders and nothing else; knows neither Ray nor how
-the results were made. The three entry points load their libraries on first use, so that a table is
+the results were made. The entry points load their libraries on first use, so that a table is
 quick to get:
 
 - ``load_results(path)``: a tidy pandas table, one row per cell.
+- ``load_curves(path)``: the learning curves, one row per cell and point.
 - ``write_report(path)``: ``report.html``, figures, ``cells.csv`` and ``pareto.csv``.
 - ``log_sweep(path, uri)``: everything to MLflow, never twice.
 """
@@ -22,11 +23,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sport_ray.tracking.mlflow.log import log_sweep
     from sport_ray.tracking.report.write import write_report
+    from sport_ray.tracking.results.curves_table import load_curves
     from sport_ray.tracking.results.table import load_results
 
-__all__ = ["load_results", "log_sweep", "write_report"]
+__all__ = ["load_curves", "load_results", "log_sweep", "write_report"]
 
 _HOMES = {
+    "load_curves": "sport_ray.tracking.results.curves_table",
     "load_results": "sport_ray.tracking.results.table",
     "log_sweep": "sport_ray.tracking.mlflow.log",
     "write_report": "sport_ray.tracking.report.write",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich import box
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from sport_ray.text import plain
@@ -43,6 +45,27 @@ def say(console: Console, text: str, style: str = "") -> None:
 def shown(text: object, style: str = "") -> Text:
     """Text for a cell of a table on any console, in as many lines as it has."""
     return Text(plain_lines(str(text)), style=style)
+
+
+def narrow_table(title: str = "", *names: str) -> Table:
+    """A table as all commands print them: a rule below its head, a space beside each column.
+
+    names: columns of text that are never broken, as what is typed.
+    """
+    table = Table(
+        title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
+        padding=(0, 0, 0, 1), caption_justify="left",
+    )  # fmt: skip
+    for name in names:
+        table.add_column(name, no_wrap=True)
+    return table
+
+
+def add_columns(table: Table, name: str, *numbers: str) -> None:
+    """A column of names, and at its right columns of numbers."""
+    table.add_column(name)
+    for number in numbers:
+        table.add_column(number, justify="right", no_wrap=True)
 
 
 def plain_lines(text: str) -> str:

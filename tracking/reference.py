@@ -10,7 +10,9 @@ from pathlib import Path
 
 from sport_ray.tracking.analysis import side_by_side, steps_saved
 from sport_ray.tracking.analysis.speedup import MEANINGS
+from sport_ray.tracking.mlflow.finding import FINDINGS
 from sport_ray.tracking.mlflow.metrics import METRICS
+from sport_ray.tracking.results.curves import QUANTITIES
 from sport_ray.tracking.results.files import write_atomically
 from sport_ray.tracking.results.record import COLUMNS
 from sport_ray.tracking.results.table import DERIVED, LEVEL
@@ -24,6 +26,12 @@ def metrics_table() -> str:
     """`METRICS` as Markdown."""
     rows = [(f"`{name}`", m.unit, m.meaning, m.absent) for name, m in METRICS.items()]
     return markdown_table(("metric", "unit", "meaning", "absent where"), rows)
+
+
+def findings_table() -> str:
+    """`FINDINGS` as Markdown."""
+    rows = [(f"`{name}`", m.unit, m.meaning) for name, m in FINDINGS.items()]
+    return markdown_table(("metric", "unit", "meaning"), rows)
 
 
 def columns_table() -> str:
@@ -53,6 +61,13 @@ def side_by_side_columns_table() -> str:
     return markdown_table(("column", "meaning"), _named(side_by_side.COLUMNS))
 
 
+def curves_table() -> str:
+    """`QUANTITIES` of learning curves as Markdown."""
+    how = {"last": "as at the last", "mean": "their mean", "max": "their largest"}
+    rows = [(f"`{name}`", q.unit, q.meaning, how[q.join]) for name, q in QUANTITIES.items()]
+    return markdown_table(("column", "unit", "meaning", "of joined iterations"), rows)
+
+
 def _named(meanings: Mapping[str, str]) -> list[tuple[str, ...]]:
     return [(f"`{name}`", meaning) for name, meaning in meanings.items()]
 
@@ -62,7 +77,9 @@ TABLES = {
     "speedup": speedup_columns_table,
     "side_by_side": side_by_side_columns_table,
     "steps_saved": steps_saved_columns_table,
+    "curves": curves_table,
     "metrics": metrics_table,
+    "findings": findings_table,
 }
 
 

@@ -22,11 +22,8 @@ from rich.table import Table
 from benchmarks.scpo.experiments import EXPERIMENTS, Experiment
 from benchmarks.scpo.optimise import descend, optimise
 from sport_ray.canonical import write_atomic
+from sport_ray.tracking.figures.palette import INK, KINDS, MUTED, UNBOUND
 from sport_ray.tracking.figures.style import (
-    BLUE,
-    INK,
-    MUTED,
-    PURPLE,
     legend_below,
     look,
     new_figure,
@@ -42,7 +39,10 @@ def draw(rows: pd.DataFrame, experiment: Experiment, folder: Path, name: str) ->
         right.set(title="Largest constraint value", ylabel="largest g(θ); above 0 is unsafe")
         for axes, column in ((left, "objective"), (right, "max_constraint")):
             axes.set_xlabel("iteration")
-            for run, colour, style in (("scpo", BLUE, "-"), ("unconstrained", PURPLE, "--")):
+            for run, colour, style in (
+                ("scpo", KINDS["blue"], "-"),
+                ("unconstrained", UNBOUND, "--"),
+            ):
                 chosen = rows[rows["run"] == run]
                 axes.plot(chosen["iteration"], chosen[column], style, color=colour, label=run)
                 still = chosen[chosen["outcome"].isin(("stood still", "went back"))]

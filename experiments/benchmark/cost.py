@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.console import Console
-from rich.table import Table
 
 from sport_ray.experiments.benchmark.compose import Part, compose
 from sport_ray.experiments.benchmark.suite import ALL_BASES, Suite
@@ -22,7 +21,7 @@ from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.grid import kinds_of, kinds_to_choose
 from sport_ray.experiments.sweep.limit_lists import settings
 from sport_ray.experiments.task_policies.source import source_class
-from sport_ray.tracking.console import say, shown
+from sport_ray.tracking.console import add_columns, narrow_table, say, shown
 from sport_ray.tracking.results.folder import ResultFolder
 
 TRAIN_SECONDS = 5e-5
@@ -137,7 +136,8 @@ def print_cost(console: Console, suite: Suite, parts: list[Part], root: Path) ->
     known = measured(root, parts)
     asked = {part.task.name: part.task for part in parts}
     full = replace(Suite.of(), tasks=tuple(asked.values()))
-    table = Table("task", "studies", "cells", "has run, h", "as asked, h", "full suite, h")
+    table = narrow_table()
+    add_columns(table, "task", "studies", "cells", "has run, h", "as asked, h", "full suite, h")
     totals = [0.0, 0.0, 0.0]
     for task in full.tasks:
         own = [part for part in parts if part.task == task]

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from sport_ray.experiments.benchmark.compose import Part
 from sport_ray.experiments.benchmark.suite import Suite
-from sport_ray.tracking.console import say, shown
+from sport_ray.tracking.console import narrow_table, say, shown
 
 
 def print_suite(
@@ -47,6 +47,7 @@ def print_suite(
 
 def _table(first: str, *others: str) -> Table:
     """A table whose first column is whole: what is typed."""
-    table = Table(first, *others)
-    table.columns[0].no_wrap = True
+    table = narrow_table("", first)
+    for name in others:
+        table.add_column(name)
     return table

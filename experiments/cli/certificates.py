@@ -14,6 +14,7 @@ from rich.table import Table
 from sport_ray.errors import UserError
 from sport_ray.experiments.cli import options
 from sport_ray.text import plain
+from sport_ray.tracking.console import narrow_table
 
 if TYPE_CHECKING:  # torch takes seconds, which --help should not
     from sport_ray.certificates.verify import Check
@@ -53,7 +54,8 @@ def bundle_folder(path: Path) -> Path | None:
 
 def checks_table(checks: Iterable[Any]) -> Table:
     """One line per check; what a file says may be anything: neither codes nor markup."""
-    table = Table("check", "", "", box=None, pad_edge=False)
+    table = narrow_table("", "check", "verdict")
+    table.add_column("found")
     for check in checks:
         mark = MISSING if getattr(check, "missing", False) else MARKS[check.passed]
         table.add_row(check.name, mark, escape(plain(check.detail)))

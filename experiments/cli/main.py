@@ -1,19 +1,19 @@
-"""The command line: sport-ray train-base | certify | tune | sweep | status | report | run."""
+"""The command line: sport-ray train-base, certify, tune, sweep, status, watch, report, run."""
 
 from __future__ import annotations
 
 import inspect
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from sport_ray.errors import UserError
 from sport_ray.experiments.cli.analysis import compare_command, publish_command
+from sport_ray.experiments.cli.at_work import at_work, each
 from sport_ray.experiments.cli.bases import base_command
 from sport_ray.experiments.cli.bench import bench_command
 from sport_ray.experiments.cli.certificates import (
@@ -32,28 +32,26 @@ from sport_ray.experiments.cli.options import (
     Study,
     StudyOrResults,
     Trust,
+    WorkDir,
     run_trusted,
 )
 from sport_ray.experiments.cli.panels import BEFORE, CERTIFICATES, DEPLOYED, RESULTS, STUDY
 from sport_ray.experiments.cli.policies import import_base_command
 from sport_ray.experiments.cli.slurm import slurm_command
 from sport_ray.experiments.cli.streams import forgiving_streams
+from sport_ray.experiments.cli.uris import with_copies
+from sport_ray.experiments.cli.watch import watch_command, watched
 from sport_ray.experiments.config.paths import expanded_argument
 from sport_ray.tracking.console import PlainConsole, say
 from sport_ray.tracking.mlflow.uris import mask_text
-
-if TYPE_CHECKING:  # Ray and torch take seconds: a mistake in a study is told before
-    from sport_ray.experiments.stages.context import Context
-
-_Found = TypeVar("_Found")
 
 
 class _Commands(TyperGroup):
     """The commands; what begins with ~ or a variable is a path, in ``--out=~/x`` as well."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Arguments with such paths expanded."""
-        return super().parse_args(ctx, [expanded_argument(argument) for argument in args])
+        """Arguments with such paths expanded, and copies in the place of URIs that are read."""
+        return super().parse_args(ctx, with_copies([expanded_argument(one) for one in args]))
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """A command, whose paragraphs are filled to any width: a docstring's lines are not."""
@@ -78,7 +76,8 @@ app = typer.Typer(
         "[bold]certify[/] (bound the base's violation probability from rollouts), [bold]tune[/] "
         "(search training parameters at one α, where the study asks for it), [bold]sweep[/] "
         "(train and evaluate policies whose density ratio to the base is at most α), "
-        "[bold]status[/] (what is done, and the time left), [bold]report[/] (Pareto front, "
+        "[bold]status[/] (what is done, and the time left), [bold]watch[/] (the same with the "
+        "report, in a browser), [bold]report[/] (Pareto front, "
         "figures, tables). [bold]run[/] does what is missing.\n\n"
         "Start with: sport-ray run quickstart"
     ),
@@ -105,47 +104,6 @@ def _options(
     """What stands before a command."""
 
 
-def _context(
-    command: str,
-    study_path: Path,
-    results: Path | None,
-    address: str | None = None,
-    alone: bool = False,
-) -> Context:
-    """What the stages work on; called before they, and Ray with them, are imported."""
-    from sport_ray.experiments.config.shipped import study_file
-    from sport_ray.experiments.config.study import load_study
-    from sport_ray.experiments.results.folder import StudyFolder
-
-    again: tuple[str, ...] = ("sport-ray", command, str(study_path))
-    again += ("--results", str(results)) if results else ()
-    again += ("--address", address) if address else ()
-    again += ("--no-ray",) if alone else ()
-    if alone and address:
-        raise UserError("--address joins a Ray cluster and --no-ray uses none: give one of them")
-    study_path = study_file(study_path)
-    study = load_study(study_path)
-    from sport_ray.experiments.stages.context import Context
-
-    folder = StudyFolder(results or Path("results") / study.name, study)
-    return Context(study, study_path, folder, PlainConsole(), address, again, alone)
-
-
-def _each(context: Context, do: Callable[[Context], _Found]) -> dict[str, _Found]:
-    """A command's stage once per base.
-
-    Raises:
-        Interrupted: Ctrl-C, wherever it came: one line with the command that resumes.
-    """
-    from sport_ray.experiments.stages.bases import each
-    from sport_ray.experiments.stages.context import interrupted
-
-    try:
-        return each(context, do)
-    except KeyboardInterrupt as error:  # of a stage that does not say so itself
-        raise interrupted(context, "run", "stages that have ended are kept", error) from None
-
-
 @app.command("train-base", rich_help_panel=STUDY)
 def train_base_command(
     study_path: Study,
@@ -157,6 +115,7 @@ def train_base_command(
     ] = None,
     results: Results = None,
     address: Address = None,
+    work_dir: WorkDir = None,
 ) -> None:
     """Train a base policy and save it without pickle (safetensors + JSON).
 
@@ -164,17 +123,21 @@ def train_base_command(
     parameters, the seed, and the rule, if there is one, by which training ends. The policy that
     ships with the package was made this way: experiments/bases/*/policy.json has the command.
     """
-    context = _context("train-base", study_path, results, address)
-    from sport_ray.experiments.stages.run import train_base
+    with at_work("train-base", study_path, results, address, work_dir=work_dir) as context:
+        from sport_ray.experiments.stages.run import train_base
 
-    if context.study.bases is not None and out is None:
-        raise UserError("the study has several bases: say with --out which folder is trained")
-    train_base(context, out, seed)
+        if context.study.bases is not None and out is None:
+            raise UserError("the study has several bases: say with --out which folder is trained")
+        train_base(context, out, seed)
 
 
 @app.command(rich_help_panel=STUDY)
 def certify(
-    study_path: Study, results: Results = None, address: Address = None, no_ray: NoRay = False
+    study_path: Study,
+    results: Results = None,
+    address: Address = None,
+    no_ray: NoRay = False,
+    work_dir: WorkDir = None,
 ) -> None:
     """Certify the base policy: N independent complete scenarios, ε_base(T) for every T.
 
@@ -182,14 +145,16 @@ def certify(
     digest over itself. Always runs, and replaces what is there; the same settings give the same
     numbers. Ray is started only where its workers are sooner done than this process.
     """
-    context = _context("certify", study_path, results, address, no_ray)
-    from sport_ray.experiments.stages.run import certify_base
+    with at_work("certify", study_path, results, address, no_ray, work_dir) as context:
+        from sport_ray.experiments.stages.run import certify_base
 
-    _each(context, certify_base)
+        each(context, certify_base)
 
 
 @app.command(rich_help_panel=STUDY)
-def tune(study_path: Study, results: Results = None, address: Address = None) -> None:
+def tune(
+    study_path: Study, results: Results = None, address: Address = None, work_dir: WorkDir = None
+) -> None:
     """Search training parameters at one constraint and one T, as the study's section tuning says.
 
     Each trial trains under that constraint and is judged by its task performance on scenarios of
@@ -197,15 +162,19 @@ def tune(study_path: Study, results: Results = None, address: Address = None) ->
     result folder; the sweep then trains all its cells with the winner's parameters. Needs a
     certificate. Trials that have ended are kept; run the command again to resume.
     """
-    context = _context("tune", study_path, results, address)
-    from sport_ray.experiments.stages.run import tune_study
+    with at_work("tune", study_path, results, address, work_dir=work_dir) as context:
+        from sport_ray.experiments.stages.run import tune_study
 
-    _each(context, tune_study)
+        each(context, tune_study)
 
 
 @app.command(rich_help_panel=STUDY)
 def sweep(
-    study_path: Study, results: Results = None, address: Address = None, no_ray: NoRay = False
+    study_path: Study,
+    results: Results = None,
+    address: Address = None,
+    no_ray: NoRay = False,
+    work_dir: WorkDir = None,
 ) -> None:
     """Train and evaluate the study's cells: α × T × seeds × methods, on Ray Tune.
 
@@ -214,12 +183,12 @@ def sweep(
     stops within seconds; watch from another terminal with `sport-ray status`. Exit status 3: the
     cells are there, and one of them refutes what was promised of it; so of `report` and `run`.
     """
-    context = _context("sweep", study_path, results, address, no_ray)
-    from sport_ray.experiments.results.alarm import end_with
-    from sport_ray.experiments.stages.bases import together
-    from sport_ray.experiments.stages.run import sweep_study
+    with at_work("sweep", study_path, results, address, no_ray, work_dir) as context:
+        from sport_ray.experiments.results.alarm import end_with
+        from sport_ray.experiments.stages.bases import together
+        from sport_ray.experiments.stages.run import sweep_study
 
-    end_with(together(_each(context, sweep_study)).refuted)
+        end_with(together(each(context, sweep_study)).refuted)
 
 
 @app.command(rich_help_panel=STUDY)
@@ -261,30 +230,49 @@ def report(
     out: Annotated[
         Path | None, typer.Option("--out", help="Where to write (default: into the result folder).")
     ] = None,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="Also write figures, tables and methods in LaTeX.")
+    ] = False,
+    column: Annotated[
+        float, typer.Option("--column", metavar="INCHES", help="Width of the paper's columns.")
+    ] = 3.25,
     trust: Trust = None,
 ) -> None:
     """Write report.html, cells.csv, pareto.csv and the figures from a result folder.
 
+    --paper writes paper/main.tex, which includes all of its figures and tables and compiles.
     --track sends to tracking.uri of the study, else to MLFLOW_TRACKING_URI, else to mlflow.db in
     the result folder.
     """
     run_trusted(trust)
-    context = None if study_path.is_dir() else _context("report", study_path, results)
     from sport_ray.experiments.cli.report import report_bases, report_folder
     from sport_ray.experiments.results.alarm import end_with
     from sport_ray.experiments.results.status import tracking_uri
     from sport_ray.tracking.results.bases import sub_folders
 
-    folder = study_path if context is None else context.folder.root
-    # What lies in the folder has no credentials; the study file may.
-    uri = context.study.tracking.uri if context else tracking_uri(folder)
+    if study_path.is_dir():
+        folder = study_path
+        uri = tracking_uri(folder)  # without credentials, which do not lie in the folder
+    else:
+        with at_work("report", study_path, results) as context:
+            folder, uri = context.folder.root, context.study.tracking.uri
     make = report_bases if sub_folders(folder) else report_folder
-    end_with(make(PlainConsole(), folder, out, track, uri))
+    end_with(make(PlainConsole(), folder, out, track, uri, column if paper else None))
+
+
+app.command("watch", rich_help_panel=STUDY)(watch_command)
 
 
 @app.command(rich_help_panel=STUDY)
 def run(
-    study_path: Study, results: Results = None, address: Address = None, no_ray: NoRay = False
+    study_path: Study,
+    results: Results = None,
+    address: Address = None,
+    no_ray: NoRay = False,
+    work_dir: WorkDir = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Serve the live page meanwhile; prints its address.")
+    ] = False,
 ) -> None:
     """Do every stage of a study that is missing, then print the Pareto front.
 
@@ -292,23 +280,25 @@ def run(
     tune (if the study has the section), sweep, report. Run it again to resume: nothing that is
     finished is repeated.
     """
-    context = _context("run", study_path, results, address, no_ray)
-    from sport_ray.experiments.cli.report import print_bases, print_report
-    from sport_ray.experiments.results.alarm import end_with, print_alarm
-    from sport_ray.experiments.stages.bases import run_whole, together
-    from sport_ray.tracking.mlflow.client import store_uri
-    from sport_ray.tracking.mlflow.uris import mask_uri
+    with at_work("run", study_path, results, address, no_ray, work_dir) as context:
+        from sport_ray.experiments.cli.report import print_bases, print_opening, print_report
+        from sport_ray.experiments.results.alarm import end_with, print_alarm
+        from sport_ray.experiments.stages.bases import run_whole, together
 
-    summary = together(_each(context, run_whole))
-    print_alarm(context.console, summary.refuted)
-    folder = context.folder.root
-    if context.study.part_names:
-        print_bases(context.console, folder)
-    else:
-        print_report(context.console, folder, folder / "report.html")
-        store = store_uri(context.study.tracking.uri, folder)
-        context.console.print(f"MLflow store: {mask_uri(store)}", soft_wrap=True)
-    end_with(summary.refuted)
+        if watch and context.study.part_names:
+            raise UserError(
+                "a study over several bases has a page for each: sport-ray watch RESULTS/BASE"
+            )
+        with watched(context.console, context.folder.root, watch):
+            summary = together(each(context, run_whole))
+        print_alarm(context.console, summary.refuted)
+        folder = context.folder.root
+        if context.study.part_names:
+            print_bases(context.console, folder)
+        else:
+            print_report(context.console, folder, folder / "report.html")
+            print_opening(context.console, folder, context.study.tracking.uri)
+        end_with(summary.refuted)
 
 
 app.command("slurm", rich_help_panel=STUDY)(slurm_command)

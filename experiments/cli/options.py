@@ -23,13 +23,20 @@ StudyOrResults = Annotated[
     Path,
     typer.Argument(
         metavar="STUDY.yaml|RESULTS",
-        help="Study file or result folder.",
+        help="Study file or result folder (or s3://…).",
         autocompletion=studies_like,
     ),
 ]
 Results = Annotated[
     Path | None,
-    typer.Option("--results", help="Result folder (default: results/<name of the study>)."),
+    typer.Option(
+        "--results",
+        help="Result folder (default: results/<name of the study>), or s3://, gs:// or az://…",
+    ),
+]
+WorkDir = Annotated[
+    Path | None,
+    typer.Option("--work-dir", help="Where the copy of results in an object store lies here."),
 ]
 Address = Annotated[
     str | None, typer.Option("--address", help="Join this Ray cluster instead of starting Ray.")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from rich import box
 from rich.table import Table
 
 from sport_ray.certificates import Certificate
 from sport_ray.certificates.planning import Permitted, best, may_pick_from
 from sport_ray.properties import parse_property
+from sport_ray.tracking.console import narrow_table
 from sport_ray.tracking.results.labels import bound_text, confidence_text
 
 MOST = 12
@@ -61,7 +61,7 @@ def shown_horizons(horizons: list[int]) -> list[int]:
 
 def _of_levels(certificate: Certificate, rows: dict[float, list[Permitted]]) -> Table:
     """The best row of each level."""
-    table = _table(certificate, box.HEAVY_HEAD)
+    table = _table(certificate)
     for name in ("ε_max", "T", "violations", "ε_base(T)", "α", "log α", "prior bound"):
         table.add_column(name, justify="right", no_wrap=True)
     for level, column in rows.items():
@@ -78,7 +78,7 @@ def _of_levels(certificate: Certificate, rows: dict[float, list[Permitted]]) -> 
 
 def _of_horizons(certificate: Certificate, rows: dict[float, list[Permitted]]) -> Table:
     """The largest α of each level at some of the horizons; a dash where it is out of reach."""
-    table = _table(certificate, box.SIMPLE_HEAD)
+    table = _table(certificate)
     for name in ("T", "ε_base(T)", *(f"ε_max {level:g}" for level in rows)):
         table.add_column(name, justify="right")
     shown = set(shown_horizons([row.horizon for row in next(iter(rows.values()))]))
@@ -89,15 +89,11 @@ def _of_horizons(certificate: Certificate, rows: dict[float, list[Permitted]]) -
     return table
 
 
-def _table(certificate: Certificate, lines: box.Box) -> Table:
+def _table(certificate: Certificate) -> Table:
     claim = f"confidence {confidence_text(certificate.beta)}"
-    return Table(
-        title=f"Largest α with P(violation) ≤ ε_max, {claim}",
-        title_justify="left",
-        title_style="bold",
-        caption=f"{certificate.num_scenarios} scenarios of the base; {certificate.property}",
-        box=lines,
-    )
+    table = narrow_table(f"Largest α with P(violation) ≤ ε_max, {claim}")
+    table.caption = f"{certificate.num_scenarios} scenarios of the base; {certificate.property}"
+    return table
 
 
 def _down(value: float) -> str:

@@ -41,7 +41,7 @@ def import_base_command(
     ] = False,
     clip_actions: Annotated[
         bool,
-        typer.Option("--clip-actions", help="rllib: trained with normalize_actions=False."),
+        typer.Option("--clip-actions", help="rllib: trained with normalize_actions off."),
     ] = False,
     trust: Annotated[
         bool,
@@ -68,7 +68,9 @@ def import_base_command(
     ] = None,
     squash: Annotated[
         str | None,
-        typer.Option("--squash", metavar="tanh|clip|unit_clip|none", help="onnx: of a sample."),
+        typer.Option(
+            "--squash", metavar="HOW", help="onnx: tanh, clip, unit_clip or none of a sample."
+        ),
     ] = None,
     action_low: Annotated[
         str | None, typer.Option("--action-low", help="onnx: bounds, such as -1,-2.")

@@ -11,11 +11,17 @@ from sport_ray.tracking.console import say
 
 
 def report_folder(
-    console: Console, folder: Path, out: Path | None, track: bool, uri: str | None
+    console: Console,
+    folder: Path,
+    out: Path | None,
+    track: bool,
+    uri: str | None,
+    column: float | None = None,
 ) -> str | None:
     """Write the report of a result folder and show it; the alarm, if there is one.
 
-    track: also send it to MLflow, at `uri`.
+    track: also send it to MLflow, at `uri`. column: also write the paper kit, for columns of so
+    many inches.
     """
     from sport_ray.tracking import log_sweep, write_report
 
@@ -23,13 +29,48 @@ def report_folder(
     refuted = alarm_in(folder)
     print_alarm(console, refuted)
     print_report(console, folder, page)
+    if column is not None:
+        print_paper(console, folder, page.parent, column)
     if track:
-        console.print(f"MLflow: {log_sweep(folder, uri)}")
+        say(console, f"MLflow: {log_sweep(folder, uri).text}")
+        print_opening(console, folder, uri)
     return refuted
 
 
+def print_opening(console: Console, folder: Path, uri: str | None) -> None:
+    """Say how to look at what MLflow has of a result folder; `uri`: as the study names its store.
+
+    Where the store is away that has been said already, and only its name is left to say.
+    """
+    from sport_ray.tracking.mlflow.client import store_uri
+    from sport_ray.tracking.mlflow.ui import opening_lines
+    from sport_ray.tracking.mlflow.uris import mask_uri
+    from sport_ray.tracking.results.records import read_results
+
+    store = store_uri(uri, folder)
+    lines = opening_lines(folder, store, read_results(folder).name)
+    for line in lines or [f"MLflow store: {mask_uri(store)}"]:
+        say(console, line)
+
+
+def print_paper(console: Console, folder: Path, out: Path, column: float) -> None:
+    """Write the paper kit into `out`, and say where it is and what it lacks."""
+    from sport_ray.tracking.paper.print import ENGINE, has_pgf
+    from sport_ray.tracking.paper.write import FOLDER, write_paper
+
+    main = write_paper(folder, out / FOLDER, column)
+    console.print(f"paper: {main}", soft_wrap=True)
+    if not has_pgf():
+        console.print(f"no PGF: {ENGINE} with pgf.sty is not installed; PDF figures need neither")
+
+
 def report_bases(
-    console: Console, folder: Path, out: Path | None, track: bool, uri: str | None
+    console: Console,
+    folder: Path,
+    out: Path | None,
+    track: bool,
+    uri: str | None,
+    column: float | None = None,
 ) -> str | None:
     """The same of each base that has begun, and of what they have in common."""
     from sport_ray.tracking.results.bases import with_results
@@ -38,7 +79,7 @@ def report_bases(
     for base, path in with_results(folder).items():
         say(console, f"base {base}", style="bold")
         place = None if out is None else out / path.name
-        if alarm := report_folder(console, path, place, track, uri):
+        if alarm := report_folder(console, path, place, track, uri, column):
             refuted.append(f"base {base}: {alarm}")
     print_bases(console, folder, out)
     return "; ".join(refuted) or None

@@ -26,10 +26,17 @@ def print_statuses(console: Console, bases: dict[str, Status | None], again: str
 def resuming(study: Path, results: Path | None) -> str:
     """The command that goes on with a study or a result folder, as it was named."""
     if study.is_dir():
-        words = [str(study / "study.yaml"), "--results", str(study)]
+        words = [str(study / "study.yaml"), "--results", named(study)]
     else:
         words = [str(study), *(("--results", str(results)) if results else ())]
     return shlex.join(["sport-ray", "run", *words])
+
+
+def named(folder: Path) -> str:
+    """A result folder as it was named: a copy by its URI."""
+    from sport_ray.experiments.storage.origin import origin_of
+
+    return str(origin_of(folder) or folder)
 
 
 def print_status(

@@ -31,7 +31,7 @@ def wait_for_nodes(address: str, nodes: int, patience: float = PATIENCE) -> int:
             time.sleep(1.0)
     try:
         while True:
-            there = sum(bool(node["Alive"]) for node in ray.nodes())
+            there = sum(1 for node in ray.nodes() if node["Alive"])
             if there >= nodes or time.monotonic() > deadline:
                 return there
             time.sleep(0.2)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from sport_ray.experiments.live.present import Present
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.results.ledger import Ledger
 from sport_ray.experiments.stages.log_lines import LogLines
@@ -99,21 +101,37 @@ def _progress(
 class Counter:
     """A bar that is told how many more are done, and may be told what to call it."""
 
-    def __init__(self, progress: Progress, what: str, total: int, done: int = 0) -> None:
-        self._progress = progress
+    def __init__(
+        self,
+        progress: Progress,
+        what: str,
+        total: int,
+        done: int = 0,
+        present: Present | None = None,
+    ) -> None:
+        self._progress, self._present = progress, present
+        self._done = done
         self._task = progress.add_task(what, total=total, completed=done, before=done)
 
     def __call__(self, more: int) -> None:
         """Advance."""
         self._progress.advance(self._task, more)
+        self._done += more
+        if self._present is not None:
+            self._present.tell(self._done)
 
     def describe(self, what: str) -> None:
         """Show other words beside the bar."""
         self._progress.update(self._task, description=what)
+        if self._present is not None:
+            self._present.tell(self._done, what=what)
 
     def whole(self, done: int, total: int) -> None:
         """So many of so many are done."""
         self._progress.update(self._task, completed=done, total=total)
+        self._done = done
+        if self._present is not None:
+            self._present.tell(done, total)
 
     def beside(self, what: str) -> Callable[[int, int], None]:
         """A bar below this one, which appears once it is told how many of how many are done."""
@@ -128,10 +146,20 @@ class Counter:
 
 
 @contextmanager
-def counting(console: Console, what: str, total: int, done: int = 0) -> Iterator[Counter]:
-    """A bar on the console for the length of the block."""
-    with _progress(console, Rate()) as progress:
-        yield Counter(progress, what, total, done)
+def counting(
+    console: Console, what: str, total: int, done: int = 0, *, folder: Path | None = None
+) -> Iterator[Counter]:
+    """A bar on the console for the length of the block.
+
+    folder: that this process holds, where those who watch it find how far it is.
+    """
+    present = None if folder is None else Present(folder, what, total)
+    try:
+        with _progress(console, Rate()) as progress:
+            yield Counter(progress, what, total, done, present)
+    finally:
+        if present is not None:
+            present.end()
 
 
 class SweepProgress:

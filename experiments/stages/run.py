@@ -11,7 +11,7 @@ from sport_ray.experiments.cluster.imports import no_collection
 from sport_ray.experiments.cluster.session import ray_session
 from sport_ray.experiments.config.tuning import require_search
 from sport_ray.experiments.results.alarm import print_alarm
-from sport_ray.experiments.stages.context import Context, require_tracking
+from sport_ray.experiments.stages.context import Context, interrupted, require_tracking
 from sport_ray.experiments.stages.propositions import require_propositions
 from sport_ray.experiments.task_policies import SOURCES
 from sport_ray.tracking.console import say
@@ -31,9 +31,8 @@ def train_base(context: Context, out: Path | None = None, seed: int | None = Non
 
     Raises:
         UserError: ``out`` holds a policy already.
+        Interrupted: Ctrl-C or SIGTERM: one line with the command that trains again.
     """
-    from sport_ray.experiments.stages.steps import make_base
-
     target = out or context.folder.base
     if (target / "policy.json").exists():
         raise UserError(f"{target} already holds a policy: choose another folder with --out")
@@ -42,10 +41,21 @@ def train_base(context: Context, out: Path | None = None, seed: int | None = Non
         context.folder.claim(context.source)
     study = context.source or context.file.name
     command = f"sport-ray train-base {study} --out {target.name}"
+    asked: tuple[str, ...] = () if out is None else ("--out", str(out))
     if seed is not None:
         command += f" --seed {seed}"
         context = context._replace(study=_with_seed(context.study, seed))
-    make_base(context, target, command)
+        asked += ("--seed", str(seed))
+    if context.again is not None:
+        context = context._replace(again=context.again + asked)
+    try:
+        from sport_ray.experiments.stages.steps import make_base
+
+        make_base(context, target, command)
+    except (KeyboardInterrupt, SystemExit) as error:  # Ray, too, turns SIGTERM into SystemExit
+        raise interrupted(
+            context, "train-base", "training that has not ended is not kept", error
+        ) from None
     return target
 
 

@@ -59,9 +59,11 @@ def ray_when_needed(context: Context) -> RayWhenNeeded:
 def make_base(context: Context, out: Path, command: str) -> str:
     """Train a base policy and write it to ``out``; its digest."""
     settings = context.study.base_training or BaseTrainingSection()
+    held = context.folder.root if out == context.folder.base else None
+    what = "train base: env steps"
     with (
         ray_when_needed(context) as ray,
-        counting(context.console, "train base: env steps", settings.env_steps) as advance,
+        counting(context.console, what, settings.env_steps, folder=held) as advance,
     ):
         ray.need()
         seen = 0
@@ -111,7 +113,7 @@ def ensure_choice(context: Context) -> str:
         total = asked.num_scenarios * len(candidates)
         with (
             ray_when_needed(context) as ray,
-            counting(context.console, "choose: scenarios", total) as advance,
+            counting(context.console, "choose: scenarios", total, folder=folder.root) as advance,
         ):
             choose(folder, base_plan(folder, "choose"), candidates, advance, ray)
     choice = load_choice(folder, base_plan(folder, "choose"))
@@ -132,9 +134,10 @@ def make_certificate(context: Context, base: BaseFile) -> Certificate:
     study = context.study
     sampling = study.certificate.sampling
     context.folder.write_study(context.source)
+    held, what = context.folder.root, "certify: scenarios"
     with (
         ray_when_needed(context) as ray,
-        counting(context.console, "certify: scenarios", sampling.planned) as advance,
+        counting(context.console, what, sampling.planned, folder=held) as advance,
     ):
         look = _valid_now(study, advance)
         repeated = advance.beside("repeat, to find memory: episodes")
@@ -311,7 +314,7 @@ def _require_world(context: Context, base: BaseFile, plan: Plan, ray: RayWhenNee
         context.console.print(escape(plain(changed)), soft_wrap=True)
     horizons = set(plan.horizons)
     what = "repeat certified scenarios"
-    with counting(context.console, what, 0) as advance:
+    with counting(context.console, what, 0, folder=context.folder.root) as advance:
         told = require_world(
             context.study,
             certificate,

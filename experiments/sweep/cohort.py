@@ -9,11 +9,11 @@ from sport_ray.certificates import Certificate, load_certificate
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.job import (
+    completed,
     fail,
     is_of_the_machine,
     record_cells,
     require_planned,
-    require_trained_alike,
     running_job,
 )
 from sport_ray.experiments.sweep.packing import configuration_of, env_steps_of
@@ -106,7 +106,7 @@ def _record(
         return
     assert base is not None  # something was trained
     try:
-        require_trained_alike(trained, job, require_density(base, job.kind))
+        trained = completed(folder, job, require_density(base, job.kind), certificate, trained)
     except Exception as error:
         fail(folder, certificate, cells, error)
         return

@@ -13,6 +13,7 @@ from sport_ray.certificates import Certificate
 from sport_ray.experiments.cluster.need import RayWhenNeeded
 from sport_ray.experiments.results.alarm import alarm_in
 from sport_ray.experiments.results.folder import StudyFolder
+from sport_ray.experiments.storage.driver import driver_of
 from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.cohort import Report, run_work
 from sport_ray.experiments.sweep.here import run_here
@@ -71,6 +72,8 @@ class CellTrial(StudyTrial):
         """Take what is to be done."""
         work = Work.model_validate(config["work"])
         self._jobs, self._ended, self._evaluating = len(work.jobs), 0, False
+        if self.copy is not None:
+            self.copy.fetch_records(cell.id for job in work.jobs for cell in job.cells)
         self._reports = run_work(self.folder, work)
 
     def work(self) -> dict[str, Any]:
@@ -125,9 +128,12 @@ def run_sweep(
         if tell is not None:
             tell(told(works))
         ended: dict[str, int] = {}
+        copy = driver_of(folder.root)
 
         def hear(trial: TrialEvent) -> None:
             for event in events_of(trial, ended):
+                if copy is not None and event.kind in ("ended", "died"):
+                    copy.bring(folder.root, [cell.id for cell in event.cells])
                 if event.kind == "died":
                     for cell in event.cells:
                         _write_failure(folder, plan.certificate, cell, trial.reason)

@@ -17,7 +17,7 @@ from sport_ray.experiments.sweep.evaluation import evaluating_cell
 from sport_ray.experiments.sweep.record_writer import (
     finished_record,
     promised_of,
-    write_course,
+    write_curves,
     write_failure,
     write_record,
 )
@@ -31,11 +31,12 @@ from sport_ray.experiments.task_policies.source import (
     require_density,
     source_class,
 )
+from sport_ray.experiments.task_policies.task import Task
 from sport_ray.policies import PolicyNetwork
 from sport_ray.rollouts.streaming import ended_with
 from sport_ray.samplers import BaseFile, read_base
 from sport_ray.selection import (
-    Selector,
+    network_of,
     save_task_policy,
     task_behaviour,
     task_policy_digest,
@@ -117,7 +118,8 @@ def record_cells(
     except Exception as error:
         return fail(folder, certificate, cells, error)
     measured: dict[str, Any] = dict(trained.metrics)
-    drawn = None if isinstance(trained.policy, Selector) else trained.policy.spec.family.name
+    network = network_of(trained.policy)
+    drawn = None if network is None else network.spec.family.name
     family = None if drawn == "gaussian" else drawn
     training = Training(
         policy_digest=trained_digest,
@@ -127,7 +129,7 @@ def record_cells(
     )
     for cell in cells:
         try:
-            write_course(folder, cell, trained.course)
+            write_curves(folder, cell, trained.curves)
             promise = promise_of_cell(folder.study, certificate, cell)
             own = replace(training, **promised_of(promise, trained.begun))
             samples = folder.samples(cell.id)
@@ -153,7 +155,7 @@ def train(folder: StudyFolder, job: Job, base: BaseFile, certificate: Certificat
     """
     study, source, cell = folder.study, source_class(job.kind)(), job.cells[0]
     settings = source.settings_in(study, cell.hyperparameters)
-    task = study.task(cell.horizon, cell.seed, cell.constraint, cell.training_episodes, cell.aim)
+    task = task_of(folder, cell)
     if isinstance(source, SelectionSource):
         return source.select(task, settings, base, certificate, folder.transitions)
     assert isinstance(source, TaskPolicySource)
@@ -172,9 +174,32 @@ def train(folder: StudyFolder, job: Job, base: BaseFile, certificate: Certificat
 
 def require_trained_alike(trained: Trained, job: Job, base: PolicyNetwork) -> None:
     """See ``require_alike``, for what a job has trained; a budget may add to what it sees."""
-    assert isinstance(trained.policy, PolicyNetwork)
+    network = network_of(trained.policy)
+    assert network is not None
     budget = job.cells[0].constraint.num_features
-    require_alike(trained.policy, base, f"the policy of {job.kind}", budget)
+    require_alike(network, base, f"the policy of {job.kind}", budget)
+
+
+def completed(
+    folder: StudyFolder, job: Job, base: PolicyNetwork, certificate: Certificate, trained: Trained
+) -> Trained:
+    """A job's policy, trained in a cohort, with what its source makes of it.
+
+    Raises:
+        what the source's ``completed`` raises; UserError: as ``train``.
+    """
+    require_trained_alike(trained, job, base)
+    source, cell = source_class(job.kind)(), job.cells[0]
+    assert isinstance(source, TaskPolicySource)
+    settings = source.settings_in(folder.study, cell.hyperparameters)
+    return source.completed(task_of(folder, cell), settings, base, certificate, trained)
+
+
+def task_of(folder: StudyFolder, cell: Cell) -> Task:
+    """What a cell's policy is made for."""
+    return folder.study.task(
+        cell.horizon, cell.seed, cell.constraint, cell.training_episodes, cell.aim
+    )
 
 
 def is_of_the_machine(error: BaseException) -> bool:

@@ -12,6 +12,7 @@ from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.constraints import OutOfReach, out_of_reach
 from sport_ray.experiments.sweep.grid import plan_jobs
+from sport_ray.experiments.sweep.parameters import source_parameters
 from sport_ray.experiments.sweep.training_promise import (
     TrainingPromise,
     confidence_of,
@@ -19,6 +20,7 @@ from sport_ray.experiments.sweep.training_promise import (
     study_promise,
 )
 from sport_ray.tracking.results.folder import ResultFolder
+from sport_ray.tracking.results.varying import varying
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,14 @@ class Plan:
             }
             for job, promise in zip(self.jobs, self.promises, strict=True)
         ]
-        training = {"training": self.training_promise}
-        write_json(folder.plan, {"cells": list(self.cells), "jobs": jobs, **training})
+        plan = {
+            "cells": list(self.cells),
+            "jobs": jobs,
+            "training": self.training_promise,
+            "varies": varying(map(_row, self.cells.values())),
+            "parameters": source_parameters(self.study),
+        }
+        write_json(folder.plan, plan)
 
     @cached_property
     def promises(self) -> tuple[TrainingPromise | None, ...]:
@@ -81,3 +89,16 @@ class Plan:
     def horizons(self) -> list[int]:
         """Every T that has cells, shortest first."""
         return sorted({cell.horizon for cell in self.cells.values()})
+
+
+def _row(cell: Cell) -> dict[str, Any]:
+    """What of a cell's record says which setting it is."""
+    return {
+        "source": cell.source,
+        "projected": cell.projected,
+        "constraint": cell.constraint.name,
+        "alpha": cell.alpha,
+        "eps_max": cell.eps_max,
+        "limit_rank": cell.place and cell.place.rank,
+        "horizon": cell.horizon,
+    }

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sport_ray.canonical import write_atomic, write_json
+from sport_ray.canonical import canonical_json, write_atomic, write_json
 from sport_ray.certificates import Certificate
 from sport_ray.experiments.results.failures import reason_of, traceback_text
 from sport_ray.experiments.results.folder import StudyFolder
 from sport_ray.experiments.sweep.cell import Cell
 from sport_ray.experiments.sweep.training_promise import TrainingPromise
+from sport_ray.tracking.results.curves import Curves
 from sport_ray.tracking.results.record import (
     FINISHED,
     Evaluation,
@@ -56,11 +56,10 @@ def promised_of(promise: TrainingPromise | None, begun: int | None) -> dict[str,
     }
 
 
-def write_course(folder: StudyFolder, cell: Cell, course: Sequence[tuple[int, int]]) -> None:
-    """Write how many episodes had begun and were violated in the course of training, if any."""
-    if course:
-        begun, violated = map(list, zip(*course, strict=True))
-        write_json(folder.training_course(cell.id), {"begun": begun, "violated": violated})
+def write_curves(folder: StudyFolder, cell: Cell, curves: Curves | None) -> None:
+    """Write how training went, if its source tells; in one line, as they are many numbers."""
+    if curves is not None:
+        write_atomic(folder.training(cell.id), canonical_json(curves.to_json()))
 
 
 def write_record(folder: StudyFolder, cell: Cell, record: Record) -> None:

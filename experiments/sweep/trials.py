@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import ray
 import torch
 from ray import tune
 
@@ -28,10 +29,13 @@ from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.results.disk import DiskFull, is_disk_full, no_room, require_space
 from sport_ray.experiments.results.failures import reason_in
 from sport_ray.experiments.results.folder import StudyFolder
+from sport_ray.experiments.storage.driver import driver_of
+from sport_ray.experiments.storage.nodes import NodeCopy
 from sport_ray.policies.threads import one_thread
 from sport_ray.tracking.results.folder import ResultFolder
 
 DISK_FULL = "disk_full"
+STORE = "store"
 
 Kind = Literal["started", "reported", "retried", "ended", "died"]
 
@@ -101,9 +105,14 @@ class StudyTrial(tune.Trainable):
     """
 
     folder: StudyFolder
+    copy: NodeCopy | None = None
+    _sent: Any = 0
 
     def take(self, config: dict[str, Any]) -> None:
-        """Begin a trial; ``folder`` is its result folder."""
+        """Begin a trial; ``folder`` is its result folder.
+
+        ``copy``: where that is this node's own copy of an object store.
+        """
         raise NotImplementedError
 
     def work(self) -> dict[str, Any]:
@@ -124,9 +133,22 @@ class StudyTrial(tune.Trainable):
         self.cleanup()
         _go_where_ray_was_started()
         study = Study.model_validate(json.loads(new_config["study"]))
-        self.folder = StudyFolder(Path(new_config["results"]), study)
+        self._sent = 0
+        root = self._own_copy(new_config.get(STORE)) or Path(new_config["results"])
+        self.folder = StudyFolder(root, study)
         self.take(new_config)
         return True
+
+    def _own_copy(self, told: str | None) -> Path | None:
+        """The folder of this node's copy of an object store; None where the driver's is here."""
+        if told is None:
+            return None
+        node = ray.get_runtime_context().get_node_id()
+        if not NodeCopy.needed(told, node):
+            return None
+        if self.copy is None or self.copy.told != told:
+            self.copy = NodeCopy(told, node)
+        return self.copy.root
 
     def step(self) -> dict[str, Any]:
         """Do the next portion.
@@ -134,7 +156,11 @@ class StudyTrial(tune.Trainable):
         A full disk is reported rather than raised: Tune would try again, and write of it on disk.
         """
         try:
-            return self.work()
+            told = self.work()
+            if self.copy is not None and (told.get("done") or told.get("ended") != self._sent):
+                self.copy.send()  # before the driver is told
+                self._sent = told.get("ended")
+            return told
         except Exception as error:
             if not is_disk_full(error):
                 raise
@@ -239,6 +265,11 @@ def run_trials(
     wait_for_room(lambda: require_resources(needs), needs, study.resources.wait_for_nodes_seconds)
     # The study as text: Tune looks into mappings for search spaces of its own. It is written down.
     shared = {"study": json.dumps(public_study(study)), "results": str(folder.root)}
+    driver = driver_of(folder.root)
+    if driver is not None:  # workers of other nodes have copies of their own
+        node = ray.get_runtime_context().get_node_id()
+        shared[STORE] = driver.told_to_workers(folder.root, node)
+        driver.flush()
     tuner = tune.Tuner(
         tune.with_resources(trainable, tune.PlacementGroupFactory(needs)),
         param_space=shared | space,
@@ -252,6 +283,8 @@ def run_trials(
             name=name,
             storage_path=str(folder.tune),
             failure_config=tune.FailureConfig(max_failures=max_failures),
+            # Tune would write one of each trial from its node into the driver's folder.
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False if driver else None),
             callbacks=[_Announce()],
             verbose=0,
             progress_reporter=_Silent(),
@@ -262,6 +295,8 @@ def run_trials(
         with stopping_between_steps():
             tuner.fit()
         raise_if_asked()
+        if driver is not None:
+            driver.catch_up()
     except Exception as error:  # on a full disk Tune fails in ways that hide it
         require_space(*folder.places)
         if is_disk_full(error):

@@ -6,12 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sport_ray.experiments.task_policies._training import (
-    Trained,
-    recorded,
-    require_finite,
-    thinned,
-)
+from sport_ray.experiments.task_policies._curves import CurveRecorder
+from sport_ray.experiments.task_policies._training import Trained, recorded, require_finite
 from sport_ray.projected_ppo import ProjectedPPOConfig
 from sport_ray.projected_ppo.cohort import ProjectedPPOCohort, ProjectedPPOCohortConfig
 
@@ -37,7 +33,7 @@ class CohortRun:
         self._seconds = 0.0
         first = configs[0]
         self._running = first.num_envs_per_env_runner * max(first.num_env_runners, 1)
-        self._courses: list[list[tuple[int, int]]] = [[] for _ in configs]
+        self._recorders = [CurveRecorder() for _ in configs]
 
     @property
     def done(self) -> bool:
@@ -65,9 +61,8 @@ class CohortRun:
                 continue
             assert results is not None
             steps = int(results[cell]["num_env_steps_sampled_lifetime"])
-            counted = recorded(results[cell])
-            begun = int(counted["train_episodes"] or 0) + self._running
-            self._courses[cell].append((begun, int(counted["train_violations"] or 0)))
+            begun = int(results[cell]["num_episodes_lifetime"] or 0) + self._running
+            self._recorders[cell].add_result(results[cell], begun)
             fewest = min(fewest, steps)
             if steps >= self.target:
                 self._found[cell] = self._taken(cell, steps, results[cell])
@@ -83,8 +78,9 @@ class CohortRun:
             require_finite(policy.state_dict().values())
         except ArithmeticError as error:
             return error
-        course = thinned(self._courses[cell])
-        return Trained(policy, steps, 0.0, recorded(result), course[-1][0], course)
+        curves = self._recorders[cell].curves()
+        assert curves is not None  # of at least the iteration that has just ended
+        return Trained(policy, steps, 0.0, recorded(result), curves.begun, curves)
 
     def trained(self) -> list[Trained | Exception]:
         """Each cell's task policy, or why it has none, once all is done.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from sport_ray.constraints import Constraint
 from sport_ray.constraints.two_point import TwoPointConstraint
 from sport_ray.errors import UserError
 from sport_ray.experiments.task_policies._critic import Learned, data_of
+from sport_ray.experiments.task_policies._curves import CurveRecorder
+from sport_ray.rollouts.outcomes import Outcomes
 from sport_ray.rollouts.transitions import collect_transitions
 from sport_ray.samplers import BaseSampler
 from sport_ray.selection import SelectionBehaviour, Selector
@@ -15,6 +18,7 @@ from sport_ray.selection.scores.critic import Critic
 from sport_ray.selection.scores.critic_data import CriticData
 from sport_ray.selection.scores.network import ScoreNetwork
 from sport_ray.selection.scores.training import CriticOptions, train_critic
+from sport_ray.tracking.results.curves import Curves
 
 if TYPE_CHECKING:
     from sport_ray.experiments.task_policies._rounds import CriticIteratedSection
@@ -29,8 +33,8 @@ class Iterated(NamedTuple):
     env_steps: int
     episodes: int
     violations: int
-    course: tuple[tuple[int, int], ...]
-    """(begun, violated) episodes after each round."""
+    curves: Curves | None
+    """Of the rounds; None where there were none."""
 
 
 def limit_of(score: Critic, sampler: BaseSampler, constraint: Constraint) -> float | None:
@@ -59,7 +63,7 @@ def iterate(
     plan, loss = task.plan("iterate", task.seed), float("nan")
     steps = violations = 0
     scenarios = scenarios_of_a_round(task, settings)
-    course = []
+    recorder = CurveRecorder()
     score = Critic(network, settings.rule, settings.sharpness)
     again = options.model_copy(
         update={
@@ -75,15 +79,37 @@ def iterate(
         kept, outcomes = collect_transitions(plan, behaviour, first, scenarios)
         steps += int(outcomes.length.sum())
         violations += int((~outcomes.satisfied_by(task.horizon)).sum())
-        course.append((first + scenarios, violations))
         data = CriticData.concatenate(
             [data, data_of(task, kept, sampler, settings.draws, learned.generator)]
         )
         network, losses = train_critic(data, network.spec, again, task.seed + done, network)
         loss = losses[-1]
+        recorder.add(
+            {
+                "env_steps": steps,
+                "episodes_begun": first + scenarios,
+                "violations": violations,
+                "value_loss": loss,
+                **_told(outcomes),
+            }
+        )
         score = Critic(network, settings.rule, settings.sharpness)
     episodes = settings.rounds * scenarios
-    return Iterated(network, loss, steps, episodes, violations, tuple(course))
+    return Iterated(network, loss, steps, episodes, violations, recorder.curves())
+
+
+def _told(outcomes: Outcomes) -> dict[str, float]:
+    """A round's quantities of learning curves, from the scenarios that were run for it."""
+    steps = float(outcomes.length.sum()) or math.nan
+    return {
+        "mean_return": float(outcomes.total_reward.mean()),
+        "mean_length": float(outcomes.length.mean()),
+        "projected_share": float(outcomes.projected_steps.sum()) / steps,
+        "mean_log_ratio": float(outcomes.sum_log_ratio.sum()) / steps,
+        "max_log_ratio": float(outcomes.max_log_ratio.max()),
+        "kl_to_base": float(outcomes.sum_kl_to_base.sum()) / steps,
+        "task_distance": float(outcomes.sum_task_distance.sum()) / steps,
+    }
 
 
 def scenarios_of_a_round(task: Task, settings: CriticIteratedSection) -> int:

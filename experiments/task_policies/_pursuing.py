@@ -1,6 +1,6 @@
-"""Sources by PPO without a bound, on another objective than the task's reward alone.
+"""Sources whose network PPO trains without a bound, by the settings of ``unconstrained``.
 
-PPO's own settings are those of ``unconstrained``, so that such policies differ in the objective.
+So that their policies differ in the objective alone, or in what becomes of the network.
 """
 
 from __future__ import annotations
@@ -32,17 +32,13 @@ class Pursued(Section):
     training: SkipValidation[TaskTraining]
 
 
-class PursuingSource(TaskPolicySource):
-    """PPO from the base on the source's own objective; nothing is projected."""
+class TrainedFreely(TaskPolicySource):
+    """PPO from the base as ``unconstrained`` has it; nothing is projected."""
 
     promise = "none before it is evaluated"
     why_alone: ClassVar[str | None] = None
     needs_ray = True
     needs_layers = False
-
-    @abstractmethod
-    def objective(self, task: Task, own: Any) -> Objective:
-        """What the policy is trained for; own: the source's section."""
 
     def settings_in(self, study: StudySections, point: Point) -> Section:
         """Its own, and those of ``unconstrained``."""
@@ -62,12 +58,11 @@ class PursuingSource(TaskPolicySource):
     def configuration(
         self, task: Task, settings: Section, base: PolicyNetwork
     ) -> ProjectedPPOConfig:
-        """That of ``unconstrained`` with the objective."""
+        """That of ``unconstrained``."""
         from sport_ray.experiments.task_policies._training import task_config  # Ray takes seconds
 
         assert isinstance(settings, Pursued)
-        found = task_config(task, settings.training, base)
-        return found.training(objective=self.objective(task, settings.own))
+        return task_config(task, settings.training, base)
 
     def env_steps(self, settings: Section) -> int:
         """As the training's section says."""
@@ -82,10 +77,27 @@ class PursuingSource(TaskPolicySource):
     def train(
         self, task: Task, settings: Section, base: PolicyNetwork, certificate: Certificate
     ) -> Trained:
-        """One run of its configuration."""
+        """One run of its configuration, completed."""
         from sport_ray.experiments.task_policies._training import run_training
 
-        return run_training(self.configuration(task, settings, base), self.env_steps(settings))
+        found = run_training(self.configuration(task, settings, base), self.env_steps(settings))
+        return self.completed(task, settings, base, certificate, found)
+
+
+class PursuingSource(TrainedFreely):
+    """The same on the source's own objective."""
+
+    @abstractmethod
+    def objective(self, task: Task, own: Any) -> Objective:
+        """What the policy is trained for; own: the source's section."""
+
+    def configuration(
+        self, task: Task, settings: Section, base: PolicyNetwork
+    ) -> ProjectedPPOConfig:
+        """That of ``unconstrained`` with the objective."""
+        assert isinstance(settings, Pursued)
+        found = super().configuration(task, settings, base)
+        return found.training(objective=self.objective(task, settings.own))
 
 
 def aim_of(task: Task, source: str) -> float:

@@ -15,6 +15,7 @@ from sport_ray.errors import UserError
 from sport_ray.plugins import code_of
 from sport_ray.selection import load_task_policy, save_task_policy
 from sport_ray.tracking.results.bases import shared_policies
+from sport_ray.tracking.results.curves import Curves
 
 if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
@@ -75,7 +76,12 @@ def made_once(root: Path, identity: dict[str, Any], train: Callable[[], Trained]
     if kept is not None:
         return kept
     made = train()
-    took = {"env_steps": made.env_steps, "seconds": made.seconds, "metrics": made.metrics}
+    took = {
+        "env_steps": made.env_steps,
+        "seconds": made.seconds,
+        "metrics": made.metrics,
+        "curves": None if made.curves is None else made.curves.to_json(),
+    }
     save_task_policy(place, made.policy, {"identity": identity, "training": took})
     return made
 
@@ -87,6 +93,9 @@ def _kept(place: Path, identity: dict[str, Any]) -> Trained | None:
         file = load_task_policy(place)
         if digest(file.provenance["identity"]) != digest(identity):
             return None
-        return Trained(file.policy, **file.provenance["training"])
-    except (UserError, KeyError, TypeError):
+        took = dict(file.provenance["training"])
+        told = took.pop("curves")
+        curves = None if told is None else Curves.from_json(told)
+        return Trained(file.policy, **took, curves=curves)
+    except (UserError, KeyError, TypeError, ValueError):
         return None

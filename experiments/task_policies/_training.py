@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import torch
@@ -12,6 +12,7 @@ from sport_ray.envs.making import horizon_arguments
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.copies import require_copies
 from sport_ray.experiments.config.training import PPOSection, TaskTraining
+from sport_ray.experiments.task_policies._curves import CurveRecorder
 from sport_ray.policies import PolicyNetwork
 from sport_ray.projected_ppo import (
     Gradient,
@@ -26,6 +27,7 @@ from sport_ray.rollouts.environment import POINT_REACH_AVOID
 from sport_ray.samplers import BaseFile
 from sport_ray.selection import Selector, TaskPolicy
 from sport_ray.soft_actor_critic import SoftActorCritic, SoftActorCriticConfig
+from sport_ray.tracking.results.curves import Curves
 
 if TYPE_CHECKING:
     from sport_ray.experiments.task_policies.task import Task
@@ -49,8 +51,8 @@ class Trained(NamedTuple):
     metrics: dict[str, float | int | None]
     begun: int | None = None
     """Episodes of training at most, those that were not over at its end included."""
-    course: tuple[tuple[int, int], ...] = ()
-    """(begun, violated) episodes so far, from time to time."""
+    curves: Curves | None = None
+    """How it went, iteration by iteration; None of a source that does not tell."""
 
 
 def ppo_config(
@@ -141,7 +143,7 @@ class TrainingRun:
         self._running = config.num_envs_per_env_runner * max(config.num_env_runners, 1)
         self.spent = False
         """Whether it ended as no more episodes were allowed."""
-        self.course: list[tuple[int, int]] = []
+        self._recorder = CurveRecorder()
         self.algorithm: ProjectedPPO | SoftActorCritic = config.build_algo()
         self._base = self.algorithm.base_fingerprint()
         self.env_steps = 0
@@ -156,15 +158,10 @@ class TrainingRun:
                 self._spend()
                 return
             self.env_steps = int(self.result["env_runners"]["num_env_steps_sampled_lifetime"])
-            self.course.append(self._so_far())
+            told = flat(self.result)
+            self._recorder.add_result(told, int(told["num_episodes_lifetime"] or 0) + self._running)
             if progress is not None:
                 progress(self.env_steps, self.result)
-
-    def _so_far(self) -> tuple[int, int]:
-        counted = recorded(self.result["env_runners"])
-        return int(counted["train_episodes"] or 0) + self._running, int(
-            counted["train_violations"] or 0
-        )
 
     def _spend(self) -> None:
         """Count what was sampled of the batch that nothing is learned from any more.
@@ -188,13 +185,18 @@ class TrainingRun:
         running = runner.num_envs - int(runner.over.sum())
         counted["num_episodes_lifetime"] = runner.episodes_begun - running
         self.result = {**self.result, "env_runners": counted}
-        violated = int(counted["num_violating_episodes_lifetime"])
-        self.course.append((runner.episodes_begun, violated))
+        self._recorder.add(
+            {
+                "env_steps": self.env_steps,
+                "episodes_begun": runner.episodes_begun,
+                "violations": counted.get("num_violating_episodes_lifetime"),
+            }
+        )
 
     @property
-    def begun(self) -> int | None:
-        """Episodes that have begun, at most; None before the first iteration."""
-        return self.course[-1][0] if self.course else None
+    def curves(self) -> Curves | None:
+        """How it went so far; None before the first iteration."""
+        return self._recorder.curves()
 
     def policy(self) -> PolicyNetwork:
         """The task policy as it is now.
@@ -249,20 +251,20 @@ def run_training(
     finally:
         run.stop()
     seconds = time.monotonic() - started
-    course = thinned(run.course)
-    return Trained(policy, run.env_steps, seconds, summary(run.result), run.begun, course)
-
-
-def thinned(course: Sequence[tuple[int, int]], most: int = 200) -> tuple[tuple[int, int], ...]:
-    """At most so many points, evenly, the last among them."""
-    step = -(-len(course) // most) or 1
-    return tuple(course[::-step][::-1])
+    curves = run.curves
+    begun = None if curves is None else curves.begun
+    return Trained(policy, run.env_steps, seconds, summary(run.result), begun, curves)
 
 
 def summary(result: dict[str, Any]) -> dict[str, float | int | None]:
     """The last iteration's few numbers that a record keeps."""
+    return recorded(flat(result))
+
+
+def flat(result: dict[str, Any]) -> dict[str, Any]:
+    """An iteration's numbers of sampling and of learning, by name."""
     learned = result.get("learners", {}).get("default_policy", {})  # nothing in a warm-up alone
-    return recorded({**result["env_runners"], **learned})
+    return {**result["env_runners"], **learned}
 
 
 def recorded(result: Mapping[str, Any]) -> dict[str, float | int | None]:

@@ -70,4 +70,4 @@ class CriticIteratedSource(SelectionSource):
         }
         seconds = time.monotonic() - started
         selector = Selector(settings.candidates, score)
-        return Trained(selector, found.env_steps, seconds, metrics, found.episodes, found.course)
+        return Trained(selector, found.env_steps, seconds, metrics, found.episodes, found.curves)

@@ -315,6 +315,20 @@ class TaskPolicySource(Source):
         """How many environment steps that run samples, at least."""
         raise NotImplementedError
 
+    def completed(
+        self,
+        task: Task,
+        settings: Section,
+        base: PolicyNetwork,
+        certificate: Certificate,
+        trained: Trained,
+    ) -> Trained:
+        """The task policy with what is made of it once a cohort has trained its network.
+
+        By default the network itself. ``train`` gives what this gives after a run of its own.
+        """
+        return trained
+
     def check(self, task: Task, settings: Section, base: PolicyNetwork) -> None:
         """Refuse, before anything runs, what can never be trained from this base.
 

@@ -70,6 +70,10 @@ class Budget(Constraint):
         """(limit, what is left), rounded down."""
         return np.stack([self.limits(state), float32_down(state[:, 0])], axis=1).astype(np.float32)
 
+    def share_left(self, features: Tensor) -> Tensor | None:
+        """Of the total; refunds may raise it above 1. None where there is nothing to spend."""
+        return features[..., 1].double() / self.total if self.total > 0.0 else None
+
     def spend(self, state: Array, cost: Array) -> Array:
         """(left − cost, t + 1)."""
         return spent(state, cost)

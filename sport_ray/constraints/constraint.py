@@ -165,6 +165,13 @@ class Constraint(ABC):
         """The limits that features (n, num_features) stand for, float64."""
         return features[..., 0].double() if self.state_size else self.log_ratio_limit
 
+    def share_left(self, features: Tensor) -> Tensor | None:
+        """What features (n, num_features) say is left of the budget, as a share of the whole, (n,).
+
+        None where there is no budget, or they do not say.
+        """
+        return None
+
     @given_limits
     def cost(self, step: Distribution, base: Distribution, action: Array) -> Array:
         """What drawing ``action`` (n, D) from ``step`` spent, (n,), rounded up."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from sport_ray.canonical import digest, readable_json, write_atomic
 from sport_ray.certificates import Certificate, load_certificate
+from sport_ray.comparators.simplex import Switch
 from sport_ray.constraints import Constraint
 from sport_ray.constraints.mixture import Mixture
 from sport_ray.deploy.bundle import read_bundle
@@ -91,6 +92,11 @@ def write_bundle(out: Path, export: Export, spaces: dict[str, Any] | None = None
     if isinstance(base, SamplerFile):
         base.require_unchanged()
     tasks = {name: load_task_policy(folder) for name, folder in export.tasks.items()}
+    if any(isinstance(task.policy, Switch) for task in tasks.values()):
+        raise UserError(
+            "a Simplex switch promises nothing, so it cannot be exported: name a cell whose policy "
+            "is held to a constraint"
+        )
     parts = [_about(task) for task in tasks.values()]
     selections = tuple(_selection(task, base) for task in tasks.values())
     mixed = not isinstance(export.task, Path)

@@ -216,8 +216,8 @@ class ProjectedPPOLearner(PPOTorchLearner):
         rows = slice(None) if mask is None else mask
         columns = {name: column[rows] for name, column in batch.items()}
         with torch.no_grad():
-            limits = module.limits(columns[Columns.OBS])
-            values = checked(columns, module.constraint, module.family, module.came_from, limits)
+            features = columns[Columns.OBS][..., module.base_inputs :]
+            values = checked(columns, module.constraint, module.family, module.came_from, features)
         if values:
             worst = values.pop("max_log_ratio").item()
             self.metrics.log_value((module_id, "max_log_ratio"), worst, reduce="max")

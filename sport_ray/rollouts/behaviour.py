@@ -26,11 +26,13 @@ class Draws(NamedTuple):
     """What chance gave n states, before anything was decided there.
 
     noise: (n, K), what the chosen distribution is sampled with. candidates: (n, M, D), actions of
-    the base, where one of them is to be chosen; else None.
+    the base, where one of them is to be chosen; else None. turns: (n, J), uniform numbers of
+    [0, 1), where chance decides who acts; else None.
     """
 
     noise: Array
     candidates: Array | None = None
+    turns: Array | None = None
 
 
 class Step(NamedTuple):
@@ -46,7 +48,7 @@ class Step(NamedTuple):
     max_log_ratio: Array  # (n,) of ``chosen`` over ``base``, nats
     projected: NDArray[np.bool_]  # (n,) whether ``chosen`` differs from the task policy's
     candidates: Array | None = None
-    memory: Array | None = None  # (n, M) what a recurrent base keeps after this observation
+    memory: Array | None = None  # (n, M) what is kept after this observation, of what remembers
 
     @property
     def is_base(self) -> bool:

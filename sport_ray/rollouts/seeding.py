@@ -23,6 +23,7 @@ Purpose = Literal[
     "statistics",
     "limits",
     "mix",
+    "simplex",
 ]
 
 _PURPOSES: dict[Purpose, int] = {
@@ -39,6 +40,7 @@ _PURPOSES: dict[Purpose, int] = {
     "statistics": 10,
     "limits": 11,
     "mix": 15,
+    "simplex": 16,
 }
 
 

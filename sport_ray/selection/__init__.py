@@ -3,7 +3,7 @@
 The bound is that of a density ratio at most α, for any base that can be sampled and any way of
 choosing (docs/bounds.md, section 9). ``Selector`` is a way of choosing, ``scores`` say by what,
 ``SelectionBehaviour`` is the choice under a constraint; ``task_policy`` reads, writes and plays
-task policies of either kind.
+task policies of any kind.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sport_ray.selection.task_policy import (
         TaskPolicy,
         load_task_policy,
+        network_of,
         save_task_policy,
         task_behaviour,
         task_policy_digest,
@@ -31,6 +32,7 @@ _HOMES = {
     "Selector": ".selector",
     "TaskPolicy": ".task_policy",
     "load_task_policy": ".task_policy",
+    "network_of": ".task_policy",
     "save_task_policy": ".task_policy",
     "task_behaviour": ".task_policy",
     "task_policy_digest": ".task_policy",
@@ -43,6 +45,7 @@ __all__ = [
     "Selector",
     "TaskPolicy",
     "load_task_policy",
+    "network_of",
     "save_task_policy",
     "task_behaviour",
     "task_policy_digest",

@@ -1,11 +1,13 @@
-"""Task policies of either kind: a Gaussian that is projected, or a choice among candidates."""
+"""Task policies of any kind: a law that is projected, a choice among candidates, or a switch."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sport_ray.constraints import Constraint
+from sport_ray.comparators.simplex import Switch, SwitchBehaviour, load_switch
+from sport_ray.comparators.simplex.switch import MANIFEST as SWITCH
+from sport_ray.constraints import Constraint, Unconstrained
 from sport_ray.errors import UserError
 from sport_ray.policies import (
     FrozenPolicy,
@@ -21,7 +23,7 @@ from sport_ray.samplers.base_file import sampler_of
 from sport_ray.selection.behaviour import SelectionBehaviour
 from sport_ray.selection.selector import MANIFEST, Selector, load_selector
 
-TaskPolicy = PolicyNetwork | Selector
+TaskPolicy = PolicyNetwork | Selector | Switch
 
 
 class TaskPolicyFile(NamedTuple):
@@ -34,12 +36,19 @@ class TaskPolicyFile(NamedTuple):
 
 def task_policy_digest(policy: TaskPolicy) -> str:
     """sha256 (hex) of all that it is."""
-    return policy.digest if isinstance(policy, Selector) else policy_digest(policy)
+    return policy_digest(policy) if isinstance(policy, PolicyNetwork) else policy.digest
+
+
+def network_of(policy: TaskPolicy) -> PolicyNetwork | None:
+    """The network of the base's family that it acts by; None of a choice among candidates."""
+    if isinstance(policy, Switch):
+        return policy.task
+    return policy if isinstance(policy, PolicyNetwork) else None
 
 
 def save_task_policy(folder: Path, policy: TaskPolicy, provenance: dict[str, Any]) -> str:
     """Write it into a folder; the digest."""
-    if isinstance(policy, Selector):
+    if not isinstance(policy, PolicyNetwork):
         return policy.save(folder, provenance)
     return save_policy(folder, policy, provenance)
 
@@ -53,6 +62,9 @@ def load_task_policy(folder: Path) -> TaskPolicyFile:
     if (Path(folder) / MANIFEST).is_file():
         selector, provenance = load_selector(folder)
         return TaskPolicyFile(selector, selector.digest, provenance)
+    if (Path(folder) / SWITCH).is_file():
+        switch, provenance = load_switch(folder)
+        return TaskPolicyFile(switch, switch.digest, provenance)
     return TaskPolicyFile(*load_policy(folder))
 
 
@@ -73,4 +85,10 @@ def task_behaviour(
             f"base sampler {base.spec.entry!r} has no density: a Gaussian task policy cannot be "
             "projected around it; choose among its samples (sources critic, critic_iterated)"
         )
+    if isinstance(policy, Switch):
+        if not isinstance(constraint, Unconstrained):
+            raise UserError(
+                f"a Simplex switch has no projection onto {constraint.name!r}: use it as it is"
+            )
+        return SwitchBehaviour(FrozenPolicy(base.network), policy)
     return ProjectedBehaviour(FrozenPolicy(base.network), FrozenPolicy(policy), constraint)

@@ -122,3 +122,9 @@ def test_ours_that_trains_nothing_passes() -> None:
 @pytest.mark.parametrize("name", ["unconstrained", "projected_ppo"])
 def test_ours_that_trains_by_ppo_passes(name: str) -> None:
     check_source(name)
+
+
+@pytest.mark.slow
+def test_ours_that_makes_a_switch_passes() -> None:
+    few = {"hand_overs": 60, "updates": 20, "num_scenarios": 40, "thresholds": [0.2, 1.0]}
+    check_source("simplex", few)

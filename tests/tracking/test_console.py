@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 from rich.table import Table
 
-from sport_ray.tracking.console import PlainConsole, say, shown
+from sport_ray.tracking.console import PlainConsole, add_columns, narrow_table, say, shown
 
 EVIL = "\x1b[2J\x1b]0;title\x07[bold red]passed[/] \u202eevil\u200b \x9b31m :smile:"
 SEEN = "[2J]0;title[bold red]passed[/] evil 31m :smile:"
@@ -49,3 +51,32 @@ def test_on_any_console() -> None:
     text = printed(lambda console: console.print(table), Console)
     assert SEEN in text
     assert "second" in text.splitlines()[1]
+
+
+def test_all_commands_print_tables_in_one_style() -> None:
+    """A rich table is made in one place; what `print` shows of an object has no lines at all."""
+    root = Path(__file__).parents[2]
+    makers = [
+        str(file.relative_to(root))
+        for folder in ("experiments", "tracking", "sport_ray")
+        for file in sorted((root / folder).rglob("*.py"))
+        if not {"experiments", "tracking"} & set(file.relative_to(root).parts[1:2])
+        and re.search(r"^\s.*\bTable\(", text := file.read_text(encoding="utf-8"), re.MULTILINE)
+        and "rich.table import Table" in text
+    ]
+    assert makers == ["tracking/console.py"]
+
+
+def test_a_table_fits_80_columns_and_breaks_no_number() -> None:
+    table = narrow_table("Title", "what is typed")
+    add_columns(table, "a long explanation", "value")
+    table.add_row("selection_trained_constant", "words that are many and wrap " * 4, "0.123456789")
+    text = printed_narrow(table)
+    assert max(map(len, text.splitlines())) <= 80
+    assert {"selection_trained_constant", "0.123456789", "explanation"} <= set(text.split())
+
+
+def printed_narrow(table: Table) -> str:
+    target = io.StringIO()
+    PlainConsole(file=target, width=80).print(table)
+    return target.getvalue()

@@ -9,8 +9,10 @@ import pytest
 from sport_ray.tracking.analysis import side_by_side, steps_saved
 from sport_ray.tracking.analysis.speedup import MEANINGS
 from sport_ray.tracking.mlflow.artefacts import SWEEP_FILES
+from sport_ray.tracking.mlflow.finding import FINDINGS
 from sport_ray.tracking.mlflow.metrics import METRICS
 from sport_ray.tracking.reference import COMMAND, PAGE, metrics_table, renewed
+from sport_ray.tracking.results.curves import QUANTITIES
 from sport_ray.tracking.results.record import COLUMNS
 from sport_ray.tracking.results.table import DERIVED, SCHEMA_NAME, SORT_KEYS
 
@@ -24,7 +26,7 @@ def test_the_page_is_up_to_date() -> None:
 def test_every_metric_and_every_column_has_its_row() -> None:
     found = [line.split("`")[1] for line in TEXT.splitlines() if line.startswith("| `")]
     wanted = [*(column.name for column in COLUMNS), *DERIVED, *MEANINGS]
-    wanted += [*side_by_side.COLUMNS, *steps_saved.COLUMNS, *METRICS]
+    wanted += [*side_by_side.COLUMNS, *steps_saved.COLUMNS, *QUANTITIES, *METRICS, *FINDINGS]
     assert [one for one in found if not one.startswith("sport_ray.")] == wanted
     assert all(line.count(" | ") == 3 for line in metrics_table().splitlines())
 

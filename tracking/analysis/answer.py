@@ -7,6 +7,7 @@ gain rests on the tests of `sport_ray.tracking.analysis.speakers`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,19 +94,30 @@ def answer_study(
 
 def _sentence(best: list[Best], settings: pd.DataFrame) -> tuple[str, str]:
     """The lead sentence and its detail."""
-    if not best:
+    one = headline_of(best)
+    if one is None:
         return nothing_certified(settings), ""
-    tight = leader([b for b in best if b.level == HEADLINE_LEVEL])
-    loose = leader([b for b in best if b.level == 1.0])
-    assert loose is not None  # certified means a prior bound below 1
-    if tight is not None and tight.better:
-        lead = _achievement(f"At certified risk ≤ {HEADLINE_LEVEL:g}", tight)
-        return lead, _detail(tight, best, settings)
-    if loose.better:
-        lead = _achievement(f"At certified risk ≤ {bound_text(loose.prior_bound)}", loose)
-        lead = f"{lead} At certified risk ≤ {HEADLINE_LEVEL:g} nothing tried is shown to beat it."
-        return lead, _detail(loose, best, settings)
-    return _nothing_shown(primary(best) or loose), ""
+    if not one.better:
+        return _nothing_shown(one), ""
+    if one.level == HEADLINE_LEVEL:
+        lead = _achievement(f"At certified risk ≤ {HEADLINE_LEVEL:g}", one)
+        return lead, _detail(one, best, settings)
+    lead = _achievement(f"At certified risk ≤ {bound_text(one.prior_bound)}", one)
+    lead = f"{lead} At certified risk ≤ {HEADLINE_LEVEL:g} nothing tried is shown to beat it."
+    return lead, _detail(one, best, settings)
+
+
+def headline_of(best: Sequence[Best]) -> Best | None:
+    """The setting that the lead sentence is about; None where nothing is certified.
+
+    At a risk of `HEADLINE_LEVEL`, or else at any, the one that is shown to beat the base; without
+    one, the setting that was to be asked first.
+    """
+    for level in (HEADLINE_LEVEL, 1.0):
+        found = leader([one for one in best if one.level == level])
+        if found is not None and found.better:
+            return found
+    return primary(list(best)) or leader([one for one in best if one.level == 1.0])
 
 
 def _nothing_shown(one: Best) -> str:
@@ -134,20 +146,19 @@ def _nothing_shown(one: Best) -> str:
 
 
 def _achievement(lead: str, best: Best) -> str:
-    text = best.measure.text
+    text, found = best.measure.text, best.interval
     value = best.measure.value_is.format(text(best.value))
-    return f"{lead}, {_phrase(best.method)} {value} instead of the base's {text(best.base_value)}."
+    return (
+        f"{lead}, {_phrase(best.method)} {value} instead of the base's {text(best.base_value)} "
+        f"({best.measure.gain}: {text(found.value)}, {CONFIDENCE:.0%} interval "
+        f"{text(found.low)} to {text(found.high)} over {best.seeds} seeds)."
+    )
 
 
 def _detail(best: Best, others: list[Best], settings: pd.DataFrame) -> str:
     """By which setting, what the paper's constraint achieves, and what no constraint does."""
-    found, text = best.interval, best.measure.text
-    gain = best.measure.gain
-    parts = [
-        f"With {_with_article(best)} and T\u00a0=\u00a0{best.horizon}.",
-        f"{gain[0].upper()}{gain[1:]}: {text(found.value)}, {CONFIDENCE:.0%} interval "
-        f"{text(found.low)} to {text(found.high)} over {best.seeds} seeds.",
-    ]
+    text = best.measure.text
+    parts = [f"With {_with_article(best)} and T\u00a0=\u00a0{best.horizon}."]
     if not best.paper:
         parts.append(_papers(best, others))
     free = best.measure.unconstrained(settings[settings["horizon"] == best.horizon])

@@ -9,7 +9,8 @@ import pandas as pd
 from rich.console import Console
 
 from sport_ray.tracking.analysis.compare import Comparison
-from sport_ray.tracking.analysis.pareto_table import add_columns, in_two_lines, narrow_table
+from sport_ray.tracking.analysis.pareto_table import in_two_lines
+from sport_ray.tracking.console import add_columns, narrow_table
 from sport_ray.tracking.results.table import plain_rows
 
 NOTE = (

@@ -7,9 +7,8 @@ from typing import Any
 
 from rich.console import Console
 
-from sport_ray.tracking.analysis.pareto_table import add_columns, narrow_table
 from sport_ray.tracking.analysis.speedup_table import interval_text
-from sport_ray.tracking.console import say
+from sport_ray.tracking.console import add_columns, narrow_table, say
 from sport_ray.tracking.results.intervals import estimate
 from sport_ray.tracking.results.labels import bound_text, rate_text
 from sport_ray.tracking.results.mixtures import BEST, parts_text, saved_by_seed, worst

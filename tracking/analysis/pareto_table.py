@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from sport_ray.tracking.analysis.pareto import pareto_table
-from sport_ray.tracking.console import say, shown
+from sport_ray.tracking.console import add_columns, narrow_table, say, shown
 from sport_ray.tracking.results.completeness import why_none
 from sport_ray.tracking.results.labels import bound_text, rate_text, setting_text
 from sport_ray.tracking.results.performance import Performance, performance_of
@@ -57,21 +56,6 @@ def _table(title: str, rows: list[dict[str, Any]], measure: Performance, width: 
             measure.text(row[measure.mean]),
         )
     return table
-
-
-def narrow_table(title: str) -> Table:
-    """A table with two spaces between its columns and no more."""
-    return Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
-        padding=(0, 0, 0, 1), caption_justify="left",
-    )  # fmt: skip
-
-
-def add_columns(table: Table, name: str, *numbers: str) -> None:
-    """A column of names, and at its right columns of numbers."""
-    table.add_column(name)
-    for number in numbers:
-        table.add_column(number, justify="right", no_wrap=True)
 
 
 def in_two_lines(name: str, width: int) -> str:

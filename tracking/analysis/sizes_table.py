@@ -8,9 +8,8 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from sport_ray.tracking.analysis.pareto_table import add_columns, narrow_table
 from sport_ray.tracking.analysis.speedup_table import interval_text
-from sport_ray.tracking.console import say
+from sport_ray.tracking.console import add_columns, narrow_table, say
 from sport_ray.tracking.results.labels import alpha_text, bound_text, rate_text
 from sport_ray.tracking.results.table import plain_rows
 

@@ -8,9 +8,8 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from sport_ray.tracking.analysis.pareto_table import add_columns, narrow_table
 from sport_ray.tracking.analysis.speedup import CEILING, COIN_FLIP, speedup_table
-from sport_ray.tracking.console import shown
+from sport_ray.tracking.console import add_columns, narrow_table, shown
 from sport_ray.tracking.results.labels import rate_text
 from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.table import plain_rows

@@ -9,10 +9,9 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from sport_ray.tracking.analysis.pareto_table import add_columns, narrow_table
 from sport_ray.tracking.analysis.speedup_table import interval_text
 from sport_ray.tracking.analysis.steps_saved import ALL
-from sport_ray.tracking.console import say
+from sport_ray.tracking.console import add_columns, narrow_table, say
 from sport_ray.tracking.results.labels import alpha_text, rate_text
 from sport_ray.tracking.results.table import plain_rows
 from sport_ray.tracking.results.task_policies import series_text

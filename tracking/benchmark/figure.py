@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from sport_ray.tracking.benchmark.manifest import Manifest
-from sport_ray.tracking.figures import style
+from sport_ray.tracking.benchmark.manifest import Manifest, Method
+from sport_ray.tracking.figures import palette, style
+from sport_ray.tracking.results.kinds import PAPER, UNCONSTRAINED
+from sport_ray.tracking.results.task_policies import series_of_row
 
 NAME = "leaderboard"
-LOOKS = {
-    "prior": (style.BLUE, "o", True, "certified before training"),
-    "data": (style.GREEN, "s", True, "certified by scenarios of the base"),
-    "expected": (style.GOLD, "^", False, "expected risk only; counts by its posterior bound"),
-    "posterior": (style.VERMILLION, "D", False, "no promise; counts by its posterior bound"),
+FILLS: dict[str, tuple[Any, str]] = {
+    "prior": ("full", "certified before training"),
+    "data": ("left", "certified by scenarios of the base"),
+    "expected": ("bottom", "expected risk only; counts by its posterior bound"),
+    "posterior": ("none", "no promise; counts by its posterior bound"),
 }
-"""Colour, marker, whether it is filled, and words, by promise."""
+"""How a mark is filled, and words, by promise. Colour is the constraint, shape the source."""
+_GLYPHS = {"mixture": "x", "coin_flip": "+"}
+"""Of methods that mix others' policies; theirs is no constraint."""
 WIDEST = (-0.6, 1.4)
 """Shares that are drawn at most; what lies beyond is an arrow."""
 
@@ -66,8 +71,8 @@ def draw_leaderboard(board: pd.DataFrame, manifest: Manifest, folder: Path) -> s
         first = grid[0][0]
         first.set_yticks(list(places.values()), [_label(board, name) for name in names])
         used = dict.fromkeys(board["promise"])
-        marks = [_mark(one) for one in LOOKS if one in used]
-        marks.append(Line2D([], [], color=style.BLUE, linestyle="--", linewidth=1.1,
+        marks = [_mark(one) for one in FILLS if one in used]
+        marks.append(Line2D([], [], color=palette.kind_colour(PAPER), linestyle="--", linewidth=1.1,
                             label="fixed α (paper)"))  # fmt: skip
         columns = 2 if size[0] < 9 else 3
         figure.legend(handles=marks, loc="outside lower center", ncols=columns)
@@ -83,27 +88,31 @@ def _panel(
     ends: tuple[float, float],
 ) -> None:
     for at in (0.0, 1.0):
-        axes.axvline(at, color=style.MUTED, linewidth=0.9)
+        axes.axvline(at, color=palette.MUTED, linewidth=0.9)
     paper = manifest.reference
     value = rows.loc[rows["method"] == (paper.name if paper else ""), "iqm"].dropna()
     if len(value):
-        axes.axvline(float(value.iloc[0]), color=style.BLUE, linestyle="--", linewidth=1.1)
+        axes.axvline(
+            float(value.iloc[0]), color=palette.kind_colour(PAPER), linestyle="--", linewidth=1.1
+        )
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", linewidth=0.5)
+    methods = {one.name: one for one in manifest.methods}
     for row in rows.to_dict("records"):
         y = places[row["method"]]
-        colour, marker, filled, _ = LOOKS[row["promise"]]
+        colour, marker = look_of(methods[row["method"]])
         if not np.isfinite(row["iqm"]):
             axes.annotate("no score", (ends[0], y), xytext=(3, 0), textcoords="offset points",
-                          va="center", fontsize=8, color=style.MUTED)  # fmt: skip
+                          va="center", fontsize="small", color=palette.MUTED)  # fmt: skip
             continue
         x = float(np.clip(row["iqm"], *ends))
         if np.isfinite(row["iqm_low"]):
             between = np.clip([row["iqm_low"], row["iqm_high"]], *ends)
             axes.plot(between, [y, y], color=colour, linewidth=1.8, solid_capstyle="butt")
         beyond = {ends[0]: "<", ends[1]: ">"}.get(x, marker)
-        axes.plot([x], [y], marker=beyond, color=colour, markersize=5.5, linestyle="none",
-                  markerfacecolor=colour if filled else style.PAPER, clip_on=False)  # fmt: skip
+        axes.plot([x], [y], marker=beyond, color=colour, markersize=6, linestyle="none",
+                  **_filled(row["promise"], colour),
+                  clip_on=False)  # fmt: skip
 
 
 def _range(board: pd.DataFrame) -> tuple[float, float]:
@@ -114,10 +123,28 @@ def _range(board: pd.DataFrame) -> tuple[float, float]:
     return max(low - 0.08, WIDEST[0]), min(high + 0.08, WIDEST[1])
 
 
+def look_of(method: Method) -> tuple[str, Any]:
+    """Colour and marker of a method: its constraint's, and those of whose policies it uses."""
+    if method.source is None:
+        return palette.INK, _GLYPHS[method.kind]
+    held = {"source": method.source, "projected": method.constraint is not None}
+    colour = palette.kind_colour(method.constraint or UNCONSTRAINED)
+    return colour, palette.series_marker(series_of_row(held))
+
+
 def _mark(promise: str) -> Line2D:
-    colour, marker, filled, words = LOOKS[promise]
-    return Line2D([], [], color=colour, marker=marker, markersize=5.5, linewidth=1.8, label=words,
-                  markerfacecolor=colour if filled else style.PAPER)  # fmt: skip
+    words = FILLS[promise][1]
+    return Line2D([], [], color=palette.MUTED, marker="o", markersize=6, linewidth=1.8, label=words,
+                  **_filled(promise, palette.MUTED))  # fmt: skip
+
+
+def _filled(promise: str, colour: str) -> dict[str, Any]:
+    """How a mark is filled; hollow by its colour, since shapes of ours know no other way."""
+    fill = FILLS[promise][0]
+    if fill == "none":
+        return {"markerfacecolor": palette.PAPER}
+    half = {"fillstyle": fill, "markerfacecoloralt": palette.PAPER}
+    return {"markerfacecolor": colour} | (half if fill != "full" else {})
 
 
 def _label(board: pd.DataFrame, name: str) -> str:

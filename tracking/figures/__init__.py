@@ -25,6 +25,7 @@ from sport_ray.tracking.figures.conservativeness import draw_ladder
 from sport_ray.tracking.figures.pareto import draw_pareto
 from sport_ray.tracking.figures.policies import draw_policies
 from sport_ray.tracking.figures.risk import draw_risk
+from sport_ray.tracking.figures.sheet import SCREEN, Sheet
 from sport_ray.tracking.figures.speedup import draw_speedup
 from sport_ray.tracking.figures.steps import draw_steps
 from sport_ray.tracking.figures.style import Drawn, look
@@ -39,11 +40,12 @@ __all__ = ["Animation", "Drawn", "animate", "draw_figures"]
 
 
 def draw_figures(
-    folder: Results, tables: Tables, target: Path | None = None
+    folder: Results, tables: Tables, target: Path | None = None, sheet: Sheet = SCREEN
 ) -> tuple[dict[str, Drawn], dict[str, str]]:
     """Draw all figures into ``figures/`` of `target`, by default the result folder.
 
-    Returns the figures by name, and for each that could not be drawn the reason.
+    sheet: where they will stand, on the screen or in print. Returns the figures by name, and for
+    each that could not be drawn the reason.
     """
     out = (target or folder.path) / "figures"
     frame, settings, certificate = tables.frame, tables.settings, folder.certificate
@@ -92,7 +94,7 @@ def draw_figures(
     }
     drawn: dict[str, Drawn] = {}
     skipped: dict[str, str] = {}
-    with look():
+    with look(sheet):
         for name, (draw, reason) in plans.items():
             try:
                 figure = draw()

@@ -19,7 +19,7 @@ from PIL import Image
 from sport_ray.tracking.analysis.answer import Answer
 from sport_ray.tracking.analysis.pareto import candidates
 from sport_ray.tracking.analysis.speakers import HEADLINE_LEVEL
-from sport_ray.tracking.figures import style
+from sport_ray.tracking.figures import palette, style
 from sport_ray.tracking.figures.trajectories import (
     MAX_TRAJECTORIES,
     SCENE,
@@ -61,6 +61,7 @@ class Animation:
 class _Panel:
     heading: str
     detail: str
+    colour: str
     poses: np.ndarray
     samples: Samples
 
@@ -150,7 +151,8 @@ def _panels(
                 f"{setting_text(row)}\ncertified risk {bound_text(row['prior_bound'])}, "
                 f"{measure.text(row[measure.mean])} {measure.short}"
             )
-            panels.append(_Panel(heading, detail, poses, samples))
+            colour = palette.kind_colour(row["constraint"])
+            panels.append(_Panel(heading, detail, colour, poses, samples))
         if len(panels) == len(rows):
             return panels, best.horizon, int(seed)
     return None
@@ -174,11 +176,18 @@ def _frames(panels: list[_Panel], horizon: int, dpi: int) -> Iterator[Image.Imag
     figure.set_dpi(dpi)
     for axes, panel, detail in zip(grid[0], panels, details, strict=True):
         draw_scene(axes, panel.samples, limits)
-        axes.set_title(panel.heading, pad=22 + 11 * most, fontsize=12)
-        axes.annotate(detail, (0, 1), xycoords="axes fraction", xytext=(0, 19),
-                      textcoords="offset points", fontsize=8.2, color=style.MUTED)  # fmt: skip
-        axes.set_xlabel("x, m", fontsize=9.5)
-    grid[0][0].set_ylabel("y, m", fontsize=9.5)
+        axes.set_title(panel.heading, pad=22 + 11 * most, fontsize="large")
+        axes.annotate(
+            detail,
+            (0, 1),
+            xycoords="axes fraction",
+            xytext=(0, 19),
+            textcoords="offset points",
+            fontsize="small",
+            color=palette.MUTED,
+        )
+        axes.set_xlabel("x, m", fontsize="small")
+    grid[0][0].set_ylabel("y, m", fontsize="small")
     style.say_example(figure)
     canvas: Any = figure.canvas  # that of Agg, whose methods have no types
     figure.set_layout_engine("constrained")
@@ -207,16 +216,16 @@ def _moving(axes: Axes, panel: _Panel, time: float) -> list[Artist]:
     hit = panel.hit <= time  # NaN: never
     near = np.hypot(*(ends - panel.samples["goal"]).T) <= float(panel.samples["goal_radius"])
     arrived = int((near & ~hit & (panel.last <= time)).sum())
-    colours = [style.VERMILLION if one else style.BLUE for one in hit]
+    colours = [palette.VIOLATION if one else panel.colour for one in hit]
     lines = LineCollection(paths, colors=colours, linewidths=0.8, alpha=0.5)
     return [
         axes.add_collection(lines, autolim=False),
-        *axes.plot(*ends[~hit].T, ".", color=style.BLUE, markersize=5),
-        *axes.plot(*ends[hit].T, ".", color=style.VERMILLION, markersize=6),
+        *axes.plot(*ends[~hit].T, ".", color=panel.colour, markersize=style.points(5)),
+        *axes.plot(*ends[hit].T, ".", color=palette.VIOLATION, markersize=style.points(6)),
         axes.annotate(
             f"step {int(time)}: goal {arrived}, hazard {int(hit.sum())} of {len(paths)}",
             (0, 1), xycoords="axes fraction", xytext=(0, 6), textcoords="offset points",
-            fontsize=9,
+            fontsize="small",
         ),
     ]  # fmt: skip
 

@@ -17,9 +17,9 @@ from matplotlib.figure import Figure
 from sport_ray.tracking.analysis.bases import Bases
 from sport_ray.tracking.analysis.steps_saved import ALL
 from sport_ray.tracking.analysis.steps_saved_table import name_of
-from sport_ray.tracking.figures import style
+from sport_ray.tracking.figures import palette, style
 from sport_ray.tracking.results.intervals import MIN_SEEDS
-from sport_ray.tracking.results.kinds import is_paper
+from sport_ray.tracking.results.kinds import PAPER, is_paper
 from sport_ray.tracking.results.parameters import texts_of
 from sport_ray.tracking.results.task_policies import series_of
 
@@ -46,7 +46,7 @@ def _draw_saved(bases: Bases, folder: Path) -> style.Drawn | None:
     figure, panels, lines = _panels(known)
     for axes, (_, rows) in zip(panels, lines, strict=True):
         together = rows[rows["base"] == ALL]
-        colour = style.series_colour(str(rows["series"].iloc[0]))
+        colour = palette.kind_colour(PAPER)
         _base_lines(axes, bases, rows, "saved", colour)
         expected = together.dropna(subset=["prediction_low"])
         ends = expected["prediction_low"], expected["prediction_high"]
@@ -60,26 +60,31 @@ def _draw_saved(bases: Bases, folder: Path) -> style.Drawn | None:
         paper = together.dropna(subset=["saved_published"])
         error = paper["saved_published_high"] - paper["saved_published"]
         if len(paper):
-            axes.errorbar(paper["alpha"], paper["saved_published"], yerr=error, color=style.INK,
-                          marker="D", markersize=5, linestyle="none", capsize=3,
+            axes.errorbar(paper["alpha"], paper["saved_published"], yerr=error, color=palette.INK,
+                          marker="D", markersize=style.points(5), linestyle="none", capsize=3,
                           label="the paper, ± reading")  # fmt: skip
         style.alpha_axis(axes, rows["alpha"].to_numpy(), unconstrained=False)
     shown = known[["saved", "saved_published_low", "saved_published_high"]].to_numpy(dtype=float)
     low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
-    margin = 0.2 * (high - low) + 0.1
-    panels[0].set_ylim(low - margin, high + margin)  # of few bases intervals are far wider
+    # All intervals; of few bases they are far wider, and what they are of could not be seen.
+    ends_of_all = known[known["base"] == ALL][["saved_low", "saved_high"]].to_numpy(dtype=float)
+    reach = high - low + 0.1
+    if np.isfinite(ends_of_all).any():
+        low = max(min(low, np.nanmin(ends_of_all)), low - reach)
+        high = min(max(high, np.nanmax(ends_of_all)), high + reach)
+    panels[0].set_ylim(low - 0.05 * reach, high + 0.05 * reach)
     panels[0].set_ylabel("steps saved against the base, actions")
     more = "base and seed" if len(bases.folders) >= MIN_SEEDS else "seed"
     axes = panels[0]
     _name_bases(axes, bases)
-    axes.plot([], [], color=style.INK, marker="o", label="mean over bases, 95% interval")
-    axes.fill_between([], [], color=style.INK, alpha=0.1, label=f"one more {more}, 95%")
+    axes.plot([], [], color=palette.INK, marker="o", label="mean over bases, 95% interval")
+    axes.fill_between([], [], color=palette.INK, alpha=0.1, label=f"one more {more}, 95%")
     _finish(figure, panels)
     caption = (
         f"{_told(bases)} Thin: each base, mean over seeds. Thick: mean over bases with its "
         f"{_interval(bases)}. Shaded: 95% prediction interval for one further {more}. "
         "Diamonds: the paper's difference, in actions as in its own count, "
-        "with the error of reading two figures. Intervals that leave the picture are cut."
+        "with the error of reading two figures. What leaves the picture is cut."
     )
     return style.save(figure, folder, SAVED, "Steps saved against α", caption)
 
@@ -94,11 +99,17 @@ def _draw_risk(bases: Bases, folder: Path) -> style.Drawn | None:
     cells = cells.assign(series=series_of(cells), hyperparameters=texts_of(cells))
     smallest = 1 / float(cells["num_scenarios"].max())
     for axes, (key, rows) in zip(panels, lines, strict=True):
-        colour = style.series_colour(str(rows["series"].iloc[0]))
+        colour = palette.kind_colour(PAPER)
         _base_lines(axes, bases, rows, "rate", colour)
         own = cells[(cells[_LINE] == list(key)).all(axis=1)]
-        axes.plot(own["alpha"], own["empirical_violation_rate"], ".", color=colour, markersize=4,
-                  alpha=0.5)  # fmt: skip
+        axes.plot(
+            own["alpha"],
+            own["empirical_violation_rate"],
+            ".",
+            color=colour,
+            markersize=style.points(4),
+            alpha=0.5,
+        )
         together = rows[rows["base"] == ALL]
         axes.plot(together["alpha"], together["rate"], color=colour, marker="o")
         _paper_rates(axes, together.dropna(subset=["rate_published"]))
@@ -107,8 +118,8 @@ def _draw_risk(bases: Bases, folder: Path) -> style.Drawn | None:
         style.alpha_axis(axes, rows["alpha"].to_numpy(), unconstrained=False)
     panels[0].set_ylabel("observed violation rate (log; linear near 0)")
     _name_bases(panels[0], bases)
-    panels[0].plot([], [], ".", color=style.INK, markersize=4, label="each seed")
-    panels[0].plot([], [], color=style.INK, marker="o", label="mean over bases")
+    panels[0].plot([], [], ".", color=palette.INK, markersize=style.points(4), label="each seed")
+    panels[0].plot([], [], color=palette.INK, marker="o", label="mean over bases")
     _finish(figure, panels)
     caption = (
         f"{_told(bases)} Observed rates, no bounds. Thin: each base, mean over seeds; dots: each "
@@ -122,17 +133,31 @@ def _paper_rates(axes: Axes, rows: pd.DataFrame) -> None:
     texts = rows["rate_published"].astype(str)
     below = texts.str.startswith("<")
     values = texts.str.lstrip("<").astype(float)
-    axes.plot(rows["alpha"][~below], values[~below], "D", color=style.INK, markersize=5,
-              label="the paper, as read")  # fmt: skip
-    axes.plot(rows["alpha"][below], values[below], linestyle="none", marker="v", markersize=7,
-              markerfacecolor="none", color=style.INK, label="the paper: below this")  # fmt: skip
+    axes.plot(
+        rows["alpha"][~below],
+        values[~below],
+        "D",
+        color=palette.INK,
+        markersize=style.points(5),
+        label="the paper, as read",
+    )
+    axes.plot(
+        rows["alpha"][below],
+        values[below],
+        linestyle="none",
+        marker="v",
+        markersize=style.points(7),
+        markerfacecolor="none",
+        color=palette.INK,
+        label="the paper: below this",
+    )
 
 
 def _panels(table: pd.DataFrame) -> tuple[Figure, list[Axes], list[Line]]:
     lines = list(table.groupby(_LINE, sort=True))
     figure, panels = style.new_panels(len(lines), 4.6)
     for axes, (_, rows) in zip(panels, lines, strict=True):
-        axes.set_title(name_of(rows.iloc[0].to_dict()), fontsize=10.5)
+        axes.set_title(name_of(rows.iloc[0].to_dict()), fontsize="medium")
     return figure, panels, lines
 
 
@@ -146,7 +171,7 @@ def _base_lines(axes: Axes, bases: Bases, rows: pd.DataFrame, column: str, colou
 def _name_bases(axes: Axes, bases: Bases) -> None:
     """Entries of the legend, in no panel's own colour."""
     for number, base in enumerate(bases.folders):
-        axes.plot([], [], color=style.INK, linewidth=1, linestyle=_THIN[number % len(_THIN)],
+        axes.plot([], [], color=palette.INK, linewidth=1, linestyle=_THIN[number % len(_THIN)],
                   label=f"base {base}")  # fmt: skip
 
 

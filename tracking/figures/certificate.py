@@ -6,12 +6,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 
 from sport_ray.properties import parse_property
-from sport_ray.tracking.figures import style
+from sport_ray.tracking.figures import palette, style
 from sport_ray.tracking.results.kinds import is_paper
 from sport_ray.tracking.results.labels import confidence_text
 
@@ -51,30 +50,27 @@ def draw_max_log_alpha(
     if not any(np.isfinite(curve).any() for _, curve in curves):
         return None
     first = _may_pick_from(certificate)
-    colours = (style.INK, style.SEQUENCE[1], style.SEQUENCE[4])
-    if len(curves) > len(colours):
-        colours = tuple(matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(curves))))
-    for (level, curve), colour in zip(curves, colours, strict=False):
+    for number, (level, curve) in enumerate(curves):
         if not np.isfinite(curve).any():
             continue
+        colour, mark = palette.step_look(number, len(curves))
         best = _best(curve, horizon, first)
-        label, marked = f"{level:g}", []
+        label = f"bound {level:g}"
         if best is not None:
             label += f": α ≤ {_down(math.exp(curve[best]))} at T = {horizon[best]:.0f}"
-            marked = [best]
-        axes.plot(horizon, curve, "-o", color=colour, markevery=marked, label=label)
+        axes.plot(horizon, curve, color=colour, marker=mark, label=label,
+                  markevery=_apart(curve, best, number))  # fmt: skip
     for used in sorted(settings["horizon"].unique()):
-        axes.axvline(used, color=style.MUTED, linewidth=1, linestyle=(0, (1, 2)))
+        axes.axvline(used, color=palette.MUTED, linewidth=1, linestyle=(0, (1, 2)))
         axes.annotate(f"T = {used}", (used, 1), xycoords=axes.get_xaxis_transform(),
-                      xytext=(0, 2), textcoords="offset points", ha="center", fontsize=8.5,
-                      color=style.MUTED)  # fmt: skip
-    title = "bound" if first is None else "bound: largest α"
-    axes.legend(title=title, loc="upper right", alignment="left")
+                      xytext=(0, 2), textcoords="offset points", ha="center", fontsize="small",
+                      color=palette.MUTED)  # fmt: skip
     seen = horizon[curves[0][1] >= 0.01 * np.nanmax(curves[0][1])][0]
     axes.set_xlim(max(seen - 2, 1), horizon[-1])
     axes.set_ylim(0, 1.12 * np.nanmax(curves[0][1]) or 0.01)
     axes.set_xlabel("T, steps")
     axes.set_ylabel("largest permitted log α, nats per step")
+    style.legend_below(figure, axes, 3)
     trade = (
         "a longer horizon promises more and permits less, so none is the best"
         if first is None
@@ -95,24 +91,26 @@ def draw_prior_bound(
     first = _may_pick_from(certificate)
     figure, grid = style.new_figure(6.6, 4.3)
     axes = grid[0][0]
-    for alpha, colour in zip(_alphas(settings), style.SEQUENCE, strict=False):
+    alphas = _alphas(settings)
+    for number, alpha in enumerate(alphas):
+        colour, mark = palette.step_look(number, len(alphas))
         log_bound = np.log(eps_base) + horizon * math.log(alpha)
         bound = np.exp(np.minimum(log_bound, math.log(50)))
-        axes.plot(horizon, bound, color=colour, label=f"{alpha:g}")
         low = _best(-log_bound, horizon, first)
-        if low is not None and log_bound[low] < 0:
-            axes.plot(horizon[low], bound[low], "o", color=colour, markersize=5)
+        promises = low is not None and log_bound[low] < 0
+        axes.plot(horizon, bound, color=colour, marker=mark, label=f"α = {alpha:g}",
+                  markevery=_apart(bound, low if promises else None, number))  # fmt: skip
     style.shade_vacuous(axes, 6, 2.2)
     axes.set_yscale("log")
     axes.set_ylim(10 ** math.floor(math.log10(eps_base.min())), 6)
     axes.set_xlim(horizon[0], horizon[-1])
     axes.set_xlabel("T, steps")
     axes.set_ylabel("prior bound ε·αᵀ (log)")
-    axes.legend(title="α", loc="center left", bbox_to_anchor=(1.0, 0.5))
-    dots = "" if first is None else "; dots: the best T for each α"
+    style.legend_below(figure, axes, 4)
+    marks = "" if first is None else "; marks: the best T for each α"
     caption = (
         "The bound that holds before any rollout of the task policy, from the certificate alone"
-        f"{dots}. All T and all α hold together with confidence "
+        f"{marks}. All T and all α hold together with confidence "
         f"{confidence_text(certificate['beta'])}."
     )
     return style.save(figure, folder, "prior_bound", "The prior bound over the horizon", caption)
@@ -130,9 +128,18 @@ def _best(values: np.ndarray, horizon: np.ndarray, first: int | None) -> int | N
     return int(np.where(possible, values, -math.inf).argmax()) if possible.any() else None
 
 
+def _apart(curve: np.ndarray, best: int | None, number: int) -> list[int]:
+    """Where a curve has marks: at its best; without one at four places, those of each its own."""
+    if best is not None:
+        return [best]
+    known = np.flatnonzero(np.isfinite(curve))
+    places = np.linspace(0.05, 0.8, 4) + 0.03 * number
+    return [int(known[int(place * (len(known) - 1))]) for place in places]
+
+
 def _alphas(settings: pd.DataFrame) -> list[float]:
     run = sorted(settings.loc[is_paper(settings), "alpha"].dropna().unique())
-    useful = [alpha for alpha in run if alpha <= 2][: len(style.SEQUENCE)]
+    useful = [alpha for alpha in run if alpha <= 2][: len(palette.STEPS)]
     return [float(alpha) for alpha in (useful if len(useful) > 1 else DEFAULT_ALPHAS)]
 
 

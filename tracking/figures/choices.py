@@ -6,8 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sport_ray.tracking.figures import style
+from sport_ray.tracking.figures import palette, style
 from sport_ray.tracking.figures.trajectories import Samples
+from sport_ray.tracking.results.kinds import PAPER
 
 TITLE = "The choice under the scaled base probability"
 
@@ -22,7 +23,7 @@ def draw_choices(chosen: dict[float, Samples], steps: list[int]) -> tuple[Figure
             _panel(axes, samples, alpha, step)
         row[0].set_ylabel(f"α = {alpha:g}\nM · probability")
     for axes in grid[-1]:
-        axes.set_xlabel("candidate, best first", fontsize=9.5)
+        axes.set_xlabel("candidate, best first", fontsize="small")
     return figure, [list(row) for row in grid]
 
 
@@ -31,11 +32,17 @@ def _panel(axes: Axes, samples: Samples, alpha: float, step: int) -> None:
     count = len(task)
     order = np.lexsort((-held, -task))
     place = np.arange(1, count + 1)
-    axes.axhspan(0, alpha, color=style.INK, alpha=0.09, linewidth=0)
-    axes.axhline(alpha, color=style.INK, linewidth=1.3, label="α · base")
-    axes.step(place, count * task[order], where="mid", color=style.VERMILLION, linestyle="--",
+    axes.axhspan(0, alpha, color=palette.INK, alpha=0.09, linewidth=0)
+    axes.axhline(alpha, color=palette.INK, linestyle=":", linewidth=1.3, label="α · base")
+    axes.step(place, count * task[order], where="mid", color=palette.UNBOUND, linestyle="--",
               label="task, unlimited")  # fmt: skip
-    axes.step(place, count * held[order], where="mid", color=style.BLUE, label="selection under α")
+    axes.step(
+        place,
+        count * held[order],
+        where="mid",
+        color=palette.kind_colour(PAPER),
+        label="selection under α",
+    )
     # Up to α = 4 all that the constraint allows is in the panel.
     axes.set_ylim(0, 1.25 * min(max(alpha, 1.6), 4.0))
     axes.set_xlim(0.5, count + 0.5)

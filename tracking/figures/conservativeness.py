@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from sport_ray.tracking.analysis.conservativeness import other_kinds, setting_table
-from sport_ray.tracking.figures import style
+from sport_ray.tracking.figures import palette, style
 from sport_ray.tracking.results.kinds import is_paper, order_of
 from sport_ray.tracking.results.labels import kind_text, seeds_text
 from sport_ray.tracking.results.parameters import parts_of
@@ -33,15 +33,15 @@ def draw_ladder(ladder: pd.DataFrame, folder: Path) -> style.Drawn | None:
     cells = papers if len(papers) else cells[cells["constraint"] == first]
     settings = setting_table(cells)
     panels = [
-        (f"{series_text(str(series))}, {part.title}", part.of(rows), part.of(of_series))
-        for series, of_series in cells.groupby(series_of(cells), sort=False)
+        (f"{series_text(name)}, {part.title}", name, part.of(rows), part.of(of_series))
+        for name, of_series in cells.groupby(series_of(cells), sort=False)
         for rows in [setting_table(of_series)]
         for part in parts_of(rows)
     ]
     figure, axes_list = style.new_panels(len(panels), 4.4)
     seen = cells["rate"].where(cells["rate"] > 0, cells["rate_high"])
-    for axes, (title, rows, of_seeds) in zip(axes_list, panels, strict=True):
-        _panel(axes, rows.sort_values("alpha"))
+    for axes, (title, series, rows, of_seeds) in zip(axes_list, panels, strict=True):
+        _panel(axes, rows.sort_values("alpha"), series)
         _seeds(axes, of_seeds)
         axes.set_title(title)
         axes.set_yscale("log")
@@ -60,37 +60,41 @@ def draw_ladder(ladder: pd.DataFrame, folder: Path) -> style.Drawn | None:
     return style.save(figure, folder, "conservativeness", "The ladder of bounds over α", caption)
 
 
-def _panel(axes: Axes, rows: pd.DataFrame) -> None:
+def _panel(axes: Axes, rows: pd.DataFrame, series: str) -> None:
     own = rows["constraint"].iloc[0]
-    lines: list[tuple[str, str, str, Any, str]] = [
-        ("prior_bound", f"{kind_text(own)} (promised)", style.INK, "-", "x")
+    colour, mark = palette.kind_colour(own), palette.series_marker(series)
+    lines: list[tuple[str, str, str, Any, Any]] = [
+        ("prior_bound", f"{kind_text(own)} (promised)", palette.INK, "-", "x")
     ]
     lines += [
-        (name, kind_text(name), style.kind_colour(name), ":", "+") for name in other_kinds(rows)
+        (name, kind_text(name), palette.kind_colour(name), ":", "+") for name in other_kinds(rows)
     ]
     lines += [
-        ("off_policy_bound", "off-policy", style.GOLD, "-.", "D"),
-        ("limit_level", "from data", style.ORANGE, (0, (1, 1)), "P"),
-        ("posterior_bound", "posterior", style.VERMILLION, "--", "s"),
-        ("rate", "observed rate", style.GREEN, "-", "o"),
+        ("off_policy_bound", "off-policy", colour, "-.", "1"),
+        ("limit_level", "from data", colour, (0, (1, 1)), "2"),
+        ("posterior_bound", "posterior", colour, "--", mark),
+        ("rate", "observed rate", colour, "-", mark),
     ]
-    for name, label, colour, dashes, marker in lines:
+    for name, label, of_line, dashes, marker in lines:
         known = rows[rows[name] > 0]
         if len(known):
-            axes.plot(known["alpha"], known[name], linestyle=dashes, color=colour, marker=marker,
-                      markersize=5, linewidth=1.6, label=label,
-                      markerfacecolor=colour if name == "rate" else "none")  # fmt: skip
+            axes.plot(known["alpha"], known[name], linestyle=dashes, color=of_line, marker=marker,
+                      markersize=style.points(5), linewidth=1.6, label=label,
+                      markerfacecolor=of_line if name == "rate" else "none")  # fmt: skip
 
 
 def _seeds(axes: Axes, cells: pd.DataFrame) -> None:
     """Each seed's rate, a little apart, with its interval; an arrow where it saw no violation."""
+    colour = palette.kind_colour(cells["constraint"].iloc[0])
     seeds = sorted(cells["seed"].unique())
     apart = 0.006 * np.log(cells["alpha"].max())
     index = np.searchsorted(seeds, cells["seed"])
     places = cells["alpha"].to_numpy() * np.exp(apart * (index - (len(seeds) - 1) / 2))
     none, high = cells["gap_is_limit"].to_numpy(bool), cells["rate_high"].to_numpy()
     lows = np.where(none, high / 30, cells["rate_low"])
-    axes.vlines(places, lows, high, colors=style.GREEN, linewidth=0.9, alpha=0.45)
+    axes.vlines(places, lows, high, colors=colour, linewidth=0.9, alpha=0.45)
     heights = np.where(none, high, cells["rate"])
     for mask, marker in ((none, "v"), (~none, ".")):
-        axes.plot(places[mask], heights[mask], marker, color=style.GREEN, markersize=4, alpha=0.7)
+        axes.plot(
+            places[mask], heights[mask], marker, color=colour, markersize=style.points(4), alpha=0.7
+        )

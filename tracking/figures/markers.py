@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from matplotlib.markers import MarkerStyle
+from matplotlib.transforms import Affine2D
+
 Points = tuple[tuple[float, float], ...]
 
 
@@ -29,10 +33,17 @@ POLYGONS: dict[str, Points] = {
 """Corners by name, within ±1, y upwards; others are matplotlib's letters."""
 
 
-def marker_of(name: str) -> str | list[tuple[float, float]]:
+LARGER = 1.35
+"""Polygons with waists, beside matplotlib's own: as much ink."""
+
+
+def marker_of(name: str) -> str | MarkerStyle:
     """What matplotlib draws: a letter of its own, or closed corners."""
     corners = POLYGONS.get(name)
-    return name if corners is None else [*corners, corners[0]]
+    if corners is None:
+        return name
+    closed = np.array([*corners, corners[0]])
+    return MarkerStyle(closed, transform=Affine2D().scale(LARGER))
 
 
 def path_of(name: str, radius: float = 6.5) -> str:

@@ -13,9 +13,11 @@ from matplotlib.figure import Figure
 from sport_ray.canonical import write_atomic
 from sport_ray.deploy.monitoring import Course
 from sport_ray.errors import UserError
-from sport_ray.tracking.figures import style
+from sport_ray.tracking.figures import palette, style
 from sport_ray.tracking.figures.powers import label_powers_plainly
 
+_MARKED = (0.06, 0.12)
+"""Marks along a line, as shares of its length."""
 SUFFIXES: dict[str, dict[str, Any]] = {".png": {"dpi": 160}, ".svg": {"metadata": {"Date": None}}}
 
 
@@ -49,12 +51,16 @@ def draw_monitor(found: Course, path: Path) -> None:
 def _risks(axes: Axes, found: Course) -> None:
     at = found.episodes
     axes.set_yscale("log")
-    axes.plot(at, found.promised, color=style.VERMILLION, linestyle=(0, (5, 2)),
+    own = palette.KINDS["blue"]
+    axes.plot(at, found.promised, color=palette.INK, linestyle=(0, (5, 2)),
               label="promised, average so far")  # fmt: skip
-    axes.plot(at, found.anytime, color=style.BLUE, label=f"bound from verdicts, 1 − {found.beta:g}")
-    axes.plot(at, found.bound, color=style.INK, linewidth=3.2, alpha=0.3, label="both together")
+    axes.plot(at, found.anytime, "--", color=own, marker="o", markevery=_MARKED,
+              markerfacecolor=palette.PAPER, linewidth=1.4,
+              label=f"bound from verdicts, 1 − {found.beta:g}")  # fmt: skip
+    axes.plot(at, found.bound, color=palette.INK, linewidth=4, alpha=0.25, label="both together")
     seen = found.rate > 0.0
-    axes.plot(at[seen], found.rate[seen], color=style.GREEN, linewidth=1.4, label="observed rate")
+    axes.plot(at[seen], found.rate[seen], color=own, marker="o", markevery=_MARKED, linewidth=1.4,
+              label="observed rate")  # fmt: skip
     lowest = min(found.rate[seen].min() if seen.any() else 1.0, found.anytime.min())
     axes.set_ylim(max(lowest / 2.0, 1e-9), 1.3)
     axes.set_ylabel("average risk so far (log)")
@@ -64,11 +70,19 @@ def _risks(axes: Axes, found: Course) -> None:
 def _evidence(axes: Axes, found: Course) -> None:
     level = -math.log10(found.false_alarm)
     values = found.evidence / math.log(10.0)
-    axes.plot(found.episodes, values, color=style.PURPLE)
-    axes.axhline(level, color=style.RUST, linestyle=(0, (5, 2)), linewidth=1.4)
+    axes.plot(found.episodes, values, color=palette.INK)
+    axes.axhline(level, color=palette.ALARM, linestyle=(0, (5, 2)), linewidth=1.4)
     said = f"alarm; false with probability ≤ {found.false_alarm:g}, ever"
-    axes.annotate(said, (0.01, level), xycoords=axes.get_yaxis_transform(), xytext=(0, -4),
-                  textcoords="offset points", va="top", fontsize=8.5, color=style.RUST)  # fmt: skip
+    axes.annotate(
+        said,
+        (0.01, level),
+        xycoords=axes.get_yaxis_transform(),
+        xytext=(0, -4),
+        textcoords="offset points",
+        va="top",
+        fontsize="small",
+        color=palette.ALARM,
+    )
     axes.set_ylim(min(values.min() - 0.5, -1.0), max(values.max(), level) * 1.15)
     axes.set_ylabel("evidence against\nthe promise (log₁₀)")
     axes.set_xlabel("episodes")
@@ -78,10 +92,10 @@ def _moments(axes: Axes, found: Course) -> None:
     """Where another bundle began to act, and where the promise was refuted."""
     axes.set_xlim(1, max(int(found.episodes[-1]), 2))
     for number, update in enumerate(found.updates):
-        axes.axvline(update, color=style.MUTED, linewidth=1, linestyle=(0, (1, 2)),
+        axes.axvline(update, color=palette.MUTED, linewidth=1, linestyle=(0, (1, 2)),
                      label="another bundle" if not number else None)  # fmt: skip
     if found.alarm is not None:
-        axes.axvline(found.alarm, color=style.RUST, linewidth=1.6)
+        axes.axvline(found.alarm, color=palette.ALARM, linewidth=1.6)
 
 
 def _say_alarm(axes: Axes, found: Course) -> None:
@@ -90,8 +104,8 @@ def _say_alarm(axes: Axes, found: Course) -> None:
     right = found.alarm > 0.6 * found.episodes[-1]
     axes.annotate(f"promise refuted after episode {found.alarm:,}", (found.alarm, 0.93),
                   xycoords=axes.get_xaxis_transform(), xytext=(-5 if right else 5, 0),
-                  textcoords="offset points", ha="right" if right else "left", fontsize=8.5,
-                  color=style.RUST)  # fmt: skip
+                  textcoords="offset points", ha="right" if right else "left", fontsize="small",
+                  color=palette.ALARM)  # fmt: skip
 
 
 def _save(figure: Figure, path: Path) -> None:

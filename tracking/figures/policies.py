@@ -14,8 +14,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sport_ray.tracking.figures import choices, style
+from sport_ray.tracking.figures import choices, palette, style
 from sport_ray.tracking.figures.trajectories import Samples, sampled_cells, spread
+from sport_ray.tracking.results.kinds import PAPER
 from sport_ray.tracking.results.labels import left_out_text
 from sport_ray.tracking.results.records import POLICY_ARRAYS, Results
 from sport_ray.tracking.results.task_policies import series_text
@@ -64,7 +65,7 @@ def draw_policies(folder: Results, frame: pd.DataFrame, out: Path) -> style.Draw
             _panel(axes, samples, alpha, step, action)
         row[0].set_ylabel(f"α = {alpha:g}\ndensity")
     for axes in grid[-1]:
-        axes.set_xlabel(f"action {action}, as sampled", fontsize=9.5)
+        axes.set_xlabel(f"action {action}, as sampled", fontsize="small")
     _finish(figure, grid, steps)
     caption = example + (
         "The projected density lies under α "
@@ -81,7 +82,7 @@ def _steps(lengths: Iterable[int]) -> list[int]:
 
 def _finish(figure: Figure, grid: Sequence[Sequence[Axes]], steps: list[int]) -> None:
     for axes, step in zip(grid[0], steps, strict=True):
-        axes.set_title(f"step {step}", fontsize=10.5)
+        axes.set_title(f"step {step}", fontsize="medium")
     style.legend_below(figure, grid[0][0], 3)
     style.say_example(figure)
 
@@ -114,12 +115,12 @@ def _panel(axes: Axes, samples: Samples, alpha: float, step: int, action: int) -
     high = max(mean + 3.2 * std for mean, std in (base, task, projected))
     x = np.linspace(low, high, 161)
     scaled = alpha * gaussian(x, *base)
-    axes.fill_between(x, 0, scaled, color=style.INK, alpha=0.09, linewidth=0)
-    axes.plot(x, scaled, color=style.INK, linewidth=1.3, label="α · base")
+    axes.fill_between(x, 0, scaled, color=palette.INK, alpha=0.09, linewidth=0)
+    axes.plot(x, scaled, ":", color=palette.INK, linewidth=1.3, label="α · base")
     axes.plot(
-        x, gaussian(x, *task), color=style.VERMILLION, linestyle="--", label="task, unprojected"
+        x, gaussian(x, *task), color=palette.UNBOUND, linestyle="--", label="task, unprojected"
     )
-    axes.plot(x, gaussian(x, *projected), color=style.BLUE, label="projected")
+    axes.plot(x, gaussian(x, *projected), color=palette.kind_colour(PAPER), label="projected")
     peak = max(gaussian_peak(base[1]), gaussian_peak(projected[1]))
     # Up to α = 4 all of the scaled density is in the panel, beyond that its flanks.
     axes.set_ylim(0, max(1.7 * peak, 1.1 * min(alpha, 4.0) * gaussian_peak(base[1])))

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from sport_ray.tracking.figures import style
-from sport_ray.tracking.results.kinds import UNCONSTRAINED, is_paper, is_unconstrained
+from sport_ray.tracking.figures import palette, style
+from sport_ray.tracking.results.kinds import PAPER, UNCONSTRAINED, is_paper, is_unconstrained
 from sport_ray.tracking.results.labels import kind_text, left_out_text, seeds_text
 from sport_ray.tracking.results.parameters import parts_of
 from sport_ray.tracking.results.table import plain_rows
@@ -41,7 +41,7 @@ def draw_risk(settings: pd.DataFrame, frame: pd.DataFrame, folder: Path) -> styl
         axes.set_title(part.title)
         axes.set_yscale("symlog", linthresh=smallest, linscale=0.4)
         axes.set_ylim(-0.15 * smallest, 3)
-        style.shade_vacuous(axes, 3, 1.45)
+        style.shade_vacuous(axes, 3, 1.7, right=0.88 if free else 0.985)
         place = style.alpha_axis(axes, with_alpha["alpha"].to_numpy(), free)
         at = part.of(done)
         _unconstrained(axes, at[is_unconstrained(at)], place)
@@ -62,16 +62,13 @@ def _panel(axes: Axes, settings: pd.DataFrame, cells: pd.DataFrame) -> None:
     bounded = settings[is_paper(settings)].sort_values("alpha")
     prior = bounded.dropna(subset="prior_bound").drop_duplicates("alpha")
     alphas = prior["alpha"].to_numpy(np.float64)
-    axes.plot(*_dense_prior(alphas, prior["prior_bound"].to_numpy(np.float64)), color=style.INK,
+    axes.plot(*_dense_prior(alphas, prior["prior_bound"].to_numpy(np.float64)), color=palette.INK,
               linewidth=2.2, label="prior bound ε·αᵀ")  # fmt: skip
-    axes.plot(alphas, prior["prior_bound"], "x", color=style.INK, markersize=6)
+    axes.plot(alphas, prior["prior_bound"], "x", color=palette.INK, markersize=style.points(6))
+    colour = palette.kind_colour(PAPER)
     for series in series_of(bounded).unique():
         rows = bounded[series_of(bounded) == series]
-        colour, marker, name = (
-            style.series_colour(series),
-            style.series_marker(series),
-            series_text(series),
-        )
+        marker, name = palette.series_marker(series), series_text(series)
         axes.plot(rows["alpha"], rows["posterior_bound"], "--", color=colour, marker=marker,
                   markerfacecolor="none", linewidth=1.4,
                   label=f"posterior bound, {name}")  # fmt: skip
@@ -79,7 +76,7 @@ def _panel(axes: Axes, settings: pd.DataFrame, cells: pd.DataFrame) -> None:
                   marker=marker, label=f"empirical rate, {name}")  # fmt: skip
         seeds = cells[(series_of(cells) == series) & (cells["status"] == "finished")]
         axes.plot(seeds["alpha"], seeds["empirical_violation_rate"], ".", color=colour,
-                  markersize=4, alpha=0.55)  # fmt: skip
+                  markersize=style.points(4), alpha=0.55)  # fmt: skip
 
 
 def _dense_prior(alphas: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -93,11 +90,19 @@ def _dense_prior(alphas: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, np
 
 
 def _unconstrained(axes: Axes, rows: pd.DataFrame, place: float) -> None:
+    colour = palette.UNBOUND
     for row in plain_rows(rows):
         series = series_of_row(row)
-        colour, marker = style.series_colour(series), style.series_marker(series)
+        marker = palette.series_marker(series)
         name = series_text(series) if parts_of_series(series)[1] else kind_text(UNCONSTRAINED)
         axes.plot([place], [row["posterior_bound"]], marker=marker, color=colour, linestyle="none",
-                  markerfacecolor="none", markersize=9)  # fmt: skip
-        axes.plot([place], [row["empirical_violation_rate"]], marker=marker, color=colour,
-                  markersize=5, linestyle="none", label=f"{name} (open: bound)")  # fmt: skip
+                  markerfacecolor="none", markersize=style.points(9))  # fmt: skip
+        axes.plot(
+            [place],
+            [row["empirical_violation_rate"]],
+            marker=marker,
+            color=colour,
+            markersize=style.points(5),
+            linestyle="none",
+            label=f"{name} (open: bound)",
+        )

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sport_ray.tracking.figures import style
+from sport_ray.tracking.figures import palette, style
 
 NAME, TITLE = "what_n_buys", "What more scenarios of the base buy"
 ASIDE = 1.07
@@ -30,8 +30,7 @@ def draw_sizes(table: pd.DataFrame, folder: Path) -> style.Drawn | None:
             at = known[known["kind"] == kind]
             for number, level in enumerate(levels):
                 rows = at[at["eps_max"] == level].sort_values("num_scenarios")
-                colour = style.SEQUENCE[number % len(style.SEQUENCE)]
-                marker = "os^Dv"[number % 5]
+                colour, marker = palette.step_look(number, len(levels))
                 half = [rows["saved"] - rows["saved_low"], rows["saved_high"] - rows["saved"]]
                 spread = half if np.isfinite(rows["saved_low"]).any() else None
                 at_n = rows["num_scenarios"] * ASIDE ** (number - (len(levels) - 1) / 2)

@@ -13,20 +13,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sport_ray.tracking.analysis.speedup import CEILING, COIN_FLIP
-from sport_ray.tracking.figures import style
+from sport_ray.tracking.figures import palette, style
 from sport_ray.tracking.figures.apart import apart
 from sport_ray.tracking.figures.speedup_lines import shown_kinds
 from sport_ray.tracking.results.intervals import MIN_SEEDS
-from sport_ray.tracking.results.kinds import PAPER, order_of
 from sport_ray.tracking.results.labels import seeds_text
 from sport_ray.tracking.results.mixtures import BEST, KINDS
 from sport_ray.tracking.results.task_policies import is_selection
 
 TITLE = "What certified risk buys"
-_MARKERS = "oDXPs^v<>"
-"""Of kinds of constraint by their order."""
-_DASHES: tuple[Any, ...] = ("-", "-.", (0, (6, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
-"""Of budgets of one selection, in their order; a constant ratio is dashed."""
 LINE_OF_LABEL = 24
 """Characters of a name beside its line."""
 
@@ -53,10 +48,9 @@ def draw_speedup(table: pd.DataFrame, folder: Path) -> style.Drawn | None:
     low = min(0.0, float(np.nanmin(table["saved"])))
     panels[0].set_ylim(1.1 * low, 1.08 * float(np.nanmax(table["saved"])))
     for axes, horizon in zip(panels, horizons, strict=True):
+        axes.set_xscale("log")
         at = table[table["horizon"] == horizon]
-        ends = [
-            _draw(axes, at[at["kind"] == kind], table) for kind in kinds if kind in set(at["kind"])
-        ]
+        ends = [_draw(axes, at[at["kind"] == kind]) for kind in kinds if kind in set(at["kind"])]
         axes.set_xscale("log")
         levels = np.sort(at["eps_max"].unique())
         axes.set_xticks(levels, [f"{level:g}" for level in levels])
@@ -81,13 +75,13 @@ def _draw_one_level(table: pd.DataFrame) -> Figure:
     axes = grid[0][0]
     for place, (_, row) in enumerate(table.iterrows()):
         known = not pd.isna(row["constraint"])
-        look = _look(row["series"], row["constraint"], table) if known else _reference(row["kind"])
+        look = _look(row["series"], row["constraint"]) if known else _reference(row["kind"])
         if np.isfinite(row["saved_low"]):
             axes.hlines(place, row["saved_low"], row["saved_high"], color=look["color"],
                         alpha=0.6, linewidth=1.4)  # fmt: skip
         look |= {"linestyle": "none", "marker": look["marker"] if known else "|"}
         axes.plot([row["saved"]], [place], **look)
-    axes.axvline(0, color=style.MUTED, linewidth=1)
+    axes.axvline(0, color=palette.MUTED, linewidth=1)
     axes.set_yticks(range(len(table)), [_in_lines(kind, 60) for kind in table["kind"]])
     axes.set_ylim(-0.6, len(table) - 0.4)
     axes.set_xlabel("steps of the task saved against the base")
@@ -106,10 +100,10 @@ class _End:
     y: float
 
 
-def _draw(axes: Axes, rows: pd.DataFrame, table: pd.DataFrame) -> _End:
+def _draw(axes: Axes, rows: pd.DataFrame) -> _End:
     rows = rows.sort_values("eps_max")
     kind, constraint, series = rows[["kind", "constraint", "series"]].iloc[0]
-    look = _reference(kind) if pd.isna(constraint) else _look(series, constraint, table)
+    look = _reference(kind) if pd.isna(constraint) else _look(series, constraint)
     axes.plot(rows["eps_max"], rows["saved"], label=kind, **look)
     known = not pd.isna(constraint) and np.isfinite(rows["saved_low"]).any()
     if known and len(rows) == 1:
@@ -125,32 +119,25 @@ def _draw(axes: Axes, rows: pd.DataFrame, table: pd.DataFrame) -> _End:
 def _reference(kind: str) -> dict[str, Any]:
     """The look of coin flip, ceiling and the best mixture."""
     if kind == KINDS[BEST]:
-        return {"color": style.INK, "linestyle": "-", "marker": "x", "markersize": 8}
+        return {
+            "color": palette.INK,
+            "linestyle": "-",
+            "marker": "x",
+        }
     if kind.startswith(COIN_FLIP):
-        return {"color": style.MUTED, "linestyle": (0, (1, 2)), "marker": "+", "markersize": 9}
-    return {"color": style.INK, "linestyle": (0, (5, 2)), "marker": "_", "markersize": 9}
+        return {"color": palette.MUTED, "linestyle": (0, (1, 2)), "marker": "+"}
+    return {"color": palette.INK, "linestyle": (0, (5, 2)), "marker": "_"}
 
 
-def _look(series: str, constraint: str, table: pd.DataFrame) -> dict[str, Any]:
-    """Selection: colour and marker of its source; others: of their constraint."""
-    if is_selection(series):
-        colour, marker = style.series_colour(series), style.series_marker(series)
-        mine = table.loc[(table["series"] == series) & (table["constraint"] != PAPER)]
-        budgets = sorted(mine["constraint"].unique(), key=order_of)
-        filled = constraint in budgets
-        dashes = _DASHES[budgets.index(constraint) % len(_DASHES)] if filled else "--"
-        size = 8
-    else:
-        colour, filled = style.kind_colour(constraint), series == "projected_ppo"
-        marker, size = _MARKERS[order_of(constraint) % len(_MARKERS)], 6
-        # Dashed and hollow: what was not trained under its constraint.
-        dashes = "-" if filled else ("--" if series == "projected_at_deployment" else ":")
+def _look(series: str, constraint: str) -> dict[str, Any]:
+    """Solid and filled: what was trained under its constraint, or chooses under it."""
+    colour, selects = palette.kind_colour(constraint), is_selection(series)
+    filled = selects or series == "projected_ppo"
     return {
         "color": colour,
-        "linestyle": dashes,
-        "marker": marker,
-        "markersize": size,
-        "markerfacecolor": colour if filled else style.PAPER,
+        "linestyle": "-" if filled else "--",
+        "marker": palette.series_marker(series),
+        "markerfacecolor": colour if filled else palette.PAPER,
     }
 
 
@@ -166,8 +153,8 @@ def _label_lines(axes: Axes, ends: list[_End]) -> None:
         axes.annotate("", (end.x, end.y), (1.035, place), textcoords="axes fraction",
                       arrowprops={"arrowstyle": "-", "color": end.colour, "linewidth": 1,
                                   "shrinkA": 0, "shrinkB": 4}, annotation_clip=False)  # fmt: skip
-        axes.annotate(text, (1.045, place), xycoords="axes fraction", va="center", fontsize=9,
-                      linespacing=1.1, color=style.INK, annotation_clip=False)  # fmt: skip
+        axes.annotate(text, (1.045, place), xycoords="axes fraction", va="center", fontsize="small",
+                      linespacing=1.1, color=palette.INK, annotation_clip=False)  # fmt: skip
 
 
 def _in_lines(name: str, width: int = LINE_OF_LABEL) -> str:

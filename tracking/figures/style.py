@@ -1,12 +1,12 @@
 """One look for all figures, and saving them the same way every time.
 
-Colours are Okabe and Ito's, safe for colour-blind readers; methods also differ by marker, kinds
-of risk by line style, so that no figure depends on colour alone.
+What colours and marks mean is `sport_ray.tracking.figures.palette`.
 """
 
 from __future__ import annotations
 
-import io
+import math
+import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,64 +20,30 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
-from sport_ray.tracking.figures.markers import marker_of
+from sport_ray.tracking.figures.palette import GRID, INK, MUTED, PAPER
 from sport_ray.tracking.figures.powers import label_powers_plainly
-from sport_ray.tracking.results.files import write_atomically
+from sport_ray.tracking.figures.sheet import SCREEN, SHEET, Sheet
 from sport_ray.tracking.results.intervals import MIN_SEEDS
-from sport_ray.tracking.results.kinds import order_of
 from sport_ray.tracking.results.labels import seeds_text
-from sport_ray.tracking.results.task_policies import is_free, parts_of_series
 
-INK, MUTED, GRID, PAPER = "#1f2933", "#5c6773", "#dfe4ea", "#ffffff"
-BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#00805e", "#a8518a"
-SKY, GOLD, WINE = "#56b4e9", "#b8860b", "#5c2a4a"
-MAROON, VIOLET, PLUM = "#781800", "#7800f0", "#480060"
-ORANGE = "#e69f00"
-RUST = "#a83a00"  # vermillion, dark enough for text
-METHOD_COLOURS = {
-    "projected_ppo": BLUE,
-    "projected_at_deployment": VERMILLION,
-    "unconstrained": PURPLE,
-}
-METHOD_MARKERS = {"projected_ppo": "o", "projected_at_deployment": "s", "unconstrained": "D"}
-SOURCE_COLOURS = {
-    "scpo": GREEN,
-    "presa": GOLD,
-    "imported": MAROON,
-    "critic": VIOLET,
-    "critic_iterated": ORANGE,
-    "task_density": SKY,
-    "projected_ppo_selection": PLUM,
-}
-SOURCE_MARKERS = {
-    "scpo": ("^", "<"),
-    "presa": ("v", ">"),
-    "imported": ("P", "X"),
-    "critic": ("star", "pentagon"),
-    "critic_iterated": ("hourglass", "bow tie"),
-    "task_density": ("four-pointed star", "lozenge"),
-    "projected_ppo_selection": ("arrowhead", "arrowhead down"),
-}
-"""Of sources of task policies beside PPO: under a constraint, and without. Others share a pair."""
-_OTHERS = ("h", "*")
-KIND_COLOURS = (BLUE, MAROON, VIOLET, SKY, GREEN, GOLD, PLUM, INK, PURPLE)
-"""Kinds of constraint by their order, where figures show several; methods differ by marker."""
 LEGEND_ROW = 0.21
-"""Height of a row of a legend, inches."""
-# Light to dark: readable in print, ordered without a legend.
-SEQUENCE = (SKY, BLUE, GREEN, GOLD, VERMILLION, PURPLE, WINE)
-
+"""Height of a row of a legend on the screen, inches."""
+AROUND = 0.55
+"""Height of what stands above and below a panel on the screen, inches, that a label may not use."""
+WIDEST_ROW = 3
+"""Panels side by side at most."""
+OPTIONAL = "optional"
+"""The gid of a label that is left out where there is no room."""
 _KEPT = ("backend", "backend_fallback")
 """Not about the look: figures here choose their canvas themselves."""
 _RC: dict[Any, Any] = {
     "text.parse_math": False,  # names from files may hold a '$'
     "font.family": "DejaVu Sans",
-    "font.size": 10.5,
-    "axes.titlesize": 11.5,
+    "axes.titlesize": "medium",
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
-    "axes.labelsize": 10.5,
     "axes.labelcolor": INK,
     "axes.edgecolor": MUTED,
     "axes.spines.top": False,
@@ -92,40 +58,14 @@ _RC: dict[Any, Any] = {
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
     "legend.frameon": False,
-    "legend.fontsize": 9.5,
-    "lines.linewidth": 1.8,
-    "lines.markersize": 6,
+    "legend.fontsize": "small",
     "figure.facecolor": PAPER,
     "axes.facecolor": PAPER,
     "figure.constrained_layout.use": True,
     "svg.fonttype": "none",
     "svg.hashsalt": "sport-ray",
+    "pdf.fonttype": 42,  # TrueType, embedded: printers and publishers refuse Type 3
 }
-
-
-def series_colour(series: str) -> str:
-    """The colour of a series (`results.task_policies`): of its method, or of its source."""
-    method, source = parts_of_series(series)
-    return SOURCE_COLOURS.get(source, WINE) if source else METHOD_COLOURS.get(method, WINE)
-
-
-def kind_colour(kind: str) -> str:
-    """The colour of a kind of constraint; those without an order of their own share one."""
-    order = order_of(kind)
-    return KIND_COLOURS[order] if order < len(KIND_COLOURS) else MUTED
-
-
-def series_mark(series: str) -> str:
-    """The marker's name; of a source, one for it under a constraint, one for it without."""
-    method, source = parts_of_series(series)
-    if not source:
-        return METHOD_MARKERS.get(method, "h")
-    return SOURCE_MARKERS.get(source, _OTHERS)[is_free(series)]
-
-
-def series_marker(series: str) -> Any:
-    """The marker of a series as matplotlib takes it."""
-    return marker_of(series_mark(series))
 
 
 @dataclass(frozen=True)
@@ -139,42 +79,61 @@ class Drawn:
 
 
 @contextmanager
-def look() -> Iterator[None]:
+def look(sheet: Sheet = SCREEN) -> Iterator[None]:
     """Draw and save inside this context: the look is matplotlib's defaults, changed here only.
 
     Whatever the user's settings, style sheets or ``rcParams`` say; they are as before afterwards.
+    sheet: where the figures will stand.
     """
-    with mpl.rc_context(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", mpl.MatplotlibDeprecationWarning)
-        mpl.rcParams.update(
-            {name: mpl.rcParamsDefault[name] for name in mpl.rcParamsDefault if name not in _KEPT}
-        )
-        mpl.rcParams.update(_RC)
-        # A name in a script that DejaVu lacks is a box in the PNG, and itself in the SVG.
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
-        yield
+    outer = SHEET.set(sheet)
+    try:
+        with mpl.rc_context(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", mpl.MatplotlibDeprecationWarning)
+            defaults = mpl.rcParamsDefault
+            mpl.rcParams.update({name: defaults[name] for name in defaults if name not in _KEPT})
+            mpl.rcParams.update(_RC | sheet.rc)
+            # A name in a script that DejaVu lacks is a box in the PNG, and itself in the SVG.
+            warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
+            yield
+    finally:
+        SHEET.reset(outer)
 
 
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **kwargs: Any) -> Any:
-    """A figure in inches and its grid of axes (rows, columns), without pyplot's global state."""
-    figure = Figure(figsize=(width, height))
+    """A figure in inches and its grid of axes (rows, columns), without pyplot's global state.
+
+    In print it is as wide as the sheet.
+    """
+    figure = Figure(figsize=SHEET.get().size(width, height))
     FigureCanvasAgg(figure)
     return figure, figure.subplots(rows, columns, squeeze=False, **kwargs)
 
 
-def new_panels(count: int, height: float) -> tuple[Figure, list[Axes]]:
+def new_panels(
+    count: int, height: float, sharex: bool = True, width: float | None = None
+) -> tuple[Figure, list[Axes]]:
     """A figure of `count` panels with common axes, at most three in a row, each `height` inches."""
-    columns = min(count, 3 if count != 4 else 2)
+    columns = SHEET.get().in_a_row(4.1, min(count, WIDEST_ROW if count != 4 else 2))
     rows = -(-count // columns)
-    width = max(4.9 * columns, 6.4) if columns < 3 else 4.1 * columns
-    figure, grid = new_figure(width, height * rows, rows, columns, sharex=True, sharey=True)
+    width = width or (max(4.9 * columns, 6.4) if columns < WIDEST_ROW else 4.1 * columns)
+    figure, grid = new_figure(width, height * rows, rows, columns, sharex=sharex, sharey=True)
     panels = list(grid.flat)
     for spare in panels[count:]:
         spare.remove()
     for i, axes in enumerate(panels[:count]):
         # Shared axes hide the labels of all but the last row, also above a panel that is gone.
-        axes.tick_params(labelbottom=i + columns >= count)
+        axes.tick_params(labelbottom=not sharex or i + columns >= count)
     return figure, panels[:count]
+
+
+def points(size: float) -> float:
+    """The size of a marker that has `size` points on the screen."""
+    return SHEET.get().points(size)
+
+
+def line_height() -> float:
+    """Points from a line of small text to the next."""
+    return 1.15 * SHEET.get().text * 5 / 6
 
 
 def say_few_seeds(figure: Figure, counts: pd.Series) -> None:
@@ -191,18 +150,58 @@ def say_example(figure: Figure) -> None:
 
 
 def _in_the_corner(figure: Figure, text: str) -> None:
-    figure.suptitle(text, x=0.995, ha="right", fontsize=8.5, fontweight="normal", color=MUTED)
+    figure.suptitle(text, x=0.995, ha="right", fontsize="small", fontweight="normal", color=MUTED)
+
+
+def _wrap(axes: Axes) -> None:
+    """Break a title that is wider than its panel, and a label of y that is taller."""
+    place, figure = axes.get_subplotspec(), axes.get_figure(root=True)
+    if place is None or figure is None:
+        return
+    rows, columns = place.get_gridspec().get_geometry()
+    legends = sum(legend.get_window_extent().height for legend in figure.legends)
+    tall = (figure.bbox.height - legends) / rows - AROUND * SHEET.get().scale * figure.dpi
+    title: Text = axes._left_title  # type: ignore[attr-defined]  # setting it anew would move it
+    _break(title, title.get_window_extent().width, 0.95 * figure.bbox.width / columns)
+    _break(axes.yaxis.label, axes.yaxis.label.get_window_extent().height, tall)
+
+
+def _break(text: Text, length: float, room: float) -> None:
+    words = text.get_text()
+    if length > room > 0 and "\n" not in words:
+        letters = max(int(len(words) * room / length), 8)
+        text.set_text("\n".join(textwrap.wrap(words, letters)))
+
+
+def _thin_out(figure: Figure) -> None:
+    """Hide labels that may be missing where they lie on another text, or leave the picture."""
+    labels = [text for text in figure.findobj(Text) if text.get_gid() == OPTIONAL]
+    if not labels:
+        return
+    figure.canvas.draw()
+    figure.set_layout_engine("none")
+    kept = [text.get_window_extent() for text in _written(figure) if text.get_gid() != OPTIONAL]
+    for label in labels:
+        box = label.get_window_extent()
+        inside = figure.bbox.containsx(box.x0) and figure.bbox.containsx(box.x1)
+        if not inside or any(box.overlaps(other) for other in kept):
+            label.set_visible(False)
+        else:
+            kept.append(box)
+
+
+def _written(figure: Figure) -> list[Text]:
+    """Texts that stand on the figure; ticks may have some beyond their axis, which do no harm."""
+    return [text for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
 
 
 def save(figure: Figure, folder: Path, name: str, title: str, caption: str) -> Drawn:
-    """Write NAME.png and NAME.svg, byte for byte the same from the same data."""
+    """Write NAME in the formats of the sheet, byte for byte the same from the same data."""
     label_powers_plainly(figure)
-    for suffix, options in (("png", {"dpi": 160}), ("svg", {"metadata": {"Date": None}})):
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format=suffix, **options)
-        write_atomically(folder / f"{name}.{suffix}", buffer.getvalue())
-        figure.set_layout_engine("none")  # laid out once is enough: it takes half of the time
-    return Drawn(name, title, caption, buffer.getvalue().decode("utf-8"))
+    for axes in figure.axes:
+        _wrap(axes)
+    _thin_out(figure)
+    return Drawn(name, title, caption, SHEET.get().write(figure, folder, name))
 
 
 def alpha_axis(axes: Axes, alphas: np.ndarray, unconstrained: bool) -> float:
@@ -242,19 +241,25 @@ def base_line(axes: Axes, values: pd.Series) -> None:
                      label="base policy (α = 1)")  # fmt: skip
 
 
-def shade_vacuous(axes: Axes, top: float, text_at: float, va: str = "center") -> None:
+def shade_vacuous(
+    axes: Axes, top: float, text_at: float, va: str = "center", right: float = 0.985
+) -> None:
     """From 1 up to `top`, where a bound says nothing, the words at the height `text_at`."""
     axes.axhspan(1, top, color=GRID, alpha=0.55, linewidth=0)
-    axes.annotate("1 or more: says nothing", (0.985, text_at), fontsize=8.5, color=MUTED,
+    axes.annotate("1 or more: says nothing", (right, text_at), fontsize="small", color=MUTED,
                   xycoords=axes.get_yaxis_transform(), ha="right", va=va)  # fmt: skip
 
 
 def legend_below(figure: Figure, axes: Axes, columns: int) -> None:
-    """One legend under all panels, from the entries of one of them.
+    """One legend under all panels, from the entries of one of them; see `legend_of`."""
+    legend_of(figure, *axes.get_legend_handles_labels(), columns)
 
-    Long names take fewer columns than asked for, and a taller figure for the rows that adds.
+
+def legend_of(figure: Figure, handles: list[Any], labels: list[str], columns: int) -> None:
+    """A legend under all panels, and a taller figure for those of its rows that are not planned.
+
+    Long names take fewer columns than asked for.
     """
-    handles, labels = axes.get_legend_handles_labels()
     if not handles:
         return
     planned = -(-len(handles) // columns)
@@ -263,5 +268,6 @@ def legend_below(figure: Figure, axes: Axes, columns: int) -> None:
         if count == 1 or legend.get_window_extent().width <= figure.bbox.width:
             break
         legend.remove()
-    more = -(-len(handles) // count) - planned
-    figure.set_figheight(figure.get_figheight() + LEGEND_ROW * more)
+    more = math.ceil(len(handles) / count) - planned
+    row = LEGEND_ROW * SHEET.get().scale
+    figure.set_figheight(figure.get_figheight() + row * more)

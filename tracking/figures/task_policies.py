@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from sport_ray.tracking.figures import style
+from sport_ray.tracking.figures import palette, style
 from sport_ray.tracking.results.kinds import is_base
-from sport_ray.tracking.results.labels import seeds_text
+from sport_ray.tracking.results.labels import seeds_text, series_and_kind_text
 from sport_ray.tracking.results.performance import Performance
 from sport_ray.tracking.results.table import plain_rows
-from sport_ray.tracking.results.task_policies import series_of, series_text
+from sport_ray.tracking.results.task_policies import series_of
 
 TITLE = "Where the task policies come from"
 
@@ -57,10 +57,12 @@ def draw_task_policies(
 
 def _panel(axes: Axes, rows: pd.DataFrame) -> None:
     style.base_line(axes, rows.loc[is_base(rows), "value"].astype(float))
-    named = series_of(rows)
-    for series in dict.fromkeys(named):
-        some = rows[(named == series) & ~is_base(rows)]
-        colour, marker = style.series_colour(series), style.series_marker(series)
+    named = pd.Series(list(zip(series_of(rows), rows["constraint"], strict=True)), rows.index)
+    for series, kind in dict.fromkeys(named):
+        some = rows[(named == (series, kind)) & ~is_base(rows)]
+        if some.empty:
+            continue
+        colour, marker = palette.kind_colour(kind), palette.series_marker(series)
         free = not some["projected"].any()
         for row in plain_rows(some):
             left, right = _ends(row)
@@ -68,9 +70,16 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
             if row["value_low"] is not None:
                 axes.plot([row["rate"]] * 2, [row["value_low"], row["value_high"]], color=colour,
                           linewidth=1.1, alpha=0.6)  # fmt: skip
-        axes.plot(some["rate"], some["value"], marker=marker, color=colour, linestyle="none",
-                  markerfacecolor="none" if free else colour, markersize=10 if free else 6,
-                  label=series_text(series))  # fmt: skip
+        axes.plot(
+            some["rate"],
+            some["value"],
+            marker=marker,
+            color=colour,
+            linestyle="none",
+            markerfacecolor="none" if free else colour,
+            markersize=style.points(10 if free else 6),
+            label=series_and_kind_text(series, kind),
+        )
 
 
 def _ends(row: dict[str, Any]) -> tuple[float, float]:

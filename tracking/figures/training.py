@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from sport_ray.bounds import anytime_violations_bound
-from sport_ray.errors import UserError
-from sport_ray.tracking.figures import style
-from sport_ray.tracking.results.folder import ResultFolder, read_object
+from sport_ray.tracking.figures import palette, style
+from sport_ray.tracking.results.curves import Curves, read_curves
+from sport_ray.tracking.results.folder import ResultFolder
 from sport_ray.tracking.results.labels import confidence_text, setting_text
 from sport_ray.tracking.results.table import plain_rows
 
@@ -21,26 +21,28 @@ TITLE = "Violations in training: promised, bounded, counted"
 MOST = 4
 """Panels; the table has every setting."""
 POINTS = 60
+Run = tuple[dict[str, Any], Curves]
+"""A cell's row and its curves."""
 
 
 def draw_training(frame: pd.DataFrame, results: Path, folder: Path) -> style.Drawn | None:
-    """A panel per setting that trained under a promise; None where none left its course.
+    """A panel per setting that trained under a promise; None where none left its curves.
 
-    results: the result folder, in which each cell has the course of its training.
+    results: the result folder, in which each cell has its learning curves.
 
     Raises:
-        UserError: a course that cannot be read.
+        UserError: curves that cannot be read.
     """
     layout = ResultFolder(results)
-    panels_of: dict[str, list[tuple[dict[str, Any], list[int], list[int]]]] = {}
+    panels_of: dict[str, list[Run]] = {}
     for row in plain_rows(frame[frame["status"] == "finished"]):
         if row["train_risk"] is None or row["train_risk"] >= 1 or not row["train_episodes_most"]:
             continue  # promises nothing
-        course = read_object(layout.training_course(row["cell_id"]))
-        if course is None:
+        curves = read_curves(layout, row["cell_id"])
+        if curves is None or not {"episodes_begun", "violations"} <= {*curves}:
             continue
         name = f"{setting_text(row)}, T = {row['horizon']}"
-        panels_of.setdefault(name, []).append((row, *_checked(course, row["cell_id"])))
+        panels_of.setdefault(name, []).append((row, curves))
     if not panels_of:
         return None
     chosen = dict(sorted(panels_of.items(), key=lambda one: -_begun(one[1]))[:MOST])
@@ -53,7 +55,7 @@ def draw_training(frame: pd.DataFrame, results: Path, folder: Path) -> style.Dra
     panels[0].set_ylabel("violations so far")
     style.legend_below(figure, panels[0], 3)
     left = len(panels_of) - len(chosen)
-    beta = max(row["train_violations_beta"] for runs in panels_of.values() for row, *_ in runs)
+    beta = max(row["train_violations_beta"] for runs in panels_of.values() for row, _ in runs)
     caption = (
         "Solid: violations counted, of every kind, one line per seed. Expected: at most p times "
         "the episodes, with p the constraint's prior bound. Bound: exceeded with probability at "
@@ -65,32 +67,26 @@ def draw_training(frame: pd.DataFrame, results: Path, folder: Path) -> style.Dra
     return style.save(figure, folder, "training", TITLE, caption)
 
 
-def _checked(course: dict[str, Any], cell: str) -> tuple[list[int], list[int]]:
-    begun, violated = course.get("begun"), course.get("violated")
-    columns = [one for one in (begun, violated) if isinstance(one, list)]
-    numbers = all(type(number) is int and number >= 0 for one in columns for number in one)
-    if len(columns) < 2 or len(columns[0]) != len(columns[1]) or not columns[0] or not numbers:
-        raise UserError(f"cells/{cell}/training.json is damaged: run the cell again")
-    return columns[0], columns[1]
+def _begun(runs: list[Run]) -> int:
+    return max(curves.begun or 0 for _, curves in runs)
 
 
-def _begun(runs: list[tuple[dict[str, Any], list[int], list[int]]]) -> int:
-    return max(begun[-1] for _, begun, _ in runs)
-
-
-def _panel(axes: Axes, runs: list[tuple[dict[str, Any], list[int], list[int]]]) -> None:
-    row = max((one for one, _, _ in runs), key=lambda one: one["train_risk"])
+def _panel(axes: Axes, runs: list[Run]) -> None:
+    row = max((one for one, _ in runs), key=lambda one: one["train_risk"])
     end = _begun(runs)
     places = np.unique(np.linspace(0, end, POINTS).astype(int))
     risk, beta = row["train_risk"], row["train_violations_beta"]
-    axes.plot(places, risk * places, ":", color=style.INK, linewidth=1.8, label="expected at most")
+    axes.plot(
+        places, risk * places, ":", color=palette.INK, linewidth=1.8, label="expected at most"
+    )
     curve = [anytime_violations_bound(risk, int(one), beta) for one in places]
     level = row["train_violations_bound"]
     planned = level != anytime_violations_bound(risk, row["train_episodes_begun"], beta)
     heights = [level] * len(places) if planned else curve
-    axes.plot(places, heights, "--", color=style.INK, linewidth=1.6, label="bound")
-    colour = style.series_colour(row["source"])
-    for index, (_, begun, violated) in enumerate(runs):
+    axes.plot(places, heights, "--", color=palette.INK, linewidth=1.6, label="bound")
+    colour = palette.kind_colour(row["constraint"])
+    for index, (_, curves) in enumerate(runs):
+        begun, violated = curves["episodes_begun"], curves["violations"]
         axes.step([0, *begun], [0, *violated], where="post", color=colour, alpha=0.8,
                   linewidth=1.5, label="counted" if index == 0 else None)  # fmt: skip
     axes.set_ylim(0, None)

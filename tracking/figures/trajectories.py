@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.patches import Circle
 
-from sport_ray.tracking.figures import style
-from sport_ray.tracking.results.kinds import is_paper
+from sport_ray.tracking.figures import palette, style
+from sport_ray.tracking.results.kinds import PAPER, is_paper
 from sport_ray.tracking.results.labels import left_out_text
 from sport_ray.tracking.results.parameters import parts_of
 from sport_ray.tracking.results.records import SAMPLE_ARRAYS, Results
@@ -47,7 +47,7 @@ def draw_trajectories(folder: Results, frame: pd.DataFrame, out: Path) -> style.
         sharex=True, sharey=True,
     )  # fmt: skip
     for row, method in zip(grid, methods, strict=True):
-        row[0].set_ylabel(f"{series_text(method)}\ny, m", fontsize=9.5)
+        row[0].set_ylabel(f"{series_text(method)}\ny, m", fontsize="small")
         for axes, alpha in zip(row, alphas, strict=True):
             if (method, alpha) in cells:
                 draw_scene(axes, cells[method, alpha], limits)
@@ -55,11 +55,11 @@ def draw_trajectories(folder: Results, frame: pd.DataFrame, out: Path) -> style.
             else:
                 frame_scene(axes, limits)
                 axes.text(0.5, 0.5, "no samples", transform=axes.transAxes, ha="center",
-                          color=style.MUTED, fontsize=9)  # fmt: skip
+                          color=palette.MUTED, fontsize="small")  # fmt: skip
     for axes, alpha in zip(grid[0], alphas, strict=True):
-        axes.set_title(f"α = {alpha:g}", fontsize=10.5)
+        axes.set_title(f"α = {alpha:g}", fontsize="medium")
     for axes in grid[-1]:
-        axes.set_xlabel("x, m", fontsize=9.5)
+        axes.set_xlabel("x, m", fontsize="small")
     style.say_example(figure)
     count = min(MAX_TRAJECTORIES, max(len(samples["poses"]) for samples in cells.values()))
     caption = (
@@ -115,26 +115,28 @@ def draw_scene(axes: Axes, samples: Samples, limits: tuple[float, float, float, 
     """Hazard and goal within `limits` (left, right, bottom, top)."""
     frame_scene(axes, limits)
     hazard, goal = _point(samples["hazard"]), _point(samples["goal"])
-    axes.add_patch(Circle(hazard, float(samples["hazard_radius"]), facecolor=style.VERMILLION,
-                          edgecolor=style.VERMILLION, alpha=0.16, linewidth=0))  # fmt: skip
+    axes.add_patch(Circle(hazard, float(samples["hazard_radius"]), facecolor=palette.VIOLATION,
+                          edgecolor=palette.VIOLATION, alpha=0.16, linewidth=0))  # fmt: skip
     axes.add_patch(Circle(hazard, float(samples["hazard_radius"]), fill=False,
-                          edgecolor=style.VERMILLION, linestyle="--", linewidth=1.2))  # fmt: skip
-    axes.add_patch(Circle(goal, float(samples["goal_radius"]), fill=False, edgecolor=style.GREEN,
+                          edgecolor=palette.VIOLATION, linestyle="--", linewidth=1.2))  # fmt: skip
+    axes.add_patch(Circle(goal, float(samples["goal_radius"]), fill=False, edgecolor=palette.INK,
                           linewidth=1.6))  # fmt: skip
 
 
 def _paths(axes: Axes, samples: Samples) -> None:
     poses = samples["poses"][:MAX_TRAJECTORIES, :, :2].astype(np.float64)
     hit = enters_hazard(poses, samples["hazard"], float(samples["hazard_radius"]))
-    for mask, colour in ((~hit, style.BLUE), (hit, style.VERMILLION)):
+    for mask, colour in ((~hit, palette.kind_colour(PAPER)), (hit, palette.VIOLATION)):
         paths = [path[np.isfinite(path[:, 0])] for path in poses[mask]]
         paths = [path for path in paths if len(path)]
         axes.add_collection(LineCollection(paths, colors=colour, linewidths=0.7, alpha=0.45))
         if paths:
             ends = np.stack([path[-1] for path in paths])
-            axes.plot(ends[:, 0], ends[:, 1], ".", color=colour, markersize=2.5, alpha=0.8)
+            axes.plot(
+                ends[:, 0], ends[:, 1], ".", color=colour, markersize=style.points(2.5), alpha=0.8
+            )
     axes.text(0.96, 0.03, f"{int(hit.sum())}/{len(hit)}", transform=axes.transAxes, ha="right",
-              color=style.RUST if hit.any() else style.MUTED, fontsize=9)  # fmt: skip
+              color=palette.ALARM if hit.any() else palette.MUTED, fontsize="small")  # fmt: skip
 
 
 def enters_hazard(poses: np.ndarray, hazard: np.ndarray, radius: float) -> np.ndarray:

@@ -18,6 +18,8 @@ from sport_ray.tracking.results.folder import ResultFolder
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+    from sport_ray.tracking.mlflow.uploads import Uploads
+
 ARTEFACTS_TAG, POLICY_TAG = "sport_ray.artefacts", "sport_ray.policy"
 SWEEP_FILES = (
     "certificate.json",
@@ -38,11 +40,18 @@ _KINDS = (
         "selector.safetensors",
         ("schema", "num_candidates", "score", "weights_sha256"),
     ),
+    (
+        "switch.json",
+        "switch.safetensors",
+        ("schema", "horizon", "threshold", "resume", "task", "monitor", "weights_sha256"),
+    ),
 )
-"""Manifest and weights of a task policy of either kind, and what its digest is over."""
+"""Manifest and weights of a task policy of any kind, and what its digest is over."""
 
 
-def send_sweep_files(client: MlflowClient, run: Any, results_dir: Path) -> list[str]:
+def send_sweep_files(
+    client: MlflowClient, uploads: Uploads, run: Any, results_dir: Path
+) -> list[str]:
     """Send what has changed of a sweep's files to its run; their names, ``figures/`` as one."""
     try:
         sent = json.loads(run.data.tags.get(ARTEFACTS_TAG, "{}"))
@@ -53,9 +62,9 @@ def send_sweep_files(client: MlflowClient, run: Any, results_dir: Path) -> list[
     for name in changed:
         path = results_dir / name
         if path.is_dir():
-            client.log_artifacts(run.info.run_id, str(path), name)
+            uploads.folder(run.info.run_id, path, name)
         else:
-            client.log_artifact(run.info.run_id, str(path))
+            uploads.file(run.info.run_id, path)
     if changed:
         # Last: what was broken off is sent again.
         client.set_tag(run.info.run_id, ARTEFACTS_TAG, json.dumps({**sent, **found}))
@@ -84,8 +93,8 @@ def short_hash(content: bytes) -> str:
 class Policies:
     """Sends the policies of cells: to the cell's run, or, large ones, once to the parent's."""
 
-    def __init__(self, client: MlflowClient, parent_id: str) -> None:
-        self.client = client
+    def __init__(self, uploads: Uploads, parent_id: str) -> None:
+        self.uploads = uploads
         self.parent_id = parent_id
         self._on_parent: set[str] = set()
 
@@ -112,7 +121,7 @@ class Policies:
             if folder.name in self._on_parent:
                 return where
         for file in files:
-            self.client.log_artifact(target, str(file), path)
+            self.uploads.file(target, file, path)
         if target == self.parent_id:
             self._on_parent.add(folder.name)
         return where

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 TRACKING_URI = "MLFLOW_TRACKING_URI"
 DATABASE = "mlflow.db"
 """The store beside the results."""
+ARTIFACTS = "mlartifacts"
+"""Its artefacts: the names are those that `mlflow ui` looks for where it is started."""
+PORTABLE = "mlflow-artifacts:/"
 _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _SETTINGS = {
     # MLflow's own defaults block for four minutes when a server is gone.
@@ -77,14 +80,22 @@ def default_uri(results_dir: str | Path) -> str:
     return uri
 
 
-def artifact_folder(results_dir: str | Path, uri: str) -> str | None:
-    """Where artefacts go, as an absolute file URI; None where a server decides.
+def artifact_location(results_dir: str | Path, uri: str) -> str | None:
+    """Where an experiment's artefacts go, as a URI; None where a server decides.
 
-    A store without a server would otherwise put them into the current directory.
+    Beside the folder's own store no place at all: what serves the folder finds them in it, wherever
+    it lies then. Of another database the absolute folder, for it may have many studies'.
     """
     if _scheme(uri) in ("http", "https", "databricks", "uc"):
         return None
-    return (Path(results_dir).resolve() / "mlartifacts").as_uri()
+    if uri == default_uri(results_dir):
+        return PORTABLE
+    return artifact_folder(results_dir).as_uri()
+
+
+def artifact_folder(results_dir: str | Path) -> Path:
+    """The artefacts of a result folder, where no server keeps them."""
+    return Path(results_dir).resolve() / ARTIFACTS
 
 
 @contextmanager

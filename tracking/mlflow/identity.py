@@ -1,17 +1,17 @@
-"""What a result folder says in MLflow's terms: identities, names, parameters and times of runs."""
+"""What a result folder says in MLflow's terms: identities, parameters and times of runs."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
-from sport_ray.tracking.results.kinds import PAPER
 from sport_ray.tracking.results.parameters import parameters_of
 from sport_ray.tracking.results.records import Results
-from sport_ray.tracking.results.task_policies import plain_name
 
 MAX_PARAM = 500  # MLflow refuses longer values in a database store
 _OF_CERTIFICATE = {
@@ -20,6 +20,35 @@ _OF_CERTIFICATE = {
     "certificate_beta": "beta",
     **{name: name for name in ("base_digest", "max_horizon", "env_id", "property")},
 }
+
+_NAMES = (
+    "source",
+    "engine",
+    "constraint",
+    "family",
+    "limit_levels",
+    "base_digest",
+    "certificate_digest",
+)
+CONSTANTS = (
+    "eps_max",
+    "log_budget",
+    "mu",
+    "limit_rank",
+    "limit_size",
+    "limit_beta",
+    "limit_scenarios",
+    "eps_base",
+    "beta",
+    "alpha_mu",
+    "alpha_p",
+    "num_scenarios",
+    "posterior_beta",
+    "train_risk",
+    "train_episodes_most",
+    "train_violations_beta",
+)
+"""Numbers of a record that are known before the cell is run: its limits, and the study's."""
 
 
 def sweep_id(folder: Results) -> str:
@@ -45,41 +74,34 @@ def record_digest(record: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
-def params_of(record: dict[str, Any]) -> dict[str, str]:
-    """What defines the cell; never what came out of it, since a param cannot be changed."""
-    params = {
-        "alpha": _repr(record["alpha"]) if record["projected"] else "unconstrained",
+def params_of(
+    record: dict[str, Any], training: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, str]:
+    """What defines the cell; never what came out of it, since a param cannot be changed.
+
+    training: the parameters of the cell's source (`PlanFile.parameters`), for which those that are
+    an axis of the sweep have values of their own. One whose name is taken gets the source's name in
+    front.
+    """
+    own = {
+        "alpha": _text(record["alpha"]) if record["projected"] else "unconstrained",
         "T": str(record["horizon"]),
         "seed": str(record["seed"]),
-        "source": record["source"],
-        "engine": record.get("engine"),
-        "projected": str(record["projected"]).lower(),
-        "constraint": record["constraint"],
-        "eps_max": _repr(record["eps_max"]),
-        "log_budget": _repr(record["log_budget"]),
-        "mu": _repr(record["mu"]),
-        "hyperparameters": record["hyperparameters"],
-        **parameters_of(record["hyperparameters"]),
-        "base_digest": record["base_digest"],
-        "certificate_digest": record["certificate_digest"],
+        "projected": _text(record["projected"]),
+        **{name: _text(record.get(name)) for name in (*_NAMES, *CONSTANTS)},
     }
-    return {name: value[:MAX_PARAM] for name, value in params.items() if value is not None}
+    given = {**training, **parameters_of(record["hyperparameters"])}
+    settings = {
+        f"{record['source']}.{name}" if name in own else name: _text(value)
+        for name, value in given.items()
+    }
+    return {name: text[:MAX_PARAM] for name, text in {**own, **settings}.items() if text}
 
 
-def run_name(record: dict[str, Any]) -> str:
-    """The name that the UI shows for a cell's run."""
-    shown = [plain_name(record)]
-    if record["projected"] and record["constraint"] != PAPER:
-        shown.append(record["constraint"])
-    names = {name: record[name] for name in ("alpha", "eps_max")}  # a policy may aim at a risk
-    shown += [f"{name}={value:g}" for name, value in names.items() if value is not None][:1]
-    parameters = parameters_of(record["hyperparameters"])
-    varied = "".join(f" {name}={value}" for name, value in parameters.items())
-    return f"{' '.join(shown)} T={record['horizon']}{varied} seed={record['seed']}"
-
-
-def _repr(value: float | None) -> str | None:
-    return None if value is None else repr(float(value))
+def _text(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value) if isinstance(value, float) else None if value is None else str(value)
 
 
 def times_of(record: dict[str, Any]) -> tuple[int, int]:

@@ -16,17 +16,18 @@ from filelock import FileLock, Timeout
 
 from sport_ray.errors import UserError
 from sport_ray.tracking.mlflow.artefacts import POLICY_TAG, Policies, send_sweep_files
+from sport_ray.tracking.mlflow.cells import CellRuns
 from sport_ray.tracking.mlflow.client import answering, asking_once, describe, is_refusal, store_uri
+from sport_ray.tracking.mlflow.finding import finding_of, tell
 from sport_ray.tracking.mlflow.identity import (
-    params_of,
     record_digest,
-    run_name,
     sweep_id,
     sweep_params,
     times_of,
 )
 from sport_ray.tracking.mlflow.metrics import cell_metrics, vacuous_bounds
-from sport_ray.tracking.mlflow.note import answer_text, write_note
+from sport_ray.tracking.mlflow.note import write_note
+from sport_ray.tracking.mlflow.refuted import mark_refuted
 from sport_ray.tracking.mlflow.runs import (
     CELL_TAG,
     PARENT_TAG,
@@ -35,16 +36,15 @@ from sport_ray.tracking.mlflow.runs import (
     find_runs,
     open_experiment,
 )
+from sport_ray.tracking.mlflow.uploads import Uploads
 from sport_ray.tracking.mlflow.uris import mask_uri
 from sport_ray.tracking.results.folder import ResultFolder
 from sport_ray.tracking.results.records import Results, read_results
-from sport_ray.tracking.results.refutation import headline
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-REFUTED_TAG, REFUTATION_TAG = "sport_ray.refuted", "sport_ray.refutation"
 SOURCE_TAG = "sport_ray.source"
 NOT_FINITE_TAG, VACUOUS_TAG = "sport_ray.not_finite", "sport_ray.vacuous"
 LOCK, WAIT_SECONDS = ".mlflow.lock", 30.0
@@ -66,6 +66,14 @@ class LogSummary:
     already_there: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     away: bool = False
+
+    @property
+    def text(self) -> str:
+        """In one line: '14 runs logged, 2 there already'."""
+        parts = [f"{len(self.logged)} runs logged", f"{len(self.already_there)} there already"]
+        if self.failed:
+            parts.append(f"{len(self.failed)} not taken ({next(iter(self.failed.values()))})")
+        return ", ".join(parts)
 
 
 def log_sweep(
@@ -121,20 +129,30 @@ def log_folder(folder: Results, uri: str, status: str | None = None) -> LogSumma
 class Sweep:
     """An open parent run and the index of the cell runs that exist already."""
 
-    def __init__(self, client: MlflowClient, uri: str, parent: Run, cells: dict[str, Run]) -> None:
+    def __init__(
+        self,
+        client: MlflowClient,
+        uploads: Uploads,
+        uri: str,
+        parent: Run,
+        cells: dict[str, Run],
+        about: CellRuns,
+    ) -> None:
         self.client = client
+        self.uploads = uploads
         self.uri = uri
         self.experiment_id = parent.info.experiment_id
         self.parent_id = parent.info.run_id
-        self._policies = Policies(client, self.parent_id)
+        self._policies = Policies(uploads, self.parent_id)
         self._runs = cells
+        self._about = about
 
     @classmethod
     def open(cls, client: MlflowClient, folder: Results, uri: str) -> Sweep:
         """Find the experiment and the parent run, or create them."""
         from mlflow.entities import Param
 
-        experiment_id = open_experiment(client, folder.path, uri, folder.name)
+        experiment_id, uploads = open_experiment(client, folder.path, uri, folder.name)
         sweeps, cells = find_runs(client, experiment_id)
         sweep = sweep_id(folder)
         run = sweeps.get(sweep)
@@ -142,14 +160,14 @@ class Sweep:
             began = min((times_of(record)[0] for record in folder.records), default=None)
             tags = {SWEEP_TAG: sweep, **_SOURCE}
             with asking_once():
-                run = client.create_run(experiment_id, began, tags, run_name=f"sweep {sweep}")
+                run = client.create_run(experiment_id, began, tags, run_name=folder.name)
         wanted = sweep_params(folder).items() - run.data.params.items()
         if wanted:
             params = [Param(name, value) for name, value in sorted(wanted)]
             client.log_batch(run.info.run_id, params=params)
         if sweep not in sweeps:  # what its cells rest on, should the sweep never get to its end
-            send_sweep_files(client, run, folder.path)
-        return cls(client, uri, run, cells)
+            send_sweep_files(client, uploads, run, folder.path)
+        return cls(client, uploads, uri, run, cells, CellRuns.of(folder))
 
     def log_cells(self, records: Iterable[dict[str, Any]], results_dir: Path) -> LogSummary:
         """Log what is not there yet, in the order in which it ended."""
@@ -186,13 +204,16 @@ class Sweep:
             tags = {PARENT_TAG: self.parent_id, CELL_TAG: cell, **_SOURCE}
             with asking_once():
                 run = self.client.create_run(
-                    self.experiment_id, start_time=started, tags=tags, run_name=run_name(record)
+                    self.experiment_id,
+                    start_time=started,
+                    tags=tags,
+                    run_name=self._about.name(record),
                 )
             self._runs[cell] = run
         run_id = run.info.run_id
         file = ResultFolder(results_dir).record(cell)
         if file.exists():
-            self.client.log_artifact(run_id, str(file))
+            self.uploads.file(run_id, file)
         metrics, not_finite = cell_metrics(record)
         tags = {
             NOT_FINITE_TAG: ",".join(not_finite),
@@ -205,7 +226,7 @@ class Sweep:
         self.client.log_batch(
             run_id,
             metrics=[Metric(name, value, ended, 0) for name, value in metrics.items()],
-            params=[Param(name, value) for name, value in params_of(record).items()],
+            params=[Param(name, value) for name, value in self._about.params(record).items()],
             # An empty value only where it replaces one of an earlier attempt.
             tags=[RunTag(n, value) for n, value in tags.items() if value or n in run.data.tags],
         )
@@ -229,10 +250,6 @@ class Sweep:
         parent = sweeps[sweep_id(folder)]
         statuses = [record["status"] for record in folder.records]
         ended = max((times_of(record)[1] for record in folder.records), default=None)
-        for name in ("finished", "failed"):
-            metric, count = f"cells_{name}", statuses.count(name)
-            if parent.data.metrics.get(metric) != count:
-                self.client.log_metric(self.parent_id, metric, count, ended, step=0)
         if status is None and (changed or parent.info.status == "RUNNING"):
             status = "FAILED" if "failed" in statuses else "FINISHED"
             # A cell whose record cannot be read is run again, like one that has none.
@@ -243,20 +260,8 @@ class Sweep:
         elif status is not None:
             ended = None if ended is None else max(ended, parent.info.start_time)
             self.client.set_terminated(self.parent_id, status, ended)
-        self._mark_refuted(folder, parent)
-        send_sweep_files(self.client, parent, folder.path)
-        write_note(self.client, parent, folder, answer_text(folder))
-
-    def _mark_refuted(self, folder: Results, parent: Run) -> None:
-        """Tag the cells whose evaluation refutes their promise, and the sweep with them."""
-        found = folder.refutations
-        refuted = {one.cell_id: one.text for one in found}
-        runs = [(parent, headline(found) if found else None)]
-        runs += [(run, refuted.get(cell)) for cell, run in self._runs.items()]
-        for run, text in runs:
-            wanted = {} if text is None else {REFUTED_TAG: "true", REFUTATION_TAG: text}
-            for name in (REFUTED_TAG, REFUTATION_TAG):
-                if name in wanted and run.data.tags.get(name) != wanted[name]:
-                    self.client.set_tag(run.info.run_id, name, wanted[name])
-                elif name not in wanted and name in run.data.tags:  # of an earlier evaluation
-                    self.client.delete_tag(run.info.run_id, name)
+        mark_refuted(self.client, folder.refutations, parent, self._runs)
+        send_sweep_files(self.client, self.uploads, parent, folder.path)
+        found = finding_of(folder)
+        tell(self.client, parent, found)
+        write_note(self.client, parent, folder, found.text)

@@ -1,4 +1,6 @@
-"""The metrics that are logged per cell: the numbers of its record, and three made of them.
+"""The metrics that are logged per cell: what its record says was measured, and two made of it.
+
+Bounds are among them: a prior bound follows from what was measured of the base.
 
 ``docs/results-table.md`` has them as a table (`sport_ray.tracking.reference` writes it).
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+from sport_ray.tracking.mlflow.identity import CONSTANTS
 from sport_ray.tracking.results.kinds import PAPER
 from sport_ray.tracking.results.record import COLUMNS
 
@@ -20,8 +23,8 @@ class Metric(NamedTuple):
     absent: str = ""
 
 
-_PARAMS = ("alpha", "horizon", "seed", "limit_rank", "limit_size", "train_episodes_most")
-_OF_THE_STUDY = ("beta", "posterior_beta", "limit_beta", "limit_scenarios", "train_violations_beta")
+NOT_MEASURED = ("alpha", "log_alpha", "horizon", "seed", *CONSTANTS)
+"""What a cell is, and what is known before it is run: its params."""
 _FOR_COMPARISON = ("num_violations_1000",)
 _NULL_IF_INFINITE = (
     "mean_return",
@@ -43,10 +46,6 @@ _NOT_TRAINED = "the policy was imported, or its source does not count them"
 _ABSENT = {
     **dict.fromkeys(_NULL_IF_INFINITE, _INFINITE),
     "prior_bound": f"{_NO_PRIOR}; {_INFINITE}",
-    "eps_max": "it was not derived from one",
-    "log_alpha": "unconstrained; a budget",
-    "log_budget": "unconstrained; under another kind of constraint",
-    "mu": "unconstrained; under another kind of constraint",
     "off_policy_bound": f"{_OFF_POLICY}; refused, with the reason in a tag",
     "off_policy_sample_size": _OFF_POLICY,
     "limit_bound": "not of a list of limits; refused",
@@ -62,16 +61,12 @@ _ABSENT = {
 METRICS: dict[str, Metric] = {
     column.name: Metric(column.unit, column.meaning, _ABSENT.get(column.name, ""))
     for column in COLUMNS
-    if column.kind in ("int", "float")
-    and column.name not in (*_PARAMS, *_OF_THE_STUDY, *_FOR_COMPARISON)
+    if column.kind in ("int", "float") and column.name not in (*NOT_MEASURED, *_FOR_COMPARISON)
 } | {
     "log10_prior_bound": Metric(
         "",
         "the prior bound's decimal logarithm; the paper's is finite where the bound overflows",
         _NO_LOGARITHM,
-    ),
-    "prior_vacuous": Metric(
-        "0 or 1", "1 if the prior bound is 1 or more (it then says nothing), else 0", _NO_PRIOR
     ),
     "conservativeness_log10": Metric(
         "", "log10(prior bound / posterior bound): what the prior gives away", _NO_LOGARITHM
@@ -115,12 +110,12 @@ def _derived(values: dict[str, Any]) -> dict[str, float]:
     prior, posterior = values.get("prior_bound"), values.get("posterior_bound")
     if prior is None:
         return {}
-    derived = {"prior_vacuous": float(not prior < 1)}
     log10_prior = _log10_prior(values, prior)
-    if log10_prior is not None:
-        derived["log10_prior_bound"] = log10_prior
-        if posterior:
-            derived["conservativeness_log10"] = log10_prior - math.log10(posterior)
+    if log10_prior is None:
+        return {}
+    derived = {"log10_prior_bound": log10_prior}
+    if posterior:
+        derived["conservativeness_log10"] = log10_prior - math.log10(posterior)
     return derived
 
 

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sport_ray.errors import UserError
-from sport_ray.tracking.mlflow.client import artifact_folder, default_uri
+from sport_ray.tracking.mlflow.client import (
+    DATABASE,
+    PORTABLE,
+    artifact_folder,
+    artifact_location,
+    report_command,
+)
+from sport_ray.tracking.mlflow.uploads import Uploads
 from sport_ray.tracking.mlflow.uris import mask_uri
 
 if TYPE_CHECKING:
@@ -19,27 +26,35 @@ RECORD_TAG = "sport_ray.record_digest"
 PARENT_TAG = "mlflow.parentRunId"  # what MLflow's own UI nests by
 
 
-def open_experiment(client: MlflowClient, results_dir: Path, uri: str, study: str) -> str:
-    """The id of the experiment of this name, made where there is none.
+def open_experiment(
+    client: MlflowClient, results_dir: Path, uri: str, study: str
+) -> tuple[str, Uploads]:
+    """The id of the experiment of this name, made where there is none, and what sends its files.
 
     Raises:
-        UserError: one that was deleted, or whose artefacts lie where the folder was before.
+        UserError: one that was deleted, or whose artefacts lie in another folder.
     """
-    artefacts = artifact_folder(results_dir, uri)
+    wanted = artifact_location(results_dir, uri)
     experiment = client.get_experiment_by_name(study)
     if experiment is None:
-        return str(client.create_experiment(study, artifact_location=artefacts))
+        identity = str(client.create_experiment(study, artifact_location=wanted))
+        return identity, _uploads(client, results_dir, wanted)
     if experiment.lifecycle_stage != "active":
         raise UserError(
             f"MLflow experiment {study!r} at {mask_uri(uri)} is deleted: restore it with "
             f"`mlflow experiments restore -x {experiment.experiment_id}` or rename the study"
         )
-    if uri == default_uri(results_dir) and experiment.artifact_location != artefacts:
+    location = experiment.artifact_location
+    if wanted == PORTABLE and location not in (PORTABLE, artifact_folder(results_dir).as_uri()):
         raise UserError(
-            f"{results_dir} was moved: its mlflow.db keeps artefacts in "
-            f"{urlsplit(experiment.artifact_location).path}; delete mlflow.db to log it anew"
+            f"{results_dir / DATABASE} keeps artefacts in {urlsplit(location).path}, not beside "
+            f"itself: delete it, and log the results anew with `{report_command(results_dir)}`"
         )
-    return str(experiment.experiment_id)
+    return str(experiment.experiment_id), _uploads(client, results_dir, wanted and location)
+
+
+def _uploads(client: MlflowClient, results_dir: Path, location: str | None) -> Uploads:
+    return Uploads(client, artifact_folder(results_dir) if location == PORTABLE else None)
 
 
 def find_runs(client: MlflowClient, experiment_id: str) -> tuple[dict[str, Run], dict[str, Run]]:

@@ -49,6 +49,7 @@ class Point:
 
     method: its series (`sport_ray.tracking.results.task_policies`).
     low, high: of the interval of its performance; left, right: of its risk over seeds.
+    promised: its prior bound, '' without one.
     The label is written from `label_x` on or, with `label_end`, up to it.
     """
 
@@ -68,6 +69,7 @@ class Point:
     label_x: float
     label_end: bool
     lines: tuple[str, ...]
+    promised: str
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,7 @@ def _panel(
             tags.get(i, ""),
             *label_place(xs[i], tags.get(i, "")),
             _lines(row, measure, cells.get(int(points.index[i]), ())),
+            "" if pd.isna(row["prior_bound"]) else repr(float(row["prior_bound"])),
         )
         for i, (_, row) in enumerate(points.iterrows())
     ]

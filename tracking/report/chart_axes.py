@@ -11,6 +11,8 @@ WIDTH, HEIGHT = 520, 380
 LEFT, RIGHT, TOP, BOTTOM = 66, 16, 14, 46
 LOWEST = HEIGHT - BOTTOM
 LABEL_GAP, LETTER = 9, 6.3  # of a label from its point, and the width of a letter
+BETTER_X = 4
+"""Where the word 'better' starts, in the corner below the axes; its arrow is above it."""
 _ZERO_GAP = 0.14  # of the axis, between a rate of 0 and the smallest that is not
 
 
@@ -86,6 +88,14 @@ class ValueAxis:
     def ticks(self) -> tuple[Tick, ...]:
         """Round values, about five of them."""
         return tuple(Tick(self.place(v), f"{v:g}") for v in _linear_ticks(self.low, self.high))
+
+
+def better_path(sign: int) -> str:
+    """The arrow to what is safer and better: to the left, and down where less is better (1)."""
+    top, bottom = HEIGHT - 40, HEIGHT - 20
+    tip, tail = (bottom, top) if sign > 0 else (top, bottom)
+    back = 7 if sign < 0 else -7
+    return f"M{BETTER_X + 30},{tail}L{BETTER_X + 8},{tip}m0,{back}V{tip}h8"
 
 
 def label_place(px: float, label: str) -> tuple[float, bool]:

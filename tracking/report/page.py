@@ -22,8 +22,13 @@ from sport_ray.tracking.analysis.speedup_table import interval_text, levels_of, 
 from sport_ray.tracking.analysis.tables import Tables
 from sport_ray.tracking.analysis.task_policies import count_text
 from sport_ray.tracking.figures import Animation, Drawn
-from sport_ray.tracking.report import chart_axes
+from sport_ray.tracking.report import chart_axes, parallel
 from sport_ray.tracking.report.chart import build_charts
+from sport_ray.tracking.report.details import details_of
+from sport_ray.tracking.report.heat import heat_maps
+from sport_ray.tracking.report.learning import learning_view
+from sport_ray.tracking.report.overview import brief, overview_of
+from sport_ray.tracking.report.parallel import parallel_of
 from sport_ray.tracking.report.rows import (
     cell_rows,
     filter_choices,
@@ -37,6 +42,7 @@ from sport_ray.tracking.report.rows import (
 )
 from sport_ray.tracking.report.svg import inline_svg
 from sport_ray.tracking.report.templating import asset, page_environment
+from sport_ray.tracking.report.terms import TERMS
 from sport_ray.tracking.results import labels as wording
 from sport_ray.tracking.results.completeness import completeness_of, fewer_seeds, why_none
 from sport_ray.tracking.results.csv_text import csv_text
@@ -74,9 +80,13 @@ def render_page(
     frame, settings, front = tables.frame, tables.settings, tables.front
     measure = performance_of(settings)
     cells = cell_rows(frame, settings)
+    ids = ids_by_setting(cells)
+    best = without_repeats(answer.best)
+    completeness = completeness_of(folder)
     rungs = setting_table(tables.ladder)
     environment = page_environment(
         alpha=wording.alpha_text,
+        alpha_down=wording.alpha_text_down,
         kind=wording.kind_text,
         setting=wording.setting_text,
         interval=interval_text,
@@ -90,6 +100,7 @@ def render_page(
         count=count_text,
         inline=lambda drawn: inline_svg(drawn.svg, drawn.name, f"{drawn.title}. {drawn.caption}"),
         power=_power,
+        nats=_nats,
         confidence=wording.confidence_text,
         kind_class=kind_class,
         series=series_of_row,
@@ -104,17 +115,20 @@ def render_page(
         refuted=headline(folder.refutations),
         paper=PAPER,
         measure=measure,
-        completeness=completeness_of(folder),
+        completeness=completeness,
+        overview=overview_of(folder, frame, settings, answer, completeness, ids),
+        terms=TERMS,
         fewer_seeds=fewer_seeds(settings),
         why_none=partial(why_none, settings),
         answer=answer,
-        best=without_repeats(answer.best),
-        charts=build_charts(settings, ids_by_setting(cells)),
+        best=best,
+        brief=brief(best),
+        charts=build_charts(settings, ids),
         box=chart_axes,
         seeds=wording.seeds_text(tried) if len(tried) else "no seed",
         few_seeds=bool((tried < MIN_SEEDS).any()),
-        filters=filter_choices(frame),
-        settings_kinds=list(settings["constraint"]),
+        filters=filter_choices(frame, best),
+        setting_rows=plain_rows(settings),
         front_names=FRONTS,
         hypervolumes=hypervolume_rows(tables.hypervolume, measure),
         fronts={kind: plain_rows(front[front["risk_kind"] == kind]) for kind in RISK_KINDS},
@@ -132,8 +146,8 @@ def render_page(
         limits=plain_rows(tables.limits),
         limit_columns=LIMIT_COLUMNS,
         others=_other_constraints(frame),
+        learning=learning_view(folder, frame, settings, answer),
         cells=cells,
-        num_failed=int((frame["status"] == "failed").sum()),
         num_settings=len(settings),
         figures=figures,
         skipped=skipped,
@@ -153,8 +167,12 @@ def render_page(
             "task_policies": csv_text(tables.sources).encode(),
             "training": csv_text(tables.training).encode(),
         },
-        css=asset("report.css"),
-        script=asset("report.js"),
+        css=asset("report.css") + asset("curves.css"),
+        heat_maps=heat_maps(settings, measure, certificate),
+        parallel=parallel_of(settings, measure),
+        parallel_box=parallel,
+        details=details_of(folder, settings, rungs, cells, measure),
+        script=asset("report.js") + asset("curves.js") + asset("drawer.js"),
     )
 
 
@@ -171,3 +189,10 @@ def _text(file: Path) -> str | None:
 def _power(value: float | None) -> str:
     """Powers of ten; '–' where unknown."""
     return "–" if value is None else f"{value:z.2f}"
+
+
+def _nats(value: float | None) -> str:
+    """A log ratio, five digits; '–' where unknown, '∞' where nothing limits it."""
+    if value is None:
+        return "–"
+    return "∞" if value > 1e300 else f"{value:.5f}"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,7 +10,7 @@ import pandas as pd
 from sport_ray.tracking.analysis.pareto import RISK_KINDS
 from sport_ray.tracking.analysis.speakers import Best
 from sport_ray.tracking.figures.markers import POLYGONS, path_of
-from sport_ray.tracking.figures.style import KIND_COLOURS, series_mark
+from sport_ray.tracking.figures.palette import KINDS, series_mark
 from sport_ray.tracking.results import labels as wording
 from sport_ray.tracking.results.kinds import order_of, promise_of
 from sport_ray.tracking.results.parameters import texts_of
@@ -59,7 +58,7 @@ def ids_by_setting(cells: list[dict[str, Any]]) -> dict[int, list[str]]:
 def kind_class(kind: str) -> str:
     """The CSS class of a kind's colour."""
     order = order_of(kind)
-    return f"kind-{order}" if order < len(KIND_COLOURS) else "kind-other"
+    return f"kind-{order}" if order < len(KINDS) else "kind-other"
 
 
 _OUTLINES = {
@@ -71,7 +70,6 @@ _OUTLINES = {
     "X": "m0,-2.8l2.8,-2.8l2.8,2.8l-2.8,2.8l2.8,2.8l-2.8,2.8l-2.8,-2.8l-2.8,2.8l-2.8,-2.8"
     "l2.8,-2.8l-2.8,-2.8l2.8,-2.8z",
     "h": "m0,-6l5.2,3v6l-5.2,3l-5.2,-3v-6z",
-    "*": "m0,-7l1.9,5.1l5.1,1.9l-5.1,1.9l-1.9,5.1l-1.9,-5.1l-5.1,-1.9l5.1,-1.9z",
 }
 
 
@@ -86,14 +84,19 @@ def is_of_source(series: str) -> bool:
     return bool(parts_of_series(series)[1])
 
 
-def filter_choices(frame: pd.DataFrame) -> dict[str, Any]:
-    """What can be chosen above the charts; `dashes` numbers the line style of each T."""
+def filter_choices(frame: pd.DataFrame, best: Sequence[Best] = ()) -> dict[str, Any]:
+    """What can be chosen above the charts; `dashes` numbers the line style of each T.
+
+    best: the rows of the answer, whose levels of risk can be chosen.
+    """
     horizons = sorted(int(horizon) for horizon in frame["horizon"].unique())
     return {
         "kinds": _choices(frame["constraint"], wording.kind_text),
         "methods": _choices(series_of(frame), series_text),
         "parameters": _choices(texts_of(frame), lambda text: text or "none"),
         "horizons": [{"value": horizon, "label": str(horizon)} for horizon in horizons],
+        "statuses": _choices(frame["status"], str),
+        "levels": sorted({one.level for one in best} - {1.0}),
         "dashes": {horizon: index % 4 for index, horizon in enumerate(horizons)},
     }
 
@@ -151,8 +154,7 @@ def used_bounds(frame: pd.DataFrame, certificate: dict[str, Any] | None) -> list
             "horizon": horizon,
             "violations": count,
             "eps_base": eps_base,
-            # Rounded down: a larger α is not covered.
-            "largest_alpha": math.floor(eps_base ** (-1 / horizon) * 1e4) / 1e4,
+            "largest_alpha": eps_base ** (-1 / horizon),
         }
         for horizon, count, eps_base in rows
         if horizon in used

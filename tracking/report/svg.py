@@ -6,14 +6,17 @@ import re
 
 from markupsafe import Markup, escape
 
-from sport_ray.tracking.figures import style
+from sport_ray.tracking.figures import palette
 
 # The page defines these variables, for light and for dark.
-_NAMES = "INK MUTED GRID BLUE VERMILLION GREEN PURPLE SKY GOLD WINE MAROON VIOLET PLUM ORANGE"
 THEME = {
-    **{getattr(style, name): f"var(--{name.lower()})" for name in _NAMES.split()},
-    style.PAPER: "var(--panel)",
-    style.RUST: "var(--bad)",
+    **{colour: f"var(--{name})" for name, colour in (palette.KINDS | palette.STEPS).items()},
+    palette.INK: "var(--ink)",
+    palette.MUTED: "var(--muted)",
+    palette.GRID: "var(--grid)",
+    palette.PAPER: "var(--panel)",
+    palette.VIOLATION: "var(--violation)",
+    palette.ALARM: "var(--bad)",
     "#000000": "var(--ink)",
 }
 _NUMBER = re.compile(r"-?\d+\.\d{2,}")
@@ -24,7 +27,7 @@ def inline_svg(svg: str, name: str, label: str) -> Markup:
     """An SVG file's text as an element to put in a page, with `label` for screen readers.
 
     Ids get `name` as prefix (several figures share a page), coordinates are rounded to a tenth
-    of a point, colours of `sport_ray.tracking.figures.style` become CSS variables, metadata goes.
+    of a point, colours of `sport_ray.tracking.figures.palette` become CSS variables, metadata goes.
     """
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.DOTALL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 from collections.abc import Callable
 from importlib import resources
 from typing import Any
@@ -21,7 +22,10 @@ def _seen(value: Any) -> Any:
 
 
 def page_environment(**filters: Callable[..., Any]) -> Environment:
-    """Templates of ``tracking/report/templates``, with ``base64`` of bytes and these filters."""
+    """Templates of ``tracking/report/templates``, with these filters, and two of bytes.
+
+    ``base64`` and ``gzip``.
+    """
     environment = Environment(
         loader=PackageLoader("sport_ray.tracking.report", "templates"),
         autoescape=True,
@@ -31,6 +35,8 @@ def page_environment(**filters: Callable[..., Any]) -> Environment:
         finalize=_seen,
     )
     environment.filters["base64"] = lambda content: base64.b64encode(content).decode()
+    # Without a time in it, so that the same files give the same page.
+    environment.filters["gzip"] = lambda content: gzip.compress(content, mtime=0)
     environment.filters.update(filters)
     return environment
 

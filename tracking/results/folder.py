@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sport_ray.errors import UserError
@@ -16,10 +18,16 @@ SWEEP = "`sport-ray sweep`"
 
 
 class PlanFile(NamedTuple):
-    """The cells that a study asks for, in order, and each one's kind of job."""
+    """The cells that a study asks for, in order, and each one's kind of job.
+
+    varies: what is not the same in all of them (`varying`), None where that is not written down.
+    parameters: by source of task policies, its training parameters that are no axis of the sweep.
+    """
 
     cells: tuple[str, ...]
     kinds: dict[str, str]
+    varies: tuple[str, ...] | None = None
+    parameters: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 
 class ResultFolder:
@@ -60,8 +68,8 @@ class ResultFolder:
         """A cell's sampled trajectories and policies."""
         return self.cells / cell_id / "samples.npz"
 
-    def training_course(self, cell_id: str) -> Path:
-        """How many episodes of a cell's training had begun and were violated, as it went on."""
+    def training(self, cell_id: str) -> Path:
+        """The learning curves of a cell; see `sport_ray.tracking.results.curves`."""
         return self.cells / cell_id / "training.json"
 
     def policy(self, digest: str) -> Path:
@@ -113,7 +121,13 @@ class ResultFolder:
             wanted, kinds = None, {}
         if not isinstance(wanted, list) or not all(isinstance(cell, str) for cell in wanted):
             raise UserError(damaged(self.plan, "has no list 'cells' of cell ids, or no 'jobs'"))
-        return PlanFile(tuple(wanted), kinds)
+        varies, parameters = content.get("varies"), content.get("parameters")
+        return PlanFile(
+            tuple(wanted),
+            kinds,
+            tuple(varies) if isinstance(varies, list) else None,
+            parameters if isinstance(parameters, dict) else {},
+        )
 
 
 def read_json(file: Path) -> Any:

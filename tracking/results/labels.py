@@ -18,7 +18,11 @@ from sport_ray.tracking.results.task_policies import (
 )
 
 Row = Mapping[str, Any] | pd.Series
-_SHORT_METHODS = {"projected_ppo": "PPO", "projected_at_deployment": "at deployment"}
+_SHORT_METHODS = {
+    "projected_ppo": "PPO",
+    "projected_at_deployment": "at deployment",
+    "unconstrained": "unconstrained",
+}
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -73,8 +77,33 @@ def steps_text(value: float | None) -> str:
 
 
 def alpha_text(value: float | None) -> str:
-    """The ratio bound; '–' where there is none."""
-    return "–" if value is None or pd.isna(value) else f"{value:.6g}"
+    """The ratio bound, or another limit, in readable digits; '–' where there is none.
+
+    Rounded to four digits; near 1 to as many as say how far from 1 it is, so that no α that allows
+    something looks like the base's. All digits are in the tables' files.
+
+    >>> [alpha_text(value) for value in (1.08376, 1.00053, 1.0, 3.37904, 0.02)]
+    ['1.084', '1.00053', '1', '3.379', '0.02']
+    """
+    if value is None or pd.isna(value):
+        return "–"
+    if not 1 < value < 10:
+        return f"{value:.4g}"
+    decimals = max(3, 1 - math.floor(math.log10(value - 1)))
+    return f"{value:.{decimals}f}".rstrip("0").rstrip(".")
+
+
+def alpha_text_down(value: float | None) -> str:
+    """The same of a largest α, rounded down: a larger one is not covered.
+
+    >>> alpha_text_down(1.29467), alpha_text_down(1.3)
+    ('1.294', '1.3')
+    """
+    if value is None or pd.isna(value) or not 1 < value < 10:
+        return alpha_text(value)
+    unit = 10.0 ** -max(3, 1 - math.floor(math.log10(value - 1)))
+    # A float just below a short decimal is that decimal: 1.3 is no 1.299.
+    return alpha_text(max(1.0, math.floor(value / unit * (1 + 1e-12)) * unit))
 
 
 def kind_text(kind: str) -> str:
@@ -120,12 +149,25 @@ def setting_text(row: Row) -> str:
     >>> setting_text({"source": "critic", **free})
     'Selection, critic, unlimited'
     """
-    name, series = constraint_text(row), series_of_row(row)
+    name = constraint_text(row)
     if row["constraint"] != UNCONSTRAINED:
-        name = f"{_SHORT_METHODS.get(series) or series_text(series)}, {name}"
-    elif parts_of_series(series)[1]:
-        name = series_text(series) + _aim(row)
+        name = f"{method_text(row)}, {name}"
+    elif parts_of_series(series_of_row(row))[1]:
+        name = method_text(row)
     return name + _parameters(row)
+
+
+def method_text(row: Row) -> str:
+    """Who made the policy, in short; of one that is used as it is with the risk that it aims at.
+
+    >>> method_text({"source": "projected_ppo", "projected": True})
+    'PPO'
+    >>> method_text({"source": "unconstrained", "projected": False})
+    'unconstrained'
+    """
+    series = series_of_row(row)
+    short = _SHORT_METHODS.get(series) or series_text(series)
+    return short if row["projected"] else short + _aim(row)
 
 
 def _aim(row: Row) -> str:

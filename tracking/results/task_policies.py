@@ -41,6 +41,7 @@ TITLES = {
     "ppo_lagrangian": "PPO-Lagrangian",
     "focops": "FOCOPS",
     "kl_ppo": "KL-regularised PPO",
+    "simplex": "Simplex switch",
     "imported": "Imported",
     "critic": "Selection, critic",
     "critic_iterated": "Selection, iterated critic",

@@ -103,11 +103,12 @@ class Learning:
             lambda_=own.lambda_,
         )
         known = self.spec.observation_size - own.constraint.num_features
-        limits = own.constraint.feature_limits(columns[Columns.OBS][:, known:])
-        told = checked(columns, own.constraint, self.spec.family, self._came_from, limits)
+        features = columns[Columns.OBS][:, known:]
+        told = checked(columns, own.constraint, self.spec.family, self._came_from, features)
         metrics = {name: value.item() for name, value in told.items()} | pursued.told
         through = None
         if self.schedule.through_projection and not isinstance(own.constraint, Unconstrained):
+            limits = own.constraint.feature_limits(features)
             through = columns[POLICY_INPUTS].chunk(2, dim=-1)[0].to(self.device), limits
         columns[Columns.OBS] = self._normalized(columns[Columns.OBS])
         batch = Batch(columns, self.device)

@@ -60,7 +60,8 @@ def test_every_method_has_its_cells_and_no_others():
     expected = {(source, kind): 4 * 2 for source, kinds in projected.items() for kind in kinds}
     expected |= dict.fromkeys(((source, "unconstrained") for source in free), 2)
     expected |= {("unconstrained", "list"): 6 * 2, ("base", "ratio"): 2}
-    expected[("ppo_lagrangian", "unconstrained")] = 4 * 2  # it aims at each level of risk
+    for aims in ("ppo_lagrangian", "simplex"):
+        expected[aims, "unconstrained"] = 4 * 2  # at each level of risk
     assert {key: count for key, count in found.items() if key in expected} == expected
     assert not [key for key in found if key[0] in projected and key not in expected]
     assert {cell.alpha for cell in cells if cell.source == "base"} == {1.0}

@@ -190,6 +190,28 @@ def test_run_that_is_interrupted_says_run(write_study, small_study, tmp_path):
 
 
 @pytest.mark.slow
+def test_train_base_that_is_interrupted_says_all_that_was_typed(write_study, small_study, tmp_path):
+    small_study["base"] = "mine"
+    small_study["base_training"] = {"env_steps": 10_000_000, "hidden": [16]}
+    study = write_study(small_study)
+    typed = ["train-base", str(study), "--out", "mine", "--seed", "3"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "sport_ray.experiments.cli.main", *typed],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("train base: env steps 0/")
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate()
+    assert process.returncode == 130, said
+    assert said.strip().splitlines()[-1] == (
+        "sport-ray: interrupted; training that has not ended is not kept. Resume with: "
+        f"sport-ray {' '.join(typed)}"
+    )
+    assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.slow
 def test_a_study_from_one_command_to_its_report(write_study, small_study, tmp_path):
     """run, then everything that must hold of what it leaves; then resume, extend and misuse it."""
     study = write_study(small_study)
@@ -198,7 +220,8 @@ def test_a_study_from_one_command_to_its_report(write_study, small_study, tmp_pa
     results = tmp_path / "results" / "small"
     assert "5 of 5 cells finished" in done.stdout
     assert "report.html" in done.stdout
-    assert "mlflow.db" in done.stdout
+    assert f"cd {results.relative_to(tmp_path)} && " in done.stdout
+    assert "/#/experiments/1/runs?workflowType=machine_learning" in done.stdout
     for name in (
         "report.html",
         "conservativeness.csv",

@@ -216,6 +216,14 @@ def test_a_cell_ends_where_its_single_run_ends_whatever_the_others_need():
             assert one.metrics.keys() == single.metrics.keys()
             for name in ("train_episodes", "train_violations"):
                 assert one.metrics[name] == single.metrics[name]
+            assert one.curves is not None
+            assert single.curves is not None
+            assert [*one.curves] == [*single.curves]
+            for name in ("env_steps", "episodes_begun", "violations", "mean_return"):
+                np.testing.assert_allclose(one.curves[name], single.curves[name], rtol=1e-12)
+            np.testing.assert_allclose(
+                one.curves["entropy"][0], single.curves["entropy"][0], rtol=1e-3
+            )
 
 
 @pytest.mark.slow

@@ -163,4 +163,8 @@ def test_a_folder_says_by_the_id_what_is_finished_and_is_told_the_plan(small_stu
     assert [(one["kind"], len(one["cells"])) for one in written["jobs"]] == [
         ("unconstrained", 3), ("projected_ppo", 1), ("projected_ppo", 1),
     ]  # fmt: skip
+    assert written["varies"] == ["setting", "method"]
+    training = written["parameters"]["projected_ppo"]
+    assert training["lr"] == study.training.lr
+    assert training["gradient"] == "paper"
     assert summarise(folder, plan)[:3] == (5, 3, 2)  # a cell without a record has failed

@@ -24,6 +24,7 @@ from sport_ray.rollouts.behaviour import base_behaviour
 from sport_ray.rollouts.transitions import collect_transitions, save_transitions
 from sport_ray.tracking.analysis.training_cost import training_table
 from sport_ray.tracking.figures.training import draw_training
+from sport_ray.tracking.results.curves import read_curves
 from sport_ray.tracking.results.table import load_results
 from tests.experiments.known_certificate import certificate
 
@@ -209,10 +210,11 @@ def test_a_run_ends_before_it_would_begin_one_more(small_study, tmp_path, source
     assert record["train_violations_expected"] <= 1.0
     assert record["train_violations"] <= record["train_violations_bound"] == promise.bound
     assert (record["train_risk"], record["train_violations_beta"]) == (promise.risk, promise.beta)
-    course = json.loads(results.training_course(job.cells[0].id).read_text())
-    assert course["begun"] == sorted(course["begun"])
-    assert course["begun"][-1] == record["train_episodes_begun"]
-    assert course["violated"][-1] == record["train_violations"]
+    curves = read_curves(results, job.cells[0].id)
+    assert curves is not None
+    assert curves.begun == record["train_episodes_begun"]
+    assert curves["violations"][-1] == record["train_violations"]
+    assert curves["env_steps"][-1] == record["train_env_steps"]
     [row] = training_table(frame).to_dict("records")
     assert (row["episodes"], row["counted"], row["held"]) == (
         record["train_episodes_begun"], record["train_violations"], True,

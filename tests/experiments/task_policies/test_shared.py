@@ -18,11 +18,13 @@ from sport_ray.experiments.stages.base import find_base
 from sport_ray.experiments.sweep.job import run_job
 from sport_ray.experiments.sweep.plan import Plan
 from sport_ray.experiments.task_policies import SOURCES, TaskPolicySource
+from sport_ray.experiments.task_policies._curves import CurveRecorder
 from sport_ray.experiments.task_policies._training import Trained
 from sport_ray.policies import PolicyNetwork, load_policy
 from sport_ray.samplers import read_base
 from sport_ray.tracking import load_results
 from sport_ray.tracking.results.bases import TASK_POLICIES
+from sport_ray.tracking.results.curves import read_curves
 from sport_ray.tracking.results.folder import ResultFolder
 from tests.experiments.known_certificate import certificate
 
@@ -58,7 +60,9 @@ def seeds() -> Iterator[list[int]]:
                 for value in network.parameters():
                     value.copy_(settings.scale * torch.randn(value.shape, generator=generator))
             metrics = {"train_episodes": 9, "fresh_scale": 0.5}
-            return Trained(network, 345, 1.5, metrics)
+            recorder = CurveRecorder()
+            recorder.add({"env_steps": 345, "entropy": 0.125})
+            return Trained(network, 345, 1.5, metrics, curves=recorder.curves())
 
     yield trained
     del SOURCES["fresh"]
@@ -108,6 +112,11 @@ def test_each_seed_is_trained_once_for_all_bases(tmp_path, small_study, seeds) -
     assert sorted(set(first["policy_digest"])) == sorted(set(second["policy_digest"]))
     for table in (first, second):
         assert set(table["train_env_steps"]) == {345}
+    for root, table in zip(roots, (first, second), strict=True):
+        for cell in table["cell_id"]:
+            curves = read_curves(ResultFolder(root), cell)
+            assert curves is not None
+            assert (curves["env_steps"].tolist(), curves["entropy"].tolist()) == ([345], [0.125])
         assert set(table["train_episodes"]) == {9}
     places = list((tmp_path / "whole" / TASK_POLICIES).iterdir())
     shared = {load_policy(place).digest for place in places}

@@ -13,10 +13,12 @@ import pytest
 
 from sport_ray.canonical import digest, readable_json
 from sport_ray.certificates import load_certificate
+from sport_ray.comparators.simplex import Switch
 from sport_ray.constraints import CONSTRAINTS, RatioConstraint, Unconstrained, constraint_from_json
 from sport_ray.deploy import load, read_bundle
 from sport_ray.deploy.export import Export, write_bundle
 from sport_ray.errors import UserError
+from sport_ray.policies import PolicyNetwork, PolicySpec, load_policy
 from tests.sport_ray.deploy.conftest import CONSTRAINTS as USED
 from tests.sport_ray.deploy.conftest import FOR_CHOICES
 
@@ -74,6 +76,20 @@ def test_what_promises_nothing_is_refused(
     with pytest.raises(UserError, match=reason):
         write_bundle(tmp_path / "bundle", export_of("ratio", constraint=constraint))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_simplex_switch_is_refused(
+    certified: Path, export_of: Callable[..., Export], tmp_path: Path
+) -> None:
+    task = load_policy(certified / "task").network
+    law = {"squash": "index", "action_low": (0.0,), "action_high": (1.0,)}
+    spec = PolicySpec(observation_size=45, action_size=1, hidden=(4,), **law)
+    Switch(task, PolicyNetwork(spec), 20, 0.1, 0.5).save(tmp_path / "switch", {})
+    for constraint in (Unconstrained(), RatioConstraint(1.1)):
+        export = export_of("ratio", task=tmp_path / "switch", constraint=constraint)
+        with pytest.raises(UserError, match="a Simplex switch promises nothing, so it cannot be"):
+            write_bundle(tmp_path / "bundle", export)
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_a_folder_that_is_there_is_left_alone(

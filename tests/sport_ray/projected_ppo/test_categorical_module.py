@@ -65,7 +65,7 @@ def test_acting_returns_the_projection_of_the_fixed_policies(sizes, way):
     for mine, law in zip(module.came_from(out[POLICY_INPUTS]), laws, strict=True):
         assert not mine.differs(law).any()
         assert torch.equal(mine.numbers, law.numbers)
-    told = checked(out, module.constraint, family, module.came_from, module.limits(states()))
+    told = checked(out, module.constraint, family, module.came_from, states()[:, STATES:])
     assert float(told["projected_share"]) == 1.0
     index = out[Columns.ACTIONS].numpy()
     assert ((index >= 0) & (index < np.array(sizes)) & (index == index.round())).all()

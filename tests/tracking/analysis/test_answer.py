@@ -40,12 +40,12 @@ def test_names_level_method_steps_base_and_unconstrained(make_results) -> None:
     assert best.value == row["mean_steps_to_goal"]
     assert best.better
     assert answer.sentence.startswith("At certified risk ≤ 0.1, Projected PPO reaches the goal in")
+    found = best.interval
     assert answer.sentence.endswith(
-        f"in {best.value:.2f} steps instead of the base's {best.base_value:.2f}."
+        f"in {best.value:.2f} steps instead of the base's {best.base_value:.2f} (steps saved: "
+        f"{best.gain:.2f}, 95% interval {found.low:.2f} to {found.high:.2f} over 3 seeds)."
     )
     assert answer.detail.startswith(f"With α\u00a0=\u00a0{best.alpha:g} and T")
-    found = best.interval
-    assert f"{found.low:.2f} to {found.high:.2f} over 3 seeds" in answer.detail
     assert "so without any promise, a policy reaches the goal in 11." in answer.detail
     assert settings.loc[best.setting].equals(row)
     assert any("whatever it achieved" in note for note in answer.notes)
@@ -118,7 +118,7 @@ def test_the_best_of_all_kinds_beside_the_papers_at_the_same_risk(make_kinds) ->
     assert best == settings["mean_steps_to_goal"].min()
     assert f"Projected PPO reaches the goal in {best:.2f} steps instead" in answer.sentence
     assert answer.detail.startswith(
-        "With a pathwise budget (ε_max\u00a0=\u00a00.1) and T\u00a0=\u00a021. Steps saved: "
+        "With a pathwise budget (ε_max\u00a0=\u00a00.1) and T\u00a0=\u00a021. Under the paper's "
     )
     assert "Under the paper's constant ratio (α" in answer.detail
     assert f"Projected PPO reaches the goal in {paper:.2f} steps." in answer.detail

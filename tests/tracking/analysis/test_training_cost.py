@@ -69,16 +69,19 @@ def test_a_run_whose_bound_is_one_has_no_promise(tmp_path):
 def test_the_course_of_training_is_drawn(tmp_path):
     path = write_sources(tmp_path, promised)
     frame, out = load_results(path), tmp_path / "figures"
-    assert draw_training(frame, path, out) is None  # nothing left its course
+    assert draw_training(frame, path, out) is None  # none left its curves
     cells = frame.loc[frame["train_risk"].notna(), "cell_id"]
     for cell in cells:
-        course = {"begun": [40, 100], "violated": [2, 7]}
-        ResultFolder(path).training_course(cell).write_text(json.dumps(course))
+        curves = {
+            "iteration": [1, 2], "env_steps": [800, 2_000],
+            "episodes_begun": [40, 100], "violations": [2, 7],
+        }  # fmt: skip
+        ResultFolder(path).training(cell).write_text(json.dumps(curves))
     drawn = draw_training(frame, path, out)
     assert drawn is not None
     assert "expected at most" in (out / "training.svg").read_text()
-    ResultFolder(path).training_course(cells.iloc[0]).write_text(
-        '{"begun": [4], "violated": [0.5]}'
+    ResultFolder(path).training(cells.iloc[0]).write_text(
+        json.dumps(curves | {"violations": [0.5, 1]})
     )
-    with pytest.raises(UserError, match=r"training\.json is damaged: run the cell again"):
+    with pytest.raises(UserError, match=r"training\.json: has violations = 0\.5, expected a count"):
         draw_training(frame, path, out)

@@ -18,7 +18,7 @@ from sport_ray.tracking.figures.animation import (
     _until,
     _wrapped,
 )
-from sport_ray.tracking.figures.style import BLUE, GREEN, VERMILLION
+from sport_ray.tracking.figures.palette import INK, KINDS, PAPER, VIOLATION
 from sport_ray.tracking.results.records import read_results
 from sport_ray.tracking.results.statistics import aggregate
 from sport_ray.tracking.results.table import results_table
@@ -76,7 +76,7 @@ def test_colours_survive_the_palette(animation: Animation) -> None:
     image = Image.open(io.BytesIO(animation.gif))
     image.seek(image.n_frames - 1)
     colours = {colour for _, colour in image.convert("RGB").getcolors(1 << 20)}
-    for name in (BLUE, GREEN, VERMILLION, "#ffffff"):
+    for name in (KINDS["blue"], KINDS["gold"], VIOLATION, INK, PAPER):
         exact = tuple(int(name[i : i + 2], 16) for i in (1, 3, 5))
         nearest = min(max(abs(a - b) for a, b in zip(exact, c, strict=True)) for c in colours)
         assert nearest <= 12, name

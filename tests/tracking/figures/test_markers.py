@@ -6,11 +6,8 @@ import re
 
 import numpy as np
 import pytest
-from matplotlib.markers import MarkerStyle
 
 from sport_ray.tracking.figures.markers import POLYGONS, marker_of, path_of
-from sport_ray.tracking.figures.style import SOURCE_MARKERS, series_mark
-from sport_ray.tracking.results.task_policies import SELECTIONS, series_of_row
 
 
 @pytest.mark.parametrize("name", POLYGONS)
@@ -20,16 +17,5 @@ def test_a_path_goes_round_the_polygon_upside_down(name):
     assert [letter for letter, _, _ in moves] == ["m"] + ["l"] * (len(moves) - 1)
     assert corners == pytest.approx(np.array(POLYGONS[name]) * [100.0, -100.0], abs=0.1)
     assert np.abs(POLYGONS[name]).max() <= 1
-    drawn = MarkerStyle(marker_of(name)).get_path().vertices
+    drawn = marker_of(name).get_path().vertices
     assert np.array_equal(drawn[0], drawn[-1])
-
-
-def test_no_two_sources_share_a_marker():
-    marks = [mark for pair in SOURCE_MARKERS.values() for mark in pair]
-    assert len(set(marks)) == len(marks)
-    for source in SELECTIONS:
-        held, free = (
-            series_mark(series_of_row({"source": source, "projected": projected}))
-            for projected in (True, False)
-        )
-        assert (held, free) == SOURCE_MARKERS[source]

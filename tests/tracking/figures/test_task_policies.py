@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-
 from sport_ray.tracking import load_results
 from sport_ray.tracking.analysis.task_policies import task_policy_table
-from sport_ray.tracking.figures.style import look, series_colour, series_marker
+from sport_ray.tracking.figures.style import look
 from sport_ray.tracking.figures.task_policies import draw_task_policies
 from sport_ray.tracking.results.performance import RETURN, STEPS
 from sport_ray.tracking.results.statistics import aggregate
-from sport_ray.tracking.results.task_policies import series_of
 
 
 def draw(folder, measure=STEPS, out=None):
@@ -22,7 +19,12 @@ def draw(folder, measure=STEPS, out=None):
 
 def test_every_series_is_in_the_legend(make_sources) -> None:
     drawn = draw(make_sources())
-    for name in ("SCPO, as it is", "SCPO, projected", "PreSa, projected", "Projected PPO"):
+    for name in (
+        "SCPO, as it is",
+        "SCPO, projected",
+        "constant ratio, PreSa, projected",
+        "constant ratio, Projected PPO",
+    ):
         assert name in drawn.svg
     assert "too few for an interval" not in drawn.svg
 
@@ -34,10 +36,3 @@ def test_few_seeds_are_said_on_the_figure(make_sources) -> None:
 
 def test_nothing_to_compare_is_no_figure(make_results) -> None:
     assert draw(make_results(), RETURN) is None
-
-
-def test_no_two_series_of_a_study_look_alike(make_sources) -> None:
-    series = series_of(load_results(make_sources())).unique()
-    looks = {one: (series_colour(one), series_marker(one)) for one in series}
-    for one, other in itertools.combinations(series, 2):
-        assert looks[one][1] != looks[other][1], (one, other)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
+from sport_ray.comparators.simplex import Switch
 from sport_ray.policies import PolicyNetwork, save_policy
 from sport_ray.policies.network import PolicySpec
 from sport_ray.selection import Selector
@@ -16,9 +17,10 @@ from sport_ray.selection.scores import TaskDensity
 from sport_ray.tracking import log_sweep
 from sport_ray.tracking.mlflow import artefacts as mlflow_artefacts
 from sport_ray.tracking.mlflow.artefacts import ARTEFACTS_TAG, POLICY_TAG
-from sport_ray.tracking.mlflow.client import default_uri
+from sport_ray.tracking.mlflow.client import artifact_folder, default_uri
 from sport_ray.tracking.mlflow.note import NOTE_TAG
-from tests.tracking.mlflow.test_log import one_file, parent_and_cells
+from sport_ray.tracking.mlflow.uploads import Uploads, artefacts_of
+from tests.tracking.mlflow.test_log import names_of, one_file, parent_and_cells
 
 SMALL: dict[str, Any] = {"alphas": (1.0, 1.1), "horizons": (21,), "seeds": (0,)}
 
@@ -34,53 +36,61 @@ def folder(make_results: Any, tmp_path: Path) -> Path:
     return made
 
 
-def files(results: Path, run: Any, path: str | None = None) -> list[str]:
-    found = MlflowClient(default_uri(results)).list_artifacts(run.info.run_id, path)
-    return sorted(one.path for one in found)
-
-
 def uploads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of what is sent from now on."""
     sent: list[str] = []
-    for name in ("log_artifact", "log_artifacts"):
-        real = getattr(MlflowClient, name)
+    real = Uploads.file
 
-        def watch(self: Any, run_id: str, path: str, *rest: Any, real: Any = real) -> None:
-            sent.append(Path(path).name)
-            real(self, run_id, path, *rest)
+    def watch(self: Uploads, run_id: str, file: Path, under: str | None = None) -> None:
+        sent.append(file.name)
+        real(self, run_id, file, under)
 
-        monkeypatch.setattr(MlflowClient, name, watch)
+    monkeypatch.setattr(Uploads, "file", watch)
     return sent
 
 
 def test_each_cell_has_its_policy_beside_its_record(folder: Path) -> None:
     log_sweep(folder)
     _, cells = parent_and_cells(folder)
-    store = MlflowClient(default_uri(folder))
     for cell, run in cells.items():
-        assert files(folder, run) == ["policy", "record.json"]
-        assert files(folder, run, "policy") == ["policy/policy.json", "policy/policy.safetensors"]
+        assert names_of(folder, run) == ["policy", "record.json"]
+        assert names_of(folder, run, "policy") == ["policy.json", "policy.safetensors"]
         assert run.data.tags[POLICY_TAG] == "policy"
         record = json.loads((folder / "cells" / cell / "record.json").read_text())
         for name in ("policy.json", "policy.safetensors"):
             (original,) = folder.glob(f"policies/{record['policy_digest'][:16]}/{name}")
-            copy = Path(store.download_artifacts(run.info.run_id, f"policy/{name}"))
+            copy = artefacts_of(artifact_folder(folder), run.info.run_id) / "policy" / name
             assert copy.read_bytes() == original.read_bytes()
 
 
-def test_a_selector_is_sent_whole_or_not_at_all(make_results: Any, tmp_path: Path) -> None:
-    """A way of choosing among samples is a task policy as any other."""
-    network = PolicyNetwork(PolicySpec(observation_size=3, action_size=2, hidden=(4,)))
-    digest = Selector(8, TaskDensity(network)).save(tmp_path / "policy", {})
+NETWORK = PolicyNetwork(PolicySpec(observation_size=3, action_size=2, hidden=(4,)))
+LAW = PolicySpec(
+    observation_size=4, action_size=1, squash="index", action_low=(0.0,), action_high=(1.0,)
+)
+
+
+@pytest.mark.parametrize(
+    ("policy", "kind"),
+    [
+        (Selector(8, TaskDensity(NETWORK)), "selector"),
+        (Switch(NETWORK, PolicyNetwork(LAW), 20, 0.1, 0.5), "switch"),
+    ],
+    ids=["selector", "switch"],
+)
+def test_other_kinds_are_sent_whole_or_not_at_all(
+    policy: Any, kind: str, make_results: Any, tmp_path: Path
+) -> None:
+    """A way of choosing among samples is a task policy as any other, and so is a switch."""
+    digest = policy.save(tmp_path / "policy", {})
     made = make_results(change=lambda record: record | {"policy_digest": digest}, **SMALL)
     place = made / "policies" / digest[:16]
     place.parent.mkdir()
     (tmp_path / "policy").rename(place)
     log_sweep(made)
-    names = ["policy/selector.json", "policy/selector.safetensors"]
+    names = [f"{kind}.json", f"{kind}.safetensors"]
     for run in parent_and_cells(made)[1].values():
-        assert files(made, run, "policy") == names
-    weights = place / "selector.safetensors"
+        assert names_of(made, run, "policy") == names
+    weights = place / f"{kind}.safetensors"
     assert mlflow_artefacts._is_whole(place, digest)
     weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
     assert not mlflow_artefacts._is_whole(place, digest)
@@ -93,10 +103,12 @@ def test_a_large_policy_lies_once_under_the_parent(
     sent = uploads(monkeypatch)
     log_sweep(folder)
     parent, cells = parent_and_cells(folder)
-    (name,) = files(folder, parent, "policies")
-    assert len(files(folder, parent, name)) == 2
+    (name,) = names_of(folder, parent, "policies")
+    assert len(names_of(folder, parent, f"policies/{name}")) == 2
     assert sent.count("policy.safetensors") == 1
-    assert {run.data.tags[POLICY_TAG] for run in cells.values()} == {f"{name} of the parent run"}
+    assert {run.data.tags[POLICY_TAG] for run in cells.values()} == {
+        f"policies/{name} of the parent run"
+    }
 
 
 def test_a_policy_that_is_not_the_recorded_one_is_not_sent(folder: Path) -> None:
@@ -106,7 +118,7 @@ def test_a_policy_that_is_not_the_recorded_one_is_not_sent(folder: Path) -> None
     _, cells = parent_and_cells(folder)
     for run in cells.values():
         assert run.data.tags[POLICY_TAG] == "damaged when the cell was logged"
-        assert files(folder, run) == ["record.json"]
+        assert names_of(folder, run) == ["record.json"]
 
 
 def test_only_what_changed_is_sent_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,18 +129,17 @@ def test_only_what_changed_is_sent_again(folder: Path, monkeypatch: pytest.Monke
     log_sweep(folder)
     parent, _ = parent_and_cells(folder)
     wanted = ["cells.parquet", "certificate.json", "figures", "report.html"]
-    assert files(folder, parent) == [*wanted, "study.json", "study.yaml"]
-    assert files(folder, parent, "figures") == ["figures/risk.svg"]
+    assert names_of(folder, parent) == [*wanted, "study.json", "study.yaml"]
+    assert names_of(folder, parent, "figures") == ["risk.svg"]
     sent = uploads(monkeypatch)
     log_sweep(folder)
     assert sent == []
     (folder / "report.html").write_text("<p>second</p>")
     (folder / "figures" / "animation.gif").write_bytes(b"GIF89a")
     log_sweep(folder)
-    assert sorted(sent) == ["figures", "report.html"]
+    assert sorted(sent) == ["animation.gif", "report.html", "risk.svg"]
     parent, _ = parent_and_cells(folder)
-    store = MlflowClient(default_uri(folder))
-    page = Path(store.download_artifacts(parent.info.run_id, "report.html"))
+    page = artefacts_of(artifact_folder(folder), parent.info.run_id) / "report.html"
     assert page.read_text() == "<p>second</p>"
     assert len(parent.data.tags[ARTEFACTS_TAG]) < 1000
 
@@ -140,7 +151,7 @@ def test_the_parent_says_what_the_study_found(folder: Path) -> None:
     note = parent.data.tags[NOTE_TAG]
     assert note.startswith("**One seed cannot show whether a certified setting")
     run = f"#/experiments/{parent.info.experiment_id}/runs/{parent.info.run_id}/artifacts"
-    assert f"[report.html]({run}/report.html)" in note
+    assert f"[report.html]({run}/report.html?workflowType=machine_learning)" in note
     assert parent.data.params["property"] == "(!hazard) U goal"
     assert parent.data.params["certificate_num_scenarios"] == "10000"
 

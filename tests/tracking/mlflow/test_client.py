@@ -11,7 +11,7 @@ import pytest
 
 from sport_ray.errors import UserError
 from sport_ray.tracking.mlflow.client import (
-    artifact_folder,
+    artifact_location,
     check_reachable,
     default_uri,
     describe,
@@ -20,6 +20,7 @@ from sport_ray.tracking.mlflow.client import (
     report_command,
     store_uri,
 )
+from sport_ray.tracking.mlflow.runs import open_experiment
 from sport_ray.tracking.mlflow.uris import absolute_uri
 
 
@@ -35,9 +36,10 @@ def test_default_store_is_absolute_and_beside_the_results(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert default_uri("results") == f"sqlite:///{tmp_path}/results/mlflow.db"
-    folder = artifact_folder("results", default_uri("results"))
+    assert artifact_location("results", default_uri("results")) == "mlflow-artifacts:/"
+    folder = artifact_location("results", f"sqlite:///{tmp_path}/of-many.db")
     assert folder == f"file://{tmp_path}/results/mlartifacts"
-    assert artifact_folder("results", "http://127.0.0.1:5000") is None
+    assert artifact_location("results", "http://127.0.0.1:5000") is None
 
 
 @pytest.mark.parametrize(
@@ -114,12 +116,11 @@ def test_a_folder_of_any_name_holds_its_own_store(tmp_path: Path, name: str) -> 
     check_reachable(uri, folder)
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (folder / "mlflow.db").is_file()
-    location = artifact_folder(folder, uri)
-    assert location is not None
     with patient_client(uri) as client:
-        run = client.create_run(client.create_experiment("e", location))
+        experiment, uploads = open_experiment(client, folder, uri, "e")
+        run = client.create_run(experiment)
         (tmp_path / "a.txt").write_text("a")
-        client.log_artifact(run.info.run_id, str(tmp_path / "a.txt"))
+        uploads.file(run.info.run_id, tmp_path / "a.txt")
     assert [path.name for path in (folder / "mlartifacts").rglob("*.txt")] == ["a.txt"]
 
 

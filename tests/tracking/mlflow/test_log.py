@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 
 from sport_ray.errors import UserError
 from sport_ray.tracking import log_sweep
-from sport_ray.tracking.mlflow.client import default_uri
+from sport_ray.tracking.mlflow.client import artifact_folder, default_uri
 from sport_ray.tracking.mlflow.log import (
     CELL_TAG,
     NOT_FINITE_TAG,
@@ -23,6 +23,7 @@ from sport_ray.tracking.mlflow.log import (
     hold_logging,
 )
 from sport_ray.tracking.mlflow.metrics import METRICS
+from sport_ray.tracking.mlflow.uploads import artefacts_of
 
 SMALL: dict[str, Any] = {"alphas": (1.0, 1.5, 10.0), "horizons": (30,), "seeds": (0, 1)}
 CELLS = 14
@@ -51,6 +52,12 @@ def one_file(folder: Path, **wanted: object) -> Path:
     raise AssertionError(f"no cell with {wanted}")
 
 
+def names_of(folder: Path, run: Any, under: str = "") -> list[str]:
+    """What a run has as artefacts, in the folder's own store."""
+    place = artefacts_of(artifact_folder(folder), run.info.run_id) / under
+    return sorted(path.name for path in place.iterdir()) if place.is_dir() else []
+
+
 @pytest.fixture
 def small(make_results) -> Path:
     return make_results(**SMALL)
@@ -62,8 +69,8 @@ def test_every_cell_is_a_child_with_params_metrics_and_record(small: Path) -> No
     parent, cells = parent_and_cells(small)
     assert parent.data.tags[SWEEP_TAG]
     assert parent.data.params["study"] == "quickstart"
-    client = MlflowClient(default_uri(small))
-    assert "certificate.json" in {a.path for a in client.list_artifacts(parent.info.run_id)}
+    assert parent.info.run_name == "quickstart"
+    assert "certificate.json" in names_of(small, parent)
     for file in small.glob("cells/*/record.json"):
         record = json.loads(file.read_text())
         run = cells[record["cell_id"]]
@@ -78,7 +85,7 @@ def test_every_cell_is_a_child_with_params_metrics_and_record(small: Path) -> No
             value = record[name]
             shown = value is not None and math.isfinite(value)
             assert run.data.metrics.get(name) == (value if shown else None)
-        assert [a.path for a in client.list_artifacts(run.info.run_id)] == ["record.json"]
+        assert names_of(small, run) == ["record.json"]
         assert run.data.tags["mlflow.source.name"] == "sport-ray"
 
 
@@ -90,7 +97,8 @@ def test_status_and_reason_are_truthful(small: Path) -> None:
     failed = next(run for run in cells.values() if run.info.status == "FAILED")
     assert failed.data.tags["sport_ray.reason"] == "worker died: out of memory"
     assert parent.info.status == "FAILED"
-    assert parent.data.metrics == {"cells_finished": CELLS - 1, "cells_failed": 1}
+    counts = {"cells_finished": CELLS - 1, "cells_failed": 1}
+    assert counts.items() <= parent.data.metrics.items()
     assert parent.info.start_time == min(run.info.start_time for run in cells.values())
     assert parent.info.end_time == max(run.info.end_time for run in cells.values())
     finished = next(run for run in cells.values() if run.info.status == "FINISHED")
@@ -107,7 +115,6 @@ def test_infinities_are_flagged_not_logged(small: Path) -> None:
     assert VACUOUS_TAG not in free.data.tags
     assert "max_log_ratio" not in free.data.metrics
     vacuous = cells[one_file(small, alpha=10.0).parent.name]
-    assert vacuous.data.metrics["prior_vacuous"] == 1
     assert vacuous.data.tags[VACUOUS_TAG] == "prior_bound"
     for run in cells.values():
         assert all(abs(value) < 1e300 for value in run.data.metrics.values())
@@ -138,7 +145,7 @@ def test_a_new_cell_joins_and_a_cell_run_again_keeps_its_run(small: Path) -> Non
     assert again.info.run_id == before
     assert again.info.status == "FINISHED"
     assert again.data.tags["sport_ray.reason"] == ""
-    assert again.data.metrics["num_scenarios"] == 10_000
+    assert again.data.params["num_scenarios"] == "10000"
     assert parent.info.status == "FINISHED"
 
 
@@ -231,13 +238,9 @@ def test_a_cell_that_the_store_refuses_holds_up_no_other(make_results: Any) -> N
     assert parent_and_cells(folder)[0].info.status == "FAILED"
 
 
-def test_a_deleted_experiment_and_a_moved_folder_are_user_errors(small: Path) -> None:
+def test_a_deleted_experiment_is_a_user_error(small: Path) -> None:
     log_sweep(small)
     client = MlflowClient(default_uri(small))
-    moved = small.rename(small.with_name("moved"))
-    with pytest.raises(UserError, match=r"was moved: .*delete mlflow\.db"):
-        log_sweep(moved)
-    moved.rename(small)
     client.delete_experiment(client.get_experiment_by_name("quickstart").experiment_id)
     with pytest.raises(UserError, match="is deleted: restore it"):
         log_sweep(small)
@@ -261,12 +264,12 @@ def test_params_tell_kinds_apart_and_a_budget_is_not_unconstrained(make_kinds) -
         for name in ("eps_max", "log_budget"):
             value = record[name]
             assert params.get(name) == (None if value is None else repr(value))
-            assert run.data.metrics.get(name) == value
+            assert name not in run.data.metrics
         free = not record["projected"]
         alpha = None if record["alpha"] is None else repr(record["alpha"])
         assert params.get("alpha") == ("unconstrained" if free else alpha)
-    assert "projected_ppo pathwise eps_max=0.1 T=21 seed=0" in names
-    assert "unconstrained T=21 seed=0" in names
+    assert "pathwise budget, ε_max = 0.1 · s0 · PPO" in names
+    assert "unconstrained · s0" in names
     assert len(names) == len(runs)
 
 

@@ -6,7 +6,14 @@ import math
 
 import pytest
 
-from sport_ray.tracking.mlflow.metrics import BOUNDS, METRICS, cell_metrics, vacuous_bounds
+from sport_ray.tracking.mlflow.identity import CONSTANTS
+from sport_ray.tracking.mlflow.metrics import (
+    BOUNDS,
+    METRICS,
+    NOT_MEASURED,
+    cell_metrics,
+    vacuous_bounds,
+)
 from sport_ray.tracking.results.record import COLUMNS
 
 RECORD = {
@@ -26,8 +33,8 @@ RECORD = {
 }
 
 
-def test_about_40_metrics_each_with_a_meaning() -> None:
-    assert 25 <= len(METRICS) <= 45
+def test_about_30_metrics_each_with_a_meaning() -> None:
+    assert 25 <= len(METRICS) <= 35
     assert {"empirical_violation_rate", "posterior_bound", "prior_bound"} <= set(METRICS)
     for name, metric in METRICS.items():
         assert name.replace("_", "").isalnum()
@@ -38,18 +45,11 @@ def test_about_40_metrics_each_with_a_meaning() -> None:
 
 def test_every_number_of_a_record_is_a_metric_or_known_not_to_be() -> None:
     """A new field of records is one or the other, on purpose."""
-    params = {"alpha", "horizon", "seed", "projected", "limit_rank", "limit_size"}
-    params |= {"train_episodes_most"}
-    of_certificate = {"beta", "posterior_beta"}  # the first a param of the sweep, both in its study
-    of_certificate |= {
-        "limit_beta",
-        "limit_scenarios",
-        "train_violations_beta",
-    }  # of the study, too
-    for_comparison = {"num_violations_1000"}
+    params = {"alpha", "horizon", "seed", "projected", *CONSTANTS}
+    not_told = {"num_violations_1000", "log_alpha"}  # for `compare`; alpha again
     numbers = {column.name for column in COLUMNS if column.kind != "str"}
-    derived = {"log10_prior_bound", "prior_vacuous", "conservativeness_log10"}
-    assert numbers - set(METRICS) == params | of_certificate | for_comparison
+    derived = {"log10_prior_bound", "conservativeness_log10"}
+    assert numbers - set(METRICS) == params | not_told
     assert set(METRICS) - numbers == derived
 
 
@@ -58,16 +58,10 @@ def test_only_whitelisted_finite_numbers_pass() -> None:
     assert set(metrics) <= set(METRICS)
     assert "train_return" not in metrics
     assert not_finite == []
-    assert metrics["prior_vacuous"] == 0
     assert metrics["log10_prior_bound"] == pytest.approx(math.log10(RECORD["prior_bound"]))
     assert metrics["conservativeness_log10"] == pytest.approx(
         math.log10(RECORD["prior_bound"] / RECORD["posterior_bound"])
     )
-
-
-def test_a_vacuous_bound_is_flagged() -> None:
-    metrics, _ = cell_metrics(RECORD | {"prior_bound": 1.0})
-    assert metrics["prior_vacuous"] == 1
 
 
 def test_infinite_numbers_are_named_not_logged() -> None:
@@ -76,7 +70,6 @@ def test_infinite_numbers_are_named_not_logged() -> None:
     )
     assert not_finite == ["max_log_ratio", "prior_bound", "train_return"]
     assert not set(not_finite) & set(metrics)
-    assert metrics["prior_vacuous"] == 1
     assert all(math.isfinite(value) for value in metrics.values())
 
 
@@ -87,7 +80,6 @@ def test_an_infinity_is_null_in_a_record_and_flagged() -> None:
         record | {"prior_bound": None, "max_log_ratio": None, "log_alpha": 40.0}
     )
     assert not_finite == ["max_log_ratio", "prior_bound"]
-    assert metrics["prior_vacuous"] == 1
     assert metrics["log10_prior_bound"] == pytest.approx(
         math.log10(0.005) + 21 * 40.0 / math.log(10)
     )
@@ -107,7 +99,7 @@ def test_bounds_that_say_nothing_are_named() -> None:
 
 def test_an_unconstrained_cell_has_no_prior_metrics() -> None:
     metrics, _ = cell_metrics(RECORD | {"prior_bound": None, "log_alpha": None})
-    assert not {"prior_bound", "prior_vacuous", "log10_prior_bound"} & set(metrics)
+    assert not {"prior_bound", "log10_prior_bound"} & set(metrics)
 
 
 def test_the_logarithm_is_of_the_bound_that_the_kind_promises() -> None:
@@ -123,8 +115,10 @@ def test_the_logarithm_is_of_the_bound_that_the_kind_promises() -> None:
     assert "log10_prior_bound" not in overflow
 
 
-def test_a_budget_and_its_risk_are_metrics() -> None:
-    budget = {"eps_max": 0.1, "log_budget": 1.7, "max_prefix_log_ratio": 1.6}
-    budget |= {"mean_task_steps": 13.0, "std_task_steps": 2.0}
-    metrics, _ = cell_metrics(RECORD | budget)
-    assert budget.items() <= metrics.items()
+def test_limits_and_other_constants_are_no_metrics() -> None:
+    """A curve of what was settled beforehand is a line, and hides those that are not."""
+    spent = {"max_prefix_log_ratio": 1.6, "mean_task_steps": 13.0}
+    known = dict.fromkeys(NOT_MEASURED, 1)
+    metrics, _ = cell_metrics(RECORD | known | spent)
+    assert spent.items() <= metrics.items()
+    assert not metrics.keys() & set(NOT_MEASURED)

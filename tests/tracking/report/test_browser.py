@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator
 
 from sport_ray.tracking import load_results, write_report
 from sport_ray.tracking.analysis.pareto import RISK_KINDS, candidates
 from sport_ray.tracking.results.statistics import aggregate
-from tests.tracking.conftest import write_kinds, write_study
+from tests.tracking.conftest import write_study
+from tests.tracking.report.conftest import Open
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
-Open = Callable[..., Page]
 SHOWN = "#cells tbody tr:not([hidden])"
 # Of each visible text: its contrast to what is behind it, as WCAG defines it.
 CONTRAST = """() => {
@@ -57,67 +56,6 @@ CONTRAST = """() => {
   }
   return found;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        if os.environ.get("CI"):
-            pytest.fail("there is no chromium, and CI must not skip what needs it")
-        pytest.skip("there is no chromium (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        # Chromium's own sandbox refuses to run as root, as in a container.
-        options = ["--no-sandbox"] if os.geteuid() == 0 else []
-        with playwright.chromium.launch(executable_path=chromium, args=options) as started:
-            yield started
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two T, both methods, trajectories, one failed cell."""
-    folder = write_study(tmp_path_factory.mktemp("browser"), samples=True)
-    write_report(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four kinds of constraint at one T."""
-    folder = write_kinds(tmp_path_factory.mktemp("browser-kinds"))
-    write_report(folder)
-    return folder
-
-
-@pytest.fixture
-def open_page(browser: Browser) -> Iterator[Open]:
-    """`open_page(folder, width=, **context)` -> the report, which must not complain or load."""
-    complaints: list[str] = []
-    contexts = []
-
-    def open_it(folder: Path, width: int = 1200, **options: object) -> Page:
-        options = {"viewport": {"width": width, "height": 900}, "color_scheme": "light"} | options
-        context = browser.new_context(**options)  # type: ignore[arg-type]
-        contexts.append(context)
-        page = context.new_page()
-        address = (folder / "report.html").as_uri()
-        page.on("console", lambda message: complaints.append(f"console: {message.text}"))
-        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-        page.on(
-            "request",
-            lambda request: (
-                None
-                if request.url.split("#")[0] == address or request.url.startswith("data:")
-                else complaints.append(f"request: {request.url}")
-            ),
-        )
-        page.goto(address)
-        return page
-
-    yield open_it
-    for context in contexts:
-        context.close()
-    assert complaints == []
 
 
 def settings_of(folder: Path) -> pd.DataFrame:
@@ -199,7 +137,7 @@ def test_the_mouse_shows_the_point_that_is_nearest(open_page: Open, kinds: Path)
     assert not page.locator("#tip").is_visible()
 
 
-def test_a_click_filters_and_another_undoes_it(open_page: Open, study: Path) -> None:
+def test_a_click_opens_and_another_undoes_it(open_page: Open, study: Path) -> None:
     page = open_page(study)
     point = page.locator('.chart[data-risk="posterior_bound"] .point').last
     page.mouse.click(*at_mark(point))
@@ -209,8 +147,10 @@ def test_a_click_filters_and_another_undoes_it(open_page: Open, study: Path) -> 
     assert shown == page.locator(f'{SHOWN}[data-setting="{setting}"]').count()
     assert page.locator("#shown").inner_text() == f"{shown} of 52 cells shown"
     assert point.get_attribute("aria-pressed") == "true"
+    assert page.locator("#drawer").is_visible()
     page.mouse.click(*at_mark(point))
     assert page.locator(SHOWN).count() == 52
+    assert not page.locator("#drawer").is_visible()
     page.mouse.click(*at_mark(point))
     page.get_by_role("button", name="Show all").click()
     assert page.locator(SHOWN).count() == 52
@@ -260,7 +200,7 @@ def test_the_keyboard_reaches_every_control_and_shows_where_it_is(
 ) -> None:
     page = open_page(study)
     stops = []
-    for _ in range(120):
+    for _ in range(160):
         page.keyboard.press("Tab")
         stop = page.evaluate("""() => {
           const one = document.activeElement;
@@ -276,9 +216,14 @@ def test_the_keyboard_reaches_every_control_and_shows_where_it_is(
     tags = [tag for tag, *_ in stops]
     assert stops[0][1] == "Skip to the answer"
     assert tags.count("g") == 3  # each chart is one stop
-    assert tags.count("INPUT") == page.locator("fieldset input").count() == 7
-    assert tags.count("BUTTON") == page.locator("button:visible").count()
-    assert tags.count("A") == page.locator("a[href]").count()
+    assert tags.count("INPUT") == page.locator("fieldset input").count() == 9
+    assert tags.count("SELECT") == 1
+    maps, values = page.locator(".heat"), page.locator(".heat button")
+    assert maps.count() == 6  # each is one stop, too
+    buttons = page.locator("button:visible").count() - values.count() + maps.count()
+    assert tags.count("BUTTON") == buttons
+    cells = page.locator("#cells a").count()  # one stop for all of them
+    assert tags.count("A") == page.locator("a[href]:visible").count() - cells + 1
     focused = page.locator(".chart .point:focus")
     chart = page.locator('.chart[data-risk="posterior_bound"]')
     chart.locator('.point[tabindex="0"]').focus()
@@ -292,8 +237,10 @@ def test_the_keyboard_reaches_every_control_and_shows_where_it_is(
     page.keyboard.press("Enter")
     assert page.locator(f'{SHOWN}[data-setting="{visited[-1]}"]').count() > 0
     assert page.locator(SHOWN).count() < 52
+    assert page.locator("#drawer").is_visible()
     page.keyboard.press("Escape")
-    assert not page.locator("#tip").is_visible()
+    assert not page.locator("#drawer").is_visible()
+    assert focused.get_attribute("data-setting") == visited[-1]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -363,6 +310,54 @@ def test_without_scripts_all_is_still_there(open_page: Open, study: Path) -> Non
     assert page.locator(".chart .point:visible").count() > 50
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(open_page: Open, study: Path, kinds: Path, scheme: str) -> None:
+    for folder in (study, kinds):
+        page = open_page(folder, color_scheme=scheme)
+        page.locator("details").evaluate_all("all => all.forEach(d => { d.open = true; })")
+        for _ in ("page", "drawer"):
+            found = Axe().run(page).response["violations"]
+            assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+            page.locator("#best tr:visible button.open").first.click()
+
+
+def test_on_paper_all_is_there_and_nothing_is_cut(open_page: Open, study: Path) -> None:
+    page = open_page(study, width=1032)  # A4, landscape, within its margins
+    page.emulate_media(media="print")
+    for part in ("nav", ".filters", "#drawer"):
+        assert not page.locator(part).first.is_visible()
+    assert page.locator("#best tbody tr:visible").count() == page.locator("#best tbody tr").count()
+    assert page.locator(".legend:visible").count() == 3  # of each chart, where filters are hidden
+    cut = page.evaluate(
+        "[...document.querySelectorAll('table, figure svg')].filter(one => one.checkVisibility()"
+        " && one.getBoundingClientRect().right > innerWidth + 1)"
+        ".map(one => one.closest('[aria-label], section').ariaLabel)"
+    )
+    assert cut == []
+    broken = page.evaluate(
+        "[...document.querySelectorAll('figure')].filter(one => one.checkVisibility()"
+        " && getComputedStyle(one).breakInside !== 'avoid').length"
+    )
+    assert broken == 0
+    assert page.locator("details .note").first.is_visible()  # folded on the screen
+    assert page.pdf()[:4] == b"%PDF"
+
+
+def test_a_first_screen_has_task_promise_answer_and_front(open_page: Open, study: Path) -> None:
+    page = open_page(study, width=1440)
+    for part in (".scene", ".task", "#counts", "#completeness", ".lead", ".facts", "#best thead"):
+        box = page.locator(part).first.bounding_box()
+        assert box is not None, part
+        assert box["y"] + box["height"] <= 900, part
+    words, chart = (page.locator(one).first.bounding_box() for one in (".facts", ".first .chart"))
+    assert words is not None
+    assert chart is not None
+    assert chart["x"] > words["x"] + words["width"]  # beside, not below
+    assert chart["y"] + chart["height"] <= 900
+    assert page.locator(".first .better").text_content().strip() == "better"
+    assert page.locator(".legend").first.is_visible()
+
+
 def test_screenshots_are_kept(open_page: Open, study: Path, kinds: Path) -> None:
     folder = Path(os.environ.get("CI_ARTIFACTS") or ROOT / "build" / "screenshots")
     folder.mkdir(parents=True, exist_ok=True)
@@ -371,3 +366,18 @@ def test_screenshots_are_kept(open_page: Open, study: Path, kinds: Path) -> None
         file = folder / f"report-{path.name}-{scheme}-{width}.png"
         page.screenshot(path=file, full_page=True)
         assert file.stat().st_size > 50_000
+
+
+def test_a_thousand_cells_open_in_two_seconds(open_page: Open, tmp_path: Path) -> None:
+    folder = write_study(tmp_path, alphas=(1.0, 1.1, 1.25), seeds=tuple(range(72)))
+    write_report(folder)
+    page = open_page(folder, width=1440)
+    assert page.locator("#cells tbody tr").count() == 1008
+    # Its own work, whatever else the machine does meanwhile.
+    meter = page.context.new_cdp_session(page)
+    meter.send("Performance.enable", {"timeDomain": "threadTicks"})
+    page.reload(wait_until="load")
+    page.locator("#best tr:visible button.open").first.click()
+    assert page.locator("#drawer").is_visible()
+    metrics = meter.send("Performance.getMetrics")["metrics"]
+    assert next(one["value"] for one in metrics if one["name"] == "TaskDuration") < 2

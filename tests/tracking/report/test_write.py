@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import re
 from html.parser import HTMLParser
@@ -87,7 +88,7 @@ def test_writes_page_tables_and_figures(built: Path) -> None:
 def test_page_is_well_formed_with_one_heading_and_all_cells(built: Path) -> None:
     page = Page((built / "report.html").read_text())
     assert page.count("h1") == 1
-    rows = [attrs for tag, attrs in page.tags if tag == "tr" and "data-setting" in attrs]
+    rows = [attrs for tag, attrs in page.tags if tag == "tr" and "data-horizon" in attrs]
     assert len(rows) == 52
     assert page.count("tr", **{"class": "failed"}) == 1
     assert "worker died: out of memory" in "".join(page.text)
@@ -136,10 +137,12 @@ def test_chart_and_embedded_table_agree_with_the_csv(built: Path) -> None:
     text = (built / "report.html").read_text()
     front = pd.read_csv(built / "pareto.csv")
     assert text.count(' on-front"') == len(front)
-    embedded = re.findall(r'download="(\w+.csv)" href="data:text/csv;base64,([^"]+)"', text)
+    embedded = re.findall(
+        r'download="(\w+.csv).gz" href="data:application/gzip;base64,([^"]+)"', text
+    )
     assert {name for name, _ in embedded} == {"cells.csv", "pareto.csv", "hypervolume.csv"}
     for name, data in embedded:
-        assert base64.b64decode(data).decode() == (built / name).read_text()
+        assert gzip.decompress(base64.b64decode(data)).decode() == (built / name).read_text()
 
 
 def test_the_same_files_give_the_same_bytes(built: Path) -> None:
@@ -241,7 +244,7 @@ def test_a_study_of_budgets_says_what_certified_risk_buys(kinds: Path) -> None:
         assert name in text
     assert {"speedup.png", "speedup.svg"} <= {f.name for f in (kinds / "figures").iterdir()}
     assert page.count("section", id="speedup") == 1
-    rows = [attrs for tag, attrs in page.tags if tag == "tr" and "data-setting" in attrs]
+    rows = [attrs for tag, attrs in page.tags if tag == "tr" and "data-horizon" in attrs]
     assert len(rows) == 63
     assert len({attrs["data-setting"] for attrs in rows}) == 21
 

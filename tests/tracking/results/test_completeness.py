@@ -15,7 +15,7 @@ from rich.console import Console
 
 from sport_ray.tracking.analysis.answer import answer_study
 from sport_ray.tracking.analysis.pareto_table import print_pareto
-from sport_ray.tracking.mlflow.note import answer_text
+from sport_ray.tracking.mlflow.finding import finding_of
 from sport_ray.tracking.report.write import write_report
 from sport_ray.tracking.results.completeness import (
     completeness_of,
@@ -50,7 +50,7 @@ def first_sentences(folder: Path) -> list[str]:
         r'<section id="answer">.*?<p class="[^"]*lead"[^>]*>(.*?)</p>', page, re.DOTALL
     )
     assert lead
-    note = answer_text(read_results(folder)).splitlines()[0].replace("\\", "")
+    note = finding_of(read_results(folder)).text.splitlines()[0].replace("\\", "")
     return [lead[1], note.strip("*")]
 
 

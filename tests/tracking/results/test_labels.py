@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sport_ray.tracking.mlflow.identity import run_name
+from sport_ray.tracking.mlflow.names import run_name
 from sport_ray.tracking.results.labels import (
+    alpha_text,
+    alpha_text_down,
     bound_text,
     confidence_text,
     left_out_text,
@@ -53,6 +55,16 @@ def test_rates_round_to_nearest_and_zero_stays_zero() -> None:
     assert steps_text(None) == "–"
 
 
+@given(st.floats(1, 10, exclude_min=True))
+def test_an_alpha_is_readable_and_never_looks_like_the_base(value: float) -> None:
+    shown, down = float(alpha_text(value)), float(alpha_text_down(value))
+    assert shown == pytest.approx(value, abs=max(6e-4, 0))
+    assert shown - 1 == pytest.approx(value - 1, rel=0.06) or value - 1 >= 0.01
+    assert down <= value * (1 + 1e-11)
+    if value > 1 + 1e-6:
+        assert alpha_text(value) != "1"
+
+
 @pytest.mark.parametrize(
     ("beta", "text"), [(1e-7, "1 − 10⁻⁷"), (0.05, "95%"), (2e-9, "1 − 2e-09"), (0.001, "1 − 10⁻³")]
 )
@@ -87,7 +99,7 @@ def test_policies_that_aim_at_risks_differ_by_name() -> None:
     assert setting_text(row) == "PPO-Lagrangian, as it is, ε_max = 0.05"
     assert point_text(row, horizon=False) == "PPO-Lagrangian, as it is, ε_max 0.05"
     record = row | {"hyperparameters": None, "seed": 0}
-    assert run_name(record) == "ppo_lagrangian unprojected eps_max=0.05 T=21 seed=0"
+    assert run_name(record) == "PPO-Lagrangian, as it is, ε_max = 0.05 · T 21 · s0"
 
 
 def test_a_caption_says_which_kinds_are_not_shown() -> None:

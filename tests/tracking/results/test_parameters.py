@@ -12,7 +12,8 @@ from sport_ray.tracking import load_results
 from sport_ray.tracking.analysis.pareto import candidates
 from sport_ray.tracking.analysis.speedup import speedup_table
 from sport_ray.tracking.figures.risk import draw_risk
-from sport_ray.tracking.mlflow.identity import params_of, run_name
+from sport_ray.tracking.mlflow.identity import params_of
+from sport_ray.tracking.mlflow.names import run_name
 from sport_ray.tracking.results.labels import point_text, setting_text
 from sport_ray.tracking.results.parameters import order_of, parameters_of, parts_of
 from sport_ray.tracking.results.record import COLUMN_NAMES
@@ -106,10 +107,9 @@ def test_what_mlflow_is_told():
         "source": "projected_ppo", "projected": True, "constraint": "ratio", "alpha": 1.5,
         "horizon": 21, "seed": 0,
     }  # fmt: skip
-    assert "hyperparameters" not in params_of(record)
-    assert run_name(record) == "projected_ppo alpha=1.5 T=21 seed=0"
+    assert run_name(record) == "α = 1.5 · T 21 · s0 · PPO"
     record["hyperparameters"] = "gamma=0.9, lr=0.0001"
-    params = params_of(record)
-    assert (params["gamma"], params["lr"]) == ("0.9", "0.0001")
-    assert params["hyperparameters"] == "gamma=0.9, lr=0.0001"
-    assert run_name(record) == "projected_ppo alpha=1.5 T=21 gamma=0.9 lr=0.0001 seed=0"
+    params = params_of(record, {"lr": 5e-05, "clip": 0.2, "seed": 3})
+    assert (params["gamma"], params["lr"], params["clip"]) == ("0.9", "0.0001", "0.2")
+    assert (params["seed"], params["projected_ppo.seed"]) == ("0", "3")
+    assert run_name(record) == "α = 1.5 · T 21 · gamma 0.9 · lr 0.0001 · s0 · PPO"

@@ -15,7 +15,8 @@ from sport_ray.tracking.analysis.hypervolume import hypervolume_table
 from sport_ray.tracking.analysis.pareto import candidates, pareto_table
 from sport_ray.tracking.analysis.speedup import speedup_table
 from sport_ray.tracking.analysis.task_policies import task_policy_table
-from sport_ray.tracking.mlflow.identity import params_of, run_name
+from sport_ray.tracking.mlflow.identity import params_of
+from sport_ray.tracking.mlflow.names import run_name
 from sport_ray.tracking.report.chart import build_charts
 from sport_ray.tracking.report.rows import filter_choices, outline
 from sport_ray.tracking.results.kinds import is_reference, is_unconstrained, promise_of
@@ -174,12 +175,10 @@ def test_mlflow_knows_the_source(make_sources) -> None:
     for record in read_results(make_sources(seeds=(0,))).records:
         assert params_of(record)["source"] == record["source"]
         names[series_of_row(record), record["alpha"]] = run_name(record)
-    assert names["unprojected:scpo", None] == "scpo unprojected T=21 seed=0"
-    assert names["projected_at_deployment:scpo", 1.1] == (
-        "scpo projected_at_deployment alpha=1.1 T=21 seed=0"
-    )
-    assert names["projected_at_deployment", 1.1] == "projected_at_deployment alpha=1.1 T=21 seed=0"
-    assert names["unconstrained", None] == "unconstrained T=21 seed=0"
+    assert names["unprojected:scpo", None] == "SCPO, as it is · T 21 · s0"
+    assert names["projected_at_deployment:scpo", 1.1] == "α = 1.1 · T 21 · s0 · SCPO, projected"
+    assert names["projected_at_deployment", 1.1] == "α = 1.1 · T 21 · s0 · at deployment"
+    assert names["unconstrained", None] == "unconstrained · T 21 · s0"
 
 
 def test_the_report_shows_sources_only_where_there_are_some(make_sources, make_results) -> None:
@@ -233,8 +232,8 @@ def test_the_answer_and_mlflow_name_selection(make_sources) -> None:
     [note] = [note for note in answer.notes if "under no constraint" in note]
     assert "Selection, iterated critic, unlimited" in note
     names = {run_name(record) for record in read_results(folder).records}
-    assert "critic_iterated selection alpha=1.1 T=21 seed=0" in names
-    assert "critic_iterated selection_unlimited T=21 seed=0" in names
+    assert "α = 1.1 · T 21 · s0 · Selection, iterated critic" in names
+    assert "Selection, iterated critic, unlimited · T 21 · s0" in names
 
 
 def test_what_a_choice_promises_is_told_on_the_page(make_sources) -> None:

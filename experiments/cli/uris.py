@@ -1,0 +1,71 @@
+"""URIs of results on the command line: of readers, replaced by a copy that is fetched first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from sport_ray.errors import UserError
+
+_URI = re.compile(r"(s3|gs|az)://")
+_CELL = re.compile(r"(.+)(/cells/[^/]+/?|/certificate\.json)")
+DRIVERS = ("train-base", "certify", "tune", "sweep", "run")
+"""Commands that change results, and push what they finish."""
+
+_OF_PATHS = ("--results", "--out", "--work-dir", "--base", "--bundle", "--key", "--public-key")
+"""Options whose value may be the word behind them."""
+
+
+def _readers() -> dict[str, Callable[[str], bool]]:
+    """What each of the other commands needs of a result folder."""
+    from sport_ray.experiments.storage import layout
+
+    return {
+        "status": layout.for_status,
+        "report": layout.for_report,
+        "compare": layout.for_report,
+        "verify": layout.for_certificate,
+        "plan": layout.for_certificate,
+        "export": layout.whole,
+        "publish": layout.whole,
+    }
+
+
+def with_copies(words: list[str]) -> list[str]:
+    """The words of a command line, each URI of results that is read as the path of its copy.
+
+    Raises:
+        UserError: a URI where none is taken; and what the store says.
+    """
+    if not any(_URI.match(word.rpartition("=")[2]) for word in words):
+        return words
+    command = next((word for word in words if not word.startswith("-")), "")
+    return [
+        _with_copy(command, word, before) for before, word in zip(["", *words], words, strict=False)
+    ]
+
+
+def _with_copy(command: str, word: str, before: str) -> str:
+    option, uri = word.split("=", 1) if word.startswith("--") and "=" in word else ("", word)
+    if not _URI.match(uri):
+        return word
+    option = option or (before if before in _OF_PATHS else "")
+    if command in DRIVERS and option == "--results":
+        return word
+    wanted = None if option not in ("", "--results") else _readers().get(command)
+    if wanted is None:
+        what = f"{command} {option}".strip()
+        raise UserError(f"{what} takes a path of this machine, no URI of results")
+    return f"{word[: len(word) - len(uri)]}{_copy(uri, wanted)}"
+
+
+def _copy(uri: str, wanted: Callable[[str], bool]) -> Path:
+    from sport_ray.experiments.storage.copies import reader_copy
+    from sport_ray.experiments.storage.place import Place
+
+    inside = _CELL.fullmatch(uri)
+    place = Place.of(inside[1] if inside else uri)
+    assert place is not None
+    copy = reader_copy(place, wanted)
+    return copy / inside[2].strip("/") if inside else copy

@@ -1,0 +1,77 @@
+"""Which object store a URI means, and where the copies of it lie on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from sport_ray.errors import UserError
+from sport_ray.tracking.mlflow.uris import mask_uri
+
+# One slash too: a path that was made of the URI has lost the other.
+_URI = re.compile(r"(?P<scheme>s3|gs|az):/{1,2}(?P<bucket>[^/]*)/*(?P<prefix>.*)", re.DOTALL)
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")
+_PART = re.compile(r"[A-Za-z0-9_.=+-]+")
+CACHE = "SPORT_RAY_CACHE"
+"""The variable that names another folder than ``~/.cache/sport-ray`` for copies."""
+
+
+class Place(NamedTuple):
+    """A prefix of a bucket (of a container, in Azure's words)."""
+
+    scheme: str
+    bucket: str
+    prefix: str
+
+    @classmethod
+    def of(cls, text: str | Path) -> Place | None:
+        """The place that a URI means, as text or as a path that was made of it; None of a path.
+
+        >>> Place.of("s3://bucket/a/b/")
+        Place(scheme='s3', bucket='bucket', prefix='a/b')
+        >>> Place.of("results/s3") is None
+        True
+
+        Raises:
+            UserError: a URI with credentials or a query in it, or without bucket or prefix.
+        """
+        found = _URI.fullmatch(str(text))
+        if found is None:
+            return None
+        scheme, bucket, prefix = found["scheme"], found["bucket"], found["prefix"].strip("/")
+        if re.search(r"[@?#]", str(text)):
+            raise UserError(
+                f"{mask_uri(f'{scheme}://{bucket}/{prefix}')}: a URI of results holds no "
+                f"credentials and no query; {CREDENTIALS[scheme]}"
+            )
+        parts = prefix.split("/")
+        sound = all(_PART.fullmatch(one) and one not in (".", "..") for one in parts)
+        if not _BUCKET.fullmatch(bucket) or not sound:
+            raise UserError(
+                f"{scheme}://{bucket}/{prefix} names no place for results: write "
+                f"{scheme}://BUCKET/PREFIX, of letters, digits and any of _ . = + -"
+            )
+        return cls(scheme, bucket, prefix)
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.bucket}/{self.prefix}"
+
+    @property
+    def cache(self) -> Path:
+        """The folder of this machine that copies of the place lie in."""
+        root = os.environ.get(CACHE) or Path.home() / ".cache" / "sport-ray"
+        end = os.environ.get(f"{ENDPOINT[self.scheme]}", "")  # two servers may have one bucket each
+        key = hashlib.sha256(f"{self} {end}".encode()).hexdigest()[:12]
+        return Path(root).absolute() / f"{self.prefix.rpartition('/')[2][:40]}-{key}"
+
+
+CREDENTIALS = {
+    "s3": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role",
+    "gs": "set GOOGLE_APPLICATION_CREDENTIALS, or run `gcloud auth application-default login`",
+    "az": "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or an identity",
+}
+ENDPOINT = {"s3": "AWS_ENDPOINT_URL", "gs": "GOOGLE_BASE_URL", "az": "AZURE_ENDPOINT"}
+"""The variable that leads to another server than the cloud's own."""

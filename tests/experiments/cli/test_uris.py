@@ -1,0 +1,72 @@
+"""Where a command takes a URI of results, and what becomes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sport_ray.errors import UserError
+from sport_ray.experiments.cli import uris
+from sport_ray.experiments.storage import copies
+from sport_ray.experiments.storage.layout import for_certificate, for_report, for_status, whole
+from sport_ray.experiments.storage.place import Place
+from sport_ray.experiments.study import Study
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
+    """What was asked for; copies lie in /copy."""
+    found: list[tuple[str, object]] = []
+
+    def reader_copy(place: Place, wanted: object) -> Path:
+        found.append((str(place), wanted))
+        return Path("/copy")
+
+    monkeypatch.setattr(copies, "reader_copy", reader_copy)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("words", "read", "wanted"),
+    [
+        ("status s3://b-1/x --json", "status /copy --json", for_status),
+        ("status --json s3://b-1/x", "status --json /copy", for_status),
+        ("report s3://b-1/x --out page", "report /copy --out page", for_report),
+        ("report study.yaml --results gs://b-1/x", "report study.yaml --results /copy", for_report),
+        ("status study.yaml --results=s3://b-1/x", "status study.yaml --results=/copy", for_status),
+        ("verify s3://b-1/x/certificate.json", "verify /copy/certificate.json", for_certificate),
+        ("export az://b-1/x/cells/ab --out o", "export /copy/cells/ab --out o", whole),
+    ],
+)
+def test_readers(words: str, read: str, wanted: object, asked: list[tuple[str, object]]) -> None:
+    assert uris.with_copies(words.split()) == read.split()
+    ((uri, how),) = asked
+    assert uri.endswith("://b-1/x")
+    assert how is wanted
+
+
+@pytest.mark.parametrize("command", uris.DRIVERS)
+def test_drivers_take_it_as_results(command: str, asked: list[tuple[str, object]]) -> None:
+    for words in ([command, "a.yaml", "--results", "s3://b/x"], [command, "--results=s3://b/x"]):
+        assert uris.with_copies(words) == words
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["run s3://b-1/x", "report r --out s3://b-1/x", "mix s3://b-1/x", "monitor --log=s3://b-1/x"],
+)
+def test_elsewhere_it_is_refused(words: str) -> None:
+    with pytest.raises(UserError, match="takes a path of this machine"):
+        uris.with_copies(words.split())
+
+
+def test_other_words_are_left_alone() -> None:
+    words = ["run", "a.yaml", "--tracking=http://host", "x=y", "--", "s3"]
+    assert uris.with_copies(words) is words
+
+
+def test_in_python_a_uri_is_refused() -> None:
+    with pytest.raises(UserError, match="Study takes a path; use sport-ray for a URI"):
+        Study.load("quickstart", "s3://b-1/x")

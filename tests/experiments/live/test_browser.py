@@ -1,0 +1,177 @@
+"""The live page in a real browser: it becomes current by itself, and loses nothing of the reader's.
+
+Needs Debian's chromium, as tests/tracking/report/test_browser.py does.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from sport_ray.experiments.live import pages as pages_module
+from sport_ray.experiments.live.pages import Pages
+from sport_ray.experiments.live.present import Present
+from sport_ray.experiments.live.server import WatchServer
+from sport_ray.experiments.results.process import process_identity
+from tests.tracking.conftest import write_study
+from tests.tracking.report.chromium import chromium
+
+pytestmark = pytest.mark.slow
+WAIT = 280_000
+"""ms; a page is made in seconds on a machine that has nothing else to do."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages_module, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(pages_module, "PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(pages_module, "SHARE", 1.0)
+
+
+class Watch:
+    """A folder that is watched, whose server can go and come back."""
+
+    late: Path
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port: int | None = None
+        self.start()
+
+    def start(self) -> None:
+        self.pages = Pages(self.folder)
+        self.server = WatchServer(self.pages, self.port)
+        self.port = self.server.server_address[1]
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
+        self.thread.start()
+        self.pages.start()
+
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+        self.pages.close()
+
+
+@pytest.fixture
+def watch(tmp_path: Path, brisk: None) -> Iterator[Watch]:
+    """A sweep that is running, all but one of its cells done; the last lies beside it."""
+    whole = write_study(tmp_path)
+    folder = tmp_path / "sweep"
+    shutil.copytree(whole, folder)
+    cells = sorted(path.name for path in (folder / "cells").iterdir())
+    finished = [
+        cell
+        for cell in cells
+        if json.loads((whole / "cells" / cell / "record.json").read_text())["status"] == "finished"
+    ]
+    (folder / "cells" / finished[-1]).rename(tmp_path / finished[-1])
+    (folder / "plan.json").write_text(json.dumps({"cells": cells, "jobs": []}))
+    start = {
+        "time": "2026-03-02T10:00:00+00:00", "event": "sweep started", "cell_id": None,
+        **process_identity(), "planned": len(cells), "study": "s",
+    }  # fmt: skip
+    (folder / "ledger.jsonl").write_text(json.dumps(start) + "\n")
+    found = Watch(folder)
+    found.late = tmp_path / finished[-1]
+    yield found
+    found.stop()
+
+
+def opened(browser: Browser, url: str, complaints: list[str]) -> Page:
+    page = browser.new_page(viewport={"width": 1100, "height": 800})
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "request",
+        lambda request: (
+            None if request.url.startswith((url, "data:")) else complaints.append(request.url)
+        ),
+    )
+    page.goto(url)
+    return page
+
+
+def test_it_becomes_current_and_keeps_what_the_reader_set(browser: Browser, watch: Watch) -> None:
+    complaints: list[str] = []
+    page = opened(browser, watch.server.url, complaints)
+    expect(page.locator("#cells")).to_be_attached(timeout=WAIT)  # from the page that waits
+    expect(page.locator("#live-sentence")).to_contain_text("live: ")
+    expect(page.locator("#live-sentence")).to_contain_text("1 failed")
+    expect(page.locator("#live-changed")).to_contain_text("last change ")
+    page.locator("#live-failed summary").click()
+    expect(page.locator("#live-failed li").first).to_contain_text("worker died: out of memory")
+
+    before = page.locator("#cells tbody tr").count()
+    box = page.locator('fieldset[data-filter="horizon"] input').first
+    box.uncheck()
+    button = page.locator("#cells th button").nth(1)
+    button.scroll_into_view_if_needed()
+    button.click()
+    sorted_by = page.locator("#cells th[aria-sort]").inner_text()
+    kept = page.evaluate("document.getElementById('cells-section').getBoundingClientRect().top")
+    page.evaluate("window.old = true")
+
+    watch.late.rename(watch.folder / "cells" / watch.late.name)
+    expect(page.locator("#cells tbody tr")).to_have_count(before + 1, timeout=WAIT)
+    assert not page.evaluate("window.old")
+    expect(page.locator(f"text={watch.late.name}").first).to_be_attached()
+    assert not page.locator('fieldset[data-filter="horizon"] input').first.is_checked()
+    assert page.locator("#cells th[aria-sort]").inner_text() == sorted_by
+    now = page.evaluate("document.getElementById('cells-section').getBoundingClientRect().top")
+    assert abs(now - kept) < 60  # a row more above at most
+    assert page.locator("#live-failed").get_attribute("open") is not None
+    assert complaints == []
+
+
+def test_it_says_so_when_the_server_goes_and_comes_back_by_itself(
+    browser: Browser, watch: Watch
+) -> None:
+    page = opened(browser, watch.server.url, [])
+    expect(page.locator("#cells")).to_be_attached(timeout=WAIT)
+    page.evaluate("window.old = true")
+    watch.stop()
+    expect(page.locator("#live")).to_have_attribute("data-phase", "away", timeout=WAIT)
+    expect(page.locator("#live-sentence")).to_contain_text("No answer from the server since")
+    expect(page.locator("#cells")).to_be_attached()
+    ledger = watch.folder / "ledger.jsonl"
+    end = {"time": "2026-03-02T11:00:00+00:00", "event": "sweep ended", "cell_id": None}
+    with ledger.open("a") as file:
+        file.write(json.dumps(end | {"outcome": "interrupted"}) + "\n")
+    watch.start()
+    expect(page.locator("#live")).to_have_attribute("data-phase", "gone", timeout=WAIT)
+    expect(page.locator("#live-sentence")).to_contain_text("interrupted: ")
+    assert page.evaluate("window.old")  # the same results: the very page stays
+
+
+def test_before_the_first_cell_it_says_what_is_being_started(
+    browser: Browser, tmp_path: Path, brisk: None
+) -> None:
+    folder = tmp_path / "new"
+    folder.mkdir()
+    (folder / "study.json").write_text('{"name": "mine"}')
+    present = Present(folder, "certify: scenarios", 10_000)
+    watch = Watch(folder)
+    try:
+        page = opened(browser, watch.server.url, [])
+        expect(page.locator("h1")).to_have_text("mine")
+        for place in ("#waiting-now", "#live-sentence"):
+            expect(page.locator(place)).to_have_text(
+                "starting: certify: scenarios 0 of 10,000", timeout=WAIT
+            )
+        present._last = 0.0
+        present.tell(2_500)
+        expect(page.locator("#waiting-now")).to_contain_text("2,500 of 10,000", timeout=WAIT)
+    finally:
+        watch.stop()

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sport_ray.errors import UserError
+from sport_ray.experiments.storage.place import Place
+
+
+def test_uris_and_paths_that_were_made_of_them() -> None:
+    for text in ("s3://b-1/x/y", "s3://b-1/x/y/", Path("s3://b-1/x/y")):
+        assert Place.of(text) == Place("s3", "b-1", "x/y")
+    assert str(Place.of("az://box/a")) == "az://box/a"
+    assert Place.of("gs://b-1/a") is not None
+
+
+@pytest.mark.parametrize("path", ["results/x", "/s3/x", "s3", "file:///x", "./s3:/b/x", ""])
+def test_paths(path: str) -> None:
+    assert Place.of(path) is None
+
+
+@pytest.mark.parametrize(
+    "uri", ["s3://b-1", "s3://b-1/", "s3:///x", "s3://b-1/../x", "s3://b-1/a b", "s3://b/x//y"]
+)
+def test_no_place_for_results(uri: str) -> None:
+    with pytest.raises(UserError, match=r"names no place for results: write s3://BUCKET/PREFIX"):
+        Place.of(uri)
+
+
+@pytest.mark.parametrize(
+    "uri", ["s3://me:secret@b-1/x", "s3://b-1/x?key=secret", "az://b-1/x#secret"]
+)
+def test_credentials_do_not_belong_into_a_uri(uri: str) -> None:
+    with pytest.raises(UserError, match="no credentials and no query") as refusal:
+        Place.of(uri)
+    assert "secret" not in str(refusal.value)
+
+
+def test_copies_of_two_servers_lie_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place("s3", "b-1", "x")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://one")
+    one = place.cache
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://two")
+    assert one != place.cache
+    assert one.name.startswith("x-")

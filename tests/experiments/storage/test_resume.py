@@ -1,0 +1,314 @@
+"""Whole studies through an object store, disturbed, and resumed on another machine.
+
+Another machine is another process with a folder of its own that is empty. What the store holds
+afterwards is compared with a run on a disk that nothing happened to: certificate, table, policies
+and samples byte for byte, records in all fields but times.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sport_ray.experiments.stages.base import BUNDLED
+from sport_ray.experiments.storage.copies import reader_copy
+from sport_ray.experiments.storage.lease import LEASE
+from sport_ray.experiments.storage.objects import Changed, Objects
+from sport_ray.experiments.storage.place import Place
+from tests.experiments.faults.harness import TIMES, command, descendants, end, sport_ray
+from tests.experiments.storage.conftest import SECRET
+from tests.experiments.storage.faulty_proxy import Fault, Proxy
+
+pytestmark = [pytest.mark.slow, pytest.mark.fault]
+
+STUDY: dict[str, Any] = {
+    "name": "stored",
+    "certificate": {"num_scenarios": 300, "beta": 1e-3, "max_horizon": 30},
+    "sweep": {"alphas": [1.02, 1.05, 1.1], "horizons": [20, 25], "seeds": [0]},
+    "task_policies": {"imported": {"path": str(BUNDLED / "point_reach_avoid")}},
+    "evaluation": {"num_scenarios": 100, "beta": 1e-3},
+}
+TRAINED: dict[str, Any] = {
+    **{name: value for name, value in STUDY.items() if name != "task_policies"},
+    "engine": "single",  # a job a cell
+    "sweep": {"alphas": [1.2], "horizons": [25], "seeds": [0, 1, 2], "methods": ["projected_ppo"]},
+    "training": {
+        "env_steps": 512,
+        "warmup_env_steps": 256,
+        "lr": 1e-3,
+        "train_batch_size": 256,
+        "minibatch_size": 64,
+        "num_envs": 8,
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results on a disk; the study lies beside them."""
+    root = tmp_path_factory.mktemp("undisturbed")
+    (root / "study.yaml").write_text(yaml.safe_dump(STUDY))
+    sport_ray("run", root / "study.yaml", "--results", root / "results", "--no-ray")
+    return root / "results"
+
+
+def contents(root: Path) -> dict[str, Any]:
+    """What must be the same: records without times, all else that is no history byte for byte."""
+    found: dict[str, Any] = {}
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root).as_posix()
+        if name.startswith("cells/") and name.endswith("record.json"):
+            record = json.loads(path.read_text())
+            found[name] = {key: value for key, value in record.items() if key not in TIMES}
+        elif path.is_file() and name.split("/")[0] in (
+            "base", "cells", "policies", "plan.json", "study.json", "study.yaml",
+            "certificate.json", "certificate_outcomes.parquet",
+        ):  # fmt: skip
+            found[name] = path.read_bytes()
+    return found
+
+
+def require_as_undisturbed(place: Place, undisturbed: Path) -> None:
+    """The store holds what the disk holds, and nothing else of a study."""
+    kept, wanted = contents(reader_copy(place)), contents(undisturbed)
+    assert {*kept} == {*wanted}
+    assert [name for name in wanted if kept[name] != wanted[name]] == []
+    assert all(
+        record["status"] == "finished" for record in kept.values() if isinstance(record, dict)
+    )
+    for one in Objects(place).list():
+        found = Objects(place).get(one.name)
+        assert found is not None
+        assert SECRET.encode() not in found[0], one.name
+
+
+@contextmanager
+def driving(study: Path, place: Place, home: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
+    """A driver in a session of its own, with its cache in `home`; ended by pid, if it must be."""
+    words = command("run", study, "--results", place, *more)
+    env = os.environ | {"SPORT_RAY_CACHE": str(home), "COLUMNS": "200"}
+    pipe = subprocess.PIPE
+    driver = subprocess.Popen(
+        words, stdout=pipe, stderr=pipe, text=True, start_new_session=True, env=env
+    )
+    try:
+        yield driver
+    finally:
+        if driver.poll() is None:
+            started = descendants(driver.pid)
+            driver.kill()
+            end(started)
+        driver.communicate()
+
+
+def on_another_machine(study: Path, place: Place, home: Path, *more: str) -> str:
+    """The same command, in an empty cache, to its end."""
+    with driving(study, place, home, *more) as driver:
+        out, err = driver.communicate(timeout=850)
+    assert driver.returncode == 0, out + err
+    return out
+
+
+def records_in(place: Place) -> int:
+    return sum(one.name.endswith("record.json") for one in Objects(place).list())
+
+
+MOMENTS = {
+    "before a certificate": ("certificate.json", "before", 1),
+    "before the first record, whose files are there": ("record.json", "before", 1),
+    "before the third record": ("record.json", "before", 3),
+    "once a record is there and the answer is not": ("record.json", "after", 2),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_killed_between_two_pushes(
+    moment: str, place: Place, proxy: Proxy, undisturbed: Path, tmp_path: Path
+) -> None:
+    """SIGKILL while a push waits, or its answer does."""
+    ending, when, which = MOMENTS[moment]
+    study = undisturbed.parent / "study.yaml"
+    reached, seen, lock = threading.Event(), set[str](), threading.Lock()
+
+    def rule(method: str, path: str) -> Fault:
+        if reached.is_set():  # nothing more of this driver is heard
+            time.sleep(0.2)
+            return "cut before"
+        if method == "PUT" and path.endswith(ending):
+            with lock:
+                seen.add(path)
+                if len(seen) >= which:
+                    reached.set()
+                    return "cut after" if when == "after" else "cut before"
+        return "pass"
+
+    proxy.rule = rule
+    with driving(study, place, tmp_path / "first", "--no-ray") as driver:
+        while not reached.wait(0.1):
+            assert driver.poll() is None, driver.communicate()
+        driver.kill()
+        driver.wait()
+    proxy.rule = lambda method, path: "pass"
+    time.sleep(0.5)
+    before = {one.name: one.version for one in Objects(place).list() if "record" in one.name}
+    out = on_another_machine(study, place, tmp_path / "second", "--no-ray")
+    assert "files fetched" in out
+    require_as_undisturbed(place, undisturbed)
+    after = {one.name: one.version for one in Objects(place).list()}
+    assert before == {name: after[name] for name in before}  # the first record stays
+
+
+def test_a_store_that_is_slow_refuses_and_cuts(
+    place: Place, proxy: Proxy, undisturbed: Path, tmp_path: Path
+) -> None:
+    """A third of all requests, also of the second machine's."""
+    chance = random.Random(0)
+    faults: list[Fault] = ["503", "cut before", "cut after", "half", 0.5]
+    proxy.rule = lambda method, path: chance.choice(faults) if chance.random() < 0.33 else "pass"
+    study = undisturbed.parent / "study.yaml"
+    with driving(study, place, tmp_path / "first", "--no-ray") as driver:
+        while records_in(place) < 2:
+            assert driver.poll() is None, driver.communicate()
+            time.sleep(0.1)
+        os.killpg(driver.pid, signal.SIGKILL)
+    on_another_machine(study, place, tmp_path / "second", "--no-ray")
+    assert min(proxy.times(fault) for fault in faults) > 3
+    proxy.rule = lambda method, path: "pass"
+    require_as_undisturbed(place, undisturbed)
+
+
+def test_a_store_that_is_away_for_a_while(
+    place: Place, proxy: Proxy, undisturbed: Path, tmp_path: Path
+) -> None:
+    """From the first record on, for longer than the sweep takes."""
+    study = undisturbed.parent / "study.yaml"
+    away = threading.Event()
+
+    def rule(method: str, path: str) -> Fault:
+        if path.endswith("record.json"):
+            away.set()
+        return "503" if away.is_set() else "pass"
+
+    proxy.rule = rule
+    with driving(study, place, tmp_path / "first", "--no-ray") as driver:
+        while not away.wait(0.1):
+            assert driver.poll() is None, driver.communicate()
+        time.sleep(20.0)
+        proxy.rule = lambda method, path: "pass"
+        out, err = driver.communicate(timeout=850)
+    assert driver.returncode == 0, out + err
+    assert proxy.times("503") > 3
+    require_as_undisturbed(place, undisturbed)
+
+
+def test_ctrl_c_and_resumed_elsewhere(
+    place: Place, proxy: Proxy, undisturbed: Path, tmp_path: Path
+) -> None:
+    study = undisturbed.parent / "study.yaml"
+    with driving(study, place, tmp_path / "first", "--no-ray") as driver:
+        while not any(path.endswith("record.json") for _, path, _ in list(proxy.told)):
+            assert driver.poll() is None, driver.communicate()
+            time.sleep(0.02)
+        os.killpg(driver.pid, signal.SIGINT)
+        begun = time.monotonic()
+        out, err = driver.communicate(timeout=300)
+    assert driver.returncode == 130, out + err
+    assert "Traceback" not in out + err
+    assert f"Resume with: sport-ray run {study} --results {place} --no-ray" in err
+    assert time.monotonic() - begun < 30.0
+    (home,) = (tmp_path / "first").glob("*/driver/results")
+    assert records_in(place) == len(
+        [*home.glob("cells/*/record.json")]
+    )  # what is finished is there
+    on_another_machine(study, place, tmp_path / "second", "--no-ray")  # at once: it was let go
+    require_as_undisturbed(place, undisturbed)
+
+
+def test_a_second_driver_is_refused_and_one_that_is_taken_over_stops(
+    place: Place, proxy: Proxy, undisturbed: Path, tmp_path: Path
+) -> None:
+    study = undisturbed.parent / "study.yaml"
+    proxy.rule = lambda method, path: 3.0 if path.endswith("record.json") else "pass"
+    with driving(study, place, tmp_path / "first", "--no-ray") as driver:
+        while Objects(place).head(LEASE) is None:
+            assert driver.poll() is None, driver.communicate()
+            time.sleep(0.1)
+        refused = sport_ray("run", study, "--results", place, "--no-ray", status=2)
+        assert f"(process {driver.pid} on " in refused
+        assert "is at work there already" in refused
+        while True:  # as a driver elsewhere does that heard nothing of this one for a minute
+            found = Objects(place).get(LEASE)
+            assert found is not None
+            other = json.loads(found[0]) | {"token": "other", "released": True, "host": "there"}
+            try:
+                Objects(place).replace(LEASE, json.dumps(other).encode(), found[1].version)
+                break
+            except Changed:
+                continue
+        out, err = driver.communicate(timeout=300)
+    assert driver.returncode == 2, out + err
+    assert "another driver (process" in " ".join(err.split())
+    assert "took it over" in " ".join(err.split())
+    proxy.rule = lambda method, path: "pass"
+    on_another_machine(study, place, tmp_path / "second", "--no-ray")
+    require_as_undisturbed(place, undisturbed)
+
+
+def test_readers_from_a_laptop(place: Place, undisturbed: Path, tmp_path: Path) -> None:
+    """Status, report, verify and export by URI, with the numbers of the folder."""
+    study = undisturbed.parent / "study.yaml"
+    on_another_machine(study, place, tmp_path / "first", "--no-ray")
+    told = json.loads(sport_ray("status", place, "--json"))
+    assert len(told["done"]) == told["planned"] == len([*undisturbed.glob("cells/*")])
+    out = tmp_path / "page"
+    assert f"report: {out / 'report.html'}" in sport_ray("report", place, "--out", out)
+    sport_ray("report", undisturbed, "--out", tmp_path / "same")
+    assert (out / "pareto.csv").read_bytes() == (tmp_path / "same/pareto.csv").read_bytes()
+    sport_ray("verify", place)
+    cell = sorted(undisturbed.glob("cells/*"))[0].name
+    sport_ray("export", f"{place}/cells/{cell}", "--out", tmp_path / "bundle")
+    sport_ray("verify", tmp_path / "bundle")
+
+
+@pytest.mark.timeout(3_000)
+def test_with_training_on_ray_killed_in_the_middle(
+    place: Place, proxy: Proxy, tmp_path: Path
+) -> None:
+    """Driver and workers, once the store has one of three trained cells."""
+    study = tmp_path / "study.yaml"
+    study.write_text(yaml.safe_dump(TRAINED))
+    sport_ray("run", study, "--results", tmp_path / "local")
+    first = threading.Event()
+
+    def rule(method: str, path: str) -> Fault:
+        if first.is_set():  # nothing more of this driver is heard
+            time.sleep(0.2)
+            return "cut before"
+        if method == "PUT" and path.endswith("record.json"):
+            first.set()
+        return "pass"
+
+    proxy.rule = rule
+    with driving(study, place, tmp_path / "first") as driver:
+        while not first.wait(0.1):
+            assert driver.poll() is None, driver.communicate()
+        started = descendants(driver.pid)
+        driver.kill()
+        driver.wait()
+        end(started)
+    proxy.rule = lambda method, path: "pass"
+    assert records_in(place) == 1
+    on_another_machine(study, place, tmp_path / "second")
+    require_as_undisturbed(place, tmp_path / "local")

@@ -25,7 +25,7 @@ _PORTS = range(20_000, 32_000)
 @contextmanager
 def local_start(nodes: list[Any]) -> Iterator[None]:
     """A Ray that is started in the block starts so; nodes: takes its node once there is one."""
-    with _on_loopback(), _without_watchers(), _ports_ahead(), _ports_written(nodes):
+    with _on_loopback(), _without_watchers(), ports_ahead(), ports_written(nodes):
         yield
 
 
@@ -71,7 +71,7 @@ def _without_watchers() -> Iterator[None]:
 
 
 @contextmanager
-def _ports_ahead() -> Iterator[None]:
+def ports_ahead() -> Iterator[None]:
     """Ray's agents are told where to listen, so that its start does not wait until they say.
 
     They import Ray for a second first. The ports are free now, and outside the range from which
@@ -94,8 +94,10 @@ def _ports_ahead() -> Iterator[None]:
 
 
 @contextmanager
-def _ports_written(nodes: list[Any]) -> Iterator[None]:
+def ports_written(nodes: list[Any], step: str = "start_head_processes") -> Iterator[None]:
     """Where the agents listen is written down before the raylet starts, and not by the agents.
+
+    step: of Ray's node, before which it is done; one without a head has no such step.
 
     The raylet waits 15 s for those files, whatever it was told, and then ends itself. On a busy
     machine an agent imports for longer before it writes them.
@@ -104,7 +106,7 @@ def _ports_written(nodes: list[Any]) -> Iterator[None]:
 
     names: Any = import_module("ray._raylet")  # compiled
 
-    before = Node.start_head_processes
+    before = getattr(Node, step)
     ports = {
         "dashboard_agent_listen_port": "DASHBOARD_AGENT_LISTEN_PORT_NAME",
         "metrics_agent_port": "METRICS_AGENT_PORT_NAME",
@@ -122,11 +124,11 @@ def _ports_written(nodes: list[Any]) -> Iterator[None]:
                 )
         before(node, *given, **options)
 
-    Node.start_head_processes = written
+    setattr(Node, step, written)
     try:
         yield
     finally:
-        Node.start_head_processes = before
+        setattr(Node, step, before)
 
 
 def _free_ports(count: int) -> list[int]:

@@ -23,7 +23,7 @@ WAITS = _ALWAYS | {
     "RAY_gcs_server_port_wait_time_s": PATIENCE,
     "RAY_gcs_rpc_server_connect_timeout_s": PATIENCE,
     "RAY_py_gcs_connect_timeout_s": PATIENCE,
-    "RAY_raylet_client_connect_timeout_milliseconds": 1_000 * PATIENCE,
+    "RAY_raylet_client_num_connect_attempts": PATIENCE,  # a second apart
     "RAY_agent_register_timeout_ms": 1_000 * PATIENCE,
 }
 """Ray's own variables, by which its processes wait for one another; a user's are kept."""
@@ -41,7 +41,7 @@ def started_with_patience(start: Callable[[list[Any]], None]) -> None:
     began = time.monotonic()
     nodes: list[Any] = []
     try:
-        with _variables(_ALWAYS), _waiting_for_raylet(nodes, 0.0):
+        with _variables(_ALWAYS), waiting_for_raylet(nodes, 0.0):
             start(nodes)
         return
     except Exception as error:
@@ -51,7 +51,7 @@ def started_with_patience(start: Callable[[list[Any]], None]) -> None:
         logger.warning("%s; trying again, up to %d s", _first_line(error), PATIENCE)
     nodes = []
     try:
-        with _variables(WAITS), _waiting_for_raylet(nodes, PATIENCE):
+        with _variables(WAITS), waiting_for_raylet(nodes, PATIENCE):
             start(nodes)
     except Exception as error:
         _end(nodes)
@@ -121,7 +121,7 @@ def _variables(values: dict[str, int]) -> Iterator[None]:
 
 
 @contextmanager
-def _waiting_for_raylet(nodes: list[Any], seconds: float) -> Iterator[None]:
+def waiting_for_raylet(nodes: list[Any], seconds: float) -> Iterator[None]:
     """The driver waits so much longer for its raylet than Ray's 30 s, and not for one that ended.
 
     There is no option for that time in Ray 2.60.

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sport_ray.errors import UserError
-from sport_ray.experiments.cluster.patience import WAITS
 
 _UNUSUAL = re.compile(r"[^\w.-]")
 _VALUE = re.compile(r"[\w@%+,.:/=-]+")
@@ -79,9 +78,7 @@ class SlurmJob:
         settings = {"study": self.study, "results": self.results, "python": self.python}
         lines = "".join(f"#SBATCH {option}\n" for option in self.options)
         values = "".join(f"{name}={shlex.quote(str(path))}\n" for name, path in settings.items())
-        # A file system that many nodes read at once is as slow as a busy machine.
-        waits = "".join(f"export {name}={value}\n" for name, value in WAITS.items())
-        return f"#!/bin/bash\n{lines}{_ABOUT}{values}{_BODY.replace('WAITS', waits)}"
+        return f"#!/bin/bash\n{lines}{_ABOUT}{values}{_BODY}"
 
 
 _ABOUT = """
@@ -96,7 +93,7 @@ umask 077
 export SLURM_EXPORT_ENV=ALL # steps get this environment, whatever the site's default is
 export RAY_USAGE_STATS_ENABLED=0
 export RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S=0 # at the end nothing runs that is to be waited for
-WAITS# A token for this job alone: whoever holds it may run code here. Steps inherit it.
+# A token for this job alone: whoever holds it may run code here. Steps inherit it.
 export RAY_AUTH_MODE=token
 RAY_AUTH_TOKEN=$("$python" -c 'import secrets; print(secrets.token_hex(32))')
 export RAY_AUTH_TOKEN
@@ -113,17 +110,17 @@ head=$(address_of "${nodes[0]}")
 port=$((20000 + SLURM_JOB_ID % 10000))
 
 # One node: the CPUs that Slurm gave this step there, sockets in a folder that goes with the step.
-# `ray start` gives up after 30 s, and a node may die: up to three starts.
+# A node may die: up to three starts.
 start_node() { # ADDRESS OPTIONS…
     local address=$1 folder ray attempt
     shift
     trap 'wait "$ray"; rm -rf "$folder"; exit 0' TERM INT # Slurm signals all of a step
     for attempt in 1 2 3; do
         folder=$(mktemp -d /tmp/ray-XXXXXX) # sockets: a short path
-        "$python" -c 'from ray.scripts.scripts import main; main()' start --block "$@" \
+        "$python" -m sport_ray.experiments.cluster.node_start --block "$@" \
             --node-ip-address="$address" --num-cpus="$SLURM_CPUS_ON_NODE" --temp-dir="$folder" \
             --object-store-memory=268435456 --min-worker-port=0 --max-worker-port=0 \
-            --dashboard-agent-listen-port=0 --disable-usage-stats >"$folder/start.log" 2>&1 &
+            --disable-usage-stats >"$folder/start.log" 2>&1 &
         ray=$!
         wait "$ray"
         echo "$SLURMD_NODENAME: Ray ended ($attempt): $(grep . "$folder/start.log" | tail -n 1)" >&2

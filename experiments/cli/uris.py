@@ -24,6 +24,7 @@ def _readers() -> dict[str, Callable[[str], bool]]:
     return {
         "status": layout.for_status,
         "report": layout.for_report,
+        "watch": layout.for_report,
         "compare": layout.for_report,
         "verify": layout.for_certificate,
         "plan": layout.for_certificate,

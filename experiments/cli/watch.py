@@ -41,6 +41,7 @@ def watch_command(
     from sport_ray.experiments.live.pages import Pages
     from sport_ray.experiments.live.server import WatchServer
     from sport_ray.experiments.live.state import State
+    from sport_ray.experiments.storage.refresh import refreshed
 
     folder = folder_of(study_path, results)
     said: list[str] = []
@@ -66,7 +67,8 @@ def watch_command(
     if with_parent:
         threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
     try:
-        server.serve_forever(poll_interval=0.2)
+        with refreshed(folder):
+            server.serve_forever(poll_interval=0.2)
     except KeyboardInterrupt:
         pass
     finally:

@@ -35,6 +35,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
         ("report s3://b-1/x --out page", "report /copy --out page", for_report),
         ("report study.yaml --results gs://b-1/x", "report study.yaml --results /copy", for_report),
         ("status study.yaml --results=s3://b-1/x", "status study.yaml --results=/copy", for_status),
+        ("watch s3://b-1/x", "watch /copy", for_report),
         ("verify s3://b-1/x/certificate.json", "verify /copy/certificate.json", for_certificate),
         ("export az://b-1/x/cells/ab --out o", "export /copy/cells/ab --out o", whole),
     ],

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from sport_ray.canonical import write_atomic, write_json
 from sport_ray.errors import UserError
-from sport_ray.experiments.storage import copies
+from sport_ray.experiments.storage import copies, refresh
 from sport_ray.experiments.storage.copies import driver_copy, reader_copy
 from sport_ray.experiments.storage.layout import for_report, for_status, rank
 from sport_ray.experiments.storage.lease import LEASE
@@ -175,3 +176,19 @@ def test_a_folder_of_something_else_is_refused(place: Place, tmp_path: Path) -> 
     take("one")
     with pytest.raises(UserError, match="holds the copy of s3://"):
         take("one", place._replace(prefix="other"))
+
+
+def test_a_copy_that_is_watched_stays_current(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refresh, "REFRESH_SECONDS", 0.1)
+    with driver_copy(place, tmp_path / "one", print) as root:
+        write_json(root / "study.json", {"name": "study"})
+    copy = reader_copy(place, for_report)
+    with refresh.refreshed(copy):
+        Objects(place).create(RECORD, json.dumps(finished()).encode())
+        while not (copy / RECORD).exists():
+            time.sleep(0.02)
+    with refresh.refreshed(root), refresh.refreshed(tmp_path):  # no readers' copies: as they are
+        pass
+    assert not (root / RECORD).exists()

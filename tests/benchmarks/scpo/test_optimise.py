@@ -21,7 +21,7 @@ from tests.benchmarks.scpo.smooth_problem import Bowl, NoisyProblem, SmoothProbl
     st.floats(1e-4, 0.3),
     st.sampled_from(["basis", "random"]),
 )
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_iterates_stay_safe_while_l_is_valid(seed, step, trust, probe, design):
     problem = SmoothProblem(seed)
     chosen = ScpoSettings(12, step, trust, probe, design=design, num_probes=6, seed=seed)

@@ -34,6 +34,8 @@ def test_no_word_of_a_commands_help_is_broken_or_cut(name: str) -> None:
     found = words(text)
     said = [re.sub(r"\[/?\w*\]", "", command.help or "")]
     for parameter in command.params:
+        if getattr(parameter, "hidden", False):
+            continue
         names = [] if parameter.param_type_name == "argument" else parameter.opts
         said += [getattr(parameter, "help", None) or "", parameter.metavar or "", *names]
     missing = {word for one in said for word in words(one)} - found

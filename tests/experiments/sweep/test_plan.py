@@ -34,7 +34,7 @@ def second_method(monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("study", "expected"),
     [
-        ("quickstart", (30, 78, "c5bfd73da24008733b383a41e34d5f62")),
+        ("quickstart", (30, 78, "1457cb0b44c5cff51a392815336f7339")),
         ("paper", (110, 290, "0e40f32850a2225f11d6ebd235216d16")),
         ("comparators", (45, 135, "37c6d7fad72c7a42bd11165c2f019ef1")),
         ("less_conservative", (75, 145, "8dd893f6733d1e513a48f2e24f9ebc09")),
@@ -51,7 +51,7 @@ def test_jobs_and_ids_of_shipped_studies_stay(study, expected):
 @pytest.mark.parametrize(
     ("study", "expected"),
     [
-        ("quickstart", "4edd43cb7143e2fb5cc2970cf1d0982e"),
+        ("quickstart", "09e3266173691f396ae1dde84bf2cf4a"),
         ("paper", "fec53e7ab5fb8a858b41eb08ace5d563"),
         ("comparators", "e5fca2dc18c71194a2dff797627b4d1b"),
     ],

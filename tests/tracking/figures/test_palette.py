@@ -85,7 +85,8 @@ def test_values_on_a_scale_go_one_way(theme):
 
 
 def test_every_kind_has_a_colour_of_its_own():
-    colours = {name: palette.kind_colour(name) for name in CONSTRAINTS}
+    ours = [name for name in CONSTRAINTS if ":" not in name]  # other tests have plug-ins
+    colours = {name: palette.kind_colour(name) for name in ours}
     assert len(set(colours.values())) == len(colours)
     assert palette.kind_colour("a_plug_in") == palette.MUTED
 

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from sport_ray.families.gaussian.projection import max_log_ratio, project_kl
 
+# The square of a smaller shift is 0 in float64: its row may then have another gradient.
+SHIFTS = st.floats(-3, 3).map(lambda d: d if abs(d) > 1e-100 else 0.0)
 TASKS = st.lists(
-    st.tuples(st.floats(-1, 1), st.floats(0.3, 3), st.floats(-3, 3), st.floats(-1.5, 1.5)),
+    st.tuples(st.floats(-1, 1), st.floats(0.3, 3), SHIFTS, st.floats(-1.5, 1.5)),
     min_size=1,
     max_size=5,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -322,6 +323,9 @@ def main() -> None:
 
     A sweep that Ctrl-C ended is such a line too, with exit status 130.
     """
+    # A script's `sport-ray run … &` begins with SIGINT ignored; Slurm and a lost lease need it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     with forgiving_streams():
         try:
             app(standalone_mode=True)

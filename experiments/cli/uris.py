@@ -39,22 +39,32 @@ def with_copies(words: list[str]) -> list[str]:
     Raises:
         UserError: a URI where none is taken; and what the store says.
     """
-    if not any(_URI.match(word.rpartition("=")[2]) for word in words):
+    if not any(_URI.match(_parts(word)[1]) for word in words):
         return words
     command = next((word for word in words if not word.startswith("-")), "")
+    needed = _readers()
+    if "--track" in words:  # a cell is logged with its policy, once
+        needed["report"] = needed["export"]
     return [
-        _with_copy(command, word, before) for before, word in zip(["", *words], words, strict=False)
+        _with_copy(command, word, before, needed.get(command))
+        for before, word in zip(["", *words], words, strict=False)
     ]
 
 
-def _with_copy(command: str, word: str, before: str) -> str:
-    option, uri = word.split("=", 1) if word.startswith("--") and "=" in word else ("", word)
+def _parts(word: str) -> tuple[str, str]:
+    """The option of ``--option=value``, "" where there is none, and the value."""
+    option, equals, value = word.partition("=")
+    return (option, value) if equals and word.startswith("--") else ("", word)
+
+
+def _with_copy(command: str, word: str, before: str, needed: Callable[[str], bool] | None) -> str:
+    option, uri = _parts(word)
     if not _URI.match(uri):
         return word
     option = option or (before if before in _OF_PATHS else "")
     if command in DRIVERS and option == "--results":
         return word
-    wanted = None if option not in ("", "--results") else _readers().get(command)
+    wanted = None if option not in ("", "--results") else needed
     if wanted is None:
         what = f"{command} {option}".strip()
         raise UserError(f"{what} takes a path of this machine, no URI of results")

@@ -38,6 +38,7 @@ class Pages:
         self.state = read_state(root)
         self.renders = 0
         self._problem: str | None = None
+        self._turn = threading.Lock()
         self._listen = listen
         self._place = tempfile.TemporaryDirectory(prefix="sport-ray-watch-")
         self._page: tuple[str, bytes] = ("", b"")
@@ -89,7 +90,10 @@ class Pages:
 
     def wait(self) -> None:
         """A page for as long as there is no report."""
-        self._page = ("", waiting_page(self.state.study).encode())
+        page = waiting_page(self.state.study).encode()
+        with self._turn:
+            if not self.renders:  # another thread may just have made one
+                self._page = ("", page)
 
     def render(self) -> bool:
         """Make the report where it would be another one; whether that was done."""
@@ -107,10 +111,13 @@ class Pages:
             self._problem = _told(f"{type(error).__name__}: {error}")
         else:
             name = hashlib.sha256(page.encode()).hexdigest()[:16]
-            self._page = (name, live_page(page, name).encode())
-            self.renders += 1
+            made = live_page(page, name).encode()
+            with self._turn:
+                self._page = (name, made)
+                self.renders += 1
             self._problem = None
-        self._shown, self._seen = records, None
+            self._shown = records  # what could not be shown is tried again, after a pause
+        self._seen = None
         took = time.monotonic() - now
         self._next = time.monotonic() + max(PAUSE_SECONDS, took * (1.0 / SHARE - 1.0))
         return True

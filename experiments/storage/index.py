@@ -1,6 +1,7 @@
 """What a copy on this machine is a copy of: per file, the object's version and the file's state.
 
-It lies beside the copy, never in the store. Lost, it costs downloads and nothing else.
+It lies beside the copy, never in the store. Lost, the store's files are fetched again; what was
+changed here since and not sent, and is no record, is lost with it.
 """
 
 from __future__ import annotations

@@ -267,7 +267,9 @@ class Sweep:
         elif status is not None:
             ended = None if ended is None else max(ended, parent.info.start_time)
             self.client.set_terminated(self.parent_id, status, ended)
-        mark_refuted(self.client, folder.refutations, parent, self._runs)
+        here = {record["cell_id"] for record in (*folder.records, *folder.left_out)}
+        ours = {cell: run for cell, run in self._runs.items() if cell in here}
+        mark_refuted(self.client, folder.refutations, parent, ours)
         send_sweep_files(self.client, self.uploads, parent, folder.path)
         found = finding_of(folder)
         tell(self.client, parent, found)

@@ -65,10 +65,10 @@ def draw_policies(folder: Results, frame: pd.DataFrame, out: Path) -> style.Draw
             _panel(axes, samples, alpha, step, action)
         row[0].set_ylabel(f"α = {alpha:g}\ndensity")
     for axes in grid[-1]:
-        axes.set_xlabel(f"action {action}, as sampled", fontsize="small")
+        axes.set_xlabel(f"action {action}", fontsize="small")
     _finish(figure, grid, steps)
     caption = example + (
-        "The projected density lies under α "
+        "Actions are as sampled, before they are mapped. The projected density lies under α "
         "times the base density everywhere; what is left between the two is the bound's slack. "
         "Tall curves leave the panel." + left_out_text(frame)
     )

@@ -96,6 +96,8 @@ def _look(handle: Any) -> tuple[tuple[Any, ...], str]:
                  handle.get_linestyle() == "None", handle.get_linewidth() > 3)  # fmt: skip
         return shape, to_hex(handle.get_color())
     colours = handle.get_facecolor()
+    if len(colours) == 0:  # of lines
+        colours = handle.get_edgecolor()
     return (type(handle).__name__,), to_hex(np.atleast_2d(colours)[0])
 
 

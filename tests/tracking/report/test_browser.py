@@ -94,7 +94,7 @@ def test_points_are_the_settings_of_the_csv(open_page: Open, study: Path, kinds:
 def test_the_table_has_the_numbers_of_the_csv(open_page: Open, study: Path) -> None:
     page = open_page(study)
     cells = pd.read_csv(study / "cells.csv").set_index("cell_id")
-    headers = page.locator("#cells th").all_inner_texts()
+    headers = page.locator("#cells th").all_text_contents()
     columns = {
         "α": "alpha", "T": "horizon", "seed": "seed", "prior bound": "prior_bound",
         "posterior bound": "posterior_bound", "violations": "num_violations",
@@ -145,7 +145,7 @@ def test_a_click_opens_and_another_undoes_it(open_page: Open, study: Path) -> No
     shown = page.locator(SHOWN).count()
     assert 0 < shown < 52
     assert shown == page.locator(f'{SHOWN}[data-setting="{setting}"]').count()
-    assert page.locator("#shown").inner_text() == f"{shown} of 52 cells shown"
+    assert page.locator("#shown").text_content() == f"{shown} of 52 cells shown"
     assert point.get_attribute("aria-pressed") == "true"
     assert page.locator("#drawer").is_visible()
     page.mouse.click(*at_mark(point))

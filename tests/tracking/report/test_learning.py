@@ -33,7 +33,7 @@ def test_a_damaged_file_is_named_on_the_page(tmp_path: Path) -> None:
 def lines(page: Page) -> dict[str, int]:
     """Lines that are drawn, by the panel's title."""
     return {
-        figure.locator("h3").inner_text(): figure.locator("path.line").count()
+        figure.locator("h3").text_content() or "": figure.locator("path.line").count()
         for figure in page.locator("#learning-panels figure").all()
         if figure.is_visible()
     }

@@ -52,7 +52,7 @@ def test_curves_are_drawn_chosen_and_follow_the_chart(tmp_path: Path) -> None:
         first = lines(page)
         assert first.keys() <= {*TITLES.values()}
         assert first["Return"] == AT_FIRST
-        names = page.locator("#learning-legend li").all_inner_texts()
+        names = page.locator("#learning-legend li").all_text_contents()
         assert len({*names}) == AT_FIRST
         assert all("(3 seeds)" in name for name in names)
         numbers = page.locator("#learning-panels figure").first.locator("text.number")
@@ -66,7 +66,7 @@ def test_curves_are_drawn_chosen_and_follow_the_chart(tmp_path: Path) -> None:
         page.locator("#learning-settings summary").click()
         page.locator("[data-learning=none]").click()
         assert lines(page) == {}
-        assert page.locator("#learning-missing").inner_text() == "No setting is chosen."
+        assert page.locator("#learning-missing").text_content() == "No setting is chosen."
         page.locator("#learning-settings input").nth(7).check()
         assert lines(page)["Return"] == 1
         page.locator("[data-learning=first]").click()

@@ -77,6 +77,8 @@ def draw_leaderboard(board: pd.DataFrame, manifest: Manifest, folder: Path) -> s
         columns = 2 if size[0] < 9 else 3
         figure.legend(handles=marks, loc="outside lower center", ncols=columns)
         figure.set_figheight(size[1] + style.LEGEND_ROW * -(-len(marks) // columns))
+        # One pass of the layout leaves the longest name a few pixels short of room.
+        figure.get_layout_engine().set(rect=(0.02, 0.0, 0.98, 1.0))
         return style.save(figure, folder, NAME, "Leaderboard", _caption(board))
 
 

@@ -54,6 +54,7 @@ def test_every_figure_can_be_read(drawn):
     assert found == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [COLUMN, 2 * COLUMN])
 @pytest.mark.parametrize("study", ["default", "sources/", "results/selection"])
 def test_so_can_each_in_print(tmp_path, width, study):

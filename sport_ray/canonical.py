@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,3 +66,19 @@ def readable_json(value: Any) -> bytes:
 def write_json(path: Path, value: Any) -> None:
     """Write readable JSON atomically."""
     write_atomic(path, readable_json(value))
+
+
+def write_identified(
+    manifest: Path,
+    weights: tuple[Path, bytes],
+    identity: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> str:
+    """Write weights, then the manifest that names them; the digest (sha256, hex) of the identity.
+
+    The provenance stands beside it and is not covered. Where the manifest is, its weights are.
+    """
+    found = digest(identity)
+    write_atomic(*weights)
+    write_json(manifest, {**identity, "digest": found, "provenance": provenance})
+    return found

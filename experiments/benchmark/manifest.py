@@ -53,15 +53,7 @@ def _task(one: TaskFile, suite: Suite) -> Task:
 
 
 def _method(one: MethodFile) -> Method:
-    return Method(
-        name=one.name,
-        title=one.title,
-        why=one.why,
-        promise=one.promise,
-        kind=one.kind,
-        source=one.source,
-        constraint=one.constraint,
-    )
+    return Method(**one.model_dump(include=set(Method.model_fields)))
 
 
 def _folder(part: Part) -> Folder:

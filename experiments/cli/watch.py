@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from socketserver import BaseServer
 from typing import Annotated
 
 import typer
@@ -43,7 +44,7 @@ def watch_command(
     from sport_ray.experiments.live.state import State
     from sport_ray.experiments.storage.refresh import refreshed
 
-    folder = folder_of(study_path, results)
+    folder = watched_folder(study_path, results)
     said: list[str] = []
 
     def listen(state: State) -> None:
@@ -76,34 +77,24 @@ def watch_command(
         pages.close()
 
 
-def folder_of(path: Path, results: Path | None) -> Path:
+def watched_folder(path: Path, results: Path | None) -> Path:
     """The result folder of a study file or folder, whether or not it is there yet.
 
     Raises:
         UserError: no such study, or one over several bases, whose folders are watched one by one.
     """
-    from sport_ray.experiments.config.shipped import study_file
-    from sport_ray.experiments.config.study_file import read_study_file
+    from sport_ray.experiments.results.status import folder_of
     from sport_ray.tracking.results.bases import require_one_base
 
-    if path.is_dir():
-        folder = path
-    else:
-        file = study_file(path)
-        if not file.exists():
-            raise UserError(f"{path} does not exist: give a study file or a result folder")
-        study = read_study_file(file).values
-        if not isinstance(study.get("name"), str):
-            raise UserError(f"study file {path} has no name: write 'name: …' at its top")
-        folder = results or Path("results") / study["name"]
+    folder, _ = folder_of(path, results)
     require_one_base(folder)
     return folder
 
 
-def _end_with_parent(server: object) -> None:
+def _end_with_parent(server: BaseServer) -> None:
     """Wait until whoever started this process is gone, however it went."""
     sys.stdin.buffer.read()
-    server.shutdown()  # type: ignore[attr-defined]
+    server.shutdown()
 
 
 @contextlib.contextmanager

@@ -69,23 +69,35 @@ class Status:
         return asdict(self)
 
 
-def locate(path: Path, results: Path | None) -> tuple[Path, bool]:
-    """The result folder of a study file or folder; whether the study has changed since its sweep.
+def folder_of(path: Path, results: Path | None) -> tuple[Path, dict[str, Any] | None]:
+    """The result folder of a study file or folder, there or not yet; the study, if it is a file's.
 
     Raises:
-        UserError: neither, or a study whose results are not there.
+        UserError: neither, or a study without a name.
     """
     if path.is_dir():
-        return path, False
+        return path, None
     path = study_file(path)
     if not path.exists():
         raise UserError(f"{path} does not exist: give a study file or a result folder")
     study = read_study_file(path).values
     if not isinstance(study.get("name"), str):
         raise UserError(f"study file {path} has no name: write 'name: …' at its top")
-    folder = results or Path("results") / study["name"]
+    return results or Path("results") / study["name"], study
+
+
+def locate(path: Path, results: Path | None) -> tuple[Path, bool]:
+    """The result folder of a study file or folder; whether the study has changed since its sweep.
+
+    Raises:
+        UserError: as ``folder_of``, or a study whose results are not there.
+    """
+    folder, study = folder_of(path, results)
+    if study is None:
+        return folder, False
     if not folder.is_dir():
-        raise UserError(f"no result folder {folder}: make one with `sport-ray run {path}`")
+        made = f"sport-ray run {study_file(path)}"
+        raise UserError(f"no result folder {folder}: make one with `{made}`")
     return folder, has_changed(folder, study)
 
 

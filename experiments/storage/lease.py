@@ -14,7 +14,7 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,17 +54,14 @@ def require_conditions(objects: Objects) -> None:
         objects.delete(name)
 
 
-class _refused:  # noqa: N801 - reads as a statement
-    def __init__(self, error: type[Exception], objects: Objects) -> None:
-        self.error, self.objects = error, objects
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> bool:
-        if kind is None:
-            raise no_conditions(self.objects.place)
-        return issubclass(kind, self.error)
+@contextlib.contextmanager
+def _refused(error: type[Exception], objects: Objects) -> Iterator[None]:
+    """A write that the store must refuse, with this error."""
+    try:
+        yield
+    except error:
+        return
+    raise no_conditions(objects.place)
 
 
 class Lease:

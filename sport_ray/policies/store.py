@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from sport_ray.canonical import digest, write_atomic, write_json
+from sport_ray.canonical import digest, write_identified
 from sport_ray.errors import UserError
 from sport_ray.policies.graph.body import NAME as GRAPH
 from sport_ray.policies.graph.body import GraphBody
@@ -80,11 +80,8 @@ def save_policy(folder: Path, network: PolicyNetwork, provenance: dict[str, Any]
             continue
         if value.dtype != torch.float32 or not torch.isfinite(value).all():
             raise ValueError(f"weights {name!r} are not finite float32 numbers")
-    identity = _identity(network)
-    manifest = {**identity, "digest": digest(identity), "provenance": provenance}
-    write_atomic(folder / WEIGHTS, network_to_bytes(network))
-    write_json(folder / MANIFEST, manifest)
-    return digest(identity)
+    weights = folder / WEIGHTS, network_to_bytes(network)
+    return write_identified(folder / MANIFEST, weights, _identity(network), provenance)
 
 
 def policy_digest(network: PolicyNetwork) -> str:

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 import sport_ray.selection.scores  # noqa: F401  each registers itself, for whoever reads one
-from sport_ray.canonical import digest, write_atomic, write_json
+from sport_ray.canonical import digest, write_identified
 from sport_ray.errors import UserError
 from sport_ray.selection.limits import MOST_CANDIDATES
 from sport_ray.selection.score import Score, score_class
@@ -58,13 +58,11 @@ class Selector:
 
     def save(self, folder: Path, provenance: dict[str, Any]) -> str:
         """Write ``selector.safetensors`` and ``selector.json`` into a folder; the digest."""
-        weights = save(self.score.arrays())
+        folder, weights = Path(folder), save(self.score.arrays())
         identity = self._identity(weights)
-        found = digest(identity)
-        write_atomic(Path(folder) / WEIGHTS, weights)
-        manifest = {**identity, "digest": found, "provenance": provenance}
-        write_json(Path(folder) / MANIFEST, manifest)
-        return found
+        return write_identified(
+            folder / MANIFEST, (folder / WEIGHTS, weights), identity, provenance
+        )
 
 
 def load_selector(folder: Path) -> tuple[Selector, dict[str, Any]]:

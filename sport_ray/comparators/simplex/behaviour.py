@@ -8,23 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.comparators.simplex.switch import Switch
-from sport_ray.families import Distribution
 from sport_ray.policies.frozen import FrozenPolicy
 from sport_ray.rollouts.behaviour import AroundPolicy, Array, Draws, Step, Steps
 
 Flags = NDArray[np.bool_]
-
-
-def in_turn(base: Distribution, task: Distribution, base_acts: Flags, memory: Array) -> Step:
-    """A step in which the base acts at some of n states, and the task policy at the others.
-
-    base_acts: (n,). memory: (n, M), what the episodes carry on.
-    """
-    pairs = zip(base.arrays(), task.arrays(), strict=True)
-    chosen = type(base)(*(np.where(base_acts[:, None], mine, its) for mine, its in pairs))
-    ratio: Array = chosen.max_log_ratio(base).numpy()
-    none = np.full(len(base_acts), math.inf)  # nothing limits how far it may go
-    return Step(chosen, base, task, none, ratio, base_acts, memory=memory)
 
 
 class TakingTurns(AroundPolicy):
@@ -40,6 +27,18 @@ class TakingTurns(AroundPolicy):
         if pairs[0] != pairs[1] or base.spec.memory_size:
             raise ValueError("base and task policy differ in family, sizes or mapping, or remember")
         self.base, self.task = base, task
+
+    def in_turn(self, observation: Array, base_acts: Flags, memory: Array) -> Step:
+        """A step in which the base acts at some of n observations (n, O), the task at the others.
+
+        base_acts: (n,). memory: (n, M), what the episodes carry on.
+        """
+        base, task = self.base.distribution(observation), self.task.distribution(observation)
+        pairs = zip(base.arrays(), task.arrays(), strict=True)
+        chosen = type(base)(*(np.where(base_acts[:, None], mine, its) for mine, its in pairs))
+        ratio: Array = chosen.max_log_ratio(base).numpy()
+        none = np.full(len(base_acts), math.inf)  # nothing limits how far it may go
+        return Step(chosen, base, task, none, ratio, base_acts, memory=memory)
 
     def spend(self, state: Array, step: Step, drawn: Array) -> Array:
         """What the step remembers."""
@@ -77,8 +76,7 @@ class SwitchBehaviour(TakingTurns):
         assert taken is not None
         share = np.where(state[:, 0] > 0.0, self.switch.resume, 1.0)
         base_acts = self.risk(observation, taken) >= share * self.switch.threshold
-        base, task = self.base.distribution(observation), self.task.distribution(observation)
-        return in_turn(base, task, base_acts, base_acts[:, None].astype(np.float64))
+        return self.in_turn(observation, base_acts, base_acts[:, None].astype(np.float64))
 
 
 def seen_with_time(observation: NDArray[np.floating], taken: Steps, horizon: int) -> Array:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sport_ray.comparators.simplex.behaviour import TakingTurns, in_turn
+from sport_ray.comparators.simplex.behaviour import TakingTurns
 from sport_ray.policies.frozen import FrozenPolicy
 from sport_ray.rollouts.behaviour import Array, Draws, Generators, Step, Steps
 from sport_ray.rollouts.scenarios import ScenarioPlan
@@ -60,8 +60,7 @@ class HandOverBehaviour(TakingTurns):
         assert draws.turns is not None
         assert taken is not None
         schedule = np.where((taken == 0)[:, None], self._schedules(draws.turns), state)
-        base, task = self.base.distribution(observation), self.task.distribution(observation)
-        return in_turn(base, task, base_has_turn(schedule, taken), schedule)
+        return self.in_turn(observation, base_has_turn(schedule, taken), schedule)
 
     def _schedules(self, numbers: Array) -> Array:
         """(a, b, c) of n episodes, (n, 3), from numbers (n, 4) of [0, 1)."""

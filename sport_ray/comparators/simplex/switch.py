@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from sport_ray.canonical import digest, write_atomic, write_json
+from sport_ray.canonical import digest, write_identified
 from sport_ray.errors import UserError
 from sport_ray.policies import PolicyNetwork, PolicySpec
 from sport_ray.policies.store import LARGEST_WEIGHTS, network_from_bytes
@@ -86,13 +86,11 @@ class Switch:
 
     def save(self, folder: Path, provenance: dict[str, Any]) -> str:
         """Write ``switch.safetensors`` and ``switch.json`` into a folder; the digest."""
-        weights = self._weights()
+        folder, weights = Path(folder), self._weights()
         identity = self._identity(weights)
-        found = digest(identity)
-        write_atomic(Path(folder) / WEIGHTS, weights)
-        manifest = {**identity, "digest": found, "provenance": provenance}
-        write_json(Path(folder) / MANIFEST, manifest)
-        return found
+        return write_identified(
+            folder / MANIFEST, (folder / WEIGHTS, weights), identity, provenance
+        )
 
 
 def load_switch(folder: Path) -> tuple[Switch, dict[str, Any]]:

@@ -17,7 +17,7 @@ import pytest
 from rich.console import Console
 
 from sport_ray.errors import UserError
-from sport_ray.experiments.cli.watch import folder_of, watched
+from sport_ray.experiments.cli.watch import watched, watched_folder
 from tests.experiments.calling import called
 from tests.tracking.conftest import write_study
 
@@ -32,14 +32,14 @@ def state_at(url: str) -> dict[str, object]:
 def test_a_study_s_folder_need_not_be_there_yet(tmp_path: Path) -> None:
     study = tmp_path / "mine.yaml"
     study.write_text("name: mine\n")
-    assert folder_of(study, None) == Path("results/mine")
-    assert folder_of(study, tmp_path / "other") == tmp_path / "other"
+    assert watched_folder(study, None) == Path("results/mine")
+    assert watched_folder(study, tmp_path / "other") == tmp_path / "other"
     with pytest.raises(UserError, match="give a study file or a result folder"):
-        folder_of(tmp_path / "none.yaml", None)
+        watched_folder(tmp_path / "none.yaml", None)
     (tmp_path / "bases").mkdir()
     (tmp_path / "bases" / "study.json").write_text('{"name": "mine", "bases": ["a", "b"]}')
     with pytest.raises(UserError, match="name the folder of one"):
-        folder_of(tmp_path / "bases", None)
+        watched_folder(tmp_path / "bases", None)
 
 
 def test_a_page_for_each_base_is_not_served_by_run(tmp_path: Path) -> None:

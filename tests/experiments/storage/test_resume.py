@@ -30,6 +30,7 @@ from sport_ray.experiments.storage.lease import LEASE, Lease
 from sport_ray.experiments.storage.objects import Changed, Objects
 from sport_ray.experiments.storage.place import Place
 from tests.experiments.calling import called
+from tests.experiments.conftest import SMALL
 from tests.experiments.faults.harness import TIMES, command, descendants, end, sport_ray
 from tests.experiments.storage.conftest import SECRET
 from tests.experiments.storage.faulty_proxy import Fault, Proxy
@@ -47,14 +48,7 @@ TRAINED: dict[str, Any] = {
     **{name: value for name, value in STUDY.items() if name != "task_policies"},
     "engine": "single",  # a job a cell
     "sweep": {"alphas": [1.2], "horizons": [25], "seeds": [0, 1, 2], "methods": ["projected_ppo"]},
-    "training": {
-        "env_steps": 512,
-        "warmup_env_steps": 256,
-        "lr": 1e-3,
-        "train_batch_size": 256,
-        "minibatch_size": 64,
-        "num_envs": 8,
-    },
+    "training": SMALL["training"],
 }
 
 

@@ -66,7 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._answer(answer.status, answer.getheaders(), data, half=fault == "half")
 
-    do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = _do  # noqa: N815
+    do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = _do  # noqa: N815 - the handler's names
 
     def _answer(
         self, status: int, headers: list[tuple[str, str]], data: bytes, half: bool = False

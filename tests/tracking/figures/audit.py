@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -50,11 +51,8 @@ def _drawn_texts(figure: Figure) -> list[tuple[Text, Any]]:
         if self.get_visible() and self.get_text().strip():
             seen[id(self)] = (self, Text.get_window_extent(self, renderer))
 
-    Text.draw = draw  # type: ignore[method-assign]
-    try:
+    with mock.patch.object(Text, "draw", draw):
         figure.canvas.draw()
-    finally:
-        Text.draw = inner  # type: ignore[method-assign]
     return list(seen.values())
 
 

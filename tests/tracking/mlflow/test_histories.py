@@ -72,9 +72,11 @@ def test_a_damaged_file_costs_its_curves_and_nothing_else(folder: Path) -> None:
 
 
 def test_long_curves_are_thinned_to_their_end() -> None:
-    columns = {name: list(range(MOST)) for name in ("iteration", "env_steps")}
-    measured = {name: [0.5] * MOST for name in HISTORIES if name not in ("episodes_begun",)}
-    measured["violations"] = list(range(MOST))  # type: ignore[assignment]
+    columns: dict[str, list[float]] = {name: [*range(MOST)] for name in ("iteration", "env_steps")}
+    measured: dict[str, list[float]] = {
+        name: [0.5] * MOST for name in HISTORIES if name != "episodes_begun"
+    }
+    measured["violations"] = [*range(MOST)]
     found = histories(Curves.from_json(columns | measured), 1_000, 2_000)
     returns = [one for one in found if one.key == f"{PREFIX}mean_return"]
     assert len(returns) == POINTS

@@ -200,7 +200,7 @@ def test_only_documentation_addresses() -> None:
 
 
 @VARIANTS
-def test_a_node_without_the_shared_folder_is_refused(variant: Any) -> None:
+def test_a_node_without_the_shared_folder_is_refused(variant: Any, tmp_path: Path) -> None:
     """And the cloud's nodes mount it before anything is set up."""
     config = variant()
     (check,) = [each for each in config["setup_commands"] if each.startswith("test -w ")]
@@ -208,7 +208,7 @@ def test_a_node_without_the_shared_folder_is_refused(variant: Any) -> None:
     mounts = [each for each in config.get("initialization_commands", []) if "mount -t" in each]
     assert all(each.endswith(" /srv/sport-ray") for each in mounts)
     assert len(mounts) == (variant is cloud)
-    broken = check.replace("/srv/sport-ray", "/nowhere", 1)
+    broken = check.replace("/srv/sport-ray", str(tmp_path / "missing"), 1)
     assert subprocess.run(["bash", "-c", broken], capture_output=True).returncode == 1
 
 

@@ -80,15 +80,17 @@ def driver_copy(place: Place, work_dir: Path | None, tell: Callable[[str], None]
         lease.release()
 
 
-def reader_copy(place: Place, wanted: Wanted = whole) -> Path:
+def reader_copy(place: Place, wanted: Wanted = whole, *, may_be_empty: bool = False) -> Path:
     """The results of a place as they are now, on this machine; a driver's copy is another one.
+
+    may_be_empty: of a place where nothing is yet, an empty folder.
 
     Raises:
         UserError: nothing is there; and what the store says.
     """
     home = place.cache / "reader"
     root = home / FOLDER
-    if not any(True for _ in Objects(place, OPEN_SECONDS).list()):
+    if not any(True for _ in Objects(place, OPEN_SECONDS).list()) and not may_be_empty:
         raise UserError(f"{place} holds no results: make some with --results {place}")
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / ".lock"):

@@ -286,10 +286,6 @@ def run(
         from sport_ray.experiments.results.alarm import end_with, print_alarm
         from sport_ray.experiments.stages.bases import run_whole, together
 
-        if watch and context.study.part_names:
-            raise UserError(
-                "a study over several bases has a page for each: sport-ray watch RESULTS/BASE"
-            )
         with watched(context.console, context.folder.root, watch):
             summary = together(each(context, run_whole))
         print_alarm(context.console, summary.refuted)

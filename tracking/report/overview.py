@@ -104,7 +104,7 @@ def _facts(
         promise = "upper bound on P(violation), known before the policy acts"
         facts.append(Fact("certified", "Certified risk", promise))
     if certificate is not None:
-        facts.append(Fact("base", "Base policy", _base(certificate, horizons)))
+        facts.append(Fact("base", "Base policy", base_text(certificate, horizons)))
     if (settings["constraint"] == "ratio").any():
         others = settings.loc[settings["prior_bound"].notna(), "constraint"].nunique() > 1
         more = "; of other constraints their own theorem's" if others else ""
@@ -127,7 +127,8 @@ def _budget(frame: pd.DataFrame, answer: Answer) -> str:
     return f"{low if low == high else f'{low} to {high}'} environment steps a policy{of}"
 
 
-def _base(certificate: dict[str, Any], horizons: list[int]) -> str:
+def base_text(certificate: dict[str, Any], horizons: list[int]) -> str:
+    """What a base was certified with, at these T: bound, episodes and β."""
     table = certificate["table"]
     # As the cells use it: a T that was chosen on other scenarios needs no correction.
     bounds = table["eps_base" if certificate.get("choice") else "eps_base_simultaneous"]

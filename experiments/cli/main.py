@@ -294,7 +294,7 @@ def run(
             print_bases(context.console, folder)
         else:
             print_report(context.console, folder, folder / "report.html")
-            print_opening(context.console, folder, context.study.tracking.uri)
+        print_opening(context.console, folder, context.study.tracking.uri)
         end_with(summary.refuted)
 
 

@@ -46,6 +46,11 @@ class State:
     more_failed: int = 0
     problem: str | None = None
 
+    @property
+    def news(self) -> str:
+        """The sentence without the time left: the clock alone is no news."""
+        return self.sentence.partition(", about ")[0]
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
         return asdict(self)

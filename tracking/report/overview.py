@@ -105,7 +105,7 @@ def _facts(
         promise = "upper bound on P(violation), known before the policy acts"
         facts.append(Fact("certified", "Certified risk", promise))
     if certificate is not None:
-        facts.append(Fact("base", "Base policy", _base(certificate, horizons)))
+        facts.append(Fact("base", "Base policy", base_text(certificate, horizons)))
     if (settings["constraint"] == "ratio").any():
         others = settings.loc[settings["prior_bound"].notna(), "constraint"].nunique() > 1
         more = "; of other constraints their own theorem's" if others else ""
@@ -128,7 +128,8 @@ def _budget(frame: pd.DataFrame, answer: Answer) -> str:
     return f"{low if low == high else f'{low} to {high}'} environment steps a policy{of}"
 
 
-def _base(certificate: dict[str, Any], horizons: list[int]) -> str:
+def base_text(certificate: dict[str, Any], horizons: list[int]) -> str:
+    """What a base was certified with, at these T: bound, episodes and confidence."""
     bounds = base_bounds(certificate)
     found = [f"{bound_text(bounds[one])} at T = {one}" for one in horizons if one in bounds]
     shown = found if len(found) < 4 else [found[0], "…", found[-1]]

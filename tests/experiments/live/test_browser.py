@@ -15,9 +15,10 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from sport_ray.experiments.live import pages as pages_module
-from sport_ray.experiments.live.pages import Pages
+from sport_ray.experiments.live import site as site_module
 from sport_ray.experiments.live.present import Present
 from sport_ray.experiments.live.server import WatchServer
+from sport_ray.experiments.live.site import Site
 from sport_ray.experiments.results.process import process_identity
 from tests.tracking.conftest import write_study
 from tests.tracking.report.chromium import chromium
@@ -35,7 +36,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages_module, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(site_module, "LOOK_SECONDS", 0.1)
     monkeypatch.setattr(pages_module, "PAUSE_SECONDS", 0.1)
     monkeypatch.setattr(pages_module, "SHARE", 1.0)
 
@@ -51,18 +52,18 @@ class Watch:
         self.start()
 
     def start(self) -> None:
-        self.pages = Pages(self.folder)
-        self.server = WatchServer(self.pages, self.port)
+        self.site = Site(self.folder)
+        self.server = WatchServer(self.site, self.port)
         self.port = self.server.server_address[1]
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
         self.thread.start()
-        self.pages.start()
+        self.site.start()
 
     def stop(self) -> None:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
-        self.pages.close()
+        self.site.close()
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ at any time. Records (``cells/<id>/record.json``) are the truth of results. The 
 no cell is done because the ledger says so.
 
 A line holds ``time`` (ISO 8601, UTC), ``event``, ``cell_id`` (null for events of the sweep) and
-what the event needs. A line that is not such a one is reported and left out.
+what the event needs. A line that is not such a one is reported and left out. What happened to the
+cells of older sweeps is one line once the file has grown (``folding``).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from sport_ray.errors import UserError
+from sport_ray.experiments.results import folding
 from sport_ray.experiments.results.failures import reason_of
 from sport_ray.experiments.results.process import process_identity
 
@@ -41,6 +43,7 @@ _NEEDED: dict[str, dict[str, tuple[type, ...]]] = {
     "cell finished": {"kind": (str,), "seconds": (int, float)},
     "cell failed": {"kind": (str,), "reason": (str,)},
     "record set aside": {},
+    folding.FOLDED: {"counts": (dict,), "finished": (dict,)},
 }
 
 
@@ -70,7 +73,7 @@ def read_ledger(path: Path) -> History:
         raise UserError(f"the ledger {path} cannot be read: {error.strerror}") from None
     entries, damaged = [], []
     for number, line in enumerate(lines, start=1):
-        entry = _parse(line)
+        entry = parse_line(line)
         if entry is None:
             damaged.append(number)
         else:
@@ -78,7 +81,7 @@ def read_ledger(path: Path) -> History:
     return History(entries, damaged)
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
+def parse_line(line: bytes) -> dict[str, Any] | None:
     """The entry of a line; None where something of it is missing or no such thing."""
     try:
         entry = json.loads(line)
@@ -89,6 +92,8 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     if entry["event"].startswith("cell"):
         needed = {**needed, "cell_id": (str,)}
     whole = all(isinstance(entry.get(name), kinds) for name, kinds in needed.items())
+    if whole and entry["event"] == folding.FOLDED:
+        whole = folding.is_folded_line(entry)
     return entry if whole and time.tzinfo is not None else None
 
 
@@ -143,6 +148,7 @@ def sweep_ledger(
     finished, failed (an error, with its reason), interrupted (Ctrl-C), killed (asked to end).
     After SIGKILL there is none.
     """
+    folding.fold(path, parse_line, folding.LIMIT)
     ledger = Ledger(path)
     try:
         about: dict[str, Any] = {**process_identity(), "planned": planned, "study": study}

@@ -14,6 +14,7 @@ from sport_ray.experiments.config.redact import public_mapping
 from sport_ray.experiments.config.shipped import study_file
 from sport_ray.experiments.config.study_file import read_study_file
 from sport_ray.experiments.results.alarm import alarm_of
+from sport_ray.experiments.results.folding import finished_in
 from sport_ray.experiments.results.ledger import read_ledger
 from sport_ray.experiments.results.process import is_alive
 from sport_ray.tracking.results.bases import require_one_base, sub_folders, with_results
@@ -144,7 +145,7 @@ def read_status(root: Path, study_changed: bool = False, now: datetime | None = 
     )
     at_work = _at_work(entries) if sweep.state.startswith("running") else {}
     records: list[dict[str, Any]] = []
-    told = {e["cell_id"] for e in history.entries if e["event"] == "cell finished"}
+    told = {one.cell_id for one in finished_in(history.entries)}
     for cell_id in planned:
         record = folder.read_record(cell_id)
         if record is not None and record["status"] == "finished":
@@ -227,9 +228,8 @@ def _estimate(
         if (hours := (until - begun).total_seconds() / 3600.0) > 0.0:
             status.cells_per_hour = round(len(finished) / hours, 2)
     times: dict[str, list[float]] = {}
-    for entry in history:
-        if entry["event"] == "cell finished":
-            times.setdefault(entry["kind"], []).append(float(entry["seconds"]))
+    for one in finished_in(history):
+        times.setdefault(one.kind, []).append(one.seconds)
     todo = [*status.running, *status.not_started, *(cell["cell_id"] for cell in status.failed)]
     if not todo:
         status.seconds_left = 0.0

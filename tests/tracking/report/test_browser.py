@@ -277,6 +277,16 @@ def test_nothing_is_wider_than_a_phone(
         assert size >= (9 if width == 390 else 7)
 
 
+@pytest.mark.parametrize(("width", "table"), [(1024, "#best"), (390, "#drawer .scroll table")])
+def test_what_is_read_first_needs_no_scrolling(
+    open_page: Open, kinds: Path, width: int, table: str
+) -> None:
+    page = open_page(kinds, width=width)
+    page.locator("#best tr:visible button.open").first.click()
+    box = page.locator(table).locator("..")
+    assert box.evaluate("box => box.scrollWidth - box.clientWidth") <= 0
+
+
 def test_the_animation_stops_on_request_and_where_less_motion_is_preferred(
     open_page: Open, study: Path
 ) -> None:

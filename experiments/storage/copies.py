@@ -88,14 +88,23 @@ def reader_copy(place: Place, wanted: Wanted = whole) -> Path:
     """
     home = place.cache / "reader"
     root = home / FOLDER
-    if not any(True for _ in Objects(place, OPEN_SECONDS).list()):
-        raise UserError(f"{place} holds no results: make some with --results {place}")
+    require_results(place)
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / ".lock"):
         claim_home(home, place)
         pull(Objects(place), root, Index(home / INDEX), wanted)
     root.mkdir(exist_ok=True)
     return root
+
+
+def require_results(place: Place) -> None:
+    """Refuse a place that holds nothing.
+
+    Raises:
+        UserError: naming it; and what the store says.
+    """
+    if not any(True for _ in Objects(place, OPEN_SECONDS).list()):
+        raise UserError(f"{place} holds no results: make some with --results {place}")
 
 
 def _require_held(lease: Lease) -> None:

@@ -28,11 +28,12 @@ def at_work(
     """What the stages work on; entered before they, and Ray with them, are imported.
 
     Of results in an object store the folder is the copy on this machine, which is pushed as it
-    grows; the study is read before the store is asked.
+    grows; the study is read before the store is asked. SIGTERM ends the block as Ctrl-C does.
 
     Raises:
         UserError: a mistake in the study, another study's folder, and what the store says.
     """
+    from sport_ray.experiments.cluster.signals import terminating
     from sport_ray.experiments.config.shipped import study_file
     from sport_ray.experiments.config.study import load_study
     from sport_ray.experiments.results.folder import StudyFolder
@@ -63,11 +64,12 @@ def at_work(
         return Context(study, source, StudyFolder(root, study), console, address, again, alone)
 
     if place is None:
-        yield context_in(results or Path("results") / study.name)
+        with terminating():
+            yield context_in(results or Path("results") / study.name)
         return
     from sport_ray.experiments.storage.copies import driver_copy
 
-    with driver_copy(place, work_dir, lambda line: say(console, line)) as root:
+    with terminating(), driver_copy(place, work_dir, lambda line: say(console, line)) as root:
         yield context_in(root)
 
 
@@ -75,12 +77,12 @@ def each(context: Context, do: Callable[[Context], _Found]) -> dict[str, _Found]
     """A command's stage once per base.
 
     Raises:
-        Interrupted: Ctrl-C, wherever it came: one line with the command that resumes.
+        Interrupted: Ctrl-C or SIGTERM, wherever it came: one line with the command that resumes.
     """
     from sport_ray.experiments.stages import bases
     from sport_ray.experiments.stages.context import interrupted
 
     try:
         return bases.each(context, do)
-    except KeyboardInterrupt as error:  # of a stage that does not say so itself
+    except (KeyboardInterrupt, SystemExit) as error:  # of a stage that does not say so itself
         raise interrupted(context, "run", "stages that have ended are kept", error) from None

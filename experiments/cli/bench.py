@@ -53,6 +53,7 @@ def bench_command(
     methods, and how to add one of either: one file.
     """
     from sport_ray.experiments.benchmark.suite import Suite
+    from sport_ray.experiments.cluster.signals import terminating
 
     suite = Suite.of(
         tasks_named=_names(tasks),
@@ -70,19 +71,20 @@ def bench_command(
     bench = Benchmark(suite, root, _command(tasks, methods, bases, seeds, tiny), console)
     bench = replace(bench, address=address, again=again)
     try:
-        bench.compose()
-        if show:
-            from sport_ray.experiments.benchmark.listing import print_suite
+        with terminating():
+            bench.compose()
+            if show:
+                from sport_ray.experiments.benchmark.listing import print_suite
 
-            print_suite(console, suite, bench.parts, bench.skipped)
-        elif cost:
-            from sport_ray.experiments.benchmark.cost import print_cost
+                print_suite(console, suite, bench.parts, bench.skipped)
+            elif cost:
+                from sport_ray.experiments.benchmark.cost import print_cost
 
-            print_cost(console, suite, bench.parts, root)
-        else:
-            bench.run()
-            _tell(bench, publish)
-    except KeyboardInterrupt as error:  # of what does not say so itself, as a sweep does
+                print_cost(console, suite, bench.parts, root)
+            else:
+                bench.run()
+                _tell(bench, publish)
+    except (KeyboardInterrupt, SystemExit) as error:  # where it is not told already
         raise resumed_by(again, "what has ended is kept", error) from None
 
 

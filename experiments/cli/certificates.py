@@ -13,6 +13,7 @@ from rich.table import Table
 
 from sport_ray.errors import UserError
 from sport_ray.experiments.cli import options
+from sport_ray.experiments.cli.changed import changed
 from sport_ray.text import plain
 from sport_ray.tracking.console import narrow_table
 
@@ -153,7 +154,8 @@ def sign_command(
     """Sign a certificate: writes CERT.sig, which verify --public-key checks."""
     from sport_ray.certificates.signing import sign_certificate
 
-    target = sign_certificate(certificate_file(certificate), key)
+    with changed(certificate, Console()) as path:
+        target = sign_certificate(certificate_file(path), key)
     Console().print(f"signature written to {escape(str(target))}", soft_wrap=True)
 
 

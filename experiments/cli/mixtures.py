@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from sport_ray.errors import UserError
+from sport_ray.experiments.cli.changed import changed
 from sport_ray.experiments.cli.options import Results, StudyOrResults, Trust, run_trusted
 from sport_ray.tracking.console import PlainConsole, say
 
@@ -44,14 +46,13 @@ def mix_command(
     from sport_ray.tracking.analysis.mixtures_table import print_mixtures
     from sport_ray.tracking.results.bases import require_one_base
 
-    root, _ = locate(study_path, results)
-    require_one_base(root)
     console = PlainConsole()
     if out is not None and len(eps_max or ()) != 1:
-        from sport_ray.errors import UserError
-
         raise UserError("--out writes one bundle: give one --eps-max")
-    rows: list[dict[str, Any]] = mix(folder_of(root), console, eps_max, scenarios)
+    with changed(results or study_path, console) as place:
+        root, _ = locate(study_path, place) if results else locate(place, None)
+        require_one_base(root)
+        rows: list[dict[str, Any]] = mix(folder_of(root), console, eps_max, scenarios)
     print_mixtures(console, rows)
     if out is not None:
         assert eps_max is not None

@@ -39,17 +39,18 @@ def slurm_command(
 
     It starts Ray's head and workers by srun, with a token of its own, runs the study and ends
     them. Submit it with sbatch; submit it again, or let Slurm requeue it, to resume. Study,
-    results and this Python must be at the same paths on every node.
+    results (but those in an object store) and this Python must be at the same paths on every node.
     """
     from sport_ray.experiments.cluster.slurm import SlurmJob
     from sport_ray.experiments.config.shipped import study_file
     from sport_ray.experiments.config.study import load_study
+    from sport_ray.experiments.storage.place import Place
 
     path = study_file(study_path)
     study = load_study(path)
     job = SlurmJob(
         study=path.resolve(),
-        results=(results or Path("results") / study.name).absolute(),
+        results=Place.of(results or "") or (results or Path("results") / study.name).absolute(),
         name=study.name,
         nodes=nodes,
         cpus=cpus,

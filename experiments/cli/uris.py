@@ -15,6 +15,15 @@ DRIVERS = ("train-base", "certify", "tune", "sweep", "run")
 WAITS = "watch"
 """The reader that may be begun before there is anything to read."""
 
+CHANGERS = ("mix", "sign")
+"""Commands that change results beside the stages, and push what they write (`changed`)."""
+
+_INSTEAD = {
+    "bench": "give a folder, and copy it with the store's own tool",
+    "audit": "make a bundle of it with `sport-ray export URI/cells/ID`",
+    "monitor": "make a bundle of it with `sport-ray export URI/cells/ID`",
+}
+
 _OF_PATHS = ("--results", "--out", "--work-dir", "--base", "--bundle", "--key", "--public-key")
 """Options whose value may be the word behind them."""
 
@@ -64,12 +73,15 @@ def _with_copy(command: str, word: str, before: str, needed: Callable[[str], boo
     if not _URI.match(uri):
         return word
     option = option or (before if before in _OF_PATHS else "")
-    if command in DRIVERS and option == "--results":
+    if command in (*DRIVERS, *CHANGERS, "slurm") and option == "--results":
+        return word
+    if command in CHANGERS and not option:
         return word
     wanted = None if option not in ("", "--results") else needed
     if wanted is None:
         what = f"{command} {option}".strip()
-        raise UserError(f"{what} takes a path of this machine, no URI of results")
+        instead = f": {_INSTEAD[command]}" if command in _INSTEAD else ""
+        raise UserError(f"{what} takes a path of this machine, no URI of results{instead}")
     return f"{word[: len(word) - len(uri)]}{_copy(uri, wanted, command == WAITS)}"
 
 

@@ -26,6 +26,7 @@ from sport_ray.experiments.cluster.imports import (
 )
 from sport_ray.experiments.cluster.local_start import local_start
 from sport_ray.experiments.cluster.patience import started_with_patience
+from sport_ray.experiments.cluster.signals import terminating_still
 
 QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -159,10 +160,11 @@ def ray_session(
     if ray.is_initialized():
         yield
         return
-    if address is None:
-        _start_here(num_cpus, for_cells=for_cells)
-    else:
-        _join(address)
+    with terminating_still():
+        if address is None:
+            _start_here(num_cpus, for_cells=for_cells)
+        else:
+            _join(address)
     _started.append(address is None)
     try:
         yield

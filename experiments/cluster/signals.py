@@ -53,6 +53,20 @@ def terminating() -> Iterator[None]:
 
 
 @contextmanager
+def terminating_still() -> Iterator[None]:
+    """SIGTERM does after the block what it did before: Ray's start has it end the process.
+
+    Its plain SystemExit would be taken for an environment's own, and be that one's fault.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if callable(before) and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
 def stopping_between_steps() -> Iterator[None]:
     """Ctrl-C and SIGTERM end the sweep at Tune's next step, in tenths of a second.
 

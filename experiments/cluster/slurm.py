@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sport_ray.errors import UserError
+from sport_ray.experiments.storage.place import Place
 
 _UNUSUAL = re.compile(r"[^\w.-]")
 _VALUE = re.compile(r"[\w@%+,.:/=-]+")
@@ -24,14 +25,15 @@ _TIME = re.compile(r"\d+(-\d+(:\d+){0,2})?|\d+(:\d+){1,2}")
 class SlurmJob:
     """What a job asks Slurm for, and what it runs.
 
-    study, results: absolute paths that every node sees. name: of the job.
+    study, results: absolute paths that every node sees; results may be a place in an object store,
+    which the job's environment has the credentials of. name: of the job.
     cpus: per node; None: whole nodes. gpus: per node. time: as Slurm writes it, ``2-00:00:00``.
     more: further options of ``sbatch``, each as on its command line.
     python: of the environment that every node sees, with sport-ray in it.
     """
 
     study: Path
-    results: Path
+    results: Path | Place
     name: str
     nodes: int = 1
     cpus: int | None = None

@@ -90,14 +90,24 @@ def reader_copy(place: Place, wanted: Wanted = whole, *, may_be_empty: bool = Fa
     """
     home = place.cache / "reader"
     root = home / FOLDER
-    if not any(True for _ in Objects(place, OPEN_SECONDS).list()) and not may_be_empty:
-        raise UserError(f"{place} holds no results: make some with --results {place}")
+    if not may_be_empty:
+        require_results(place)
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / ".lock"):
         claim_home(home, place)
         pull(Objects(place), root, Index(home / INDEX), wanted)
     root.mkdir(exist_ok=True)
     return root
+
+
+def require_results(place: Place) -> None:
+    """Refuse a place that holds nothing.
+
+    Raises:
+        UserError: naming it; and what the store says.
+    """
+    if not any(True for _ in Objects(place, OPEN_SECONDS).list()):
+        raise UserError(f"{place} holds no results: make some with --results {place}")
 
 
 def _require_held(lease: Lease) -> None:

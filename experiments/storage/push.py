@@ -23,7 +23,8 @@ from sport_ray.experiments.storage.threads import in_threads
 
 AT_A_TIME = 8
 LEDGER_SECONDS = 10.0
-"""Between two pushes of a ledger, which is sent whole."""
+LEDGER_RATE = 64 * 1024
+"""Between two pushes of a ledger, which is sent whole: seconds, and bytes a second at most."""
 
 
 class Pusher:
@@ -76,8 +77,12 @@ class Pusher:
     def _is_news(self, name: str, last: bool) -> bool:
         if self.index.is_current(name, self.root / name):
             return False
-        recent = time.monotonic() - self._ledgers.get(name, -LEDGER_SECONDS) < LEDGER_SECONDS
-        return last or not (name.endswith(LEDGER) and recent)
+        return last or not (name.endswith(LEDGER) and self._was_just_sent(name))
+
+    def _was_just_sent(self, name: str) -> bool:
+        size, _ = state_of(self.root / name) or (0, 0)
+        sent = self._ledgers.get(name, float("-inf"))
+        return time.monotonic() - sent < max(LEDGER_SECONDS, size / LEDGER_RATE)
 
     def _push(self, name: str) -> None:
         path = self.root / name

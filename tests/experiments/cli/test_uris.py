@@ -59,7 +59,39 @@ def test_drivers_take_it_as_results(command: str, asked: list[tuple[str, object,
 
 @pytest.mark.parametrize(
     "words",
-    ["run s3://b-1/x", "report r --out s3://b-1/x", "mix s3://b-1/x", "monitor --log=s3://b-1/x"],
+    [
+        "mix s3://b-1/x",
+        "mix a.yaml --results s3://b-1/x",
+        "sign s3://b-1/x/certificate.json --key k.pem",
+        "slurm a.yaml --results=s3://b-1/x",
+    ],
+)
+def test_what_changes_results_takes_it_as_it_is(
+    words: str, asked: list[tuple[str, object]]
+) -> None:
+    assert uris.with_copies(words.split()) == words.split()
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("words", "instead"),
+    [
+        ("bench --results s3://b-1/x", "bench --results .*: give a folder, and copy it"),
+        ("audit s3://b-1/x log", "audit .*: make a bundle of it with `sport-ray export URI"),
+        ("monitor s3://b-1/x log", "monitor .*: make a bundle of it with `sport-ray export URI"),
+    ],
+)
+def test_a_refusal_says_what_to_do_instead(words: str, instead: str) -> None:
+    with pytest.raises(UserError, match=instead):
+        uris.with_copies(words.split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("run s3://b-1/x", "report r --out s3://b-1/x", "monitor --log=s3://b-1/x"),
+        *("mix r --out s3://b-1/x", "sign r --key s3://b-1/x", "slurm a.yaml --out s3://b-1/x"),
+    ],
 )
 def test_elsewhere_it_is_refused(words: str) -> None:
     with pytest.raises(UserError, match="takes a path of this machine"):

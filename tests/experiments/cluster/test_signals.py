@@ -12,6 +12,8 @@ from sport_ray.experiments.cluster.signals import (
     ask_to_stop,
     raise_if_asked,
     stopping_between_steps,
+    terminating,
+    terminating_still,
 )
 
 
@@ -40,6 +42,23 @@ def test_the_first_reason_is_told_and_the_next_sweep_starts_without() -> None:
             raise_if_asked()
     with stopping_between_steps():
         raise_if_asked()
+
+
+def test_a_start_that_takes_sigterm_gives_it_back() -> None:
+    """As `ray.init` does; before there is a handler of ours, what it sets stays."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with terminating():
+            ours = signal.getsignal(signal.SIGTERM)
+            with terminating_still():
+                signal.signal(signal.SIGTERM, lambda *_: None)
+            assert signal.getsignal(signal.SIGTERM) is ours
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        with terminating_still():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_the_exit_status_is_that_of_shells() -> None:

@@ -51,6 +51,12 @@ def test_bash_takes_it_with_any_path(tmp_path: Path) -> None:
     assert told == "/srv/my study.yaml|/srv/it's\n"
 
 
+def test_results_may_lie_in_an_object_store(tmp_path: Path) -> None:
+    words = ("slurm", "quickstart", "--results", "s3://bucket/group/study", "--out", "it.sbatch")
+    assert called(*words, cwd=tmp_path).returncode == 0
+    assert "\nresults=s3://bucket/group/study\n" in (tmp_path / "it.sbatch").read_text()
+
+
 def test_no_token_is_in_the_file() -> None:
     first, second = (SlurmJob(**PATHS, name="it").script() for _ in range(2))
     assert first == second  # made when the job runs

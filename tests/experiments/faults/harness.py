@@ -10,13 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 from mlflow import MlflowClient
 
+from sport_ray.experiments.live.present import read_stage
 from sport_ray.experiments.results.ledger import read_ledger
 from sport_ray.experiments.results.status import read_status
 from sport_ray.tracking.mlflow.client import default_uri
@@ -173,14 +174,21 @@ class Driver(subprocess.Popen[str]):
         self.started.update(descendants(self.pid))
 
 
-@contextmanager
 def sweeping(
     folder: Path, *arguments: object, env: dict[str, str] | None = None
+) -> AbstractContextManager[Driver]:
+    """A sweep at work."""
+    return driving("sweep", folder, *arguments, env=env)
+
+
+@contextmanager
+def driving(
+    stage: str, folder: Path, *arguments: object, env: dict[str, str] | None = None
 ) -> Iterator[Driver]:
-    """A sweep at work in a session of its own; what it leaves behind is ended, by pid."""
+    """A stage at work in a session of its own; what it leaves behind is ended, by pid."""
     study = folder.parent / "study.yaml"
     process = Driver(
-        command("sweep", study, "--results", folder, *arguments),
+        command(stage, study, "--results", folder, *arguments),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -206,6 +214,12 @@ def wait_until(process: subprocess.Popen[str], condition: Callable[[], bool]) ->
 
 def running(folder: Path) -> int:
     return len(read_status(folder).running) if (folder / "plan.json").exists() else 0
+
+
+def certifying(folder: Path) -> bool:
+    """Some scenarios are done, and not all."""
+    stage = read_stage(folder)
+    return stage is not None and "certify" in stage.what and 0.0 < stage.done < stage.total
 
 
 def finished_and_running(folder: Path) -> bool:

@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 
 from sport_ray.experiments.results.ledger import read_ledger
+from sport_ray.experiments.results.lock import LEASE
 from sport_ray.experiments.results.status import read_status
 from tests.experiments.faults.harness import (
     CELLS,
+    certifying,
     command,
+    driving,
     finished_and_running,
     records,
     require_as_undisturbed,
@@ -125,6 +128,35 @@ def test_sigterm(certified: Path, undisturbed: Path) -> None:
     assert read_status(certified).sweep.state == "killed"
     resume(certified)
     require_as_undisturbed(certified, undisturbed)
+
+
+MANY = {"certificate": {"num_scenarios": 20_000, "beta": 1e-3, "max_horizon": 30}}
+
+
+@pytest.mark.slow
+@pytest.mark.fault
+@pytest.mark.parametrize("stage", ["certify", "run"])
+def test_sigterm_while_certifying(stage: str, tmp_path: Path) -> None:
+    """In this process, without Ray; and on Ray's workers, which `run` has before it certifies."""
+    study, alone = write_study(tmp_path / "study.yaml", MANY), ("--no-ray",)
+    sport_ray("certify", study, "--results", tmp_path / "whole", *alone)
+    folder, more = tmp_path / "results", alone if stage == "certify" else ()
+    with driving(stage, folder, *more) as driver:
+        wait_until(driver, lambda: certifying(folder))
+        driver.note()
+        driver.send_signal(signal.SIGTERM)
+        out, err = driver.communicate()
+    assert driver.returncode == 143, out + err
+    assert "Traceback" not in out + err
+    assert err.strip().splitlines()[-1] == (
+        "sport-ray: asked to end; stages that have ended are kept. Resume with: "
+        + " ".join(["sport-ray", stage, str(study), "--results", str(folder), *more])
+    )
+    assert not (folder / LEASE).exists()
+    assert not (folder / "certificate.json").exists()
+    sport_ray("certify", study, "--results", folder, *alone)
+    for name in ("certificate.json", "certificate_outcomes.parquet"):
+        assert (folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
 OTHER_HOST = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from pathlib import Path
 
@@ -11,10 +12,11 @@ import pytest
 from sport_ray.canonical import write_atomic, write_json
 from sport_ray.errors import UserError
 from sport_ray.experiments.live.state import read_state
-from sport_ray.experiments.storage import copies, refresh
+from sport_ray.experiments.storage import copies, push, refresh
 from sport_ray.experiments.storage.copies import driver_copy, reader_copy
+from sport_ray.experiments.storage.index import Index
 from sport_ray.experiments.storage.layout import for_report, for_status, rank
-from sport_ray.experiments.storage.lease import LEASE
+from sport_ray.experiments.storage.lease import LEASE, Watch
 from sport_ray.experiments.storage.objects import Objects
 from sport_ray.experiments.storage.origin import origin_of
 from sport_ray.experiments.storage.place import Place
@@ -80,6 +82,30 @@ def test_what_a_driver_finishes_is_found_by_the_next_on_another_machine(
         assert not file.is_file() or SECRET.encode() not in file.read_bytes()
 
 
+def test_a_large_ledger_is_sent_less_often(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """3.2 MB of ten thousand cells, which is sent whole, every 49 s instead of every ten."""
+    now = 1000.0
+    monkeypatch.setattr(push.time, "monotonic", lambda: now)
+    ledger = tmp_path / "ledger.jsonl"
+    write_atomic(ledger, b"x" * 3_200_000)
+    objects = Objects(place)
+    pusher = push.Pusher(objects, tmp_path, Index(None), Watch(objects, "us"))
+    assert pusher.round() == 1
+    for seconds, more, sent in [(45.0, b"\n", []), (4.0, b"", [ledger.name]), (0.0, b"", [])]:
+        now += seconds
+        with ledger.open("ab") as file:
+            file.write(more)
+        assert pusher.waiting() == sent
+        pusher.round()
+    write_atomic(ledger, b"folded\n")
+    assert pusher.waiting(last=True) == [ledger.name]
+    now += 11.0  # it is small again
+    pusher.round()
+    assert body(place, ledger.name) == b"folded\n"
+
+
 def test_the_first_finished_record_stays(place: Place, tmp_path: Path) -> None:
     with driver_copy(place, tmp_path / "one", print) as root:
         write_json(root / RECORD, finished(by="one"))
@@ -111,6 +137,9 @@ def test_what_could_not_be_sent_is_sent_by_the_next_from_there(
         proxy.rule = lambda method, path: "503"
         fill(root)
         write_json(root / "cells/0b/record.json", finished(by="one"))
+    for thread in threading.enumerate():
+        if thread.name == "push":  # what it still asks for is refused, too
+            thread.join()
     proxy.rule = lambda method, path: "pass"
     assert names(place) == set()
     other = Objects(place)

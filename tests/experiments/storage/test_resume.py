@@ -31,7 +31,14 @@ from sport_ray.experiments.storage.objects import Changed, Objects
 from sport_ray.experiments.storage.place import Place
 from tests.experiments.calling import called
 from tests.experiments.conftest import SMALL
-from tests.experiments.faults.harness import TIMES, command, descendants, end, sport_ray
+from tests.experiments.faults.harness import (
+    TIMES,
+    certifying,
+    command,
+    descendants,
+    end,
+    sport_ray,
+)
 from tests.experiments.storage.conftest import SECRET
 from tests.experiments.storage.faulty_proxy import Fault, Proxy
 
@@ -94,9 +101,11 @@ def require_as_undisturbed(place: Place, undisturbed: Path) -> None:
 
 
 @contextmanager
-def driving(study: Path, place: Place, home: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
+def driving(
+    study: Path, place: Place, home: Path, *more: str, stage: str = "run"
+) -> Iterator[subprocess.Popen[str]]:
     """A driver in a session of its own, with its cache in `home`; ended by pid, if it must be."""
-    words = command("run", study, "--results", place, *more)
+    words = command(stage, study, "--results", place, *more)
     env = os.environ | {"SPORT_RAY_CACHE": str(home), "COLUMNS": "200"}
     pipe = subprocess.PIPE
     driver = subprocess.Popen(
@@ -112,9 +121,11 @@ def driving(study: Path, place: Place, home: Path, *more: str) -> Iterator[subpr
         driver.communicate()
 
 
-def on_another_machine(study: Path, place: Place, home: Path, *more: str) -> str:
+def on_another_machine(
+    study: Path, place: Place, home: Path, *more: str, stage: str = "run"
+) -> str:
     """The same command, in an empty cache, to its end."""
-    with driving(study, place, home, *more) as driver:
+    with driving(study, place, home, *more, stage=stage) as driver:
         out, err = driver.communicate(timeout=850)
     assert driver.returncode == 0, out + err
     return out
@@ -248,6 +259,31 @@ def test_ctrl_c_and_resumed_elsewhere(
     done = here(place, tmp_path / "second", monkeypatch, study)
     assert done.returncode == 0, done.stdout + done.stderr
     require_as_undisturbed(place, undisturbed)
+
+
+def test_sigterm_while_certifying_and_resumed_elsewhere(place: Place, tmp_path: Path) -> None:
+    """To the driver alone: the lease is free at once, and the certificate the same to the bit."""
+    study, root = tmp_path / "study.yaml", tmp_path / "whole"
+    certificate = STUDY["certificate"] | {"num_scenarios": 20_000}
+    study.write_text(yaml.safe_dump(STUDY | {"certificate": certificate}))
+    assert called("certify", study, "--results", root, "--no-ray", cwd=tmp_path).returncode == 0
+    with driving(study, place, tmp_path / "first", "--no-ray", stage="certify") as driver:
+        while not any(map(certifying, tmp_path.glob("first/*/driver/results"))):
+            assert driver.poll() is None, driver.communicate()
+            time.sleep(0.05)
+        driver.send_signal(signal.SIGTERM)
+        out, err = driver.communicate()
+    assert driver.returncode == 143, out + err
+    again = f"sport-ray certify {study} --results {place} --no-ray"
+    assert err.strip().splitlines()[-1].endswith(f"Resume with: {again}")
+    lease = Objects(place).get(LEASE)
+    assert lease is not None
+    assert json.loads(lease[0])["released"]
+    on_another_machine(study, place, tmp_path / "second", "--no-ray", stage="certify")
+    for name in ("certificate.json", "certificate_outcomes.parquet"):
+        found = Objects(place).get(name)
+        assert found is not None
+        assert found[0] == (root / name).read_bytes()
 
 
 def test_a_second_driver_is_refused_and_one_that_is_taken_over_stops(

@@ -6,8 +6,9 @@ iteration's result and evaluates. Printed: the sum of training and evaluation ti
 cores and by the wall time of the whole command, from its start to its exit. Building an algorithm,
 imports, files and MLflow are not work. ``--rounds 3`` repeats in turns and prints medians.
 
-``python benchmarks/sweep_efficiency.py growth`` sweeps 10, 100 and 1,000 cells with hardly any
-work in them and prints the wall time per cell and the driver's peak memory.
+``python benchmarks/sweep_efficiency.py growth`` sweeps 100, 1,000 and 10,000 cells with hardly any
+work in them. Printed: wall time per cell from the first to the last, the driver's CPU time and
+peak memory, and how long `status` and `report` take afterwards.
 """
 
 from __future__ import annotations
@@ -197,25 +198,41 @@ def share(cells: int, env_steps: int, scenarios: int, rounds: int) -> None:
 
 def growth(counts: list[int]) -> None:
     """Cells with one small iteration and one scenario: what is left is what a cell costs."""
-    print("cells | wall, s | wall per cell, s | of which before the first cell, s | driver, MiB")
+    print(
+        "cells | wall, s | of which before the first cell, s | wall per cell, ms"
+        " | the last tenth, ms | driver's CPU per cell, ms | driver, MiB | ledger, MiB"
+        " | status, s | report, s"
+    )
     for cells in counts:
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder)
             path = certified(root, study(cells, 128, 128, 1))
             driver = [sys.executable, __file__, "driver", "--study", path]
             wall, out = _run(driver)
-            entries = [
-                json.loads(line)
-                for line in (root / "results" / "ledger.jsonl")
-                .read_text(encoding="utf-8")
-                .splitlines()
+            *_, mib, cpu = out.split()
+            ledger = root / "results" / "ledger.jsonl"
+            entries = [json.loads(line) for line in ledger.read_text("utf-8").splitlines()]
+            ended = sorted(_seconds(e) for e in entries if e["event"] == "cell finished")
+            if len(ended) != cells:
+                raise SystemExit(f"{len(ended)} of {cells} cells finished")
+            last = ended[-cells // 10 :]
+            after = [
+                _run(
+                    [sys.executable, "-m", "sport_ray.experiments.cli.main", what, root / "results"]
+                )
+                for what in ("status", "report")
             ]
-            ended = [_seconds(e) for e in entries if e["event"] == "cell finished"]
-            first = min(ended) - _seconds(entries[0])
-        if len(ended) != cells:
-            raise SystemExit(f"{len(ended)} of {cells} cells finished")
-        each = (max(ended) - min(ended)) / max(len(ended) - 1, 1)
-        print(f"{cells:>5} | {wall:.1f} | {each:.3f} | {first:.1f} | {out.split()[-1]}", flush=True)
+            row = (
+                f"{wall:.1f}",
+                f"{ended[0] - _seconds(entries[0]):.1f}",
+                f"{1e3 * (ended[-1] - ended[0]) / (cells - 1):.1f}",
+                f"{1e3 * (last[-1] - last[0]) / (len(last) - 1):.1f}",
+                f"{1e3 * float(cpu) / cells:.1f}",
+                mib,
+                f"{ledger.stat().st_size / 2**20:.2f}",
+                *(f"{seconds:.1f}" for seconds, _ in after),
+            )
+            print(f"{cells:>6} | " + " | ".join(row), flush=True)
 
 
 def _seconds(entry: dict[str, Any]) -> float:
@@ -225,11 +242,12 @@ def _seconds(entry: dict[str, Any]) -> float:
 
 
 def driver(path: Path) -> None:
-    """``sport-ray sweep`` in this process; prints its peak memory, MiB."""
+    """``sport-ray sweep`` in this process; prints its peak memory, MiB, and CPU time, s."""
     from sport_ray.experiments.cli.main import app
 
     app(["sweep", str(path), "--results", str(path.parent / "results")], standalone_mode=False)
-    print(math.ceil(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(math.ceil(used.ru_maxrss / 1024), used.ru_utime + used.ru_stime)
 
 
 def main() -> None:
@@ -248,7 +266,7 @@ def main() -> None:
     elif arguments.what == "driver":
         driver(arguments.study)
     elif arguments.what == "growth":
-        growth(arguments.cells or [10, 100, 1_000])
+        growth(arguments.cells or [100, 1_000, 10_000])
     else:
         cells = (arguments.cells or [48])[0]
         share(cells, arguments.env_steps, arguments.scenarios, arguments.rounds)

@@ -286,10 +286,6 @@ def run(
         from sport_ray.experiments.results.alarm import end_with, print_alarm
         from sport_ray.experiments.stages.bases import run_whole, together
 
-        if watch and context.study.part_names:
-            raise UserError(
-                "a study over several bases has a page for each: sport-ray watch RESULTS/BASE"
-            )
         with watched(context.console, context.folder.root, watch):
             summary = together(each(context, run_whole))
         print_alarm(context.console, summary.refuted)
@@ -298,7 +294,7 @@ def run(
             print_bases(context.console, folder)
         else:
             print_report(context.console, folder, folder / "report.html")
-            print_opening(context.console, folder, context.study.tracking.uri)
+        print_opening(context.console, folder, context.study.tracking.uri)
         end_with(summary.refuted)
 
 

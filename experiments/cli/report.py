@@ -40,17 +40,31 @@ def report_folder(
 def print_opening(console: Console, folder: Path, uri: str | None) -> None:
     """Say how to look at what MLflow has of a result folder; `uri`: as the study names its store.
 
-    Where the store is away that has been said already, and only its name is left to say.
+    Of several bases for each, where they are not in one store. Where the store is away that has
+    been said already, and only its name is left to say.
     """
+    from sport_ray.tracking.results.bases import with_results
+
+    several = with_results(folder)
+    told = {base: _opening(path, uri) for base, path in (several or {"": folder}).items()}
+    if len({*told.values()}) == 1:  # all the same
+        told = {"": next(iter(told.values()))}
+    for base, lines in told.items():
+        if base:
+            say(console, f"base {base}", style="bold")
+        for line in lines:
+            say(console, line)
+
+
+def _opening(folder: Path, uri: str | None) -> tuple[str, ...]:
     from sport_ray.tracking.mlflow.client import store_uri
     from sport_ray.tracking.mlflow.ui import opening_lines
     from sport_ray.tracking.mlflow.uris import mask_uri
     from sport_ray.tracking.results.records import read_results
 
     store = store_uri(uri, folder)
-    lines = opening_lines(folder, store, read_results(folder).name)
-    for line in lines or [f"MLflow store: {mask_uri(store)}"]:
-        say(console, line)
+    lines = opening_lines(folder, store, read_results(folder, may_be_empty=True).name)
+    return tuple(lines) or (f"MLflow store: {mask_uri(store)}",)
 
 
 def print_paper(console: Console, folder: Path, out: Path, column: float) -> None:

@@ -12,6 +12,8 @@ _URI = re.compile(r"(s3|gs|az)://")
 _CELL = re.compile(r"(.+)(/cells/[^/]+/?|/certificate\.json)")
 DRIVERS = ("train-base", "certify", "tune", "sweep", "run")
 """Commands that change results, and push what they finish."""
+WAITS = "watch"
+"""The reader that may be begun before there is anything to read."""
 
 CHANGERS = ("mix", "sign")
 """Commands that change results beside the stages, and push what they write (`changed`)."""
@@ -80,15 +82,15 @@ def _with_copy(command: str, word: str, before: str, needed: Callable[[str], boo
         what = f"{command} {option}".strip()
         instead = f": {_INSTEAD[command]}" if command in _INSTEAD else ""
         raise UserError(f"{what} takes a path of this machine, no URI of results{instead}")
-    return f"{word[: len(word) - len(uri)]}{_copy(uri, wanted)}"
+    return f"{word[: len(word) - len(uri)]}{_copy(uri, wanted, command == WAITS)}"
 
 
-def _copy(uri: str, wanted: Callable[[str], bool]) -> Path:
+def _copy(uri: str, wanted: Callable[[str], bool], may_be_empty: bool) -> Path:
     from sport_ray.experiments.storage.copies import reader_copy
     from sport_ray.experiments.storage.place import Place
 
     inside = _CELL.fullmatch(uri)
     place = Place.of(inside[1] if inside else uri)
     assert place is not None
-    copy = reader_copy(place, wanted)
+    copy = reader_copy(place, wanted, may_be_empty=may_be_empty)
     return copy / inside[2].strip("/") if inside else copy

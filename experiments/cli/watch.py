@@ -36,11 +36,12 @@ def watch_command(
     """Serve the report of a study that runs, or will, to a browser on this machine.
 
     Prints the address; the page there is the report, and becomes current by itself as cells
-    finish. Reads the result folder, starts nothing and writes nothing there, so it may be begun
-    and ended at any time. Ctrl-C ends it; `sport-ray report` writes the page as a file.
+    finish. Of several bases it leads to a page of each. Reads the result folder, starts nothing and
+    writes nothing there, so it may be begun and ended at any time. Ctrl-C ends it; `sport-ray
+    report` writes the page as a file.
     """
-    from sport_ray.experiments.live.pages import Pages
     from sport_ray.experiments.live.server import WatchServer
+    from sport_ray.experiments.live.site import Site
     from sport_ray.experiments.live.state import State
     from sport_ray.experiments.storage.refresh import refreshed
 
@@ -48,23 +49,22 @@ def watch_command(
     said: list[str] = []
 
     def listen(state: State) -> None:
-        line = state.problem or state.sentence
-        what = line.partition(", about ")[0]  # the clock alone is no news
+        line, what = state.problem or state.sentence, state.problem or state.news
         if not with_parent and (not said or said[-1] != what):
             said.append(what)
             print(f"{state.study}: {line}", file=sys.stderr, flush=True)
 
     with contextlib.suppress(OSError, AttributeError):
         os.nice(NICE)
-    pages = Pages(folder, listen)
+    site = Site(folder, listen)
     try:
-        server = WatchServer(pages, port)
+        server = WatchServer(site, port)
     except UserError:
-        pages.close()
+        site.close()
         raise
     print(server.url, flush=True)
-    listen(pages.state)
-    pages.start()
+    listen(site.state)
+    site.start()
     if with_parent:
         threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
     try:
@@ -74,21 +74,18 @@ def watch_command(
         pass
     finally:
         server.server_close()
-        pages.close()
+        site.close()
 
 
 def watched_folder(path: Path, results: Path | None) -> Path:
     """The result folder of a study file or folder, whether or not it is there yet.
 
     Raises:
-        UserError: no such study, or one over several bases, whose folders are watched one by one.
+        UserError: no such study.
     """
     from sport_ray.experiments.results.status import folder_of
-    from sport_ray.tracking.results.bases import require_one_base
 
-    folder, _ = folder_of(path, results)
-    require_one_base(folder)
-    return folder
+    return folder_of(path, results)[0]
 
 
 def _end_with_parent(server: BaseServer) -> None:

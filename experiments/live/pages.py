@@ -15,8 +15,6 @@ from sport_ray.experiments.live.state import State, read_state, records_signatur
 from sport_ray.text import plain
 from sport_ray.tracking.report.live import live_page, waiting_page
 
-LOOK_SECONDS = 1.0
-"""Between two looks at the folder."""
 PAUSE_SECONDS, SHARE = 5.0, 0.1
 """Between two pages at least, and the share of the time that making them may take."""
 AGAIN_SECONDS = 10.0
@@ -26,15 +24,23 @@ AGAIN_SECONDS = 10.0
 class Pages:
     """Looks at a folder and holds what there is to see: its state, and its page.
 
-    The report is written by the product's own ``write_report`` into a temporary folder, by one
-    thread: never two at a time. It is made when records have changed, at most every five seconds,
-    and so that it takes no more than a tenth of the time.
+    The report is written by the product's own ``write_report`` into a temporary folder. It is made
+    when records have changed, at most every five seconds, and so that it takes no more than a tenth
+    of the time.
 
-    listen: called with each new state.
+    listen: called with each new state. made: called when the report was made. whole: what the page
+    above is called, of a base one of several.
     """
 
-    def __init__(self, root: Path, listen: Callable[[State], None] | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        listen: Callable[[State], None] | None = None,
+        made: Callable[[], None] | None = None,
+        whole: str = "",
+    ) -> None:
         self.root = root
+        self._made, self._whole = made, whole
         self.state = read_state(root)
         self.renders = 0
         self._problem: str | None = None
@@ -45,34 +51,16 @@ class Pages:
         self._shown: object = None  # the records of the page
         self._seen: object = None
         self._looked, self._next = 0.0, 0.0
-        self._end = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._repeat, args=(work,), daemon=True)
-            for work in (self.look, self.render)
-        ]
         self.wait()
 
-    def start(self) -> None:
-        """Go on looking, until ``close``."""
-        for thread in self._threads:
-            thread.start()
-
     def close(self) -> None:
-        """Look no more, and remove what was made."""
-        self._end.set()
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.join(timeout=5.0)
+        """Remove what was made."""
         self._place.cleanup()
 
     @property
     def page(self) -> tuple[str, bytes]:
         """The page and what it is called by, "" of one that only waits."""
         return self._page
-
-    def _repeat(self, work: Callable[[], object]) -> None:
-        while not self._end.wait(LOOK_SECONDS):
-            work()
 
     def look(self) -> State:
         """The state, read anew where files have changed or the last time is long ago."""
@@ -90,7 +78,7 @@ class Pages:
 
     def wait(self) -> None:
         """A page for as long as there is no report."""
-        page = waiting_page(self.state.study).encode()
+        page = waiting_page(self.state.study, self._whole).encode()
         with self._turn:
             if not self.renders:  # another thread may just have made one
                 self._page = ("", page)
@@ -105,13 +93,15 @@ class Pages:
             from sport_ray.tracking.report.write import write_report  # matplotlib takes seconds
 
             page = write_report(self.root, Path(self._place.name)).read_text(encoding="utf-8")
+            if self._made is not None:
+                self._made()
         except UserError as error:
             self._problem = _told(str(error))
         except Exception as error:  # a page that cannot be made must not end the watch
             self._problem = _told(f"{type(error).__name__}: {error}")
         else:
             name = hashlib.sha256(page.encode()).hexdigest()[:16]
-            made = live_page(page, name).encode()
+            made = live_page(page, name, self._whole).encode()
             with self._turn:
                 self._page = (name, made)
                 self.renders += 1

@@ -1,4 +1,4 @@
-"""A folder's page over HTTP, for browsers on this machine: GET and HEAD of two addresses.
+"""A folder's page over HTTP, for browsers on this machine: GET and HEAD of a page and its state.
 
 It listens on the loopback address alone. A page of another site that has its name resolved to this
 machine (DNS rebinding) says that name in ``Host`` and is refused. No path leads to a file.
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sport_ray.errors import UserError
-from sport_ray.experiments.live.pages import Pages
+from sport_ray.experiments.live.site import Site
 
 LOOPBACK = "127.0.0.1"
 NAMES = (LOOPBACK, "localhost")
@@ -31,7 +31,7 @@ HEADERS = {
 
 
 class WatchServer(ThreadingHTTPServer):
-    """Serves pages at ``url``. port: None: the folder's own, or another that is free.
+    """Serves a site at ``url``. port: None: the folder's own, or another that is free.
 
     Raises:
         UserError: a port that was asked for and is taken.
@@ -40,10 +40,10 @@ class WatchServer(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, pages: Pages, port: int | None = None) -> None:
-        self.pages = pages
+    def __init__(self, site: Site, port: int | None = None) -> None:
+        self.site = site
         try:
-            super().__init__((LOOPBACK, own_port(pages.root) if port is None else port), _Handler)
+            super().__init__((LOOPBACK, own_port(site.root) if port is None else port), _Handler)
         except OSError as error:
             if port is not None:
                 raise UserError(
@@ -72,21 +72,23 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        """The page at ``/``, its state as JSON at ``/state``."""
+        """A page at ``/``, its state as JSON at ``/state``; of a base below ``/BASE``."""
         host = (self.headers.get("Host") or "").rpartition(":")
         name = host[0] or host[2]
         if name not in NAMES:
             self._answer(HTTPStatus.FORBIDDEN, b"this page is for browsers on this machine\n")
             return
-        path = self.path.partition("?")[0]
-        called, page = self.server.pages.page
-        if path == "/":
-            self._answer(HTTPStatus.OK, page, "text/html; charset=utf-8")
-        elif path == "/state":
-            state = {**self.server.pages.state.to_json(), "page": called}
+        found = self.server.site.at(self.path.partition("?")[0])
+        if found is None:
+            self._answer(HTTPStatus.NOT_FOUND, b"there is / and /state\n")
+            return
+        shown, state_alone = found
+        called, page = shown.page
+        if state_alone:
+            state = {**shown.state.to_json(), "page": called}
             self._answer(HTTPStatus.OK, json.dumps(state).encode(), "application/json")
         else:
-            self._answer(HTTPStatus.NOT_FOUND, b"there is / and /state\n")
+            self._answer(HTTPStatus.OK, page, "text/html; charset=utf-8")
 
     def do_HEAD(self) -> None:
         """The same without a body; http.server itself refuses every other method (501)."""

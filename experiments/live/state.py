@@ -11,6 +11,7 @@ from typing import Any
 from sport_ray.errors import UserError
 from sport_ray.experiments.live.present import FILE, Stage, read_stage
 from sport_ray.experiments.results.status import Status, duration_text, read_status
+from sport_ray.experiments.storage.origin import origin_of
 from sport_ray.text import plain
 from sport_ray.tracking.results.folder import ResultFolder
 from sport_ray.tracking.results.task_policies import plain_name
@@ -44,6 +45,11 @@ class State:
     failed: list[dict[str, str]] = field(default_factory=list)
     more_failed: int = 0
     problem: str | None = None
+
+    @property
+    def news(self) -> str:
+        """The sentence without the time left: the clock alone is no news."""
+        return self.sentence.partition(", about ")[0]
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -86,9 +92,9 @@ def read_state(root: Path) -> State:
         status = read_status(root)
     except UserError as error:
         if ResultFolder(root).study_json.exists():
-            return State("gone", plain(root.name), plain(str(error)), problem=plain(str(error)))
+            return State("gone", _name(root), plain(str(error)), problem=plain(str(error)))
         told = "nothing has begun here yet" if stage is None else _stage_text(stage)
-        return State("waiting", plain(root.name), told)
+        return State("waiting", _name(root), told)
     records = records_signature(root)
     newest = max((time for _, time in records), default=0)
     changed = None
@@ -105,6 +111,11 @@ def read_state(root: Path) -> State:
         failed=[_failure(cell) for cell in status.failed[:MOST_FAILURES]],
         more_failed=max(len(status.failed) - MOST_FAILURES, 0),
     )
+
+
+def _name(root: Path) -> str:
+    """What a folder without a study goes by: its own name, or the place that it is a copy of."""
+    return plain(str(origin_of(root) or root.name))
 
 
 def _phase(status: Status, stage: Stage | None) -> str:

@@ -80,15 +80,18 @@ def driver_copy(place: Place, work_dir: Path | None, tell: Callable[[str], None]
         lease.release()
 
 
-def reader_copy(place: Place, wanted: Wanted = whole) -> Path:
+def reader_copy(place: Place, wanted: Wanted = whole, *, may_be_empty: bool = False) -> Path:
     """The results of a place as they are now, on this machine; a driver's copy is another one.
+
+    may_be_empty: of a place where nothing is yet, an empty folder.
 
     Raises:
         UserError: nothing is there; and what the store says.
     """
     home = place.cache / "reader"
     root = home / FOLDER
-    require_results(place)
+    if not may_be_empty:
+        require_results(place)
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / ".lock"):
         claim_home(home, place)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from ray import tune
@@ -17,6 +18,7 @@ from sport_ray.experiments.storage.driver import driver_of
 from sport_ray.experiments.sweep.cell import Cell, Job
 from sport_ray.experiments.sweep.cohort import Report, run_work
 from sport_ray.experiments.sweep.here import run_here
+from sport_ray.experiments.sweep.listed import Listed
 from sport_ray.experiments.sweep.packing import pack, told
 from sport_ray.experiments.sweep.plan import Plan
 from sport_ray.experiments.sweep.record_writer import write_failure
@@ -70,7 +72,7 @@ class CellTrial(StudyTrial):
 
     def take(self, config: dict[str, Any]) -> None:
         """Take what is to be done."""
-        work = Work.model_validate(config["work"])
+        work = Work.model_validate_json(config["work"])
         self._jobs, self._ended, self._evaluating = len(work.jobs), 0, False
         if self.copy is not None:
             self.copy.fetch_records(cell.id for job in work.jobs for cell in job.cells)
@@ -140,15 +142,21 @@ def run_sweep(
                 for listener in listeners:
                     listener(event)
 
-        configs = [{"work": work.model_dump(mode="json")} for work in works]
         if here:
-            configs = run_here(folder, configs, hear, need)
-        if configs:
+            works = run_here(folder, works, hear, need)
+        if works:
             if need is not None:
                 need.need()
-            space = {"work": tune.grid_search([config["work"] for config in configs])}
-            run_trials(folder, CellTrial, space, hear, name="tune", max_failures=2)
+            # As text: thousands are kept at once, and Tune looks into mappings for its own.
+            space = {"work": tune.grid_search([work.model_dump_json() for work in works])}
+            run_trials(
+                folder, CellTrial, space, hear, name="tune", max_failures=2, search_alg=Listed()
+            )
     return summarise(folder, plan)
+
+
+_work = lru_cache(maxsize=256)(Work.model_validate_json)
+"""A trial at work is told of every two seconds, and may have thousands of jobs."""
 
 
 def events_of(trial: TrialEvent, ended: dict[str, int]) -> list[SweepEvent]:
@@ -157,7 +165,7 @@ def events_of(trial: TrialEvent, ended: dict[str, int]) -> list[SweepEvent]:
     ended: how many jobs of each trial have been told of, by its id; brought up to date. Jobs end
     in their order, so the first of them; also where a trial has begun again since.
     """
-    work = Work.model_validate(trial.config["work"])
+    work = _work(trial.config["work"])
     before = ended.setdefault(trial.trial_id, 0)
     rest = work.jobs[before:]
     if trial.kind == "reported":

@@ -27,7 +27,6 @@ TRIAL_SECONDS = 3.0
 """Of evaluating here before it is asked whether workers would be done sooner."""
 
 Hear = Callable[[TrialEvent], None]
-Config = dict[str, Any]
 
 
 def may_begin_here(study: Study, jobs: Sequence[Job], need: RayWhenNeeded) -> bool:
@@ -42,8 +41,8 @@ def may_begin_here(study: Study, jobs: Sequence[Job], need: RayWhenNeeded) -> bo
 
 
 def run_here(
-    folder: StudyFolder, configs: Sequence[Config], hear: Hear, need: RayWhenNeeded | None = None
-) -> list[Config]:
+    folder: StudyFolder, works: Sequence[Work], hear: Hear, need: RayWhenNeeded | None = None
+) -> list[Work]:
     """Run trials, told as Tune's are; returns those that are left where workers are sooner.
 
     need: says what workers would take; by default all run here. A trial that is left was given up
@@ -54,14 +53,14 @@ def run_here(
         DiskFull: no room in the result folder.
         KeyboardInterrupt, Terminated: Ctrl-C and SIGTERM.
     """
-    left, clock = list(configs), _Clock(folder.study, need)
+    left, clock = list(works), _Clock(folder.study, need)
     with as_in_a_trial(), terminating():
         while left:
             try:
                 if not _run_one(folder, left, hear, clock):
                     return left
             except RayError:
-                kind = left[0]["work"]["jobs"][0]["kind"]
+                kind = left[0].jobs[0].kind
                 raise UserError(f"task policies of {kind} need Ray: leave out --no-ray") from None
             except Exception as error:
                 require_space(*folder.places)
@@ -72,10 +71,10 @@ def run_here(
     return left
 
 
-def _run_one(folder: StudyFolder, left: list[Config], hear: Hear, clock: _Clock) -> bool:
+def _run_one(folder: StudyFolder, left: list[Work], hear: Hear, clock: _Clock) -> bool:
     """Run the first of the trials; false where it and the others are better off on workers."""
-    work = Work.model_validate(left[0]["work"])
-    about = f"here-{work.name}", left[0]
+    work = left[0]
+    about = f"here-{work.name}", {"work": work.model_dump_json()}
     hear(TrialEvent("started", *about, {}))
     told: dict[str, Any] = {}
     clock.begin()
@@ -108,14 +107,14 @@ class _Clock:
         self._seconds += time.monotonic() - self._began
         self._scenarios += self._now
 
-    def workers_are_sooner(self, scenarios: int, left: list[Config]) -> bool:
+    def workers_are_sooner(self, scenarios: int, left: list[Work]) -> bool:
         """Whether workers are, after so many scenarios of the first trial that is left."""
         self._now = scenarios
         seconds = self._seconds + time.monotonic() - self._began
         many = self._scenarios + scenarios
         if self._need is None or not many or seconds < TRIAL_SECONDS:
             return False
-        cells = sum(len(job["cells"]) for one in left for job in one["work"]["jobs"])
+        cells = sum(len(job.cells) for one in left for job in one.jobs)
         rest = max(cells * scenarios_per_cell(self._study) - scenarios, 0) * seconds / many
         workers = min(len(left), self._need.cpus())
         workers = concurrent_trials(self._study.environment) or workers

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 import ray
 import torch
 from ray import tune
+from ray.tune.search import BasicVariantGenerator
 
 from sport_ray.experiments.cluster.imports import actors_in_any_worker, no_usage_statistics
 from sport_ray.experiments.cluster.no_compiler import without_compiler
@@ -265,6 +266,9 @@ def run_trials(
     wait_for_room(lambda: require_resources(needs), needs, study.resources.wait_for_nodes_seconds)
     # The study as text: Tune looks into mappings for search spaces of its own. It is written down.
     shared = {"study": json.dumps(public_study(study)), "results": str(folder.root)}
+    at_once, search = concurrent_trials(study.environment), settings.get("search_alg")
+    if isinstance(search, BasicVariantGenerator):  # of this one Tune would ignore the limit
+        search.max_concurrent, at_once = at_once or 0, None
     driver = driver_of(folder.root)
     if driver is not None:  # workers of other nodes have copies of their own
         node = ray.get_runtime_context().get_node_id()
@@ -275,7 +279,7 @@ def run_trials(
         param_space=shared | space,
         tune_config=tune.TuneConfig(
             reuse_actors=True,
-            max_concurrent_trials=concurrent_trials(study.environment),
+            max_concurrent_trials=at_once,
             trial_dirname_creator=lambda trial: f"trial-{trial.trial_id}",
             **settings,
         ),

@@ -24,6 +24,7 @@ from sport_ray.experiments.task_policies.task import Task, counts_steps
 
 if TYPE_CHECKING:
     from sport_ray.certificates import Certificate
+    from sport_ray.comparators.scpo.policy_rollouts import Episodes
     from sport_ray.experiments.task_policies._training import Trained
     from sport_ray.policies import PolicyNetwork
     from sport_ray.rollouts import Outcomes, ScenarioPlan
@@ -93,6 +94,7 @@ class ScpoSource(TaskPolicySource):
         )
         from sport_ray.comparators.scpo.policy_search import SearchSettings, search
         from sport_ray.comparators.scpo.subspace import OutputSubspace
+        from sport_ray.experiments.task_policies._curves import CurveRecorder
         from sport_ray.experiments.task_policies._training import Trained
 
         assert isinstance(settings, ScpoSection)
@@ -100,6 +102,16 @@ class ScpoSource(TaskPolicySource):
         limit = max_violation(settings, certificate, task.horizon)
         plan = task.plan_through_violations("scpo", task.seed)
         rollouts = CountedRollouts(plan, lambda outcomes: objective(plan, outcomes))
+        recorder = CurveRecorder()
+
+        def tell(kept: Episodes) -> None:
+            counts = {
+                "env_steps": rollouts.env_steps,
+                "episodes_begun": rollouts.episodes,
+                "violations": rollouts.violations,
+            }
+            recorder.add({**counts, "mean_return": kept.total_reward.mean()})
+
         found = search(
             rollouts,
             OutputSubspace(base, settings.dimension, task.seed),
@@ -116,6 +128,7 @@ class ScpoSource(TaskPolicySource):
                 smoothness_margin=settings.smoothness_margin,
                 seed=task.seed,
             ),
+            tell,
         )
         return Trained(
             found.network,
@@ -134,6 +147,7 @@ class ScpoSource(TaskPolicySource):
                 "scpo_objective": found.objective,
                 "scpo_smoothness": found.smoothness,
             },
+            curves=recorder.curves(),
         )
 
 

@@ -72,7 +72,9 @@ class LocalCluster:
     def address(self) -> str:
         return f"{self.host}:{self.port}"
 
-    def start_node(self, *arguments: str, prefix: Sequence[str] = (), **env: str) -> None:
+    def start_node(
+        self, *arguments: str, prefix: Sequence[str] = (), **env: str
+    ) -> subprocess.Popen[bytes]:
         """One node, in the background; ``prefix`` is a command that runs it somewhere else."""
         common = [
             "--block",
@@ -85,7 +87,7 @@ class LocalCluster:
             f"--temp-dir={self.folder / str(self.nodes)}",
         ]
         self.nodes += 1
-        subprocess.Popen(
+        return subprocess.Popen(
             [*prefix, *RAY, "start", *common, *arguments],
             stdout=subprocess.DEVNULL,
             stderr=(self.folder / "start.log").open("a"),

@@ -24,10 +24,11 @@ from sport_ray.tracking.analysis.speakers import (
     leader,
     primary,
 )
+from sport_ray.tracking.results.base_bounds import base_bounds
 from sport_ray.tracking.results.completeness import nothing_certified
 from sport_ray.tracking.results.intervals import CONFIDENCE, MIN_SEEDS
 from sport_ray.tracking.results.kinds import is_reference, is_unconstrained
-from sport_ray.tracking.results.labels import bound_text, seeds_text
+from sport_ray.tracking.results.labels import bound_text, confidence_text, seeds_text
 from sport_ray.tracking.results.refutation import is_refuted
 from sport_ray.tracking.results.task_policies import (
     TITLES,
@@ -89,7 +90,21 @@ def answer_study(
         for _, row in representatives(certified, level).iterrows()
     ]
     best = judged(best)
-    return Answer(*_sentence(best, settings), _notes(best, settings), tuple(best))
+    sentence, detail = _sentence(best, settings)
+    if detail and certificate is not None:
+        detail = f"{_cost(headline_of(best), certificate)} {detail}"
+    return Answer(sentence, detail, _notes(best, settings), tuple(best))
+
+
+def _cost(best: Best | None, certificate: dict[str, Any]) -> str:
+    """What the gain costs in certified risk, and how sure the base's certificate is."""
+    assert best is not None
+    before, after = base_bounds(certificate)[best.horizon], best.prior_bound
+    return (
+        f"The bound on P(violation) rises from the base's {bound_text(before)} to "
+        f"{bound_text(after)}, known before the policy acts; the base is certified with confidence "
+        f"{_unbroken(confidence_text(certificate['beta']))}."
+    )
 
 
 def _sentence(best: list[Best], settings: pd.DataFrame) -> tuple[str, str]:
@@ -192,7 +207,7 @@ def _with_article(best: Best) -> str:
 
 
 def _unbroken(text: str) -> str:
-    return text.replace(" = ", "\u00a0=\u00a0")
+    return text.replace(" = ", "\u00a0=\u00a0").replace(" − ", "\u00a0−\u00a0")
 
 
 def _phrase(series: str) -> str:

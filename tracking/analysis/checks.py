@@ -16,6 +16,7 @@ from sport_ray.constraints import Constraint, RatioConstraint
 from sport_ray.constraints.gauss_renyi import GaussRenyiConstraint
 from sport_ray.constraints.mean_shift import MeanShiftBudget
 from sport_ray.constraints.pathwise import PathwiseBudget
+from sport_ray.tracking.results.base_bounds import base_bounds
 from sport_ray.tracking.results.kinds import class_of, is_unconstrained
 from sport_ray.tracking.results.labels import kind_text
 from sport_ray.tracking.results.recomputed_bound import bound_of, world_of
@@ -177,12 +178,8 @@ def _certificate(folder: Results, frame: pd.DataFrame, bounded: pd.DataFrame) ->
     other = (known["certificate_digest"] != certificate["digest"]) | (
         known["base_digest"] != certificate["base_digest"]
     )
-    # A horizon that was chosen on other scenarios needs no correction for having looked at all T.
-    chosen = certificate["choice"] is not None
-    column = "eps_base" if chosen else "eps_base_simultaneous"
-    valid = "was chosen beforehand" if chosen else "holds for all T at once"
-    table = dict(zip(certificate["table"]["horizon"], certificate["table"][column], strict=True))
-    expected = bounded["horizon"].map(table).to_numpy(np.float64)
+    valid = "holds for all T at once" if certificate["choice"] is None else "was chosen beforehand"
+    expected = bounded["horizon"].map(base_bounds(certificate)).to_numpy(np.float64)
     differs = ~np.isclose(expected, bounded["eps_base"].to_numpy(np.float64), rtol=1e-12)
     planned, finished = (certificate["counts"][name] for name in ("planned", "finished"))
     return [

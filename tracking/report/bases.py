@@ -15,6 +15,7 @@ from sport_ray.tracking.figures.style import Drawn
 from sport_ray.tracking.report.svg import inline_svg
 from sport_ray.tracking.report.templating import asset, page_environment
 from sport_ray.tracking.results import labels as wording
+from sport_ray.tracking.results.base_bounds import base_bounds
 from sport_ray.tracking.results.completeness import completeness_of
 from sport_ray.tracking.results.csv_text import csv_text, write_csv, write_csv_if_any
 from sport_ray.tracking.results.files import write_atomically, writing
@@ -88,10 +89,10 @@ def _page(bases: Bases, figures: dict[str, Drawn], study_file: Path) -> str:
 def _base(base: str, folder: Results, bases: Bases) -> dict[str, object]:
     """What the page says of one base: its certificate at the study's T, and its cells."""
     frame, certificate = bases.frames[base], folder.certificate or {}
+    bounds = base_bounds(certificate) if certificate else {}
     levels = []
     for horizon in sorted({int(one) for one in frame["horizon"].dropna()}):
-        table, at = certificate.get("table"), folder.base_at(horizon)
-        bound = None if table is None else table["eps_base_simultaneous"][horizon - 1]
+        at, bound = folder.base_at(horizon), bounds.get(horizon)
         levels.append(
             {"horizon": horizon, "bound": bound, "steps": None if at is None else at.mean}
         )

@@ -20,9 +20,8 @@ from sport_ray.tracking.report.chart_axes import (
     RiskAxis,
     Tick,
     ValueAxis,
-    label_place,
-    with_room,
 )
+from sport_ray.tracking.report.chart_labels import Label, labels_with_room
 from sport_ray.tracking.results.kinds import is_base
 from sport_ray.tracking.results.labels import bound_text, point_text, rate_text, setting_text
 from sport_ray.tracking.results.parameters import texts_of
@@ -49,8 +48,7 @@ class Point:
 
     method: its series (`sport_ray.tracking.results.task_policies`).
     low, high: of the interval of its performance; left, right: of its risk over seeds.
-    promised: its prior bound, '' without one.
-    The label is written from `label_x` on or, with `label_end`, up to it.
+    promised: its prior bound, '' without one. label: None where there is no room for it.
     """
 
     x: float
@@ -65,9 +63,7 @@ class Point:
     parameters: str
     on_front: bool
     setting: int
-    label: str
-    label_x: float
-    label_end: bool
+    label: Label | None
     lines: tuple[str, ...]
     promised: str
 
@@ -141,8 +137,8 @@ def _panel(
     many = points["horizon"].nunique() > 1
     rows = plain_rows(points)
     labels = [point_text(rows[i], many) for i in front]
-    room = with_room([(xs[i], ys[i]) for i in front], labels)
-    tags = {i: label for i, label, tag in zip(front, labels, room, strict=True) if tag}
+    marks = list(zip(xs, ys, strict=True))
+    tags = dict(zip(front, labels_with_room([marks[i] for i in front], labels, marks), strict=True))
     parameters = list(texts_of(points))
     drawn = [
         Point(
@@ -157,8 +153,7 @@ def _panel(
             parameters[i],
             bool(mask[i]),
             int(points.index[i]),
-            tags.get(i, ""),
-            *label_place(xs[i], tags.get(i, "")),
+            tags.get(i),
             _lines(row, measure, cells.get(int(points.index[i]), ())),
             "" if pd.isna(row["prior_bound"]) else repr(float(row["prior_bound"])),
         )
@@ -171,7 +166,7 @@ def _panel(
         kind,
         *_TITLES[kind],
         tuple(drawn),
-        _series(points, list(zip(xs, ys, strict=True)), horizons),
+        _series(points, marks, horizons),
         "".join(
             _staircase([(xs[i], ys[i]) for i in front if group[i]], worst)
             for group in front_groups(points, measure)

@@ -1,4 +1,4 @@
-"""Axes of the report's chart: from values to SVG units, and where ticks and labels go."""
+"""Axes of the report's chart: from values to SVG units, and where ticks go."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 WIDTH, HEIGHT = 520, 380
 LEFT, RIGHT, TOP, BOTTOM = 66, 16, 14, 46
 LOWEST = HEIGHT - BOTTOM
-LABEL_GAP, LETTER = 9, 6.3  # of a label from its point, and the width of a letter
 BETTER_X = 4
 """Where the word 'better' starts, in the corner below the axes; its arrow is above it."""
 _ZERO_GAP = 0.14  # of the axis, between a rate of 0 and the smallest that is not
@@ -96,35 +95,6 @@ def better_path(sign: int) -> str:
     tip, tail = (bottom, top) if sign > 0 else (top, bottom)
     back = 7 if sign < 0 else -7
     return f"M{BETTER_X + 30},{tail}L{BETTER_X + 8},{tip}m0,{back}V{tip}h8"
-
-
-def label_place(px: float, label: str) -> tuple[float, bool]:
-    """Where a point's label starts; or, if it would leave the frame on the right, where it ends."""
-    end = px + LABEL_GAP + LETTER * len(label) > WIDTH
-    return round(px - LABEL_GAP if end else px + LABEL_GAP, 1), end
-
-
-def label_span(px: float, label: str) -> tuple[float, float]:
-    """Left and right end of a label, about."""
-    place, end = label_place(px, label)
-    width = LETTER * len(label)
-    return (place - width, place) if end else (place, place + width)
-
-
-def with_room(places: list[tuple[float, float]], labels: list[str]) -> list[bool]:
-    """Which points of a front, in its order, get a label: those with room for it."""
-    kept: list[tuple[float, float, float]] = []
-    chosen = []
-    for (px, py), label in zip(places, labels, strict=True):
-        left, right = label_span(px, label)
-        room = left >= 0 and all(
-            right < other_left or left > other_right or abs(py - qy) > 17
-            for other_left, other_right, qy in kept
-        )
-        chosen.append(room)
-        if room:
-            kept.append((left, right, py))
-    return chosen
 
 
 def _log_ticks(low: float, high: float) -> list[float]:

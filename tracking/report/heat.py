@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sport_ray.tracking.analysis.speakers import HEADLINE_LEVEL
+from sport_ray.tracking.results.base_bounds import base_bounds
 from sport_ray.tracking.results.labels import (
     alpha_text,
     bound_text,
@@ -139,11 +140,10 @@ def _scale(values: np.ndarray, logarithmic: bool) -> Any:
 def _best(horizons: list[int], certificate: dict[str, Any] | None) -> int:
     if certificate is None:
         return -1
-    table = certificate["table"]
-    bounds = table["eps_base" if certificate.get("choice") else "eps_base_simultaneous"]
+    bounds = base_bounds(certificate)
     allowed = [
-        (HEADLINE_LEVEL / bounds[one - 1]) ** (1 / one)
-        if one <= len(bounds) and 0 < bounds[one - 1] <= HEADLINE_LEVEL
+        (HEADLINE_LEVEL / bounds[one]) ** (1 / one)
+        if 0 < bounds.get(one, 0.0) <= HEADLINE_LEVEL
         else 0.0
         for one in horizons
     ]

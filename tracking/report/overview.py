@@ -13,6 +13,7 @@ from sport_ray.properties.words import in_words
 from sport_ray.tracking.analysis.answer import Answer
 from sport_ray.tracking.analysis.speakers import Best, leader
 from sport_ray.tracking.report.scene import Scene, scene_of
+from sport_ray.tracking.results.base_bounds import base_bounds
 from sport_ray.tracking.results.completeness import Completeness
 from sport_ray.tracking.results.labels import bound_text, confidence_text
 from sport_ray.tracking.results.records import Results
@@ -104,7 +105,7 @@ def _facts(
         promise = "upper bound on P(violation), known before the policy acts"
         facts.append(Fact("certified", "Certified risk", promise))
     if certificate is not None:
-        facts.append(Fact("base", "Base policy", _base(certificate, horizons)))
+        facts.append(Fact("base", "Base policy", base_text(certificate, horizons)))
     if (settings["constraint"] == "ratio").any():
         others = settings.loc[settings["prior_bound"].notna(), "constraint"].nunique() > 1
         more = "; of other constraints their own theorem's" if others else ""
@@ -127,19 +128,14 @@ def _budget(frame: pd.DataFrame, answer: Answer) -> str:
     return f"{low if low == high else f'{low} to {high}'} environment steps a policy{of}"
 
 
-def _base(certificate: dict[str, Any], horizons: list[int]) -> str:
-    table = certificate["table"]
-    # As the cells use it: a T that was chosen on other scenarios needs no correction.
-    bounds = table["eps_base" if certificate.get("choice") else "eps_base_simultaneous"]
-    found = [
-        f"{bound_text(bounds[one - 1])} at T = {one}" for one in horizons if one <= len(bounds)
-    ]
+def base_text(certificate: dict[str, Any], horizons: list[int]) -> str:
+    """What a base was certified with, at these T: bound, episodes and confidence."""
+    bounds = base_bounds(certificate)
+    found = [f"{bound_text(bounds[one])} at T = {one}" for one in horizons if one in bounds]
     shown = found if len(found) < 4 else [found[0], "…", found[-1]]
-    beta = confidence_text(certificate["beta"])
-    beta = beta.removeprefix("1 − ") if beta.startswith("1 − ") else f"{certificate['beta']:g}"
     return (
         f"P(violation) ≤ ε = {', '.join(shown)}, from {certificate['num_scenarios']:,} episodes, "
-        f"β = {beta}"
+        f"confidence {confidence_text(certificate['beta'])}"
     )
 
 

@@ -29,6 +29,7 @@ from sport_ray.tracking.report.heat import heat_maps
 from sport_ray.tracking.report.learning import learning_view
 from sport_ray.tracking.report.overview import brief, overview_of
 from sport_ray.tracking.report.parallel import parallel_of
+from sport_ray.tracking.report.printed import printed_rows
 from sport_ray.tracking.report.rows import (
     cell_rows,
     filter_choices,
@@ -129,6 +130,7 @@ def render_page(
         few_seeds=bool((tried < MIN_SEEDS).any()),
         filters=filter_choices(frame, best),
         setting_rows=plain_rows(settings),
+        printed=printed_rows(cells, settings),
         front_names=FRONTS,
         hypervolumes=hypervolume_rows(tables.hypervolume, measure),
         fronts={kind: plain_rows(front[front["risk_kind"] == kind]) for kind in RISK_KINDS},

@@ -12,6 +12,7 @@ from sport_ray.tracking.analysis.speakers import Best
 from sport_ray.tracking.figures.markers import POLYGONS, path_of
 from sport_ray.tracking.figures.palette import KINDS, series_mark
 from sport_ray.tracking.results import labels as wording
+from sport_ray.tracking.results.base_bounds import base_bounds
 from sport_ray.tracking.results.kinds import order_of, promise_of
 from sport_ray.tracking.results.parameters import texts_of
 from sport_ray.tracking.results.performance import Performance
@@ -144,10 +145,8 @@ def used_bounds(frame: pd.DataFrame, certificate: dict[str, Any] | None) -> list
     """ε_base, violations and the largest useful α at each T of the study."""
     if certificate is None:
         return []
-    table = certificate["table"]
-    # As the cells use it: a T that was chosen on other scenarios needs no correction.
-    column = "eps_base" if certificate["choice"] else "eps_base_simultaneous"
-    rows = zip(table["horizon"], table["num_violations"], table[column], strict=True)
+    counts, bounds = certificate["table"]["num_violations"], base_bounds(certificate)
+    rows = zip(bounds, counts, bounds.values(), strict=True)
     used = set(frame["horizon"])
     return [
         {

@@ -8,6 +8,7 @@ claim needs no L.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,10 +67,12 @@ def search(
     subspace: OutputSubspace,
     tests: AcceptanceTests,
     settings: SearchSettings,
+    tell: Callable[[Episodes], None] = lambda kept: None,
 ) -> SearchResult:
     """Descend along the mean objective; every kept policy has passed a test of its own.
 
-    ``tests`` must allow iterations + 1. A refused proposal doubles L, and the iterate stays.
+    ``tests`` must allow iterations + 1. A refused proposal doubles L, and the iterate stays. tell:
+    takes the test of the policy that is kept, of the start and after each iteration.
 
     Raises:
         UserError: a start that does not pass, or a test too small to pass at all.
@@ -98,6 +101,7 @@ def search(
     smoothness = settings.smoothness
     accepted = refused = still = 0
     for _ in range(settings.iterations):
+        tell(here)
         moves = perturbations(
             subspace.dimension, settings.probe_radius, subspace.dimension, "basis", rng
         )
@@ -139,6 +143,7 @@ def search(
         theta, here, verdict = target, candidate, judged
         if here.objective.mean() < best[2].objective.mean():
             best = network, verdict.upper_bound, here
+    tell(here)
     return SearchResult(
         network=best[0],
         upper_bound=best[1],

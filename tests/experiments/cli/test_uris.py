@@ -15,12 +15,12 @@ from sport_ray.experiments.study import Study
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
-    """What was asked for; copies lie in /copy."""
-    found: list[tuple[str, object]] = []
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object, bool]]:
+    """What was asked for, and whether it need not be there yet; copies lie in /copy."""
+    found: list[tuple[str, object, bool]] = []
 
-    def reader_copy(place: Place, wanted: object) -> Path:
-        found.append((str(place), wanted))
+    def reader_copy(place: Place, wanted: object, *, may_be_empty: bool) -> Path:
+        found.append((str(place), wanted, may_be_empty))
         return Path("/copy")
 
     monkeypatch.setattr(copies, "reader_copy", reader_copy)
@@ -40,15 +40,18 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
         ("export az://b-1/x/cells/ab --out o", "export /copy/cells/ab --out o", whole),
     ],
 )
-def test_readers(words: str, read: str, wanted: object, asked: list[tuple[str, object]]) -> None:
+def test_readers(
+    words: str, read: str, wanted: object, asked: list[tuple[str, object, bool]]
+) -> None:
     assert uris.with_copies(words.split()) == read.split()
-    ((uri, how),) = asked
+    ((uri, how, early),) = asked
     assert uri.endswith("://b-1/x")
     assert how is wanted
+    assert early == words.startswith("watch")
 
 
 @pytest.mark.parametrize("command", uris.DRIVERS)
-def test_drivers_take_it_as_results(command: str, asked: list[tuple[str, object]]) -> None:
+def test_drivers_take_it_as_results(command: str, asked: list[tuple[str, object, bool]]) -> None:
     for words in ([command, "a.yaml", "--results", "s3://b/x"], [command, "--results=s3://b/x"]):
         assert uris.with_copies(words) == words
     assert asked == []

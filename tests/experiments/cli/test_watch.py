@@ -18,7 +18,6 @@ from rich.console import Console
 
 from sport_ray.errors import UserError
 from sport_ray.experiments.cli.watch import watched, watched_folder
-from tests.experiments.calling import called
 from tests.tracking.conftest import write_study
 
 
@@ -36,17 +35,6 @@ def test_a_study_s_folder_need_not_be_there_yet(tmp_path: Path) -> None:
     assert watched_folder(study, tmp_path / "other") == tmp_path / "other"
     with pytest.raises(UserError, match="give a study file or a result folder"):
         watched_folder(tmp_path / "none.yaml", None)
-    (tmp_path / "bases").mkdir()
-    (tmp_path / "bases" / "study.json").write_text('{"name": "mine", "bases": ["a", "b"]}')
-    with pytest.raises(UserError, match="name the folder of one"):
-        watched_folder(tmp_path / "bases", None)
-
-
-def test_a_page_for_each_base_is_not_served_by_run(tmp_path: Path) -> None:
-    made = called("run", "paper", "--watch", "--results", tmp_path / "none", cwd=tmp_path)
-    assert made.returncode == 2
-    assert "sport-ray watch RESULTS/BASE" in made.stderr
-    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.slow

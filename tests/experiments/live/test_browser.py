@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from sport_ray.experiments.live import pages as pages_module
-from sport_ray.experiments.live.pages import Pages
+from sport_ray.experiments.live import site as site_module
 from sport_ray.experiments.live.present import Present
 from sport_ray.experiments.live.server import WatchServer
+from sport_ray.experiments.live.site import Site
 from sport_ray.experiments.results.process import process_identity
 from tests.tracking.conftest import write_study
 from tests.tracking.report.chromium import chromium
@@ -35,7 +36,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages_module, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(site_module, "LOOK_SECONDS", 0.1)
     monkeypatch.setattr(pages_module, "PAUSE_SECONDS", 0.1)
     monkeypatch.setattr(pages_module, "SHARE", 1.0)
 
@@ -51,18 +52,18 @@ class Watch:
         self.start()
 
     def start(self) -> None:
-        self.pages = Pages(self.folder)
-        self.server = WatchServer(self.pages, self.port)
+        self.site = Site(self.folder)
+        self.server = WatchServer(self.site, self.port)
         self.port = self.server.server_address[1]
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
         self.thread.start()
-        self.pages.start()
+        self.site.start()
 
     def stop(self) -> None:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
-        self.pages.close()
+        self.site.close()
 
 
 @pytest.fixture
@@ -103,6 +104,10 @@ def opened(browser: Browser, url: str, complaints: list[str]) -> Page:
     return page
 
 
+def colour(place: Locator) -> str:
+    return str(place.evaluate("node => getComputedStyle(node).color"))
+
+
 def test_it_becomes_current_and_keeps_what_the_reader_set(browser: Browser, watch: Watch) -> None:
     complaints: list[str] = []
     page = opened(browser, watch.server.url, complaints)
@@ -141,9 +146,15 @@ def test_it_says_so_when_the_server_goes_and_comes_back_by_itself(
     page = opened(browser, watch.server.url, [])
     expect(page.locator("#cells")).to_be_attached(timeout=WAIT)
     page.evaluate("window.old = true")
+    part = page.locator("#completeness")
+    expect(part).to_contain_text("So far ")
+    ink, red = colour(page.locator("body")), colour(page.locator("#counts .failed"))
+    assert colour(part) == ink  # a study that is at work lacks nothing yet
+    assert colour(page.locator("#counts .missing")) == colour(page.locator("#counts"))
     watch.stop()
     expect(page.locator("#live")).to_have_attribute("data-phase", "away", timeout=WAIT)
     expect(page.locator("#live-sentence")).to_contain_text("No answer from the server since")
+    assert colour(part) == ink
     expect(page.locator("#cells")).to_be_attached()
     ledger = watch.folder / "ledger.jsonl"
     end = {"time": "2026-03-02T11:00:00+00:00", "event": "sweep ended", "cell_id": None}
@@ -152,6 +163,8 @@ def test_it_says_so_when_the_server_goes_and_comes_back_by_itself(
     watch.start()
     expect(page.locator("#live")).to_have_attribute("data-phase", "gone", timeout=WAIT)
     expect(page.locator("#live-sentence")).to_contain_text("interrupted: ")
+    expect(part).to_contain_text("Only ")
+    assert colour(part) == colour(page.locator("#counts .missing")) == red
     assert page.evaluate("window.old")  # the same results: the very page stays
 
 

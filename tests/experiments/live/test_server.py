@@ -16,12 +16,13 @@ import pytest
 from sport_ray.errors import UserError
 from sport_ray.experiments.live.pages import Pages
 from sport_ray.experiments.live.server import LOOPBACK, WatchServer, own_port
+from sport_ray.experiments.live.site import Site
 from tests.tracking.conftest import write_study
 
 
 @contextmanager
-def served(pages: Pages, port: int | None = None) -> Iterator[WatchServer]:
-    server = WatchServer(pages, port)
+def served(site: Site, port: int | None = None) -> Iterator[WatchServer]:
+    server = WatchServer(site, port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -49,8 +50,8 @@ def files(folder: Path) -> dict[Path, tuple[int, int]]:
 
 
 def test_only_browsers_of_this_machine_may_read_and_nobody_may_write(tmp_path: Path) -> None:
-    pages = Pages(tmp_path / "none")
-    with served(pages) as server:
+    site = Site(tmp_path / "none")
+    with served(site) as server:
         assert server.server_address[0] == LOOPBACK
         port = server.server_address[1]
         for host in ("localhost", f"localhost:{port}", "127.0.0.1:1234", f"127.0.0.1:{port}"):
@@ -74,29 +75,29 @@ def test_only_browsers_of_this_machine_may_read_and_nobody_may_write(tmp_path: P
         assert answer.headers["X-Frame-Options"] == "DENY"
         assert answer.headers["Cache-Control"] == "no-store"
         assert "Access-Control-Allow-Origin" not in answer.headers
-    pages.close()
+    site.close()
 
 
 def test_a_folder_has_a_port_of_its_own_where_it_is_free(tmp_path: Path) -> None:
     assert own_port(tmp_path / "a") == own_port(tmp_path / "a")
-    pages = Pages(tmp_path / "a")
-    with served(pages) as first, served(pages) as second:
+    site = Site(tmp_path / "a")
+    with served(site) as first, served(site) as second:
         assert first.url != second.url
         with pytest.raises(UserError, match=r"port \d+ cannot be listened on"):
-            WatchServer(pages, first.server_address[1])
-    pages.close()
+            WatchServer(site, first.server_address[1])
+    site.close()
 
 
 def test_before_a_cell_has_finished_there_is_a_page_that_waits(tmp_path: Path) -> None:
-    pages = Pages(tmp_path / "later")
-    assert not pages.render()
-    with served(pages) as server:
+    site = Site(tmp_path / "later")
+    assert not site.render()
+    with served(site) as server:
         _, body = asked(server)
         assert b"Nothing to show yet" in body
         _, body = asked(server, "/state")
         state = json.loads(body)
         assert (state["page"], state["phase"]) == ("", "waiting")
-    pages.close()
+    site.close()
 
 
 def test_the_page_is_the_report_made_when_records_change_and_only_then(tmp_path: Path) -> None:

@@ -132,6 +132,8 @@ def test_the_whole_chain_then_each_part(several, write_study, tmp_path):
     root = tmp_path / "results" / "several"
     assert f"base {BASES[1]} (2 of 2): results/several/{BASES[1]}" in done.stdout
     assert "Steps saved over 2 bases: Projected PPO, T = 22" in done.stdout
+    for base in BASES:
+        assert f"MLflow: cd {root / base} && " in done.stdout
     assert len(pd.read_csv(root / "steps_saved.csv")) == 2 * 2 * 3
     certificates = [json.loads((root / one / "certificate.json").read_text()) for one in BASES]
     assert certificates[0]["base_digest"] != certificates[1]["base_digest"]

@@ -11,6 +11,7 @@ import pytest
 
 from sport_ray.canonical import write_atomic, write_json
 from sport_ray.errors import UserError
+from sport_ray.experiments.live.state import read_state
 from sport_ray.experiments.storage import copies, push, refresh
 from sport_ray.experiments.storage.copies import driver_copy, reader_copy
 from sport_ray.experiments.storage.index import Index
@@ -192,6 +193,23 @@ def test_readers_fetch_what_they_need_and_see_the_stores_view(place: Place, tmp_
 def test_nothing_there(place: Place) -> None:
     with pytest.raises(UserError, match=f"{place} holds no results"):
         reader_copy(place)
+
+
+def test_a_place_may_be_watched_before_anything_is_there(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refresh, "REFRESH_SECONDS", 0.1)
+    copy = reader_copy(place, for_report, may_be_empty=True)
+    with refresh.refreshed(copy):
+        state = read_state(copy)
+        assert (state.phase, state.study) == ("waiting", str(place))
+        with driver_copy(place, tmp_path / "one", print) as root:
+            write_json(root / "study.json", {"name": "mine"})
+        while read_state(copy).study != "mine":
+            time.sleep(0.02)
+    no_bucket = place._replace(bucket="not-made")
+    with pytest.raises(UserError, match="there is no bucket 'not-made'"):
+        reader_copy(no_bucket, for_report, may_be_empty=True)
 
 
 def test_a_folder_of_something_else_is_refused(place: Place, tmp_path: Path) -> None:

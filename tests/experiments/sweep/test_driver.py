@@ -23,7 +23,7 @@ WORK = Work(cohort=True, jobs=Plan.of(STUDY, certificate()).jobs)
 
 
 def trial(kind: Kind, **result: Any) -> TrialEvent:
-    return TrialEvent(kind, "t1", {"work": WORK.model_dump(mode="json")}, result)
+    return TrialEvent(kind, "t1", {"work": WORK.model_dump_json()}, result)
 
 
 def told(*trials: TrialEvent) -> list[SweepEvent]:

@@ -79,6 +79,14 @@ def test_it_trains_a_policy_of_the_bases_shape_that_keeps_its_promise(base, cert
     assert 0 <= metrics["train_violations"] <= metrics["train_episodes"]
     assert first.env_steps <= 27 * metrics["train_episodes"]
     assert metrics["scpo_objective"] <= metrics["scpo_start_objective"]
+    curves = first.curves
+    assert curves is not None
+    assert len(curves) == 1 + 3  # the start's test, and what is kept after each iteration
+    assert curves["env_steps"][-1] == first.env_steps
+    assert curves["violations"][-1] == metrics["train_violations"]
+    assert curves["episodes_begun"][-1] == metrics["train_episodes"]
+    assert curves["episodes_begun"][0] == 2000
+    assert np.isclose(curves["mean_return"], metrics["train_return"], rtol=1e-12).any()
     plan = STUDY.task(27, 0).plan_through_violations("evaluate", 0)
     seen = run_scenarios(plan, BaseBehaviour(FrozenPolicy(first.policy)), 0, 2000)
     assert seen.num_violations(27) / 2000 <= limit + 3 * np.sqrt(limit / 2000)

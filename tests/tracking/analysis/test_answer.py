@@ -16,6 +16,7 @@ from scipy import stats
 from sport_ray.tracking import load_results
 from sport_ray.tracking.analysis.answer import answer_study
 from sport_ray.tracking.analysis.speakers import judged
+from sport_ray.tracking.results.labels import bound_text
 from sport_ray.tracking.results.record import COLUMN_NAMES
 from sport_ray.tracking.results.records import read_results
 from sport_ray.tracking.results.statistics import aggregate
@@ -45,7 +46,15 @@ def test_names_level_method_steps_base_and_unconstrained(make_results) -> None:
         f"in {best.value:.2f} steps instead of the base's {best.base_value:.2f} (steps saved: "
         f"{best.gain:.2f}, 95% interval {found.low:.2f} to {found.high:.2f} over 3 seeds)."
     )
-    assert answer.detail.startswith(f"With α\u00a0=\u00a0{best.alpha:g} and T")
+    cost, _, setting = answer.detail.partition(". ")
+    bounds = read_results(results).certificate["table"]["eps_base_simultaneous"]
+    before, after = bounds[best.horizon - 1], row["prior_bound"]
+    assert cost.replace("\u00a0", " ") == (
+        f"The bound on P(violation) rises from the base's {bound_text(before)} to "
+        f"{bound_text(after)}, known before the policy acts; the base is certified with "
+        "confidence 1 − 10⁻⁷"
+    )
+    assert setting.startswith(f"With α\u00a0=\u00a0{best.alpha:g} and T")
     assert "so without any promise, a policy reaches the goal in 11." in answer.detail
     assert settings.loc[best.setting].equals(row)
     assert any("whatever it achieved" in note for note in answer.notes)
@@ -117,9 +126,10 @@ def test_the_best_of_all_kinds_beside_the_papers_at_the_same_risk(make_kinds) ->
     best, paper = steps["pathwise", 0.1], steps["ratio", 0.1]
     assert best == settings["mean_steps_to_goal"].min()
     assert f"Projected PPO reaches the goal in {best:.2f} steps instead" in answer.sentence
-    assert answer.detail.startswith(
+    under = (
         "With a pathwise budget (ε_max\u00a0=\u00a00.1) and T\u00a0=\u00a021. Under the paper's "
     )
+    assert under in answer.detail
     assert "Under the paper's constant ratio (α" in answer.detail
     assert f"Projected PPO reaches the goal in {paper:.2f} steps." in answer.detail
     assert any("gives up the paper's uniform bound" in note for note in answer.notes)

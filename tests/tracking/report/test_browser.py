@@ -18,6 +18,7 @@ from playwright.sync_api import Locator
 
 from sport_ray.tracking import load_results, write_report
 from sport_ray.tracking.analysis.pareto import RISK_KINDS, candidates
+from sport_ray.tracking.report.printed import MOST
 from sport_ray.tracking.results.statistics import aggregate
 from tests.tracking.conftest import write_study
 from tests.tracking.report.conftest import Open
@@ -341,6 +342,23 @@ def test_on_paper_all_is_there_and_nothing_is_cut(open_page: Open, study: Path) 
     assert broken == 0
     assert page.locator("details .note").first.is_visible()  # folded on the screen
     assert page.pdf()[:4] == b"%PDF"
+
+
+def test_on_paper_many_cells_are_a_row_per_setting(open_page: Open, tmp_path: Path) -> None:
+    folder = write_study(tmp_path, alphas=(1.0, 1.1, 10.0), seeds=tuple(range(12)))
+    write_report(folder)
+    page = open_page(folder, width=1032)
+    printed, cells = page.locator(".printed tbody tr"), page.locator("#cells tbody tr")
+    assert cells.count() > MOST
+    assert (printed.filter(visible=True).count(), cells.filter(visible=True).count()) == (
+        0,
+        cells.count(),
+    )
+    page.emulate_media(media="print")
+    assert printed.filter(visible=True).count() == printed.count() == len(settings_of(folder))
+    assert cells.filter(visible=True).count() == page.locator("#cells tr.failed").count() == 1
+    labels = [set(page.locator(f"{one} th").all_inner_texts()) for one in ("#cells", ".printed")]
+    assert labels[0] - labels[1] == {"seed", "status", "cell"}
 
 
 def test_a_first_screen_has_task_promise_answer_and_front(open_page: Open, study: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 from sport_ray.tracking import load_results
 from sport_ray.tracking.analysis.pareto import candidates, pareto_table
 from sport_ray.tracking.report.chart import build_charts
-from sport_ray.tracking.report.chart_axes import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, label_span
+from sport_ray.tracking.report.chart_axes import BOTTOM, HEIGHT, LEFT, LOWEST, RIGHT, TOP, WIDTH
+from sport_ray.tracking.report.chart_labels import MARK, labels_with_room
 from sport_ray.tracking.results.statistics import aggregate
 from sport_ray.tracking.results.task_policies import series_of_row
 
@@ -41,16 +42,39 @@ def test_everything_is_inside_the_frame(results: Path) -> None:
 
 
 @pytest.mark.parametrize("make", ["make_results", "make_kinds"])
-def test_labels_do_not_overlap(make: str, request: pytest.FixtureRequest) -> None:
+def test_labels_are_on_no_mark_and_no_other_label(
+    make: str, request: pytest.FixtureRequest
+) -> None:
     for chart in build_charts(aggregate(load_results(request.getfixturevalue(make)()))):
-        tagged = [point for point in chart.points if point.label]
-        assert tagged
-        for i, p in enumerate(tagged):
-            left, right = label_span(p.x, p.label)
+        labels = [point.label for point in chart.points if point.label]
+        assert labels
+        taken = [(p.x - MARK, p.x + MARK, p.y - MARK, p.y + MARK) for p in chart.points]
+        for label in labels:
+            left, right, top, bottom = label.box
             assert 0 <= left < right <= WIDTH
-            for q in tagged[:i]:
-                q_left, q_right = label_span(q.x, q.label)
-                assert right < q_left or left > q_right or abs(p.y - q.y) > 17
+            assert 0 <= top < bottom <= LOWEST
+            for other in taken:
+                assert right < other[0] or left > other[1] or bottom < other[2] or top > other[3], (
+                    label
+                )
+            taken.append(label.box)
+
+
+def test_a_label_goes_where_there_is_room() -> None:
+    def place(*others: tuple[float, float], at: tuple[float, float] = (200.0, 200.0)) -> object:
+        (found,) = labels_with_room([at], ["α 1.1"], [at, *others])
+        return found and (found.x, found.y, found.end)
+
+    right, left = (215.0, 190.0), (185.0, 190.0)
+    assert place() == (209.0, 191.0, False)
+    assert place(right) == (191.0, 191.0, True)
+    assert place(right, left) == (209.0, 217.0, False)
+    assert place(right, left, (215.0, 212.0)) == (191.0, 217.0, True)
+    assert place(right, left, (215.0, 212.0), (185.0, 212.0)) is None
+    assert place(at=(WIDTH - 20.0, 200.0)) == (WIDTH - 29.0, 191.0, True)
+    assert place(at=(200.0, 8.0)) == (209.0, 25.0, False)  # above there is no room
+    near = labels_with_room([(200.0, 200.0), (210.0, 195.0)], ["α 1", "α 2"], [])
+    assert [one and (one.y, one.end) for one in near] == [(191.0, False), (186.0, True)]
 
 
 def test_without_certified_points_the_panel_is_empty(make_results) -> None:

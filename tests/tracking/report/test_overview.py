@@ -31,7 +31,7 @@ def test_it_says_task_promise_and_what_is_there(make_results) -> None:
     assert shown.horizons == "21, 30"
     assert shown.counts == (("planned", 52), ("finished", 51), ("failed", 1), ("missing", 0))
     facts = {fact.name: fact.value for fact in shown.facts}
-    assert f"{NUM_SCENARIOS:,} episodes, β = 10⁻⁷" in facts["Base policy"]
+    assert f"{NUM_SCENARIOS:,} episodes, confidence 1 − 10⁻⁷" in facts["Base policy"]
     assert facts["Training budget"] == "200,000 environment steps a policy (Projected PPO)"
     assert facts["Prior bound"] == "ε_base(T) · α^T"
     assert shown.scene is not None

@@ -7,6 +7,7 @@
   const failed = document.getElementById("live-failed");
   const refresh = document.getElementById("live-refresh");
   const waiting = document.getElementById("waiting-now");
+  const part = document.getElementById("completeness"), only = part?.textContent;
   const KEY = `sport-ray-live ${location.pathname}`, SEEN = 2000, HIDDEN = 10000, QUIET = 2000;
   let answered = null;
   const set = (node, text) => { if (node && node.textContent !== text) node.textContent = text; };
@@ -44,6 +45,10 @@
   };
   const paint = (state) => {
     bar.dataset.phase = state.phase;
+    const over = state.phase === "ended" || state.phase === "gone"; // red from then on, also while nothing answers
+    bar.toggleAttribute("data-over", over);
+    set(part, over ? only : only?.replace(/^Only/, "So far"));
+    part?.setAttribute("role", over ? "alert" : "note");
     set(sentence, state.problem ?? state.sentence);
     set(changed, state.changed ? `last change ${clock(state.changed)}` : "");
     set(waiting, state.problem ?? state.sentence);

@@ -76,8 +76,10 @@ def fold(path: Path, parse: Parse, limit: int = LIMIT) -> bool:
             return False
         older = b"".join(line + b"\n" for line in _folded(lines[: starts[-1]]))
         rest = b"".join(line + b"\n" for line, _ in lines[starts[-1] :])
-        torn = data.rpartition(b"\n")[2]
-        write_atomic(path, older + rest + torn)
+        folded = older + rest + data.rpartition(b"\n")[2]  # half a line may be at the end
+        if folded == data:
+            return False
+        write_atomic(path, folded)
         return True
     return False
 

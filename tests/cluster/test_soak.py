@@ -10,6 +10,7 @@ run in one process, which nothing happened to. `SPORT_RAY_SOAK_MINUTES` says for
 from __future__ import annotations
 
 import csv
+import http.client
 import itertools
 import json
 import os
@@ -220,7 +221,7 @@ class Reader(threading.Thread):
                 with urllib.request.urlopen(self.url, timeout=60) as page:
                     assert b"</html>" in page.read()
                 self.read += 1
-            except OSError:
+            except (OSError, http.client.HTTPException, AssertionError):
                 self.missed += 1
             self.longest = max(self.longest, time.monotonic() - began)
 
@@ -314,9 +315,12 @@ def test_hours_of_everything(place: Place, proxy: Proxy, tmp_path: Path) -> None
                 chaos.over.set()
                 reader.over.set()
                 chaos.join()
+                assert chaos.error is None
                 driver.send_signal(signal.SIGINT)
                 assert driver.wait(120) == 130
                 cells = finished_in(first)
+                failed = [one for one in records_of(first) if one["status"] != "finished"]
+                assert failed == []
             ended = tmp_path / "ended.yaml"
             seeds = 1 + max(record["seed"] for record in records_of(first))
             ended.write_text(yaml.safe_dump(study_of(seeds, server.uri)))
@@ -352,6 +356,7 @@ def test_hours_of_everything(place: Place, proxy: Proxy, tmp_path: Path) -> None
     (kept / "soak.json").write_text(json.dumps(told, indent=1))
     print(json.dumps(told, indent=1))
     assert reader.read > 10 * reader.missed
+    assert reader.read > MINUTES
     for name in ("driver", "watch", "tracking"):
         for what, room in (("files", 10), ("threads", 10), ("mib", 60)):
             _, second_quarter, _, last = notes.quarters(name, what)

@@ -92,18 +92,25 @@ def answer_study(
     best = judged(best)
     sentence, detail = _sentence(best, settings)
     if detail and certificate is not None:
-        detail = f"{_cost(headline_of(best), certificate)} {detail}"
+        one = headline_of(best)
+        assert one is not None
+        detail = f"{_cost(one, settings, certificate)} {detail}"
     return Answer(sentence, detail, _notes(best, settings), tuple(best))
 
 
-def _cost(best: Best | None, certificate: dict[str, Any]) -> str:
-    """What the gain costs in certified risk, and how sure the base's certificate is."""
-    assert best is not None
-    before, after = base_bounds(certificate)[best.horizon], best.prior_bound
+def _cost(best: Best, settings: pd.DataFrame, certificate: dict[str, Any]) -> str:
+    """What the gain costs in certified risk, and how sure the base's certificate is.
+
+    The base's bound is that of α = 1, where the study has it: in another world than the
+    certificate's it is larger, as all bounds are.
+    """
+    base = settings[(settings["alpha"] == 1.0) & (settings["horizon"] == best.horizon)]
+    known = base["prior_bound"].dropna()
+    before = float(known.min()) if len(known) else base_bounds(certificate)[best.horizon]
     return (
         f"The bound on P(violation) rises from the base's {bound_text(before)} to "
-        f"{bound_text(after)}, known before the policy acts; the base is certified with confidence "
-        f"{_unbroken(confidence_text(certificate['beta']))}."
+        f"{bound_text(best.prior_bound)}, known before the policy acts; the base is certified with "
+        f"confidence {_unbroken(confidence_text(certificate['beta']))}."
     )
 
 

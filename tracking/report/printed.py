@@ -20,6 +20,8 @@ _OVER_SEEDS: dict[str, Callable[[list[float]], float]] = {
     "log_budget": max,
     "projected_share": fmean,
 }
+_INFINITE = ("max_log_ratio", "max_prefix_log_ratio")
+"""A cell has none where it has no end, and then its setting has none either."""
 
 
 def printed_rows(cells: Sequence[dict[str, Any]], settings: pd.DataFrame) -> list[dict[str, Any]]:
@@ -43,4 +45,6 @@ def printed_rows(cells: Sequence[dict[str, Any]], settings: pd.DataFrame) -> lis
 
 def _over(cells: Sequence[dict[str, Any]], name: str) -> float | None:
     known = [cell[name] for cell in cells if cell[name] is not None]
+    if name in _INFINITE and len(known) < len(cells):
+        return None
     return _OVER_SEEDS[name](known) if known else None

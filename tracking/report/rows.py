@@ -145,8 +145,11 @@ def used_bounds(frame: pd.DataFrame, certificate: dict[str, Any] | None) -> list
     """ε_base, violations and the largest useful α at each T of the study."""
     if certificate is None:
         return []
-    counts, bounds = certificate["table"]["num_violations"], base_bounds(certificate)
-    rows = zip(bounds, counts, bounds.values(), strict=True)
+    table = certificate["table"]
+    counts = dict(zip(table["horizon"], table["num_violations"], strict=True))
+    rows = [
+        (horizon, counts[horizon], bound) for horizon, bound in base_bounds(certificate).items()
+    ]
     used = set(frame["horizon"])
     return [
         {

@@ -8,9 +8,11 @@ from typing import Any
 def base_bounds(certificate: dict[str, Any]) -> dict[int, float]:
     """ε_base (probability) by T (steps).
 
-    Valid for all T at once, unless T was chosen beforehand on other scenarios, which needs no
-    correction for having looked at all of them.
+    Valid for all T at once. Where T was chosen beforehand, on other scenarios, that T alone: it
+    needs no correction for having looked at all of them.
     """
-    table = certificate["table"]
-    column = "eps_base" if certificate.get("choice") else "eps_base_simultaneous"
-    return dict(zip(table["horizon"], table[column], strict=True))
+    table, choice = certificate["table"], certificate.get("choice")
+    if not choice:
+        return dict(zip(table["horizon"], table["eps_base_simultaneous"], strict=True))
+    chosen: int = choice["horizon"]
+    return {chosen: table["eps_base"][table["horizon"].index(chosen)]}

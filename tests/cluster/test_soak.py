@@ -3,7 +3,7 @@
 The driver, `sport-ray watch` with a reader, MLflow on PostgreSQL, an S3 server behind a proxy that
 disturbs. Once a minute something happens to a node or a service. Memory, file handles and threads
 are noted meanwhile. Then the study is stopped and ended from another machine, and compared with a
-run in one process, which nothing happened to. `SPORT_RAY_SOAK_MINUTES` says for how long, and
+run on one machine, which nothing happened to. `SPORT_RAY_SOAK_MINUTES` says for how long, and
 `SPORT_RAY_SOAK_OUT` where what was seen is kept.
 """
 
@@ -391,13 +391,13 @@ def require_one_run_each(uri: str, found: dict[str, Any]) -> None:
 
 
 def require_the_same_as_alone(found: dict[str, Any], root: Path, seeds: int, uri: str) -> int:
-    """Every fortieth seed again, in one process and on a disk: the same to the bit; how many."""
+    """Every fortieth seed again, on one machine and a disk: the same to the bit; how many."""
     again = study_of(seeds, uri)
     again["sweep"] |= {"seeds": [*range(0, seeds, 40)]}
     again["tracking"] = {"uri": None}
     (root / "alone.yaml").write_text(yaml.safe_dump(again))
     words = [*SPORT_RAY, "run", str(root / "alone.yaml"), "--results", str(root / "alone")]
-    done = subprocess.run([*words, "--no-ray"], capture_output=True, text=True, timeout=3_000)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=3_000)
     assert done.returncode == 0, done.stdout + done.stderr
     alone = numbers(root / "alone")
     assert {cell: found[cell] for cell in alone} == alone

@@ -31,7 +31,7 @@ def bench_command(
         int | None, typer.Option("--seeds", min=1, help="How many, from 0 on (default 10; tiny 2).")
     ] = None,
     tiny: Annotated[
-        bool, typer.Option("--tiny", help="All tasks, small: ten minutes on two cores.")
+        bool, typer.Option("--tiny", help="All tasks, small: some minutes each.")
     ] = False,
     show: Annotated[
         bool, typer.Option("--list", help="Show tasks, bases and methods, and run nothing.")

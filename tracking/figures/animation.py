@@ -147,6 +147,7 @@ def _panels(
             if samples is None or not samples.keys() >= SCENE:
                 break
             poses = samples["poses"][:MAX_TRAJECTORIES, :, :2].astype(np.float64)
+            poses = poses[np.isfinite(poses[:, 0, 0])]  # fewer scenarios than there is room for
             detail = (
                 f"{setting_text(row)}\ncertified risk {bound_text(row['prior_bound'])}, "
                 f"{measure.text(row[measure.mean])} {measure.short}"

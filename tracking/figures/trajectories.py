@@ -125,6 +125,7 @@ def draw_scene(axes: Axes, samples: Samples, limits: tuple[float, float, float, 
 
 def _paths(axes: Axes, samples: Samples) -> None:
     poses = samples["poses"][:MAX_TRAJECTORIES, :, :2].astype(np.float64)
+    poses = poses[np.isfinite(poses[:, 0, 0])]  # fewer scenarios than there is room for
     hit = enters_hazard(poses, samples["hazard"], float(samples["hazard_radius"]))
     for mask, colour in ((~hit, palette.kind_colour(PAPER)), (hit, palette.VIOLATION)):
         paths = [path[np.isfinite(path[:, 0])] for path in poses[mask]]

@@ -29,6 +29,7 @@ from typing import Any
 import yaml
 
 CORES = 2
+SPORT_RAY = (sys.executable, "-m", "sport_ray.experiments.cli.main")
 
 
 def study(cells: int, env_steps: int, batch: int, scenarios: int) -> dict[str, Any]:
@@ -58,17 +59,7 @@ def certified(root: Path, content: dict[str, Any]) -> Path:
     """A study file with a result folder beside it that holds a certificate."""
     path = root / "study.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
-    _run(
-        [
-            sys.executable,
-            "-m",
-            "sport_ray.experiments.cli.main",
-            "certify",
-            path,
-            "--results",
-            root / "results",
-        ]
-    )
+    _run([*SPORT_RAY, "certify", path, "--results", root / "results"])
     return path
 
 
@@ -87,17 +78,7 @@ def ours(cells: int, env_steps: int, scenarios: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         path = certified(root, study(cells, env_steps, 512, scenarios))
-        wall, _ = _run(
-            [
-                sys.executable,
-                "-m",
-                "sport_ray.experiments.cli.main",
-                "sweep",
-                path,
-                "--results",
-                root / "results",
-            ]
-        )
+        wall, _ = _run([*SPORT_RAY, "sweep", path, "--results", root / "results"])
         records = [
             json.loads(p.read_text(encoding="utf-8"))
             for p in root.glob("results/cells/*/record.json")
@@ -216,12 +197,7 @@ def growth(counts: list[int]) -> None:
             if len(ended) != cells:
                 raise SystemExit(f"{len(ended)} of {cells} cells finished")
             last = ended[-cells // 10 :]
-            after = [
-                _run(
-                    [sys.executable, "-m", "sport_ray.experiments.cli.main", what, root / "results"]
-                )
-                for what in ("status", "report")
-            ]
+            after = [_run([*SPORT_RAY, what, root / "results"]) for what in ("status", "report")]
             row = (
                 f"{wall:.1f}",
                 f"{ended[0] - _seconds(entries[0]):.1f}",

@@ -34,7 +34,7 @@ from sport_ray.experiments.storage.copies import reader_copy
 from sport_ray.experiments.storage.place import Place
 from sport_ray.tracking.mlflow.log import CELL_TAG
 from tests.cluster.conftest import SPORT_RAY, LocalCluster, local_cluster, numbers
-from tests.experiments.faults.harness import STUDY, descendants, end
+from tests.experiments.faults.harness import STUDY, descendants, end, kill_whole
 from tests.experiments.faults.test_nodes import SETTINGS
 from tests.experiments.storage.conftest import place, proxy, s3_server
 from tests.experiments.storage.faulty_proxy import Fault, Proxy
@@ -63,10 +63,7 @@ class Node:
 
     def kill(self) -> None:
         """All that runs there, at once."""
-        below = self.processes()
-        self.process.kill()
-        end(below)
-        self.process.wait()
+        kill_whole(self.process)
 
     def kill_raylet(self) -> None:
         """Its workers live on until they notice."""
@@ -239,11 +236,7 @@ def command(
     try:
         yield process
     finally:
-        if process.poll() is None:
-            below = descendants(process.pid)
-            process.kill()
-            process.wait()
-            end(below)
+        kill_whole(process)
 
 
 def study_of(seeds: int, uri: str) -> dict[str, Any]:

@@ -21,11 +21,11 @@ from sport_ray.tracking.analysis.pareto import candidates
 from sport_ray.tracking.analysis.speakers import HEADLINE_LEVEL
 from sport_ray.tracking.figures import palette, style
 from sport_ray.tracking.figures.trajectories import (
-    MAX_TRAJECTORIES,
     SCENE,
     Samples,
     draw_scene,
     enters_hazard,
+    positions,
     scene_limits,
 )
 from sport_ray.tracking.results.files import write_atomically
@@ -146,14 +146,12 @@ def _panels(
             samples = _samples(folder, frame, row, int(seed))
             if samples is None or not samples.keys() >= SCENE:
                 break
-            poses = samples["poses"][:MAX_TRAJECTORIES, :, :2].astype(np.float64)
-            poses = poses[np.isfinite(poses[:, 0, 0])]  # fewer scenarios than there is room for
             detail = (
                 f"{setting_text(row)}\ncertified risk {bound_text(row['prior_bound'])}, "
                 f"{measure.text(row[measure.mean])} {measure.short}"
             )
             colour = palette.kind_colour(row["constraint"])
-            panels.append(_Panel(heading, detail, colour, poses, samples))
+            panels.append(_Panel(heading, detail, colour, positions(samples), samples))
         if len(panels) == len(rows):
             return panels, best.horizon, int(seed)
     return None

@@ -61,7 +61,7 @@ def draw_trajectories(folder: Results, frame: pd.DataFrame, out: Path) -> style.
     for axes in grid[-1]:
         axes.set_xlabel("x, m", fontsize="small")
     style.say_example(figure)
-    count = min(MAX_TRAJECTORIES, max(len(samples["poses"]) for samples in cells.values()))
+    count = max(len(positions(samples)) for samples in cells.values())
     caption = (
         f"The first {count} evaluation scenarios of one policy per panel (T = {horizon}, seed "
         f"{seed}; one seed, no interval). Dashed circle: hazard; solid circle: goal; orange: "
@@ -124,8 +124,7 @@ def draw_scene(axes: Axes, samples: Samples, limits: tuple[float, float, float, 
 
 
 def _paths(axes: Axes, samples: Samples) -> None:
-    poses = samples["poses"][:MAX_TRAJECTORIES, :, :2].astype(np.float64)
-    poses = poses[np.isfinite(poses[:, 0, 0])]  # fewer scenarios than there is room for
+    poses = positions(samples)
     hit = enters_hazard(poses, samples["hazard"], float(samples["hazard_radius"]))
     for mask, colour in ((~hit, palette.kind_colour(PAPER)), (hit, palette.VIOLATION)):
         paths = [path[np.isfinite(path[:, 0])] for path in poses[mask]]
@@ -151,10 +150,19 @@ def _point(xy: np.ndarray) -> tuple[float, float]:
     return float(xy[0]), float(xy[1])
 
 
+def positions(samples: Samples, most: int = MAX_TRAJECTORIES) -> np.ndarray:
+    """Where the first scenarios of a cell went, in metres: (n, T + 1, 2), NaN after their end.
+
+    A cell that evaluated fewer than it has room for has so many.
+    """
+    poses = samples["poses"][:most, :, :2].astype(np.float64)
+    return poses[np.isfinite(poses[:, 0, 0])]
+
+
 def scene_limits(samples: list[Samples]) -> tuple[float, float, float, float]:
     """Common limits in metres: hazard, goal and nearly all of the paths, with a margin."""
-    points = np.concatenate([s["poses"][:MAX_TRAJECTORIES, :, :2].reshape(-1, 2) for s in samples])
-    points = points[np.isfinite(points[:, 0])].astype(np.float64)
+    points = np.concatenate([positions(one).reshape(-1, 2) for one in samples])
+    points = points[np.isfinite(points[:, 0])]
     low, high = np.percentile(points, [1, 99], axis=0)
     for one in samples:
         for name in ("hazard", "goal"):

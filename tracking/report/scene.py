@@ -11,7 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from sport_ray.errors import UserError
-from sport_ray.tracking.figures.trajectories import SCENE, Samples, enters_hazard, scene_limits
+from sport_ray.tracking.figures.trajectories import (
+    SCENE,
+    Samples,
+    enters_hazard,
+    positions,
+    scene_limits,
+)
 from sport_ray.tracking.results.records import Results
 
 SIZE = 120.0
@@ -57,8 +63,8 @@ def scene_of(folder: Results, cells: Iterable[str]) -> Scene | None:
 
 def _drawn(cell: str, samples: Samples) -> Scene | None:
     shown = samples | {"poses": samples["poses"][:MOST_PATHS]}
-    poses = shown["poses"][..., :2].astype(np.float64)
-    if not np.isfinite(poses).any():
+    poses = positions(shown)
+    if not len(poses):
         return None
     left, right, bottom, top = scene_limits([shown])
     scale = SIZE / max(right - left, top - bottom)
@@ -76,7 +82,7 @@ def _drawn(cell: str, samples: Samples) -> Scene | None:
 
     hit = enters_hazard(poses, shown["hazard"], float(shown["hazard_radius"]))
     lines = [place(path[np.isfinite(path[:, 0])]) for path in poses]
-    first = next(line for line in lines if len(line))[0]
+    first = lines[0][0]
     drawn = [_path(line) for line in lines]
     return Scene(
         cell,

@@ -162,6 +162,15 @@ def end(started: dict[int, str]) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
+def kill_whole(process: subprocess.Popen[Any]) -> None:
+    """SIGKILL to a process that is at work, and to all below it."""
+    if process.poll() is None:
+        below = descendants(process.pid)
+        process.kill()
+        process.wait()
+        end(below)
+
+
 class Driver(subprocess.Popen[str]):
     """A sweep's process, and what it was seen to have started, with times of birth."""
 

@@ -37,6 +37,7 @@ from tests.experiments.faults.harness import (
     command,
     descendants,
     end,
+    kill_whole,
     sport_ray,
 )
 from tests.experiments.storage.conftest import SECRET
@@ -114,10 +115,7 @@ def driving(
     try:
         yield driver
     finally:
-        if driver.poll() is None:
-            started = descendants(driver.pid)
-            driver.kill()
-            end(started)
+        kill_whole(driver)
         driver.communicate()
 
 

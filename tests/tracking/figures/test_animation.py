@@ -94,6 +94,17 @@ def test_without_samples_there_is_none_and_an_old_one_goes(kinds: Path, tmp_path
     assert not (folder / "figures" / "animation.gif").exists()
 
 
+def test_of_fewer_scenarios_than_there_is_room_for_so_many_are_shown(tmp_path: Path) -> None:
+    folder = write_kinds(tmp_path, seeds=(0, 1, 2))
+    few = make_samples(1.1, 21, 0, scenarios=20)
+    few["poses"][3:] = np.nan
+    for file in folder.glob("cells/*/record.json"):
+        np.savez_compressed(file.parent / "samples.npz", **few)
+    found = animation_of(folder)
+    assert found is not None
+    assert found.caption.startswith("The same first 3 evaluation scenarios")
+
+
 def test_between_two_steps_a_path_ends_between_them_and_then_stays() -> None:
     path = np.array([[0.0, 0.0], [1.0, 2.0], [3.0, 2.0], [np.nan, np.nan]])
     assert _until(path, 0.5).tolist() == [[0, 0], [0.5, 1]]

@@ -29,7 +29,7 @@ def print_pareto(console: Console, results: pd.DataFrame) -> None:
     """Print both fronts of a results table, or say of an empty one why it is empty."""
     settings = aggregate(results)
     rows = plain_rows(pareto_table(settings))
-    measure = performance_of(results)
+    measure = performance_of(settings)
     for kind, risk in _TITLES.items():
         title = f"{risk} against {measure.name}"
         chosen = [row for row in rows if row["risk_kind"] == kind]

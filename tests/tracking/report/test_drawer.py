@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from playwright.sync_api import Page
 
 from tests.tracking.report.conftest import Open
 
@@ -16,6 +17,11 @@ pytestmark = pytest.mark.slow
 def first_cells(folder: Path) -> pd.Series:
     cells = pd.read_csv(folder / "cells.csv")
     return cells[(cells["alpha"] == 1.1) & (cells["source"] == "projected_ppo")].iloc[0]
+
+
+def wait_for_hash(page: Page, expected: str) -> None:
+    """A dialog tells of its closing some time after it, and `page.url` follows later still."""
+    page.wait_for_function("expected => location.hash === expected", arg=expected)
 
 
 def test_a_row_opens_it_escape_closes_it_and_focus_comes_back(open_page: Open, study: Path) -> None:
@@ -31,7 +37,7 @@ def test_a_row_opens_it_escape_closes_it_and_focus_comes_back(open_page: Open, s
     page.keyboard.press("Escape")
     assert not drawer.is_visible()
     assert page.evaluate("document.activeElement.className") == "open"
-    assert "#" not in page.url
+    wait_for_hash(page, "")
 
 
 def test_an_address_opens_the_cell_with_its_numbers_and_command(
@@ -56,7 +62,7 @@ def test_an_address_opens_the_cell_with_its_numbers_and_command(
     other = drawer.locator("tbody tr:not(.leads) a").first
     address = str(other.get_attribute("href"))
     other.click()
-    assert page.url.endswith(address)
+    wait_for_hash(page, address)
     assert drawer.locator(".command").inner_text() != command
     assert drawer.locator(".scene path").count() > 10  # seed 0 kept its trajectories
 

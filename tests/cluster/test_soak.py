@@ -320,7 +320,7 @@ def test_hours_of_everything(place: Place, proxy: Proxy, tmp_path: Path) -> None
             log = kept / "second.txt"
             again = ("run", ended, "--results", place, "--address", cluster.address)
             with command(cluster, log, tmp_path / "second", *again) as second:
-                assert second.wait(1_500) == 0, log.read_text()[-3000:]
+                assert second.wait(2_700) == 0, log.read_text()[-3000:]
         found = numbers(reader_copy(place))
         assert len(found) == 2 * seeds
         assert {record["status"] for record in found.values()} == {"finished"}

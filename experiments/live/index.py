@@ -46,7 +46,7 @@ class Index:
             self._find()
         states = {folder: part.look() for folder, part in self.parts.items()}
         before = self.state
-        told = {self._names[folder]: state for folder, state in states.items()}
+        told = [(self._names[folder], state) for folder, state in states.items()]
         self.state = joint_state(self._study, self._of, told)
         rows = [self._row(folder, state) for folder, state in states.items()]
         name = hashlib.sha256(repr((self._study, self._of, rows)).encode()).hexdigest()[:16]
@@ -63,7 +63,8 @@ class Index:
 
     def _find(self) -> None:
         self._of = "sizes" if named_sizes(self.root) else "bases"
-        self._study = plain(str((ResultFolder(self.root).read_study() or {}).get("name")))
+        study = ResultFolder(self.root).read_study() or {}
+        self._study = plain(str(study.get("name") or self.root.name))
         for name, path in sub_folders(self.root).items():
             if path.name not in self.parts:
                 self._names[path.name] = plain(name)
@@ -78,7 +79,7 @@ class Index:
         return Row(
             self._names[folder],
             f"{folder}/",
-            state.problem or state.news,
+            state.problem or state.step,
             state.finished,
             state.planned,
             state.phase == "gone",

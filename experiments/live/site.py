@@ -42,6 +42,7 @@ class Site:
         self.root = root
         self._listen = listen
         self._whole: Pages | Index = self._found() or Pages(root, listen)
+        self._before: Pages | None = None  # its page may just be being made: it goes with the rest
         self._end = threading.Event()
         self._threads = [
             threading.Thread(target=self._repeat, args=(work,), daemon=True)
@@ -59,7 +60,9 @@ class Site:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(timeout=5.0)
-        self._whole.close()
+        for shown in (self._before, self._whole):
+            if shown is not None:
+                shown.close()
 
     @property
     def state(self) -> State:
@@ -83,8 +86,7 @@ class Site:
     def look(self) -> State:
         """The state, read anew where that is due."""
         if isinstance(self._whole, Pages) and (index := self._found()):
-            self._whole.close()
-            self._whole = index
+            self._before, self._whole = self._whole, index
         return self._whole.look()
 
     def render(self) -> bool:

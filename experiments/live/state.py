@@ -33,7 +33,8 @@ class State:
 
     phase: waiting (nothing there yet), starting (no cell has begun), live, ended or gone (it ended
     before its time). changed: when a record last changed, ISO 8601. failed: each cell that failed
-    and why. problem: why nothing better can be shown.
+    and why. problem: why nothing better can be shown. counted: how far a stage without cells is, as
+    the sentence has it.
     """
 
     phase: str
@@ -45,11 +46,17 @@ class State:
     failed: list[dict[str, str]] = field(default_factory=list)
     more_failed: int = 0
     problem: str | None = None
+    counted: str = ""
 
     @property
     def news(self) -> str:
         """The sentence without the time left: the clock alone is no news."""
         return self.sentence.partition(", about ")[0]
+
+    @property
+    def step(self) -> str:
+        """The news without how far a stage is, which changes all the time."""
+        return self.news.replace(self.counted, "", 1)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -94,7 +101,7 @@ def read_state(root: Path) -> State:
         if ResultFolder(root).study_json.exists():
             return State("gone", _name(root), plain(str(error)), problem=plain(str(error)))
         told = "nothing has begun here yet" if stage is None else _stage_text(stage)
-        return State("waiting", _name(root), told)
+        return State("waiting", _name(root), told, counted=_counted(stage))
     records = records_signature(root)
     newest = max((time for _, time in records), default=0)
     changed = None
@@ -110,6 +117,7 @@ def read_state(root: Path) -> State:
         changed=changed,
         failed=[_failure(cell) for cell in status.failed[:MOST_FAILURES]],
         more_failed=max(len(status.failed) - MOST_FAILURES, 0),
+        counted=_counted(stage),
     )
 
 
@@ -148,9 +156,13 @@ def _sentence(phase: str, status: Status, stage: Stage | None) -> str:
 
 
 def _stage_text(stage: Stage) -> str:
-    if not stage.total:
-        return stage.what
-    return f"{stage.what} {stage.done:,.0f} of {stage.total:,.0f}"
+    return f"{stage.what}{_counted(stage)}"
+
+
+def _counted(stage: Stage | None) -> str:
+    if stage is None or not stage.total:
+        return ""
+    return f" {stage.done:,.0f} of {stage.total:,.0f}"
 
 
 def _failure(cell: dict[str, Any]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from sport_ray.experiments.live import pages as pages_module
@@ -186,5 +187,42 @@ def test_before_the_first_cell_it_says_what_is_being_started(
         present._last = 0.0
         present.tell(2_500)
         expect(page.locator("#waiting-now")).to_contain_text("2,500 of 10,000", timeout=WAIT)
+    finally:
+        watch.stop()
+
+
+def test_of_several_bases_the_first_page_leads_to_each_and_stays_while_one_counts(
+    browser: Browser, tmp_path: Path, brisk: None
+) -> None:
+    folder = tmp_path / "several"
+    folder.mkdir()
+    (folder / "study.json").write_text(json.dumps({"name": "mine", "bases": ["fast", "slow"]}))
+    shutil.copytree(write_study(tmp_path), folder / "fast")
+    (folder / "slow").mkdir()
+    (folder / "slow" / "study.json").write_text('{"name": "mine"}')
+    present = Present(folder / "slow", "certify: scenarios", 10_000)
+    complaints: list[str] = []
+    watch = Watch(folder)
+    try:
+        page = opened(browser, watch.server.url, complaints)
+        expect(page.locator("h1")).to_have_text("mine")
+        expect(page.locator("p.lead")).to_have_count(1, timeout=WAIT)
+        sentence = page.locator("#live-sentence")
+        expect(sentence).to_contain_text("slow: starting: certify: scenarios 0 of 10,000")
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            found = Axe().run(page).response["violations"]
+            assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+        page.evaluate("window.old = true")
+        for done in (2_500, 5_000):
+            present._last = 0.0
+            present.tell(done)
+            expect(sentence).to_contain_text(f"{done:,} of 10,000", timeout=WAIT)
+        assert page.evaluate("window.old")  # numbers that move all the time load nothing anew
+        page.get_by_role("link", name="fast").click()
+        expect(page.locator("#cells")).to_be_attached(timeout=WAIT)
+        page.get_by_role("link", name="All bases").click()
+        expect(page.get_by_role("heading", name="slow")).to_be_visible(timeout=WAIT)
+        assert complaints == []
     finally:
         watch.stop()

@@ -26,14 +26,26 @@ def test_what_is_at_work_is_told_first() -> None:
     one = state("ended", "ended: 4 of 4 cells", finished=4, planned=4, changed="2026-03-02T10:00")
     failed = [{"cell": "ab", "where": "T = 22", "reason": "no room"}]
     two = state("live", "live: 1 of 4 cells", finished=1, planned=4, failed=failed, more_failed=2)
-    found = joint_state("mine", "bases", {"a": one, "b": two, "c": state("waiting", "nothing")})
+    found = joint_state(
+        "mine", "bases", [("a", one), ("b", two), ("c", state("waiting", "nothing"))]
+    )
     assert (found.phase, found.finished, found.planned) == ("live", 5, 8)
     assert found.sentence == "b: live: 1 of 4 cells; 1 of 3 bases ended"
     assert found.failed == [{"cell": "ab", "where": "b, T = 22", "reason": "no room"}]
     assert (found.more_failed, found.changed) == (2, "2026-03-02T10:00")
     for phase, wanted in (("gone", "gone"), ("waiting", "waiting"), ("ended", "ended")):
-        assert joint_state("mine", "bases", {"a": one, "b": state(phase)}).phase == wanted
-    assert joint_state("mine", "sizes", {"a": one}).sentence == "1 of 1 sizes ended"
+        assert joint_state("mine", "bases", [("a", one), ("b", state(phase))]).phase == wanted
+    assert joint_state("mine", "sizes", [("a", one)]).sentence == "1 of 1 sizes ended"
+
+
+def test_a_study_without_a_name_goes_by_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "study.json").write_text(json.dumps({"bases": ["one", "two"]}))
+    index = Index(tmp_path)
+    try:
+        assert index.state.study == tmp_path.name
+        assert index.state.sentence == "one: nothing has begun here yet; 0 of 2 bases ended"
+    finally:
+        index.close()
 
 
 @pytest.mark.slow

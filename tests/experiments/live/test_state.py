@@ -40,6 +40,9 @@ def test_a_stage_before_the_cells_is_told(tmp_path: Path) -> None:
     stage = read_stage(tmp_path)
     assert stage is not None
     assert (stage.done, stage.alive) == (2_500.0, True)
+    state = read_state(tmp_path)
+    assert state.news == "starting: certify: scenarios 2,500 of 10,000"
+    assert state.step == "starting: certify: scenarios"
     present.end()
     assert read_stage(tmp_path) is None
     assert [*tmp_path.iterdir()] == [tmp_path / "study.json"]

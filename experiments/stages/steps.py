@@ -44,7 +44,7 @@ from sport_ray.rollouts import OutcomeTotals
 from sport_ray.samplers import BaseFile
 from sport_ray.text import plain
 from sport_ray.tracking.mlflow.client import report_command
-from sport_ray.tracking.mlflow.live import SweepLogger
+from sport_ray.tracking.mlflow.live import WHOLE, SweepLogger
 from sport_ray.tracking.results.labels import bound_text
 
 STOP_SECONDS = 4.0
@@ -280,22 +280,22 @@ def do_sweep(context: Context, base: BaseFile, certificate: Certificate) -> Swee
                         need=ray if here and not context.alone else None,
                     )
     except (KeyboardInterrupt, SystemExit) as error:  # Ray, too, turns SIGTERM into SystemExit
-        _finish_log(logger, "KILLED", STOP_SECONDS)
+        _finish_log(context, logger, "KILLED", STOP_SECONDS)
         raise interrupted(context, "sweep", "what is finished is kept", error) from None
     except Exception as error:
         full = isinstance(error, DiskFull) or is_disk_full(error)
-        _finish_log(logger, "FAILED", STOP_SECONDS if full else None)
+        _finish_log(context, logger, "FAILED", STOP_SECONDS if full else None)
         if full and not isinstance(error, DiskFull):
             raise no_room(folder.root) from None
         raise
-    _finish_log(opened, "FINISHED" if summary.failed == 0 else "FAILED")
+    _finish_log(context, opened, "FINISHED" if summary.failed == 0 else "FAILED")
     if ledger.lost:
         context.console.print(f"{ledger.lost} lines of {ledger.path} could not be written")
     if opened.pending:
-        reason = next(iter(opened.pending.values()))
+        reason = opened.pending.get(WHOLE) or next(iter(opened.pending.values()))
+        lacks = f"all but {left} cells" if (left := opened.not_taken) else "all but the sweep's end"
         context.console.print(
-            f"MLflow took all but {len(opened.pending)} cells ({reason}); "
-            f"send them later with: {report_command(folder.root)}",
+            f"MLflow took {lacks} ({reason}); send them later with: {report_command(folder.root)}",
             soft_wrap=True,
         )
     return summary
@@ -339,10 +339,18 @@ def _set_aside(context: Context, missing: list[Job], ledger: Ledger) -> None:
                 )
 
 
-def _finish_log(logger: SweepLogger | None, status: str, within: float | None = None) -> None:
+def _finish_log(
+    context: Context, logger: SweepLogger | None, status: str, within: float | None = None
+) -> None:
     """Send what is missing and end the parent run; Ctrl-C skips that."""
-    if logger is not None:
-        try:
+    if logger is None:
+        return
+    behind = logger.behind
+    try:
+        if within is not None or not behind:
             logger.finish(status, within)
-        except KeyboardInterrupt:
-            logger.pending["*"] = "skipped by Ctrl-C"
+            return
+        with counting(context.console, "to MLflow", behind, folder=context.folder.root) as advance:
+            logger.finish(status, tell=lambda left: advance.whole(behind - left, behind))
+    except KeyboardInterrupt:
+        logger.pending[WHOLE] = "skipped by Ctrl-C"

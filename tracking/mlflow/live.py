@@ -11,6 +11,7 @@ import json
 import queue
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,13 @@ from sport_ray.tracking.mlflow.client import (
 from sport_ray.tracking.mlflow.log import NOT_TRIED, LogSummary, Sweep, hold_logging, log_folder
 from sport_ray.tracking.results.records import read_results, without_nan
 
-DRAIN_SECONDS = 60.0
+# At the end of a sweep: the longest without one cell taken, before what is left is left.
+DRAIN_SECONDS, SLICE_SECONDS = 60.0, 1.0
 # At the end of a sweep: how long to wait for a store that is away, and how often to ask.
 PATIENCE_SECONDS, PAUSE_SECONDS = 60.0, 5.0
 # After a failure cells are left for later without asking: a dead server takes seconds per question.
 RETRY_SECONDS = 60.0
+WHOLE = "*"
 
 
 class SweepLogger:
@@ -42,7 +45,7 @@ class SweepLogger:
 
     ``study.json`` and ``certificate.json`` must lie in `results_dir` before `start`, for they
     define the sweep. `pending` holds the cells, by id, that the store did not take, each with the
-    reason; the key '*' stands for the sweep as a whole. `patience`: seconds that `finish` waits
+    reason; the key WHOLE stands for the sweep as a whole. `patience`: seconds that `finish` waits
     for a store that does not answer.
     """
 
@@ -53,7 +56,8 @@ class SweepLogger:
         self.uri = store_uri(uri, results_dir)
         self.patience = patience
         self.pending: dict[str, str] = {}
-        self._queue: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._queue: queue.Queue[str | None] = queue.Queue()  # as text: thousands may wait
+        self._handed, self._tried = 0, 0
         self._thread: threading.Thread | None = None
         self._lock: FileLock | None = None
 
@@ -100,13 +104,30 @@ class SweepLogger:
 
     def log_cell(self, record: dict[str, Any]) -> None:
         """Hand over a finished or failed cell whose record is on disk; returns at once."""
-        self._queue.put(record)
+        self._handed += 1
+        self._queue.put(json.dumps(record))
 
-    def finish(self, status: str | None = None, within: float | None = None) -> LogSummary | None:
+    @property
+    def behind(self) -> int:
+        """Cells that were handed over and not tried yet: a small cell ends sooner than its log."""
+        return self._handed - self._tried
+
+    @property
+    def not_taken(self) -> int:
+        """Cells that the store does not have."""
+        return self.behind + len(self.pending.keys() - {WHOLE})
+
+    def finish(
+        self,
+        status: str | None = None,
+        within: float | None = None,
+        tell: Callable[[int], None] | None = None,
+    ) -> LogSummary | None:
         """Send what is missing, close the parent run with `status` and say what was logged.
 
         `status`: FINISHED, FAILED or KILLED; by default FAILED if a cell failed, else FINISHED.
-        `within`: seconds after which to give up, for somebody who has pressed Ctrl-C.
+        `within`: seconds after which to give up, for somebody who has pressed Ctrl-C. `tell`: hears
+        now and then how many cells are behind.
         Returns None, and never raises, if the store cannot be reached: `pending` then says which
         cells wait, and `log_sweep` sends them another day.
         """
@@ -114,26 +135,28 @@ class SweepLogger:
         if within is not None and self._store_is_to_be_made():
             self._queue.put(None)
             self._release()
-            self.pending["*"] = "no cell was logged yet"  # a database half made would be in the way
+            self.pending[WHOLE] = (
+                "no cell was logged yet"
+            )
             return None
         patience = self.patience if within is None else 0.0
         ending = threading.Thread(
-            target=lambda: found.append(self._finish(status, patience)), daemon=True
+            target=lambda: found.append(self._finish(status, patience, tell)), daemon=True
         )
         ending.start()
         ending.join(within)
         if not found:
-            self.pending["*"] = f"the store did not answer within {within} s"
+            self.pending[WHOLE] = f"the store did not answer within {within} s"
             return None
         return found[0]
 
-    def _finish(self, status: str | None, patience: float) -> LogSummary | None:
+    def _finish(
+        self, status: str | None, patience: float, tell: Callable[[int], None] | None
+    ) -> LogSummary | None:
         """Tries again until so many seconds have passed: a server that restarts is soon back."""
         if self._thread is not None:
-            self._queue.put(None)
-            self._thread.join(DRAIN_SECONDS)
-            if self._thread.is_alive():
-                self.pending["*"] = f"the store did not answer within {DRAIN_SECONDS:g} s"
+            if not self._drain(self._thread, tell):
+                self.pending[WHOLE] = f"the store did not answer within {DRAIN_SECONDS:g} s"
                 return None
             self._thread = None
         end = time.monotonic() + patience
@@ -143,6 +166,20 @@ class SweepLogger:
                 self._release()
                 return summary
             time.sleep(PAUSE_SECONDS)
+
+    def _drain(self, thread: threading.Thread, tell: Callable[[int], None] | None) -> bool:
+        """Wait for what is behind, for as long as it becomes less; whether nothing is."""
+        left, end = self.behind, time.monotonic() + DRAIN_SECONDS
+        self._queue.put(None)
+        while thread.is_alive():
+            if self.behind < left:
+                left, end = self.behind, time.monotonic() + DRAIN_SECONDS
+            elif time.monotonic() > end:
+                return False
+            if tell is not None:
+                tell(left)
+            thread.join(SLICE_SECONDS)
+        return True
 
     def _release(self) -> None:
         if self._lock is not None:
@@ -154,7 +191,7 @@ class SweepLogger:
             folder = read_results(self.results_dir, may_be_empty=True)
             summary = log_folder(folder, self.uri, status)
         except Exception as error:  # the sweep's results are safe; only the log is missing
-            self.pending["*"] = describe(error, self.uri)
+            self.pending[WHOLE] = describe(error, self.uri)
             return None, isinstance(error, StoreUnreachable)
         self.pending = dict(summary.failed)
         return summary, summary.away
@@ -169,11 +206,13 @@ class SweepLogger:
         while True:
             pause = max(retry_at - time.monotonic(), 0.0) if waiting else None
             try:
-                record = self._queue.get(timeout=pause)
-                if record is None:
+                text = self._queue.get(timeout=pause)
+                if text is None:
                     return
-                waiting[record["cell_id"]] = _as_read(record)
+                record = without_nan(json.loads(text))  # as from its file: of the same digest
+                waiting[record["cell_id"]] = record
                 self.pending.setdefault(record["cell_id"], NOT_TRIED)
+                self._tried += 1
             except queue.Empty:
                 pass  # time to try again
             if time.monotonic() < retry_at:
@@ -191,8 +230,3 @@ class SweepLogger:
             self.pending.update(summary.failed)
             waiting = {cell: waiting[cell] for cell in summary.failed if summary.away}
             retry_at = time.monotonic() + RETRY_SECONDS if waiting else 0.0
-
-
-def _as_read(record: dict[str, Any]) -> dict[str, Any]:
-    """The record as it comes back from its file, so that both have the same digest."""
-    return without_nan(json.loads(json.dumps(record)))

@@ -36,6 +36,7 @@ from sport_ray.tracking.mlflow.runs import (
     SWEEP_TAG,
     find_runs,
     open_experiment,
+    with_tags_only,
 )
 from sport_ray.tracking.mlflow.uploads import Uploads
 from sport_ray.tracking.mlflow.uris import mask_uri
@@ -239,8 +240,9 @@ class Sweep:
         )
         self.client.set_terminated(run_id, RUN_STATUS[record["status"]], ended)
         # Last: a run without this tag was not completed, and will be.
-        self.client.set_tag(run_id, RECORD_TAG, record_digest(record))
-        self._runs[cell] = self.client.get_run(run_id)
+        digest = record_digest(record)
+        self.client.set_tag(run_id, RECORD_TAG, digest)
+        self._runs[cell] = with_tags_only(run, run.data.tags | tags | {RECORD_TAG: digest})
 
     def mark_running(self) -> None:
         """Say that the sweep is at work, again where it is a resumed one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -57,17 +58,26 @@ def _uploads(client: MlflowClient, results_dir: Path, location: str | None) -> U
     return Uploads(client, artifact_folder(results_dir) if location == PORTABLE else None)
 
 
+def with_tags_only(run: Run, tags: Mapping[str, str] | None = None) -> Run:
+    """A run for its id and tags, or other ones: thousands are kept, and metrics are most of one."""
+    from mlflow.entities import Run, RunData, RunTag
+
+    kept = [RunTag(name, value) for name, value in (tags or run.data.tags).items()]
+    return Run(run.info, RunData(tags=kept))
+
+
 def find_runs(client: MlflowClient, experiment_id: str) -> tuple[dict[str, Run], dict[str, Run]]:
-    """The runs of sweeps and of cells, by their ids.
+    """The runs of sweeps and, without metrics and parameters, of cells, by their ids.
 
     Where a lost answer led to two, the whole or older one is kept. The other is deleted, as MLflow
     deletes: it can be restored.
     """
-    page = client.search_runs([experiment_id], max_results=500)
-    runs = [*page]
-    while page.token:
-        page = client.search_runs([experiment_id], max_results=500, page_token=page.token)
-        runs += page
+    runs: list[Run] = []
+    token = None
+    while token != "":
+        page = client.search_runs([experiment_id], max_results=500, page_token=token)
+        runs += (run if SWEEP_TAG in run.data.tags else with_tags_only(run) for run in page)
+        token = page.token or ""
     runs.sort(key=_precedence)
     sweeps, twice = _one_each(runs, SWEEP_TAG)
     for run in runs:  # no cell stays behind below a parent that is no longer shown

@@ -186,3 +186,58 @@ def test_who_is_in_a_hurry_does_not_wait(make_results, monkeypatch: pytest.Monke
     assert logger.finish("KILLED", within=0.5) is None  # returns while the store is silent
     assert "within 0.5 s" in logger.pending["*"]
     answers.set()
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sport_ray.tracking.mlflow.live.DRAIN_SECONDS", 2.0)
+    monkeypatch.setattr("sport_ray.tracking.mlflow.live.SLICE_SECONDS", 0.05)
+
+
+def test_finish_waits_for_as_long_as_cells_are_taken(
+    make_results, monkeypatch: pytest.MonkeyPatch, hasty: None
+) -> None:
+    folder = make_results(**SMALL)
+    logger = SweepLogger(folder)
+    logger.start()
+    found = Sweep.log_cell
+
+    def slow(*arguments: Any) -> None:
+        time.sleep(1.0)  # all of them: longer than the patience with one that is silent
+        found(*arguments)
+
+    monkeypatch.setattr(Sweep, "log_cell", slow)
+    for record in records_of(folder):
+        logger.log_cell(record)
+    told: list[int] = []
+    summary = logger.finish("FINISHED", tell=told.append)
+    assert summary is not None
+    assert len(summary.already_there) == CELLS
+    assert logger.not_taken == 0
+    assert told[0] >= CELLS - 1
+    assert told == sorted(told, reverse=True)
+    assert told[-1] <= 1
+
+
+def test_a_store_that_falls_silent_is_left_and_what_it_lacks_is_counted(
+    make_results, monkeypatch: pytest.MonkeyPatch, hasty: None
+) -> None:
+    folder = make_results(**SMALL)
+    logger = SweepLogger(folder)
+    logger.start()
+    answers = threading.Event()
+    found, taken = Sweep.log_cell, []
+
+    def first_alone(*arguments: Any) -> None:
+        if taken:
+            answers.wait()
+        taken.append(arguments)
+        found(*arguments)
+
+    monkeypatch.setattr(Sweep, "log_cell", first_alone)
+    for record in records_of(folder):
+        logger.log_cell(record)
+    assert logger.finish("FINISHED") is None
+    assert "did not answer" in logger.pending["*"]
+    assert logger.not_taken == CELLS - 1
+    answers.set()

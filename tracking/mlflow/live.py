@@ -135,9 +135,7 @@ class SweepLogger:
         if within is not None and self._store_is_to_be_made():
             self._queue.put(None)
             self._release()
-            self.pending[WHOLE] = (
-                "no cell was logged yet"
-            )
+            self.pending[WHOLE] = "no cell was logged yet"
             return None
         patience = self.patience if within is None else 0.0
         ending = threading.Thread(

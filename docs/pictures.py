@@ -17,6 +17,7 @@ from sport_ray.tracking.analysis.sizes import read_sizes, what_n_buys
 from sport_ray.tracking.analysis.task_policies import task_policy_table
 from sport_ray.tracking.benchmark.figure import draw_leaderboard
 from sport_ray.tracking.benchmark.manifest import read_manifest
+from sport_ray.tracking.benchmark.profile_figure import draw_profiles
 from sport_ray.tracking.figures.bases import draw_bases
 from sport_ray.tracking.figures.risk import draw_risk
 from sport_ray.tracking.figures.sizes import draw_sizes
@@ -56,9 +57,15 @@ def pictures(out: Path) -> Iterator[tuple[Drawn | None, Path]]:
     sizes = what_n_buys(read_sizes(RESULTS / "large_n"))
     yield draw_sizes(sizes, out), RESULTS / "large_n" / "figures" / "what_n_buys.png"
     bench = RESULTS / "benchmark"
-    board = draw_leaderboard(pd.read_csv(bench / "leaderboard.csv"), read_manifest(bench), out)
-    shutil.copyfile(out / "leaderboard.svg", bench / "leaderboard.svg")
-    yield board, bench / "leaderboard.png"
+    board, manifest = pd.read_csv(bench / "leaderboard.csv"), read_manifest(bench)
+    spread = pd.read_csv(bench / "leaderboard_profiles.csv")
+    for figure in (
+        draw_leaderboard(board, manifest, out),
+        draw_profiles(board, spread, manifest, out),
+    ):
+        assert figure is not None
+        shutil.copyfile(out / f"{figure.name}.svg", bench / f"{figure.name}.svg")
+        yield figure, bench / f"{figure.name}.png"
 
 
 def main() -> None:

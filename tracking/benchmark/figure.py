@@ -69,7 +69,7 @@ def draw_leaderboard(board: pd.DataFrame, manifest: Manifest, folder: Path) -> s
             axes.set_xlim(low, high)
             axes.set_ylim(max(places.values()) + 0.7, -0.7)
         first = grid[0][0]
-        first.set_yticks(list(places.values()), [_label(board, name) for name in names])
+        first.set_yticks(list(places.values()), [label_of(board, name) for name in names])
         used = dict.fromkeys(board["promise"])
         marks = [_mark(one) for one in FILLS if one in used]
         marks.append(Line2D([], [], color=palette.kind_colour(PAPER), linestyle="--", linewidth=1.1,
@@ -113,7 +113,7 @@ def _panel(
             axes.plot(between, [y, y], color=colour, linewidth=1.8, solid_capstyle="butt")
         beyond = {ends[0]: "<", ends[1]: ">"}.get(x, marker)
         axes.plot([x], [y], marker=beyond, color=colour, markersize=6, linestyle="none",
-                  **_filled(row["promise"], colour),
+                  **filled(row["promise"], colour),
                   clip_on=False)  # fmt: skip
 
 
@@ -137,10 +137,10 @@ def look_of(method: Method) -> tuple[str, Any]:
 def _mark(promise: str) -> Line2D:
     words = FILLS[promise][1]
     return Line2D([], [], color=palette.MUTED, marker="o", markersize=6, linewidth=1.8, label=words,
-                  **_filled(promise, palette.MUTED))  # fmt: skip
+                  **filled(promise, palette.MUTED))  # fmt: skip
 
 
-def _filled(promise: str, colour: str) -> dict[str, Any]:
+def filled(promise: str, colour: str) -> dict[str, Any]:
     """How a mark is filled; hollow by its colour, since shapes of ours know no other way."""
     fill = FILLS[promise][0]
     if fill == "none":
@@ -149,7 +149,7 @@ def _filled(promise: str, colour: str) -> dict[str, Any]:
     return {"markerfacecolor": colour} | (half if fill != "full" else {})
 
 
-def _label(board: pd.DataFrame, name: str) -> str:
+def label_of(board: pd.DataFrame, name: str) -> str:
     """The method's title, with its tasks where it has not all of them."""
     own = board[board["method"] == name]
     here, all_tasks = int(own["tasks"].max()), int(board["tasks"].max())

@@ -49,7 +49,9 @@ def page_text(
         *figure,
         words.completeness(folders, absent, manifest),
     ]
+    scored = board.loc[board["eps_max"] == level, "iqm"].notna().any()
     overall = ["## All tasks", _INTERVALS, _shares(board, manifest)]
+    overall += [_PROFILES, _SPREAD] if scored else []
     tables = []
     for task in manifest.tasks:
         if task.name in of_tasks:
@@ -69,6 +71,12 @@ def page_text(
 
 
 _FIGURE = "![Share of the unconstrained gain at equal risk](leaderboard.png)"
+_PROFILES = "![Profiles of scores, and how often each is higher](leaderboard_profiles.png)"
+_SPREAD = (
+    "Left: the share of seeds and tasks whose score is above τ, of the best method of each promise "
+    "and constraint that has all tasks, and of the paper's. Where lines cross, the mean hides who "
+    "fails where. Right: the column 'higher', with the tasks that both have."
+)
 _INTERVALS = (
     "Share of the unconstrained gain: interquartile mean with its 95% bootstrap interval, every "
     "task weighing the same. 'Higher': the probability of a higher score than the paper's fixed α, "

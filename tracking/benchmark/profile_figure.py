@@ -1,0 +1,121 @@
+"""Beside the means: how scores spread over tasks and seeds, and how often they beat fixed α's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from sport_ray.tracking.benchmark.figure import filled, label_of, look_of, order_of
+from sport_ray.tracking.benchmark.manifest import Manifest, Method
+from sport_ray.tracking.figures import palette, style
+
+NAME = "leaderboard_profiles"
+MOST = 7
+"""Methods whose profiles are drawn: more cannot be told apart."""
+_STEP = 4
+"""Marks stand at every so many τ, at other ones for each line."""
+
+
+def profiled(board: pd.DataFrame, manifest: Manifest) -> list[str]:
+    """Methods whose profiles are drawn, by their order on the board.
+
+    The paper's, and the best of each promise and kind of constraint, of those that have all tasks;
+    scores of fewer tasks are of other tasks.
+    """
+    at = board[board["eps_max"] == manifest.main_level].set_index("method")
+    whole = set(at.index[at["tasks"] == at["tasks"].max()])
+    methods = {one.name: one for one in manifest.methods}
+    best: dict[tuple[str, str], str] = {}
+    for name in order_of(board, manifest):
+        if name in whole:
+            one = methods[name]
+            best.setdefault((one.promise, one.constraint or one.kind), name)
+    paper = manifest.reference
+    first = [paper.name] if paper is not None and paper.name in whole else []
+    ranked = sorted(best.values(), key=lambda name: -np.nan_to_num(at.loc[name, "iqm"], nan=-9.0))
+    chosen = set(list(dict.fromkeys([*first, *ranked]))[:MOST])
+    return [name for name in order_of(board, manifest) if name in chosen]
+
+
+def draw_profiles(
+    board: pd.DataFrame, profiles: pd.DataFrame, manifest: Manifest, folder: Path
+) -> style.Drawn | None:
+    """Draw ``leaderboard_profiles.png`` and ``.svg``, at the main risk; without scores, nothing.
+
+    An older figure is removed then.
+    """
+    level = manifest.main_level
+    at = board[(board["eps_max"] == level) & board["iqm"].notna()]
+    names = [name for name in order_of(board, manifest) if name in set(at["method"])]
+    if not names:
+        for suffix in ("png", "svg"):
+            (folder / f"{NAME}.{suffix}").unlink(missing_ok=True)
+        return None
+    methods = {one.name: one for one in manifest.methods}
+    lines = profiled(board, manifest)
+    paper = manifest.reference.name if manifest.reference else None
+    compared = [name for name in names if name != paper]
+    titles = at.set_index("method")["title"]
+    with style.look():
+        figure, grid = style.new_figure(11.5, max(1.4 + 0.24 * len(compared), 4.2), 1, 2,
+                                        width_ratios=(1.25, 1))  # fmt: skip
+        left, right = grid[0]
+        own = profiles[profiles["eps_max"] == level]
+        for rank, name in enumerate(lines):
+            _line(left, own[own["method"] == name], methods[name], rank, str(titles[name]))
+        left.set_title(f"Performance profiles, ε = {level:g}")
+        left.set_xlabel("share of the gain, τ")
+        left.set_ylabel("share of seeds and tasks above τ")
+        left.set_xlim(*_changing(own[own["method"].isin(lines)]))
+        left.set_ylim(-0.03, 1.03)
+        _improvements(right, at.set_index("method").loc[compared], methods)
+        right.set_yticks(range(len(compared)), [label_of(board, name) for name in compared])
+        title = str(titles[paper]) if paper in titles.index else "the paper's"
+        right.set_title(f"A higher score than {title}?")
+        right.set_xlabel("probability; 0.5: neither is better")
+        style.legend_below(figure, left, 3)
+        return style.save(figure, folder, NAME, "Profiles", _caption(at, title))
+
+
+def _changing(rows: pd.DataFrame) -> tuple[float, float]:
+    """Where some profile is neither 1 nor 0 any more, and some room."""
+    inside = rows.loc[(rows["above"] < 1) & (rows["above"] > 0), "tau"]
+    low, high = (inside.min(), inside.max()) if len(inside) else (0.0, 1.0)
+    return min(low, 0.0) - 0.15, max(high, 1.0) + 0.15
+
+
+def _line(axes: Axes, rows: pd.DataFrame, method: Method, rank: int, title: str) -> None:
+    colour, marker = look_of(method)
+    axes.fill_between(rows["tau"], rows["above_low"], rows["above_high"], step="post",
+                      color=colour, alpha=0.18, linewidth=0)  # fmt: skip
+    axes.plot(rows["tau"], rows["above"], drawstyle="steps-post", color=colour, linewidth=1.6,
+              marker=marker, markersize=6, markevery=(rank % _STEP, _STEP), label=title,
+              **filled(method.promise, colour))  # fmt: skip
+
+
+def _improvements(axes: Axes, rows: pd.DataFrame, methods: dict[str, Method]) -> None:
+    axes.axvline(0.5, color=palette.MUTED, linewidth=0.9)
+    for place, (name, row) in enumerate(rows.iterrows()):
+        method = methods[str(name)]
+        colour, marker = look_of(method)
+        if np.isfinite(row["improvement_low"]):
+            axes.plot([row["improvement_low"], row["improvement_high"]], [place, place],
+                      color=colour, linewidth=1.8, solid_capstyle="butt")  # fmt: skip
+        axes.plot([row["improvement"]], [place], marker=marker, color=colour, markersize=6,
+                  linestyle="none", clip_on=False, **filled(method.promise, colour))  # fmt: skip
+    axes.set_ylim(len(rows) - 0.3, -0.7)
+    axes.set_xlim(0.0, 1.0)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="y", linewidth=0.5)
+
+
+def _caption(rows: pd.DataFrame, paper: str) -> str:
+    return (
+        f"Left: the share of scores above τ, each of {int(rows['tasks'].max())} tasks weighing the "
+        "same, with pointwise 95% stratified bootstrap intervals over training seeds; the best "
+        f"method of each promise and constraint that has all tasks, and {paper}. Right: how often "
+        f"a seed scores higher than one of {paper}, ties half, on the bases that both have."
+    )

@@ -180,7 +180,7 @@ def _achievement(lead: str, best: Best) -> str:
 def _detail(best: Best, others: list[Best], settings: pd.DataFrame) -> str:
     """By which setting, what the paper's constraint achieves, and what no constraint does."""
     text = best.measure.text
-    parts = [f"With {_with_article(best)} and T\u00a0=\u00a0{best.horizon}."]
+    parts = [f"The policy keeps to {_with_article(best)} for T\u00a0=\u00a0{best.horizon} steps."]
     if not best.paper:
         parts.append(_papers(best, others))
     free = best.measure.unconstrained(settings[settings["horizon"] == best.horizon])

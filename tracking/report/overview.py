@@ -10,11 +10,12 @@ import pandas as pd
 
 from sport_ray.errors import UserError
 from sport_ray.properties.words import in_words
-from sport_ray.tracking.analysis.answer import Answer
+from sport_ray.tracking.analysis.answer import Answer, headline_of
 from sport_ray.tracking.analysis.speakers import Best, leader
 from sport_ray.tracking.report.scene import Scene, scene_of
 from sport_ray.tracking.results.base_bounds import base_bounds
 from sport_ray.tracking.results.completeness import Completeness
+from sport_ray.tracking.results.kinds import PAPER, class_of
 from sport_ray.tracking.results.labels import bound_text, confidence_text
 from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.task_policies import series_of, series_text
@@ -74,14 +75,18 @@ def overview_of(
 def brief(best: Sequence[Best]) -> set[int]:
     """Places of the rows that say most: of each risk and method the one that leads, not the base.
 
-    All of them where only the base is certified.
+    A setting that leads at a smaller risk already is not repeated. All rows where only the base is
+    certified.
     """
     groups: dict[tuple[float, str], list[Best]] = {}
     for one in best:
         groups.setdefault((one.level, one.method), []).append(one)
-    chosen = [leader(rows) for rows in groups.values()]
-    kept = [one for one in chosen if one is not None and not one.is_base]
-    return {i for i, one in enumerate(best) if not kept or any(one is other for other in kept)}
+    kept: dict[int, Best] = {}
+    for _, rows in sorted(groups.items()):
+        one = leader(rows)
+        if one is not None and not one.is_base:
+            kept.setdefault(one.setting, one)
+    return {i for i, one in enumerate(best) if not kept or kept.get(one.setting) is one}
 
 
 def _words(formula: str) -> str:
@@ -106,13 +111,23 @@ def _facts(
         facts.append(Fact("certified", "Certified risk", promise))
     if certificate is not None:
         facts.append(Fact("base", "Base policy", base_text(certificate, horizons)))
-    if (settings["constraint"] == "ratio").any():
-        others = settings.loc[settings["prior_bound"].notna(), "constraint"].nunique() > 1
-        more = "; of other constraints their own theorem's" if others else ""
-        facts.append(Fact("prior", "Prior bound", f"ε_base(T) · α^T{more}"))
+    if formulas := _formulas(settings, answer):
+        facts.append(Fact("prior", "Prior bound", formulas))
     if budget := _budget(frame, answer):
         facts.append(Fact("budget", "Training budget", budget))
     return facts
+
+
+def _formulas(settings: pd.DataFrame, answer: Answer) -> str:
+    """By which a promise is computed: of the constraint that leads, and of the paper's."""
+    promised = {str(kind) for kind in settings.loc[settings["prior_bound"].notna(), "constraint"]}
+    first = headline_of(answer.best)
+    lead = [] if first is None else [str(settings.loc[first.setting, "constraint"])]
+    classes = [class_of(kind) for kind in dict.fromkeys([*lead, PAPER]) if kind in promised]
+    known = [one for one in classes if one is not None and one.formula]
+    if len(promised) == 1:
+        return "; ".join(one.formula for one in known)
+    return "; ".join(f"{one.title}: {one.formula}" for one in known)
 
 
 def _budget(frame: pd.DataFrame, answer: Answer) -> str:

@@ -46,8 +46,9 @@ TERMS: dict[str, tuple[str, str]] = {
     ),
     "constraint": (
         "constraint",
-        "How a policy is kept close to the base: a constant ratio α at every step (the "
-        "paper's), or a budget that may be spent over the whole episode.",
+        "How a policy is kept close to the base: by a constant ratio α at every step (the "
+        "paper's), or by a budget for the whole episode, spent where it helps most. A pathwise "
+        "budget limits the product of the ratios of the actions that are taken.",
     ),
     "horizon": (
         "T",

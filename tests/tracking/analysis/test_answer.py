@@ -54,7 +54,7 @@ def test_names_level_method_steps_base_and_unconstrained(make_results) -> None:
         f"{bound_text(after)}, known before the policy acts; the base is certified with "
         "confidence 1 − 10⁻⁷"
     )
-    assert setting.startswith(f"With α\u00a0=\u00a0{best.alpha:g} and T")
+    assert setting.startswith(f"The policy keeps to α\u00a0=\u00a0{best.alpha:g} for T")
     assert "so without any promise, a policy reaches the goal in 11." in answer.detail
     assert settings.loc[best.setting].equals(row)
     assert any("whatever it achieved" in note for note in answer.notes)
@@ -127,7 +127,8 @@ def test_the_best_of_all_kinds_beside_the_papers_at_the_same_risk(make_kinds) ->
     assert best == settings["mean_steps_to_goal"].min()
     assert f"Projected PPO reaches the goal in {best:.2f} steps instead" in answer.sentence
     under = (
-        "With a pathwise budget (ε_max\u00a0=\u00a00.1) and T\u00a0=\u00a021. Under the paper's "
+        "keeps to a pathwise budget (ε_max\u00a0=\u00a00.1) for T\u00a0=\u00a021 steps. "
+        "Under the paper's "
     )
     assert under in answer.detail
     assert "Under the paper's constant ratio (α" in answer.detail

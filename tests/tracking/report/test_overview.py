@@ -33,7 +33,7 @@ def test_it_says_task_promise_and_what_is_there(make_results) -> None:
     facts = {fact.name: fact.value for fact in shown.facts}
     assert f"{NUM_SCENARIOS:,} episodes, confidence 1 − 10⁻⁷" in facts["Base policy"]
     assert facts["Training budget"] == "200,000 environment steps a policy (Projected PPO)"
-    assert facts["Prior bound"] == "ε_base(T) · α^T"
+    assert facts["Prior bound"] == "ε_base · α^T"
     assert shown.scene is not None
     assert shown.scene.count == 24
 
@@ -74,6 +74,7 @@ def test_brief_is_one_row_per_risk_and_method_and_never_the_base(make_kinds) -> 
     assert len(kept) < len(best)
     assert len({(one.level, one.method) for one in kept}) == len(kept)
     assert not any(one.is_base for one in kept)
+    assert len({one.setting for one in kept}) == len(kept)  # at its smallest risk alone
     for one in kept:
         rivals = [b for b in best if (b.level, b.method) == (one.level, one.method)]
         assert leader(rivals) is one
@@ -83,3 +84,8 @@ def test_brief_keeps_the_base_where_there_is_nothing_else(make_results) -> None:
     folder = read_results(make_results(alphas=(1.0,), horizons=(21,)))
     best = answer_study(aggregate(table_of(folder)), folder.certificate, folder.base_at).best
     assert brief(best) == set(range(len(best)))
+
+
+def test_the_promise_is_told_by_the_formula_of_what_leads_and_of_the_papers(make_kinds) -> None:
+    facts = {one.name: one.value for one in overview(make_kinds()).facts}
+    assert facts["Prior bound"] == "pathwise budget: ε_base · e^B; constant ratio: ε_base · α^T"

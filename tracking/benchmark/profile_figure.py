@@ -35,7 +35,8 @@ def profiled(board: pd.DataFrame, manifest: Manifest) -> list[str]:
             best.setdefault((one.promise, one.constraint or one.kind), name)
     paper = manifest.reference
     first = [paper.name] if paper is not None and paper.name in whole else []
-    ranked = sorted(best.values(), key=lambda name: -np.nan_to_num(at.loc[name, "iqm"], nan=-9.0))
+    score = {str(name): float(iqm) for name, iqm in at["iqm"].fillna(-np.inf).items()}
+    ranked = sorted(best.values(), key=lambda name: -score[name])
     chosen = set(list(dict.fromkeys([*first, *ranked]))[:MOST])
     return [name for name in order_of(board, manifest) if name in chosen]
 
@@ -58,14 +59,14 @@ def draw_profiles(
     lines = profiled(board, manifest)
     paper = manifest.reference.name if manifest.reference else None
     compared = [name for name in names if name != paper]
-    titles = at.set_index("method")["title"]
+    titles = {str(row["method"]): str(row["title"]) for row in at.to_dict("records")}
     with style.look():
         figure, grid = style.new_figure(11.5, max(1.4 + 0.24 * len(compared), 4.2), 1, 2,
                                         width_ratios=(1.25, 1))  # fmt: skip
         left, right = grid[0]
         own = profiles[profiles["eps_max"] == level]
         for rank, name in enumerate(lines):
-            _line(left, own[own["method"] == name], methods[name], rank, str(titles[name]))
+            _line(left, own[own["method"] == name], methods[name], rank, titles[name])
         left.set_title(f"Performance profiles, ε = {level:g}")
         left.set_xlabel("share of the gain, τ")
         left.set_ylabel("share of seeds and tasks above τ")
@@ -73,7 +74,7 @@ def draw_profiles(
         left.set_ylim(-0.03, 1.03)
         _improvements(right, at.set_index("method").loc[compared], methods)
         right.set_yticks(range(len(compared)), [label_of(board, name) for name in compared])
-        title = str(titles[paper]) if paper in titles.index else "the paper's"
+        title = titles.get(paper or "", "fixed α")
         right.set_title(f"A higher score than {title}?")
         right.set_xlabel("probability; 0.5: neither is better")
         style.legend_below(figure, left, 3)

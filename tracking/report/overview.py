@@ -83,9 +83,9 @@ def brief(best: Sequence[Best]) -> set[int]:
         groups.setdefault((one.level, one.method), []).append(one)
     kept: dict[int, Best] = {}
     for _, rows in sorted(groups.items()):
-        one = leader(rows)
-        if one is not None and not one.is_base:
-            kept.setdefault(one.setting, one)
+        first = leader(rows)
+        if first is not None and not first.is_base:
+            kept.setdefault(first.setting, first)
     return {i for i, one in enumerate(best) if not kept or kept.get(one.setting) is one}
 
 

@@ -38,8 +38,8 @@ def printed_rows(cells: Sequence[dict[str, Any]], settings: pd.DataFrame) -> lis
             done[cell["setting"]].append(cell)
     rows = plain_rows(settings.assign(promise=promise_of(settings)))
     return [
-        {**row, **{name: _over(seeds, name) for name in _OVER_SEEDS}}
-        for row, seeds in zip(rows, done.values(), strict=True)
+        {**row, "setting": number, **{name: _over(seeds, name) for name in _OVER_SEEDS}}
+        for row, (number, seeds) in zip(rows, done.items(), strict=True)
     ]
 
 

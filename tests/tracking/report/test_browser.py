@@ -369,6 +369,15 @@ def test_on_paper_many_cells_are_a_row_per_setting(open_page: Open, tmp_path: Pa
     assert cells.filter(visible=True).count() == page.locator("#cells tr.failed").count() == 1
     labels = [set(page.locator(f"{one} th").all_inner_texts()) for one in ("#cells", ".printed")]
     assert labels[0] - labels[1] == {"seed", "status", "cell"}
+    assert page.locator("#printed-shown").inner_text() == ""
+    page.emulate_media(media="screen")
+    page.locator('fieldset[data-filter="method"] input').first.uncheck()
+    page.emulate_media(media="print")
+    left = printed.filter(visible=True).count()
+    assert 0 < left < printed.count()
+    assert page.locator("#printed-shown").inner_text().strip() == (
+        f"Filtered: {left} of {printed.count()} settings."
+    )
 
 
 def test_a_first_screen_has_task_promise_answer_and_front(open_page: Open, study: Path) -> None:

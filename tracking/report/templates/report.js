@@ -32,6 +32,8 @@ document.documentElement.classList.add("js");
   const answers = best ? [...best.tBodies[0].rows] : [];
   const limit = document.getElementById("risk-limit");
   const shown = document.getElementById("shown");
+  const printed = [...document.querySelectorAll(".printed tbody tr")]; // of many cells, on paper
+  const part = document.getElementById("printed-shown");
   const all = document.getElementById("show-all");
   let picked = null;
   const ask = (which, from) => document.dispatchEvent(new CustomEvent("show", { detail: { which, from } }));
@@ -52,10 +54,14 @@ document.documentElement.classList.add("js");
       row.classList.toggle("picked", row.dataset.setting === picked);
     });
     let count = 0;
+    const there = new Set();
     for (const row of body.rows) {
       row.hidden = !kept(row) || (picked !== null && row.dataset.setting !== picked);
       count += !row.hidden;
+      if (!row.hidden) there.add(row.dataset.setting);
     }
+    printed.forEach((row) => { row.hidden = !there.has(row.dataset.setting); });
+    if (part) part.textContent = there.size < printed.length ? ` Filtered: ${there.size} of ${printed.length} settings.` : "";
     shown.textContent = `${count} of ${body.rows.length} cells shown`;
     all.hidden = count === body.rows.length;
     charts.forEach((chart) => stop(chart));

@@ -153,10 +153,13 @@ def sign_command(
 ) -> None:
     """Sign a certificate: writes CERT.sig, which verify --public-key checks."""
     from sport_ray.certificates.signing import sign_certificate
+    from sport_ray.experiments.storage.place import Place
 
     with changed(certificate, Console()) as path:
         target = sign_certificate(certificate_file(path), key)
-    Console().print(f"signature written to {escape(str(target))}", soft_wrap=True)
+    place = Place.of(certificate)
+    kept = f"{str(place).removesuffix('/certificate.json')}/{target.name}" if place else target
+    Console().print(f"signature written to {escape(str(kept))}", soft_wrap=True)
 
 
 def new_key_command(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock
@@ -19,9 +19,15 @@ from sport_ray.experiments.storage.driver import (
 )
 from sport_ray.experiments.storage.index import Index
 from sport_ray.experiments.storage.layout import Wanted, whole
-from sport_ray.experiments.storage.lease import Lease, LeaseLost, require_conditions
+from sport_ray.experiments.storage.lease import (
+    LEASE,
+    Lease,
+    LeaseLost,
+    require_conditions,
+    require_idle,
+)
 from sport_ray.experiments.storage.mistakes import StoreAway, StoreMistake
-from sport_ray.experiments.storage.objects import Objects
+from sport_ray.experiments.storage.objects import Object, Objects
 from sport_ray.experiments.storage.origin import FOLDER, claim_home
 from sport_ray.experiments.storage.place import Place
 from sport_ray.experiments.storage.pull import pull
@@ -52,7 +58,9 @@ def driver_copy(place: Place, work_dir: Path | None, tell: Callable[[str], None]
     try:
         claim_home(home, place)
         objects = Objects(place)
-        count = pull(objects, root, index, whole, own=True)
+        there = [*objects.list()]
+        _require_alone(place, there)
+        count = pull(objects, root, index, whole, own=True, listed=there)
         tell(f"results in {place}, {count} files fetched; copy on this machine: {root}")
         copy = DriverCopy(Pusher(objects, root, index, lease), lease.token, tell)
         drivers[root] = copy
@@ -108,6 +116,23 @@ def require_results(place: Place) -> None:
     """
     if not any(True for _ in Objects(place, OPEN_SECONDS).list()):
         raise UserError(f"{place} holds no results: make some with --results {place}")
+
+
+def _require_alone(place: Place, there: Iterable[Object]) -> None:
+    """Refuse where a driver of all bases, or of one of these, is at work: each has its own lease.
+
+    Both look after they have taken theirs, so one of two sees the other. there: what lies in it.
+
+    Raises:
+        UserError: naming the place; and what the store says.
+    """
+    if place.above is not None:
+        with suppress(StoreMistake):  # it may be another's, and closed to us
+            require_idle(Objects(place.above, OPEN_SECONDS))
+    for one in there:
+        folder, _, name = one.name.rpartition("/")
+        if name == LEASE and folder:
+            require_idle(Objects(place.below(folder), OPEN_SECONDS))
 
 
 def _require_held(lease: Lease) -> None:

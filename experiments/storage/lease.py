@@ -139,7 +139,7 @@ class Lease:
         found = _read(self._objects)
         if found is not None:
             holder, meta = found
-            self._require_silent(holder, meta)
+            _require_silent(self._objects, holder, meta)
             try:
                 self._version = self._objects.replace(LEASE, self._body(), meta.version)
                 return
@@ -147,31 +147,6 @@ class Lease:
                 pass
         found = _read(self._objects)
         raise UserError(_taken(self._objects, found and found[0], "is at work there already"))
-
-    def _require_silent(self, holder: dict[str, Any], meta: Object) -> None:
-        """Refuse, unless the holder let go, or is a dead process of this machine, or was silent."""
-        alive = _lives_here(holder)
-        if holder.get("released") or alive is False:
-            return
-        if alive:
-            raise UserError(_taken(self._objects, holder, "is at work there already"))
-        silent = self._silence(meta)
-        if silent < STALE_SECONDS:
-            wait = (
-                f" (heard of {silent:.0f} s ago; if it has died, try again in "
-                f"{STALE_SECONDS - silent:.0f} s)"
-            )
-            raise UserError(_taken(self._objects, holder, "is at work there already", wait))
-
-    def _silence(self, meta: Object) -> float:
-        """Seconds since the object was written, by the store's clock."""
-        name = f".clock.{secrets.token_hex(8)}"
-        self._objects.create(name, b"")
-        try:
-            now = self._objects.head(name)
-        finally:
-            self._objects.delete(name)
-        return 0.0 if now is None else max((now.modified - meta.modified).total_seconds(), 0.0)
 
     def _renew(self) -> None:
         pause = HEARTBEAT_SECONDS
@@ -188,6 +163,43 @@ class Lease:
                 pause = AGAIN_SECONDS
             except StoreMistake:  # permissions that were taken away: the pushes say so
                 pause = HEARTBEAT_SECONDS
+
+
+def require_idle(objects: Objects) -> None:
+    """Refuse a place that a driver is at work in; nothing is taken.
+
+    Raises:
+        UserError: naming it; and what the store says.
+    """
+    if (found := _read(objects)) is not None:
+        _require_silent(objects, *found)
+
+
+def _require_silent(objects: Objects, holder: dict[str, Any], meta: Object) -> None:
+    """Refuse, unless the holder let go, or is a dead process of this machine, or was silent."""
+    alive = _lives_here(holder)
+    if holder.get("released") or alive is False:
+        return
+    if alive:
+        raise UserError(_taken(objects, holder, "is at work there already"))
+    silent = _silence(objects, meta)
+    if silent < STALE_SECONDS:
+        wait = (
+            f" (heard of {silent:.0f} s ago; if it has died, try again in "
+            f"{STALE_SECONDS - silent:.0f} s)"
+        )
+        raise UserError(_taken(objects, holder, "is at work there already", wait))
+
+
+def _silence(objects: Objects, meta: Object) -> float:
+    """Seconds since the object was written, by the store's clock."""
+    name = f".clock.{secrets.token_hex(8)}"
+    objects.create(name, b"")
+    try:
+        now = objects.head(name)
+    finally:
+        objects.delete(name)
+    return 0.0 if now is None else max((now.modified - meta.modified).total_seconds(), 0.0)
 
 
 class Watch:

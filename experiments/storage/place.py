@@ -60,6 +60,20 @@ class Place(NamedTuple):
         return f"{self.scheme}://{self.bucket}/{self.prefix}"
 
     @property
+    def above(self) -> Place | None:
+        """The place that this one lies in, which may hold a study over several bases.
+
+        >>> str(Place("s3", "bucket", "a/b").above), Place("s3", "bucket", "a").above
+        ('s3://bucket/a', None)
+        """
+        parent = self.prefix.rpartition("/")[0]
+        return self._replace(prefix=parent) if parent else None
+
+    def below(self, name: str) -> Place:
+        """The place of that name in this one."""
+        return self._replace(prefix=f"{self.prefix}/{name}")
+
+    @property
     def cache(self) -> Path:
         """The folder of this machine that copies of the place lie in."""
         root = os.environ.get(CACHE) or Path.home() / ".cache" / "sport-ray"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from sport_ray.canonical import write_atomic
@@ -24,9 +24,11 @@ def pull(
     *,
     own: bool = False,
     tell: Callable[[int, int], None] | None = None,
+    listed: Iterable[Object] | None = None,
 ) -> int:
     """Fetch the objects that are wanted and not there yet; how many.
 
+    listed: all objects, for who has asked already.
     own: files that were changed here since are a driver's, which could not send them: kept, unless
     the object has changed as well. Of a cell's records a finished one stays, here or there. tell:
     takes how many of how many are here.
@@ -34,7 +36,8 @@ def pull(
     Raises:
         UserError: what the store says; a disk without room.
     """
-    found = {one.name: one for one in objects.list() if wanted(one.name)}
+    listed = objects.list() if listed is None else listed
+    found = {one.name: one for one in listed if wanted(one.name)}
     for name in index.names():
         if wanted(name) and name not in found:  # removed from the store: made anew, if at all
             if index.is_current(name, root / name):

@@ -52,9 +52,10 @@ def test_mixed_and_signed_in_the_store_as_on_a_disk(place: Place, tmp_path: Path
     assert kept(place, "mixtures.json") != (folder / "mixtures.json").read_bytes()
 
     said("new-key", "me.pem", cwd=tmp_path)
-    for results in (folder, f"{place}/certificate.json"):
-        said("sign", results, "--key", "me.pem", cwd=tmp_path)
     name = "certificate.json.sig"
+    for results, where in ((folder, folder), (f"{place}/certificate.json", place)):
+        told = said("sign", results, "--key", "me.pem", cwd=tmp_path)
+        assert f"signature written to {where}/{name}" in told
     assert kept(place, name) == (folder / name).read_bytes()
     assert "by the holder of me.pem.pub" in said(
         "verify", place, "--public-key", "me.pem.pub", cwd=tmp_path

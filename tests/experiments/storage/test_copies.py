@@ -16,8 +16,9 @@ from sport_ray.experiments.storage import copies, push, refresh
 from sport_ray.experiments.storage.copies import driver_copy, reader_copy
 from sport_ray.experiments.storage.index import Index
 from sport_ray.experiments.storage.layout import for_report, for_status, rank
-from sport_ray.experiments.storage.lease import LEASE, Watch
-from sport_ray.experiments.storage.objects import Objects
+from sport_ray.experiments.storage.lease import LEASE, Lease, Watch
+from sport_ray.experiments.storage.mistakes import StoreMistake
+from sport_ray.experiments.storage.objects import Object, Objects
 from sport_ray.experiments.storage.origin import origin_of
 from sport_ray.experiments.storage.place import Place
 from tests.experiments.storage.conftest import SECRET
@@ -239,3 +240,40 @@ def test_a_copy_that_is_watched_stays_current(
     with refresh.refreshed(root), refresh.refreshed(tmp_path):  # no readers' copies: as they are
         pass
     assert not (root / RECORD).exists()
+
+
+def test_a_driver_of_one_base_and_one_of_all_are_never_there_at_once(
+    place: Place, tmp_path: Path
+) -> None:
+    base = place.below("paper_0")
+    all_bases = Lease(Objects(place))
+    all_bases.take()
+    with (
+        pytest.raises(UserError, match=rf"{place}: another driver .* is at work there already"),
+        driver_copy(base, tmp_path / "base", print),
+    ):
+        pass
+    all_bases.release()
+    with (
+        driver_copy(base, tmp_path / "base", print),
+        pytest.raises(UserError, match=rf"{base}: another driver .* is at work there already"),
+        driver_copy(place, tmp_path / "all", print),
+    ):
+        pass
+    with driver_copy(place, tmp_path / "all", print):  # both have let go
+        pass
+
+
+def test_a_place_above_that_is_closed_to_us_is_no_obstacle(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get = Objects.get
+
+    def refuse(self: Objects, name: str) -> tuple[bytes, Object] | None:
+        if self.place == place.above:
+            raise StoreMistake("no permission")
+        return get(self, name)
+
+    monkeypatch.setattr(Objects, "get", refuse)
+    with driver_copy(place, tmp_path, print):
+        pass

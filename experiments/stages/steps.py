@@ -49,6 +49,8 @@ from sport_ray.tracking.results.labels import bound_text
 
 STOP_SECONDS = 4.0
 """After Ctrl-C: how long MLflow may take, so that the whole command ends within ten."""
+FAILED_SECONDS = 60.0
+"""The same after a mistake, which is told when that is over."""
 
 
 def ray_when_needed(context: Context) -> RayWhenNeeded:
@@ -284,18 +286,18 @@ def do_sweep(context: Context, base: BaseFile, certificate: Certificate) -> Swee
         raise interrupted(context, "sweep", "what is finished is kept", error) from None
     except Exception as error:
         full = isinstance(error, DiskFull) or is_disk_full(error)
-        _finish_log(context, logger, "FAILED", STOP_SECONDS if full else None)
+        _finish_log(context, logger, "FAILED", STOP_SECONDS if full else FAILED_SECONDS)
         if full and not isinstance(error, DiskFull):
             raise no_room(folder.root) from None
         raise
     _finish_log(context, opened, "FINISHED" if summary.failed == 0 else "FAILED")
     if ledger.lost:
         context.console.print(f"{ledger.lost} lines of {ledger.path} could not be written")
-    if opened.pending:
-        reason = opened.pending.get(WHOLE) or next(iter(opened.pending.values()))
-        lacks = f"all but {left} cells" if (left := opened.not_taken) else "all but the sweep's end"
+    if left := dict(opened.pending):
+        reason = left.pop(WHOLE, None) or next(iter(left.values()))
+        lacks = f"took all but {len(left)} cells" if left else "has not all of it"
         context.console.print(
-            f"MLflow took {lacks} ({reason}); send them later with: {report_command(folder.root)}",
+            f"MLflow {lacks} ({reason}); send the rest later with: {report_command(folder.root)}",
             soft_wrap=True,
         )
     return summary
@@ -350,7 +352,7 @@ def _finish_log(
         if within is not None or not behind:
             logger.finish(status, within)
             return
-        with counting(context.console, "to MLflow", behind, folder=context.folder.root) as advance:
+        with counting(context.console, "to MLflow", behind) as advance:
             logger.finish(status, tell=lambda left: advance.whole(behind - left, behind))
     except KeyboardInterrupt:
         logger.pending[WHOLE] = "skipped by Ctrl-C"

@@ -12,6 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +39,14 @@ PATIENCE_SECONDS, PAUSE_SECONDS = 60.0, 5.0
 # After a failure cells are left for later without asking: a dead server takes seconds per question.
 RETRY_SECONDS = 60.0
 WHOLE = "*"
+NOT_YET = "not sent yet"
 
 
 class SweepLogger:
     """`start()` once, `log_cell(record)` per cell, `finish(status)` at the end.
 
     ``study.json`` and ``certificate.json`` must lie in `results_dir` before `start`, for they
-    define the sweep. `pending` holds the cells, by id, that the store did not take, each with the
+    define the sweep. `pending` holds the cells, by id, that the store has not taken, each with the
     reason; the key WHOLE stands for the sweep as a whole. `patience`: seconds that `finish` waits
     for a store that does not answer.
     """
@@ -57,7 +59,7 @@ class SweepLogger:
         self.patience = patience
         self.pending: dict[str, str] = {}
         self._queue: queue.Queue[str | None] = queue.Queue()  # as text: thousands may wait
-        self._handed, self._tried = 0, 0
+        self._moves = 0  # how often a cell was tried
         self._thread: threading.Thread | None = None
         self._lock: FileLock | None = None
 
@@ -104,18 +106,20 @@ class SweepLogger:
 
     def log_cell(self, record: dict[str, Any]) -> None:
         """Hand over a finished or failed cell whose record is on disk; returns at once."""
-        self._handed += 1
+        self.pending[record["cell_id"]] = NOT_YET
         self._queue.put(json.dumps(record))
 
     @property
     def behind(self) -> int:
-        """Cells that were handed over and not tried yet: a small cell ends sooner than its log."""
-        return self._handed - self._tried
+        """Cells that the store does not have yet: a small cell ends sooner than its log."""
+        return len(self.pending) - (WHOLE in self.pending)
 
-    @property
-    def not_taken(self) -> int:
-        """Cells that the store does not have."""
-        return self.behind + len(self.pending.keys() - {WHOLE})
+    def _tried(self, cell: str, reason: str | None) -> None:
+        self._moves += 1
+        if reason is None:
+            self.pending.pop(cell, None)
+        else:
+            self.pending[cell] = reason
 
     def finish(
         self,
@@ -159,35 +163,47 @@ class SweepLogger:
             self._thread = None
         end = time.monotonic() + patience
         while True:
-            summary, away = self._send_all(status)
+            summary, away = self._send_all(status, tell)
             if not away or time.monotonic() + PAUSE_SECONDS >= end:
                 self._release()
                 return summary
             time.sleep(PAUSE_SECONDS)
 
     def _drain(self, thread: threading.Thread, tell: Callable[[int], None] | None) -> bool:
-        """Wait for what is behind, for as long as it becomes less; whether nothing is."""
-        left, end = self.behind, time.monotonic() + DRAIN_SECONDS
+        """Wait for the thread for as long as it goes on, cell by cell; whether it has ended."""
+        moves, end = self._moves, time.monotonic() + DRAIN_SECONDS
         self._queue.put(None)
         while thread.is_alive():
-            if self.behind < left:
-                left, end = self.behind, time.monotonic() + DRAIN_SECONDS
+            if self._moves > moves:
+                moves, end = self._moves, time.monotonic() + DRAIN_SECONDS
             elif time.monotonic() > end:
                 return False
-            if tell is not None:
-                tell(left)
+            self._say(tell)
             thread.join(SLICE_SECONDS)
         return True
+
+    def _say(self, tell: Callable[[int], None] | None) -> None:
+        """How many are behind; a console that is closed is no reason to send nothing."""
+        if tell is not None:
+            with suppress(Exception):
+                tell(self.behind)
 
     def _release(self) -> None:
         if self._lock is not None:
             self._lock.release()
 
-    def _send_all(self, status: str | None) -> tuple[LogSummary | None, bool]:
+    def _send_all(
+        self, status: str | None, tell: Callable[[int], None] | None
+    ) -> tuple[LogSummary | None, bool]:
         """What `log_folder` says, and whether the store is away."""
+
+        def tried(cell: str, reason: str | None) -> None:
+            self._tried(cell, reason)
+            self._say(tell)
+
         try:
             folder = read_results(self.results_dir, may_be_empty=True)
-            summary = log_folder(folder, self.uri, status)
+            summary = log_folder(folder, self.uri, status, tried)
         except Exception as error:  # the sweep's results are safe; only the log is missing
             self.pending[WHOLE] = describe(error, self.uri)
             return None, isinstance(error, StoreUnreachable)
@@ -209,8 +225,8 @@ class SweepLogger:
                     return
                 record = without_nan(json.loads(text))  # as from its file: of the same digest
                 waiting[record["cell_id"]] = record
-                self.pending.setdefault(record["cell_id"], NOT_TRIED)
-                self._tried += 1
+                if time.monotonic() < retry_at:
+                    self.pending[record["cell_id"]] = NOT_TRIED
             except queue.Empty:
                 pass  # time to try again
             if time.monotonic() < retry_at:
@@ -222,9 +238,6 @@ class SweepLogger:
                 retry_at = time.monotonic() + RETRY_SECONDS
                 continue
             with patient_client(self.uri):
-                summary = sweep.log_cells(waiting.values(), self.results_dir)
-            for cell in waiting:
-                self.pending.pop(cell)
-            self.pending.update(summary.failed)
+                summary = sweep.log_cells(waiting.values(), self.results_dir, self._tried)
             waiting = {cell: waiting[cell] for cell in summary.failed if summary.away}
             retry_at = time.monotonic() + RETRY_SECONDS if waiting else 0.0

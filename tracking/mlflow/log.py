@@ -7,7 +7,7 @@ failed and was run again is brought up to date in its own run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,6 +54,10 @@ LOCK, WAIT_SECONDS = ".mlflow.lock", 30.0
 NOT_TRIED = "not tried: the store did not answer before"
 RUN_STATUS = {"finished": "FINISHED", "failed": "FAILED"}
 _SOURCE = {"mlflow.source.name": "sport-ray", "mlflow.source.type": "LOCAL"}
+
+
+Tried = Callable[[str, str | None], None]
+"""Takes a cell that was tried, and why the store did not take it: None where it has it."""
 
 
 @dataclass
@@ -119,11 +123,13 @@ def hold_logging(results_dir: str | Path, wait: float = WAIT_SECONDS) -> FileLoc
     return lock
 
 
-def log_folder(folder: Results, uri: str, status: str | None = None) -> LogSummary:
+def log_folder(
+    folder: Results, uri: str, status: str | None = None, tried: Tried | None = None
+) -> LogSummary:
     """As `log_sweep`, for whoever holds the lock, a folder that may hold no cell yet."""
     with answering(uri, folder.path) as client:
         sweep = Sweep.open(client, folder, uri)
-        summary = sweep.log_cells(folder.records, folder.path)
+        summary = sweep.log_cells(folder.records, folder.path, tried)
         if not summary.away:
             sweep.close(folder, status, changed=bool(summary.logged))
     return summary
@@ -172,8 +178,13 @@ class Sweep:
             send_sweep_files(client, uploads, run, folder.path)
         return cls(client, uploads, uri, run, cells, CellRuns.of(folder))
 
-    def log_cells(self, records: Iterable[dict[str, Any]], results_dir: Path) -> LogSummary:
-        """Log what is not there yet, in the order in which it ended."""
+    def log_cells(
+        self,
+        records: Iterable[dict[str, Any]],
+        results_dir: Path,
+        tried: Tried | None = None,
+    ) -> LogSummary:
+        """Log what is not there yet, in the order in which it ended; tried: hears of each."""
         summary = LogSummary(mask_uri(self.uri))
         for record in sorted(records, key=lambda r: (r["finished_at"] or "", r["cell_id"])):
             cell = record["cell_id"]
@@ -189,6 +200,8 @@ class Sweep:
                 except Exception as error:  # kept on disk, and named to the caller
                     summary.failed[cell] = describe(error, self.uri)
                     summary.away = not is_refusal(error)
+            if tried is not None:
+                tried(cell, summary.failed.get(cell))
         return summary
 
     def _has(self, record: dict[str, Any]) -> bool:

@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 
 from sport_ray.errors import UserError
 from sport_ray.tracking.mlflow.client import default_uri
-from sport_ray.tracking.mlflow.live import SweepLogger
+from sport_ray.tracking.mlflow.live import NOT_YET, SweepLogger
 from sport_ray.tracking.mlflow.log import CELL_TAG, Sweep
 
 SMALL: dict[str, Any] = {"alphas": (1.0, 1.5), "horizons": (21,), "seeds": (0,)}
@@ -69,7 +69,7 @@ def test_what_the_store_refused_is_sent_at_the_end_once(
         for record in records_of(folder):
             logger.log_cell(record)  # returns while the store is silent
         answers.set()
-        wait_for(lambda: len(logger.pending) == CELLS)
+        wait_for(lambda: NOT_YET not in logger.pending.values())
     reasons = list(logger.pending.values())
     assert "gone" in reasons[0]
     assert reasons[1:] == ["not tried: the store did not answer before"] * (CELLS - 1)
@@ -190,7 +190,7 @@ def test_who_is_in_a_hurry_does_not_wait(make_results, monkeypatch: pytest.Monke
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sport_ray.tracking.mlflow.live.DRAIN_SECONDS", 2.0)
+    monkeypatch.setattr("sport_ray.tracking.mlflow.live.DRAIN_SECONDS", 5.0)
     monkeypatch.setattr("sport_ray.tracking.mlflow.live.SLICE_SECONDS", 0.05)
 
 
@@ -203,7 +203,7 @@ def test_finish_waits_for_as_long_as_cells_are_taken(
     found = Sweep.log_cell
 
     def slow(*arguments: Any) -> None:
-        time.sleep(1.0)  # all of them: longer than the patience with one that is silent
+        time.sleep(1.5)  # all of them: longer than the patience with one that is silent
         found(*arguments)
 
     monkeypatch.setattr(Sweep, "log_cell", slow)
@@ -213,7 +213,7 @@ def test_finish_waits_for_as_long_as_cells_are_taken(
     summary = logger.finish("FINISHED", tell=told.append)
     assert summary is not None
     assert len(summary.already_there) == CELLS
-    assert logger.not_taken == 0
+    assert logger.behind == 0
     assert told[0] >= CELLS - 1
     assert told == sorted(told, reverse=True)
     assert told[-1] <= 1
@@ -237,7 +237,48 @@ def test_a_store_that_falls_silent_is_left_and_what_it_lacks_is_counted(
     monkeypatch.setattr(Sweep, "log_cell", first_alone)
     for record in records_of(folder):
         logger.log_cell(record)
+    wait_for(lambda: logger.behind == CELLS - 1)
     assert logger.finish("FINISHED") is None
     assert "did not answer" in logger.pending["*"]
-    assert logger.not_taken == CELLS - 1
+    assert logger.behind == CELLS - 1
     answers.set()
+
+
+def test_what_had_to_wait_for_the_store_is_waited_for_too(
+    make_results, monkeypatch: pytest.MonkeyPatch, hasty: None
+) -> None:
+    monkeypatch.setattr("sport_ray.tracking.mlflow.live.RETRY_SECONDS", 1.0)
+    folder = make_results(**SMALL)
+    logger = SweepLogger(folder)
+    logger.start()
+    found, calls = Sweep.log_cell, []
+
+    def away_then_slow(*arguments: Any) -> None:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise ConnectionError("away")
+        time.sleep(1.5)
+        found(*arguments)
+
+    monkeypatch.setattr(Sweep, "log_cell", away_then_slow)
+    for record in records_of(folder):
+        logger.log_cell(record)
+    wait_for(lambda: len(calls) > 1)  # all of them are being sent at once
+    told: list[int] = []
+    summary = logger.finish("FINISHED", tell=told.append)
+    assert summary is not None
+    assert len(summary.already_there) == CELLS
+    assert told[0] > told[-1]
+    assert logger.pending == {}
+
+
+def test_a_console_that_is_closed_stops_no_log(make_results) -> None:
+    folder = make_results(**SMALL)
+    logger = SweepLogger(folder)
+    logger.start()
+
+    def closed(_: int) -> None:
+        raise OSError("closed")
+
+    assert logger.finish("FINISHED", tell=closed) is not None
+    assert logger.pending == {}

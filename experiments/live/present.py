@@ -28,6 +28,7 @@ class Present:
         self._file = root / FILE
         self._about: dict[str, Any] = {**process_identity(), "what": what, "total": total}
         self._last = -SECONDS
+        self._ended = False
         self.tell(0)
 
     def tell(self, done: float, total: float | None = None, what: str | None = None) -> None:
@@ -37,7 +38,7 @@ class Present:
             self._about["total"] = total
         if what is not None:
             self._about["what"] = what
-        if time.monotonic() - self._last < SECONDS:
+        if self._ended or time.monotonic() - self._last < SECONDS:
             return
         self._last = time.monotonic()
         about = {**self._about, "time": datetime.now(UTC).isoformat(timespec="seconds")}
@@ -47,7 +48,8 @@ class Present:
             beside.replace(self._file)
 
     def end(self) -> None:
-        """The stage is over."""
+        """The stage is over; who tells of it later, in another thread, is not heard."""
+        self._ended = True
         with contextlib.suppress(OSError):
             self._file.unlink(missing_ok=True)
 

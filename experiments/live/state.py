@@ -33,8 +33,8 @@ class State:
 
     phase: waiting (nothing there yet), starting (no cell has begun), live, ended or gone (it ended
     before its time). changed: when a record last changed, ISO 8601. failed: each cell that failed
-    and why. problem: why nothing better can be shown. counted: how far a stage without cells is, as
-    the sentence has it.
+    and why. problem: why nothing better can be shown. step: the sentence without what changes all
+    the time: the time left, and how far a stage without cells is.
     """
 
     phase: str
@@ -46,17 +46,12 @@ class State:
     failed: list[dict[str, str]] = field(default_factory=list)
     more_failed: int = 0
     problem: str | None = None
-    counted: str = ""
+    step: str = ""
 
     @property
     def news(self) -> str:
         """The sentence without the time left: the clock alone is no news."""
-        return self.sentence.partition(", about ")[0]
-
-    @property
-    def step(self) -> str:
-        """The news without how far a stage is, which changes all the time."""
-        return self.news.replace(self.counted, "", 1)
+        return _without_time(self.sentence)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -101,7 +96,8 @@ def read_state(root: Path) -> State:
         if ResultFolder(root).study_json.exists():
             return State("gone", _name(root), plain(str(error)), problem=plain(str(error)))
         told = "nothing has begun here yet" if stage is None else _stage_text(stage)
-        return State("waiting", _name(root), told, counted=_counted(stage))
+        step = told if stage is None else stage.what
+        return State("waiting", _name(root), told, step=step)
     records = records_signature(root)
     newest = max((time for _, time in records), default=0)
     changed = None
@@ -117,7 +113,7 @@ def read_state(root: Path) -> State:
         changed=changed,
         failed=[_failure(cell) for cell in status.failed[:MOST_FAILURES]],
         more_failed=max(len(status.failed) - MOST_FAILURES, 0),
-        counted=_counted(stage),
+        step=_without_time(_sentence(phase, status, stage and stage._replace(total=0))),
     )
 
 
@@ -156,13 +152,13 @@ def _sentence(phase: str, status: Status, stage: Stage | None) -> str:
 
 
 def _stage_text(stage: Stage) -> str:
-    return f"{stage.what}{_counted(stage)}"
+    if not stage.total:
+        return stage.what
+    return f"{stage.what} {stage.done:,.0f} of {stage.total:,.0f}"
 
 
-def _counted(stage: Stage | None) -> str:
-    if stage is None or not stage.total:
-        return ""
-    return f" {stage.done:,.0f} of {stage.total:,.0f}"
+def _without_time(sentence: str) -> str:
+    return sentence.partition(", about ")[0]
 
 
 def _failure(cell: dict[str, Any]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from sport_ray.tracking.benchmark import words
 from sport_ray.tracking.benchmark.figure import order_of
 from sport_ray.tracking.benchmark.folder import BenchFolder
 from sport_ray.tracking.benchmark.manifest import Folder, Manifest
+from sport_ray.tracking.benchmark.profile_figure import SHOWN
 from sport_ray.tracking.benchmark.tables import ALL
 from sport_ray.tracking.results.labels import bound_text, rate_text
 from sport_ray.tracking.results.table import plain_rows
@@ -73,9 +74,9 @@ def page_text(
 _FIGURE = "![Share of the unconstrained gain at equal risk](leaderboard.png)"
 _PROFILES = "![Profiles of scores, and how often each is higher](leaderboard_profiles.png)"
 _SPREAD = (
-    "Left: the share of seeds and tasks whose score is above τ, of the best method of each promise "
-    "and constraint that has all tasks, and of the paper's. Where lines cross, the mean hides who "
-    "fails where. Right: the column 'higher', with the tasks that both have."
+    f"The share of seeds and tasks whose score is above τ. {SHOWN}, and the paper's. Where lines "
+    "cross, the mean hides who fails where. Right: the column 'higher', with the tasks that both "
+    "have."
 )
 _INTERVALS = (
     "Share of the unconstrained gain: interquartile mean with its 95% bootstrap interval, every "

@@ -15,8 +15,12 @@ from sport_ray.tracking.figures import palette, style
 NAME = "leaderboard_profiles"
 MOST = 7
 """Methods whose profiles are drawn: more cannot be told apart."""
+SHOWN = (
+    f"At most {MOST} methods are drawn: the best, one of each promise and constraint that has all "
+    "tasks"
+)
 _STEP = 4
-"""Marks stand at every so many τ, at other ones for each line."""
+"""Marks stand at every so many τ, at other ones for neighbouring lines."""
 
 
 def profiled(board: pd.DataFrame, manifest: Manifest) -> list[str]:
@@ -25,7 +29,8 @@ def profiled(board: pd.DataFrame, manifest: Manifest) -> list[str]:
     The paper's, and the best of each promise and kind of constraint, of those that have all tasks;
     scores of fewer tasks are of other tasks.
     """
-    at = board[board["eps_max"] == manifest.main_level].set_index("method")
+    at = board[(board["eps_max"] == manifest.main_level) & board["iqm"].notna()]
+    at = at.set_index("method")
     whole = set(at.index[at["tasks"] == at["tasks"].max()])
     methods = {one.name: one for one in manifest.methods}
     best: dict[tuple[str, str], str] = {}
@@ -35,7 +40,7 @@ def profiled(board: pd.DataFrame, manifest: Manifest) -> list[str]:
             best.setdefault((one.promise, one.constraint or one.kind), name)
     paper = manifest.reference
     first = [paper.name] if paper is not None and paper.name in whole else []
-    score = {str(name): float(iqm) for name, iqm in at["iqm"].fillna(-np.inf).items()}
+    score = {str(name): float(iqm) for name, iqm in at["iqm"].items()}
     ranked = sorted(best.values(), key=lambda name: -score[name])
     chosen = set(list(dict.fromkeys([*first, *ranked]))[:MOST])
     return [name for name in order_of(board, manifest) if name in chosen]
@@ -57,13 +62,15 @@ def draw_profiles(
         return None
     methods = {one.name: one for one in manifest.methods}
     lines = profiled(board, manifest)
-    paper = manifest.reference.name if manifest.reference else None
-    compared = [name for name in names if name != paper]
     titles = {str(row["method"]): str(row["title"]) for row in at.to_dict("records")}
+    paper = titles.get(manifest.reference.name) if manifest.reference else None
+    rated = set(at.loc[at["improvement"].notna(), "method"]) if paper else set()
+    compared = [name for name in names if name in rated and titles[name] != paper]
+    size = (11.5 if compared else 6.4, max(1.4 + 0.24 * len(compared), 4.2))
     with style.look():
-        figure, grid = style.new_figure(11.5, max(1.4 + 0.24 * len(compared), 4.2), 1, 2,
-                                        width_ratios=(1.25, 1))  # fmt: skip
-        left, right = grid[0]
+        shares = (1.25, 1) if compared else (1,)
+        figure, grid = style.new_figure(*size, 1, len(shares), width_ratios=shares)
+        left = grid[0][0]
         own = profiles[profiles["eps_max"] == level]
         for rank, name in enumerate(lines):
             _line(left, own[own["method"] == name], methods[name], rank, titles[name])
@@ -72,20 +79,22 @@ def draw_profiles(
         left.set_ylabel("share of seeds and tasks above τ")
         left.set_xlim(*_changing(own[own["method"].isin(lines)]))
         left.set_ylim(-0.03, 1.03)
-        _improvements(right, at.set_index("method").loc[compared], methods)
-        right.set_yticks(range(len(compared)), [label_of(board, name) for name in compared])
-        title = titles.get(paper or "", "fixed α")
-        right.set_title(f"A higher score than {title}?")
-        right.set_xlabel("probability; 0.5: neither is better")
+        if compared:
+            right = grid[0][1]
+            _improvements(right, at.set_index("method").loc[compared], methods)
+            right.set_yticks(range(len(compared)), [label_of(board, name) for name in compared])
+            right.set_title(f"A higher score than {paper}?")
+            right.set_xlabel("probability; 0.5: neither is better")
         style.legend_below(figure, left, 3)
-        return style.save(figure, folder, NAME, "Profiles", _caption(at, title))
+        told = _caption(int(at["tasks"].max()), paper if compared else None)
+        return style.save(figure, folder, NAME, "Profiles", told)
 
 
 def _changing(rows: pd.DataFrame) -> tuple[float, float]:
     """Where some profile is neither 1 nor 0 any more, and some room."""
-    inside = rows.loc[(rows["above"] < 1) & (rows["above"] > 0), "tau"]
-    low, high = (inside.min(), inside.max()) if len(inside) else (0.0, 1.0)
-    return min(low, 0.0) - 0.15, max(high, 1.0) + 0.15
+    low = rows.loc[rows["above"] < 1].groupby("method")["tau"].min()
+    high = rows.loc[rows["above"] > 0].groupby("method")["tau"].max()
+    return min([0.0, *low]) - 0.15, max([1.0, *high]) + 0.15
 
 
 def _line(axes: Axes, rows: pd.DataFrame, method: Method, rank: int, title: str) -> None:
@@ -113,10 +122,13 @@ def _improvements(axes: Axes, rows: pd.DataFrame, methods: dict[str, Method]) ->
     axes.grid(axis="y", linewidth=0.5)
 
 
-def _caption(rows: pd.DataFrame, paper: str) -> str:
+def _caption(tasks: int, paper: str | None) -> str:
+    """paper: the method that the others are compared with, if any is."""
+    compared = (
+        f"; with {paper}. Right: how often a seed scores higher than one of {paper}, ties half, on "
+        "the bases that both have."
+    )
     return (
-        f"Left: the share of scores above τ, each of {int(rows['tasks'].max())} tasks weighing the "
-        "same, with pointwise 95% stratified bootstrap intervals over training seeds; the best "
-        f"method of each promise and constraint that has all tasks, and {paper}. Right: how often "
-        f"a seed scores higher than one of {paper}, ties half, on the bases that both have."
+        f"The share of scores above τ, each of {tasks} tasks weighing the same, with pointwise 95% "
+        f"stratified bootstrap intervals over training seeds. {SHOWN}{compared if paper else '.'}"
     )

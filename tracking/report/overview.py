@@ -75,18 +75,22 @@ def overview_of(
 def brief(best: Sequence[Best]) -> set[int]:
     """Places of the rows that say most: of each risk and method the one that leads, not the base.
 
-    A setting that leads at a smaller risk already is not repeated. All rows where only the base is
-    certified.
+    Not of a risk at which a setting leads that does so at a smaller one: it buys nothing. All rows
+    where only the base is certified.
     """
-    groups: dict[tuple[float, str], list[Best]] = {}
+    levels: dict[float, dict[str, list[Best]]] = {}
     for one in best:
-        groups.setdefault((one.level, one.method), []).append(one)
-    kept: dict[int, Best] = {}
-    for _, rows in sorted(groups.items()):
-        first = leader(rows)
-        if first is not None and not first.is_base:
-            kept.setdefault(first.setting, first)
-    return {i for i, one in enumerate(best) if not kept or kept.get(one.setting) is one}
+        levels.setdefault(one.level, {}).setdefault(one.method, []).append(one)
+    kept: list[Best] = []
+    led: set[int] = set()
+    for _, methods in sorted(levels.items()):
+        first = leader([one for rows in methods.values() for one in rows])
+        if first is None or first.setting in led:
+            continue
+        led.add(first.setting)
+        chosen = [leader(rows) for rows in methods.values()]
+        kept += [one for one in chosen if one is not None and not one.is_base]
+    return {i for i, one in enumerate(best) if not kept or any(one is other for other in kept)}
 
 
 def _words(formula: str) -> str:

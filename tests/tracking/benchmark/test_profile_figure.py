@@ -57,6 +57,26 @@ def test_lines_are_the_table(about: Manifest, tmp_path, monkeypatch) -> None:
     assert [text.get_text() for text in right.get_yticklabels()] == ["pathwise"]
 
 
+def test_without_the_papers_there_is_nothing_to_compare_with(
+    about: Manifest, tmp_path, monkeypatch
+) -> None:
+    rows = board(about, pathwise=(0.4, 1)).assign(improvement=float("nan"))
+    spread = pd.DataFrame(
+        {"method": "pathwise", "eps_max": about.main_level, "tau": tau, "above": float(tau < 1.35),
+         "above_low": float("nan"), "above_high": float("nan")} for tau in TAUS
+    )  # fmt: skip
+    found = []
+    monkeypatch.setattr(
+        "sport_ray.tracking.benchmark.profile_figure.style.save",
+        lambda figure, folder, name, title, caption: found.append((figure, caption)),
+    )
+    draw_profiles(rows, spread, about, tmp_path)
+    ((figure, caption),) = found
+    (left,) = figure.axes
+    assert left.get_xlim()[1] > 1.35  # also where it falls from 1 to 0 at once
+    assert "Right" not in caption
+
+
 def test_without_scores_there_is_none_and_an_older_one_goes(about: Manifest, tmp_path) -> None:
     (tmp_path / "leaderboard_profiles.png").write_text("old")
     rows = board(about, fixed_alpha=(float("nan"), 0))

@@ -74,7 +74,9 @@ def test_brief_is_one_row_per_risk_and_method_and_never_the_base(make_kinds) -> 
     assert len(kept) < len(best)
     assert len({(one.level, one.method) for one in kept}) == len(kept)
     assert not any(one.is_base for one in kept)
-    assert len({one.setting for one in kept}) == len(kept)  # at its smallest risk alone
+    led = [leader([b for b in best if b.level == level]) for level in {one.level for one in kept}]
+    assert len({one.setting for one in led}) == len(led)  # a larger risk that buys nothing: no row
+    assert len({one.level for one in best}) > len(led)
     for one in kept:
         rivals = [b for b in best if (b.level, b.method) == (one.level, one.method)]
         assert leader(rivals) is one

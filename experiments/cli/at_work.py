@@ -32,6 +32,7 @@ def at_work(
 
     Raises:
         UserError: a mistake in the study, another study's folder, and what the store says.
+        Interrupted: Ctrl-C or SIGTERM while a store was asked; what stages say so themselves.
     """
     from sport_ray.experiments.cluster.signals import terminating
     from sport_ray.experiments.config.shipped import study_file
@@ -67,10 +68,15 @@ def at_work(
         with terminating():
             yield context_in(results or Path("results") / study.name)
         return
+    from sport_ray.experiments.cluster.signals import Terminated
+    from sport_ray.experiments.stages.context import resumed_by
     from sport_ray.experiments.storage.copies import driver_copy
 
-    with terminating(), driver_copy(place, work_dir, lambda line: say(console, line)) as root:
-        yield context_in(root)
+    try:
+        with terminating(), driver_copy(place, work_dir, lambda line: say(console, line)) as root:
+            yield context_in(root)
+    except (KeyboardInterrupt, Terminated) as error:  # while the store was asked, or sent the rest
+        raise resumed_by(again, "what is finished is kept on this machine", error) from None
 
 
 def each(context: Context, do: Callable[[Context], _Found]) -> dict[str, _Found]:

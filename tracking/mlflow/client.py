@@ -110,6 +110,7 @@ def patient_client(uri: str) -> Iterator[MlflowClient]:
     with _environment(unset), _quiet():
         from mlflow import MlflowClient
 
+        make_database(uri)  # before a client does so, which may be killed in the middle
         yield MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
@@ -191,7 +192,6 @@ def answering(uri: str, results_dir: str | Path) -> Iterator[MlflowClient]:
     """
     try:
         with patient_client(uri) as client:
-            make_database(uri)
             yield client
     except UserError:
         raise

@@ -28,10 +28,12 @@ def make_database(uri: str) -> None:
     path = Path(url.database or "")
     if url.query or not path.is_absolute() or path.exists() or not path.parent.is_dir():
         return
+    if not uri.endswith(path.name):  # a name that is written otherwise: MLflow makes it in place
+        return
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         draft.unlink(missing_ok=True)
-        _initialize(url.set(database=str(draft)).render_as_string(hide_password=False))
+        _initialize(f"{uri.removesuffix(path.name)}{draft.name}")
         with suppress(OSError):  # another's is there; where no links are, MLflow makes it in place
             os.link(draft, path)
     finally:

@@ -14,8 +14,8 @@ from sport_ray.tracking.mlflow.client import check_reachable, default_uri, patie
 
 MAKE = """
 import sys
-from sport_ray.tracking.mlflow.database import make_database
-make_database(sys.argv[1])
+from sport_ray.tracking.mlflow.client import check_reachable
+check_reachable(sys.argv[1])
 """
 
 

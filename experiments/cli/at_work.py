@@ -34,7 +34,7 @@ def at_work(
         UserError: a mistake in the study, another study's folder, and what the store says.
         Interrupted: Ctrl-C or SIGTERM while a store was asked; what stages say so themselves.
     """
-    from sport_ray.experiments.cluster.signals import terminating
+    from sport_ray.experiments.cluster.signals import Terminated, terminating
     from sport_ray.experiments.config.shipped import study_file
     from sport_ray.experiments.config.study import load_study
     from sport_ray.experiments.results.folder import StudyFolder
@@ -68,7 +68,6 @@ def at_work(
         with terminating():
             yield context_in(results or Path("results") / study.name)
         return
-    from sport_ray.experiments.cluster.signals import Terminated
     from sport_ray.experiments.stages.context import resumed_by
     from sport_ray.experiments.storage.copies import driver_copy
 

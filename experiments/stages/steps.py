@@ -30,6 +30,12 @@ from sport_ray.experiments.stages.base_statistics import described
 from sport_ray.experiments.stages.certify import base_plan, certify, load_matching
 from sport_ray.experiments.stages.choose import choose, load_choice
 from sport_ray.experiments.stages.context import Context, interrupted
+from sport_ray.experiments.stages.finish_log import (
+    FAILED_SECONDS,
+    STOP_SECONDS,
+    finish_log,
+    say_lacking,
+)
 from sport_ray.experiments.stages.preflight import preflight_lines
 from sport_ray.experiments.stages.progress import Counter, SweepHistory, SweepProgress, counting
 from sport_ray.experiments.stages.training_lines import training_lines
@@ -43,14 +49,8 @@ from sport_ray.experiments.task_policies.source import family_of
 from sport_ray.rollouts import OutcomeTotals
 from sport_ray.samplers import BaseFile
 from sport_ray.text import plain
-from sport_ray.tracking.mlflow.client import report_command
-from sport_ray.tracking.mlflow.live import WHOLE, SweepLogger
+from sport_ray.tracking.mlflow.live import SweepLogger
 from sport_ray.tracking.results.labels import bound_text
-
-STOP_SECONDS = 4.0
-"""After Ctrl-C: how long MLflow may take, so that the whole command ends within ten."""
-FAILED_SECONDS = 60.0
-"""The same after a mistake, which is told when that is over."""
 
 
 def ray_when_needed(context: Context) -> RayWhenNeeded:
@@ -282,24 +282,18 @@ def do_sweep(context: Context, base: BaseFile, certificate: Certificate) -> Swee
                         need=ray if here and not context.alone else None,
                     )
     except (KeyboardInterrupt, SystemExit) as error:  # Ray, too, turns SIGTERM into SystemExit
-        _finish_log(context, logger, "KILLED", STOP_SECONDS)
+        finish_log(context, logger, "KILLED", STOP_SECONDS)
         raise interrupted(context, "sweep", "what is finished is kept", error) from None
     except Exception as error:
         full = isinstance(error, DiskFull) or is_disk_full(error)
-        _finish_log(context, logger, "FAILED", STOP_SECONDS if full else FAILED_SECONDS)
+        finish_log(context, logger, "FAILED", STOP_SECONDS if full else FAILED_SECONDS)
         if full and not isinstance(error, DiskFull):
             raise no_room(folder.root) from None
         raise
-    _finish_log(context, opened, "FINISHED" if summary.failed == 0 else "FAILED")
+    finish_log(context, opened, "FINISHED" if summary.failed == 0 else "FAILED")
     if ledger.lost:
         context.console.print(f"{ledger.lost} lines of {ledger.path} could not be written")
-    if left := dict(opened.pending):
-        reason = left.pop(WHOLE, None) or next(iter(left.values()))
-        lacks = f"took all but {len(left)} cells" if left else "has not all of it"
-        context.console.print(
-            f"MLflow {lacks} ({reason}); send the rest later with: {report_command(folder.root)}",
-            soft_wrap=True,
-        )
+    say_lacking(context, opened)
     return summary
 
 
@@ -339,20 +333,3 @@ def _set_aside(context: Context, missing: list[Job], ledger: Ledger) -> None:
                     f"the record of cell {cell.id} is damaged: set aside, to be run again",
                     soft_wrap=True,
                 )
-
-
-def _finish_log(
-    context: Context, logger: SweepLogger | None, status: str, within: float | None = None
-) -> None:
-    """Send what is missing and end the parent run; Ctrl-C skips that."""
-    if logger is None:
-        return
-    behind = logger.behind
-    try:
-        if within is not None or not behind:
-            logger.finish(status, within)
-            return
-        with counting(context.console, "to MLflow", behind) as advance:
-            logger.finish(status, tell=lambda left: advance.whole(behind - left, behind))
-    except KeyboardInterrupt:
-        logger.pending[WHOLE] = "skipped by Ctrl-C"

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from rich.console import Console
 
-from sport_ray.experiments.stages.steps import STOP_SECONDS, _finish_log
+from sport_ray.experiments.stages.finish_log import FEW, STOP_SECONDS, finish_log
 from sport_ray.tracking.mlflow.live import WHOLE
 
 
@@ -35,10 +36,10 @@ class Log:
                 tell(left)
 
 
-def ended(log: Log | None, within: float | None = None) -> str:
+def ended(log: Any, within: float | None = None) -> str:
     out = io.StringIO()
     context: Any = SimpleNamespace(console=Console(file=out, force_terminal=True, width=100))
-    _finish_log(context, log, "FINISHED", within)  # type: ignore[arg-type]
+    finish_log(context, log, "FINISHED", within)
     return out.getvalue()
 
 
@@ -50,8 +51,9 @@ def test_what_is_behind_has_a_bar() -> None:
     assert log.calls == [("FINISHED", None, True)]
 
 
-def test_nothing_behind_nothing_shown() -> None:
-    log = Log(behind=0)
+@pytest.mark.parametrize("behind", [0, FEW])
+def test_little_behind_nothing_shown(behind: int) -> None:
+    log = Log(behind)
     assert ended(log) == ""
     assert log.calls == [("FINISHED", None, False)]
     assert ended(None) == ""

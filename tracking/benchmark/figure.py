@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
 
 from sport_ray.tracking.benchmark.manifest import Manifest, Method
 from sport_ray.tracking.figures import palette, style
@@ -50,8 +51,7 @@ def draw_leaderboard(board: pd.DataFrame, manifest: Manifest, folder: Path) -> s
     """
     names = order_of(board, manifest)
     if not names:
-        for suffix in ("png", "svg"):
-            (folder / f"{NAME}.{suffix}").unlink(missing_ok=True)
+        style.remove(folder, NAME)
         return None
     free = {one.name for one in manifest.methods if not one.promised}
     gap = any(name in free for name in names) and any(name not in free for name in names)
@@ -108,13 +108,25 @@ def _panel(
                           va="center", fontsize="small", color=palette.MUTED)  # fmt: skip
             continue
         x = float(np.clip(row["iqm"], *ends))
-        if np.isfinite(row["iqm_low"]):
-            between = np.clip([row["iqm_low"], row["iqm_high"]], *ends)
-            axes.plot(between, [y, y], color=colour, linewidth=1.8, solid_capstyle="butt")
+        ends_at = np.clip([row["iqm_low"], row["iqm_high"]], *ends)
         beyond = {ends[0]: "<", ends[1]: ">"}.get(x, marker)
-        axes.plot([x], [y], marker=beyond, color=colour, markersize=6, linestyle="none",
-                  **filled(row["promise"], colour),
-                  clip_on=False)  # fmt: skip
+        draw_mark(axes, x, y, ends_at, row["promise"], colour, beyond)
+
+
+def draw_mark(
+    axes: Axes,
+    x: float,
+    y: float,
+    interval: ArrayLike,
+    promise: str,
+    colour: str,
+    marker: Any,
+) -> None:
+    """A method's value in its row, and its interval, if that is known."""
+    if np.isfinite(interval).all():
+        axes.plot(interval, [y, y], color=colour, linewidth=1.8, solid_capstyle="butt")
+    axes.plot([x], [y], marker=marker, color=colour, markersize=6, linestyle="none",
+              **filled(promise, colour), clip_on=False)  # fmt: skip
 
 
 def _range(board: pd.DataFrame) -> tuple[float, float]:

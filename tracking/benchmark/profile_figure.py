@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from sport_ray.tracking.benchmark.figure import filled, label_of, look_of, order_of
+from sport_ray.tracking.benchmark.figure import (
+    draw_mark,
+    filled,
+    label_of,
+    look_of,
+    order_of,
+)
 from sport_ray.tracking.benchmark.manifest import Manifest, Method
 from sport_ray.tracking.figures import palette, style
 
@@ -57,8 +62,7 @@ def draw_profiles(
     at = board[(board["eps_max"] == level) & board["iqm"].notna()]
     names = [name for name in order_of(board, manifest) if name in set(at["method"])]
     if not names:
-        for suffix in ("png", "svg"):
-            (folder / f"{NAME}.{suffix}").unlink(missing_ok=True)
+        style.remove(folder, NAME)
         return None
     methods = {one.name: one for one in manifest.methods}
     lines = profiled(board, manifest)
@@ -111,11 +115,8 @@ def _improvements(axes: Axes, rows: pd.DataFrame, methods: dict[str, Method]) ->
     for place, (name, row) in enumerate(rows.iterrows()):
         method = methods[str(name)]
         colour, marker = look_of(method)
-        if np.isfinite(row["improvement_low"]):
-            axes.plot([row["improvement_low"], row["improvement_high"]], [place, place],
-                      color=colour, linewidth=1.8, solid_capstyle="butt")  # fmt: skip
-        axes.plot([row["improvement"]], [place], marker=marker, color=colour, markersize=6,
-                  linestyle="none", clip_on=False, **filled(method.promise, colour))  # fmt: skip
+        interval = [row["improvement_low"], row["improvement_high"]]
+        draw_mark(axes, row["improvement"], place, interval, method.promise, colour, marker)
     axes.set_ylim(len(rows) - 0.3, -0.7)
     axes.set_xlim(0.0, 1.0)
     axes.tick_params(axis="y", length=0)

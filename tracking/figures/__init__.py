@@ -28,7 +28,7 @@ from sport_ray.tracking.figures.risk import draw_risk
 from sport_ray.tracking.figures.sheet import SCREEN, Sheet
 from sport_ray.tracking.figures.speedup import draw_speedup
 from sport_ray.tracking.figures.steps import draw_steps
-from sport_ray.tracking.figures.style import Drawn, look
+from sport_ray.tracking.figures.style import Drawn, look, remove
 from sport_ray.tracking.figures.task_policies import draw_task_policies
 from sport_ray.tracking.figures.training import draw_training
 from sport_ray.tracking.figures.trajectories import draw_trajectories
@@ -51,7 +51,7 @@ def draw_figures(
     frame, settings, certificate = tables.frame, tables.settings, folder.certificate
     measure = performance_of(settings)
     for other in {STEPS.figure, RETURN.figure} - {measure.figure}:
-        _remove(out, other)
+        remove(out, other)
     plans: dict[str, tuple[Callable[[], Drawn | None], str]] = {
         "risk": (
             lambda: draw_risk(settings, frame, out),
@@ -104,7 +104,7 @@ def draw_figures(
                 drawn[name] = figure
                 continue
             skipped[name] = reason
-            _remove(out, name)
+            remove(out, name)
     return drawn, skipped
 
 
@@ -123,10 +123,5 @@ def animate(
         except UserError:  # samples that cannot be read, which `draw_figures` has named
             animation = None
     if animation is None:
-        _remove(out, NAME, "gif")
+        remove(out, NAME, "gif")
     return animation
-
-
-def _remove(out: Path, name: str, beside: str = "svg") -> None:
-    for suffix in ("png", beside):
-        (out / f"{name}.{suffix}").unlink(missing_ok=True)

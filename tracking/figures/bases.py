@@ -34,8 +34,7 @@ def draw_bases(bases: Bases, folder: Path) -> dict[str, style.Drawn]:
     with style.look():
         drawn = {SAVED: _draw_saved(bases, folder), RISK: _draw_risk(bases, folder)}
     for name in (name for name, one in drawn.items() if one is None):
-        for suffix in ("png", "svg"):
-            (folder / f"{name}.{suffix}").unlink(missing_ok=True)
+        style.remove(folder, name)
     return {name: one for name, one in drawn.items() if one is not None}
 
 

@@ -195,6 +195,12 @@ def _written(figure: Figure) -> list[Text]:
     return [text for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
 
 
+def remove(folder: Path, name: str, beside: str = "svg") -> None:
+    """Remove an older figure, of which there is nothing to draw any more."""
+    for suffix in ("png", beside):
+        (folder / f"{name}.{suffix}").unlink(missing_ok=True)
+
+
 def save(figure: Figure, folder: Path, name: str, title: str, caption: str) -> Drawn:
     """Write NAME in the formats of the sheet, byte for byte the same from the same data."""
     label_powers_plainly(figure)

@@ -10,6 +10,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -209,8 +210,9 @@ def test_of_several_bases_the_first_page_leads_to_each_and_stays_while_one_count
         expect(page.locator("p.lead")).to_have_count(1, timeout=WAIT)
         sentence = page.locator("#live-sentence")
         expect(sentence).to_contain_text("slow: starting: certify: scenarios 0 of 10,000")
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+        for scheme in schemes:
+            page.emulate_media(color_scheme=scheme)
             found = Axe().run(page).response["violations"]
             assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
         page.evaluate("window.old = true")

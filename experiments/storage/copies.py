@@ -68,6 +68,7 @@ def driver_copy(place: Place, work_dir: Path | None, tell: Callable[[str], None]
             yield root
         except BaseException as error:
             if lease.lost:
+                copy.finish(0.0)
                 _require_held(lease)
             stopped = isinstance(error, (KeyboardInterrupt, SystemExit))
             stopped = stopped or hasattr(error, "exit_status")

@@ -28,7 +28,10 @@ def test_who_stops_the_last_sending_is_told_how_to_go_on(
     study = tmp_path / "study.yaml"
     study.write_text(yaml.safe_dump(STUDY))
 
+    finish = DriverCopy.finish
+
     def stopped(self: DriverCopy, within: float) -> int:
+        finish(self, 0.0)
         raise error
 
     monkeypatch.setattr(DriverCopy, "finish", stopped)

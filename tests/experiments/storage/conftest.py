@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,12 +48,19 @@ def place(
     request: pytest.FixtureRequest,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> Place:
-    """A place in a bucket of this test's own, reached through the proxy; copies in tmp_path."""
+) -> Iterator[Place]:
+    """A place in a bucket of this test's own, reached through the proxy; copies in tmp_path.
+
+    Whoever drives has stopped when the test ends, else it would push on beside the next one.
+    """
     bucket = f"test-{abs(hash(request.node.nodeid)) % 10**12}"
     make_bucket(s3_server, bucket)
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
     monkeypatch.setenv("SPORT_RAY_CACHE", str(tmp_path / "cache"))
-    return Place("s3", bucket, "group/study")
+    yield Place("s3", bucket, "group/study")
+    for thread in threading.enumerate():
+        if thread.name == "push":
+            thread.join(30.0)
+            assert not thread.is_alive()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from pathlib import Path
 
@@ -135,12 +134,11 @@ def test_what_could_not_be_sent_is_sent_by_the_next_from_there(
         pytest.raises(UserError, match=r"11 files could not be sent; they are kept"),
         driver_copy(place, tmp_path / "one", print) as root,
     ):
+        pushing = copies.drivers[root]
         proxy.rule = lambda method, path: "503"
         fill(root)
         write_json(root / "cells/0b/record.json", finished(by="one"))
-    for thread in threading.enumerate():
-        if thread.name == "push":  # what it still asks for is refused, too
-            thread.join()
+    pushing._ended.wait()  # what it still asks for is refused, too
     proxy.rule = lambda method, path: "pass"
     assert names(place) == set()
     other = Objects(place)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from mlflow import MlflowClient
 
 from sport_ray.errors import UserError
+from sport_ray.tracking.mlflow import live
 from sport_ray.tracking.mlflow.client import default_uri
 from sport_ray.tracking.mlflow.live import NOT_YET, SweepLogger
 from sport_ray.tracking.mlflow.log import CELL_TAG, Sweep
@@ -170,7 +173,7 @@ def test_finish_waits_for_a_store_that_comes_back(
         return found(*arguments)
 
     monkeypatch.setattr(Sweep, "open", away_twice)
-    monkeypatch.setattr("sport_ray.tracking.mlflow.live.PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr(live, "PAUSE_SECONDS", 0.2)
     summary = logger.finish("FINISHED")
     assert summary is not None
     assert len(summary.logged) == CELLS
@@ -189,39 +192,51 @@ def test_who_is_in_a_hurry_does_not_wait(make_results, monkeypatch: pytest.Monke
 
 
 @pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sport_ray.tracking.mlflow.live.DRAIN_SECONDS", 5.0)
-    monkeypatch.setattr("sport_ray.tracking.mlflow.live.SLICE_SECONDS", 0.05)
+def passes(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Lets so many seconds pass at once, as the logger's clock shows them."""
+    skipped = [0.0]
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + sum(skipped), sleep=time.sleep)
+    monkeypatch.setattr(live, "time", clock)
+    monkeypatch.setattr(live, "SLICE_SECONDS", 0.05)
+    return skipped.append
 
 
 def test_finish_waits_for_as_long_as_cells_are_taken(
-    make_results, monkeypatch: pytest.MonkeyPatch, hasty: None
+    make_results, monkeypatch: pytest.MonkeyPatch, passes: Callable[[float], None]
 ) -> None:
     folder = make_results(**SMALL)
     logger = SweepLogger(folder)
     logger.start()
-    found = Sweep.log_cell
+    found, asked = Sweep.log_cell, threading.Event()
 
     def slow(*arguments: Any) -> None:
-        time.sleep(1.5)  # all of them: longer than the patience with one that is silent
+        asked.wait()  # nothing is taken before the end has begun
+        passes(0.5 * live.DRAIN_SECONDS)  # all of them: longer than one that is silent may take
         found(*arguments)
 
     monkeypatch.setattr(Sweep, "log_cell", slow)
     for record in records_of(folder):
         logger.log_cell(record)
     told: list[int] = []
-    summary = logger.finish("FINISHED", tell=told.append)
+
+    def tell(behind: int) -> None:
+        told.append(behind)
+        asked.set()
+
+    summary = logger.finish("FINISHED", tell=tell)
     assert summary is not None
     assert len(summary.already_there) == CELLS
     assert logger.behind == 0
-    assert told[0] >= CELLS - 1
+    assert told[0] == CELLS
     assert told == sorted(told, reverse=True)
     assert told[-1] <= 1
 
 
 def test_a_store_that_falls_silent_is_left_and_what_it_lacks_is_counted(
-    make_results, monkeypatch: pytest.MonkeyPatch, hasty: None
+    make_results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(live, "DRAIN_SECONDS", 2.0)
+    monkeypatch.setattr(live, "SLICE_SECONDS", 0.05)
     folder = make_results(**SMALL)
     logger = SweepLogger(folder)
     logger.start()
@@ -242,22 +257,25 @@ def test_a_store_that_falls_silent_is_left_and_what_it_lacks_is_counted(
     assert "did not answer" in logger.pending["*"]
     assert logger.behind == CELLS - 1
     answers.set()
+    assert logger._thread is not None
+    logger._thread.join()  # else it would call what the next test puts in place
 
 
 def test_what_had_to_wait_for_the_store_is_waited_for_too(
-    make_results, monkeypatch: pytest.MonkeyPatch, hasty: None
+    make_results, monkeypatch: pytest.MonkeyPatch, passes: Callable[[float], None]
 ) -> None:
-    monkeypatch.setattr("sport_ray.tracking.mlflow.live.RETRY_SECONDS", 1.0)
+    monkeypatch.setattr(live, "RETRY_SECONDS", 1.0)
     folder = make_results(**SMALL)
     logger = SweepLogger(folder)
     logger.start()
-    found, calls = Sweep.log_cell, []
+    found, calls, asked = Sweep.log_cell, [], threading.Event()
 
     def away_then_slow(*arguments: Any) -> None:
         calls.append(arguments)
         if len(calls) == 1:
             raise ConnectionError("away")
-        time.sleep(1.5)
+        asked.wait()
+        passes(0.5 * live.DRAIN_SECONDS)
         found(*arguments)
 
     monkeypatch.setattr(Sweep, "log_cell", away_then_slow)
@@ -265,10 +283,15 @@ def test_what_had_to_wait_for_the_store_is_waited_for_too(
         logger.log_cell(record)
     wait_for(lambda: len(calls) > 1)  # all of them are being sent at once
     told: list[int] = []
-    summary = logger.finish("FINISHED", tell=told.append)
+
+    def tell(behind: int) -> None:
+        told.append(behind)
+        asked.set()
+
+    summary = logger.finish("FINISHED", tell=tell)
     assert summary is not None
     assert len(summary.already_there) == CELLS
-    assert told[0] > told[-1]
+    assert told[0] == CELLS > told[-1]
     assert logger.pending == {}
 
 

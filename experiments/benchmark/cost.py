@@ -1,7 +1,8 @@
 """What the benchmark costs in CPU hours: measured where cells have run, estimated elsewhere.
 
 A cell's process has one CPU and one thread, so the seconds of its training and of its evaluation
-are CPU seconds. Nothing of it needs a GPU.
+are CPU seconds. Nothing of it needs a GPU. An estimate is of steps, as if every episode lasted its
+whole horizon; what a step takes beside the environment's own time is a constant.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from sport_ray.experiments.benchmark.compose import Part, compose
+from sport_ray.experiments.benchmark.pace import pace_of
 from sport_ray.experiments.benchmark.suite import ALL_BASES, Suite
 from sport_ray.experiments.config.study import Study
 from sport_ray.experiments.sweep.grid import kinds_of, kinds_to_choose
@@ -25,8 +27,9 @@ from sport_ray.tracking.console import add_columns, narrow_table, say, shown
 from sport_ray.tracking.results.folder import ResultFolder
 
 TRAIN_SECONDS = 5e-5
-"""Of a step of training where nothing of the kind has run: the point robot's in a cohort take a
-third of it, MuJoCo's several times as much."""
+"""Of a step of training in a cohort, beside the environment's: of the point robot's a third."""
+ALONE_SECONDS = 10.0
+"""Of learning that no cohort shares, beside its steps: 2 to 30 on the tasks that have run."""
 STEP_SECONDS = 2e-5
 """Of a step of a scenario, the same."""
 HOUR = 3600.0
@@ -69,22 +72,28 @@ class Measured:
     evaluations: dict[tuple[str, str], list[float]]
     spent: dict[str, float]
 
-    def training(self, task: str, source: str, study: Study) -> float:
+    def training(self, task: str, source: str, study: Study, pace: float) -> float:
         """Seconds of one training run: the mean of those that ran, or by its steps."""
         if known := self.trainings.get((task, source)):
             return statistics.fmean(known)
-        steps = study.training.env_steps if source_class(source).trains else 0
-        return steps * TRAIN_SECONDS
+        found = source_class(source)()
+        steps = found.steps(found.settings_in(study, ()), _horizon(study))
+        alone = ALONE_SECONDS if found.trains and found.why_alone is not None else 0.0
+        return alone + steps * (TRAIN_SECONDS + pace)
 
-    def evaluation(self, task: str, source: str, study: Study) -> float:
+    def evaluation(self, task: str, source: str, study: Study, pace: float) -> float:
         """Seconds of one cell's evaluation: the same, or that of any source of the task."""
         known = self.evaluations.get((task, source)) or [
             one for (of, _), each in self.evaluations.items() if of == task for one in each
         ]
         if known:
             return statistics.fmean(known)
-        (horizon,) = study.sweep.horizons or [study.certificate.max_horizon]
-        return study.evaluation.num_scenarios * horizon * STEP_SECONDS
+        return study.evaluation.num_scenarios * _horizon(study) * (STEP_SECONDS + pace)
+
+
+def _horizon(study: Study) -> int:
+    (horizon,) = study.sweep.horizons or [study.certificate.max_horizon]
+    return horizon
 
 
 def measured(root: Path, parts: Iterable[Part]) -> Measured:
@@ -113,15 +122,19 @@ def _records(root: Path) -> Iterator[dict[str, Any]]:
             yield record
 
 
-def seconds_of(part: Part, known: Measured) -> float:
-    """CPU seconds of one study from nothing, if every level of risk is in reach."""
+def seconds_of(part: Part, known: Measured, pace: float) -> float:
+    """CPU seconds of one study from nothing, if every level of risk is in reach.
+
+    pace: seconds of a step of its environment, see ``pace_of``.
+    """
     study, task = part.study, part.task.name
-    total = study.certificate.num_scenarios * study.certificate.max_horizon * STEP_SECONDS
+    certified = study.certificate.num_scenarios * study.certificate.max_horizon
+    total = certified * (STEP_SECONDS + pace)
     if study.base_training is not None and not _ships(study):
-        total += study.base_training.env_steps * TRAIN_SECONDS
+        total += study.base_training.env_steps * (TRAIN_SECONDS + pace)
     for source, trainings, cells in asked_of(study):
-        total += trainings * known.training(task, source, study)
-        total += cells * known.evaluation(task, source, study)
+        total += trainings * known.training(task, source, study, pace)
+        total += cells * known.evaluation(task, source, study, pace)
     return total
 
 
@@ -143,10 +156,11 @@ def print_cost(console: Console, suite: Suite, parts: list[Part], root: Path) ->
         own = [part for part in parts if part.task == task]
         whole = compose(full, task, ALL_BASES[0])
         here = measured(root, []) if suite.tiny else known
+        pace = pace_of(whole.study)
         hours = (
             known.spent.get(task.name, 0.0) / HOUR,
-            sum(seconds_of(part, known) for part in own) / HOUR,
-            len(ALL_BASES) * seconds_of(whole, here) / HOUR,
+            sum(seconds_of(part, known, pace) for part in own) / HOUR,
+            len(ALL_BASES) * seconds_of(whole, here, pace) / HOUR,
         )
         cells = sum(one.cells for part in own for one in asked_of(part.study))
         table.add_row(shown(task.title), str(len(own)), str(cells), *(f"{x:.2f}" for x in hours))
@@ -156,5 +170,6 @@ def print_cost(console: Console, suite: Suite, parts: list[Part], root: Path) ->
     say(
         console,
         "CPU hours, at one thread a cell; no GPU is needed. As measured where cells of a task and "
-        f"source lie in {root}; elsewhere estimated, as if every level of risk were in reach.",
+        f"source lie in {root}; elsewhere estimated, from a step of the environment timed here, as "
+        "if every level of risk were in reach and every episode lasted T steps.",
     )

@@ -69,6 +69,10 @@ class TrainedFreely(TaskPolicySource):
         assert isinstance(settings, Pursued)
         return settings.training.ppo.env_steps
 
+    def steps(self, settings: Section, horizon: int) -> int:
+        """Those of PPO."""
+        return self.env_steps(settings)
+
     def most_episodes(self, settings: Section) -> int | None:
         """As ``unconstrained``."""
         assert isinstance(settings, Pursued)

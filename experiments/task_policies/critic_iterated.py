@@ -34,6 +34,12 @@ class CriticIteratedSource(SelectionSource):
     under_constraint = True
     in_training = "its constraint"
 
+    def steps(self, settings: Section, horizon: int) -> int:
+        """Those of all rounds."""
+        most = self.most_episodes(settings)
+        assert most is not None
+        return most * horizon
+
     def most_episodes(self, settings: Section) -> int | None:
         """Those of all rounds."""
         assert isinstance(settings, CriticIteratedSection)

@@ -86,6 +86,10 @@ class PPOSource(TaskPolicySource):
         assert isinstance(settings, TaskTraining)
         return settings.ppo.env_steps
 
+    def steps(self, settings: Section, horizon: int) -> int:
+        """Those of PPO."""
+        return self.env_steps(settings)
+
     def most_episodes(self, settings: Section) -> int | None:
         """One a step, those that training overshoots by, and those that never took one."""
         assert isinstance(settings, TaskTraining)

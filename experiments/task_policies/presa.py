@@ -139,6 +139,11 @@ class PresaSource(TaskPolicySource):
     settings = PresaSection
     promise = "none before it is evaluated"
 
+    def steps(self, settings: Section, horizon: int) -> int:
+        """Those of the synthetic episodes."""
+        assert isinstance(settings, PresaSection)
+        return 0 if settings.data is not None else settings.num_episodes * horizon
+
     def settle(self, settings: Section, study_folder: Path) -> Section:
         """The settings with the data file's full path and its digest.
 

@@ -76,6 +76,11 @@ class ProjectedPPOSelectionSource(SelectionSource):
         training = ProjectedPPOSource().cell_identity(study, point)
         return {**super().cell_identity(study, point), "training": training}
 
+    def steps(self, settings: Section, horizon: int) -> int:
+        """As of `projected_ppo`."""
+        assert isinstance(settings, _Settings)
+        return settings.training.ppo.env_steps
+
     def most_episodes(self, settings: Section) -> int | None:
         """As of `projected_ppo`."""
         assert isinstance(settings, _Settings)

@@ -85,6 +85,13 @@ class ScpoSource(TaskPolicySource):
         "P(violation) at most max_violation with confidence 1 − beta, from its own test rollouts"
     )
 
+    def steps(self, settings: Section, horizon: int) -> int:
+        """Those of every test and every perturbation."""
+        assert isinstance(settings, ScpoSection)
+        tests = (settings.iterations + 1) * settings.num_scenarios
+        probes = settings.iterations * settings.dimension * settings.probe_scenarios
+        return (tests + probes) * horizon
+
     def train(
         self, task: Task, settings: Section, base: PolicyNetwork, certificate: Certificate
     ) -> Trained:

@@ -79,13 +79,15 @@ class SimplexSource(TrainedFreely):
     promise = "none: its monitor is learned, and its threshold aims at the level"
     targets_risk = True
 
+    def steps(self, settings: Section, horizon: int) -> int:
+        """Those of PPO, and all rollouts that may be run besides."""
+        return super().steps(settings, horizon) + _rollouts(settings) * horizon
+
     def most_episodes(self, settings: Section) -> int | None:
         """As ``unconstrained``, and all rollouts that may be run besides."""
-        assert isinstance(settings, Pursued)
-        own, trained = settings.own, super().most_episodes(settings)
-        assert isinstance(own, SimplexSection)
+        trained = super().most_episodes(settings)
         assert trained is not None
-        return trained + own.hand_overs + len(own.thresholds) * own.num_scenarios
+        return trained + _rollouts(settings)
 
     def completed(
         self,
@@ -127,6 +129,14 @@ class SimplexSource(TrainedFreely):
             env_steps=trained.env_steps + made.env_steps,
             seconds=trained.seconds + time.monotonic() - started,
         )
+
+
+def _rollouts(settings: Section) -> int:
+    """Beside PPO's training, at most; episodes."""
+    assert isinstance(settings, Pursued)
+    own = settings.own
+    assert isinstance(own, SimplexSection)
+    return own.hand_overs + len(own.thresholds) * own.num_scenarios
 
 
 def _counted(trained: Trained, made: Made) -> Trained:

@@ -46,6 +46,11 @@ class SoftActorCriticSource(TaskPolicySource):
     depends_on_base: ClassVar[bool] = False
     needs_ray: ClassVar[bool] = True
 
+    def steps(self, settings: Section, horizon: int) -> int:
+        """As its section says."""
+        assert isinstance(settings, SoftActorCriticSection)
+        return settings.env_steps
+
     def check(self, task: Task, settings: Section, base: PolicyNetwork) -> None:
         """Refuse a base that tanh does not squash: the policy's actions are mapped as the base's.
 

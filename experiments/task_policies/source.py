@@ -249,6 +249,10 @@ class Source(ABC):
         """How many episodes training begins at most; None where nothing is known of it."""
         return 0 if self.in_training == "no episodes" else None
 
+    def steps(self, settings: Section, horizon: int) -> int:
+        """Environment steps that making one policy takes, about: for an estimate of its cost."""
+        return 0
+
     def cell_identity(self, study: StudySections, point: Point) -> dict[str, Any]:
         """What the source adds to the identity of its cells.
 

@@ -63,6 +63,11 @@ class TaskDensitySource(SelectionSource):
         """Those of the training."""
         return UnconstrainedSource().parameters(study)
 
+    def steps(self, settings: Section, horizon: int) -> int:
+        """Those of the training."""
+        assert isinstance(settings, _Settings)
+        return settings.training.ppo.env_steps
+
     def cell_identity(self, study: StudySections, point: Point) -> dict[str, Any]:
         """Its settings, and how its policy is trained."""
         training = UnconstrainedSource().cell_identity(study, point)

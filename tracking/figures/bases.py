@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,6 +44,8 @@ def _draw_saved(bases: Bases, folder: Path) -> style.Drawn | None:
     if known.empty:
         return None
     figure, panels, lines = _panels(known)
+    compared = bool(known["saved_published"].notna().any())
+    read_off = _mark("D", 5) | {"capsize": 3}
     for axes, (_, rows) in zip(panels, lines, strict=True):
         together = rows[rows["base"] == ALL]
         colour = palette.kind_colour(PAPER)
@@ -59,9 +62,7 @@ def _draw_saved(bases: Bases, folder: Path) -> style.Drawn | None:
         paper = together.dropna(subset=["saved_published"])
         error = paper["saved_published_high"] - paper["saved_published"]
         if len(paper):
-            axes.errorbar(paper["alpha"], paper["saved_published"], yerr=error, color=palette.INK,
-                          marker="D", markersize=style.points(5), linestyle="none", capsize=3,
-                          label="the paper, ± reading")  # fmt: skip
+            axes.errorbar(paper["alpha"], paper["saved_published"], yerr=error, **read_off)
         style.alpha_axis(axes, rows["alpha"].to_numpy(), unconstrained=False)
     shown = known[["saved", "saved_published_low", "saved_published_high"]].to_numpy(dtype=float)
     low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
@@ -78,12 +79,17 @@ def _draw_saved(bases: Bases, folder: Path) -> style.Drawn | None:
     _name_bases(axes, bases)
     axes.plot([], [], color=palette.INK, marker="o", label="mean over bases, 95% interval")
     axes.fill_between([], [], color=palette.INK, alpha=0.1, label=f"one more {more}, 95%")
+    if compared:
+        axes.errorbar([], [], yerr=[], label="the paper, ± reading", **read_off)
     _finish(figure, panels)
+    of_paper = (
+        " Diamonds: the paper's difference, in actions as in its own count, with the error of "
+        "reading two figures."
+    )
     caption = (
         f"{_told(bases)} Thin: each base, mean over seeds. Thick: mean over bases with its "
-        f"{_interval(bases)}. Shaded: 95% prediction interval for one further {more}. "
-        "Diamonds: the paper's difference, in actions as in its own count, "
-        "with the error of reading two figures. What leaves the picture is cut."
+        f"{_interval(bases)}. Shaded: 95% prediction interval for one further {more}."
+        f"{of_paper if compared else ''} What leaves the picture is cut."
     )
     return style.save(figure, folder, SAVED, "Steps saved against α", caption)
 
@@ -111,45 +117,61 @@ def _draw_risk(bases: Bases, folder: Path) -> style.Drawn | None:
         )
         together = rows[rows["base"] == ALL]
         axes.plot(together["alpha"], together["rate"], color=colour, marker="o")
-        _paper_rates(axes, together.dropna(subset=["rate_published"]))
+        _paper_rates(axes, together)
         axes.set_yscale("symlog", linthresh=smallest, linscale=0.4)
         axes.set_ylim(-0.15 * smallest, 1.3)
         style.alpha_axis(axes, rows["alpha"].to_numpy(), unconstrained=False)
     panels[0].set_ylabel("observed violation rate (log; linear near 0)")
+    _name_paper_rates(panels[0], known)
     _name_bases(panels[0], bases)
     panels[0].plot([], [], ".", color=palette.INK, markersize=style.points(4), label="each seed")
     panels[0].plot([], [], color=palette.INK, marker="o", label="mean over bases")
     _finish(figure, panels)
+    paper = (
+        " Diamonds: the paper's rates as read, one base and one seed; an arrow down where it says "
+        "'below'."
+    )
     caption = (
         f"{_told(bases)} Observed rates, no bounds. Thin: each base, mean over seeds; dots: each "
-        "seed. Diamonds: the paper's rates as read, one base and one seed; an arrow down where it "
-        "says 'below'."
+        f"seed.{paper if known['rate_published'].notna().any() else ''}"
     )
     return style.save(figure, folder, RISK, "Violation rate against α", caption)
 
 
 def _paper_rates(axes: Axes, rows: pd.DataFrame) -> None:
-    texts = rows["rate_published"].astype(str)
+    for rates, mark in _read_off(rows):
+        axes.plot(rows["alpha"][rates.index], rates, **mark)
+
+
+def _name_paper_rates(axes: Axes, rows: pd.DataFrame) -> None:
+    """The marks that some panel has, in the legend, which is made from one of them."""
+    for label, (rates, mark) in zip(_READ, _read_off(rows), strict=True):
+        if len(rates):
+            axes.plot([], [], label=label, **mark)
+
+
+_READ = ("the paper, as read", "the paper: below this")
+
+
+def _read_off(rows: pd.DataFrame) -> list[tuple[pd.Series[float], dict[str, Any]]]:
+    """The paper's rates and those that it says are below something, each with its mark."""
+    texts = rows["rate_published"].dropna().astype(str)
     below = texts.str.startswith("<")
     values = texts.str.lstrip("<").astype(float)
-    axes.plot(
-        rows["alpha"][~below],
-        values[~below],
-        "D",
-        color=palette.INK,
-        markersize=style.points(5),
-        label="the paper, as read",
-    )
-    axes.plot(
-        rows["alpha"][below],
-        values[below],
-        linestyle="none",
-        marker="v",
-        markersize=style.points(7),
-        markerfacecolor="none",
-        color=palette.INK,
-        label="the paper: below this",
-    )
+    return [
+        (values[~below], _mark("D", 5)),
+        (values[below], _mark("v", 7) | {"markerfacecolor": "none"}),
+    ]
+
+
+def _mark(marker: str, size: float) -> dict[str, Any]:
+    """How a number that was read off the paper is drawn."""
+    return {
+        "color": palette.INK,
+        "linestyle": "none",
+        "marker": marker,
+        "markersize": style.points(size),
+    }
 
 
 def _panels(table: pd.DataFrame) -> tuple[Figure, list[Axes], list[Line]]:
@@ -192,6 +214,6 @@ def _interval(bases: Bases) -> str:
         return "95% t-interval over seeds"
     free = len(bases.folders) - 1
     return (
-        f"95% t-interval over the bases' means ({free} degrees of freedom; of task policies that "
-        "bases share, over bases and seeds)"
+        f"95% t-interval over the bases' means ({free} degree{'s' if free > 1 else ''} of freedom; "
+        "of task policies that bases share, over bases and seeds)"
     )

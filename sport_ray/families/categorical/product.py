@@ -27,7 +27,7 @@ from sport_ray.families.categorical.projection import on_grid
 from sport_ray.families.family import Array, Distribution, Numbers, as_array
 from sport_ray.streams import uniform_rows
 
-_UNIT = 2.0**-52
+_UNIT, _LEAST = 2.0**-52, 2.0**-1074
 Ratio = Callable[[Categorical, Categorical, Array], Array]
 
 
@@ -197,7 +197,8 @@ def shares(total: Array, wanted: Array) -> Array:
     lead = np.broadcast_shapes(total.shape, wanted.shape[:-1])
     wanted = np.broadcast_to(np.maximum(wanted, 0.0), (*lead, count))
     total = np.broadcast_to(total, lead)[..., None]
-    rest = total * (1.0 - 8.0 * count * _UNIT)
+    # The second for subnormal totals, whose rounding errors are no share of them.
+    rest = np.maximum(total * (1.0 - 8.0 * count * _UNIT) - 8.0 * count * _LEAST, 0.0)
     order = np.sort(wanted, axis=-1)
     finite = np.where(np.isfinite(order), order, 0.0)
     # Of the smaller ones alone: with a larger one in the sum their last bits would be lost.

@@ -110,6 +110,8 @@ def test_many_generators_draw_what_one_draws():
 
 
 @example(total=0.015625, wanted=[1.0, 8.007491820303798e-11])
+@example(total=2.2250738585e-313, wanted=[np.inf, np.inf, 1.0, np.inf, np.inf])
+@example(total=5e-324, wanted=[0.0, np.inf])
 @settings(max_examples=1000, deadline=None)
 @given(
     st.floats(0.0, 50.0),

@@ -16,6 +16,7 @@ special = Later("scipy.special")
 # the two-sided mixture over Beta(1/2, 1/2): 1.32, 1.29, 1.23, 1.11.
 _SHAPE = 0.3
 _FARTHEST = 700.0  # log-odds beyond which exp would overflow
+_NORMAL = 2.0**-1022  # below it the incomplete beta function has lost digits
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
@@ -120,7 +121,7 @@ def _checked(num_scenarios: int, num_violations: int, beta: float) -> tuple[int,
 
 
 def _log_wealth(n: int, k: int, p: float, q: float) -> float:
-    """Log M at p = 1 − q, for k < n, with the integral over u done.
+    """Log M at p = 1 − q, for k < n, with the integral over u done; −∞ where it cannot be had.
 
     M = a B(A, C) I_p(A, C) / (p^A q^C), A = k + a, C = n − k − a, from v = p u / (1 − p + p u) in
     place of u. Written around n KL(A/n ‖ p) and Stirling's series, because log B alone is larger
@@ -128,7 +129,7 @@ def _log_wealth(n: int, k: int, p: float, q: float) -> float:
     """
     a, c = k + _SHAPE, n - k - _SHAPE
     inside = special.betainc(a, c, p) if p <= 0.5 else special.betaincc(c, a, q)
-    if not inside > 0.0 or q <= 0.0:
+    if not inside >= _NORMAL or q <= 0.0:  # so far below k / N that no bet has gained
         return -math.inf
     return (
         math.log(_SHAPE)

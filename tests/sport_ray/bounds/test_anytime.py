@@ -118,6 +118,7 @@ def test_the_wealth_is_a_martingale(p):
 
 
 @given(nk=counts(), odds=st.floats(-20.0, 20.0), factor=st.floats(1.0, 1.5))
+@example(nk=(676, 367), odds=-3.212890625, factor=1.5)
 @settings(max_examples=300)
 def test_the_wealth_grows_with_p(nk, odds, factor):
     n, k = nk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,14 @@ from sport_ray.experiments.sweep.mixtures import Mixed, mixtures_at, settings_at
 from sport_ray.experiments.sweep.plan import Plan
 from sport_ray.experiments.task_policies.source import family_of
 from sport_ray.samplers import read_base
+from sport_ray.tracking.results.files import writing
 from sport_ray.tracking.results.folder import ResultFolder
 from sport_ray.tracking.results.mixtures import FILE, SCHEMA, sealed
 from sport_ray.tracking.results.records import read_results
 from sport_ray.tracking.results.table import table_of
+
+ELSEWHERE = "copy the results to where you may write"
+"""What is to be done where nothing can be written beside the cells."""
 
 
 def folder_of(root: Path) -> StudyFolder:
@@ -54,8 +59,9 @@ def mix(
     scenarios of each cell; default the study's ``mixtures.num_scenarios``.
 
     Raises:
-        UserError: cells that are not there, a level that is out of reach at every T, or a study
-            whose promises its own data refute, these fresh ones included.
+        UserError: cells that are not there, a level that is out of reach at every T, a folder that
+            cannot be written to, or a study whose promises its own data refute, these fresh ones
+            included.
     """
     study = folder.study
     section = study.mixtures
@@ -64,6 +70,8 @@ def mix(
         raise UserError(
             "no level of risk to mix for: give --eps-max, or sweep.eps_max in the study"
         )
+    with writing(folder.root, ELSEWHERE), tempfile.TemporaryFile(dir=folder.root):
+        pass  # told now, not after the scenarios
     count = count or (section.num_scenarios if section else study.evaluation.num_scenarios)
     require_no_alarm(folder.root, "nothing is mixed")
     certificate, base = load_certificate(folder.certificate), read_base(folder.base)
@@ -91,7 +99,8 @@ def mix(
                 fresh.of(cell)
                 advance(count)
         rows += [_row(one, fresh.mixed(one, base_cells)) for one in found]
-    write_json(folder.root / FILE, sealed(_content(folder, certificate, count, rows)))
+    with writing(folder.root, ELSEWHERE):
+        write_json(folder.root / FILE, sealed(_content(folder, certificate, count, rows)))
     _require_unrefuted(rows)
     return rows
 

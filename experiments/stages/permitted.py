@@ -62,14 +62,19 @@ def write_plan(
     """Write plan.csv and the figure of the largest log α; both, the figure without its suffix.
 
     world: ``alpha_mu`` and ``alpha_p`` of the rows. No figure where no α is permitted.
+
+    Raises:
+        UserError: a folder that cannot be written to.
     """
     from sport_ray.tracking.figures.certificate import draw_max_log_alpha
     from sport_ray.tracking.figures.style import look
     from sport_ray.tracking.results.csv_text import write_csv
+    from sport_ray.tracking.results.files import writing
 
-    table = write_csv(plan_frame(rows), folder / "plan.csv")
-    with look():
-        drawn = draw_max_log_alpha(
-            certificate.body(), pd.DataFrame({"horizon": []}), folder, tuple(rows), **world
-        )
+    with writing(folder):
+        table = write_csv(plan_frame(rows), folder / "plan.csv")
+        with look():
+            drawn = draw_max_log_alpha(
+                certificate.body(), pd.DataFrame({"horizon": []}), folder, tuple(rows), **world
+            )
     return table, None if drawn is None else folder / "max_log_alpha"

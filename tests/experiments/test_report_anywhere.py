@@ -166,6 +166,10 @@ def test_a_folder_that_may_only_be_read(read_only: Path) -> None:
         refused.stderr
     )
     assert b"Traceback" not in refused.stderr
+    planned = sport_ray("plan", read_only, cwd=out, bound=True, **home)
+    assert planned.returncode == 2
+    assert planned.stderr.endswith(refused.stderr.partition(b" cannot")[2])
+    assert planned.stderr.count(b"\n") == 1
     require_fine(sport_ray("report", read_only, "--out", out, cwd=out, bound=True, **home))
     assert (out / "report.html").is_file()
     require_fine(sport_ray("status", read_only, cwd=out, bound=True, **home))

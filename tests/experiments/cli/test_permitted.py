@@ -114,3 +114,12 @@ def test_a_study_file_means_the_certificate_in_its_results(write_study, small_st
     unknown = called("plan", write_study({**small_study, "property": "F gaol"}), cwd=tmp_path)
     assert "needs the signal 'gaol'" in unknown.stderr
     assert "did you mean 'goal'?" in unknown.stderr
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
+    save_certificate(tmp_path / "certificate.json", with_risk("(!hazard) U goal", FALLING))
+    (tmp_path / "taken").write_text("")
+    done = called("plan", tmp_path, "--out", tmp_path / "taken" / "plan", cwd=tmp_path)
+    assert done.returncode == 2
+    told = " ".join(done.stderr.split())
+    assert told.endswith("cannot be written (Not a directory): give another folder with --out")

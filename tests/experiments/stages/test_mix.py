@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,7 @@ from sport_ray.tracking.results.mixtures import (
     read_mixtures,
     saved_by_seed,
 )
+from tests.experiments.test_report_anywhere import sport_ray
 
 LEVELS, COUNT, HORIZON = [0.1, 0.2], 60, 25
 STUDY = {
@@ -157,6 +159,19 @@ def test_a_level_below_the_base_is_refused_and_nothing_is_written(root):
     with pytest.raises(UserError, match="eps_max = 1e-05 cannot be reached at horizon 25"):
         mix(folder_of(root), PlainConsole(quiet=True), [1e-5])
     assert (root / FILE).read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_folder_that_may_only_be_read_is_told_before_anything_is_simulated(root, tmp_path):
+    kept = tmp_path / "kept"
+    shutil.copytree(root, kept)
+    kept.chmod(0o555)
+    refused = sport_ray("mix", kept, cwd=tmp_path, bound=True)
+    assert refused.returncode == 2
+    assert refused.stderr.decode() == (
+        f"sport-ray: {kept} cannot be written (Permission denied): copy the results to where you "
+        "may write\n"
+    )
 
 
 def test_the_tables_have_them(root):

@@ -11,6 +11,7 @@ from sport_ray.experiments.benchmark.method import MethodFile
 from sport_ray.experiments.benchmark.suite import Suite
 from sport_ray.experiments.benchmark.task import TaskFile
 from sport_ray.tracking.benchmark.manifest import FILE, Folder, Manifest, Method, Task
+from sport_ray.tracking.results.files import writing
 
 
 def manifest(
@@ -68,7 +69,12 @@ def _folder(part: Part) -> Folder:
 
 
 def write_manifest(results: Path, content: Manifest) -> Path:
-    """Write it into the benchmark's folder; its path."""
-    results.mkdir(parents=True, exist_ok=True)
-    write_json(results / FILE, content.model_dump(mode="json"))
+    """Write it into the benchmark's folder; its path.
+
+    Raises:
+        UserError: a file in the folder's way, or one that cannot be written to.
+    """
+    with writing(results, "give another folder with --results"):
+        results.mkdir(parents=True, exist_ok=True)
+        write_json(results / FILE, content.model_dump(mode="json"))
     return results / FILE

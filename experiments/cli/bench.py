@@ -70,22 +70,29 @@ def bench_command(
     again = ("sport-ray", *sys.argv[1:])
     bench = Benchmark(suite, root, _command(tasks, methods, bases, seeds, tiny), console)
     bench = replace(bench, address=address, again=again)
+    if show or cost:
+        _show(bench, show)
+        return
     try:
         with terminating():
             bench.compose()
-            if show:
-                from sport_ray.experiments.benchmark.listing import print_suite
-
-                print_suite(console, suite, bench.parts, bench.skipped)
-            elif cost:
-                from sport_ray.experiments.benchmark.cost import print_cost
-
-                print_cost(console, suite, bench.parts, root)
-            else:
-                bench.run()
-                _tell(bench, publish)
+            bench.run()
+            _tell(bench, publish)
     except (KeyboardInterrupt, SystemExit) as error:  # where it is not told already
         raise resumed_by(again, "what has ended is kept", error) from None
+
+
+def _show(bench: Benchmark, tables: bool) -> None:
+    """Show the suite's tables, or else what it costs; there is nothing to resume."""
+    bench.compose()
+    if tables:
+        from sport_ray.experiments.benchmark.listing import print_suite
+
+        print_suite(bench.console, bench.suite, bench.parts, bench.skipped)
+    else:
+        from sport_ray.experiments.benchmark.cost import print_cost
+
+        print_cost(bench.console, bench.suite, bench.parts, bench.results)
 
 
 def _tell(bench: Benchmark, publish: Path | None) -> None:

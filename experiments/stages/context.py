@@ -63,8 +63,11 @@ class Interrupted(UserError):
 
 def interrupted(
     context: Context, command: str, kept: str, error: KeyboardInterrupt | SystemExit
-) -> Interrupted:
-    """What to raise after Ctrl-C or SIGTERM in a command: what is kept, and how to resume."""
+) -> Interrupted | SystemExit:
+    """What to raise after Ctrl-C or SIGTERM in a command: what is kept, and how to resume.
+
+    Nobody asked where the reader of a pipe has gone: ``error`` itself, see ``resumed_by``.
+    """
     again = context.again or ("sport-ray", command, str(context.file))
     if context.again is None:
         again += ("--results", str(context.folder.root))
@@ -75,8 +78,10 @@ def interrupted(
 
 def resumed_by(
     again: tuple[str, ...], kept: str, error: KeyboardInterrupt | SystemExit
-) -> Interrupted:
+) -> Interrupted | SystemExit:
     """The same of a command that is no stage of one study; again: the command that resumes."""
+    if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
+        return error  # rich's: nobody reads on, and the command ends without a word
     asked = isinstance(error, KeyboardInterrupt)
     return Interrupted(
         f"{'interrupted' if asked else 'asked to end'}; {kept}. Resume with: {shlex.join(again)}",

@@ -11,7 +11,7 @@ from sport_ray.experiments.benchmark.files import HERE, NamedSection, merged, re
 from sport_ray.experiments.config.base import Keywords, Listed
 from sport_ray.experiments.config.mistakes import did_you_mean
 from sport_ray.experiments.config.sections import require_constraint
-from sport_ray.experiments.config.task_policies import checked_sources
+from sport_ray.experiments.config.task_policies import SourceName, checked_sources
 from sport_ray.tracking.benchmark.manifest import Kind, Promise
 
 METHODS = HERE / "methods"
@@ -26,7 +26,7 @@ class MethodFile(NamedSection):
     kind: Kind = "cells"
     """What its rows are: cells of its source; limits of a `list`, chosen with confidence or by the
     `conformal` rule; a `mixture`, or the `coin_flip`, of cells of other methods."""
-    source: str | None = None
+    source: SourceName | None = None
     """Source of task policies, as in a study's `task_policies`."""
     settings: Keywords = Field(default_factory=dict)
     """Its settings."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sport_ray.experiments.benchmark.files import HERE, NamedSection, merged, read_all
 from sport_ray.experiments.config.base import Keywords, Section
 from sport_ray.experiments.config.mistakes import did_you_mean, shown
+from sport_ray.experiments.config.task_policies import by_source
 
 TASKS = HERE / "tasks"
 LEVELS = ("smooth", "middle", "sharp")
@@ -53,6 +54,11 @@ class TaskFile(NamedSection):
     """What of `study.base_training` differs by the level of smoothness."""
     tiny: Keywords = Field(default_factory=dict)
     """What differs in the tiny suite, key by key."""
+
+    @field_validator("study", "tiny")
+    @classmethod
+    def _settings_by_source(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return {**given, "settings": by_source(given["settings"])} if "settings" in given else given
 
     @model_validator(mode="after")
     def _keys(self) -> TaskFile:

@@ -44,7 +44,12 @@ from sport_ray.experiments.config.sections import (
     TrackingSection,
 )
 from sport_ray.experiments.config.study_file import read_study_file
-from sport_ray.experiments.config.task_policies import checked_sources, settled_sources
+from sport_ray.experiments.config.task_policies import (
+    by_source,
+    checked_sources,
+    settled_sources,
+    source_name,
+)
 from sport_ray.experiments.config.training import (
     AnyBaseTraining,
     PPOSection,
@@ -338,6 +343,28 @@ class Study(Section):
                     f"remove it from {self._names_sources}, or remove certificate.plan"
                 )
         return self
+
+    @field_validator("sweep")
+    @classmethod
+    def _sweep_by_source(cls, sweep: SweepSection) -> SweepSection:
+        """Sources under the names that ``task_policies`` has, whichever the user wrote."""
+        changes: dict[str, Any] = {}
+        if sweep.constraints_of:
+            changes["constraints_of"] = by_source(sweep.constraints_of)
+        if sweep.choose is not None:
+            lists = sweep.choose.from_base_scenarios
+            if lists.constraints_of:
+                changed = {"constraints_of": by_source(lists.constraints_of)}
+                lists = lists.model_copy(update=changed)
+                changes["choose"] = sweep.choose.model_copy(update={"from_base_scenarios": lists})
+        return sweep.model_copy(update=changes)
+
+    @field_validator("mixtures")
+    @classmethod
+    def _mixtures_by_source(cls, mixtures: MixturesSection | None) -> MixturesSection | None:
+        if mixtures is None or mixtures.sources is None:
+            return mixtures
+        return mixtures.model_copy(update={"sources": [source_name(s) for s in mixtures.sources]})
 
     @model_validator(mode="after")
     def _sources_by_name(self) -> Study:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import AfterValidator, ValidationError
 
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.base import Section
@@ -79,6 +79,37 @@ def _explained(name: str, settings: type[Section], error: ValidationError) -> st
     if (elsewhere := SOURCES[name].sections) and not settings.model_fields:
         return f"{told}; its settings are in the section {elsewhere[0]}"
     return told
+
+
+def source_name(given: str) -> str:
+    """``module:Class`` and an entry point as ``module:name``, as the study's sources are named.
+
+    What is no source stays as it is: whoever looks it up among the study's tells of it.
+    """
+    try:
+        return _source(given).name
+    except ValueError:
+        return given
+
+
+SourceName = Annotated[str, AfterValidator(source_name)]
+
+
+def by_source(given: Any) -> Any:
+    """A mapping from sources with those names as its keys; anything else as it is.
+
+    Raises:
+        ValueError: one source under two names.
+    """
+    if not isinstance(given, Mapping):
+        return given
+    found: dict[Any, Any] = {}
+    for key, value in given.items():
+        name = source_name(key) if isinstance(key, str) else key
+        if name in found:
+            raise ValueError(f"holds the source {shown(name)} twice")
+        found[name] = value
+    return found
 
 
 def settled_sources(sources: Mapping[str, Section], study_folder: Path) -> dict[str, Section]:

@@ -78,9 +78,20 @@ def picked(asked: list[str] | None, known: dict[str, Named], what: str) -> list[
     """Those that are named, in the order of the files; all without names.
 
     Raises:
-        UserError: a name of none.
+        UserError: a name of none, or no name.
     """
+    require_named(asked, f"--{what}s")
     for name in asked or []:
         if name not in known:
             raise UserError(f"--{what}s: no {what} {name!r}; {did_you_mean(name, known)}")
     return [one for name, one in known.items() if asked is None or name in asked]
+
+
+def require_named(asked: list[str] | None, option: str) -> None:
+    """Refuse an option that is given and names nothing, as that of an empty shell variable.
+
+    Raises:
+        UserError: with the option.
+    """
+    if asked == []:
+        raise UserError(f"{option} names nothing: give names, a,b, or leave it out")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sport_ray.errors import UserError
-from sport_ray.experiments.benchmark.files import picked
+from sport_ray.experiments.benchmark.files import picked, require_named
 from sport_ray.experiments.benchmark.method import MethodFile, methods
 from sport_ray.experiments.benchmark.task import BASE_SEEDS, LEVELS, TaskFile, tasks
 from sport_ray.experiments.config.mistakes import did_you_mean
@@ -91,8 +91,9 @@ def _bases(named: list[str]) -> tuple[BaseName, ...]:
     """Bases by name, or all of a level.
 
     Raises:
-        UserError: a name of none.
+        UserError: a name of none, or no name.
     """
+    require_named(named, "--bases")
     known = [*LEVELS, *map(str, ALL_BASES)]
     for name in named:
         if name not in known:

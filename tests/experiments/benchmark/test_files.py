@@ -74,6 +74,9 @@ def test_names_and_bases_of_a_suite():
     [
         (["--tasks", "point_fixd"], "--tasks: no task 'point_fixd'; did you mean 'point_fixed'?"),
         (["--methods", "fixed"], "--methods: no method 'fixed'"),
+        (["--tasks", ""], "sport-ray: --tasks names nothing: give names, a,b, or leave it out"),
+        (["--methods", " ,"], "--methods names nothing"),
+        (["--bases", ""], "--bases names nothing"),
         (["--bases", "smoth_0"], "--bases: no base 'smoth_0'; did you mean 'smooth_0'?"),
     ],
 )

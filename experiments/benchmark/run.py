@@ -86,6 +86,7 @@ class Benchmark:
         if not self.parts:
             reasons = "; ".join(f"{name}: {why}" for name, why in self.not_here.items())
             raise UserError(f"no task can be run here ({reasons})")
+        self._tell_of_one_seed()
         # RLlib registers its vector anew for every base that is trained in this process.
         warnings.filterwarnings("ignore", message=".*Overriding environment rllib-")
         with ExitStack() as ray:
@@ -95,6 +96,20 @@ class Benchmark:
                 self.write()
                 self._run(part, ray)
         self.write()
+
+    def _tell_of_one_seed(self) -> None:
+        """Say which mixtures will have no score: those that cells of other seeds must pick."""
+        if self.suite.seeds > 1:
+            return
+        picked = [part for part in self.parts if part.study.mixtures is None]
+        names = {one.name for part in picked for one in part.methods if one.kind == "mixture"}
+        if names:
+            places = ", ".join(sorted({part.task.name for part in picked}))
+            self._say(
+                f"mixtures of methods ({', '.join(sorted(names))}) need two seeds on {places}, "
+                "where other seeds' cells pick them; --seeds 1 leaves them not run",
+                style="bold yellow",
+            )
 
     @property
     def not_here(self) -> dict[str, str]:

@@ -53,3 +53,20 @@ def test_a_file_in_the_way_of_the_results_is_one_line(tmp_path, place):
     told = " ".join(refused.stderr.split())
     assert told.startswith(f"sport-ray: {place} cannot be written (")
     assert told.endswith("): give another folder with --results")
+
+
+@pytest.mark.parametrize(
+    ("task", "seeds", "said"), [("frozen_lake", 1, 1), ("frozen_lake", 2, 0), ("point_fixed", 1, 0)]
+)
+def test_one_seed_for_mixtures_that_others_pick_is_told_before_it_runs(
+    tmp_path, monkeypatch, task, seeds, said
+):
+    """The robot's are run on fresh scenarios, whatever the number of seeds."""
+
+    def pressed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Benchmark, "_summary", pressed)
+    arguments = "bench", "--tiny", "--tasks", task, "--methods", "random_budgets", "--seeds", seeds
+    told = " ".join(called(*arguments, cwd=tmp_path).stdout.split())
+    assert told.count(f"mixtures of methods (random_budgets) need two seeds on {task}, ") == said

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
+from importlib import metadata
 from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from sport_ray.constraints import Constraint, Evidence, MustBeGivenError, constraint_class
 from sport_ray.errors import UserError
@@ -42,15 +47,41 @@ def missing_extra(task: TaskFile, study: Study) -> str | None:
     """Why the task's environment cannot be made here, with what to install; None where it can.
 
     Raises:
-        UserError: one that needs nothing to be installed and cannot be made.
+        UserError: one that needs nothing to be installed and cannot be made; a module of the
+            user's that is not there.
     """
     try:
         environment_sizes(study)
     except UserError as error:
+        absent = _own_module_absent(study.environment.id, error)
+        if absent is not None and not _brings(task.extra, absent):
+            raise UserError(
+                f"{error}; {absent} must be importable from where bench is run: install it, or "
+                "name its folder in PYTHONPATH"
+            ) from error
         if task.extra is None:
             raise
         return f'pip install "sport-ray[{task.extra}]" ({error})'
     return None
+
+
+def _own_module_absent(env_id: str, error: UserError) -> str | None:
+    """The module that an environment's id names, where that is not there."""
+    module, cause = env_id.rpartition(":")[0], error.__cause__
+    if isinstance(cause, ModuleNotFoundError) and cause.name:
+        return module if f"{module}.".startswith(f"{cause.name}.") else None
+    return None
+
+
+def _brings(extra: str | None, module: str) -> bool:
+    """Whether an extra of ours has a distribution of the name of a module's package."""
+    package = canonicalize_name(module.partition(".")[0])
+    with suppress(metadata.PackageNotFoundError):  # a folder that was never installed
+        for one in map(Requirement, metadata.requires("sport-ray") or ()):
+            asked = one.marker is not None and one.marker.evaluate({"extra": extra or ""})
+            if asked and canonicalize_name(one.name) == package:
+                return True
+    return False
 
 
 def why_not(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sport_ray.errors import UserError
 from sport_ray.experiments.benchmark.files import HERE, NamedSection, merged, read_all
 from sport_ray.experiments.config.base import Keywords, Listed
-from sport_ray.experiments.config.mistakes import did_you_mean
+from sport_ray.experiments.config.mistakes import did_you_mean, shown
 from sport_ray.experiments.config.sections import require_constraint
 from sport_ray.experiments.config.task_policies import SourceName, checked_sources
 from sport_ray.tracking.benchmark.manifest import Kind, Promise
@@ -41,6 +41,12 @@ class MethodFile(NamedSection):
     tiny_settings: Keywords = Field(default_factory=dict)
     """Settings that differ there."""
 
+    @field_validator("constraint")
+    @classmethod
+    def _recorded_constraint(cls, given: str | None) -> str | None:
+        """Under the name that records have, one of the user's with its module."""
+        return None if given is None else require_constraint(given, shown(given)).name
+
     @model_validator(mode="after")
     def _one_kind(self) -> MethodFile:
         mixes = self.kind in ("mixture", "coin_flip")
@@ -55,8 +61,6 @@ class MethodFile(NamedSection):
                 f"kind = {self.kind!r}: a list (or conformal) has limits and a constraint, all "
                 "else has no limits"
             )
-        if self.constraint is not None:
-            require_constraint(self.constraint, f"constraint {self.constraint!r}")
         if self.source is not None:
             for settings in (self.settings, self.settings_in(tiny=True)):
                 checked_sources({self.source: settings})

@@ -53,7 +53,7 @@ def test_mistakes_in_a_method_are_told_with_the_remedy(tmp_path):
     told = mistake(tmp_path, MethodFile, METHOD | {"source": "critik"})
     assert "'critik', which is unknown; did you mean 'critic'?" in told
     told = mistake(tmp_path, MethodFile, METHOD | {"constraint": "pathwize"})
-    assert "did you mean 'pathwise'" in told
+    assert "constraint: 'pathwize' is unknown; did you mean 'pathwise'" in told
     assert "candidates" in mistake(tmp_path, MethodFile, METHOD | {"settings": {"candidate": 3}})
     assert "has limits" in mistake(tmp_path, MethodFile, METHOD | {"kind": "list"})
     assert "no source" in mistake(tmp_path, MethodFile, METHOD | {"kind": "mixture"})

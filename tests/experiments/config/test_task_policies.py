@@ -89,5 +89,8 @@ def test_a_method_and_a_task_of_the_benchmark_name_it_by_its_class(tmp_path):
     chosen = replace(suite(seeds=1), methods=(method,))
     part = compose(chosen, task(settings={BY_CLASS: {"size": 3}}), ALL_BASES[0])
     assert [one.source for one in part.methods] == [RECORDED]  # as records have it
+    by_its_class = {"constraint": "sport_ray.constraints:RatioConstraint"}
+    file.write_text(yaml.safe_dump(about | {"source": BY_CLASS} | by_its_class))
+    assert read(file, MethodFile).constraint == "ratio"
     assert part.study.sweep.constraints_of[RECORDED] == ["ratio"]
     assert part.study.task_policies[RECORDED].size == 3

@@ -151,7 +151,8 @@ def test_the_ledger_never_decides_that_a_cell_is_done(folder):
     assert status.done == [ONE]
     assert set(status.not_started) == {TWO, *FREE}
     assert (status.damaged_records, status.lost_records) == ([TWO], FREE)
-    assert "1 records are damaged" in shown(status)
+    assert "1 record is damaged: that cell will" in shown(status)
+    assert f"{len(FREE)} records are gone: those cells will" in shown(status)
 
 
 def test_records_outside_the_present_plan(folder):
@@ -159,7 +160,7 @@ def test_records_outside_the_present_plan(folder):
     put_record(folder, "c" * 16)
     status = read_status(folder)
     assert (status.done, status.outside_plan) == ([ONE], ["c" * 16])
-    assert "1 records outside the present plan" in shown(status)
+    assert "1 record outside the present plan is kept" in shown(status)
 
 
 def test_the_time_left(folder):
@@ -190,7 +191,7 @@ def test_a_damaged_ledger_line_is_said(folder):
     status = read_status(folder)
     assert status.damaged_ledger_lines == [1]
     assert status.sweep.state == "running"
-    assert "1 lines of ledger.jsonl are damaged" in shown(status)
+    assert "1 line of ledger.jsonl is damaged" in shown(status)
 
 
 def test_a_study_file_leads_to_its_folder(folder, tmp_path, monkeypatch):

@@ -17,6 +17,8 @@ from sport_ray.experiments.cli.status import print_status, resuming
 from sport_ray.experiments.results.ledger import Ledger
 from sport_ray.experiments.results.process import process_identity
 from sport_ray.experiments.results.status import Status, locate, read_status
+from sport_ray.experiments.storage.origin import claim_home
+from sport_ray.experiments.storage.place import Place
 
 FREE, ONE, TWO = [f"{'f' * 15}{i}" for i in range(3)], "a" * 16, "b" * 16
 JOBS = [
@@ -182,6 +184,16 @@ def test_the_time_left(folder):
     for cell in (FREE[0], TWO):
         put_record(folder, cell)
     assert read_status(folder).seconds_left == 0.0
+
+
+def test_a_copy_without_a_study_is_named_by_its_uri(tmp_path):
+    claim_home(tmp_path, Place("s3", "bucket", "st/cells"))
+    (tmp_path / "results").mkdir()
+    with pytest.raises(UserError, match=r"^s3://bucket/st/cells holds no study"):
+        read_status(tmp_path / "results")
+    (tmp_path / "other").mkdir()
+    with pytest.raises(UserError, match=f"^{tmp_path}/other holds no study"):
+        read_status(tmp_path / "other")
 
 
 def test_a_damaged_ledger_line_is_said(folder):

@@ -56,9 +56,12 @@ class Place(NamedTuple):
         parts = prefix.split("/")
         sound = all(_PART.fullmatch(one) and one not in (".", "..") for one in parts)
         if not _BUCKET.fullmatch(bucket) or not sound:
+            why = ", of letters, digits and any of _ . = + -"
+            if len(bucket) == 1:
+                why = f"; a bucket's name has several characters, and {bucket!r} one"
             raise UserError(
                 f"{scheme}://{bucket}/{prefix} names no place for results: write "
-                f"{scheme}://BUCKET/PREFIX, of letters, digits and any of _ . = + -"
+                f"{scheme}://BUCKET/PREFIX{why}"
             )
         return cls(scheme, bucket, prefix)
 

@@ -30,6 +30,11 @@ def test_no_place_for_results(uri: str) -> None:
         Place.of(uri)
 
 
+def test_of_a_bucket_s_name_that_is_too_short_the_length_is_told() -> None:
+    with pytest.raises(UserError, match="write s3://BUCKET/PREFIX; a bucket's name has several"):
+        Place.of("s3://b/x")
+
+
 @pytest.mark.parametrize(
     ("uri", "instead"),
     [

@@ -25,6 +25,10 @@ def report_folder(
     """
     from sport_ray.tracking import log_sweep, write_report
 
+    if column is not None:
+        from sport_ray.tracking.paper.write import require_column
+
+        require_column(column)  # before anything is written
     page = write_report(folder, out)
     refuted = alarm_in(folder)
     print_alarm(console, refuted)

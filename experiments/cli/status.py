@@ -80,14 +80,30 @@ def print_status(
         where = f"{cell['cell_id']} {plain_name(cell)}{alpha} T={cell['horizon']} s={cell['seed']}"
         line("  ", ("failed", "red"), f" {where}")
         line(f"    {' '.join(str(cell['reason']).split())}")
-    for count, text in (
-        (len(status.damaged_records), "records are damaged: those cells will be run again"),
-        (len(status.lost_records), "records are gone: those cells will be run again"),
-        (len(status.outside_plan), "records outside the present plan are kept, not counted"),
-        (len(status.damaged_ledger_lines), "lines of ledger.jsonl are damaged and left out"),
+    for found, one, several in (
+        (
+            status.damaged_records,
+            "record is damaged: that cell will be run again",
+            "records are damaged: those cells will be run again",
+        ),
+        (
+            status.lost_records,
+            "record is gone: that cell will be run again",
+            "records are gone: those cells will be run again",
+        ),
+        (
+            status.outside_plan,
+            "record outside the present plan is kept, not counted",
+            "records outside the present plan are kept, not counted",
+        ),
+        (
+            status.damaged_ledger_lines,
+            "line of ledger.jsonl is damaged and left out",
+            "lines of ledger.jsonl are damaged and left out",
+        ),
     ):
-        if count:
-            line(f"  {count} {text}")
+        if found:
+            line(f"  {len(found)} {one if len(found) == 1 else several}")
     if status.study_changed:
         line("  the study file has changed since: this is the plan of the last sweep")
 

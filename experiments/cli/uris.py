@@ -50,6 +50,10 @@ def with_copies(words: list[str]) -> list[str]:
     Raises:
         UserError: a URI where none is taken; and what the store says.
     """
+    for before, word in zip(["", *words], words, strict=False):
+        option, value = _parts(word)
+        if (option or before) in _OF_PATHS or not (option or before.startswith("-")):
+            _require_path(value)
     if not any(_URI.match(_parts(word)[1]) for word in words):
         return words
     command = next((word for word in words if not word.startswith("-")), "")
@@ -60,6 +64,14 @@ def with_copies(words: list[str]) -> list[str]:
         _with_copy(command, word, before, needed.get(command))
         for before, word in zip(["", *words], words, strict=False)
     ]
+
+
+def _require_path(value: str) -> None:
+    """Refuse a URI of another scheme; most words have no colon, and need no storage for it."""
+    if ":/" in value and not _URI.match(value):
+        from sport_ray.experiments.storage.place import require_path
+
+        require_path(value)
 
 
 def _parts(word: str) -> tuple[str, str]:

@@ -41,7 +41,7 @@ def started_with_patience(start: Callable[[list[Any]], None]) -> None:
     began = time.monotonic()
     nodes: list[Any] = []
     try:
-        with _variables(_ALWAYS), waiting_for_raylet(nodes, 0.0):
+        with ended_if_stopped(nodes), _variables(_ALWAYS), waiting_for_raylet(nodes, 0.0):
             start(nodes)
         return
     except Exception as error:
@@ -51,7 +51,7 @@ def started_with_patience(start: Callable[[list[Any]], None]) -> None:
         logger.warning("%s; trying again, up to %d s", _first_line(error), PATIENCE)
     nodes = []
     try:
-        with _variables(WAITS), waiting_for_raylet(nodes, PATIENCE):
+        with ended_if_stopped(nodes), _variables(WAITS), waiting_for_raylet(nodes, PATIENCE):
             start(nodes)
     except Exception as error:
         _end(nodes)
@@ -106,6 +106,16 @@ def _end(nodes: list[Any]) -> None:
     for node in nodes:
         with contextlib.suppress(Exception):
             node.kill_all_processes(check_alive=False, allow_graceful=False)
+
+
+@contextmanager
+def ended_if_stopped(nodes: list[Any]) -> Iterator[None]:
+    """Ctrl-C or SIGTERM in the block ends what has started of Ray before it goes on."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        _end(nodes)
+        raise
 
 
 @contextmanager

@@ -25,8 +25,8 @@ from sport_ray.experiments.cluster.imports import (
     workers_prepare,
 )
 from sport_ray.experiments.cluster.local_start import local_start
-from sport_ray.experiments.cluster.patience import started_with_patience
-from sport_ray.experiments.cluster.signals import terminating_still
+from sport_ray.experiments.cluster.patience import ended_if_stopped, started_with_patience
+from sport_ray.experiments.cluster.signals import held, terminating_still
 
 QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -180,7 +180,7 @@ def _start_here(num_cpus: int | None, *, for_cells: bool) -> None:
     def start(nodes: list[Any]) -> None:
         keep_token_private()
         preparing = workers_prepare() if for_cells else contextlib.nullcontext()
-        with local_start(nodes), preparing, importing(BESIDE_RAY):
+        with local_start(nodes), preparing, importing(BESIDE_RAY), held():
             # "local": without it Ray joins whatever cluster runs on this machine.
             ray.init(
                 address="local",
@@ -199,7 +199,8 @@ def _join(address: str) -> None:
 
     try:
         keep_token_private()
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        with ended_if_stopped([]), held():
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(f"Ray at {address} does not start: {reason}") from None

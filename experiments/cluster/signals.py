@@ -67,6 +67,41 @@ def terminating_still() -> Iterator[None]:
 
 
 @contextmanager
+def held() -> Iterator[None]:
+    """Ctrl-C and SIGTERM act at the end of the block, a second one at once.
+
+    For what must not be left half done. A core worker of Ray whose making was interrupted takes
+    the process down with it when that ends: by a segmentation fault, or by waiting for ever (seen
+    in Ray 2.60). A module in C that is interrupted while it is imported fails with an ImportError.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's business
+        return
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    before = {one: handler for one, handler in before.items() if callable(handler)}
+    asked: list[int] = []
+
+    def restore() -> None:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+    def note(number: int, frame: Any) -> None:
+        if asked:
+            restore()
+            signal.raise_signal(number)
+        asked.append(number)
+
+    for one in before:
+        signal.signal(one, note)
+    try:
+        yield
+    finally:
+        restore()
+        if asked:
+            signal.raise_signal(asked[0])
+
+
+@contextmanager
 def stopping_between_steps() -> Iterator[None]:
     """Ctrl-C and SIGTERM end the sweep at Tune's next step, in tenths of a second.
 

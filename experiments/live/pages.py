@@ -78,7 +78,8 @@ class Pages:
 
     def wait(self) -> None:
         """A page for as long as there is no report."""
-        page = waiting_page(self.state.study, self._whole).encode()
+        made_of = 0 if self.state.problem else len(records_signature(self.root))
+        page = waiting_page(self.state.study, self._whole, made_of).encode()
         with self._turn:
             if not self.renders:  # another thread may just have made one
                 self._page = ("", page)

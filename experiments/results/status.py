@@ -130,7 +130,10 @@ def read_status(root: Path, study_changed: bool = False, now: datetime | None = 
     folder = ResultFolder(root)
     study, plan, present = folder.read_study(), folder.read_plan(), folder.recorded()
     if study is None:
-        raise UserError(f"{root} holds no study: give a study file or a result folder")
+        from sport_ray.experiments.storage.origin import origin_of
+
+        place = origin_of(root) or root  # a copy as its URI, which is what the user gave
+        raise UserError(f"{place} holds no study: give a study file or a result folder")
     planned = present if plan is None else plan.cells
     history = read_ledger(folder.ledger)
     sweep, entries = _last_sweep(history.entries)

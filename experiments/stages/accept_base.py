@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sport_ray.bounds.scenario import scenario_bound
+from sport_ray.digits import rounded_up
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.training import AcceptSection
 from sport_ray.experiments.task_policies._training import Progress
@@ -73,7 +74,8 @@ class Checkpoint:
         gain = "no time" if self.mean_steps is None else f"{self.mean_steps:.2f} steps"
         if self.mean_return is not None:
             gain = f"return {self.mean_return:.4g}"
-        return f"step {self.env_steps:,}: {self.rate:.2%} violate (ε ≤ {self.bound:.3g}), {gain}"
+        risk = f"{self.rate:.2%} violate (ε ≤ {rounded_up(self.bound)})"
+        return f"step {self.env_steps:,}: {risk}, {gain}"
 
 
 class Found(NamedTuple):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sport_ray.errors import UserError
 from sport_ray.experiments.cluster.imports import no_collection
 from sport_ray.experiments.cluster.session import ray_session
+from sport_ray.experiments.cluster.signals import held
 from sport_ray.experiments.config.tuning import require_search
 from sport_ray.experiments.results.alarm import print_alarm
 from sport_ray.experiments.stages.context import Context, interrupted, require_tracking
@@ -49,7 +50,8 @@ def train_base(context: Context, out: Path | None = None, seed: int | None = Non
     if context.again is not None:
         context = context._replace(again=context.again + asked)
     try:
-        from sport_ray.experiments.stages.steps import make_base
+        with held():
+            from sport_ray.experiments.stages.steps import make_base
 
         make_base(context, target, command)
     except (KeyboardInterrupt, SystemExit) as error:  # Ray, too, turns SIGTERM into SystemExit
@@ -68,11 +70,12 @@ def _with_seed(study: Study, seed: int) -> Study:
 
 def certify_base(context: Context) -> Certificate:
     """Certify the base policy, whether or not that was done before."""
-    from sport_ray.experiments.stages.steps import (
-        ensure_base,
-        ensure_transitions,
-        make_certificate,
-    )
+    with held():
+        from sport_ray.experiments.stages.steps import (
+            ensure_base,
+            ensure_transitions,
+            make_certificate,
+        )
 
     require_propositions(context.study)
     base = ensure_base(context)
@@ -88,9 +91,10 @@ def tune_study(context: Context) -> Tuning:
     Raises:
         UserError: a study that does not ask for it.
     """
-    from sport_ray.experiments.stages.certify import load_matching
-    from sport_ray.experiments.stages.steps import ensure_base
-    from sport_ray.experiments.stages.tune import do_tuning, with_winner
+    with held():
+        from sport_ray.experiments.stages.certify import load_matching
+        from sport_ray.experiments.stages.steps import ensure_base
+        from sport_ray.experiments.stages.tune import do_tuning, with_winner
 
     if context.study.tuning is None:
         where = context.source or f"study {context.study.name!r}"
@@ -107,9 +111,10 @@ def sweep_study(context: Context) -> SweepSummary:
     require_propositions(context.study)
     require_able_alone(context)
     require_tracking(context)
-    from sport_ray.experiments.stages.certify import load_matching
-    from sport_ray.experiments.stages.steps import do_sweep, ensure_base
-    from sport_ray.experiments.stages.tune import tuned
+    with held():
+        from sport_ray.experiments.stages.certify import load_matching
+        from sport_ray.experiments.stages.steps import do_sweep, ensure_base
+        from sport_ray.experiments.stages.tune import tuned
 
     base = ensure_base(context)
     certificate = load_matching(context.folder, base)
@@ -124,7 +129,7 @@ def run_study(context: Context) -> SweepSummary:
     require_tracking(context)
     require_able_alone(context)
     with ray_for_cells(context):
-        with no_collection():
+        with no_collection(), held():
             from sport_ray.experiments.stages.steps import (
                 do_sweep,
                 ensure_base,

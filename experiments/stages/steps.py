@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from sport_ray.canonical import digest
 from sport_ray.certificates import AnytimeSampling, Certificate
+from sport_ray.digits import rounded_up
 from sport_ray.experiments.cluster.need import RayWhenNeeded
 from sport_ray.experiments.config.redact import public_study
 from sport_ray.experiments.config.study import Study
@@ -149,7 +150,7 @@ def make_certificate(context: Context, base: BaseFile) -> Certificate:
     for horizon in study.horizons(certificate):
         context.console.print(
             f"certified with confidence 1 − {certificate.beta:g}: P(violation within {horizon} "
-            f"steps) ≤ {min(certificate.eps_base(horizon), 1.0):.3g} "
+            f"steps) ≤ {rounded_up(min(certificate.eps_base(horizon), 1.0))} "
             f"({certificate.table.num_violations[horizon - 1]} of {certificate.num_scenarios} "
             "scenarios violated)",
             soft_wrap=True,

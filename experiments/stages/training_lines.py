@@ -40,7 +40,8 @@ def training_lines(plan: Plan) -> list[str]:
         }
     )
     if silent:
-        lines.append(f"training: nothing is promised while {', '.join(silent)} trains")
+        they = f"{', '.join(silent)} train{'s' if len(silent) == 1 else ''}"
+        lines.append(f"training: nothing is promised while {they}")
     return lines
 
 

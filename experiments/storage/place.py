@@ -13,6 +13,10 @@ from sport_ray.tracking.mlflow.uris import mask_uri
 
 # One slash too: a path that was made of the URI has lost the other.
 _URI = re.compile(r"(?P<scheme>s3|gs|az):/{1,2}(?P<bucket>[^/]*)/*(?P<prefix>.*)", re.DOTALL)
+_OTHER = re.compile(r"\s*(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):(?P<rest>/{1,3}.*)", re.DOTALL)
+_MEANT = {"s3": "s3", "s3a": "s3", "s3n": "s3", "gs": "gs", "gcs": "gs", "az": "az", "azure": "az"}
+_MEANT |= dict.fromkeys(("abfs", "abfss", "adl", "wasb", "wasbs"), "az")
+"""What other tools call the stores."""
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")
 _PART = re.compile(r"[A-Za-z0-9_.=+-]+")
 CACHE = "SPORT_RAY_CACHE"
@@ -36,10 +40,12 @@ class Place(NamedTuple):
         True
 
         Raises:
-            UserError: a URI with credentials or a query in it, or without bucket or prefix.
+            UserError: a URI with credentials or a query in it, or without bucket or prefix; one of
+                another scheme, which would be taken for a folder here.
         """
         found = _URI.fullmatch(str(text))
         if found is None:
+            require_path(str(text))
             return None
         scheme, bucket, prefix = found["scheme"], found["bucket"], found["prefix"].strip("/")
         if re.search(r"[@?#]", str(text)):
@@ -50,9 +56,12 @@ class Place(NamedTuple):
         parts = prefix.split("/")
         sound = all(_PART.fullmatch(one) and one not in (".", "..") for one in parts)
         if not _BUCKET.fullmatch(bucket) or not sound:
+            why = ", of letters, digits and any of _ . = + -"
+            if len(bucket) == 1:
+                why = f"; a bucket's name has several characters, and {bucket!r} one"
             raise UserError(
                 f"{scheme}://{bucket}/{prefix} names no place for results: write "
-                f"{scheme}://BUCKET/PREFIX, of letters, digits and any of _ . = + -"
+                f"{scheme}://BUCKET/PREFIX{why}"
             )
         return cls(scheme, bucket, prefix)
 
@@ -80,6 +89,25 @@ class Place(NamedTuple):
         end = os.environ.get(f"{ENDPOINT[self.scheme]}", "")  # two servers may have one bucket each
         key = hashlib.sha256(f"{self} {end}".encode()).hexdigest()[:12]
         return Path(root).absolute() / f"{self.prefix.rpartition('/')[2][:40]}-{key}"
+
+
+def require_path(text: str) -> None:
+    """Refuse what is neither a path nor a URI of ours, as other tools write them.
+
+    Raises:
+        UserError: naming what to write instead.
+    """
+    found = _OTHER.fullmatch(text)
+    if found is None:
+        return
+    scheme, rest = found["scheme"].lower(), found["rest"].lstrip("/")
+    if scheme == "file":
+        instead = f"write the path, /{rest}"
+    elif scheme in _MEANT:
+        instead = f"write {_MEANT[scheme]}://" + ("BUCKET/PREFIX" if "@" in rest else rest)
+    else:
+        instead = "give a path, or s3://BUCKET/PREFIX, gs://… or az://…"
+    raise UserError(f"{mask_uri(text.strip())}: no URI that results can be at; {instead}")
 
 
 CREDENTIALS = {

@@ -20,6 +20,7 @@ from sport_ray.bounds import (
 )
 from sport_ray.certificates import Certificate
 from sport_ray.constraints import Constraint
+from sport_ray.digits import rounded_up
 from sport_ray.errors import UserError
 from sport_ray.experiments.config.axes import Point
 from sport_ray.experiments.config.sections import TrainingPlanSection
@@ -156,9 +157,9 @@ def planned_episodes(
     if most < at_once:
         raise UserError(
             f"{_told(plan)} permits {most} episodes of training under {_of(constraint)} at T = "
-            f"{horizon}, whose risk is at most {risk:.4g} each, and {at_once} begin at once: raise "
-            "training_violations, lower alpha or eps_max, certify a smaller risk with more "
-            "scenarios, or take fewer copies (training.num_envs)"
+            f"{horizon}, whose risk is at most {rounded_up(risk, 4)} each, and {at_once} begin at "
+            "once: raise training_violations, lower alpha or eps_max, certify a smaller risk with "
+            "more scenarios, or take fewer copies (training.num_envs)"
         )
     return min(most, possible)
 

@@ -26,6 +26,7 @@ from sport_ray.deploy.bundle_files import (
 from sport_ray.deploy.from_data import from_data_of
 from sport_ray.deploy.promise import require_promise
 from sport_ray.deploy.world import require_near
+from sport_ray.digits import rounded_up
 from sport_ray.errors import UserError
 from sport_ray.samplers import SamplerFile, read_base
 from sport_ray.sources import source_file
@@ -213,8 +214,8 @@ def _evidence(manifest: Mapping[str, Any]) -> Check:
     except _WRONG as error:
         return Check("evidence", False, _reason(error))
     said = (
-        f"{given[1]} of {given[0]} scenarios violated, as the manifest states: at most {bound:.4g} "
-        f"with confidence 1 - {given[2]:g}"
+        f"{given[1]} of {given[0]} scenarios violated, as the manifest states: at most "
+        f"{rounded_up(bound, 4)} with confidence 1 - {given[2]:g}"
     )
     return Check("evidence", True, said)
 

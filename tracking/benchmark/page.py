@@ -35,6 +35,7 @@ def end(part: str) -> str:
 
 
 def page_text(
+    scores: pd.DataFrame,
     board: pd.DataFrame,
     of_tasks: dict[str, pd.DataFrame],
     costs: pd.DataFrame,
@@ -42,7 +43,10 @@ def page_text(
     absent: Sequence[Folder],
     manifest: Manifest,
 ) -> str:
-    """The whole page as Markdown. of_tasks: `task_leaderboard` of each task with results."""
+    """The whole page as Markdown. of_tasks: `task_leaderboard` of each task with results.
+
+    scores: ``scores.csv``, of which all tables are made.
+    """
     level = manifest.main_level
     figure = [] if board.empty else [_FIGURE]
     quote = [
@@ -62,7 +66,8 @@ def page_text(
             tables += [_bases(task.name, folders), _shares(own, manifest)]
     tables += [f"## What stands behind the scores at ε = {level:g}", _JUDGED]
     tables += [_judged(board, manifest), "## What it took", _TOOK, _costs(costs)]
-    items = words.negative(board, folders, manifest) or ["Nothing of the kind was found."]
+    items = words.negative(scores, board, folders, manifest)
+    items = items or ["Nothing of the kind was found."]
     negative = ["## Negative results", "\n".join(_item(one) for one in items)]
     parts = dict(zip(PARTS, (quote, overall, tables, negative), strict=True))
     text = ["# Leaderboard"]

@@ -9,7 +9,9 @@ from typing import Any
 import pandas as pd
 
 from sport_ray.tracking.benchmark.folder import BenchFolder
+from sport_ray.tracking.benchmark.judge import UNFINISHED
 from sport_ray.tracking.benchmark.manifest import FILE, Folder, Manifest, Method
+from sport_ray.tracking.benchmark.mixed import COIN_FLIP, MIXTURE
 from sport_ray.tracking.results.labels import bound_text, rate_text
 from sport_ray.tracking.results.table import plain_rows
 
@@ -58,7 +60,7 @@ def sentences(board: pd.DataFrame, manifest: Manifest) -> list[str]:
 def _against(promised: list[Method], scored: Rows, manifest: Manifest) -> list[str]:
     """How many do better than fixed α; beside it the floor of all, the coin flip."""
     paper = manifest.reference
-    others = [one for one in promised if one is not paper and one.kind != "coin_flip"]
+    others = [one for one in promised if one is not paper and one.kind != COIN_FLIP]
     if paper is None or paper.name not in scored or not others:
         return []
     better = [one for one in others if (scored[one.name]["improvement_low"] or 0.0) > 0.5]
@@ -66,7 +68,7 @@ def _against(promised: list[Method], scored: Rows, manifest: Manifest) -> list[s
         f"{_of(len(better), len(others))} other methods with a promise score higher than fixed α "
         "with a probability clearly above one half"
     )
-    flips = [one for one in promised if one.kind == "coin_flip"]
+    flips = [one for one in promised if one.kind == COIN_FLIP]
     if flips:
         text += (
             f"; a coin flip between base and task policy keeps {share_text(scored[flips[0].name])}"
@@ -78,7 +80,7 @@ def _violations(rows: Rows, manifest: Manifest) -> str:
     """How often what was promised held, and what was not promised did not."""
     level = manifest.main_level
     # A coin flip spends all of its risk: its observed rate is its bound, give or take chance.
-    known = [one for one in manifest.methods if one.name in rows and one.kind != "coin_flip"]
+    known = [one for one in manifest.methods if one.name in rows and one.kind != COIN_FLIP]
     promised = [rows[one.name] for one in known if one.promised]
     free = [rows[one.name] for one in manifest.methods if not one.promised and one.name in rows]
     counted = sum(row["counted"] for row in promised)
@@ -116,7 +118,12 @@ def completeness(
     return text + (few if len(manifest.seeds) < FEW else "")
 
 
-def negative(board: pd.DataFrame, folders: Sequence[BenchFolder], manifest: Manifest) -> list[str]:
+def negative(
+    scores: pd.DataFrame,
+    board: pd.DataFrame,
+    folders: Sequence[BenchFolder],
+    manifest: Manifest,
+) -> list[str]:
     """What did not work, an item each: against fixed α, out of reach, above the level, failed."""
     rows, level = rows_at(board, manifest.main_level), manifest.main_level
     below, alike = [], []
@@ -153,6 +160,7 @@ def negative(board: pd.DataFrame, folders: Sequence[BenchFolder], manifest: Mani
             found.append(f"{_name(folder)}: the data contradict a promise; nothing is certified.")
         for reason, count in folder.completeness.reasons:
             found.append(f"{_name(folder)}: {_count(count, 'cell')} failed: {reason}.")
+    found += _not_picked(scores, folders, manifest)
     found += [f"{place}: {why}." for place, why in manifest.failed.items()]
     found += [f"{task}: left out, {why}." for task, why in manifest.skipped.items()]
     return found + _left_out(board, manifest)
@@ -176,10 +184,28 @@ def _higher_without(rows: Rows, manifest: Manifest) -> list[str]:
     )
 
 
+def _not_picked(
+    scores: pd.DataFrame, folders: Sequence[BenchFolder], manifest: Manifest
+) -> list[str]:
+    """Mixtures without a score: no cell of theirs is missing, so that no count tells of them."""
+    told = {folder.gain.why_not for folder in folders}  # of a whole base, and said there
+    found = []
+    for one in manifest.methods:
+        if one.kind not in (MIXTURE, COIN_FLIP):
+            continue
+        mine = scores[(scores["method"] == one.name) & (scores["state"] == UNFINISHED)]
+        for reason, rows in mine[~mine["reason"].isin(told)].groupby("reason", sort=False):
+            places = rows["task"] + " " + rows["base"]
+            seeds = rows.groupby(places, sort=False)["seed"].nunique()
+            where = [f"{place} ({_count(count, 'seed')})" for place, count in seeds.items()]
+            found.append(f"{one.title}: no score on {'; '.join(where)}: {reason}.")
+    return found
+
+
 def _left_out(board: pd.DataFrame, manifest: Manifest) -> list[str]:
     """Methods that have no cells somewhere, each reason with its bases."""
     places: dict[tuple[str, str], list[str]] = {}
-    mixed = {one.name for one in manifest.methods if one.kind in ("mixture", "coin_flip")}
+    mixed = {one.name for one in manifest.methods if one.kind in (MIXTURE, COIN_FLIP)}
     for folder in manifest.folders:
         for name, why in folder.left_out.items():
             if name not in mixed:  # made from others' cells, wherever these are

@@ -52,5 +52,5 @@ def write_leaderboard(results: str | Path) -> Path:
             write_csv(table, root / f"leaderboard_{name}.csv")
         draw_leaderboard(board, manifest, root)
         draw_profiles(board, spread, manifest, root)
-        page = page_text(board, of_tasks, took, folders, absent, manifest)
+        page = page_text(scores, board, of_tasks, took, folders, absent, manifest)
         return write_atomically(root / PAGE, page)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from sport_ray.tracking.paper.tex import escape
 from sport_ray.tracking.report.rows import used_bounds
+from sport_ray.tracking.results.completeness import Completeness, completeness_of
 from sport_ray.tracking.results.labels import bound_text, confidence_text, kind_text
 from sport_ray.tracking.results.records import Results
 from sport_ray.tracking.results.task_policies import TITLES
@@ -18,7 +20,7 @@ PACKAGES = ("sport-ray", "python", "torch", "ray", "gymnasium", "numpy", "scipy"
 
 def methods_in_tex(folder: Results, frame: pd.DataFrame) -> str:
     """The paragraph as LaTeX, from records and certificate alone."""
-    parts = [*_certified(folder.certificate, frame), *_trained(frame), *_evaluated(frame)]
+    parts = [*_certified(folder.certificate, frame), *_trained(folder, frame), *_evaluated(frame)]
     return "\n".join(parts) + "\n"
 
 
@@ -46,19 +48,22 @@ def _certified(certificate: dict[str, Any] | None, frame: pd.DataFrame) -> list[
     ]
 
 
-def _trained(frame: pd.DataFrame) -> list[str]:
+def _trained(folder: Results, frame: pd.DataFrame) -> list[str]:
     done = frame[frame["status"] == "finished"]
+    state = completeness_of(folder)
+    finished = f"{state.finished:,} of {state.planned:,} cells finished{_others(state)}."
+    if done.empty:
+        return [finished]
     sources = [TITLES.get(str(one), str(one)) for one in dict.fromkeys(done["source"])]
     kinds = [kind_text(str(one)) for one in dict.fromkeys(done["constraint"])]
-    seeds = sorted(int(one) for one in done["seed"].unique())
-    alphas, levels = _values(done["alpha"]), _values(done["eps_max"])
+    # Values that only cells without results have: the paragraph is about the whole study.
+    sweep = (folder.study.get("sweep") or {}) if state.finished < state.planned else {}
     said = [
         f"Task policies: {escape(', '.join(sources))}; constraints: {escape(', '.join(kinds))}"
-        + (rf"; $\alpha \in \{{{alphas}\}}$" if alphas else "")
-        + (rf"; $\varepsilon_{{\mathrm{{max}}}} \in \{{{levels}\}}$" if levels else "")
+        + _set(r"\alpha", done["alpha"], sweep.get("alphas"))
+        + _set(r"\varepsilon_{\mathrm{max}}", done["eps_max"], sweep.get("eps_max"))
         + ".",
-        f"Training seeds: {', '.join(map(str, seeds))}; "
-        f"{len(done):,} of {len(frame):,} cells finished.",
+        f"Training seeds: {_seeds(done, sweep.get('seeds'))}; {finished}",
     ]
     steps = done["train_env_steps"].dropna()
     if len(steps) and steps.max() > 0:
@@ -81,8 +86,36 @@ def _evaluated(frame: pd.DataFrame) -> list[str]:
     ]
 
 
-def _values(column: pd.Series) -> str:
-    return ", ".join(f"{one:.4g}" for one in sorted(column.dropna().astype(float).unique()))
+def _others(state: Completeness) -> str:
+    """What became of the cells that are not finished, in brackets; '' where there are none."""
+    counts = (
+        (state.failed, "failed"),
+        (state.missing, "not run"),
+        (len(state.unreadable), "with a record that cannot be read"),
+    )
+    told = ", ".join(f"{count:,} {what}" for count, what in counts if count)
+    return f" ({told})" if told else ""
+
+
+def _set(symbol: str, column: pd.Series, planned: Sequence[float] | None) -> str:
+    """The values of finished cells, and the planned ones where these are more."""
+    found, wanted = _values(column), _values(pd.Series(planned or [], dtype=float))
+    here, asked = (rf"\{{{', '.join(values)}\}}" for values in (found, wanted))
+    if set(wanted) <= set(found):
+        return rf"; ${symbol} \in {here}$" if found else ""
+    if not found:
+        return rf"; none of the planned ${symbol} \in {asked}$"
+    return rf"; ${symbol} \in {here}$ of the planned ${asked}$"
+
+
+def _seeds(done: pd.DataFrame, planned: Sequence[int] | None) -> str:
+    found, wanted = {int(one) for one in done["seed"]}, set(planned or [])
+    here, asked = (", ".join(map(str, sorted(seeds))) for seeds in (found, wanted))
+    return here if wanted <= found else f"{here} of the planned {asked}"
+
+
+def _values(column: pd.Series) -> list[str]:
+    return [f"{one:.4g}" for one in sorted(column.dropna().astype(float).unique())]
 
 
 def _short(digest: str) -> str:

@@ -37,10 +37,7 @@ def write_paper(results: str | Path, out: str | Path | None = None, column: floa
     Raises:
         UserError: no results, a width that no page has, or a folder that cannot be written to.
     """
-    if not NARROWEST <= column <= WIDEST:
-        raise UserError(
-            f"a column of {column:g} inches: give a width from {NARROWEST:g} to {WIDEST:g}"
-        )
+    require_column(column)
     folder = read_results(results)
     target = folder.path / FOLDER if out is None else Path(out)
     tables = tables_of(folder)
@@ -63,6 +60,18 @@ def write_paper(results: str | Path, out: str | Path | None = None, column: floa
         names = [figure.name for figure in drawn.values()]
         main = _main(folder.name, column, names, list(floats))
         return write_atomically(target / MAIN, main)
+
+
+def require_column(column: float) -> None:
+    """Refuse a width, in inches, that no page has.
+
+    Raises:
+        UserError: the width, and which there are.
+    """
+    if not NARROWEST <= column <= WIDEST:
+        raise UserError(
+            f"a column of {column:g} inches: give a width from {NARROWEST:g} to {WIDEST:g}"
+        )
 
 
 def _float(figure: Drawn, full: bool) -> str:

@@ -60,7 +60,7 @@ class RiskAxis:
 
     @property
     def ticks(self) -> tuple[Tick, ...]:
-        """Powers of ten, with 2 and 5 (or 3) if there are few; and 0, if it is there."""
+        """Powers of ten, with others if there are few; and 0, if it is there."""
         labelled = [Tick(self.place(v), f"{v:g}") for v in _log_ticks(self.low, self.high)]
         return (*([] if self.zero is None else [Tick(self.place(0.0), "0")]), *labelled)
 
@@ -98,12 +98,17 @@ def better_path(sign: int) -> str:
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    """Powers of ten between two decimal logarithms; with 2 and 5 if there are few."""
+    """Powers of ten between two decimal logarithms; with 3, or 2 and 5, if there are few.
+
+    Where not even two of these are there, as around a single point, other round values.
+    """
     powers = range(math.floor(low) - 1, math.ceil(high) + 1)
     for leading in ((1,), (1, 3), (1, 2, 5)):
         ticks = [d * 10.0**p for p in powers for d in leading if low <= math.log10(d) + p <= high]
         if len(ticks) >= 3:
             break
+    if len(ticks) < 2:
+        return _linear_ticks(10.0**low, 10.0**high)
     return [float(f"{tick:.6g}") for tick in ticks]
 
 

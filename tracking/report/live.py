@@ -48,12 +48,15 @@ def live_page(page: str, name: str, whole: str = "") -> str:
     return f"{head}<body>\n{bar}\n{rest.replace('</body>', f'{tail}</body>')}"
 
 
-def waiting_page(study: str, whole: str = "") -> str:
-    """The page of a study without a finished cell: what is being started, and how far that is."""
+def waiting_page(study: str, whole: str = "", cells: int = 0) -> str:
+    """The page for as long as there is no report: what goes on, and how far that is.
+
+    cells: those that have a record, whose report is being made.
+    """
     page = (
         page_environment()
         .get_template("waiting.html.j2")
-        .render(study=study, css=asset("report.css"))
+        .render(study=study, cells=cells, css=asset("report.css"))
     )
     return live_page(page, "", whole)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from decimal import ROUND_CEILING, Context, Decimal
 from typing import Any
 
 import pandas as pd
 
+from sport_ray.digits import rounded, rounded_up
 from sport_ray.tracking.results.kinds import PAPER, UNCONSTRAINED, class_of
 from sport_ray.tracking.results.task_policies import (
     is_selection,
@@ -35,23 +35,14 @@ def bound_text(value: float | None) -> str:
         return "–"
     if value >= 1:
         return "≥ 1"
-    # From the shortest decimal of this float: the float of 0.05 is a little more, and is no 0.0501.
-    shortest = Decimal(repr(float(value)))
-    return _plain(Context(prec=3, rounding=ROUND_CEILING).create_decimal(shortest))
+    return rounded_up(value)
 
 
 def rate_text(value: float | None) -> str:
     """A measured share, three digits, rounded to nearest."""
     if value is None or pd.isna(value):
         return "–"
-    return _plain(Context(prec=3).create_decimal(Decimal(float(value))))
-
-
-def _plain(value: Decimal) -> str:
-    if value and value.adjusted() < -4:
-        return f"{value:.2e}"
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return rounded(value)
 
 
 def p_value_text(value: float | None) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from sport_ray.bounds import anytime_bound
 from sport_ray.bounds.refutation import Wealth, first_alarm
 from sport_ray.deploy.monitoring.history import History
+from sport_ray.digits import rounded_up
 from sport_ray.errors import UserError
 
 
@@ -72,10 +73,11 @@ class MonitorReport:
         if self.num_updates:
             found.append(("updates", f"{self.num_updates} since the first bundle"))
         found += [
-            ("promised", f"average risk ≤ {self.promised:.4g}, confidence 1 − {self.prior_beta:g}"),
-            ("from verdicts", f"average risk so far ≤ {self.anytime:.4g}, confidence 1 − "
-                              f"{self.beta:g}, at all times together"),
-            ("together", f"average risk so far ≤ {self.bound:.4g}, confidence 1 − "
+            ("promised", f"average risk ≤ {rounded_up(self.promised, 4)}, confidence 1 − "
+                         f"{self.prior_beta:g}"),
+            ("from verdicts", f"average risk so far ≤ {rounded_up(self.anytime, 4)}, "
+                              f"confidence 1 − {self.beta:g}, at all times together"),
+            ("together", f"average risk so far ≤ {rounded_up(self.bound, 4)}, confidence 1 − "
                          f"{self.bound_beta:g}"),
             ("alarm", self._alarm()),
         ]  # fmt: skip
@@ -170,7 +172,7 @@ class FleetReport:
             ("robots", f"{self.num_logs}"),
             ("episodes", f"{self.num_episodes:,}"),
             ("verdicts", f"{self.num_violations:,} violated{unknown}"),
-            ("together", f"average risk so far ≤ {self.bound:.4g}, confidence 1 − "
+            ("together", f"average risk so far ≤ {rounded_up(self.bound, 4)}, confidence 1 − "
                          f"{self.bound_beta:g}"),
             ("alarm", alarm if self.alarms else "none"),
         ]  # fmt: skip

@@ -98,8 +98,20 @@ def test_elsewhere_it_is_refused(words: str) -> None:
         uris.with_copies(words.split())
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("run n --results gcs://b-1/x", "run n --results=gcs://b-1/x", "status gcs://b-1/x"),
+        *("bench --tiny --results gcs://b-1/x", "slurm a.yaml --results gcs://b-1/x"),
+    ],
+)
+def test_a_uri_of_another_scheme_is_no_folder(words: str) -> None:
+    with pytest.raises(UserError, match=r"write gs://b-1/x"):
+        uris.with_copies(words.split())
+
+
 def test_other_words_are_left_alone() -> None:
-    words = ["run", "a.yaml", "--tracking=http://host", "x=y", "--", "s3"]
+    words = ["run", "a.yaml", "--tracking=http://host", "--address", "ray://h:1", "x=y", "--", "s3"]
     assert uris.with_copies(words) is words
 
 

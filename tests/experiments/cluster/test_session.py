@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -163,3 +167,48 @@ with ray_session(num_cpus=1):
     env |= {"HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[3])}
     subprocess.run([sys.executable, "-c", script], env=env, check=True)
     assert (tmp_path / ".ray" / "auth_token").stat().st_mode & 0o777 == 0o600
+
+
+INTERRUPTED = """
+import signal
+import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored, as in a background
+from sport_ray.experiments.cluster.session import ray_session
+print("begins", flush=True)
+try:
+    with ray_session(num_cpus=1):
+        sys.exit("it was up before the signal came")
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def started_by(mark: str) -> list[str]:
+    """Processes whose environment has the mark."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            if mark.encode() in file.read_bytes():
+                found.append(file.parent.name)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", [0.2, 0.4, 0.6, 0.8])
+def test_ctrl_c_while_ray_starts_ends_it_and_nothing_is_left(part: float) -> None:
+    """It ended in a segmentation fault, or never, in two of three of these moments."""
+    mark = f"SPORT_RAY_TEST={uuid.uuid4()}"
+    env = os.environ | dict([mark.split("=")])
+    begun = time.monotonic()
+    whole = INTERRUPTED.replace('sys.exit("it was up before the signal came")', "pass")
+    subprocess.run([sys.executable, "-c", whole], check=True, timeout=300, env=env)
+    seconds = 0.6 * (time.monotonic() - begun)  # without its imports and its end
+    process = subprocess.Popen([sys.executable, "-c", INTERRUPTED], stdout=subprocess.PIPE, env=env)
+    assert process.stdout is not None
+    process.stdout.readline()
+    assert started_by(mark)
+    time.sleep(part * seconds)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(300) == 130
+    process.stdout.close()
+    assert started_by(mark) == []

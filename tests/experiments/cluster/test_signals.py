@@ -10,6 +10,7 @@ import pytest
 from sport_ray.experiments.cluster.signals import (
     Terminated,
     ask_to_stop,
+    held,
     raise_if_asked,
     stopping_between_steps,
     terminating,
@@ -63,3 +64,37 @@ def test_a_start_that_takes_sigterm_gives_it_back() -> None:
 
 def test_the_exit_status_is_that_of_shells() -> None:
     assert Terminated().code == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)]
+)
+def test_a_held_signal_acts_at_the_end_and_a_second_one_at_once(
+    number: int, kind: type[BaseException]
+) -> None:
+    done: list[str] = []
+    with terminating():
+        before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+        with pytest.raises(kind), held():
+            os.kill(os.getpid(), number)
+            done.append("whole")
+        with pytest.raises(kind), held():
+            os.kill(os.getpid(), number)
+            os.kill(os.getpid(), number)
+            done.append("not so far")
+        with pytest.raises(kind), held():
+            os.kill(os.getpid(), number)
+            raise ImportError("what was held explains it")
+        assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == before
+    assert done == ["whole"]
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as of a job in the background
+    try:
+        with held():
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+            os.kill(os.getpid(), signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -100,6 +100,22 @@ def test_before_a_cell_has_finished_there_is_a_page_that_waits(tmp_path: Path) -
     site.close()
 
 
+def test_until_the_report_of_records_is_made_the_page_says_that_it_is_being_made(
+    tmp_path: Path,
+) -> None:
+    folder = write_study(tmp_path, alphas=(1.0,), horizons=(21,))
+    pages = Pages(folder)
+    try:
+        assert b"The report of 6 cells is being made" in pages.page[1]
+        assert b"Nothing to show yet" not in pages.page[1].split(b"<script", 1)[0]
+        (folder / "certificate.json").write_text("{}")
+        assert pages.render()
+        assert "the report cannot be made" in (pages.look().problem or "")
+        assert b"Nothing to show yet" in pages.page[1].split(b"<script", 1)[0]
+    finally:
+        pages.close()
+
+
 def test_the_page_is_the_report_made_when_records_change_and_only_then(tmp_path: Path) -> None:
     whole = write_study(tmp_path)
     folder = tmp_path / "sweep"

@@ -17,6 +17,8 @@ from sport_ray.experiments.cli.status import print_status, resuming
 from sport_ray.experiments.results.ledger import Ledger
 from sport_ray.experiments.results.process import process_identity
 from sport_ray.experiments.results.status import Status, locate, read_status
+from sport_ray.experiments.storage.origin import claim_home
+from sport_ray.experiments.storage.place import Place
 
 FREE, ONE, TWO = [f"{'f' * 15}{i}" for i in range(3)], "a" * 16, "b" * 16
 JOBS = [
@@ -151,7 +153,8 @@ def test_the_ledger_never_decides_that_a_cell_is_done(folder):
     assert status.done == [ONE]
     assert set(status.not_started) == {TWO, *FREE}
     assert (status.damaged_records, status.lost_records) == ([TWO], FREE)
-    assert "1 records are damaged" in shown(status)
+    assert "1 record is damaged: that cell will" in shown(status)
+    assert f"{len(FREE)} records are gone: those cells will" in shown(status)
 
 
 def test_records_outside_the_present_plan(folder):
@@ -159,7 +162,7 @@ def test_records_outside_the_present_plan(folder):
     put_record(folder, "c" * 16)
     status = read_status(folder)
     assert (status.done, status.outside_plan) == ([ONE], ["c" * 16])
-    assert "1 records outside the present plan" in shown(status)
+    assert "1 record outside the present plan is kept" in shown(status)
 
 
 def test_the_time_left(folder):
@@ -183,6 +186,16 @@ def test_the_time_left(folder):
     assert read_status(folder).seconds_left == 0.0
 
 
+def test_a_copy_without_a_study_is_named_by_its_uri(tmp_path):
+    claim_home(tmp_path, Place("s3", "bucket", "st/cells"))
+    (tmp_path / "results").mkdir()
+    with pytest.raises(UserError, match=r"^s3://bucket/st/cells holds no study"):
+        read_status(tmp_path / "results")
+    (tmp_path / "other").mkdir()
+    with pytest.raises(UserError, match=f"^{tmp_path}/other holds no study"):
+        read_status(tmp_path / "other")
+
+
 def test_a_damaged_ledger_line_is_said(folder):
     start(folder).close()
     path = folder / "ledger.jsonl"
@@ -190,7 +203,7 @@ def test_a_damaged_ledger_line_is_said(folder):
     status = read_status(folder)
     assert status.damaged_ledger_lines == [1]
     assert status.sweep.state == "running"
-    assert "1 lines of ledger.jsonl are damaged" in shown(status)
+    assert "1 line of ledger.jsonl is damaged" in shown(status)
 
 
 def test_a_study_file_leads_to_its_folder(folder, tmp_path, monkeypatch):

@@ -15,7 +15,9 @@ def test_uris_and_paths_that_were_made_of_them() -> None:
     assert Place.of("gs://b-1/a") is not None
 
 
-@pytest.mark.parametrize("path", ["results/x", "/s3/x", "s3", "file:///x", "./s3:/b/x", ""])
+@pytest.mark.parametrize(
+    "path", ["results/x", "/s3/x", "s3", "C:/x", "./s3:/b/x", "./file:/x", "a:b", ""]
+)
 def test_paths(path: str) -> None:
     assert Place.of(path) is None
 
@@ -25,6 +27,29 @@ def test_paths(path: str) -> None:
 )
 def test_no_place_for_results(uri: str) -> None:
     with pytest.raises(UserError, match=r"names no place for results: write s3://BUCKET/PREFIX"):
+        Place.of(uri)
+
+
+def test_of_a_bucket_s_name_that_is_too_short_the_length_is_told() -> None:
+    with pytest.raises(UserError, match="write s3://BUCKET/PREFIX; a bucket's name has several"):
+        Place.of("s3://b/x")
+
+
+@pytest.mark.parametrize(
+    ("uri", "instead"),
+    [
+        ("gcs://b-1/x/y", "write gs://b-1/x/y"),
+        ("S3://b-1/x", "write s3://b-1/x"),
+        (" s3://b-1/x", "write s3://b-1/x"),
+        ("s3a://b-1/x", "write s3://b-1/x"),
+        ("abfs://box@account.dfs.core.windows.net/x", "write az://BUCKET/PREFIX"),
+        ("file:///tmp/x", "write the path, /tmp/x"),
+        ("https://host/x", "give a path, or s3://BUCKET/PREFIX"),
+        (Path("gcs://b-1/x"), "write gs://b-1/x"),
+    ],
+)
+def test_uris_of_other_tools_are_no_folders(uri: str | Path, instead: str) -> None:
+    with pytest.raises(UserError, match=f"no URI that results can be at; {instead}"):
         Place.of(uri)
 
 

@@ -74,6 +74,9 @@ def test_what_promises_nothing_says_so(small_study):
     assert (by_kind["critic"].risk, by_kind["critic"].episodes) == (0.0, 0)
     assert plan.training_promise["without_promise"] == 1
     assert training_lines(plan)[1] == "training: nothing is promised while unconstrained trains"
+    small_study["task_policies"]["soft_actor_critic"] = {}
+    plan = Plan.of(study_of(small_study), certificate())
+    assert training_lines(plan)[1].endswith("while soft_actor_critic, unconstrained train")
 
 
 def test_runs_whose_bound_is_one_are_not_summed(small_study):

@@ -76,7 +76,7 @@ def test_what_is_said_follows_the_numbers(about):
     assert first.startswith("At certified risk 0.1, pathwise keeps an interquartile mean of 0.52 [")
     assert "the paper's fixed α keeps 0.12 [" in first
     assert second.startswith("1 of 2 other methods with a promise score higher than fixed α")
-    text = "\n".join(negative(board, [], about))
+    text = "\n".join(negative(scores, board, [], about))
     assert "Below fixed α at ε = 0.1, by P(higher score): at deployment (0.00 [" in text
     assert "coin flip: no cells anywhere." in text
     assert "Above all methods with a promise" not in text
@@ -87,8 +87,19 @@ def test_what_does_better_without_a_promise_is_said(about):
         "fixed_alpha": {"a x": [0.11, 0.12, 0.12, 0.13]},
         "unconstrained": {"a x": [0.51, 0.52, 0.52, 0.54]},
     })  # fmt: skip
-    text = "\n".join(negative(leaderboard(scores, about), [], about))
+    text = "\n".join(negative(scores, leaderboard(scores, about), [], about))
     assert "Above all methods with a promise at ε = 0.1: unconstrained" in text
+
+
+def test_a_mixture_that_could_not_be_picked_says_why(about):
+    values = {"fixed_alpha": {"a x": [0.1]}, "random_budgets": {"a x": [np.nan], "b x": [np.nan]}}
+    scores = made_up(values | {"pathwise": {"a x": [np.nan]}})
+    scores.loc[scores["method"] == "random_budgets", "reason"] = "there are no other seeds"
+    found = negative(scores, leaderboard(scores, about), [], about)
+    assert "random budgets: no score on a x (1 seed); b x (1 seed): there are no other seeds." in (
+        found
+    )
+    assert not any(one.startswith("pathwise:") for one in found)  # its cell is counted
 
 
 def test_rates_are_those_of_policies_that_may_act(about):

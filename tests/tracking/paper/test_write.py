@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -18,7 +19,7 @@ from sport_ray.tracking.paper.print import ENGINE, has_pgf
 from sport_ray.tracking.paper.tables import ROWS, floats, tables_in_tex
 from sport_ray.tracking.paper.write import COLUMN, GAP, write_paper
 from sport_ray.tracking.results.records import read_results
-from tests.tracking.conftest import write_kinds, write_study
+from tests.tracking.conftest import fail, write_kinds, write_study
 
 NAME = "50%_of $α & ε_max# \\end{document} ~^<é漢"
 slow = pytest.mark.slow
@@ -76,10 +77,34 @@ def test_the_methods_say_n_beta_t_bound_seeds_versions_and_digest(make_results):
     for said in (
         "$N = 10{,}000$", r"$\beta = 10^{-7}$", "$T = 21$", "$T = 30$", "for all $T$ together",
         r"\varepsilon_{\mathrm{base}} = 0.0", certificate["digest"][:16],
-        certificate["base_digest"][:16], "Training seeds: 0, 1;", "51 of 52 cells finished",
+        certificate["base_digest"][:16], "Training seeds: 0, 1;",
+        "51 of 52 cells finished (1 failed).",
         "torch 2.13.0", "sport-ray 0.1.0", r"sport\_ray/PointReachAvoid-v0",
     ):  # fmt: skip
         assert said in text, said
+
+
+def test_the_methods_of_a_study_that_is_not_finished_count_what_is_planned(make_results):
+    path = make_results(alphas=(1.0,), horizons=(21,))
+    cells = sorted(file.parent.name for file in path.glob("cells/*/record.json"))
+    job = {"cells": [*cells, "a" * 16, "b" * 16], "kind": "projected_ppo"}
+    (path / "plan.json").write_text(json.dumps({"cells": job["cells"], "jobs": [job]}))
+    sweep = {"alphas": [1.0, 1.25], "eps_max": None, "seeds": [0, 1, 2]}
+    (path / "study.json").write_text(json.dumps({"name": "quickstart", "sweep": sweep}))
+    folder = read_results(path)
+    text = methods_in_tex(folder, tables_of(folder).frame)
+    assert "Training seeds: 0, 1 of the planned 0, 1, 2; 6 of 8 cells finished (2 not run)." in text
+    assert r"; $\alpha \in \{1\}$ of the planned $\{1, 1.25\}$." in text
+    assert r"\varepsilon_{\mathrm{max}}" not in text
+    for cell in cells[:4]:
+        (path / "cells" / cell / "record.json").unlink()
+    for cell in cells[4:]:
+        file = path / "cells" / cell / "record.json"
+        file.write_text(json.dumps(fail(json.loads(file.read_text()), "out of memory")))
+    folder = read_results(path)
+    text = methods_in_tex(folder, tables_of(folder).frame)
+    assert "\n0 of 8 cells finished (2 failed, 6 not run).\n" in text
+    assert "Task policies" not in text
 
 
 def test_without_a_certificate_the_methods_say_so(make_results):

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sport_ray.tracking import load_results
 from sport_ray.tracking.analysis.pareto import candidates, pareto_table
 from sport_ray.tracking.report.chart import build_charts
-from sport_ray.tracking.report.chart_axes import BOTTOM, HEIGHT, LEFT, LOWEST, RIGHT, TOP, WIDTH
+from sport_ray.tracking.report.chart_axes import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    LOWEST,
+    RIGHT,
+    TOP,
+    WIDTH,
+    RiskAxis,
+)
 from sport_ray.tracking.report.chart_labels import MARK, labels_with_room
 from sport_ray.tracking.results.statistics import aggregate
 from sport_ray.tracking.results.task_policies import series_of_row
@@ -95,6 +105,19 @@ def test_a_single_point_has_a_frame_of_its_own(make_results) -> None:
         (point,) = chart.points
         assert LEFT < point.x < WIDTH - RIGHT
         assert TOP < point.y < HEIGHT - BOTTOM
+        assert len(chart.x_ticks) >= 2
+        apart = zip(chart.x_ticks, chart.x_ticks[1:], strict=False)
+        assert all(right.place - left.place > 8 * len(right.label) for left, right in apart)
+
+
+@pytest.mark.parametrize("risk", np.geomspace(1e-9, 0.999, 60))
+def test_a_single_risk_can_be_read_off_wherever_it_is(risk: float) -> None:
+    axis = RiskAxis.of(np.array([risk]))
+    labels = [float(tick.label) for tick in axis.ticks]
+    assert 2 <= len(labels) == len(set(labels)) <= 8
+    for tick, value in zip(axis.ticks, labels, strict=True):
+        assert LEFT <= tick.place <= WIDTH - RIGHT
+        assert tick.place == axis.place(value)
 
 
 def test_a_rate_of_zero_has_a_place_of_its_own(make_results) -> None:

@@ -52,6 +52,7 @@
     set(sentence, state.problem ?? state.sentence);
     set(changed, state.changed ? `last change ${clock(state.changed)}` : "");
     set(waiting, state.problem ?? state.sentence);
+    if (state.problem) set(document.getElementById("waiting-title"), "Nothing to show yet");
     failed.hidden = state.failed.length === 0;
     if (!failed.hidden) {
       const count = state.failed.length + state.more_failed;

@@ -29,7 +29,12 @@ from sport_ray.experiments.config.base import (
     Uri,
     leave_to_stages,
 )
-from sport_ray.experiments.config.choose_limits import ChooseLimitsByName, ConstraintsOf
+from sport_ray.experiments.config.choose_limits import (
+    ChooseLimits,
+    ChooseLimitsByName,
+    ConstraintsOf,
+    FromBaseScenarios,
+)
 from sport_ray.experiments.config.limits import SMALLEST_LEVEL
 from sport_ray.experiments.config.mistakes import did_you_mean, require_different, shown
 from sport_ray.plugins import CONSTRAINTS as PLUGINS
@@ -164,6 +169,30 @@ def _recorded_names(names: list[str]) -> list[str]:
     return [require_constraint(name, f"holds {shown(name)}, which").name for name in names]
 
 
+def _recorded_if_known(name: str) -> str:
+    """The same; an unknown one as it is: whoever looks it up among the study's tells of it."""
+    try:
+        return require_constraint(name, name).name
+    except ValueError:
+        return name
+
+
+def _recorded_in_lists(lists: FromBaseScenarios) -> FromBaseScenarios:
+    """Lists of limits with each kind under the name that records have.
+
+    Raises:
+        ValueError: two names of one kind.
+    """
+    limits = {_recorded_if_known(kind): values for kind, values in lists.limits.items()}
+    if len(limits) < len(lists.limits):
+        raise ValueError("from_base_scenarios.limits names a kind twice")
+    of = {
+        source: [_recorded_if_known(kind) for kind in kinds]
+        for source, kinds in lists.constraints_of.items()
+    }
+    return lists.model_copy(update={"limits": limits, "constraints_of": of})
+
+
 class SweepSection(Section):
     """The grid: constraints (α given, or derived from ε_max) × T × parameters × seeds × methods."""
 
@@ -217,6 +246,14 @@ class SweepSection(Section):
     @classmethod
     def _known_of_source(cls, given: dict[str, list[str]]) -> dict[str, list[str]]:
         return {source: _recorded_names(names) for source, names in given.items()}
+
+    @field_validator("choose")
+    @classmethod
+    def _known_in_lists(cls, given: ChooseLimits | None) -> ChooseLimits | None:
+        if given is None:
+            return None
+        lists = _recorded_in_lists(given.from_base_scenarios)
+        return given.model_copy(update={"from_base_scenarios": lists})
 
     @model_validator(mode="after")
     def _one_axis(self) -> SweepSection:

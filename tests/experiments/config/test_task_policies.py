@@ -81,6 +81,23 @@ def test_a_study_names_it_by_its_class_everywhere(small_study):
         parse_study(small_study, "study")
 
 
+def test_lists_of_limits_name_a_constraint_by_its_class(small_study):
+    by_class = "sport_ray.constraints:RatioConstraint"
+    small_study["task_policies"] = ["base", "unconstrained"]
+    lists = {"limits": {by_class: [1.5, 2.0]}, "constraints_of": {"unconstrained": [by_class]}}
+    small_study["sweep"] |= {
+        "eps_max": [0.1],
+        "constraints": ["ratio"],
+        "choose": {"from_base_scenarios": lists},
+    }
+    found = parse_study(small_study, "study").sweep.choose.from_base_scenarios
+    assert found.limits == {"ratio": [1.5, 2.0]}
+    assert found.constraints_of == {"unconstrained": ["ratio"]}
+    lists["limits"]["ratio"] = [3.0]
+    with pytest.raises(UserError, match="limits names a kind twice"):
+        parse_study(small_study, "study")
+
+
 def test_a_method_and_a_task_of_the_benchmark_name_it_by_its_class(tmp_path):
     file = tmp_path / "mine.yaml"
     about = {"name": "mine", "title": "Mine", "why": "A test.", "promise": "prior"}

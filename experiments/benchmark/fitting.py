@@ -29,6 +29,8 @@ from sport_ray.experiments.task_policies.task import counts_steps
 from sport_ray.policies import PolicyFile, PolicyNetwork, policy_digest
 from sport_ray.samplers import BaseFile, read_base
 
+OURS = "sport-ray"
+
 
 def base_like(study: Study) -> BaseFile:
     """The study's base where it ships, else one of the same shape that was not trained yet.
@@ -61,7 +63,7 @@ def missing_extra(task: TaskFile, study: Study) -> str | None:
             ) from error
         if task.extra is None:
             raise
-        return f'pip install "sport-ray[{task.extra}]" ({error})'
+        return f"{_how_to_install(task.extra)} ({error})"
     return None
 
 
@@ -76,12 +78,36 @@ def _own_module_absent(env_id: str, error: UserError) -> str | None:
 def _brings(extra: str | None, module: str) -> bool:
     """Whether an extra of ours has a distribution of the name of a module's package."""
     package = canonicalize_name(module.partition(".")[0])
-    with suppress(metadata.PackageNotFoundError):  # a folder that was never installed
-        for one in map(Requirement, metadata.requires("sport-ray") or ()):
-            asked = one.marker is not None and one.marker.evaluate({"extra": extra or ""})
-            if asked and canonicalize_name(one.name) == package:
-                return True
-    return False
+    return any(canonicalize_name(one.name) == package for one in _packages(extra))
+
+
+def _packages(extra: str | None) -> list[Requirement]:
+    """What an extra of ours adds, that of extras which it names in turn; none in a bare folder."""
+    found: list[Requirement] = []
+    with suppress(metadata.PackageNotFoundError):
+        for one in map(Requirement, metadata.requires(OURS) or ()):
+            if one.marker is None or one.marker.evaluate({"extra": ""}):
+                continue
+            if one.marker.evaluate({"extra": extra or ""}):
+                ours = canonicalize_name(one.name) == OURS
+                found += (
+                    [p for each in sorted(one.extras) for p in _packages(each)] if ours else [one]
+                )
+    return found
+
+
+def _how_to_install(extra: str) -> str:
+    """The command: of the packages themselves, since no index has ours."""
+    packages = _packages(extra)
+    if not packages:
+        return f"install the packages of the extra {extra} (docs/install.md)"
+    return "pip install " + " ".join(f'"{_bare(one)}"' for one in packages)
+
+
+def _bare(one: Requirement) -> str:
+    """A requirement without its marker."""
+    extras = f"[{','.join(sorted(one.extras))}]" if one.extras else ""
+    return f"{one.name}{extras}{one.specifier}"
 
 
 def why_not(

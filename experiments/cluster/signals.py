@@ -81,13 +81,13 @@ def held() -> Iterator[None]:
     before = {one: handler for one, handler in before.items() if callable(handler)}
     asked: list[int] = []
 
-    def restore() -> None:
+    def put_back() -> None:
         for one, handler in before.items():
             signal.signal(one, handler)
 
     def note(number: int, frame: Any) -> None:
         if asked:
-            restore()
+            put_back()
             signal.raise_signal(number)
         asked.append(number)
 
@@ -96,7 +96,7 @@ def held() -> Iterator[None]:
     try:
         yield
     finally:
-        restore()
+        put_back()
         if asked:
             signal.raise_signal(asked[0])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import suppress
 from functools import cache
 from importlib import metadata
@@ -89,10 +90,10 @@ def _packages(extra: str | None) -> list[Requirement]:
             if one.marker is None or one.marker.evaluate({"extra": ""}):
                 continue
             if one.marker.evaluate({"extra": extra or ""}):
-                ours = canonicalize_name(one.name) == OURS
-                found += (
-                    [p for each in sorted(one.extras) for p in _packages(each)] if ours else [one]
-                )
+                if canonicalize_name(one.name) == OURS:
+                    found += itertools.chain(*map(_packages, sorted(one.extras)))
+                else:
+                    found.append(one)
     return found
 
 

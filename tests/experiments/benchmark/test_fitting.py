@@ -31,7 +31,7 @@ def test_what_such_a_module_imports_in_turn_is_the_extras(tmp_path, monkeypatch)
     (tmp_path / "a_module_of_mine.py").write_text("import no_physics_here\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     told = why("a_module_of_mine:space/Mine-v0", "mujoco")
-    assert told.startswith('pip install "gymnasium[mujoco]==')
+    assert "gymnasium[mujoco]==" in told.partition("(")[0]
     assert "No module named 'no_physics_here'" in told
 
 
@@ -45,7 +45,7 @@ def test_a_module_that_an_extra_has_is_the_extras(monkeypatch):
     ]
     monkeypatch.setattr("importlib.metadata.requires", lambda name: asked)
     told = why("no_such_way:way-v0", "benchmark-tasks")
-    assert told.startswith('pip install "no-such-way>=1" "another[one]<2" (')
+    assert told.partition(" (")[0].endswith('install "no-such-way>=1" "another[one]<2"')
     monkeypatch.setattr("importlib.metadata.requires", lambda name: None)
     assert "extra box2d (docs/install.md)" in why("tests.experiments.calling:way-v0", "box2d")
     with pytest.raises(UserError, match="no_such_way must be importable"):

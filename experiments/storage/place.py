@@ -18,6 +18,8 @@ _MEANT = {"s3": "s3", "s3a": "s3", "s3n": "s3", "gs": "gs", "gcs": "gs", "az": "
 _MEANT |= dict.fromkeys(("abfs", "abfss", "adl", "wasb", "wasbs"), "az")
 """What other tools call the stores."""
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")
+_NO_PLACE = r"[@?#]"
+"""Of credentials, a query or a fragment."""
 _PART = re.compile(r"[A-Za-z0-9_.=+-]+")
 CACHE = "SPORT_RAY_CACHE"
 """The variable that names another folder than ``~/.cache/sport-ray`` for copies."""
@@ -48,7 +50,7 @@ class Place(NamedTuple):
             require_path(str(text))
             return None
         scheme, bucket, prefix = found["scheme"], found["bucket"], found["prefix"].strip("/")
-        if re.search(r"[@?#]", str(text)):
+        if re.search(_NO_PLACE, str(text)):
             raise UserError(
                 f"{mask_uri(f'{scheme}://{bucket}/{prefix}')}: a URI of results holds no "
                 f"credentials and no query; {CREDENTIALS[scheme]}"
@@ -102,9 +104,11 @@ def require_path(text: str) -> None:
         return
     scheme, rest = found["scheme"].lower(), found["rest"].lstrip("/")
     if scheme == "file":
-        instead = f"write the path, /{rest}"
+        instead = f"write the path, /{mask_uri(rest)}"
     elif scheme in _MEANT:
-        instead = f"write {_MEANT[scheme]}://" + ("BUCKET/PREFIX" if "@" in rest else rest)
+        # What follows may be a secret, and an account is no bucket.
+        place = "BUCKET/PREFIX" if re.search(_NO_PLACE, rest) else rest
+        instead = f"write {_MEANT[scheme]}://{place}"
     else:
         instead = "give a path, or s3://BUCKET/PREFIX, gs://… or az://…"
     raise UserError(f"{mask_uri(text.strip())}: no URI that results can be at; {instead}")

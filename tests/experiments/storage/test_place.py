@@ -43,14 +43,17 @@ def test_of_a_bucket_s_name_that_is_too_short_the_length_is_told() -> None:
         (" s3://b-1/x", "write s3://b-1/x"),
         ("s3a://b-1/x", "write s3://b-1/x"),
         ("abfs://box@account.dfs.core.windows.net/x", "write az://BUCKET/PREFIX"),
-        ("file:///tmp/x", "write the path, /tmp/x"),
+        ("file:///data/x", "write the path, /data/x"),
+        ("gcs://b-1/x?key=secret", "write gs://BUCKET/PREFIX"),
+        ("gcs://me:secret@b-1/x", "write gs://BUCKET/PREFIX"),
         ("https://host/x", "give a path, or s3://BUCKET/PREFIX"),
         (Path("gcs://b-1/x"), "write gs://b-1/x"),
     ],
 )
 def test_uris_of_other_tools_are_no_folders(uri: str | Path, instead: str) -> None:
-    with pytest.raises(UserError, match=f"no URI that results can be at; {instead}"):
+    with pytest.raises(UserError, match=f"no URI that results can be at; {instead}") as refusal:
         Place.of(uri)
+    assert "secret" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(

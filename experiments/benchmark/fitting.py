@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-from contextlib import suppress
 from functools import cache
-from importlib import metadata
 from typing import Any
-
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from sport_ray.constraints import Constraint, Evidence, MustBeGivenError, constraint_class
 from sport_ray.errors import UserError
+from sport_ray.experiments.benchmark.extras import brings, how_to_install
 from sport_ray.experiments.benchmark.method import MethodFile
 from sport_ray.experiments.benchmark.task import TaskFile
 from sport_ray.experiments.config.study import Study
@@ -29,8 +24,6 @@ from sport_ray.experiments.task_policies.source import (
 from sport_ray.experiments.task_policies.task import counts_steps
 from sport_ray.policies import PolicyFile, PolicyNetwork, policy_digest
 from sport_ray.samplers import BaseFile, read_base
-
-OURS = "sport-ray"
 
 
 def base_like(study: Study) -> BaseFile:
@@ -57,14 +50,14 @@ def missing_extra(task: TaskFile, study: Study) -> str | None:
         environment_sizes(study)
     except UserError as error:
         absent = _own_module_absent(study.environment.id, error)
-        if absent is not None and not _brings(task.extra, absent):
+        if absent is not None and not brings(task.extra, absent):
             raise UserError(
                 f"{error}; {absent} must be importable from where bench is run: install it, or "
                 "name its folder in PYTHONPATH"
             ) from error
         if task.extra is None:
             raise
-        return f"{_how_to_install(task.extra)} ({error})"
+        return f"{how_to_install(task.extra)} ({error})"
     return None
 
 
@@ -74,41 +67,6 @@ def _own_module_absent(env_id: str, error: UserError) -> str | None:
     if isinstance(cause, ModuleNotFoundError) and cause.name:
         return module if f"{module}.".startswith(f"{cause.name}.") else None
     return None
-
-
-def _brings(extra: str | None, module: str) -> bool:
-    """Whether an extra of ours has a distribution of the name of a module's package."""
-    package = canonicalize_name(module.partition(".")[0])
-    return any(canonicalize_name(one.name) == package for one in _packages(extra))
-
-
-def _packages(extra: str | None) -> list[Requirement]:
-    """What an extra of ours adds, that of extras which it names in turn; none in a bare folder."""
-    found: list[Requirement] = []
-    with suppress(metadata.PackageNotFoundError):
-        for one in map(Requirement, metadata.requires(OURS) or ()):
-            if one.marker is None or one.marker.evaluate({"extra": ""}):
-                continue
-            if one.marker.evaluate({"extra": extra or ""}):
-                if canonicalize_name(one.name) == OURS:
-                    found += itertools.chain(*map(_packages, sorted(one.extras)))
-                else:
-                    found.append(one)
-    return found
-
-
-def _how_to_install(extra: str) -> str:
-    """The command: of the packages themselves, since no index has ours."""
-    packages = _packages(extra)
-    if not packages:
-        return f"install the packages of the extra {extra} (docs/install.md)"
-    return "pip install " + " ".join(f'"{_bare(one)}"' for one in packages)
-
-
-def _bare(one: Requirement) -> str:
-    """A requirement without its marker."""
-    extras = f"[{','.join(sorted(one.extras))}]" if one.extras else ""
-    return f"{one.name}{extras}{one.specifier}"
 
 
 def why_not(
